@@ -1,0 +1,10 @@
+// Package event is Herald's vocabulary: what a producer writes (an [Event]), whom it is for (its [Group]s), and what a
+// client receives (an [Invocation]: a method name and JSON arguments).
+//
+// Everything here is pure: no database, no socket, no clock. The same event, group and sequence give the same invocation on
+// every node and in every release that knows the event's type, which is why a replayed event is byte for byte the event
+// that was broadcast live.
+//
+// An event that cannot be turned into invocations (a type that this release does not know, a payload whose fields have the
+// wrong shape) is an [UndeliverableError]. The relay sets such an event aside instead of letting it block those behind it.
+package event
