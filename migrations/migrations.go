@@ -1,0 +1,17 @@
+// Package migrations holds the database schema: goose migrations in order, embedded into the binary.
+//
+//	00001_outbox.sql     what producers write, and the wake-up of the relay
+//	00002_event_log.sql  what the relay writes: order, heads, deduplication; and its state
+//	00003_access.sql     grants
+//	00004_platform.sql   statistics and nodes
+//	00005_publish.sql    the producers' functions, and the role that may call them
+//
+// A migration that has been released is never edited; a change is a new file.
+package migrations
+
+import "embed"
+
+// FS holds the migrations for goose.
+//
+//go:embed *.sql
+var FS embed.FS

@@ -1,0 +1,34 @@
+-- name: LogReadFrom :many
+-- What the tail reads: the entries behind a position, in order.
+SELECT l.position, l.group_name, l.sequence, l.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience,
+    o.payload, o.occurred_on_utc, o.traceparent
+FROM herald.event_log l
+JOIN herald.outbox o ON o.seq = l.outbox_seq AND o.written_at = l.outbox_written_at
+WHERE l.position > sqlc.arg(after)::bigint ORDER BY l.position LIMIT sqlc.arg(max_entries)::int;
+
+-- name: LogReadGroup :many
+-- What a resume reads: one group's entries behind a sequence, up to a position, in order.
+SELECT l.position, l.group_name, l.sequence, l.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience,
+    o.payload, o.occurred_on_utc, o.traceparent
+FROM herald.event_log l
+JOIN herald.outbox o ON o.seq = l.outbox_seq AND o.written_at = l.outbox_written_at
+WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > sqlc.arg(after)::bigint AND l.position <= sqlc.arg(up_to)::bigint
+ORDER BY l.sequence LIMIT sqlc.arg(max_entries)::int;
+
+-- name: LogGroupHead :one
+-- The newest entry of a group at or before a position.
+SELECT l.event_id, l.sequence FROM herald.event_log l
+WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > 0 AND l.position <= sqlc.arg(at_position)::bigint
+ORDER BY l.sequence DESC LIMIT 1;
+
+-- name: LogLocate :one
+-- An event's sequence within a group. An event's entries are at most two, at consecutive positions.
+SELECT l.sequence FROM herald.relayed_event r
+JOIN herald.event_log l ON l.position >= r.first_position AND l.position < r.first_position + 2 AND l.relayed_at = r.relayed_at
+WHERE r.event_id = sqlc.arg(event_id) AND l.event_id = r.event_id AND l.group_name = sqlc.arg(group_name) AND l.sequence > 0;
+
+-- name: LogPosition :one
+SELECT s.position FROM herald.relay_state s;
+
+-- name: EventStatus :many
+SELECT * FROM herald.event_status(sqlc.arg(event_id)::uuid);

@@ -1,0 +1,27 @@
+-- name: NodeHeartbeat :exec
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections)
+VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections))
+ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
+    connections = excluded.connections;
+
+-- name: NodeConnections :many
+-- The connections of the other nodes that are alive.
+SELECT n.connections FROM herald.node n
+WHERE n.node_id <> sqlc.arg(self) AND n.heartbeat_at > clock_timestamp() - interval '5 seconds';
+
+-- name: NodeDelete :exec
+DELETE FROM herald.node WHERE node_id = sqlc.arg(node_id);
+
+-- name: NodeReap :execrows
+DELETE FROM herald.node WHERE heartbeat_at < clock_timestamp() - interval '1 minute';
+
+-- name: PartitionEnsure :one
+SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);
+
+-- name: OutboxLag :one
+-- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds.
+SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
+FROM (SELECT o.written_at FROM herald.outbox o
+    WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+    AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+    ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int) w;

@@ -1,0 +1,10 @@
+-- name: AdminEventPublish :one
+SELECT herald.publish_admin_event(sqlc.arg(event_type)::text, sqlc.arg(payload)::jsonb, NULL, sqlc.narg(event_id)::uuid)::uuid AS event_id;
+
+-- name: PlatformStats :many
+SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p ORDER BY p.field, p.id DESC;
+
+-- name: PlatformStatsPrune :exec
+DELETE FROM herald.platform_stats p
+WHERE p.set_at < now() - interval '1 hour'
+AND EXISTS (SELECT FROM herald.platform_stats newer WHERE newer.field = p.field AND newer.id > p.id);

@@ -1,0 +1,105 @@
+-- The relay's statements, in the order in which a drain sends them. The first three go out in one round trip, the rest in a
+-- second one; package relay's doc says why each is as it is.
+
+-- name: StateLock :one
+-- The mutex and the fence: whoever holds this row relays. next_floor is read before the snapshot that TargetSet takes, so
+-- a transaction that begins after that snapshot holds only seqs above it.
+SELECT s.epoch, s.position,
+    herald.last_seq() AS next_floor
+FROM herald.relay_state s
+FOR UPDATE OF s SKIP LOCKED;
+
+-- name: TargetSet :one
+-- Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
+-- on the server for the statements that follow. The ceiling is read after the snapshot was taken: no row visible in it
+-- lies above, and a scan by seq ends there instead of running through what came since.
+SELECT set_config('herald.target', coalesce(s.target, pg_current_snapshot())::text, true) <> '' AS set,
+    (s.target IS NOT NULL)::boolean AS resumed,
+    coalesce(s.target_floor, 0)::bigint AS target_floor,
+    s.floor,
+    coalesce(s.ceiling, herald.last_seq())::bigint AS ceiling,
+    herald.relay_is_armed() AS armed
+FROM herald.relay_state s;
+
+-- name: BatchRead :many
+-- The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
+-- transactions that were in progress when state.snapshot was taken can have any, so those few are looked up by xid.
+SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
+    b.occurred_on_utc, b.deliver_after, b.traceparent,
+    EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
+FROM (
+    (SELECT o.* FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND o.seq <= (SELECT coalesce(s.ceiling, herald.last_seq()) FROM herald.relay_state s)
+        AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT sqlc.arg(max_events)::int)
+    UNION ALL
+    (SELECT o.* FROM (SELECT pg_snapshot_xip(s.snapshot) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.* FROM herald.outbox o
+            WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor
+            AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+            ORDER BY o.seq LIMIT sqlc.arg(max_events)::int) o)
+) b
+ORDER BY b.seq LIMIT sqlc.arg(max_events)::int;
+
+-- name: LogAppend :many
+-- Advances each group's head by the number of its new entries and gives every entry its sequence: the old head plus the
+-- entry's ordinal within this batch. Returns the old heads.
+WITH head AS (
+    INSERT INTO herald.stream_head AS h (group_name, sequence)
+    SELECT unnest(sqlc.arg(groups)::text[]), unnest(sqlc.arg(counts)::bigint[])
+    ON CONFLICT (group_name) DO UPDATE SET sequence = h.sequence + excluded.sequence
+    RETURNING h.group_name, h.sequence
+), old AS (
+    SELECT g.group_name, h.sequence - g.entries AS sequence, g.ord
+    FROM (SELECT unnest(sqlc.arg(groups)::text[]) AS group_name, unnest(sqlc.arg(counts)::bigint[]) AS entries,
+        generate_series(1, cardinality(sqlc.arg(groups)::text[])) AS ord) g
+    JOIN head h ON h.group_name = g.group_name
+), entry AS (
+    INSERT INTO herald.event_log (position, group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at)
+    SELECT e.position, o.group_name, CASE WHEN e.ordinal = 0 THEN 0 ELSE o.sequence + e.ordinal END, e.outbox_seq, e.written_at, e.event_id, now()
+    FROM (SELECT unnest(sqlc.arg(positions)::bigint[]) AS position, unnest(sqlc.arg(group_ords)::bigint[]) AS group_ord,
+        unnest(sqlc.arg(ordinals)::bigint[]) AS ordinal, unnest(sqlc.arg(outbox_seqs)::bigint[]) AS outbox_seq,
+        unnest(sqlc.arg(written_ats)::timestamptz[]) AS written_at, unnest(sqlc.arg(event_ids)::uuid[]) AS event_id) e
+    JOIN old o ON o.ord = e.group_ord
+)
+SELECT o.sequence::bigint AS old_sequence FROM old o ORDER BY o.ord;
+
+-- name: RelayedEventInsert :exec
+INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_by)
+SELECT unnest(sqlc.arg(event_ids)::uuid[]), unnest(sqlc.arg(first_positions)::bigint[]), now(), sqlc.arg(relayed_by)::uuid;
+
+-- name: GrantFeed :exec
+-- Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
+INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
+SELECT DISTINCT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
+FROM (SELECT unnest(sqlc.arg(resource_ids)::uuid[]) AS resource_id, unnest(sqlc.arg(user_ids)::text[]) AS user_id) g
+WHERE NOT EXISTS (SELECT FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
+    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event');
+
+-- name: StateComplete :exec
+-- Everything up to the target has been relayed: it becomes the snapshot.
+UPDATE herald.relay_state SET position = sqlc.arg(position), snapshot = current_setting('herald.target')::pg_snapshot,
+    floor = sqlc.arg(floor), target = NULL, target_floor = NULL, ceiling = NULL, cursor = 0, relayed_at = now();
+
+-- name: StateAdvance :exec
+-- A chunk of a backlog has been relayed: the next one goes on behind cursor, within the same pair of snapshots.
+UPDATE herald.relay_state SET position = sqlc.arg(position), target = current_setting('herald.target')::pg_snapshot,
+    target_floor = sqlc.arg(target_floor), ceiling = sqlc.arg(ceiling), cursor = sqlc.arg(cursor), relayed_at = now();
+
+-- name: RelayedNotify :exec
+SELECT pg_notify('herald_log', sqlc.arg(position)::bigint::text);
+
+-- name: ArmedSet :exec
+SELECT setval('herald.relay_armed', sqlc.arg(armed)::bigint);
+
+-- name: OutboxPeek :one
+-- Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that may
+-- have written before the relay was armed and have not committed yet.
+SELECT (s.target IS NOT NULL
+        OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
+        OR EXISTS (SELECT FROM (SELECT pg_snapshot_xip(s.snapshot) AS xid) old,
+            LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,
+    ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint)::bigint[] AS in_progress
+FROM herald.relay_state s;

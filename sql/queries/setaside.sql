@@ -1,0 +1,17 @@
+-- name: OutboxRow :one
+-- One row by its place, for the jobs that deliver an event later.
+SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
+    b.occurred_on_utc, b.deliver_after, b.traceparent,
+    EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
+FROM herald.outbox b WHERE b.seq = sqlc.arg(seq) AND b.written_at = sqlc.arg(written_at);
+
+-- name: StateLockWait :one
+SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE;
+
+-- name: StatePosition :exec
+UPDATE herald.relay_state SET position = sqlc.arg(position), relayed_at = now();
+
+-- name: DeadLetterInsert :exec
+INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
+VALUES (sqlc.arg(event_id), sqlc.arg(outbox_seq), sqlc.arg(outbox_written_at), sqlc.arg(reason), sqlc.arg(attempts))
+ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp();
