@@ -1,0 +1,20 @@
+// Package outbox is the database in domain terms: rows that producers wrote, the log that gives them their order, grants,
+// statistics, nodes. The queries are in sql/queries, generated into dbsqlc; nothing above this package knows a table's name.
+//
+// # Cost of relaying a batch
+//
+// A [Drain] is two round trips and one flush to disk, however many events it carries:
+//
+//	1  BEGIN · StateLock · TargetSet · BatchRead                      (pipelined)
+//	2  LogAppend · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
+//
+// An idle relay asks [Peek], one round trip that locks and writes nothing.
+//
+// # Invariants
+//
+//   - Positions are contiguous from 1 over the whole log, sequences from 1 within each group, and both become visible in
+//     order: the state row stays locked from the read until the commit.
+//   - An event id is in the log at most once.
+//   - A row of herald.outbox is returned by exactly one committed Drain, for a transaction crosses from invisible to visible
+//     exactly once.
+package outbox

@@ -1,0 +1,176 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// ErrBusy is returned by Begin while another relay holds the state row.
+var ErrBusy = errors.New("another relay is at work")
+
+// Row is one row of the outbox that nobody has relayed yet.
+type Row struct {
+	event.Event
+	Seq          int64
+	WrittenAt    time.Time
+	DeliverAfter time.Time // zero: at once
+	Duplicate    bool      // an event of this id is in the log already
+}
+
+// Drain is one transaction of the relay: it holds the state row from Begin until Commit or Rollback.
+type Drain struct {
+	Rows  []Row
+	Armed bool // producers are notifying
+
+	conn      *pgx.Conn
+	position  int64 // of the log, before this drain
+	nextFloor int64
+	window    dbsqlc.TargetSetRow
+	maxRows   int
+}
+
+// Begin locks the state and reads the next rows, at most maxRows, oldest first. It fails with [ErrBusy] where another relay
+// holds the lock; on any error the connection is out of the transaction or closed.
+func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
+	d := &Drain{conn: conn, maxRows: maxRows}
+	busy := false
+	batch := &pgx.Batch{}
+	batch.Queue("begin")
+	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
+		var epoch int64
+		err := row.Scan(&epoch, &d.position, &d.nextFloor)
+		if errors.Is(err, pgx.ErrNoRows) {
+			busy = true
+			return nil
+		}
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+	})
+	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
+		w := &d.window
+		return row.Scan(&w.Set, &w.Resumed, &w.TargetFloor, &w.Floor, &w.Ceiling, &d.Armed) //nolint:wrapcheck // as above
+	})
+	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
+		var err error
+		d.Rows, err = pgx.CollectRows(rows, scanRow)
+		return err //nolint:wrapcheck // as above
+	})
+	err := conn.SendBatch(ctx, batch).Close()
+	if err != nil {
+		d.Rollback(ctx)
+		return nil, fmt.Errorf("reading the outbox: %w", err)
+	}
+	if busy {
+		d.Rollback(ctx)
+		return nil, ErrBusy
+	}
+	return d, nil
+}
+
+func scanRow(row pgx.CollectableRow) (Row, error) {
+	var r dbsqlc.BatchReadRow
+	err := row.Scan(&r.Seq, &r.WrittenAt, &r.EventID, &r.EventType, &r.ResourceID, &r.RestaurantID, &r.CustomerID, &r.Audience,
+		&r.Payload, &r.OccurredOnUtc, &r.DeliverAfter, &r.Traceparent, &r.Duplicate)
+	if err != nil {
+		return Row{}, err //nolint:wrapcheck // wrapped once, by the batch's reader
+	}
+	return rowOf(r), nil
+}
+
+func rowOf(r dbsqlc.BatchReadRow) Row {
+	row := Row{
+		Event: event.Event{
+			ID:           r.EventID,
+			Type:         event.Type(r.EventType),
+			ResourceID:   r.ResourceID.UUID,
+			RestaurantID: r.RestaurantID.UUID,
+			CustomerID:   deref(r.CustomerID),
+			Audience:     event.Audience(deref(r.Audience)),
+			Payload:      r.Payload,
+			OccurredOn:   r.OccurredOnUtc,
+			TraceParent:  deref(r.Traceparent),
+		},
+		Seq:       r.Seq,
+		WrittenAt: r.WrittenAt,
+		Duplicate: r.Duplicate,
+	}
+	if r.DeliverAfter != nil {
+		row.DeliverAfter = *r.DeliverAfter
+	}
+	return row
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Full says that the window holds more rows than this drain read.
+func (d *Drain) Full() bool { return len(d.Rows) == d.maxRows }
+
+// Worthwhile says whether an empty drain should be committed all the same: it finishes a backlog, or it moves the window past
+// seqs that were drawn and rolled back, which every later look would step over again.
+func (d *Drain) Worthwhile() bool {
+	const rolledBackSeqs = 1000
+	return len(d.Rows) > 0 || d.window.Resumed || d.window.Ceiling-d.window.Floor > rolledBackSeqs
+}
+
+// Tx returns the open transaction for statements that belong into it, such as a job's insert. Do not commit it: Commit does.
+func (d *Drain) Tx(ctx context.Context) (pgx.Tx, error) {
+	tx, err := d.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "savepoint set_aside"})
+	if err != nil {
+		return nil, fmt.Errorf("opening the drain's transaction: %w", err)
+	}
+	return tx, nil
+}
+
+// Commit appends rows to the log in the given order, advances the state past everything that Begin returned, and returns the new
+// entries in position order. On any error nothing has happened, unless the connection broke while the commit was under way.
+func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
+	batch := &pgx.Batch{}
+	entries.queue(batch, d.position, relayedBy)
+	position := d.position + int64(len(entries.logged))
+	floor := d.nextFloor
+	if d.window.Resumed {
+		floor = d.window.TargetFloor
+	}
+	if d.Full() {
+		batch.Queue(dbsqlc.StateAdvance, position, floor, d.window.Ceiling, d.Rows[len(d.Rows)-1].Seq)
+	} else {
+		batch.Queue(dbsqlc.StateComplete, position, floor)
+	}
+	if len(entries.logged) > 0 {
+		batch.Queue(dbsqlc.RelayedNotify, position)
+	}
+	if disarm {
+		batch.Queue(dbsqlc.ArmedSet, 0)
+	}
+	batch.Queue("commit")
+	if err := d.conn.SendBatch(ctx, batch).Close(); err != nil {
+		d.Rollback(ctx)
+		return nil, fmt.Errorf("appending to the log: %w", err)
+	}
+	return entries.logged, nil
+}
+
+// Rollback ends the transaction without a trace. Where even that fails the connection is closed.
+func (d *Drain) Rollback(ctx context.Context) {
+	const rollbackTimeout = time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	if d.conn.IsClosed() || d.conn.PgConn().TxStatus() == 'I' {
+		return
+	}
+	if _, err := d.conn.Exec(ctx, "rollback"); err != nil {
+		_ = d.conn.Close(ctx) // a connection in an unknown state serves nobody
+	}
+}

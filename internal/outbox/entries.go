@@ -1,0 +1,119 @@
+package outbox
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// Entries collects what a transaction appends to the log: for each event one entry a group, numbered when they are written.
+type Entries struct {
+	logged []event.Logged
+
+	// The groups, each once, with the number of its new entries.
+	groups  []string
+	counts  []int64
+	ordinal map[event.Group]int64 // index into groups, from 1
+
+	// The entries as columns, parallel to logged.
+	groupOrds, ordinals, outboxSeqs []int64
+	writtenAts                      []time.Time
+	eventIDs                        []uuid.UUID
+
+	// The events, each once, with the index of its first entry.
+	events []uuid.UUID
+	firsts []int64
+
+	// Who placed which order.
+	orders    []uuid.UUID
+	customers []string
+}
+
+// NewEntries returns an empty collection for about size events.
+func NewEntries(size int) *Entries {
+	return &Entries{
+		ordinal:    make(map[event.Group]int64, size),
+		logged:     make([]event.Logged, 0, 2*size),
+		groupOrds:  make([]int64, 0, 2*size),
+		ordinals:   make([]int64, 0, 2*size),
+		outboxSeqs: make([]int64, 0, 2*size),
+		writtenAts: make([]time.Time, 0, 2*size),
+		eventIDs:   make([]uuid.UUID, 0, 2*size),
+		events:     make([]uuid.UUID, 0, size),
+		firsts:     make([]int64, 0, size),
+	}
+}
+
+// Add appends row's event to each of groups.
+func (e *Entries) Add(row *Row, groups []event.Group) {
+	e.events = append(e.events, row.ID)
+	e.firsts = append(e.firsts, int64(len(e.logged)))
+	for _, g := range groups {
+		ord, known := e.ordinal[g]
+		if !known {
+			e.groups = append(e.groups, string(g))
+			e.counts = append(e.counts, 0)
+			ord = int64(len(e.groups))
+			e.ordinal[g] = ord
+		}
+		ordinal := int64(0) // Herald's own entries take no number: clients never see them
+		if row.Type.Family() != event.Control {
+			e.counts[ord-1]++
+			ordinal = e.counts[ord-1]
+		}
+		e.logged = append(e.logged, event.Logged{Event: &row.Event, Group: g})
+		e.groupOrds = append(e.groupOrds, ord)
+		e.ordinals = append(e.ordinals, ordinal)
+		e.outboxSeqs = append(e.outboxSeqs, row.Seq)
+		e.writtenAts = append(e.writtenAts, row.WrittenAt)
+		e.eventIDs = append(e.eventIDs, row.ID)
+	}
+}
+
+// Grant notes that row's customer may follow the order, even where the event itself is not relayed yet.
+func (e *Entries) Grant(row *Row) {
+	if row.Type.Family() == event.Order && row.CustomerID != "" {
+		e.orders = append(e.orders, row.ResourceID)
+		e.customers = append(e.customers, row.CustomerID)
+	}
+}
+
+// Len returns the number of entries.
+func (e *Entries) Len() int { return len(e.logged) }
+
+// queue adds the statements that write the entries behind position, and numbers the entries when they are answered.
+func (e *Entries) queue(batch *pgx.Batch, position int64, relayedBy uuid.UUID) {
+	if len(e.logged) > 0 {
+		positions := make([]int64, len(e.logged))
+		for i := range e.logged {
+			positions[i] = position + int64(i) + 1
+			e.logged[i].Position = positions[i]
+		}
+		for i := range e.firsts {
+			e.firsts[i] += position + 1
+		}
+		batch.Queue(dbsqlc.LogAppend, e.groups, e.counts, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
+			Query(e.number)
+		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
+	}
+	if len(e.orders) > 0 {
+		batch.Queue(dbsqlc.GrantFeed, e.orders, e.customers)
+	}
+}
+
+func (e *Entries) number(rows pgx.Rows) error {
+	heads, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+	}
+	for i := range e.logged {
+		if e.ordinals[i] > 0 {
+			e.logged[i].Sequence = heads[e.groupOrds[i]-1] + e.ordinals[i]
+		}
+	}
+	return nil
+}

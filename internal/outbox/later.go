@@ -1,0 +1,74 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// ErrRowGone is returned for an outbox row that retention has dropped.
+var ErrRowGone = errors.New("the event is older than the retention")
+
+// Ref is the place of an outbox row that is delivered later than the rows around it.
+type Ref struct {
+	EventID   uuid.UUID `json:"event_id"`
+	Seq       int64     `json:"outbox_seq"`
+	WrittenAt time.Time `json:"outbox_written_at"`
+}
+
+// Ref returns the row's place.
+func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.WrittenAt} }
+
+// AppendLater gives one set-aside event its place in the log, within tx, behind everything that has been relayed. An event whose
+// id is in the log already is a success without an entry. It fails with [ErrRowGone] or an event.UndeliverableError.
+func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) error {
+	q := dbsqlc.New(tx)
+	state, err := q.StateLockWait(ctx)
+	if err != nil {
+		return fmt.Errorf("locking the relay's state: %w", err)
+	}
+	stored, err := q.OutboxRow(ctx, dbsqlc.OutboxRowParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrRowGone
+	}
+	if err != nil {
+		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
+	}
+	row := rowOf(dbsqlc.BatchReadRow(stored))
+	if row.Duplicate {
+		return nil
+	}
+	groups, err := row.Groups()
+	if err != nil {
+		return err //nolint:wrapcheck // an UndeliverableError names the event
+	}
+	entries := NewEntries(1)
+	entries.Add(&row, groups)
+	batch := &pgx.Batch{}
+	entries.queue(batch, state.Position, relayedBy)
+	position := state.Position + int64(entries.Len())
+	batch.Queue(dbsqlc.StatePosition, position)
+	batch.Queue(dbsqlc.RelayedNotify, position)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("appending event %s to the log: %w", ref.EventID, err)
+	}
+	return nil
+}
+
+// Bury records that an event is not tried again, and why.
+func Bury(ctx context.Context, tx pgx.Tx, ref Ref, reason error, attempts int) error {
+	err := dbsqlc.New(tx).DeadLetterInsert(ctx, dbsqlc.DeadLetterInsertParams{
+		EventID: ref.EventID, OutboxSeq: ref.Seq, OutboxWrittenAt: ref.WrittenAt, Reason: reason.Error(), Attempts: int32(attempts), //nolint:gosec // a few dozen at most
+	})
+	if err != nil {
+		return fmt.Errorf("recording dead letter %s: %w", ref.EventID, err)
+	}
+	return nil
+}
+

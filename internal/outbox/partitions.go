@@ -1,0 +1,54 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// attachTimeout bounds how long attaching a partition may wait for its lock: whoever queues behind that lock waits too.
+const attachTimeout = "SET LOCAL lock_timeout = '200ms'"
+
+// Beginner opens transactions; a pool does.
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// EnsurePartitions creates the missing daily partitions from today (UTC) to daysAhead days later, each in a transaction of its
+// own, and returns how many it made.
+func EnsurePartitions(ctx context.Context, db Beginner, today time.Time, daysAhead int) (int, error) {
+	created := 0
+	for _, table := range []string{"outbox", "event_log"} {
+		for ahead := range daysAhead + 1 {
+			made, err := ensurePartition(ctx, db, table, today.UTC().AddDate(0, 0, ahead))
+			if err != nil {
+				return created, err
+			}
+			if made {
+				created++
+			}
+		}
+	}
+	return created, nil
+}
+
+func ensurePartition(ctx context.Context, db Beginner, table string, day time.Time) (made bool, err error) {
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, attachTimeout); err != nil {
+			return err //nolint:wrapcheck // wrapped once, below
+		}
+		made, err = dbsqlc.New(tx).PartitionEnsure(ctx, dbsqlc.PartitionEnsureParams{
+			Parent: table, Day: pgtype.Date{Time: day, Valid: true},
+		})
+		return err //nolint:wrapcheck // wrapped once, below
+	})
+	if err != nil {
+		return false, fmt.Errorf("creating the partition of %s for %s: %w", table, day.Format(time.DateOnly), err)
+	}
+	return made, nil
+}

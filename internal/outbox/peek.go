@@ -1,0 +1,48 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// Glance is what an idle relay sees without locking or writing anything.
+type Glance struct {
+	Waiting    bool    // a drain would find something
+	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
+}
+
+// Peek looks whether there is anything to relay.
+func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
+	row, err := dbsqlc.New(conn).OutboxPeek(ctx)
+	if err != nil {
+		return Glance{}, fmt.Errorf("looking at the outbox: %w", err)
+	}
+	return Glance(row), nil
+}
+
+// Arm makes every insert from now on notify the relay.
+func Arm(ctx context.Context, conn *pgx.Conn) error {
+	if err := dbsqlc.New(conn).ArmedSet(ctx, 1); err != nil {
+		return fmt.Errorf("arming the wake-up: %w", err)
+	}
+	return nil
+}
+
+// Lag is how far the relay is behind.
+type Lag struct {
+	Waiting       int64   // rows, counted up to the limit
+	OldestSeconds float64 // 0 where none waits
+}
+
+// ReadLag measures how far the relay is behind, counting at most limit rows.
+func ReadLag(ctx context.Context, db dbsqlc.DBTX, limit int) (Lag, error) {
+	row, err := dbsqlc.New(db).OutboxLag(ctx, int32(limit)) //nolint:gosec // a constant of the caller's
+	if err != nil {
+		return Lag{}, fmt.Errorf("measuring the relay's lag: %w", err)
+	}
+	return Lag(row), nil
+}

@@ -1,0 +1,78 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// Publisher writes Herald's own admin events into the outbox, and reads the platform's statistics.
+type Publisher struct {
+	q *dbsqlc.Queries
+}
+
+// NewPublisher returns a publisher over db, typically a pool.
+func NewPublisher(db dbsqlc.DBTX) *Publisher { return &Publisher{q: dbsqlc.New(db)} }
+
+// PublishAdmin writes an admin event and returns its id: eventID, or a new one where that is uuid.Nil.
+func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage, eventID uuid.UUID) (uuid.UUID, error) {
+	id, err := p.q.AdminEventPublish(ctx, dbsqlc.AdminEventPublishParams{
+		EventType: string(eventType), Payload: payload, EventID: uuid.NullUUID{UUID: eventID, Valid: eventID != uuid.Nil},
+	})
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("publishing %s: %w", eventType, err)
+	}
+	return id, nil
+}
+
+// PlatformStats are the snapshot's eight fields; a field that was never set is null.
+type PlatformStats struct {
+	TotalUsers        json.RawMessage `json:"totalUsers"`
+	ActiveUsers       json.RawMessage `json:"activeUsers"`
+	NewUsersToday     json.RawMessage `json:"newUsersToday"`
+	WebsitesGenerated json.RawMessage `json:"websitesGenerated"`
+	ImagesGenerated   json.RawMessage `json:"imagesGenerated"`
+	FailedGenerations json.RawMessage `json:"failedGenerations"`
+	TotalRevenue      json.RawMessage `json:"totalRevenue"`
+	RevenueToday      json.RawMessage `json:"revenueToday"`
+}
+
+// PlatformStats returns the statistics and when the newest of them was set; ok is false where none ever was.
+func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, setAt time.Time, ok bool, err error) {
+	rows, err := p.q.PlatformStats(ctx)
+	if err != nil {
+		return PlatformStats{}, time.Time{}, false, fmt.Errorf("reading the platform's statistics: %w", err)
+	}
+	fields := map[string]*json.RawMessage{
+		"totalUsers": &stats.TotalUsers, "activeUsers": &stats.ActiveUsers, "newUsersToday": &stats.NewUsersToday,
+		"websitesGenerated": &stats.WebsitesGenerated, "imagesGenerated": &stats.ImagesGenerated,
+		"failedGenerations": &stats.FailedGenerations, "totalRevenue": &stats.TotalRevenue, "revenueToday": &stats.RevenueToday,
+	}
+	for _, f := range fields {
+		*f = json.RawMessage("null")
+	}
+	for _, row := range rows {
+		if f, known := fields[row.Field]; known {
+			*f = json.RawMessage(row.Value)
+			if row.SetAt.After(setAt) {
+				setAt = row.SetAt
+			}
+			ok = true
+		}
+	}
+	return stats, setAt, ok, nil
+}
+
+// PrunePlatformStats deletes values that newer ones have replaced.
+func (p *Publisher) PrunePlatformStats(ctx context.Context) error {
+	if err := p.q.PlatformStatsPrune(ctx); err != nil {
+		return fmt.Errorf("pruning the platform's statistics: %w", err)
+	}
+	return nil
+}
