@@ -45,8 +45,9 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
-		var epoch int64
-		err := row.Scan(&epoch, &d.position, &d.nextFloor)
+		var lock dbsqlc.StateLockRow
+		err := row.Scan(&lock.Epoch, &lock.Position, &lock.NextFloor, &lock.Locked)
+		d.position, d.nextFloor = lock.Position, lock.NextFloor
 		if errors.Is(err, pgx.ErrNoRows) {
 			busy = true
 			return nil

@@ -71,4 +71,3 @@ func Bury(ctx context.Context, tx pgx.Tx, ref Ref, reason error, attempts int) e
 	}
 	return nil
 }
-

@@ -3,11 +3,13 @@
 
 -- name: StateLock :one
 -- The mutex and the fence: whoever holds this row relays. next_floor is read before the snapshot that TargetSet takes, so
--- a transaction that begins after that snapshot holds only seqs above it.
-SELECT s.epoch, s.position,
-    herald.last_seq() AS next_floor
-FROM herald.relay_state s
-FOR UPDATE OF s SKIP LOCKED;
+-- a transaction that begins after that snapshot holds only seqs above it. The setting tells BatchRead, which is on its way
+-- already, whether there is a lock to read under.
+WITH locked AS (
+    SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE SKIP LOCKED
+)
+SELECT l.epoch, l.position, herald.last_seq() AS next_floor, set_config('herald.locked', 'yes', true) <> '' AS locked
+FROM locked l;
 
 -- name: TargetSet :one
 -- Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
@@ -41,6 +43,7 @@ FROM (
             AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
             ORDER BY o.seq LIMIT sqlc.arg(max_events)::int) o)
 ) b
+WHERE current_setting('herald.locked', true) = 'yes'
 ORDER BY b.seq LIMIT sqlc.arg(max_events)::int;
 
 -- name: LogAppend :many

@@ -40,6 +40,7 @@ FROM (
             AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
             ORDER BY o.seq LIMIT $1::int) o)
 ) b
+WHERE current_setting('herald.locked', true) = 'yes'
 ORDER BY b.seq LIMIT $1::int
 `
 
@@ -267,26 +268,34 @@ func (q *Queries) StateComplete(ctx context.Context, arg StateCompleteParams) er
 
 const StateLock = `-- name: StateLock :one
 
-SELECT s.epoch, s.position,
-    herald.last_seq() AS next_floor
-FROM herald.relay_state s
-FOR UPDATE OF s SKIP LOCKED
+WITH locked AS (
+    SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE SKIP LOCKED
+)
+SELECT l.epoch, l.position, herald.last_seq() AS next_floor, set_config('herald.locked', 'yes', true) <> '' AS locked
+FROM locked l
 `
 
 type StateLockRow struct {
 	Epoch     int64
 	Position  int64
 	NextFloor int64
+	Locked    bool
 }
 
 // The relay's statements, in the order in which a drain sends them. The first three go out in one round trip, the rest in a
 // second one; package relay's doc says why each is as it is.
 // The mutex and the fence: whoever holds this row relays. next_floor is read before the snapshot that TargetSet takes, so
-// a transaction that begins after that snapshot holds only seqs above it.
+// a transaction that begins after that snapshot holds only seqs above it. The setting tells BatchRead, which is on its way
+// already, whether there is a lock to read under.
 func (q *Queries) StateLock(ctx context.Context) (StateLockRow, error) {
 	row := q.db.QueryRow(ctx, StateLock)
 	var i StateLockRow
-	err := row.Scan(&i.Epoch, &i.Position, &i.NextFloor)
+	err := row.Scan(
+		&i.Epoch,
+		&i.Position,
+		&i.NextFloor,
+		&i.Locked,
+	)
 	return i, err
 }
 

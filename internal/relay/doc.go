@@ -1,0 +1,55 @@
+// Package relay takes events from the outbox to the log, and from the log to this node's broadcaster.
+//
+//	producers ──▶ outbox ──▶ [Relay] ──▶ event log ──▶ [Tail] ──▶ broadcaster
+//	                 └─ NOTIFY ──▶ [Listener] ──wakes──▶ both
+//
+// A Relay runs on every node; whichever holds the state row relays, and no other node waits for it. There is no leader and no
+// lease: when a node dies its transaction ends, and the next look of any other goes on.
+//
+// # Order is given once, when a transaction becomes visible
+//
+// Neither seq nor xid grows in the order of commits, so "everything behind a cursor" loses the events of a transaction that commits
+// late, and waiting for every open transaction stalls behind a single long one. The relay reads the difference of two
+// snapshots instead: the rows invisible in the one up to which it has relayed and visible in the one that it takes now. A
+// transaction crosses from invisible to visible once, so every row is read once, and a long transaction delays only itself.
+//
+// Where to look: a transaction that began after the old snapshot has drawn its seqs after it, so its rows lie above the sequence's
+// value at that time (the floor). Below the floor only transactions that were in progress then can have rows; the
+// snapshot lists them. Two index scans, none of them longer than what they return, but for rows that were rolled back.
+//
+// A backlog is worked off in chunks of BatchSize rows between the same two snapshots, with seq as the cursor, so that
+// memory stays bounded and any node can go on where another stopped. Events of one group keep the order in which their producers
+// wrote them wherever the producers' own transactions have one: if one began after another had committed, its seq is higher.
+//
+// # No wake-up is lost
+//
+// Producers notify only while the relay is armed, for a NOTIFY serialises every commit in the cluster. The relay arms before it
+// sleeps, and producers read the flag when they insert:
+//
+//	relay     drain finds nothing → arm → look again → sleep
+//	producer  insert → read the flag → … → commit
+//
+// The flag is a sequence: whoever reads it after it was set sees it, whatever transaction they are in. So for each event:
+//   - the producer read the flag after arm: it was armed, the commit notifies, and the relay wakes;
+//   - it read the flag before arm, and committed before the second look: the look finds the event;
+//   - it read the flag before arm, and commits after the second look: then its transaction was in progress during that look,
+//     and is in the list of those. While any of that list is still in progress the relay is not settled: it does not sleep
+//     until it is told, but looks again after 1, 2, 4, … ms, so that such an event waits no longer than its own commit took.
+//
+// Behind this stand a look every PollInterval and a sweep job every second, for what the proof assumes and life does not keep: a
+// LISTEN connection that is broken, a pooler that swallows notifications.
+//
+// Under load the relay disarms, and nobody notifies.
+//
+//	         found rows                     nothing for Linger
+//	┌────▶ DRAINING ◀───────┐   ┌──────────────────────────────────┐
+//	│        │ nothing      │   │                                  ▼
+//	│        └──▶ LINGERING ┘───┘         look finds rows ◀── ARMED, looking
+//	│                                                           │ nothing
+//	└────────── woken, or a poll finds rows ──── SLEEPING ◀─────┘
+//
+// # Cost
+//
+// Relaying a batch takes two round trips and one flush (package outbox). At rest: one round trip a PollInterval that locks
+// and writes nothing.
+package relay

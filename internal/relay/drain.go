@@ -1,0 +1,130 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// Above this many rows in a drain, or when the drain before is closer than this, producers are spared the NOTIFY.
+const (
+	busyRows     = 4
+	busyInterval = 5 * time.Millisecond
+)
+
+// found is what one drain came across.
+type found struct {
+	rows  int
+	more  bool // the window holds more
+	armed bool // producers notify, after this drain
+}
+
+// Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
+// work is a success: that one does not sleep before it has looked.
+func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
+	swept := 0
+	for {
+		f, err := r.Drain(ctx, conn)
+		if errors.Is(err, outbox.ErrBusy) {
+			return swept, nil
+		}
+		if err != nil {
+			return swept, err
+		}
+		swept += f.rows
+		if !f.more {
+			return swept, nil
+		}
+	}
+}
+
+// Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work.
+func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (found, error) {
+	start := time.Now()
+	drain, err := outbox.Begin(ctx, conn, r.cfg.BatchSize)
+	if err != nil {
+		if errors.Is(err, outbox.ErrBusy) {
+			r.looked()
+		}
+		return found{}, err //nolint:wrapcheck // says what it did
+	}
+	if !drain.Worthwhile() {
+		drain.Rollback(ctx)
+		r.looked()
+		return found{armed: drain.Armed}, nil
+	}
+	sorted, err := r.sort(ctx, drain, start)
+	if err != nil {
+		drain.Rollback(ctx)
+		return found{}, err
+	}
+	disarm := drain.Armed && (len(drain.Rows) > busyRows || start.Sub(r.LastRelayed()) < busyInterval)
+	batch, err := drain.Commit(ctx, sorted, r.cfg.NodeID, disarm)
+	if err != nil {
+		return found{}, err //nolint:wrapcheck // says what it did
+	}
+	now := time.Now()
+	r.looked()
+	r.relayed.Store(now.UnixNano())
+	if len(batch) > 0 {
+		r.cfg.Relayed(batch)
+	}
+	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
+	return found{rows: len(drain.Rows), more: drain.Full(), armed: drain.Armed && !disarm}, nil
+}
+
+// sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, or appended to the log.
+func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*outbox.Entries, error) {
+	entries := outbox.NewEntries(len(drain.Rows))
+	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
+	var later []*outbox.Row
+	for i := range drain.Rows {
+		row := &drain.Rows[i]
+		entries.Grant(row)
+		if _, again := seen[row.ID]; row.Duplicate || again {
+			continue
+		}
+		if row.DeliverAfter.After(now) {
+			later = append(later, row)
+			continue
+		}
+		groups, err := row.Groups()
+		if err != nil {
+			if err := r.setAside(ctx, drain, row, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		seen[row.ID] = struct{}{}
+		entries.Add(row, groups)
+	}
+	if len(later) > 0 {
+		tx, err := drain.Tx(ctx)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // says what it did
+		}
+		if err := r.cfg.SetAside.DeliverLater(ctx, tx, later); err != nil {
+			return nil, fmt.Errorf("scheduling %d events: %w", len(later), err)
+		}
+	}
+	return entries, nil
+}
+
+func (r *Relay) setAside(ctx context.Context, drain *outbox.Drain, row *outbox.Row, reason error) error {
+	r.cfg.Logger.WarnContext(ctx, "event set aside", slog.Any("event", &row.Event), slog.Any("reason", reason))
+	tx, err := drain.Tx(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	if err := r.cfg.SetAside.Retry(ctx, tx, row, reason); err != nil {
+		return fmt.Errorf("setting event %s aside: %w", row.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const (
+	defaultBatchSize    = 1000
+	defaultPollInterval = 100 * time.Millisecond
+	defaultLinger       = 3 * time.Millisecond
+
+	lingerStep     = time.Millisecond
+	settleStep     = time.Millisecond
+	busyPause      = 20 * time.Millisecond
+	reconnectDelay = 100 * time.Millisecond
+	closeTimeout   = time.Second
+)
+
+// Config is how a Relay works.
+type Config struct {
+	// NodeID is recorded with every event that this node relays.
+	NodeID uuid.UUID
+	// Connect opens a connection to the database for this relay alone.
+	Connect func(ctx context.Context) (*pgx.Conn, error)
+	// SetAside takes the events that are not relayed now.
+	SetAside SetAside
+	// Relayed is called with every batch that this node has committed, in position order. It must not block.
+	Relayed func(batch []event.Logged)
+	// Observer is told what happens. Defaults to nobody.
+	Observer Observer
+	// Logger defaults to slog.Default.
+	Logger *slog.Logger
+	// BatchSize is how many events one transaction relays at most. Defaults to 1000.
+	BatchSize int
+	// PollInterval is how often a sleeping relay looks without having been told. Defaults to 100 ms.
+	PollInterval time.Duration
+	// Linger is how long a relay goes on looking without finding anything before it arms. Defaults to 3 ms.
+	Linger time.Duration
+}
+
+// SetAside takes events out of the line, within the relay's transaction, so that they neither block those behind them nor get
+// lost.
+type SetAside interface {
+	// DeliverLater keeps the rows until their DeliverAfter.
+	DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error
+	// Retry keeps a row that could not be turned into messages, and why.
+	Retry(ctx context.Context, tx pgx.Tx, row *outbox.Row, reason error) error
+}
+
+// Observer is told what a relay does.
+type Observer interface {
+	// Relayed reports one committed batch: how many rows it read, how many entries it appended, and how long it took.
+	Relayed(rows, entries int, took time.Duration)
+	// RelayFailed reports that a look or a batch failed.
+	RelayFailed()
+}
+
+// Relay takes what is committed to the outbox into the log.
+type Relay struct {
+	cfg     Config
+	wake    chan struct{}
+	alive   atomic.Int64 // unix nanoseconds of the last look that succeeded
+	relayed atomic.Int64 // unix nanoseconds of the last batch
+}
+
+// New returns a relay; nothing happens until Run.
+func New(cfg Config) (*Relay, error) {
+	if cfg.Connect == nil || cfg.SetAside == nil || cfg.Relayed == nil {
+		return nil, errors.New("relay: Connect, SetAside and Relayed are required")
+	}
+	cfg.BatchSize = cmp.Or(cfg.BatchSize, defaultBatchSize)
+	cfg.PollInterval = cmp.Or(cfg.PollInterval, defaultPollInterval)
+	cfg.Linger = cmp.Or(cfg.Linger, defaultLinger)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
+	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}, nil
+}
+
+type nobody struct{}
+
+func (nobody) Relayed(int, int, time.Duration) {}
+func (nobody) RelayFailed()                    {}
+
+// Wake makes a sleeping relay look at once. It never blocks.
+func (r *Relay) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// LastLook returns when the relay last looked at the outbox successfully; zero before the first time.
+func (r *Relay) LastLook() time.Time { return at(&r.alive) }
+
+// LastRelayed returns when this node last committed a batch; zero before the first one.
+func (r *Relay) LastRelayed() time.Time { return at(&r.relayed) }
+
+func at(nanoseconds *atomic.Int64) time.Time {
+	if ns := nanoseconds.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
+
+func (r *Relay) looked() { r.alive.Store(time.Now().UnixNano()) }
+
+// Run relays until ctx ends. A database that fails is tried again for ever, each time with a log line.
+func (r *Relay) Run(ctx context.Context) error {
+	for {
+		err := r.session(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the end that was asked for
+		}
+		r.cfg.Observer.RelayFailed()
+		r.cfg.Logger.WarnContext(ctx, "relay interrupted, reconnecting", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(reconnectDelay):
+		}
+	}
+}
+
+// session relays over one connection until that fails or ctx ends.
+func (r *Relay) session(ctx context.Context) error {
+	conn, err := r.cfg.Connect(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = conn.Close(closing) // the transaction ends with the connection either way
+	}()
+	s := session{Relay: r, conn: conn, timer: time.NewTimer(0)}
+	defer s.timer.Stop()
+	return s.run(ctx)
+}
+
+// session is the state machine that the package's doc draws.
+type session struct {
+	*Relay
+	conn      *pgx.Conn
+	timer     *time.Timer
+	armed     bool    // producers notify, as far as this node knows
+	unsettled []int64 // transactions that may have written before the relay was armed
+	lastFound time.Time
+}
+
+func (s *session) run(ctx context.Context) error {
+	for {
+		found, err := s.Drain(ctx, s.conn)
+		switch {
+		case errors.Is(err, outbox.ErrBusy): // another node relays, and will not sleep before it has looked
+			if err := s.pause(ctx, busyPause); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		default:
+			s.armed = found.armed
+			if found.rows > 0 {
+				s.lastFound = time.Now()
+			}
+			if found.more || (found.rows > 0 && !s.armed) {
+				continue
+			}
+			if !s.armed && time.Since(s.lastFound) < s.cfg.Linger {
+				if err := s.pause(ctx, lingerStep); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := s.sleep(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep returns when there is something to relay, or may be.
+func (s *session) sleep(ctx context.Context) error {
+	if !s.armed {
+		if err := outbox.Arm(ctx, s.conn); err != nil {
+			return err //nolint:wrapcheck // says what it did
+		}
+		s.armed = true
+		glance, err := outbox.Peek(ctx, s.conn)
+		if err != nil {
+			return err //nolint:wrapcheck // says what it did
+		}
+		if glance.Waiting {
+			return nil
+		}
+		s.unsettled = glance.InProgress
+	}
+	for wait := settleStep; ; wait *= 2 {
+		if len(s.unsettled) == 0 || wait > s.cfg.PollInterval {
+			wait = s.cfg.PollInterval
+		}
+		s.timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+		case <-s.wake:
+			return nil
+		case <-s.timer.C:
+		}
+		glance, err := outbox.Peek(ctx, s.conn)
+		if err != nil {
+			return err //nolint:wrapcheck // says what it did
+		}
+		s.looked()
+		if glance.Waiting {
+			return nil
+		}
+		s.unsettled = slices.DeleteFunc(s.unsettled, func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
+	}
+}
+
+func (s *session) pause(ctx context.Context, d time.Duration) error {
+	s.timer.Reset(d)
+	select {
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the end that was asked for
+	case <-s.timer.C:
+		return nil
+	}
+}
