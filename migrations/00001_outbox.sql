@@ -73,8 +73,8 @@ $$;
 -- The producers' contract. Insert-only: nothing updates or deletes a row; retention drops whole days.
 --
 -- xid stands before seq on purpose: defaults are evaluated in column order, so a row's seq is drawn after its transaction
--- has its xid. From that follows what the relay builds on: a transaction that began after a snapshot was taken holds only seqs
--- above the sequence's value at that moment.
+-- has its xid. From that follows what the relay builds on: a transaction that got its xid after the sequence was read
+-- holds only seqs above the value that was read.
 CREATE TABLE herald.outbox (
     xid              xid8        NOT NULL DEFAULT pg_current_xact_id(),
     seq              bigint      NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),

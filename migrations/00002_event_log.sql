@@ -34,22 +34,27 @@ CREATE TABLE herald.relayed_event (
 
 -- The relay's one state row, also its mutex. All transactions visible in snapshot have been relayed. While a large backlog is
 -- worked off, target is the snapshot up to which, and cursor the seq behind which it goes on; else target is null.
--- floor (target_floor) is a lower bound: a transaction that began after snapshot (target) was taken holds only seqs above it.
+--
+-- floor and stragglers say where a row that is invisible in snapshot can be: above floor, or in a transaction that is one of the
+-- stragglers (those that had an xid and were in progress when snapshot was taken). target_floor and target_stragglers
+-- are the same for target.
 CREATE TABLE herald.relay_state (
-    singleton     boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
-    epoch         bigint      NOT NULL DEFAULT 1,
-    position      bigint      NOT NULL DEFAULT 0,
-    snapshot      pg_snapshot NOT NULL,
-    floor         bigint      NOT NULL,
-    target        pg_snapshot,
-    target_floor  bigint,
-    ceiling       bigint,
-    cursor        bigint      NOT NULL DEFAULT 0,
-    relayed_at    timestamptz
+    singleton          boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
+    epoch              bigint      NOT NULL DEFAULT 1,
+    position           bigint      NOT NULL DEFAULT 0,
+    snapshot           pg_snapshot NOT NULL,
+    floor              bigint      NOT NULL,
+    stragglers         xid8[]      NOT NULL,
+    target             pg_snapshot,
+    target_floor       bigint,
+    target_stragglers  xid8[],
+    ceiling            bigint,
+    cursor             bigint      NOT NULL DEFAULT 0,
+    relayed_at         timestamptz
 ) WITH (fillfactor = 10);
 
 -- Nothing is visible in an empty snapshot: the first look relays all there is.
-INSERT INTO herald.relay_state (snapshot, floor) VALUES ('3:3:', 0);
+INSERT INTO herald.relay_state (snapshot, floor, stragglers) VALUES ('3:3:', 0, '{}');
 
 -- Events that could not be turned into messages, and will not be tried again by themselves.
 CREATE TABLE herald.dead_letter (

@@ -73,7 +73,7 @@ LANGUAGE sql STABLE AS $$
                 WHERE o.seq > (SELECT s.floor FROM herald.relay_state s)
                 AND o.resource_id = $2 AND o.customer_id = $3 AND o.event_type LIKE 'Order%')
             OR EXISTS (SELECT FROM herald.outbox o
-                WHERE o.xid IN (SELECT pg_snapshot_xip(s.snapshot) FROM herald.relay_state s)
+                WHERE o.xid IN (SELECT unnest(s.stragglers) FROM herald.relay_state s)
                 AND o.resource_id = $2 AND o.customer_id = $3 AND o.event_type LIKE 'Order%')))
 $$;
 -- +goose StatementEnd

@@ -5,7 +5,7 @@
 //
 // A [Drain] is two round trips and one flush to disk, however many events it carries:
 //
-//	1  BEGIN · StateLock · TargetSet · BatchRead                      (pipelined)
+//	1  BEGIN · FloorSet · StateLock · TargetSet · BatchRead                      (pipelined)
 //	2  LogAppend · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
 //
 // An idle relay asks [Peek], one round trip that locks and writes nothing.

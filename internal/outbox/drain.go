@@ -30,11 +30,10 @@ type Drain struct {
 	Rows  []Row
 	Armed bool // producers are notifying
 
-	conn      *pgx.Conn
-	position  int64 // of the log, before this drain
-	nextFloor int64
-	window    dbsqlc.TargetSetRow
-	maxRows   int
+	conn     *pgx.Conn
+	position int64 // of the log, before this drain
+	window   dbsqlc.TargetSetRow
+	maxRows  int
 }
 
 // Begin locks the state and reads the next rows, at most maxRows, oldest first. It fails with [ErrBusy] where another relay
@@ -44,10 +43,11 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	busy := false
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
+	batch.Queue(dbsqlc.FloorSet)
 	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
 		var lock dbsqlc.StateLockRow
-		err := row.Scan(&lock.Epoch, &lock.Position, &lock.NextFloor, &lock.Locked)
-		d.position, d.nextFloor = lock.Position, lock.NextFloor
+		err := row.Scan(&lock.Epoch, &lock.Position, &lock.Locked)
+		d.position = lock.Position
 		if errors.Is(err, pgx.ErrNoRows) {
 			busy = true
 			return nil
@@ -56,7 +56,7 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
 		w := &d.window
-		return row.Scan(&w.Set, &w.Resumed, &w.TargetFloor, &w.Floor, &w.Ceiling, &d.Armed) //nolint:wrapcheck // as above
+		return row.Scan(&w.Set, &w.Resumed, &w.Floor, &w.Ceiling, &d.Armed) //nolint:wrapcheck // as above
 	})
 	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
 		var err error
@@ -140,14 +140,10 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 	batch := &pgx.Batch{}
 	entries.queue(batch, d.position, relayedBy)
 	position := d.position + int64(len(entries.logged))
-	floor := d.nextFloor
-	if d.window.Resumed {
-		floor = d.window.TargetFloor
-	}
 	if d.Full() {
-		batch.Queue(dbsqlc.StateAdvance, position, floor, d.window.Ceiling, d.Rows[len(d.Rows)-1].Seq)
+		batch.Queue(dbsqlc.StateAdvance, position, d.window.Ceiling, d.Rows[len(d.Rows)-1].Seq)
 	} else {
-		batch.Queue(dbsqlc.StateComplete, position, floor)
+		batch.Queue(dbsqlc.StateComplete, position)
 	}
 	if len(entries.logged) > 0 {
 		batch.Queue(dbsqlc.RelayedNotify, position)

@@ -13,9 +13,11 @@
 // snapshots instead: the rows invisible in the one up to which it has relayed and visible in the one that it takes now. A
 // transaction crosses from invisible to visible once, so every row is read once, and a long transaction delays only itself.
 //
-// Where to look: a transaction that began after the old snapshot has drawn its seqs after it, so its rows lie above the sequence's
-// value at that time (the floor). Below the floor only transactions that were in progress then can have rows; the
-// snapshot lists them. Two index scans, none of them longer than what they return, but for rows that were rolled back.
+// Where to look: a drain reads the sequence (the floor), then gets its own xid by locking the state, then takes its snapshot.
+// A transaction with a higher xid got it later, and draws its seqs later still: its rows lie above the floor. One with a
+// lower xid had ended by the snapshot, or was in progress: a straggler, and the state lists those. They are not only the ones that
+// the snapshot names: its xmax is one above the newest xid that has ended, so the xids from there up to the drain's own are in
+// progress as well. Two index scans find everything, neither longer than what it returns, but for rows that were rolled back.
 //
 // A backlog is worked off in chunks of BatchSize rows between the same two snapshots, with seq as the cursor, so that
 // memory stays bounded and any node can go on where another stopped. Events of one group keep the order in which their producers

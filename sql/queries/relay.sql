@@ -1,31 +1,42 @@
--- The relay's statements, in the order in which a drain sends them. The first three go out in one round trip, the rest in a
+-- The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
 -- second one; package relay's doc says why each is as it is.
 
+-- name: FloorSet :exec
+-- Read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
+SELECT set_config('herald.floor', herald.last_seq()::text, true);
+
 -- name: StateLock :one
--- The mutex and the fence: whoever holds this row relays. next_floor is read before the snapshot that TargetSet takes, so
--- a transaction that begins after that snapshot holds only seqs above it. The setting tells BatchRead, which is on its way
--- already, whether there is a lock to read under.
+-- The mutex and the fence: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells
+-- BatchRead, which is on its way already, whether there is a lock to read under.
 WITH locked AS (
     SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE SKIP LOCKED
 )
-SELECT l.epoch, l.position, herald.last_seq() AS next_floor, set_config('herald.locked', 'yes', true) <> '' AS locked
-FROM locked l;
+SELECT l.epoch, l.position, set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked l;
 
 -- name: TargetSet :one
 -- Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
--- on the server for the statements that follow. The ceiling is read after the snapshot was taken: no row visible in it
--- lies above, and a scan by seq ends there instead of running through what came since.
-SELECT set_config('herald.target', coalesce(s.target, pg_current_snapshot())::text, true) <> '' AS set,
+-- on the server for the statements that follow, with its floor and its stragglers. A snapshot's xmax is one above the newest xid
+-- that has ended, not above the newest that has been given out: those in between are in progress too, though it does not list
+-- them. The ceiling is read after the snapshot was taken: no row visible in it lies above, and a scan by seq ends there
+-- instead of running through what came since.
+SELECT
+    set_config('herald.target', coalesce(s.target, now.snapshot)::text, true) <> ''
+    AND set_config('herald.target_floor', coalesce(s.target_floor, current_setting('herald.floor')::bigint)::text, true) <> ''
+    AND set_config('herald.target_stragglers', coalesce(s.target_stragglers, now.stragglers)::text, true) <> '' AS set,
     (s.target IS NOT NULL)::boolean AS resumed,
-    coalesce(s.target_floor, 0)::bigint AS target_floor,
     s.floor,
     coalesce(s.ceiling, herald.last_seq())::bigint AS ceiling,
     herald.relay_is_armed() AS armed
-FROM herald.relay_state s;
+FROM herald.relay_state s, (
+    SELECT pg_current_snapshot() AS snapshot,
+        ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())) || ARRAY(
+            SELECT x::text::xid8 FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+                pg_current_xact_id()::text::bigint - 1) x) AS stragglers
+) now;
 
 -- name: BatchRead :many
 -- The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
--- transactions that were in progress when state.snapshot was taken can have any, so those few are looked up by xid.
+-- the stragglers can have any, and those few are looked up by xid.
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
     EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
@@ -37,7 +48,7 @@ FROM (
         AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
         ORDER BY o.seq LIMIT sqlc.arg(max_events)::int)
     UNION ALL
-    (SELECT o.* FROM (SELECT pg_snapshot_xip(s.snapshot) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+    (SELECT o.* FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.* FROM herald.outbox o
             WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor
             AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
@@ -84,12 +95,15 @@ WHERE NOT EXISTS (SELECT FROM herald.access_grant a WHERE a.resource_id = g.reso
 -- name: StateComplete :exec
 -- Everything up to the target has been relayed: it becomes the snapshot.
 UPDATE herald.relay_state SET position = sqlc.arg(position), snapshot = current_setting('herald.target')::pg_snapshot,
-    floor = sqlc.arg(floor), target = NULL, target_floor = NULL, ceiling = NULL, cursor = 0, relayed_at = now();
+    floor = current_setting('herald.target_floor')::bigint, stragglers = current_setting('herald.target_stragglers')::xid8[],
+    target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0, relayed_at = now();
 
 -- name: StateAdvance :exec
--- A chunk of a backlog has been relayed: the next one goes on behind cursor, within the same pair of snapshots.
+-- A chunk of a backlog has been relayed: the next one goes on behind cursor, between the same two snapshots.
 UPDATE herald.relay_state SET position = sqlc.arg(position), target = current_setting('herald.target')::pg_snapshot,
-    target_floor = sqlc.arg(target_floor), ceiling = sqlc.arg(ceiling), cursor = sqlc.arg(cursor), relayed_at = now();
+    target_floor = current_setting('herald.target_floor')::bigint,
+    target_stragglers = current_setting('herald.target_stragglers')::xid8[],
+    ceiling = sqlc.arg(ceiling), cursor = sqlc.arg(cursor), relayed_at = now();
 
 -- name: RelayedNotify :exec
 SELECT pg_notify('herald_log', sqlc.arg(position)::bigint::text);
@@ -98,11 +112,15 @@ SELECT pg_notify('herald_log', sqlc.arg(position)::bigint::text);
 SELECT setval('herald.relay_armed', sqlc.arg(armed)::bigint);
 
 -- name: OutboxPeek :one
--- Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that may
--- have written before the relay was armed and have not committed yet.
+-- Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
+-- have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
+-- the distance to.
 SELECT (s.target IS NOT NULL
         OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
-        OR EXISTS (SELECT FROM (SELECT pg_snapshot_xip(s.snapshot) AS xid) old,
+        OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
             LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,
-    ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint)::bigint[] AS in_progress
+    (ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) || ARRAY(
+        SELECT x FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+            pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x
+    ))::bigint[] AS in_progress
 FROM herald.relay_state s;

@@ -34,7 +34,7 @@ FROM (
         AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
         ORDER BY o.seq LIMIT $1::int)
     UNION ALL
-    (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM (SELECT pg_snapshot_xip(s.snapshot) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+    (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
             WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor
             AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
@@ -61,7 +61,7 @@ type BatchReadRow struct {
 }
 
 // The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
-// transactions that were in progress when state.snapshot was taken can have any, so those few are looked up by xid.
+// the stragglers can have any, and those few are looked up by xid.
 func (q *Queries) BatchRead(ctx context.Context, maxEvents int32) ([]BatchReadRow, error) {
 	rows, err := q.db.Query(ctx, BatchRead, maxEvents)
 	if err != nil {
@@ -94,6 +94,19 @@ func (q *Queries) BatchRead(ctx context.Context, maxEvents int32) ([]BatchReadRo
 		return nil, err
 	}
 	return items, nil
+}
+
+const FloorSet = `-- name: FloorSet :exec
+
+SELECT set_config('herald.floor', herald.last_seq()::text, true)
+`
+
+// The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
+// second one; package relay's doc says why each is as it is.
+// Read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
+func (q *Queries) FloorSet(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, FloorSet)
+	return err
 }
 
 const GrantFeed = `-- name: GrantFeed :exec
@@ -182,9 +195,12 @@ func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, 
 const OutboxPeek = `-- name: OutboxPeek :one
 SELECT (s.target IS NOT NULL
         OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
-        OR EXISTS (SELECT FROM (SELECT pg_snapshot_xip(s.snapshot) AS xid) old,
+        OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
             LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,
-    ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint)::bigint[] AS in_progress
+    (ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) || ARRAY(
+        SELECT x FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+            pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x
+    ))::bigint[] AS in_progress
 FROM herald.relay_state s
 `
 
@@ -193,8 +209,9 @@ type OutboxPeekRow struct {
 	InProgress []int64
 }
 
-// Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that may
-// have written before the relay was armed and have not committed yet.
+// Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
+// have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
+// the distance to.
 func (q *Queries) OutboxPeek(ctx context.Context) (OutboxPeekRow, error) {
 	row := q.db.QueryRow(ctx, OutboxPeek)
 	var i OutboxPeekRow
@@ -229,105 +246,93 @@ func (q *Queries) RelayedNotify(ctx context.Context, position int64) error {
 
 const StateAdvance = `-- name: StateAdvance :exec
 UPDATE herald.relay_state SET position = $1, target = current_setting('herald.target')::pg_snapshot,
-    target_floor = $2, ceiling = $3, cursor = $4, relayed_at = now()
+    target_floor = current_setting('herald.target_floor')::bigint,
+    target_stragglers = current_setting('herald.target_stragglers')::xid8[],
+    ceiling = $2, cursor = $3, relayed_at = now()
 `
 
 type StateAdvanceParams struct {
-	Position    int64
-	TargetFloor *int64
-	Ceiling     *int64
-	Cursor      int64
+	Position int64
+	Ceiling  *int64
+	Cursor   int64
 }
 
-// A chunk of a backlog has been relayed: the next one goes on behind cursor, within the same pair of snapshots.
+// A chunk of a backlog has been relayed: the next one goes on behind cursor, between the same two snapshots.
 func (q *Queries) StateAdvance(ctx context.Context, arg StateAdvanceParams) error {
-	_, err := q.db.Exec(ctx, StateAdvance,
-		arg.Position,
-		arg.TargetFloor,
-		arg.Ceiling,
-		arg.Cursor,
-	)
+	_, err := q.db.Exec(ctx, StateAdvance, arg.Position, arg.Ceiling, arg.Cursor)
 	return err
 }
 
 const StateComplete = `-- name: StateComplete :exec
 UPDATE herald.relay_state SET position = $1, snapshot = current_setting('herald.target')::pg_snapshot,
-    floor = $2, target = NULL, target_floor = NULL, ceiling = NULL, cursor = 0, relayed_at = now()
+    floor = current_setting('herald.target_floor')::bigint, stragglers = current_setting('herald.target_stragglers')::xid8[],
+    target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0, relayed_at = now()
 `
 
-type StateCompleteParams struct {
-	Position int64
-	Floor    int64
-}
-
 // Everything up to the target has been relayed: it becomes the snapshot.
-func (q *Queries) StateComplete(ctx context.Context, arg StateCompleteParams) error {
-	_, err := q.db.Exec(ctx, StateComplete, arg.Position, arg.Floor)
+func (q *Queries) StateComplete(ctx context.Context, position int64) error {
+	_, err := q.db.Exec(ctx, StateComplete, position)
 	return err
 }
 
 const StateLock = `-- name: StateLock :one
-
 WITH locked AS (
     SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE SKIP LOCKED
 )
-SELECT l.epoch, l.position, herald.last_seq() AS next_floor, set_config('herald.locked', 'yes', true) <> '' AS locked
-FROM locked l
+SELECT l.epoch, l.position, set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked l
 `
 
 type StateLockRow struct {
-	Epoch     int64
-	Position  int64
-	NextFloor int64
-	Locked    bool
+	Epoch    int64
+	Position int64
+	Locked   bool
 }
 
-// The relay's statements, in the order in which a drain sends them. The first three go out in one round trip, the rest in a
-// second one; package relay's doc says why each is as it is.
-// The mutex and the fence: whoever holds this row relays. next_floor is read before the snapshot that TargetSet takes, so
-// a transaction that begins after that snapshot holds only seqs above it. The setting tells BatchRead, which is on its way
-// already, whether there is a lock to read under.
+// The mutex and the fence: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells
+// BatchRead, which is on its way already, whether there is a lock to read under.
 func (q *Queries) StateLock(ctx context.Context) (StateLockRow, error) {
 	row := q.db.QueryRow(ctx, StateLock)
 	var i StateLockRow
-	err := row.Scan(
-		&i.Epoch,
-		&i.Position,
-		&i.NextFloor,
-		&i.Locked,
-	)
+	err := row.Scan(&i.Epoch, &i.Position, &i.Locked)
 	return i, err
 }
 
 const TargetSet = `-- name: TargetSet :one
-SELECT set_config('herald.target', coalesce(s.target, pg_current_snapshot())::text, true) <> '' AS set,
+SELECT
+    set_config('herald.target', coalesce(s.target, now.snapshot)::text, true) <> ''
+    AND set_config('herald.target_floor', coalesce(s.target_floor, current_setting('herald.floor')::bigint)::text, true) <> ''
+    AND set_config('herald.target_stragglers', coalesce(s.target_stragglers, now.stragglers)::text, true) <> '' AS set,
     (s.target IS NOT NULL)::boolean AS resumed,
-    coalesce(s.target_floor, 0)::bigint AS target_floor,
     s.floor,
     coalesce(s.ceiling, herald.last_seq())::bigint AS ceiling,
     herald.relay_is_armed() AS armed
-FROM herald.relay_state s
+FROM herald.relay_state s, (
+    SELECT pg_current_snapshot() AS snapshot,
+        ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())) || ARRAY(
+            SELECT x::text::xid8 FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+                pg_current_xact_id()::text::bigint - 1) x) AS stragglers
+) now
 `
 
 type TargetSetRow struct {
-	Set         bool
-	Resumed     bool
-	TargetFloor int64
-	Floor       int64
-	Ceiling     int64
-	Armed       bool
+	Set     *bool
+	Resumed bool
+	Floor   int64
+	Ceiling int64
+	Armed   bool
 }
 
 // Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
-// on the server for the statements that follow. The ceiling is read after the snapshot was taken: no row visible in it
-// lies above, and a scan by seq ends there instead of running through what came since.
+// on the server for the statements that follow, with its floor and its stragglers. A snapshot's xmax is one above the newest xid
+// that has ended, not above the newest that has been given out: those in between are in progress too, though it does not list
+// them. The ceiling is read after the snapshot was taken: no row visible in it lies above, and a scan by seq ends there
+// instead of running through what came since.
 func (q *Queries) TargetSet(ctx context.Context) (TargetSetRow, error) {
 	row := q.db.QueryRow(ctx, TargetSet)
 	var i TargetSetRow
 	err := row.Scan(
 		&i.Set,
 		&i.Resumed,
-		&i.TargetFloor,
 		&i.Floor,
 		&i.Ceiling,
 		&i.Armed,
