@@ -91,15 +91,15 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 		if _, again := seen[row.ID]; row.Duplicate || again {
 			continue
 		}
-		if row.DeliverAfter.After(now) {
-			later = append(later, row)
-			continue
-		}
 		groups, err := row.Groups()
 		if err != nil {
 			if err := r.setAside(ctx, drain, row, err); err != nil {
 				return nil, err
 			}
+			continue
+		}
+		if row.DeliverAfter.After(now) {
+			later = append(later, row)
 			continue
 		}
 		seen[row.ID] = struct{}{}

@@ -1,0 +1,53 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// attempts that an event gets before it is a dead letter: with River's backoff of attempt⁴ seconds about seven hours.
+const eventAttempts = 10
+
+type sweepArgs struct{}
+
+func (sweepArgs) Kind() string { return "sweep" }
+
+// InsertOpts: a sweep that failed is not repeated, the next one is a second away.
+func (sweepArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+
+type deliverScheduledArgs struct {
+	outbox.Ref
+
+	DeliverAfter time.Time `json:"deliver_after"`
+}
+
+func (deliverScheduledArgs) Kind() string { return "deliver_scheduled" }
+
+func (deliverScheduledArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: eventAttempts}
+}
+
+type retryEventArgs struct {
+	outbox.Ref
+
+	Reason string `json:"reason"`
+}
+
+func (retryEventArgs) Kind() string { return "retry_event" }
+
+func (retryEventArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: eventAttempts}
+}
+
+type partitionsArgs struct{}
+
+func (partitionsArgs) Kind() string { return "partitions" }
+
+type housekeepingArgs struct{}
+
+func (housekeepingArgs) Kind() string { return "housekeeping" }
+
+func (housekeepingArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }

@@ -1,0 +1,108 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const (
+	sweepInterval        = time.Second
+	partitionsInterval   = time.Hour
+	housekeepingInterval = time.Minute
+	daysAhead            = 7
+
+	workers            = 20
+	fetchPollInterval  = 500 * time.Millisecond
+	jobTimeout         = 30 * time.Second
+	completedRetention = time.Hour // a sweep a second makes 3600 rows
+	stopTimeout        = 5 * time.Second
+)
+
+// Sweeper relays everything that waits, over the given connection, and returns how many rows it took.
+type Sweeper interface {
+	Sweep(ctx context.Context, conn *pgx.Conn) (int, error)
+}
+
+// Config is what Jobs works with. All fields are required.
+type Config struct {
+	Pool    *pgxpool.Pool
+	Sweeper Sweeper
+	NodeID  uuid.UUID
+	Logger  *slog.Logger
+}
+
+// Jobs works River's jobs on this node.
+type Jobs struct {
+	client *river.Client[pgx.Tx]
+}
+
+// New returns a River client with all workers; nothing happens until Run.
+func New(cfg Config) (*Jobs, error) {
+	if cfg.Pool == nil || cfg.Sweeper == nil || cfg.Logger == nil {
+		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
+	}
+	registered := river.NewWorkers()
+	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
+	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
+	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
+	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
+	river.AddWorker(registered, &housekeepingWorker{
+		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool),
+	})
+	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
+		ID:                          cfg.NodeID.String(),
+		Schema:                      schema,
+		Logger:                      cfg.Logger,
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Workers:                     registered,
+		FetchPollInterval:           fetchPollInterval,
+		JobTimeout:                  jobTimeout,
+		CompletedJobRetentionPeriod: completedRetention,
+		PeriodicJobs: []*river.PeriodicJob{
+			periodic("sweep", sweepInterval, sweepArgs{}),
+			periodic("partitions", partitionsInterval, partitionsArgs{}),
+			periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("creating River's client: %w", err)
+	}
+	return &Jobs{client: client}, nil
+}
+
+func periodic(id string, every time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(every),
+		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+		&river.PeriodicJobOpts{ID: id, RunOnStart: true})
+}
+
+// Run works jobs until ctx ends, then lets those that are under way finish.
+func (j *Jobs) Run(ctx context.Context) error {
+	running := context.WithoutCancel(ctx) // ended by Stop, in order
+	if err := j.client.Start(running); err != nil {
+		return fmt.Errorf("starting River: %w", err)
+	}
+	<-ctx.Done()
+	stopping, cancel := context.WithTimeout(running, stopTimeout)
+	defer cancel()
+	if err := j.client.Stop(stopping); err == nil {
+		return nil
+	}
+	hard, cancelHard := context.WithTimeout(running, stopTimeout)
+	defer cancelHard()
+	if err := j.client.StopAndCancel(hard); err != nil {
+		return fmt.Errorf("stopping River: %w", err)
+	}
+	return nil
+}

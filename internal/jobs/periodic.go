@@ -1,0 +1,62 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+type sweepWorker struct {
+	river.WorkerDefaults[sweepArgs]
+
+	pool    *pgxpool.Pool
+	sweeper Sweeper
+	logger  *slog.Logger
+}
+
+func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[sweepArgs]) error {
+	conn, err := w.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("acquiring a connection to sweep: %w", err)
+	}
+	defer conn.Release()
+	swept, err := w.sweeper.Sweep(ctx, conn.Conn())
+	if err != nil {
+		return fmt.Errorf("sweeping: %w", err)
+	}
+	if swept > 0 {
+		w.logger.DebugContext(ctx, "swept", slog.Int("events", swept))
+	}
+	return nil
+}
+
+type partitionsWorker struct {
+	river.WorkerDefaults[partitionsArgs]
+
+	pool *pgxpool.Pool
+}
+
+func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
+	_, err := outbox.EnsurePartitions(ctx, w.pool, time.Now(), daysAhead)
+	return err //nolint:wrapcheck // says what it did
+}
+
+type housekeepingWorker struct {
+	river.WorkerDefaults[housekeepingArgs]
+
+	nodes *outbox.Nodes
+	stats *outbox.Publisher
+}
+
+func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeepingArgs]) error {
+	if _, err := w.nodes.Reap(ctx); err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	return w.stats.PrunePlatformStats(ctx) //nolint:wrapcheck // says what it did
+}
