@@ -1,0 +1,109 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Log is what the process says of itself.
+type Log struct {
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"HERALD_LOG_LEVEL" help:"Least severe level that is logged: ${enum}."`
+	LogFormat string `enum:"text,json" default:"text" env:"HERALD_LOG_FORMAT" help:"Form of log lines: ${enum}."`
+}
+
+// Logger returns the logger that the settings describe, writing to standard error.
+func (l Log) Logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.LogLevel)); err != nil {
+		level = slog.LevelInfo // kong has checked it
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// Database is where the data is.
+type Database struct {
+	DatabaseURL string `env:"HERALD_DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use, as a URL or key=value pairs. Without it an embedded one is started."`
+	DataDir     string `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where the embedded PostgreSQL keeps its data."`
+	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries. Defaults to what is on PATH or in the usual places."`
+}
+
+// Listen is the connection for notifications.
+type Listen struct {
+	ListenDatabaseURL string `env:"HERALD_LISTEN_DATABASE_URL" placeholder:"URL" help:"PostgreSQL for LISTEN, where HERALD_DATABASE_URL leads to a pooler. Defaults to HERALD_DATABASE_URL."`
+}
+
+// Auth says which tokens to believe.
+type Auth struct {
+	JWTSecret        string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
+	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
+	JWKSURL          string `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
+	JWTIssuer        string `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
+	JWTAudience      string `name:"jwt-audience" env:"HERALD_JWT_AUDIENCE" placeholder:"AUD" help:"Required aud of tokens. Defaults to any."`
+	AdminRole        string `default:"Admin" env:"HERALD_ADMIN_ROLE" placeholder:"ROLE" help:"Role that may use the admin hub and the admin API (${default})."`
+}
+
+// HasKey says whether any key is configured.
+func (a Auth) HasKey() bool { return a.JWTSecret != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != "" }
+
+// Server is how connections are served.
+type Server struct {
+	Listen            string        `default:":5006" env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API (${default})."`
+	OpsListen         string        `env:"HERALD_OPS_LISTEN" placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics. Defaults to the main one."`
+	TLSCertFile       string        `name:"tls-cert-file" env:"HERALD_TLS_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM). With HERALD_TLS_KEY_FILE the main address speaks TLS."`
+	TLSKeyFile        string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	FeatureTeamcart   bool          `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
+	AllowedOrigins    []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example. Defaults to the same origin only."`
+	AuthorizeFunction string        `default:"herald.can_subscribe" env:"HERALD_AUTHORIZE_FUNCTION" placeholder:"SCHEMA.NAME" help:"SQL function that answers who may subscribe (${default})."`
+	ReplayLimit       int           `default:"1000" env:"HERALD_REPLAY_LIMIT" placeholder:"N" help:"Events that a resume replays at most; further behind is a gap (${default})."`
+	RingBytes         int64         `default:"67108864" env:"HERALD_RING_BYTES" placeholder:"BYTES" help:"Memory for recent events, which resumes are answered from (${default})."`
+	QueueBytes        int           `default:"1048576" env:"HERALD_QUEUE_BYTES" placeholder:"BYTES" help:"What may wait for one connection before it is closed to resume later (${default})."`
+	MessageBytes      int           `default:"32768" env:"HERALD_MESSAGE_BYTES" placeholder:"BYTES" help:"Largest message that a client may send (${default})."`
+	KeepAlive         time.Duration `default:"15s" env:"HERALD_KEEP_ALIVE" placeholder:"DURATION" help:"Silence after which a connection is sent a ping (${default})."`
+	ClientTimeout     time.Duration `default:"30s" env:"HERALD_CLIENT_TIMEOUT" placeholder:"DURATION" help:"Silence after which a client counts as gone (${default})."`
+	HandshakeTimeout  time.Duration `default:"15s" env:"HERALD_HANDSHAKE_TIMEOUT" placeholder:"DURATION" help:"Time that a client has for its handshake (${default})."`
+	ShutdownTimeout   time.Duration `default:"10s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to be flushed when the server stops (${default})."`
+}
+
+// Validate says what is wrong, every setting at once.
+func (s Server) Validate() error {
+	var errs []error
+	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
+		errs = append(errs, errors.New("HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE go together: set both or neither"))
+	}
+	for _, origin := range s.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme)+"://"+u.Host {
+			errs = append(errs, fmt.Errorf("HERALD_ALLOWED_ORIGINS: %q is not an origin such as https://app.example", origin))
+		}
+	}
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"HERALD_REPLAY_LIMIT", int64(s.ReplayLimit)}, {"HERALD_RING_BYTES", s.RingBytes}, {"HERALD_QUEUE_BYTES", int64(s.QueueBytes)},
+		{"HERALD_MESSAGE_BYTES", int64(s.MessageBytes)}, {"HERALD_KEEP_ALIVE", int64(s.KeepAlive)},
+		{"HERALD_CLIENT_TIMEOUT", int64(s.ClientTimeout)}, {"HERALD_HANDSHAKE_TIMEOUT", int64(s.HandshakeTimeout)},
+		{"HERALD_SHUTDOWN_TIMEOUT", int64(s.ShutdownTimeout)},
+	} {
+		if limit.value <= 0 {
+			errs = append(errs, fmt.Errorf("%s must be more than zero", limit.name))
+		}
+	}
+	const smallestQueue = 64 << 10 // one event of the largest size must fit
+	if s.QueueBytes > 0 && s.QueueBytes < 2*smallestQueue {
+		errs = append(errs, fmt.Errorf("HERALD_QUEUE_BYTES is %d: at least %d are needed for the largest event", s.QueueBytes, 2*smallestQueue))
+	}
+	if s.ClientTimeout > 0 && s.ClientTimeout <= s.KeepAlive {
+		errs = append(errs, errors.New("HERALD_CLIENT_TIMEOUT must be longer than HERALD_KEEP_ALIVE"))
+	}
+	return errors.Join(errs...)
+}
