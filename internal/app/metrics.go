@@ -1,0 +1,141 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// metrics is what the packages' observers tell, as Prometheus metrics. Each package sees its own small interface.
+type metrics struct {
+	registry *prometheus.Registry
+
+	relayedEvents, relayedEntries, relayFailures prometheus.Counter
+	batchSize, batchSeconds                      prometheus.Histogram
+
+	broadcastEntries, broadcastMessages, undeliverable prometheus.Counter
+	resumes                                            *prometheus.CounterVec
+	resumedEvents                                      prometheus.Counter
+	resumeSeconds                                      *prometheus.HistogramVec
+	dropped                                            *prometheus.CounterVec
+
+	connections                                     *prometheus.GaugeVec
+	closed, sentMessages, sentBytes, queueOverflows *prometheus.CounterVec
+	invocations                                     *prometheus.CounterVec
+	invocationSeconds                               *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	m.relayedEvents = m.counter("relay_rows_total", "Outbox rows that this node has taken out of the outbox.")
+	m.relayedEntries = m.counter("relay_entries_total", "Log entries that this node has appended, one an event and group.")
+	m.relayFailures = m.counter("relay_failures_total", "Looks and batches of this node's relay that failed.")
+	m.batchSize = m.histogram("relay_batch_rows", "Outbox rows a batch.", prometheus.ExponentialBuckets(1, 4, 7))
+	m.batchSeconds = m.histogram("relay_batch_duration_seconds", "Time from the start of a batch's transaction to its commit.",
+		prometheus.ExponentialBuckets(0.0005, 2, 12))
+
+	m.broadcastEntries = m.counter("broadcast_entries_total", "Log entries that this node has broadcast.")
+	m.broadcastMessages = m.counter("broadcast_messages_total", "Messages queued for connections by broadcasting.")
+	m.undeliverable = m.counter("broadcast_undeliverable_total", "Log entries that could not be encoded.")
+	m.resumes = m.counterVec("resumes_total", "Resumes by status (resumed, gap) and by what answered them (ring, log).", "status", "source")
+	m.resumedEvents = m.counter("resume_replayed_events_total", "Events that resumes have sent.")
+	m.resumeSeconds = m.histogramVec("resume_duration_seconds", "Time that a resume took.",
+		prometheus.ExponentialBuckets(0.0001, 4, 9), "source")
+	m.dropped = m.counterVec("subscriptions_dropped_total", "Subscriptions that ended otherwise than by the client's wish.", "reason")
+
+	m.connections = m.gaugeVec("connections", "Connections that have shaken hands.", "hub")
+	m.sentMessages = m.counterVec("sent_messages_total", "Messages written to sockets.", "hub")
+	m.sentBytes = m.counterVec("sent_bytes_total", "Bytes written to sockets.", "hub")
+	m.queueOverflows = m.counterVec("queue_overflows_total", "Connections closed because their client did not keep up.", "hub")
+	m.closed = m.counterVec("connections_closed_total", "Connections that ended, by reason.", "hub", "reason")
+	m.invocations = m.counterVec("invocations_total", "Hub method invocations, by outcome.", "hub", "method", "outcome")
+	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
+		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
+	return m
+}
+
+const namespace = "herald"
+
+func (m *metrics) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+	m.registry.MustRegister(c)
+	return c
+}
+
+func (m *metrics) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	m.registry.MustRegister(c)
+	return c
+}
+
+func (m *metrics) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	m.registry.MustRegister(g)
+	return g
+}
+
+func (m *metrics) gaugeFunc(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
+}
+
+func (m *metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+	m.registry.MustRegister(h)
+	return h
+}
+
+func (m *metrics) histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+	m.registry.MustRegister(h)
+	return h
+}
+
+// Relayed and RelayFailed make metrics a relay.Observer.
+func (m *metrics) Relayed(rows, entries int, took time.Duration) {
+	m.relayedEvents.Add(float64(rows))
+	m.relayedEntries.Add(float64(entries))
+	m.batchSize.Observe(float64(rows))
+	m.batchSeconds.Observe(took.Seconds())
+}
+
+func (m *metrics) RelayFailed() { m.relayFailures.Inc() }
+
+// Broadcasted, Resumed, Dropped and Undeliverable make metrics a broadcast.Observer.
+func (m *metrics) Broadcasted(entries, messages int) {
+	m.broadcastEntries.Add(float64(entries))
+	m.broadcastMessages.Add(float64(messages))
+}
+
+func (m *metrics) Resumed(status, source string, replayed int, took time.Duration) {
+	m.resumes.WithLabelValues(status, source).Inc()
+	m.resumedEvents.Add(float64(replayed))
+	m.resumeSeconds.WithLabelValues(source).Observe(took.Seconds())
+}
+
+func (m *metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
+func (m *metrics) Undeliverable()        { m.undeliverable.Inc() }
+
+// The rest makes metrics a signalr.Observer.
+func (m *metrics) ConnectionOpened(hub string) { m.connections.WithLabelValues(hub).Inc() }
+
+func (m *metrics) ConnectionClosed(hub string, reason signalr.CloseReason) {
+	m.connections.WithLabelValues(hub).Dec()
+	m.closed.WithLabelValues(hub, string(reason)).Inc()
+}
+
+func (m *metrics) MessagesSent(hub string, n, bytes int) {
+	m.sentMessages.WithLabelValues(hub).Add(float64(n))
+	m.sentBytes.WithLabelValues(hub).Add(float64(bytes))
+}
+
+func (m *metrics) QueueOverflowed(hub string) { m.queueOverflows.WithLabelValues(hub).Inc() }
+
+func (m *metrics) Invoked(hub, method string, outcome signalr.Outcome, took time.Duration) {
+	m.invocations.WithLabelValues(hub, method, string(outcome)).Inc()
+	m.invocationSeconds.WithLabelValues(hub).Observe(took.Seconds())
+}
