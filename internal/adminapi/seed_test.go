@@ -117,8 +117,8 @@ func TestSeedPublications(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, test.method, invocation.Method)
 			require.Len(t, invocation.Arguments, 1)
-			require.Equal(t, fmt.Sprintf(`{"timestamp":"2026-01-20T10:30:00Z",%s,"eventId":%q,"sequence":1}`,
-				test.broadcast, published.ID), string(invocation.Arguments[0]))
+			inOrder := fmt.Sprintf(`{"timestamp":"2026-01-20T10:30:00Z",%s,"eventId":%q,"sequence":1}`, test.broadcast, published.ID)
+			require.Equal(t, inOrder, string(invocation.Arguments[0]))
 		})
 	}
 }

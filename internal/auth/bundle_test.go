@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -56,9 +57,7 @@ func sign(t *testing.T, method jwt.SigningMethod, key any, claims jwt.Claims) st
 func signWithHeader(t *testing.T, method jwt.SigningMethod, key any, claims jwt.Claims, header map[string]any) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, claims)
-	for name, value := range header {
-		token.Header[name] = value
-	}
+	maps.Copy(token.Header, header)
 	signed, err := token.SignedString(key)
 	require.NoError(t, err)
 	return signed
