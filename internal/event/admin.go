@@ -43,7 +43,8 @@ func (e *Event) adminFields() ([]field, error) {
 		return nil, e.undeliverable("payload: %v", err)
 	}
 	names := adminTypeFields[e.Type]
-	//exhaustive:ignore // only these two depend on the payload's type field
+	// Only these two depend on the payload's type field.
+	//exhaustive:ignore
 	switch e.Type {
 	case SystemAlert:
 		if !slices.Contains(AlertTypes(), text(payload["type"])) {

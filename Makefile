@@ -1,0 +1,98 @@
+# Herald: what one does with this repository. `make` alone lists it.
+
+GOLANGCI_LINT_VERSION := v2.15.0
+SQLC_VERSION          := v1.31.1
+GOFUMPT_VERSION       := v0.12.0
+BENCHSTAT_VERSION     := v0.0.0-20260908200009-22c9c6c9d4da
+
+# Tools carry their version in their file name, so that a new version here is a new file there. Paths are relative: make
+# cannot handle a target with a space in it, and the checkout may lie anywhere.
+TOOLS         := .tools/bin
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+SQLC          := $(TOOLS)/sqlc-$(SQLC_VERSION)
+GOFUMPT       := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
+BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
+
+CLIENT       := internal/e2e/client
+TEST_TIMEOUT ?= 10m
+ARGS         ?=
+
+# Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
+# service account) they get one of their own.
+ifneq ($(shell case "$$HOME" in (/*) test -d "$$HOME" && test -w "$$HOME" && echo yes ;; esac),yes)
+export HOME := $(CURDIR)/.tools/home
+$(shell mkdir -p "$(CURDIR)/.tools/home")
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run build test lint fmt generate bench tools setup setup-tests clean
+
+help: ## Show this list
+	@echo 'Usage: make TARGET'
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup build ## Start everything on this machine: database, simulated services, server (ARGS="--listen :5007")
+	@exec bin/herald dev $(ARGS)
+
+build: ## Build bin/herald
+	CGO_ENABLED=0 go build -trimpath -o bin/herald ./cmd/herald
+
+test: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
+	@echo 'testing with the race detector; each package reports as it finishes' >&2
+	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+
+lint: setup $(GOLANGCI_LINT) $(SQLC) ## Check style, package order, generated code and go.mod
+	$(GOLANGCI_LINT) run ./...
+	@if test -f sqlc.yaml; then echo '$(SQLC) diff'; $(SQLC) diff; fi
+	go mod tidy -diff
+
+fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
+	@go list -f '{{.Dir}}' ./... | tr '\n' '\0' | xargs -0 $(GOFUMPT) -w
+	$(GOLANGCI_LINT) fmt ./...
+
+generate: $(SQLC) ## Regenerate the Go code of the SQL queries
+	$(SQLC) generate
+
+bench: setup $(BENCHSTAT) ## Run the Go benchmarks, against the previous run where there is one
+	@mkdir -p .tools/bench
+	@if test -f .tools/bench/new.txt; then mv .tools/bench/new.txt .tools/bench/old.txt; fi
+	go test -run '^$$' -bench . -benchmem -count 6 ./... > .tools/bench/running.txt || { cat .tools/bench/running.txt; exit 1; }
+	@mv .tools/bench/running.txt .tools/bench/new.txt
+	@cd .tools/bench && if test -f old.txt; then "$(CURDIR)/$(BENCHSTAT)" old.txt new.txt; else "$(CURDIR)/$(BENCHSTAT)" new.txt; fi
+
+tools: $(GOLANGCI_LINT) $(SQLC) $(GOFUMPT) $(BENCHSTAT) ## Build the pinned tools into .tools/bin
+
+setup: ## Make sure that Go and PostgreSQL are there, installing what is missing
+	@sh deploy/setup.sh
+
+setup-tests:
+	@sh deploy/setup.sh tests
+
+clean: ## Remove what was built (the development database in .herald stays)
+	rm -rf bin .tools $(CLIENT)/node_modules
+
+# $(call install,PACKAGE,VERSION,FILE): go install names the file by the package, so it lands in a folder of its own first.
+define install
+	@echo 'building $(notdir $(3))' >&2
+	@mkdir -p $(TOOLS) .tools/new-$(notdir $(3))
+	@GOBIN="$(CURDIR)/.tools/new-$(notdir $(3))" GOFLAGS= CGO_ENABLED=0 go install $(1)@$(2)
+	@mv .tools/new-$(notdir $(3))/* $(3) && rmdir .tools/new-$(notdir $(3))
+endef
+
+$(GOLANGCI_LINT):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_LINT_VERSION),$@)
+
+$(SQLC):
+	$(call install,github.com/sqlc-dev/sqlc/cmd/sqlc,$(SQLC_VERSION),$@)
+
+$(GOFUMPT):
+	$(call install,mvdan.cc/gofumpt,$(GOFUMPT_VERSION),$@)
+
+$(BENCHSTAT):
+	$(call install,golang.org/x/perf/cmd/benchstat,$(BENCHSTAT_VERSION),$@)
+
+$(CLIENT)/node_modules/.package-lock.json: $(CLIENT)/package-lock.json $(CLIENT)/package.json
+	@echo 'installing the JavaScript client' >&2
+	@cd $(CLIENT) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@

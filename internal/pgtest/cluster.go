@@ -1,0 +1,39 @@
+package pgtest
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/postgres"
+)
+
+// Cluster is a server of the test's own, to be stopped, killed and restarted, with one migrated database. Its Stop, Kill and
+// Restart are those of [postgres.Cluster]; the address stays the same over all of them.
+type Cluster struct {
+	*postgres.Cluster
+	*Database
+}
+
+// NewCluster returns a running server with settings ahead of pgtest's own ("fsync": "on" where a test kills it and wants its
+// data back). It is stopped and removed when the test ends.
+func NewCluster(tb testing.TB, settings map[string]string) *Cluster {
+	tb.Helper()
+	clearAway()
+	dir, err := makeDir()
+	require.NoError(tb, err)
+	cluster, err := startCluster(tb.Context(), dir, settings)
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		require.NoError(tb, cluster.Stop(context.WithoutCancel(tb.Context())))
+		require.NoError(tb, os.RemoveAll(dir))
+	})
+	require.NoError(tb, makeTemplate(tb.Context(), cluster))
+	require.NoError(tb, execute(tb.Context(), cluster, "CREATE DATABASE herald_test TEMPLATE "+template))
+	return &Cluster{cluster, &Database{Name: "herald_test", cluster: cluster}}
+}
+
+// DSN is the connection string of the migrated database, over TCP with a password.
+func (c *Cluster) DSN() string { return c.Database.DSN() }

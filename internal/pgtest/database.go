@@ -1,0 +1,91 @@
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/postgres"
+)
+
+// Database is one test's.
+type Database struct {
+	Name    string
+	cluster *postgres.Cluster
+}
+
+// New returns a migrated database of the test's own. It is dropped when the test ends, whoever is still connected.
+func New(tb testing.TB) *Database {
+	tb.Helper()
+	cluster, err := shared.get(tb.Context())
+	require.NoError(tb, err, "starting PostgreSQL for the tests")
+	return create(tb, cluster, template)
+}
+
+// NewEmpty is New without the migrations.
+func NewEmpty(tb testing.TB) *Database {
+	tb.Helper()
+	cluster, err := shared.get(tb.Context())
+	require.NoError(tb, err, "starting PostgreSQL for the tests")
+	return create(tb, cluster, "template0")
+}
+
+func create(tb testing.TB, cluster *postgres.Cluster, from string) *Database {
+	tb.Helper()
+	d := &Database{Name: "test_" + strings.ReplaceAll(uuid.NewString(), "-", ""), cluster: cluster}
+	// One copy at a time: a template must have no other user while it is copied.
+	shared.copying.Lock()
+	err := execute(tb.Context(), cluster, "CREATE DATABASE "+d.Name+" TEMPLATE "+from)
+	shared.copying.Unlock()
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		require.NoError(tb, execute(context.WithoutCancel(tb.Context()), cluster, "DROP DATABASE "+d.Name+" WITH (FORCE)"))
+	})
+	return d
+}
+
+// DSN is the database's connection string, over TCP with a password.
+func (d *Database) DSN() string { return d.cluster.DatabaseDSN(d.Name) }
+
+// Pool returns a new pool on the database, closed when the test ends.
+func (d *Database) Pool(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
+	return d.PoolWith(tb, postgres.Options{})
+}
+
+// PoolWith is Pool with options.
+func (d *Database) PoolWith(tb testing.TB, options postgres.Options) *pgxpool.Pool {
+	tb.Helper()
+	pool, err := postgres.Open(tb.Context(), d.DSN(), options)
+	require.NoError(tb, err)
+	tb.Cleanup(pool.Close)
+	return pool
+}
+
+// Conn returns a new connection to the database, closed when the test ends.
+func (d *Database) Conn(tb testing.TB) *pgx.Conn {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), d.DSN())
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = conn.Close(context.WithoutCancel(tb.Context())) })
+	return conn
+}
+
+// execute runs a statement in the cluster's own database.
+func execute(ctx context.Context, cluster *postgres.Cluster, sql string) error {
+	conn, err := pgx.Connect(ctx, cluster.SocketDSN())
+	if err != nil {
+		return fmt.Errorf("connecting to the test database: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("%s: %w", sql, err)
+	}
+	return nil
+}

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package postgres
+
+import (
+	"syscall"
+	"time"
+)
+
+// setUserTimeout returns nothing: only Linux has the option. Keepalive notices a vanished database, later.
+func setUserTimeout(time.Duration) func(network, address string, conn syscall.RawConn) error {
+	return nil
+}

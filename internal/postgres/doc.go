@@ -1,0 +1,35 @@
+// Package postgres is everything between Herald and its database that is not a query: the connection pool, the migrations,
+// and the embedded cluster, a private PostgreSQL server for machines that have none running.
+//
+// # The pool
+//
+// [Open] waits for a database that is down or still starting, says so while it waits, and fails at once where waiting cannot
+// help (a wrong password, a database that does not exist). No error and no log line carries a password.
+//
+// # Migrations
+//
+// [Migrate] applies Herald's own migrations with goose and then River's, in the schema herald. Any number of processes may
+// call it at once: each step holds the same advisory lock, and a step that another process has done is not done again.
+// [Status] and [CheckMigrated] only read.
+//
+// # The embedded cluster
+//
+// [StartCluster] starts a server as a child process on data that outlives it; [Cluster.Stop] shuts it down in order.
+//
+//	               StartCluster                          Stop
+//	(no data) ──────▶ initdb ──▶ ┐                  ┌──────────▶ stopped
+//	(data) ───────────────────▶ starting ──▶ running ┤                │ Restart
+//	(orphan running) ─▶ stop it ▶ ┘     ▲            └─ Kill ─▶ dead ──┤
+//	                                    └─────────────────────────────┘
+//
+// Invariants:
+//   - One Herald per data directory: it holds a file lock for as long as it lives, so a server that runs on the data without
+//     that lock is an orphan and may be stopped.
+//   - The data directory is either absent or complete: initdb works beside it and is renamed into place.
+//   - The server listens on a Unix socket in a directory that only its own user can enter, and on 127.0.0.1 with a generated
+//     password; never on another address.
+//   - The server is in a process group of its own: Ctrl-C in a terminal reaches Herald alone, which stops the server last. On
+//     Linux the kernel shuts it down where Herald dies without stopping it.
+//   - Started by root, neither initdb nor the server runs as root, and what root writes lies in directories that only root may
+//     write to.
+package postgres

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// Schema is the Postgres schema that everything of Herald's lies in, River's tables and the migrations' own among them.
+const Schema = "herald"
+
+const (
+	versionTable = Schema + ".goose_db_version"
+
+	// lockID is the advisory lock that migrating processes take: "herald" in ASCII.
+	lockID = 0x686572616c64
+	// The lock is tried for, not waited for: a waiting statement holds a snapshot, and an index that is being built concurrently
+	// under the lock would wait for that in turn.
+	lockEverySeconds = 1
+	lockAttempts     = 600
+
+	// connectionsToMigrate are in use at once: the lock's and those of the step under it.
+	connectionsToMigrate = 3
+	unlockTimeout        = 5 * time.Second
+)
+
+// The lines of migrations.
+const (
+	HeraldLine = "herald"
+	RiverLine  = "river"
+)
+
+// Migration is one step of the schema.
+type Migration struct {
+	Line      string // HeraldLine or RiverLine
+	Version   int64  // ascending within the line
+	Name      string
+	Applied   bool
+	AppliedAt time.Time // zero where not applied, and for River's
+}
+
+// Migrate applies what is pending: first the goose migrations in files, then River's. It returns what it applied. Processes
+// that migrate one database at once take turns. The pool needs a session of its own per connection (no pooler in between that
+// multiplexes transactions), and at least three.
+func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
+	if pool.Config().MaxConns < connectionsToMigrate {
+		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	defer func() { _ = db.Close() }() // the pool stays open
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(lockEverySeconds, lockAttempts))
+	if err != nil {
+		return nil, fmt.Errorf("making the migrations' lock: %w", err)
+	}
+	if err := underLock(ctx, db, locker, func(conn *sql.Conn) error { return createSchema(ctx, conn) }); err != nil {
+		return nil, err
+	}
+	applied, err := migrateHerald(ctx, db, locker, files, logger) // goose takes the lock itself
+	if err != nil {
+		return applied, err
+	}
+	err = underLock(ctx, db, locker, func(*sql.Conn) error {
+		river, err := migrateRiver(ctx, pool, logger)
+		applied = append(applied, river...)
+		return err
+	})
+	return applied, err
+}
+
+// underLock calls f while conn's session holds the lock.
+func underLock(ctx context.Context, db *sql.DB, locker lock.SessionLocker, f func(conn *sql.Conn) error) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting to migrate: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return fmt.Errorf("waiting for the migrations' lock: %w", err)
+	}
+	defer func() {
+		unlockCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+		defer cancel()
+		if unlockErr := locker.SessionUnlock(unlockCtx, conn); unlockErr != nil {
+			err = errors.Join(err, fmt.Errorf("releasing the migrations' lock: %w", unlockErr))
+		}
+	}()
+	return f(conn)
+}
+
+// createSchema makes sure of the schema before goose, whose version table lies in it, so much as looks. It asks first: creating
+// needs a right on the database that the owner of an existing schema need not have.
+func createSchema(ctx context.Context, conn *sql.Conn) error {
+	var exists bool
+	err := conn.QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL", Schema).Scan(&exists)
+	if err == nil && !exists {
+		_, err = conn.ExecContext(ctx, "CREATE SCHEMA "+Schema)
+	}
+	if err != nil {
+		return fmt.Errorf("creating the schema %s: %w", Schema, err)
+	}
+	return nil
+}
+
+func migrateHerald(ctx context.Context, db *sql.DB, locker lock.SessionLocker, files fs.FS, logger *slog.Logger) ([]Migration, error) {
+	provider, err := newProvider(db, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return nil, err
+	}
+	results, err := provider.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok { // the steps before the one that failed stay applied
+		results = partial.Applied
+		err = fmt.Errorf("%s: %w", partial.Failed.Source.Path, partial.Err)
+	}
+	applied := make([]Migration, 0, len(results))
+	for _, r := range results {
+		m := Migration{Line: HeraldLine, Version: r.Source.Version, Name: r.Source.Path, Applied: true, AppliedAt: time.Now()}
+		applied = append(applied, m)
+		logApplied(ctx, logger, m, r.Duration)
+	}
+	if err != nil {
+		return applied, fmt.Errorf("applying Herald's migrations: %w", err)
+	}
+	return applied, nil
+}
+
+func migrateRiver(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) ([]Migration, error) {
+	migrator, err := newRiverMigrator(pool)
+	if err != nil {
+		return nil, err
+	}
+	result, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
+		return nil, fmt.Errorf("applying River's migrations: %w", err)
+	}
+	applied := make([]Migration, 0, len(result.Versions))
+	for _, v := range result.Versions {
+		m := Migration{Line: RiverLine, Version: int64(v.Version), Name: v.Name, Applied: true}
+		applied = append(applied, m)
+		logApplied(ctx, logger, m, v.Duration)
+	}
+	return applied, nil
+}
+
+func logApplied(ctx context.Context, logger *slog.Logger, m Migration, took time.Duration) {
+	logger.InfoContext(ctx, "migration applied",
+		slog.String("line", m.Line), slog.Int64("version", m.Version), slog.String("name", m.Name), slog.Duration("took", took))
+}
+
+func newProvider(db *sql.DB, files fs.FS, options ...goose.ProviderOption) (*goose.Provider, error) {
+	options = append(options, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("reading Herald's migrations: %w", err)
+	}
+	return provider, nil
+}
+
+func newRiverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {
+	// River's own log line per version would say twice what logApplied says.
+	config := &rivermigrate.Config{Schema: Schema, Logger: slog.New(slog.DiscardHandler)}
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), config)
+	if err != nil {
+		return nil, fmt.Errorf("reading River's migrations: %w", err)
+	}
+	return migrator, nil
+}

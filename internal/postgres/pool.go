@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	applicationNameDefault = "herald"
+	waitDefault            = time.Minute
+	connectTimeoutDefault  = 5 * time.Second
+	tcpUserTimeoutDefault  = 15 * time.Second
+	idleInTxTimeoutDefault = time.Minute
+	connectionsLeast       = 10
+	connectionsPerCPU      = 4
+
+	// Between two attempts at a database that is down.
+	retryFirst = 250 * time.Millisecond
+	retryMost  = 5 * time.Second
+)
+
+// Options says how a pool connects.
+type Options struct {
+	// MaxConns bounds the connections. Defaults to pool_max_conns of the connection string, else 4 per CPU and at least 10.
+	MaxConns int32
+	// ApplicationName is what pg_stat_activity shows. Defaults to application_name of the connection string, else "herald".
+	ApplicationName string
+	// Wait is how long Open waits for a database that cannot be reached; negative: not at all. Defaults to 1 minute.
+	Wait time.Duration
+	// ConnectTimeout bounds one attempt. Defaults to connect_timeout of the connection string, else 5 seconds.
+	ConnectTimeout time.Duration
+	// TCPUserTimeout is how long sent data may stay unacknowledged before either side gives the connection up, which is how a
+	// database that vanished from the network is noticed (on Linux). Defaults to 15 seconds.
+	TCPUserTimeout time.Duration
+	// IdleInTransactionTimeout is how long a transaction may sit idle before the server ends it, so that a stuck process holds no
+	// locks. Defaults to 1 minute.
+	IdleInTransactionTimeout time.Duration
+	// Tracer follows the queries. Defaults to none.
+	Tracer pgx.QueryTracer
+	// Logger receives the progress. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.Wait = cmp.Or(o.Wait, waitDefault)
+	o.TCPUserTimeout = cmp.Or(o.TCPUserTimeout, tcpUserTimeoutDefault)
+	o.IdleInTransactionTimeout = cmp.Or(o.IdleInTransactionTimeout, idleInTxTimeoutDefault)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return o
+}
+
+// Open returns a pool on the database of the connection string (a URL or key=value pairs), which has been reached once. It waits
+// for a database that is down, refuses connections or is starting. The caller closes the pool.
+func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, error) {
+	o := options.withDefaults()
+	config, err := o.config(dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := o.await(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+// await returns nil when the database answers, or an error when it will not or did not in time.
+func (o Options) await(ctx context.Context, pool *pgxpool.Pool) error {
+	at := address(&pool.Config().ConnConfig.Config)
+	var deadline <-chan time.Time // nil, never: one attempt alone
+	if o.Wait > 0 {
+		timer := time.NewTimer(o.Wait)
+		defer timer.Stop()
+		deadline = timer.C
+	}
+	for delay := retryFirst; ; delay = min(2*delay, retryMost) {
+		err := pool.Ping(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("connecting to the database at %s: %w", at, errors.Join(context.Cause(ctx), err))
+		case o.Wait < 0 || !mayHeal(err):
+			return fmt.Errorf("connecting to the database at %s: %w", at, err)
+		}
+		o.Logger.WarnContext(ctx, "waiting for the database",
+			slog.String("address", at), slog.Any("error", err), slog.Duration("retry_in", delay))
+		select {
+		case <-ctx.Done(): // the next attempt reports it
+		case <-deadline:
+			return fmt.Errorf("the database at %s could not be reached in %s: %w", at, o.Wait, err)
+		case <-time.After(delay):
+		}
+	}
+}
+
+func (o Options) config(dsn string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, unreadable(dsn, err)
+	}
+	if o.MaxConns > 0 {
+		config.MaxConns = o.MaxConns
+	} else if !strings.Contains(dsn, "pool_max_conns") {
+		config.MaxConns = int32(max(connectionsLeast, connectionsPerCPU*runtime.NumCPU())) //nolint:gosec // far below 2^31
+	}
+	conn := config.ConnConfig
+	conn.RuntimeParams["application_name"] = cmp.Or(o.ApplicationName, conn.RuntimeParams["application_name"], applicationNameDefault)
+	conn.Tracer = o.Tracer
+	switch {
+	case o.ConnectTimeout > 0:
+		conn.ConnectTimeout = o.ConnectTimeout
+	case !strings.Contains(dsn, "connect_timeout"):
+		conn.ConnectTimeout = connectTimeoutDefault
+	}
+	conn.DialFunc = (&net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: o.TCPUserTimeout, Interval: o.TCPUserTimeout / 3, Count: 3},
+		Control:         setUserTimeout(o.TCPUserTimeout),
+	}).DialContext
+	// Not startup parameters: a connection pooler in between refuses those that it does not know.
+	settings := fmt.Sprintf("SET idle_in_transaction_session_timeout = %d; SET tcp_user_timeout = %d",
+		o.IdleInTransactionTimeout.Milliseconds(), o.TCPUserTimeout.Milliseconds())
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, settings); err != nil {
+			return fmt.Errorf("setting the session's time-outs: %w", err)
+		}
+		return nil
+	}
+	return config, nil
+}
+
+// mayHeal reports whether an attempt that failed with err may succeed later without anybody changing the configuration.
+func mayHeal(err error) bool {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		const connectionException, tooManyConnections, operatorIntervention = "08", "53300", "57P"
+		return strings.HasPrefix(server.Code, connectionException) || server.Code == tooManyConnections ||
+			strings.HasPrefix(server.Code, operatorIntervention)
+	}
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	return !certificate
+}
