@@ -59,7 +59,7 @@ func (k fixedKey) describe() string             { return k.algorithm }
 func (k fixedKey) key(context.Context, *jwt.Token) (any, error) { return k.value, nil }
 
 func readPublicKey(path string) (keySource, error) {
-	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading HERALD_JWT_PUBLIC_KEY_FILE: %w", err)
 	}
