@@ -32,7 +32,7 @@ func (l Log) Logger() *slog.Logger {
 // Database is where the data is.
 type Database struct {
 	DatabaseURL string `env:"HERALD_DATABASE_URL" placeholder:"URL" help:"PostgreSQL to use, as a URL or key=value pairs. Without it an embedded one is started."`
-	DataDir     string `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where the embedded PostgreSQL keeps its data."`
+	DataDir     string `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where the embedded PostgreSQL keeps its data (${default})."`
 	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries. Defaults to what is on PATH or in the usual places."`
 }
 
@@ -89,9 +89,13 @@ func (s Server) Validate() error {
 		name  string
 		value int64
 	}{
-		{"HERALD_REPLAY_LIMIT", int64(s.ReplayLimit)}, {"HERALD_RING_BYTES", s.RingBytes}, {"HERALD_QUEUE_BYTES", int64(s.QueueBytes)},
-		{"HERALD_MESSAGE_BYTES", int64(s.MessageBytes)}, {"HERALD_KEEP_ALIVE", int64(s.KeepAlive)},
-		{"HERALD_CLIENT_TIMEOUT", int64(s.ClientTimeout)}, {"HERALD_HANDSHAKE_TIMEOUT", int64(s.HandshakeTimeout)},
+		{"HERALD_REPLAY_LIMIT", int64(s.ReplayLimit)},
+		{"HERALD_RING_BYTES", s.RingBytes},
+		{"HERALD_QUEUE_BYTES", int64(s.QueueBytes)},
+		{"HERALD_MESSAGE_BYTES", int64(s.MessageBytes)},
+		{"HERALD_KEEP_ALIVE", int64(s.KeepAlive)},
+		{"HERALD_CLIENT_TIMEOUT", int64(s.ClientTimeout)},
+		{"HERALD_HANDSHAKE_TIMEOUT", int64(s.HandshakeTimeout)},
 		{"HERALD_SHUTDOWN_TIMEOUT", int64(s.ShutdownTimeout)},
 	} {
 		if limit.value <= 0 {
