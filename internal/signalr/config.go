@@ -108,7 +108,7 @@ func (c Config) validate() error {
 		}
 	}
 	if c.Authenticate == nil {
-		errs = append(errs, errors.New("Authenticate is required"))
+		errs = append(errs, errors.New("no Authenticate function"))
 	}
 	for _, origin := range c.AllowedOrigins {
 		u, err := url.Parse(origin)

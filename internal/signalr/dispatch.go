@@ -102,7 +102,7 @@ func (c *Conn) run(call *Call, m *method, bound boundCall) Outcome {
 		c.complete(call, nil, err)
 		return Refused
 	default:
-		c.log(slog.LevelWarn, "hub method failed", m.name, err)
+		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelWarn, "hub method failed", c.attributes(m.name, err)...)
 		c.complete(call, nil, err)
 		return Failed
 	}
@@ -125,7 +125,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 			_ = c.enqueue(&f) // it fails on a connection that is ending only
 			return
 		}
-		c.log(slog.LevelError, "result of hub method cannot be encoded", call.Method, err)
+		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded", c.attributes(call.Method, err)...)
 	}
 	c.completeWithError(call, textInvocationFailed(call.Method, err))
 }
@@ -139,13 +139,13 @@ func resultFrame(p protocol, invocationID string, result any) (frame, error) {
 		}
 		return encoded
 	})
-	return f, err //nolint:wrapcheck // says it all
+	return f, err
 }
 
 // refuse completes a call that was not made.
 func (c *Conn) refuse(call *Call, method, text string, err error) {
 	if err != nil {
-		c.log(slog.LevelDebug, "invocation refused", method, err)
+		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(method, err)...)
 	}
 	if call.invocationID != "" {
 		c.completeWithError(call, text)
@@ -176,9 +176,11 @@ func (c *Conn) guard(name string, f func() (any, error)) (result any, err error)
 	return f()
 }
 
-func (c *Conn) log(level slog.Level, message, method string, err error) {
-	c.server.cfg.Logger.LogAttrs(c.ctx, level, message,
-		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", method), slog.Any("error", err))
+// attributes are what a log line about an invocation says.
+func (c *Conn) attributes(method string, err error) []slog.Attr {
+	return []slog.Attr{
+		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", method), slog.Any("error", err),
+	}
 }
 
 func (c *Conn) observe(method string, outcome Outcome, started time.Time) {

@@ -237,6 +237,14 @@ func (c *client) receive() string {
 	}
 }
 
+// peek returns the next record and leaves it there.
+func (c *client) peek() string {
+	c.t.Helper()
+	record := c.receive()
+	c.rest = record + "\x1e" + c.rest
+	return record
+}
+
 func (c *client) expect(records ...string) {
 	c.t.Helper()
 	for _, r := range records {

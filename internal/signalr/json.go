@@ -21,11 +21,7 @@ func (jsonProtocol) supports(version int) bool { return version == 1 || version 
 func (jsonProtocol) binary() bool              { return false }
 
 func (jsonProtocol) split(data []byte) (record, rest []byte, ok bool) {
-	end := bytes.IndexByte(data, recordSeparator)
-	if end < 0 {
-		return nil, data, false
-	}
-	return data[:end], data[end+1:], true
+	return bytes.Cut(data, []byte{recordSeparator})
 }
 
 func (jsonProtocol) elements(dst [][]byte, arguments []byte) [][]byte {

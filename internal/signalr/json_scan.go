@@ -1,6 +1,9 @@
 package signalr
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // maxDepth is how deeply arrays and objects may nest: MaxDepth of JsonHubProtocol.
 const maxDepth = 64
@@ -59,18 +62,18 @@ func (s *scanner) value(depth int) ([]byte, kind, error) {
 	start := s.pos
 	var k kind
 	var err error
-	switch c := s.data[s.pos]; {
-	case c == '{':
+	switch s.data[s.pos] {
+	case '{':
 		k, err = object, s.members(depth+1, func([]byte) error { return s.skip(depth + 1) })
-	case c == '[':
+	case '[':
 		k, err = array, s.items(depth+1, func([]byte) {})
-	case c == '"':
+	case '"':
 		k, err = str, s.text()
-	case c == 't':
+	case 't':
 		k, err = boolean, s.literal("true")
-	case c == 'f':
+	case 'f':
 		k, err = boolean, s.literal("false")
-	case c == 'n':
+	case 'n':
 		k, err = null, s.literal("null")
 	default:
 		k, err = number, s.number()
@@ -236,12 +239,10 @@ func (s *scanner) digits() bool {
 
 // unquote returns the text of a string that text has accepted.
 func unquote(raw []byte) string {
-	for _, c := range raw {
-		if c == '\\' {
-			var s string
-			_ = json.Unmarshal(raw, &s) // cannot fail: the scanner has accepted it
-			return s
-		}
+	if !slices.Contains(raw, '\\') {
+		return string(raw[1 : len(raw)-1])
 	}
-	return string(raw[1 : len(raw)-1])
+	var s string
+	_ = json.Unmarshal(raw, &s) // cannot fail: the scanner has accepted it
+	return s
 }

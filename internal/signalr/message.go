@@ -63,7 +63,7 @@ func frameOf(opCode byte, b []byte) frame {
 	switch {
 	case size < 126:
 		start = maxHeader - 2
-		b[start+1] = byte(size)
+		b[start+1] = byte(size) //nolint:gosec // below 126
 	case size <= 0xffff:
 		start = maxHeader - 4
 		b[start+1] = 126

@@ -78,8 +78,9 @@ type argument[A any] struct {
 	nullable bool
 }
 
+// argumentOf finds out whether an A can be nothing; a string, too, may be null in .NET.
 func argumentOf[A any]() argument[A] {
-	switch reflect.TypeFor[A]().Kind() { //nolint:exhaustive // the kinds that can hold nothing, and string, which .NET lets be null
+	switch reflect.TypeFor[A]().Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.String:
 		return argument[A]{nullable: true}
 	default:

@@ -229,7 +229,7 @@ func TestConfig(t *testing.T) {
 	t.Parallel()
 	_, err := signalr.New(signalr.Config{QueueBytes: -1, AllowedOrigins: []string{"*", "https://a.example/", "https://b.example"}})
 	require.ErrorContains(t, err, "QueueBytes is negative")
-	require.ErrorContains(t, err, "Authenticate is required")
+	require.ErrorContains(t, err, "no Authenticate function")
 	require.ErrorContains(t, err, `"*" is not an origin`)
 	require.ErrorContains(t, err, `"https://a.example/" is not an origin`)
 	require.NotContains(t, err.Error(), "b.example")

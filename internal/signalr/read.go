@@ -35,7 +35,7 @@ func (c *Conn) read() error {
 	for {
 		data, err := c.transport.receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
-			return err //nolint:wrapcheck // endBecause tells the errors apart
+			return err
 		}
 		c.dispatching.Store(true)
 		rest, err := c.consume(data)

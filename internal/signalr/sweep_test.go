@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,22 +47,29 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// inBubble runs f with a server whose clock is the bubble's.
-func inBubble(t *testing.T, test func(t *testing.T, f *fixture, dial func() *client), configure ...func(*signalr.Config)) {
+// bubble is a fixture whose clock is synctest's.
+type bubble struct {
+	*fixture
+	t    *testing.T
+	dial func() *client
+}
+
+// inBubble runs test with a server whose clock is the bubble's.
+func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, configure...)
 		listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		server := &http.Server{Handler: f.handler()} //nolint:gosec // nobody is slow here
+		server := &http.Server{Handler: f.handler()}
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(listener) }()
 		ctx, cancel := context.WithCancel(context.Background())
 		ran := make(chan error, 1)
 		go func() { ran <- f.Run(ctx) }()
 
-		test(t, f, func() *client {
+		test(&bubble{fixture: f, t: t, dial: func() *client {
 			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token=user")
-		})
+		}})
 
 		cancel()
 		require.NoError(t, <-ran)
@@ -70,8 +78,11 @@ func inBubble(t *testing.T, test func(t *testing.T, f *fixture, dial func() *cli
 	})
 }
 
-// nextAfter is next with the time it took; the client's own patience is out of the way.
-func (c *client) nextAfter() (ws.Frame, time.Duration) {
+// ping is the record that a client at rest receives.
+const ping = `{"type":6}`
+
+// recordAfter is receive with the time it took; the client's own patience is out of the way.
+func (c *client) recordAfter() (string, time.Duration) {
 	c.t.Helper()
 	from := time.Now()
 	_ = c.conn.SetReadDeadline(time.Time{})
@@ -80,12 +91,26 @@ func (c *client) nextAfter() (ws.Frame, time.Duration) {
 	payload := make([]byte, h.Length)
 	_, err = io.ReadFull(c.in, payload)
 	require.NoError(c.t, err)
-	return ws.Frame{Header: h, Payload: payload}, time.Since(from)
+	return strings.TrimSuffix(string(payload), "\x1e"), time.Since(from)
+}
+
+// expectAfterPings skips pings, expects want and returns how long that took.
+func (c *client) expectAfterPings(want string) time.Duration {
+	c.t.Helper()
+	total := time.Duration(0)
+	for {
+		got, after := c.recordAfter()
+		total += after
+		if got != ping {
+			require.Equal(c.t, want, got)
+			return total
+		}
+	}
 }
 
 // get sends a WebSocket request that is refused before the socket is needed.
 func (f *fixture) get(target string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, target, nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, target, nil)
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "websocket")
 	w := httptest.NewRecorder()
@@ -97,7 +122,7 @@ func (f *fixture) get(target string) *httptest.ResponseRecorder {
 func (f *fixture) issue(t *testing.T) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	f.handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/hub/negotiate?access_token=user&negotiateVersion=1", nil))
+	f.handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hub/negotiate?access_token=user&negotiateVersion=1", nil))
 	var body struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
 	return body.ConnectionToken
@@ -105,44 +130,36 @@ func (f *fixture) issue(t *testing.T) string {
 
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, _ *fixture, dial func() *client) {
-		c := dial()
+	inBubble(t, func(b *bubble) {
+		c := b.dial()
 		c.shakeHands()
 		for range 10 { // and by answering, the client stays
-			ping, after := c.nextAfter()
-			require.Equal(t, "{\"type\":6}\x1e", string(ping.Payload))
-			require.InDelta(t, 15, after.Seconds(), 1)
-			c.send(`{"type":6}`)
+			record, after := c.recordAfter()
+			require.Equal(b.t, ping, record)
+			require.InDelta(b.t, 15, after.Seconds(), 1)
+			c.send(ping)
 		}
 	})
 }
 
 func TestSilentClientIsTimedOut(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-		c := dial()
+	inBubble(t, func(b *bubble) {
+		c := b.dial()
 		c.shakeHands()
-		from := time.Now()
-		ping, _ := c.nextAfter()
-		require.Equal(t, "{\"type\":6}\x1e", string(ping.Payload))
-		last, _ := c.nextAfter()
-		if string(last.Payload) == "{\"type\":6}\x1e" { // both are due at 30 s
-			last, _ = c.nextAfter()
-		}
-		require.Equal(t, closedWithError+"\x1e", string(last.Payload))
-		require.InDelta(t, 30, time.Since(from).Seconds(), 1)
+		require.InDelta(b.t, 30, c.expectAfterPings(closedWithError).Seconds(), 1)
 		c.expectClose(ws.StatusNormalClosure)
-		require.Error(t, <-f.disconnected)
+		require.Error(b.t, <-b.disconnected)
 		synctest.Wait()
-		require.Equal(t, []signalr.CloseReason{signalr.ClientTimedOut}, f.observer.reasons())
+		require.Equal(b.t, []signalr.CloseReason{signalr.ClientTimedOut}, b.observer.reasons())
 	})
 }
 
 // A method that takes its time keeps the reader from reading: that is not the client's silence.
 func TestBusyConnectionIsNotTimedOut(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-		signalr.Method0(f.hub, "Slow", func(ctx context.Context, _ *signalr.Call) (any, error) {
+	inBubble(t, func(b *bubble) {
+		signalr.Method0(b.hub, "Slow", func(ctx context.Context, _ *signalr.Call) (any, error) {
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
@@ -150,29 +167,22 @@ func TestBusyConnectionIsNotTimedOut(t *testing.T) {
 				return "done", nil
 			}
 		})
-		c := dial()
+		c := b.dial()
 		c.shakeHands()
 		c.send(`{"type":1,"invocationId":"1","target":"Slow","arguments":[]}`)
-		var got string
-		for got = "{\"type\":6}\x1e"; got == "{\"type\":6}\x1e"; {
-			f, _ := c.nextAfter()
-			got = string(f.Payload)
-		}
-		require.Equal(t, `{"type":3,"invocationId":"1","result":"done"}`+"\x1e", got)
+		require.Equal(b.t, 2*time.Minute, c.expectAfterPings(`{"type":3,"invocationId":"1","result":"done"}`))
 	})
 }
 
 func TestLateHandshake(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-		c := dial()
-		refusal, after := c.nextAfter()
-		require.Equal(t, `{"error":"Handshake was canceled."}`+"\x1e", string(refusal.Payload))
-		require.InDelta(t, 15, after.Seconds(), 1)
+	inBubble(t, func(b *bubble) {
+		c := b.dial()
+		require.InDelta(b.t, 15, c.expectAfterPings(`{"error":"Handshake was canceled."}`).Seconds(), 1)
 		c.expectClose(ws.StatusNormalClosure)
 		synctest.Wait()
-		require.Equal(t, []signalr.CloseReason{signalr.HandshakeFailed}, f.observer.reasons())
-		require.Empty(t, f.disconnected)
+		require.Equal(b.t, []signalr.CloseReason{signalr.HandshakeFailed}, b.observer.reasons())
+		require.Empty(b.t, b.disconnected)
 	})
 }
 
@@ -184,33 +194,31 @@ func TestExpiry(t *testing.T) {
 			return user{id: "u1", expires: time.Now().Add(lifetime)}, nil
 		}
 	}
-	const closed = `{"type":7,"error":"The connection's credentials have expired.","allowReconnect":true}` + "\x1e"
+	const closed = `{"type":7,"error":"The connection's credentials have expired.","allowReconnect":true}`
 	t.Run("within a second", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-			c := dial()
+		inBubble(t, func(b *bubble) {
+			c := b.dial()
 			c.shakeHands()
-			last, after := c.nextAfter()
-			require.Equal(t, closed, string(last.Payload))
-			require.GreaterOrEqual(t, after, lifetime)
-			require.LessOrEqual(t, after, lifetime+time.Second)
+			after := c.expectAfterPings(closed)
+			require.GreaterOrEqual(b.t, after, lifetime)
+			require.LessOrEqual(b.t, after, lifetime+time.Second)
 			c.expectClose(ws.StatusNormalClosure)
-			require.NoError(t, <-f.disconnected)
+			require.NoError(b.t, <-b.disconnected)
 			synctest.Wait()
-			require.Equal(t, []signalr.CloseReason{signalr.CredentialsExpired}, f.observer.reasons())
+			require.Equal(b.t, []signalr.CloseReason{signalr.CredentialsExpired}, b.observer.reasons())
 		}, expiring)
 	})
 	t.Run("put off by a new user", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-			c := dial()
+		inBubble(t, func(b *bubble) {
+			c := b.dial()
 			c.shakeHands()
-			conn := <-f.conns
+			conn := <-b.conns
 			conn.SetUser(user{id: "u1", expires: time.Now().Add(10 * time.Second)})
-			require.Equal(t, "u1", conn.User().ID())
-			last, after := c.nextAfter()
-			require.Equal(t, closed, string(last.Payload))
-			require.GreaterOrEqual(t, after, 10*time.Second)
+			require.Equal(b.t, "u1", conn.User().ID())
+			after := c.expectAfterPings(closed)
+			require.GreaterOrEqual(b.t, after, 10*time.Second)
 			c.expectClose(ws.StatusNormalClosure)
 		}, expiring)
 	})
@@ -218,58 +226,58 @@ func TestExpiry(t *testing.T) {
 
 func TestUnusedTokenExpires(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, _ func() *client) {
-		token := f.issue(t)
+	inBubble(t, func(b *bubble) {
+		token := b.issue(b.t)
 		<-time.After(15 * time.Second) // the bubble's time, not ours
-		require.Equal(t, http.StatusNotFound, f.get("/hub?access_token=user&id="+token).Code)
+		require.Equal(b.t, http.StatusNotFound, b.get("/hub?access_token=user&id="+token).Code)
 	})
 }
 
 // A client that takes nothing at all is cut off, though its queue never fills up.
 func TestStuckWriteTimesOut(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-		c := dial()
+	inBubble(t, func(b *bubble) {
+		c := b.dial()
 		c.shakeHands()
-		conn := <-f.conns
+		conn := <-b.conns
 		from := time.Now()
-		require.NoError(t, conn.Send(message("M"))) // a pipe has no buffer: it waits for its reader
-		require.Error(t, <-f.disconnected)
-		require.InDelta(t, 30, time.Since(from).Seconds(), 1)
-		require.ErrorIs(t, conn.Send(message("M")), signalr.ErrClosed)
+		require.NoError(b.t, conn.Send(message("M"))) // a pipe has no buffer: it waits for its reader
+		require.Error(b.t, <-b.disconnected)
+		require.InDelta(b.t, 30, time.Since(from).Seconds(), 1)
+		require.ErrorIs(b.t, conn.Send(message("M")), signalr.ErrClosed)
 	}, func(cfg *signalr.Config) { cfg.ClientTimeout = time.Hour })
 }
 
 func TestShutdown(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-		silent, greeted := dial(), dial()
+	inBubble(t, func(b *bubble) {
+		silent, greeted := b.dial(), b.dial()
 		greeted.shakeHands()
-		conn := <-f.conns
+		conn := <-b.conns
 		sent := make(chan error, 1)
 		go func() { sent <- conn.Send(message("Last")) }()
-		require.NoError(t, <-sent)
+		require.NoError(b.t, <-sent)
 
 		done := make(chan error, 1)
-		go func() { done <- f.Shutdown(context.Background()) }()
+		go func() { done <- b.Shutdown(context.Background()) }()
 		greeted.expect(`{"type":1,"target":"Last","arguments":[]}`, `{"type":7,"allowReconnect":true}`)
 		greeted.expectClose(ws.StatusNormalClosure)
 		silent.expectClose(ws.StatusNormalClosure)
-		require.NoError(t, <-done)
-		require.Zero(t, f.Connections("test"))
-		require.Equal(t, http.StatusServiceUnavailable, f.get("/hub?access_token=user&id="+f.issue(t)).Code)
+		require.NoError(b.t, <-done)
+		require.Zero(b.t, b.Connections("test"))
+		require.Equal(b.t, http.StatusServiceUnavailable, b.get("/hub?access_token=user&id="+b.issue(b.t)).Code)
 	})
 }
 
 func TestShutdownCutsOffWhoDoesNotLeave(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, f *fixture, dial func() *client) {
-		c := dial()
+	inBubble(t, func(b *bubble) {
+		c := b.dial()
 		c.shakeHands()
 		impatient := errors.New("impatient")
 		ctx, cancel := context.WithTimeoutCause(context.Background(), time.Second, impatient)
 		defer cancel()
-		require.ErrorIs(t, f.Shutdown(ctx), impatient)
-		require.Zero(t, f.Connections("test"))
+		require.ErrorIs(b.t, b.Shutdown(ctx), impatient)
+		require.Zero(b.t, b.Connections("test"))
 	})
 }

@@ -108,7 +108,7 @@ func (t *webSocket) readHeader() (ws.Header, error) {
 		if errors.Is(err, ws.ErrHeaderLengthMSB) {
 			err = &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
 		}
-		return h, err //nolint:wrapcheck // failed tells the errors apart
+		return h, err
 	}
 	state := ws.StateServerSide
 	if t.fragmented {
