@@ -57,6 +57,11 @@ func serve(t *testing.T, f *fixture, h http.Handler) {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	f.url = server.URL + "/hub"
+	run(t, f)
+}
+
+func run(t *testing.T, f *fixture) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -191,6 +193,29 @@ func TestMessageIsEncodedOnceForAll(t *testing.T) {
 	}
 	group.Wait()
 	require.Equal(t, len(want)+1+2, m.Size())
+}
+
+// Behind TLS there is no writev, and a read that was interrupted must still be able to see the client's farewell.
+func TestOverTLS(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	server := httptest.NewTLSServer(f.handler())
+	t.Cleanup(server.Close)
+	run(t, f)
+	c := dialURL(t, ws.Dialer{TLSConfig: server.Client().Transport.(*http.Transport).TLSClientConfig},
+		strings.Replace(server.URL, "https", "wss", 1)+"/hub?access_token=user")
+	c.shakeHands()
+	conn := f.opened(t)
+	text := `"` + strings.Repeat("x", 200) + `"`
+	for i := range 3000 {
+		require.NoError(t, conn.Send(message("M", strconv.Itoa(i), text)))
+	}
+	conn.Close("", true)
+	for i := range 3000 {
+		c.expect(`{"type":1,"target":"M","arguments":[` + strconv.Itoa(i) + `,` + text + `]}`)
+	}
+	c.expect(`{"type":7,"allowReconnect":true}`)
+	c.expectClose(ws.StatusNormalClosure)
 }
 
 // Frames of every length class, one at a time and many at once.

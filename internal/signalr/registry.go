@@ -124,6 +124,12 @@ func (r *registry) close() []*Conn {
 	return append([]*Conn(nil), r.open...)
 }
 
+func (r *registry) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
 // chunk is how many connections are looked at under one lock.
 const chunk = 1024
 

@@ -59,6 +59,10 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 		if !ok {
 			return
 		}
+		if s.registry.isClosed() {
+			writeShuttingDown(w)
+			return
+		}
 		if strings.HasSuffix(r.URL.Path, "/negotiate") {
 			s.negotiate(w, r, hub)
 			return

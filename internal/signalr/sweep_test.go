@@ -265,7 +265,9 @@ func TestShutdown(t *testing.T) {
 		silent.expectClose(ws.StatusNormalClosure)
 		require.NoError(b.t, <-done)
 		require.Zero(b.t, b.Connections("test"))
-		require.Equal(b.t, http.StatusServiceUnavailable, b.get("/hub?access_token=user&id="+b.issue(b.t)).Code)
+		for _, path := range []string{"/hub", "/hub/negotiate"} { // and nobody gets in any more
+			require.Equal(b.t, http.StatusServiceUnavailable, b.get(path+"?access_token=user").Code, path)
+		}
 	})
 }
 
