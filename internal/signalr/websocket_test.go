@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -119,14 +120,25 @@ func TestWebSocketViolations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := setup(t)
-			c, _ := f.connect(t)
-			_, err := c.conn.Write(bytes)
-			require.NoError(t, err)
-			c.expectClose(ws.StatusProtocolError)
-			require.Error(t, within(t, f.disconnected, "OnDisconnected"))
-			require.Eventually(t, func() bool { return len(f.observer.reasons()) == 1 }, patience, patience/1000)
-			require.Equal(t, []signalr.CloseReason{signalr.ProtocolViolated}, f.observer.reasons())
+			inBubble(t, func(b *bubble) { // where waiting for a farewell that cannot be read takes no time
+				c := b.dial()
+				c.shakeHands()
+				written := make(chan error, 1)
+				go func() {
+					_, err := c.conn.Write(bytes)
+					written <- err
+				}()
+				f, err := c.next()
+				require.NoError(b.t, err)
+				require.Equal(b.t, ws.OpClose, f.Header.OpCode, "payload %q", f.Payload)
+				status, _ := ws.ParseCloseFrameData(f.Payload)
+				require.Equal(b.t, ws.StatusProtocolError, status)
+				require.NoError(b.t, <-written)
+				c.expectEOF()
+				require.Error(b.t, <-b.disconnected)
+				synctest.Wait()
+				require.Equal(b.t, []signalr.CloseReason{signalr.ProtocolViolated}, b.observer.reasons())
+			})
 		})
 	}
 }
