@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	// LeewayDefault is how far the clocks of issuer and Herald may differ.
+	LeewayDefault = 30 * time.Second
+	// JWKSRefreshDefault is how often a JWK Set is fetched without being asked for.
+	JWKSRefreshDefault = 15 * time.Minute
+	// SecretMinimumBytes is the length below which an HS256 secret can be guessed: the hash's own size (RFC 7518 §3.2).
+	SecretMinimumBytes = 32
+)
+
+// ErrNoKey is returned where no source of keys is configured.
+var ErrNoKey = errors.New("no JWT key is configured: set one of HERALD_JWT_SECRET (HS256), " +
+	"HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL (RS256, ES256, EdDSA)")
+
+// Config says which tokens to believe. Exactly one of Secret, PublicKeyFile and JWKSURL must be set.
+type Config struct {
+	// Secret verifies HS256 tokens. At least 32 bytes.
+	Secret string
+	// PublicKeyFile is a PEM file: RSA of at least 2048 bits (RS256), P-256 (ES256) or Ed25519 (EdDSA).
+	PublicKeyFile string
+	// JWKSURL is where a JWK Set is published, http or https.
+	JWKSURL string
+	// Issuer is the "iss" that tokens must have. Defaults to any.
+	Issuer string
+	// Audience is what "aud" must contain. Defaults to any.
+	Audience string
+	// Leeway is how far clocks may differ. Negative: not at all. Defaults to 30 s.
+	Leeway time.Duration
+	// JWKSRefresh is how often the JWK Set is fetched. Defaults to 15 minutes.
+	JWKSRefresh time.Duration
+	// HTTPClient fetches the JWK Set. Defaults to a client that gives up after five seconds.
+	HTTPClient *http.Client
+	// Logger receives failures to fetch the JWK Set. Defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// LogValue keeps the secret out of the logs.
+func (c Config) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Bool("secret", c.Secret != ""),
+		slog.String("public_key_file", c.PublicKeyFile),
+		slog.String("jwks_url", redactedURL(c.JWKSURL)),
+		slog.String("issuer", c.Issuer),
+		slog.String("audience", c.Audience),
+	)
+}
+
+func (c Config) withDefaults() Config {
+	c.Leeway = max(cmp.Or(c.Leeway, LeewayDefault), 0)
+	if c.JWKSRefresh <= 0 {
+		c.JWKSRefresh = JWKSRefreshDefault
+	}
+	c.HTTPClient = cmp.Or(c.HTTPClient, &http.Client{Timeout: jwksFetchTimeout})
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var set []string
+	for _, source := range []struct{ name, value string }{
+		{"HERALD_JWT_SECRET", c.Secret},
+		{"HERALD_JWT_PUBLIC_KEY_FILE", c.PublicKeyFile},
+		{"HERALD_JWKS_URL", c.JWKSURL},
+	} {
+		if source.value != "" {
+			set = append(set, source.name)
+		}
+	}
+	switch {
+	case len(set) == 0:
+		return ErrNoKey
+	case len(set) > 1:
+		return fmt.Errorf("%s are all set: tokens are verified with one kind of key, so keep one and unset the rest",
+			strings.Join(set, " and "))
+	}
+	if c.Secret != "" {
+		return checkSecret(c.Secret)
+	}
+	if c.JWKSURL != "" {
+		return checkJWKSURL(c.JWKSURL)
+	}
+	return nil
+}
+
+func checkSecret(secret string) error {
+	if len(secret) < SecretMinimumBytes {
+		return fmt.Errorf("the JWT secret is %d bytes long: HS256 needs at least %d, for example from `openssl rand -base64 48`",
+			len(secret), SecretMinimumBytes)
+	}
+	if strings.Contains(secret, "-----BEGIN ") {
+		// Whoever has the public key could sign with it.
+		return errors.New("the JWT secret is a PEM key, and a public key is no secret: " +
+			"put it in a file and set HERALD_JWT_PUBLIC_KEY_FILE instead of HERALD_JWT_SECRET")
+	}
+	return nil
+}
+
+func checkJWKSURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("HERALD_JWKS_URL is %q: it must be an http or https URL", redactedURL(raw))
+	}
+	return nil
+}
+
+func redactedURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return u.Redacted()
+}

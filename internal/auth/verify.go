@@ -1,0 +1,175 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Claims beside the registered ones. The long names are what ASP.NET Core writes.
+const (
+	claimNameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
+	claimMicrosoftRole  = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+	claimPermission     = "permission"
+)
+
+const (
+	timestamp = time.RFC3339
+	// tokenMaximumBytes is far above any honest token and bounds what one request can make us decode.
+	tokenMaximumBytes = 32 << 10
+)
+
+// Verifier turns tokens into principals. It is safe for concurrent use.
+type Verifier struct {
+	keys     keySource
+	parser   *jwt.Parser
+	issuer   string
+	audience string
+	leeway   time.Duration
+	now      func() time.Time
+}
+
+// NewVerifier returns a Verifier for cfg's key, or an error that says what is wrong with cfg: [ErrNoKey] where there is no
+// key at all. ctx bounds the life of the Verifier: it ends the refreshing of a JWK Set.
+func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	keys, err := newKeySource(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(keys.algorithms()),
+		jwt.WithExpirationRequired(),
+		jwt.WithLeeway(cfg.Leeway),
+		jwt.WithTimeFunc(cfg.Now),
+		jwt.WithStrictDecoding(),
+	}
+	if cfg.Issuer != "" {
+		options = append(options, jwt.WithIssuer(cfg.Issuer))
+	}
+	if cfg.Audience != "" {
+		options = append(options, jwt.WithAudience(cfg.Audience))
+	}
+	return &Verifier{
+		keys:     keys,
+		parser:   jwt.NewParser(options...),
+		issuer:   cfg.Issuer,
+		audience: cfg.Audience,
+		leeway:   cfg.Leeway,
+		now:      cfg.Now,
+	}, nil
+}
+
+// FromRequest verifies the token that r carries: in Authorization: Bearer or, as browsers cannot set headers on a WebSocket,
+// in the query value access_token. The header wins. Any error is a [*TokenError] and means 401.
+func (v *Verifier) FromRequest(r *http.Request) (*Principal, error) {
+	token, ok := bearer(r.Header.Get("Authorization"))
+	if !ok {
+		token = r.URL.Query().Get("access_token")
+	}
+	return v.Verify(r.Context(), token)
+}
+
+func bearer(authorization string) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(strings.TrimSpace(authorization), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.TrimSpace(token), true
+}
+
+// Verify checks token and returns whom it speaks for. Any error is a [*TokenError].
+func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
+	if token == "" {
+		return nil, refused(NoToken, "there is none in Authorization: Bearer nor in the query value access_token")
+	}
+	if len(token) > tokenMaximumBytes {
+		return nil, refused(Malformed, "it is %d bytes long, more than %d", len(token), tokenMaximumBytes)
+	}
+	claims := jwt.MapClaims{}
+	parsed, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		// RFC 7515 §4.1.11: a header that the token calls critical must be understood, and there is none that we do.
+		if _, critical := t.Header["crit"]; critical {
+			return nil, refused(Malformed, "it has a crit header, which names extensions that are not supported")
+		}
+		return v.keys.key(ctx, t)
+	})
+	if err != nil {
+		return nil, v.explain(parsed, err)
+	}
+	return v.principal(claims)
+}
+
+func (v *Verifier) principal(claims jwt.MapClaims) (*Principal, error) {
+	subject, err := subjectOf(claims)
+	if err != nil {
+		return nil, err
+	}
+	expires, err := v.expiresAt(claims)
+	if err != nil {
+		return nil, err
+	}
+	p := &Principal{Subject: subject, Permissions: stringsOf(claims[claimPermission]), Expires: expires}
+	for _, name := range []string{"role", "roles", claimMicrosoftRole} {
+		for _, role := range stringsOf(claims[name]) {
+			if !slices.Contains(p.Roles, role) {
+				p.Roles = append(p.Roles, role)
+			}
+		}
+	}
+	return p, nil
+}
+
+func subjectOf(claims jwt.MapClaims) (string, error) {
+	for _, name := range []string{"sub", claimNameIdentifier} {
+		switch value := claims[name].(type) {
+		case nil:
+		case string:
+			if strings.TrimSpace(value) != "" {
+				return value, nil
+			}
+		default:
+			return "", refused(BadClaim, "its %s is %s, not a string", name, quoted(value))
+		}
+	}
+	return "", refused(MissingSubject, "it has no subject: neither sub nor %s", claimNameIdentifier)
+}
+
+func (v *Verifier) expiresAt(claims jwt.MapClaims) (time.Time, error) {
+	exp, err := claims.GetExpirationTime()
+	if err != nil || exp == nil { // the parser has seen it
+		return time.Time{}, refused(MissingExpiry, "it has no exp")
+	}
+	if exp.Year() > 9999 {
+		return time.Time{}, refused(BadExpiry, "its exp lies behind the year 9999: it counts seconds since 1970, not milliseconds")
+	}
+	if !v.now().Before(exp.Time) {
+		return exp.Add(v.leeway), nil
+	}
+	return exp.Time, nil
+}
+
+// stringsOf reads a claim that is a string or an array of strings. Anything else in it grants nothing and is passed over.
+func stringsOf(claim any) []string {
+	switch value := claim.(type) {
+	case string:
+		return []string{value}
+	case []any:
+		var list []string
+		for _, element := range value {
+			if s, ok := element.(string); ok {
+				list = append(list, s)
+			}
+		}
+		return list
+	default:
+		return nil
+	}
+}
