@@ -1,0 +1,129 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/policy"
+)
+
+// access is who may use an endpoint.
+type access int
+
+const (
+	anybody access = iota
+	authenticated
+	administrator
+)
+
+// request is one that has been admitted.
+type request struct {
+	*http.Request
+
+	principal *auth.Principal // nil where anybody is admitted
+}
+
+// endpoint is one path with its one method.
+type endpoint struct {
+	method string
+	path   string
+	access access
+	// serve returns what is answered with 200, or an error: a [*problem] or one that is logged and answered with 500.
+	serve func(r *request) (any, error)
+}
+
+func (a *API) endpoints() []endpoint {
+	const admin = "/api/admin/realtime/"
+	list := []endpoint{
+		{http.MethodGet, admin + "health", anybody, a.health},
+		{http.MethodGet, admin + "status", administrator, a.status},
+		{http.MethodGet, admin + "platform-snapshot", administrator, a.platformSnapshot},
+		{http.MethodPost, admin + "broadcast/platform-update", administrator, a.broadcastPlatformUpdate},
+		{http.MethodPost, admin + "broadcast/user-count", administrator, a.broadcastUserCount},
+		{http.MethodGet, "/api/realtime/events", authenticated, a.events},
+	}
+	for _, p := range publications() {
+		list = append(list, endpoint{http.MethodPost, admin + p.path, administrator, a.publishing(p)})
+	}
+	return list
+}
+
+func (a *API) admit(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), operationTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, bodyMaximumBytes)
+		answer, err := a.answer(e, r)
+		if err == nil {
+			a.write(w, r, http.StatusOK, jsonType, answer)
+			return
+		}
+		p, ok := errors.AsType[*problem](err)
+		if !ok {
+			a.logger.ErrorContext(ctx, "a request failed", slog.String("path", e.path), slog.Any("error", err))
+			p = newProblem(http.StatusInternalServerError, "The request could not be served.")
+		}
+		a.writeProblem(w, r, p)
+	})
+}
+
+func (a *API) answer(e endpoint, r *http.Request) (any, error) {
+	if err := checkMethod(e, r); err != nil {
+		return nil, err
+	}
+	if e.access == anybody {
+		return e.serve(&request{Request: r})
+	}
+	principal, err := a.cfg.Authenticator.FromRequest(r)
+	if err != nil {
+		a.logger.InfoContext(r.Context(), "a request was refused", slog.String("path", e.path), slog.Any("error", err))
+		return nil, unauthorized()
+	}
+	if e.access == administrator {
+		if err := a.authorize(r.Context(), principal, event.Admins); err != nil {
+			return nil, err
+		}
+	}
+	if wait := a.limiter.wait(a.cfg.Now(), principal.Subject, e.path); wait > 0 {
+		p := newProblem(http.StatusTooManyRequests, "Too many requests to this endpoint: wait as long as Retry-After says.")
+		p.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return nil, p
+	}
+	return e.serve(&request{Request: r, principal: principal})
+}
+
+func checkMethod(e endpoint, r *http.Request) error {
+	allow := e.method
+	if e.method == http.MethodGet {
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		allow = "GET, HEAD"
+	}
+	if r.Method == e.method {
+		return nil
+	}
+	p := newProblem(http.StatusMethodNotAllowed, "This path answers to "+allow+".")
+	p.header.Set("Allow", allow)
+	return p
+}
+
+// authorize turns the policy's answer into a problem.
+func (a *API) authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
+	err := a.cfg.Authorizer.Authorize(ctx, p, g)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, policy.ErrUnauthorized):
+		return unauthorized()
+	default:
+		return newProblem(http.StatusForbidden, "The token does not permit this.")
+	}
+}

@@ -1,0 +1,134 @@
+package adminapi
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+const (
+	// RateDefault and BurstDefault are a user's allowance at each endpoint.
+	RateDefault  = 50.0
+	BurstDefault = 100
+	// ReplayLimitDefault is how many events a client may be behind and still be served from the log.
+	ReplayLimitDefault = 1000
+	// AdminHubPathDefault is what health names.
+	AdminHubPathDefault = "/hubs/admin"
+
+	// operationTimeout bounds what one request may ask of the database.
+	operationTimeout = 10 * time.Second
+)
+
+// Authenticator finds out who sent a request. [*auth.Verifier] is one.
+type Authenticator interface {
+	FromRequest(r *http.Request) (*auth.Principal, error)
+}
+
+// Authorizer says whether a principal may join a group: nil, policy.ErrUnauthorized or policy.ErrForbidden.
+// policy.Checker is one. The admin endpoints ask it for the group [event.Admins].
+type Authorizer interface {
+	Authorize(ctx context.Context, p *auth.Principal, g event.Group) error
+}
+
+// Publisher is the outbox, as far as administrators write it.
+type Publisher interface {
+	// PublishAdmin writes one admin event in a transaction of its own and returns its id: eventID, or a new one where that
+	// is uuid.Nil. An id that was published before is returned without an error.
+	//
+	// An error that has a method InvalidEvent() string is the sender's fault (the payload is too large for the outbox, say)
+	// and is answered with 400 and that text; any other is answered with 503, and logged.
+	PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage, eventID uuid.UUID) (uuid.UUID, error)
+	// PlatformStats returns the platform's statistics, the object of the snapshot's eight fields, as they were set; false
+	// where they never were.
+	PlatformStats(ctx context.Context) (json.RawMessage, bool, error)
+}
+
+// Replayer reads the log of a group for a client that polls. [*Pager] is one.
+type Replayer interface {
+	// Replay returns the events of group after the cursor, in order, at most limit: from the beginning of what is retained
+	// where after is uuid.Nil, none where it is nil.
+	//
+	// Status is [Resumed] or [Gap]. With Resumed, lastEventID is the cursor to go on from: the last event returned, the
+	// cursor itself where nothing is behind it, the group's newest event where after is nil, uuid.Nil where there is none.
+	// With Gap there are no events, and lastEventID is the group's newest.
+	Replay(ctx context.Context, group event.Group, after *uuid.UUID, limit int) (status string, lastEventID uuid.UUID,
+		events []event.Logged, err error)
+}
+
+// Config connects the API. Authenticator, Authorizer, Publisher and Replayer are required.
+type Config struct {
+	Authenticator Authenticator
+	Authorizer    Authorizer
+	Publisher     Publisher
+	Replayer      Replayer
+	// Ready says whether the service is operational, which GET status reports. Defaults to always.
+	Ready func(ctx context.Context) error
+	// TeamCart says whether the team cart hub is on. Defaults to off.
+	TeamCart bool
+	// AdminHubPath is where the admin hub is. Defaults to /hubs/admin.
+	AdminHubPath string
+	// ReplayLimit is the most that one page of events holds. Defaults to 1000.
+	ReplayLimit int
+	// Rate is how many requests a second a user may make of one endpoint. Defaults to 50.
+	Rate float64
+	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
+	Burst int
+	// Logger receives what went wrong. Defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// API serves the REST endpoints. It has no goroutines.
+type API struct {
+	cfg     Config
+	logger  *slog.Logger
+	limiter *limiter
+}
+
+// New returns the API for cfg.
+func New(cfg Config) (*API, error) {
+	if cfg.Authenticator == nil || cfg.Authorizer == nil || cfg.Publisher == nil || cfg.Replayer == nil {
+		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher and Replayer are required")
+	}
+	if cfg.Rate < 0 || cfg.Burst < 0 || cfg.ReplayLimit < 0 {
+		return nil, errors.New("adminapi: Rate, Burst and ReplayLimit must not be negative")
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func(context.Context) error { return nil }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.AdminHubPath = cmp.Or(cfg.AdminHubPath, AdminHubPathDefault)
+	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
+	return &API{
+		cfg:     cfg,
+		logger:  cmp.Or(cfg.Logger, slog.Default()),
+		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
+	}, nil
+}
+
+// Handler returns the API's handler, for "/api/". Whatever it does not know below that is a 404 problem.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range a.endpoints() {
+		mux.Handle(e.path, a.admit(e))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.writeProblem(w, r, newProblem(http.StatusNotFound, "There is nothing at this path."))
+	})
+	return mux
+}
+
+// timestamp is the present as the API writes it.
+func (a *API) timestamp() string { return a.cfg.Now().UTC().Format(time.RFC3339Nano) }

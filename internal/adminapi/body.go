@@ -1,0 +1,100 @@
+package adminapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// bodyMaximumBytes is the outbox's own limit for a payload.
+const bodyMaximumBytes = 64 << 10
+
+// readBody reads a JSON object, or returns a [*problem]: 415, 413 or 400.
+func readBody(r *http.Request) (*body, error) {
+	if err := checkContentType(r.Header); err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return nil, newProblem(http.StatusRequestEntityTooLarge,
+				fmt.Sprintf("The body is larger than %d bytes.", bodyMaximumBytes))
+		}
+		return nil, malformed("The body could not be read to its end.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, malformed("The body is not valid JSON.")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, malformed("There is something behind the JSON value.")
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return nil, malformed("The body must be a JSON object.")
+	}
+	return &body{fields: fields, errors: fieldErrors{}}, nil
+}
+
+// malformed names the body as a whole the way that ASP.NET Core does.
+func malformed(message string) *problem { return invalid(fieldErrors{"$": {message}}) }
+
+func checkContentType(h http.Header) error {
+	unsupported := func(detail string) error { return newProblem(http.StatusUnsupportedMediaType, detail) }
+	mediaType, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	isJSON := mediaType == jsonType || (strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json"))
+	if err != nil || !isJSON {
+		return unsupported("The body must have the Content-Type application/json.")
+	}
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return unsupported("JSON is UTF-8; another charset is not supported.")
+	}
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return unsupported("A body with a Content-Encoding is not supported.")
+	}
+	return nil
+}
+
+// idempotencyKey returns the event id that the sender chose, or uuid.Nil. The draft of the header's specification puts the
+// key in quotes, its users mostly do not: both are understood.
+func idempotencyKey(h http.Header) (uuid.UUID, error) {
+	values := h.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return uuid.Nil, nil
+	}
+	id, ok := parseID(strings.Trim(values[0], `"`))
+	if !ok || len(values) > 1 || id == uuid.Nil {
+		return uuid.Nil, invalid(fieldErrors{"Idempotency-Key": {"The header must be one UUID, and not the all-zero one."}})
+	}
+	return id, nil
+}
+
+// parseID reads a UUID in its canonical form, in either case.
+func parseID(s string) (uuid.UUID, bool) {
+	const canonicalLength = 36
+	if len(s) != canonicalLength {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(s)
+	return id, err == nil
+}
+
+// encode writes v as JSON without escaping what HTML would need.
+func encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, fmt.Errorf("encoding a payload: %w", err)
+	}
+	return bytes.TrimSpace(b.Bytes()), nil
+}

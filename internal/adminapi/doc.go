@@ -1,0 +1,26 @@
+// Package adminapi is Herald's REST: the admin endpoints under /api/admin/realtime, and the replay for clients that poll,
+// GET /api/realtime/events.
+//
+// # What it promises
+//
+// Every POST writes one event to the outbox and answers with its id; nothing is broadcast from here, so an event that was
+// answered for is relayed by whichever node comes first, and survives them all. An Idempotency-Key header (a UUID) becomes
+// the event's id: the outbox delivers one id once, so a request may be repeated until it is answered.
+//
+// What goes wrong is application/problem+json (RFC 9457) in the form of ASP.NET Core's ValidationProblemDetails: "errors"
+// names every wrong field at once. What is wrong inside Herald is logged, never told.
+//
+// A request passes, in this order: path (404), method (405), token (401), role (403), rate (429), Content-Type (415), size
+// (413), JSON (400), fields (400). Only GET health needs no token.
+//
+// # Numbers
+//
+// Platform statistics come from whoever set them with herald.set_platform_stats. Where they were never set, the answer is
+// 503. Numbers are passed on in the digits in which they were given, never through a float.
+//
+// # What is admitted to an event
+//
+// A value is admitted if Postgres can keep it as jsonb and JavaScript can read it: no U+0000 in strings, no number beyond
+// float64's range or of more than 64 characters, no nesting deeper than 64. Unpaired surrogates and bytes that are not UTF-8
+// become U+FFFD.
+package adminapi

@@ -1,0 +1,181 @@
+package adminapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	nestingMaximum     = 64
+	numberMaximumBytes = 64
+	// countMaximum is 2^53-1, the largest whole number that JavaScript keeps exactly.
+	countMaximum = 1<<53 - 1
+)
+
+// body is a request's JSON object. Each method reads one field and notes what is wrong with it, so that the sender learns
+// of everything at once; what they return is of use only if errors stays empty.
+type body struct {
+	fields map[string]any
+	errors fieldErrors
+}
+
+// required returns the field, or notes that it is missing.
+func (b *body) required(name string) (any, bool) {
+	value := b.fields[name]
+	if value == nil {
+		b.errors.add(name, "The field is required.")
+		return nil, false
+	}
+	return value, true
+}
+
+// text reads a string that says something.
+func (b *body) text(name string) string {
+	value, ok := b.required(name)
+	if !ok {
+		return ""
+	}
+	s, ok := value.(string)
+	switch {
+	case !ok:
+		b.errors.add(name, "The field must be a string.")
+	case strings.TrimSpace(s) == "":
+		b.errors.add(name, "The field must not be empty.")
+	default:
+		b.note(name, checkText(s))
+	}
+	return s
+}
+
+// oneOf reads one of a closed set of words.
+func (b *body) oneOf(name string, words ...string) string {
+	value, ok := b.required(name)
+	if !ok {
+		return ""
+	}
+	s, _ := value.(string)
+	if !slices.Contains(words, s) {
+		b.errors.add(name, "The field must be one of: "+strings.Join(words, ", ")+".")
+	}
+	return s
+}
+
+// number reads a number, in the digits in which it was sent.
+func (b *body) number(name string) json.Number {
+	value, ok := b.required(name)
+	if !ok {
+		return ""
+	}
+	n, ok := value.(json.Number)
+	if !ok {
+		b.errors.add(name, "The field must be a number.")
+		return ""
+	}
+	b.note(name, checkNumber(n))
+	return n
+}
+
+// atLeastZero reads a number that cannot be negative.
+func (b *body) atLeastZero(name string) json.Number {
+	n := b.number(name)
+	if f, err := n.Float64(); err == nil && f < 0 {
+		b.errors.add(name, "The field must be greater than or equal to 0.")
+	}
+	return n
+}
+
+// count reads a whole number from 0.
+func (b *body) count(name string) json.Number {
+	n := b.atLeastZero(name)
+	if len(b.errors[name]) > 0 {
+		return n
+	}
+	if i, err := strconv.ParseInt(n.String(), 10, 64); err != nil || i > countMaximum {
+		b.errors.add(name, fmt.Sprintf("The field must be a whole number of at most %d.", countMaximum))
+	}
+	return n
+}
+
+// textOrNumber reads a value that is written like "2000ms" or 2000.
+func (b *body) textOrNumber(name string) any {
+	switch b.fields[name].(type) {
+	case json.Number:
+		return b.number(name)
+	case nil, string:
+		return b.text(name)
+	default:
+		b.errors.add(name, "The field must be a string or a number.")
+		return nil
+	}
+}
+
+// object reads an object that may be null or missing.
+func (b *body) object(name string) any {
+	value := b.fields[name]
+	if value == nil {
+		return nil
+	}
+	if _, ok := value.(map[string]any); !ok {
+		b.errors.add(name, "The field must be an object.")
+		return nil
+	}
+	b.note(name, checkValue(value, 1))
+	return value
+}
+
+func (b *body) note(name, complaint string) {
+	if complaint != "" {
+		b.errors.add(name, complaint)
+	}
+}
+
+// checkValue returns what keeps Postgres from storing value as jsonb, or nothing.
+func checkValue(value any, depth int) string {
+	if depth > nestingMaximum {
+		return fmt.Sprintf("The field must not be nested deeper than %d.", nestingMaximum)
+	}
+	switch v := value.(type) {
+	case string:
+		return checkText(v)
+	case json.Number:
+		return checkNumber(v)
+	case []any:
+		for _, element := range v {
+			if complaint := checkValue(element, depth+1); complaint != "" {
+				return complaint
+			}
+		}
+	case map[string]any:
+		for key, element := range v {
+			if complaint := checkText(key); complaint != "" {
+				return complaint
+			}
+			if complaint := checkValue(element, depth+1); complaint != "" {
+				return complaint
+			}
+		}
+	}
+	return ""
+}
+
+func checkText(s string) string {
+	if strings.ContainsRune(s, 0) {
+		return "The field must not contain the character U+0000."
+	}
+	return ""
+}
+
+func checkNumber(n json.Number) string {
+	if len(n) > numberMaximumBytes {
+		return fmt.Sprintf("A number must not have more than %d characters.", numberMaximumBytes)
+	}
+	f, err := n.Float64()
+	mantissa, _, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	if err != nil || (f == 0 && strings.ContainsAny(mantissa, "123456789")) {
+		return "The number is outside the range of a 64-bit floating-point number."
+	}
+	return ""
+}

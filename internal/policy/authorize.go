@@ -1,0 +1,187 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+const (
+	// AdminRoleDefault is the role that the admin groups require.
+	AdminRoleDefault = "Admin"
+	// FunctionDefault is the SQL function that is asked.
+	FunctionDefault = "herald.can_subscribe"
+	// TimeoutDefault is how long the SQL function may take.
+	TimeoutDefault = 2 * time.Second
+)
+
+// The two ways to be refused.
+var (
+	ErrForbidden    = errors.New("forbidden")
+	ErrUnauthorized = errors.New("unauthorized: the token has expired")
+)
+
+// DB is the database that is asked. A pgx pool or connection is one.
+type DB interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Config says whom to believe.
+type Config struct {
+	// AdminRole is the role for the admin groups. Defaults to Admin.
+	AdminRole string
+	// Function is the SQL function's name with its schema. Defaults to herald.can_subscribe.
+	Function string
+	// Timeout is how long the SQL function may take before the answer is no. Defaults to 2 s.
+	Timeout time.Duration
+	// Logger receives the errors that led to a refusal. Defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Checker answers who may join what. It is safe for concurrent use.
+type Checker struct {
+	db        DB
+	adminRole string
+	timeout   time.Duration
+	logger    *slog.Logger
+	now       func() time.Time
+
+	one, either string // the SQL for one policy, and for either of two
+}
+
+// New returns a Checker that asks db, or an error that says what is wrong with cfg.
+func New(cfg Config, db DB) (*Checker, error) {
+	function, err := quoteFunction(cmp.Or(cfg.Function, FunctionDefault))
+	if err != nil {
+		return nil, err
+	}
+	c := &Checker{
+		db:        db,
+		adminRole: cmp.Or(cfg.AdminRole, AdminRoleDefault),
+		timeout:   cmp.Or(cfg.Timeout, TimeoutDefault),
+		logger:    cmp.Or(cfg.Logger, slog.Default()),
+		now:       cfg.Now,
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	// The casts choose the function by its documented signature even where it is overloaded.
+	call := func(policy string) string {
+		return "coalesce(" + function + "(" + policy + "::text, $1::uuid, $2::text), false)"
+	}
+	c.one = "SELECT " + call("$3")
+	c.either = "SELECT " + call("$3") + " OR " + call("$4")
+	return c, nil
+}
+
+// Authorize returns nil where p may join g, [ErrUnauthorized] where p has expired, else [ErrForbidden].
+func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
+	if p == nil || (!p.Expires.IsZero() && !c.now().Before(p.Expires)) {
+		return ErrUnauthorized
+	}
+	switch g {
+	case event.Admins, event.UserActivity, event.Analytics, event.Alerts:
+		return allowed(p.HasRole(c.adminRole))
+	}
+	rule, known := ruleFor(g.Kind())
+	if !known {
+		return ErrForbidden
+	}
+	_, id, _ := strings.Cut(string(g), ":")
+	resource, ok := parseID(id)
+	if !ok {
+		return ErrForbidden
+	}
+	if rule.permits(p, resource) {
+		return nil
+	}
+	return allowed(c.ask(ctx, rule, resource, p.Subject))
+}
+
+func allowed(ok bool) error {
+	if ok {
+		return nil
+	}
+	return ErrForbidden
+}
+
+// ask puts the question to the database. Whatever goes wrong is a no, and logged.
+func (c *Checker) ask(caller context.Context, r rule, resource uuid.UUID, userID string) bool {
+	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
+	defer cancel()
+	query, args := c.one, []any{resource.String(), userID}
+	if len(r.policies) > 1 {
+		query = c.either
+	}
+	for _, policy := range r.policies {
+		args = append(args, policy)
+	}
+	var answer bool
+	if err := c.db.QueryRow(ctx, query, args...).Scan(&answer); err != nil {
+		if caller.Err() != nil {
+			return false // nobody waits for the answer any more
+		}
+		c.logger.ErrorContext(ctx, "authorization failed, so it was refused",
+			slog.Any("policies", r.policies), slog.String("resource_id", resource.String()),
+			slog.Any("error", err), slog.Any("cause", context.Cause(ctx)))
+		return false
+	}
+	return answer
+}
+
+// rule is what guards one kind of group: any of the permissions, or any of the policies.
+type rule struct {
+	permissions []string
+	policies    []string // one or two
+}
+
+func ruleFor(kind string) (rule, bool) {
+	switch kind {
+	case "order":
+		return rule{[]string{"OrderOwner"}, []string{event.MustBeOrderOwner}}, true
+	case "restaurant":
+		return rule{
+			[]string{"RestaurantOwner", "RestaurantStaff"},
+			[]string{event.MustBeRestaurantOwner, event.MustBeRestaurantStaff},
+		}, true
+	case "teamcart":
+		return rule{[]string{"TeamCartMember", "TeamCartHost"}, []string{event.MustBeTeamCartMember}}, true
+	default:
+		return rule{}, false
+	}
+}
+
+// permits looks for the permission among the token's. What is malformed among them grants nothing.
+func (r rule) permits(p *auth.Principal, resource uuid.UUID) bool {
+	return slices.ContainsFunc(p.Permissions, func(permission string) bool {
+		name, value, found := strings.Cut(permission, ":")
+		if !found || !slices.Contains(r.permissions, name) {
+			return false
+		}
+		id, ok := parseID(value)
+		return ok && id == resource
+	})
+}
+
+// parseID reads a UUID in its canonical form, in either case; uuid.Parse alone would take braces and URNs too.
+func parseID(s string) (uuid.UUID, bool) {
+	const canonicalLength = 36
+	if len(s) != canonicalLength {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(s)
+	return id, err == nil
+}
