@@ -13,11 +13,13 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 const (
-	// RateDefault and BurstDefault are a user's allowance at each endpoint.
-	RateDefault  = 50.0
+	// RateDefault is how many requests a second a user may make of one endpoint.
+	RateDefault = 50.0
+	// BurstDefault is how many requests a user may make of one endpoint at once.
 	BurstDefault = 100
 	// ReplayLimitDefault is how many events a client may be behind and still be served from the log.
 	ReplayLimitDefault = 1000
@@ -39,17 +41,13 @@ type Authorizer interface {
 	Authorize(ctx context.Context, p *auth.Principal, g event.Group) error
 }
 
-// Publisher is the outbox, as far as administrators write it.
+// Publisher is the outbox, as far as administrators write it. [*outbox.Publisher] is one.
 type Publisher interface {
 	// PublishAdmin writes one admin event in a transaction of its own and returns its id: eventID, or a new one where that
 	// is uuid.Nil. An id that was published before is returned without an error.
-	//
-	// An error that has a method InvalidEvent() string is the sender's fault (the payload is too large for the outbox, say)
-	// and is answered with 400 and that text; any other is answered with 503, and logged.
 	PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage, eventID uuid.UUID) (uuid.UUID, error)
-	// PlatformStats returns the platform's statistics, the object of the snapshot's eight fields, as they were set; false
-	// where they never were.
-	PlatformStats(ctx context.Context) (json.RawMessage, bool, error)
+	// PlatformStats returns the platform's statistics and when the newest of them was set; ok is false where none ever was.
+	PlatformStats(ctx context.Context) (stats outbox.PlatformStats, setAt time.Time, ok bool, err error)
 }
 
 // Replayer reads the log of a group for a client that polls. [*Pager] is one.

@@ -16,7 +16,7 @@
 // # Numbers
 //
 // Platform statistics come from whoever set them with herald.set_platform_stats. Where they were never set, the answer is
-// 503. Numbers are passed on in the digits in which they were given, never through a float.
+// 503; where a broadcast needs one that was not among them, the answer is 503 and names it. Numbers are passed on in the digits in which they were given, never through a float.
 //
 // # What is admitted to an event
 //

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 // The statuses of a replay.
@@ -17,9 +18,10 @@ const (
 	Gap     = "gap"
 )
 
-// Log is the event log, as far as replaying reads it.
+// Log is the event log, as far as replaying reads it. [*outbox.Log] is one.
 type Log interface {
-	// Locate returns the sequence of eventID in group, or the error that the Pager was made with.
+	// Locate returns the sequence of eventID in group, or [outbox.ErrUnknownEvent] for an event that is unknown, of another
+	// group, or older than the retention.
 	Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error)
 	// Head returns the newest numbered entry of group at or before a position: uuid.Nil and 0 where there is none.
 	Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error)
@@ -33,16 +35,12 @@ type Log interface {
 // so that what comes in while a page is read is found by the next poll, and the client of a gap holds a cursor that is not
 // newer than the state it fetches afterwards.
 type Pager struct {
-	log          Log
-	limit        int
-	unknownEvent error
+	log   Log
+	limit int
 }
 
-// NewPager returns a Pager over log. A client that is more than replayLimit events behind gets a gap. unknownEvent is what
-// Locate returns for an event that is unknown, of another group, or older than the retention.
-func NewPager(log Log, replayLimit int, unknownEvent error) *Pager {
-	return &Pager{log: log, limit: replayLimit, unknownEvent: unknownEvent}
-}
+// NewPager returns a Pager over log. A client that is more than replayLimit events behind gets a gap.
+func NewPager(log Log, replayLimit int) *Pager { return &Pager{log: log, limit: replayLimit} }
 
 // Replay implements [Replayer].
 func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID, limit int) (
@@ -58,7 +56,7 @@ func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID,
 	var from int64
 	if *after != uuid.Nil {
 		from, err = p.log.Locate(ctx, group, *after)
-		if errors.Is(err, p.unknownEvent) {
+		if errors.Is(err, outbox.ErrUnknownEvent) {
 			return Gap, head, nil, nil
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package adminapi
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 )
 
@@ -79,9 +80,7 @@ func problemReference(status int) string {
 }
 
 func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, p *problem) {
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	a.write(w, r, p.Status, problemType, p)
 }
 

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/yummyzoom/herald/internal/event"
 )
+
+const checkViolation = "23514"
 
 // publication is an endpoint that turns its body into an event.
 type publication struct {
@@ -137,13 +141,10 @@ func (a *API) publish(r *request, eventType event.Type, payload map[string]any) 
 	if err == nil {
 		return id, nil
 	}
-	// Stated by behaviour, because the outbox does not know this package.
-	var rejected interface {
-		error
-		InvalidEvent() string
-	}
-	if errors.As(err, &rejected) {
-		return uuid.Nil, newProblem(http.StatusBadRequest, rejected.InvalidEvent())
+	// The outbox states what it does not take in words that are meant for the producer. After the checks above, what is left
+	// is a payload that is larger as jsonb than it was as a body.
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == checkViolation {
+		return uuid.Nil, invalid(fieldErrors{"$": {strings.TrimPrefix(refusal.Message, "herald.outbox: ")}})
 	}
 	a.logger.ErrorContext(r.Context(), "an admin event could not be published",
 		slog.String("event_type", string(eventType)), slog.Any("error", err))

@@ -2,12 +2,13 @@ package adminapi
 
 import (
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 func (a *API) health(*request) (any, error) {
@@ -37,22 +38,31 @@ func (a *API) platformSnapshot(r *request) (any, error) {
 		return nil, err
 	}
 	return struct {
-		Timestamp string          `json:"timestamp"`
-		Data      json.RawMessage `json:"data"`
+		Timestamp string               `json:"timestamp"`
+		Data      outbox.PlatformStats `json:"data"`
 	}{a.timestamp(), stats}, nil
 }
 
 func (a *API) broadcastPlatformUpdate(r *request) (any, error) {
-	numbers, err := a.statistics(r, "totalUsers", "activeUsers", "websitesGenerated", "imagesGenerated", "totalRevenue")
+	stats, err := a.platformStats(r)
 	if err != nil {
 		return nil, err
 	}
+	if err := checkComplete(map[string]json.RawMessage{
+		"totalUsers":        stats.TotalUsers,
+		"activeUsers":       stats.ActiveUsers,
+		"websitesGenerated": stats.WebsitesGenerated,
+		"imagesGenerated":   stats.ImagesGenerated,
+		"totalRevenue":      stats.TotalRevenue,
+	}); err != nil {
+		return nil, err
+	}
 	id, err := a.publish(r, event.AnalyticsUpdate, map[string]any{
-		"totalUsers":        numbers["totalUsers"],
-		"activeUsers":       numbers["activeUsers"],
-		"websitesGenerated": numbers["websitesGenerated"],
-		"imagesGenerated":   numbers["imagesGenerated"],
-		"revenue":           numbers["totalRevenue"],
+		"totalUsers":        stats.TotalUsers,
+		"activeUsers":       stats.ActiveUsers,
+		"websitesGenerated": stats.WebsitesGenerated,
+		"imagesGenerated":   stats.ImagesGenerated,
+		"revenue":           stats.TotalRevenue,
 	})
 	if err != nil {
 		return nil, err
@@ -61,60 +71,60 @@ func (a *API) broadcastPlatformUpdate(r *request) (any, error) {
 }
 
 func (a *API) broadcastUserCount(r *request) (any, error) {
-	numbers, err := a.statistics(r, "totalUsers", "activeUsers", "newUsersToday")
+	stats, err := a.platformStats(r)
 	if err != nil {
 		return nil, err
 	}
-	answer := published{
-		Message:       "User count update broadcasted",
-		TotalUsers:    numbers["totalUsers"],
-		ActiveUsers:   numbers["activeUsers"],
-		NewUsersToday: numbers["newUsersToday"],
+	if err := checkComplete(map[string]json.RawMessage{
+		"totalUsers":    stats.TotalUsers,
+		"activeUsers":   stats.ActiveUsers,
+		"newUsersToday": stats.NewUsersToday,
+	}); err != nil {
+		return nil, err
 	}
-	answer.EventID, err = a.publish(r, event.UserCountUpdate, map[string]any{
-		"totalUsers":    answer.TotalUsers,
-		"activeUsers":   answer.ActiveUsers,
-		"newUsersToday": answer.NewUsersToday,
+	id, err := a.publish(r, event.UserCountUpdate, map[string]any{
+		"totalUsers":    stats.TotalUsers,
+		"activeUsers":   stats.ActiveUsers,
+		"newUsersToday": stats.NewUsersToday,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return answer, nil
+	return published{
+		Message:       "User count update broadcasted",
+		TotalUsers:    stats.TotalUsers,
+		ActiveUsers:   stats.ActiveUsers,
+		NewUsersToday: stats.NewUsersToday,
+		EventID:       id,
+	}, nil
 }
 
-// platformStats returns the statistics as they were set, or a 503 where they never were: numbers are not invented.
-func (a *API) platformStats(r *request) (json.RawMessage, error) {
-	stats, set, err := a.cfg.Publisher.PlatformStats(r.Context())
+// platformStats returns the statistics, or a 503 where none were ever set: numbers are not invented.
+func (a *API) platformStats(r *request) (outbox.PlatformStats, error) {
+	stats, _, ok, err := a.cfg.Publisher.PlatformStats(r.Context())
 	if err != nil {
 		a.logger.ErrorContext(r.Context(), "the platform statistics could not be read", slog.Any("error", err))
-		return nil, unavailable("The platform statistics could not be read.")
+		return outbox.PlatformStats{}, unavailable("The platform statistics could not be read.")
 	}
-	if !set {
-		return nil, newProblem(http.StatusServiceUnavailable,
+	if !ok {
+		return outbox.PlatformStats{}, newProblem(http.StatusServiceUnavailable,
 			"The platform statistics have never been set: herald.set_platform_stats sets them.")
 	}
 	return stats, nil
 }
 
-// statistics returns the named ones of the statistics, all of them or a 503 that says which were never set.
-func (a *API) statistics(r *request, names ...string) (map[string]json.RawMessage, error) {
-	stats, err := a.platformStats(r)
-	if err != nil {
-		return nil, err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(stats, &fields); err != nil {
-		return nil, fmt.Errorf("reading the platform statistics: %w", err)
-	}
+// checkComplete returns a 503 that names those of a broadcast's statistics that were never set.
+func checkComplete(needed map[string]json.RawMessage) error {
 	var missing []string
-	for _, name := range names {
-		if value := fields[name]; len(value) == 0 || string(value) == "null" {
+	for name, number := range needed {
+		if len(number) == 0 || string(number) == "null" {
 			missing = append(missing, name)
 		}
 	}
-	if len(missing) > 0 {
-		return nil, newProblem(http.StatusServiceUnavailable, "These platform statistics have never been set: "+
-			strings.Join(missing, ", ")+". herald.set_platform_stats sets them.")
+	if len(missing) == 0 {
+		return nil
 	}
-	return fields, nil
+	slices.Sort(missing)
+	return newProblem(http.StatusServiceUnavailable, "These platform statistics have never been set: "+
+		strings.Join(missing, ", ")+". herald.set_platform_stats sets them.")
 }
