@@ -1,0 +1,136 @@
+package signalr
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// flushTimeout is how long an ending connection has to take what is queued and the last message.
+	flushTimeout = 5 * time.Second
+	// overflowGrace is the same for a client that did not keep up: it is likely not to take anything at all.
+	overflowGrace = time.Second
+	// lingerTimeout is how long the client's farewell is waited for.
+	lingerTimeout = 2 * time.Second
+)
+
+// ending says why and how a connection ends.
+type ending struct {
+	reason CloseReason
+	err    error         // what OnDisconnected is told
+	last   []frame       // what is sent at the end, behind what is queued
+	drop   bool          // what is queued is not sent
+	abort  bool          // nothing is sent, nor waited for
+	parted bool          // the client has already said goodbye
+	grace  time.Duration // how long the rest may take to be written
+}
+
+const (
+	textTooSlow = "The client does not keep up with the messages that are sent to it."
+	textExpired = "The connection's credentials have expired."
+)
+
+// Close ends the connection once what is queued has been sent. Reason, which may be empty, is the error text that the client
+// sees; allowReconnect tells it to come back.
+func (c *Conn) Close(reason string, allowReconnect bool) {
+	c.end(ending{
+		reason: ClosedByServer,
+		last:   c.lastWords(reason, allowReconnect, int(ws.StatusNormalClosure)),
+		grace:  flushTimeout,
+	})
+}
+
+// overflow ends the connection of a client that does not keep up. It resumes from its last event, so nothing that is
+// dropped here is lost.
+func (c *Conn) overflow() {
+	ended := c.end(ending{
+		reason: ClientTooSlow,
+		err:    ErrQueueFull,
+		last:   c.lastWords(textTooSlow, true, int(ws.StatusNormalClosure)),
+		drop:   true,
+		grace:  overflowGrace,
+	})
+	if ended {
+		c.server.cfg.Observer.QueueOverflowed(c.hub.name)
+	}
+}
+
+// timeOut ends the connection of a client that has been silent for too long, with what .NET says then.
+func (c *Conn) timeOut() {
+	c.end(ending{
+		reason: ClientTimedOut,
+		err:    errSilent,
+		last:   c.lastWords(textConnectionError, true, int(ws.StatusNormalClosure)),
+		drop:   true,
+		grace:  overflowGrace,
+	})
+}
+
+// lastWords are the Close message and the transport's farewell.
+func (c *Conn) lastWords(text string, allowReconnect bool, status int) []frame {
+	var last []frame
+	if c.greeted.Load() {
+		p := c.protocol
+		last = append(last, newFrame(p, func(b []byte) []byte { return p.appendClose(b, text, allowReconnect) }))
+	}
+	return append(last, c.goodbye(status)...)
+}
+
+func (c *Conn) goodbye(status int) []frame {
+	if f, ok := c.transport.farewell(status); ok {
+		return []frame{f}
+	}
+	return nil
+}
+
+// end makes the connection's end certain, once: nothing is queued behind it. It returns false where it had one already.
+func (c *Conn) end(e ending) bool {
+	c.mu.Lock()
+	if c.ending != nil {
+		c.mu.Unlock()
+		return false
+	}
+	c.ending = &e
+	c.flushed = make(chan struct{})
+	if e.drop {
+		for _, f := range c.queue {
+			c.queued -= len(f.bytes)
+		}
+		clear(c.queue)
+		c.queue = c.queue[:0]
+	}
+	for i := range e.last {
+		c.queue = append(c.queue, &e.last[i])
+		c.queued += len(e.last[i].bytes)
+	}
+	start := !c.writing
+	c.writing = true // even with nothing to write: it is the writer that says flushed
+	c.wake()
+	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
+	if e.abort {
+		c.transport.close()
+	} else {
+		c.transport.limitWrites(time.Now().Add(e.grace))
+		c.transport.interrupt()
+	}
+	c.mu.Unlock()
+	c.cancel()
+	if start {
+		go c.drain()
+	}
+	return true
+}
+
+// leave is the reader's last act: it says goodbye and lets go of the socket.
+func (c *Conn) leave() *ending {
+	<-c.flushed
+	c.mu.Lock()
+	e, broken := c.ending, c.broken
+	c.mu.Unlock()
+	if !e.abort && !e.parted && !broken {
+		c.transport.linger(time.Now().Add(lingerTimeout))
+	}
+	c.transport.close()
+	return e
+}

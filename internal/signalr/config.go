@@ -1,0 +1,120 @@
+package signalr
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of [Config]: those of ASP.NET Core where it has one.
+const (
+	DefaultKeepAliveInterval  = 15 * time.Second
+	DefaultClientTimeout      = 30 * time.Second
+	DefaultHandshakeTimeout   = 15 * time.Second
+	DefaultWriteTimeout       = 30 * time.Second
+	DefaultMaximumMessageSize = 32 << 10
+	DefaultQueueBytes         = 1 << 20
+)
+
+// Config says how a [Server] behaves.
+type Config struct {
+	// KeepAliveInterval is how long nothing may have been written to a connection before it is sent a ping.
+	// Defaults to 15 s.
+	KeepAliveInterval time.Duration
+
+	// ClientTimeout is how long nothing may have been read from a connection before it counts as gone.
+	// Defaults to 30 s.
+	ClientTimeout time.Duration
+
+	// HandshakeTimeout is how long a connection may take to send its handshake, and how long the token that negotiate
+	// gives out can be used.
+	// Defaults to 15 s.
+	HandshakeTimeout time.Duration
+
+	// WriteTimeout is how long one write to a socket may take before the client counts as stuck.
+	// Defaults to 30 s.
+	WriteTimeout time.Duration
+
+	// MaximumMessageSize is the size in bytes of the largest message that a client may send.
+	// Defaults to 32 KiB.
+	MaximumMessageSize int
+
+	// QueueBytes is how many bytes may wait for one connection's socket. A client that does not keep up is closed with
+	// allowReconnect.
+	// Defaults to 1 MiB.
+	QueueBytes int
+
+	// AllowedOrigins are the origins, written "https://app.example", whose pages may connect: by CORS with credentials,
+	// and by WebSocket, which CORS does not cover.
+	// Defaults to none: pages of the same origin and clients that send no Origin only.
+	AllowedOrigins []string
+
+	// Authenticate returns who sends r. Its error becomes 401 with "WWW-Authenticate: Bearer", or 403 where it is
+	// [ErrForbidden]. It is called on negotiate and on every transport request.
+	// Defaults to nothing: it is required.
+	Authenticate func(r *http.Request) (User, error)
+
+	// Logger is where the server reports.
+	// Defaults to [slog.Default].
+	Logger *slog.Logger
+
+	// Observer is told what happens, for metrics.
+	// Defaults to one that ignores it.
+	Observer Observer
+}
+
+// User is who a connection belongs to.
+type User interface {
+	// ID is never empty for an authenticated user.
+	ID() string
+	// ExpiresAt is when the connection has to be closed unless the user has been replaced by then; zero: never.
+	ExpiresAt() time.Time
+}
+
+func (c Config) withDefaults() (Config, error) {
+	c.KeepAliveInterval = cmp.Or(c.KeepAliveInterval, DefaultKeepAliveInterval)
+	c.ClientTimeout = cmp.Or(c.ClientTimeout, DefaultClientTimeout)
+	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, DefaultHandshakeTimeout)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, DefaultWriteTimeout)
+	c.MaximumMessageSize = cmp.Or(c.MaximumMessageSize, DefaultMaximumMessageSize)
+	c.QueueBytes = cmp.Or(c.QueueBytes, DefaultQueueBytes)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Observer == nil {
+		c.Observer = ignorant{}
+	}
+	return c, c.validate()
+}
+
+func (c Config) validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"KeepAliveInterval", int64(c.KeepAliveInterval)},
+		{"ClientTimeout", int64(c.ClientTimeout)},
+		{"HandshakeTimeout", int64(c.HandshakeTimeout)},
+		{"WriteTimeout", int64(c.WriteTimeout)},
+		{"MaximumMessageSize", int64(c.MaximumMessageSize)},
+		{"QueueBytes", int64(c.QueueBytes)},
+	} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", f.name))
+		}
+	}
+	if c.Authenticate == nil {
+		errs = append(errs, errors.New("Authenticate is required"))
+	}
+	for _, origin := range c.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme)+"://"+u.Host {
+			errs = append(errs, fmt.Errorf("AllowedOrigins: %q is not an origin such as https://app.example", origin))
+		}
+	}
+	return errors.Join(errs...)
+}

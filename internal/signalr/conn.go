@@ -1,0 +1,99 @@
+package signalr
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is one client's connection. Its methods may be called by anyone at any time.
+type Conn struct {
+	server       *Server
+	hub          *Hub
+	transport    transport
+	id           string
+	token        token // what it was opened with; zero: without negotiation
+	tokenExpires int64 // nanoseconds since 1970
+	remote       string
+
+	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
+	cancel context.CancelFunc
+	drain  func() // what the writer runs, bound once so that starting it allocates nothing
+
+	// The reader's.
+	protocol  protocol // nil until the handshake; the others see it behind onConnected only
+	connected bool     // the hub knows the connection
+	index     int      // the registry's: where in its list
+
+	// Read by the sweeper, in nanoseconds since the server was made, or since 1970 where said.
+	opened       int64
+	lastRead     atomic.Int64
+	lastWrite    atomic.Int64
+	writingSince atomic.Int64 // 0: no write is under way
+	expires      atomic.Int64 // since 1970; 0: never
+	greeted      atomic.Bool  // the handshake is done
+	dispatching  atomic.Bool  // the reader is busy with a message, so nothing can be read
+
+	mu      sync.Mutex
+	user    User
+	value   any
+	queue   []*frame      // what the writer takes next
+	spare   []*frame      // what the writer took last, empty
+	queued  int           // bytes in queue and in the writer's hands
+	writing bool          // the writer runs
+	ending  *ending       // why it ends; nil while it is open
+	broken  bool          // the writer failed
+	room    chan struct{} // closed when queued shrinks; nil where nobody waits
+	flushed chan struct{} // closed when the writer has written its last; made at the end
+}
+
+// ID returns the connection's public id: the connectionId of negotiate.
+func (c *Conn) ID() string { return c.id }
+
+// Hub returns the hub that the connection belongs to.
+func (c *Conn) Hub() *Hub { return c.hub }
+
+// Context returns a context that is cancelled when the connection ends.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// RemoteAddr returns the client's network address as the HTTP server knew it.
+func (c *Conn) RemoteAddr() string { return c.remote }
+
+// User returns who the connection belongs to.
+func (c *Conn) User() User {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
+
+// SetUser replaces the connection's user, and with it when the connection has to be closed.
+func (c *Conn) SetUser(u User) {
+	var expires int64
+	if at := u.ExpiresAt(); !at.IsZero() {
+		expires = at.UnixNano()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.user = u
+	c.expires.Store(expires)
+}
+
+// Value returns what SetValue was last given.
+func (c *Conn) Value() any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value
+}
+
+// SetValue keeps v for the layer above.
+func (c *Conn) SetValue(v any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.value = v
+}
+
+// ping is what the sweeper sends: the server's one frame for the protocol.
+func (c *Conn) ping() { _ = c.enqueue(c.server.pings[c.protocol.slot()]) }
+
+func (c *Conn) now() int64 { return int64(time.Since(c.server.epoch)) }

@@ -1,0 +1,155 @@
+package signalr
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// upgradeTimeout is how long the response to a WebSocket request may take to be written.
+const upgradeTimeout = 5 * time.Second
+
+// connect serves the requests to the hub's own path, as HttpConnectionDispatcher does where WebSockets is the only
+// transport that is enabled.
+func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
+	switch r.Method {
+	case http.MethodGet:
+		if isWebSocketRequest(r) {
+			s.connectWebSocket(w, r, hub, user)
+			return
+		}
+		if s.knownID(w, r, hub) {
+			name := "LongPolling"
+			if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+				name = "ServerSentEvents"
+			}
+			writeText(w, http.StatusNotFound, name+" transport not supported by this end point type")
+		}
+	case http.MethodPost:
+		if s.knownID(w, r, hub) {
+			writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
+		}
+	case http.MethodDelete:
+		if s.knownID(w, r, hub) {
+			writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
+		}
+	default:
+		w.Header().Set("Allow", corsMethods)
+		writeText(w, http.StatusMethodNotAllowed, "")
+	}
+}
+
+func isWebSocketRequest(r *http.Request) bool {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return false
+	}
+	for _, value := range r.Header.Values("Connection") {
+		for option := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(option), "upgrade") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// knownID answers a request whose id is missing or unknown.
+func (s *Server) knownID(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
+	id, _ := queryValue(r, "id")
+	if id == "" {
+		writeText(w, http.StatusBadRequest, "Connection ID required")
+		return false
+	}
+	t, expires, ok := s.tokens.check(hub.name, id)
+	if !ok || expires <= time.Now().UnixNano() && !s.registry.isActive(t) {
+		writeUnknownID(w)
+		return false
+	}
+	return true
+}
+
+func writeUnknownID(w http.ResponseWriter) {
+	writeText(w, http.StatusNotFound, "No Connection with that ID")
+}
+
+// connectWebSocket makes the request a connection: of the token that negotiate gave out, or, without one, a new one.
+func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
+	c := &Conn{server: s, hub: hub, remote: r.RemoteAddr}
+	if encoded, _ := queryValue(r, "id"); encoded != "" {
+		t, expires, ok := s.tokens.check(hub.name, encoded)
+		if !ok || expires <= time.Now().UnixNano() && !s.registry.isActive(t) {
+			writeUnknownID(w)
+			return
+		}
+		switch s.registry.claim(t) {
+		case claimed:
+		case alreadyActive:
+			writeText(w, http.StatusConflict, "")
+			return
+		case alreadySpent:
+			writeUnknownID(w)
+			return
+		case shuttingDown:
+			writeShuttingDown(w)
+			return
+		}
+		c.token, c.tokenExpires, c.id = t, expires, s.tokens.id(t)
+	} else {
+		c.id = newID()
+	}
+	if !s.upgrade(w, r, c) {
+		s.registry.release(c.token)
+		return
+	}
+	c.open(user)
+}
+
+func writeShuttingDown(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	writeText(w, http.StatusServiceUnavailable, "The server is shutting down")
+}
+
+// upgrade takes the socket from the HTTP server. It has answered where it returns false.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) bool {
+	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
+	conn, rw, _, err := upgrader.Upgrade(r, w)
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close()
+		}
+		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
+		return false
+	}
+	c.transport = newWebSocket(conn, &s.buffers, unread(rw.Reader), func(f frame) { _ = c.enqueue(&f) })
+	return true
+}
+
+// unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The
+// HTTP server's buffer itself is let go.
+func unread(r *bufio.Reader) []byte {
+	early, _ := r.Peek(r.Buffered()) // cannot fail: that much is buffered
+	return bytes.Clone(early)
+}
+
+// open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.
+func (c *Conn) open(user User) {
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.drain = c.write
+	c.opened = c.now()
+	c.lastRead.Store(c.opened)
+	c.lastWrite.Store(c.opened)
+	c.SetUser(user)
+	if !c.server.registry.add(c) {
+		c.cancel()
+		c.transport.close()
+		return
+	}
+	c.server.cfg.Observer.ConnectionOpened(c.hub.name)
+	go c.serve()
+}

@@ -1,0 +1,59 @@
+package signalr
+
+import (
+	"errors"
+	"strconv"
+)
+
+var (
+	// ErrForbidden is what Config.Authenticate returns, wrapped or not, for a user who is known but may not connect.
+	ErrForbidden = errors.New("forbidden")
+
+	// ErrQueueFull is what [Conn.Send] returns to the call that found the queue full. The connection is being closed with
+	// allowReconnect.
+	ErrQueueFull = errors.New("connection's queue is full")
+
+	// ErrClosed is what a connection's methods return once it is closed or closing.
+	ErrClosed = errors.New("connection is closed")
+)
+
+// HubError is an error whose message the caller of a hub method is meant to read: what HubException is in .NET. The
+// messages of all other errors stay on the server.
+type HubError struct{ Message string }
+
+func (e *HubError) Error() string { return e.Message }
+
+// describe is ErrorMessageHelper.BuildErrorMessage of ASP.NET Core with detailed errors off.
+func describe(text string, err error) string {
+	if refusal, ok := errors.AsType[*HubError](err); ok {
+		return text + " HubException: " + refusal.Message
+	}
+	return text
+}
+
+// The texts of ASP.NET Core: HubConnectionContext.cs, HubConnectionHandler.cs and DefaultHubDispatcher.cs.
+const (
+	textConnectionError = "Connection closed with an error."
+	textHandshakeError  = "An unexpected error occurred during connection handshake."
+	textHandshakeLate   = "Handshake was canceled."
+)
+
+func textUnsupportedProtocol(name string) string {
+	return "The protocol '" + name + "' is not supported."
+}
+
+func textUnsupportedVersion(name string, version int) string {
+	return "The server does not support version " + strconv.Itoa(version) + " of the '" + name + "' protocol."
+}
+
+func textBindingFailed(target string, err error) string {
+	return describe("Failed to invoke '"+target+"' due to an error on the server.", err)
+}
+
+func textInvocationFailed(target string, err error) string {
+	return describe("An unexpected error occurred invoking '"+target+"' on the server.", err)
+}
+
+func textNotStreaming(target string) string {
+	return "The client attempted to invoke the non-streaming '" + target + "' method with a streaming invocation."
+}

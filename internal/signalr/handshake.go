@@ -1,0 +1,62 @@
+package signalr
+
+import (
+	"fmt"
+
+	"github.com/gobwas/ws"
+)
+
+// handshakeError is a refused handshake: the response is sent, and the connection ends.
+type handshakeError struct {
+	text  string
+	frame frame
+}
+
+func (e *handshakeError) Error() string { return "handshake refused: " + e.text }
+
+func refuseHandshake(text string) error {
+	return &handshakeError{text: text, frame: handshakeFrame(text)}
+}
+
+// handshakeFrame frames the handshake's response: JSON in a text frame, whatever the protocol.
+func handshakeFrame(text string) frame {
+	return newFrame(jsonProtocol{}, func(b []byte) []byte { return appendHandshake(b, text) })
+}
+
+// handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
+func (c *Conn) handshake(record []byte) error {
+	request, err := parseHandshake(record)
+	if err != nil {
+		return refuseHandshake(textHandshakeError)
+	}
+	p, ok := protocolNamed(request.protocol)
+	if !ok {
+		return refuseHandshake(textUnsupportedProtocol(request.protocol))
+	}
+	if !p.supports(request.version) {
+		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
+	}
+	c.protocol = p
+	if err := c.enqueue(c.server.greeting); err != nil {
+		return errInterrupted
+	}
+	c.greeted.Store(true) // only now may anything else be said
+	c.server.registry.connected(c)
+	c.connected = true
+	return c.greet()
+}
+
+// greet tells the hub. Where that refuses, the client is not asked to come back, as in .NET.
+func (c *Conn) greet() error {
+	_, err := c.guard("OnConnected", func() (any, error) { return nil, c.hub.onConnected(c.ctx, c) })
+	if err == nil {
+		return nil
+	}
+	c.end(ending{
+		reason: ClosedByServer,
+		err:    fmt.Errorf("connecting: %w", err),
+		last:   c.lastWords(describe(textConnectionError, err), false, int(ws.StatusNormalClosure)),
+		grace:  flushTimeout,
+	})
+	return errInterrupted
+}

@@ -1,0 +1,74 @@
+package signalr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Hub is a set of methods that clients of one path may call. Register everything before the hub is served; from then on it
+// must not change.
+type Hub struct {
+	name           string
+	methods        map[string]*method // by lower-cased name
+	onConnected    func(ctx context.Context, c *Conn) error
+	onDisconnected func(c *Conn, err error)
+}
+
+// NewHub returns a hub without methods. Its name appears in logs and metrics.
+func NewHub(name string) *Hub {
+	return &Hub{
+		name:           name,
+		methods:        make(map[string]*method),
+		onConnected:    func(context.Context, *Conn) error { return nil },
+		onDisconnected: func(*Conn, error) {},
+	}
+}
+
+// Name returns what [NewHub] was given.
+func (h *Hub) Name() string { return h.name }
+
+// OnConnected sets what is done after the handshake response was queued and before any invocation is read. An error closes
+// the connection, for good: the client is not asked to reconnect.
+func (h *Hub) OnConnected(f func(ctx context.Context, c *Conn) error) { h.onConnected = f }
+
+// OnDisconnected sets what is done once the connection is closed and no hub method runs any more: exactly once for every
+// connection for which OnConnected was called, even where that failed. The error is nil where the client or the server said
+// goodbye. The connection's context is cancelled by then.
+func (h *Hub) OnDisconnected(f func(c *Conn, err error)) { h.onDisconnected = f }
+
+// register panics where name is empty or taken: .NET refuses to start, too.
+func (h *Hub) register(name string, bind func(protocol, [][]byte) (boundCall, error)) {
+	key := strings.ToLower(name)
+	if name == "" || h.methods[key] != nil {
+		panic(fmt.Sprintf("signalr: hub %q: method name %q is empty or already registered", h.name, name))
+	}
+	h.methods[key] = &method{name: name, bind: bind}
+}
+
+// lookup ignores case, as .NET does. The error is a [*HubError], whose message reaches the caller.
+func (h *Hub) lookup(target string) (*method, error) {
+	m := h.methods[strings.ToLower(target)]
+	if m == nil {
+		return nil, &HubError{Message: "Method does not exist."}
+	}
+	return m, nil
+}
+
+// bindingError is a failure to bind arguments; its text is for the log only.
+type bindingError struct{ reason string }
+
+func (e *bindingError) Error() string { return e.reason }
+
+func bindingErrorf(format string, args ...any) error {
+	return &bindingError{reason: fmt.Sprintf(format, args...)}
+}
+
+// errMalformed is the identity of all errors in what a client sent that .NET would throw InvalidDataException for: they end
+// the connection.
+var errMalformed = errors.New("malformed message")
+
+func malformedf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errMalformed, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,136 @@
+package signalr
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// recordSeparator ends every record of the JSON protocol and of the handshake. JSON text cannot contain it.
+const recordSeparator = 0x1e
+
+// jsonProtocol is the JSON hub protocol, versions 1 and 2: 2 adds the messages of stateful reconnect, which a client sends
+// only where negotiate has offered it.
+type jsonProtocol struct{}
+
+func (jsonProtocol) name() string              { return "json" }
+func (jsonProtocol) slot() int                 { return 0 }
+func (jsonProtocol) supports(version int) bool { return version == 1 || version == 2 }
+func (jsonProtocol) binary() bool              { return false }
+
+func (jsonProtocol) split(data []byte) (record, rest []byte, ok bool) {
+	end := bytes.IndexByte(data, recordSeparator)
+	if end < 0 {
+		return nil, data, false
+	}
+	return data[:end], data[end+1:], true
+}
+
+func (jsonProtocol) elements(dst [][]byte, arguments []byte) [][]byte {
+	s := scanner{data: arguments}
+	_ = s.items(1, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: parse has accepted it
+	return dst
+}
+
+func (jsonProtocol) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == byte(null) }
+
+// decode spares a plain string that decodes itself, such as a UUID, the way through reflection.
+func (jsonProtocol) decode(raw []byte, into any) error {
+	if u, ok := into.(encoding.TextUnmarshaler); ok && raw[0] == byte(str) && bytes.IndexByte(raw, '\\') < 0 {
+		if err := u.UnmarshalText(raw[1 : len(raw)-1]); err != nil {
+			return fmt.Errorf("decoding text: %w", err)
+		}
+		return nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("decoding JSON: %w", err)
+	}
+	return nil
+}
+
+func (jsonProtocol) appendInvocation(b []byte, target string, arguments []json.RawMessage) []byte {
+	b = append(b, `{"type":1,"target":`...)
+	b = appendQuoted(b, target)
+	b = append(b, `,"arguments":[`...)
+	for i, argument := range arguments {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if len(argument) == 0 {
+			argument = json.RawMessage("null")
+		}
+		b = append(b, argument...)
+	}
+	return append(b, "]}\x1e"...)
+}
+
+func (jsonProtocol) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
+	b = append(b, `{"type":3,"invocationId":`...)
+	b = appendQuoted(b, invocationID)
+	b = append(b, `,"result":`...)
+	if result == nil {
+		b = append(b, "null"...)
+	} else {
+		buffer := bytes.NewBuffer(b)
+		encoder := json.NewEncoder(buffer)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(result); err != nil {
+			return nil, fmt.Errorf("encoding result: %w", err)
+		}
+		b = buffer.Bytes()
+		b = b[:len(b)-1] // the encoder's line feed
+	}
+	return append(b, "}\x1e"...), nil
+}
+
+func (jsonProtocol) appendError(b []byte, invocationID, text string) []byte {
+	b = append(b, `{"type":3,"invocationId":`...)
+	b = appendQuoted(b, invocationID)
+	b = append(b, `,"error":`...)
+	b = appendQuoted(b, text)
+	return append(b, "}\x1e"...)
+}
+
+func (jsonProtocol) appendPing(b []byte) []byte { return append(b, "{\"type\":6}\x1e"...) }
+
+func (jsonProtocol) appendClose(b []byte, text string, allowReconnect bool) []byte {
+	b = append(b, `{"type":7`...)
+	if text != "" {
+		b = append(b, `,"error":`...)
+		b = appendQuoted(b, text)
+	}
+	if allowReconnect {
+		b = append(b, `,"allowReconnect":true`...)
+	}
+	return append(b, "}\x1e"...)
+}
+
+// appendHandshake writes the handshake's response: empty text for success.
+func appendHandshake(b []byte, text string) []byte {
+	b = append(b, '{')
+	if text != "" {
+		b = append(b, `"error":`...)
+		b = appendQuoted(b, text)
+	}
+	return append(b, "}\x1e"...)
+}
+
+// appendQuoted writes s as a JSON string that escapes only what must be, as .NET's relaxed encoder does. Bytes that are not
+// UTF-8 become U+FFFD.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range strings.ToValidUTF8(s, "\ufffd") {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < 0x20:
+			b = append(b, `\u00`...)
+			b = append(b, "0123456789abcdef"[r>>4], "0123456789abcdef"[r&0xf])
+		default:
+			b = append(b, string(r)...)
+		}
+	}
+	return append(b, '"')
+}

@@ -1,0 +1,154 @@
+package signalr
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// parse follows JsonHubProtocol.ParseMessage: properties in any order, the last of two wins, unknown ones are skipped, known
+// ones must have their type.
+func (jsonProtocol) parse(record []byte) (inbound, error) {
+	if !utf8.Valid(record) {
+		return inbound{}, malformedf("not UTF-8")
+	}
+	m := inbound{kind: -1}
+	s := scanner{data: record}
+	err := s.members(1, func(name []byte) error {
+		raw, k, err := s.value(1)
+		if err != nil {
+			return err
+		}
+		return m.set(unquote(name), raw, k)
+	})
+	switch {
+	case err != nil:
+		return inbound{}, err
+	case !s.end():
+		return inbound{}, malformedf("something follows the JSON object")
+	case m.kind == -1:
+		return inbound{}, malformedf("missing required property 'type'")
+	}
+	return m, nil
+}
+
+func (m *inbound) set(name string, raw []byte, k kind) error {
+	switch name {
+	case "type":
+		n, err := strconv.ParseInt(string(raw), 10, 32)
+		if err != nil || n < 0 {
+			return malformedf("property 'type' is not a message type")
+		}
+		m.kind = int(n)
+	case "invocationId":
+		m.invocationID = unquoteIf(raw, k)
+		return expect(name, k, str)
+	case "target":
+		m.target, m.hasTarget = unquoteIf(raw, k), true
+		return expect(name, k, str)
+	case "error":
+		m.err, m.hasError = unquoteIf(raw, k), true
+		return expect(name, k, str)
+	case "allowReconnect":
+		return expect(name, k, boolean)
+	case "arguments":
+		m.arguments = raw
+		return expect(name, k, array)
+	case "item":
+		m.hasItem = true
+	case "result":
+		m.hasResult = true
+	case "streamIds":
+		if err := expect(name, k, array); err != nil {
+			return err
+		}
+		return m.setStreams(raw)
+	case "headers":
+		if err := expect(name, k, object); err != nil {
+			return err
+		}
+		s := scanner{data: raw}
+		return s.members(1, func([]byte) error {
+			_, k, err := s.value(1)
+			if err != nil {
+				return err
+			}
+			return expect("headers", k, str)
+		})
+	}
+	return nil
+}
+
+func (m *inbound) setStreams(raw []byte) error {
+	m.streams = 0
+	var wrong error
+	s := scanner{data: raw}
+	err := s.items(1, func(id []byte) {
+		m.streams++
+		if id[0] != byte(str) {
+			wrong = malformedf("property 'streamIds' has an element that is not a string")
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return wrong
+}
+
+func expect(name string, got, want kind) error {
+	if got != want {
+		return malformedf("property '%s' has the wrong type", name)
+	}
+	return nil
+}
+
+func unquoteIf(raw []byte, k kind) string {
+	if k != str {
+		return ""
+	}
+	return unquote(raw)
+}
+
+// handshakeRequest is the first record of every connection. It is JSON whatever the protocol.
+type handshakeRequest struct {
+	protocol string
+	version  int
+}
+
+// parseHandshake follows HandshakeProtocol.TryParseRequestMessage.
+func parseHandshake(record []byte) (handshakeRequest, error) {
+	if !utf8.Valid(record) {
+		return handshakeRequest{}, malformedf("not UTF-8")
+	}
+	var r handshakeRequest
+	var named, numbered bool
+	s := scanner{data: record}
+	err := s.members(1, func(name []byte) error {
+		raw, k, err := s.value(1)
+		if err != nil {
+			return err
+		}
+		switch unquote(name) {
+		case "protocol":
+			r.protocol, named = unquoteIf(raw, k), true
+			return expect("protocol", k, str)
+		case "version":
+			n, err := strconv.ParseInt(string(raw), 10, 32)
+			if err != nil {
+				return malformedf("property 'version' is not an integer")
+			}
+			r.version, numbered = int(n), true
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return handshakeRequest{}, err
+	case !s.end():
+		return handshakeRequest{}, malformedf("something follows the JSON object")
+	case !named:
+		return handshakeRequest{}, malformedf("missing required property 'protocol'")
+	case !numbered:
+		return handshakeRequest{}, malformedf("missing required property 'version'")
+	}
+	return r, nil
+}

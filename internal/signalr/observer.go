@@ -1,0 +1,51 @@
+package signalr
+
+import "time"
+
+// Observer is told what happens on the server. Its methods are called on hot paths, by many goroutines: they must not block.
+type Observer interface {
+	ConnectionOpened(hub string)
+	ConnectionClosed(hub string, reason CloseReason)
+	// MessagesSent reports one write of n messages, bytes long with their framing.
+	MessagesSent(hub string, n, bytes int)
+	QueueOverflowed(hub string)
+	// Invoked reports one invocation. Method is the registered name, or empty where there is no such method, so that a
+	// client cannot invent names.
+	Invoked(hub, method string, outcome Outcome, duration time.Duration)
+}
+
+// CloseReason says why a connection ended.
+type CloseReason string
+
+// Why connections end.
+const (
+	ClosedByClient     CloseReason = "client"    // a Close message or a WebSocket close frame
+	ClosedByServer     CloseReason = "server"    // [Conn.Close], or OnConnected refused
+	ConnectionLost     CloseReason = "lost"      // the socket failed or ended without a farewell
+	HandshakeFailed    CloseReason = "handshake" // not understood, not supported, or not in time
+	ProtocolViolated   CloseReason = "protocol"  // malformed data, or a message that is too large
+	ClientTimedOut     CloseReason = "timeout"   // nothing read for ClientTimeout
+	ClientTooSlow      CloseReason = "overflow"  // the queue was full
+	CredentialsExpired CloseReason = "expired"   // the user's ExpiresAt passed
+	ServerShuttingDown CloseReason = "shutdown"
+)
+
+// Outcome says how an invocation ended.
+type Outcome string
+
+// How invocations end.
+const (
+	Succeeded Outcome = "ok"
+	Refused   Outcome = "refused" // a [HubError]
+	Failed    Outcome = "error"   // any other error
+	Panicked  Outcome = "panic"
+	Unbound   Outcome = "unbound" // no such method, or arguments that do not fit it
+)
+
+type ignorant struct{}
+
+func (ignorant) ConnectionOpened(string)                        {}
+func (ignorant) ConnectionClosed(string, CloseReason)           {}
+func (ignorant) MessagesSent(string, int, int)                  {}
+func (ignorant) QueueOverflowed(string)                         {}
+func (ignorant) Invoked(string, string, Outcome, time.Duration) {}

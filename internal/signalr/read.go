@@ -1,0 +1,133 @@
+package signalr
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/gobwas/ws"
+)
+
+var errSilent = errors.New("client has sent nothing for too long")
+
+// serve is the connection's reader: the one goroutine that it has at rest.
+func (c *Conn) serve() {
+	err := c.read()
+	c.endBecause(err)
+	if c.connected {
+		c.server.registry.disconnected(c)
+		c.onDisconnected()
+	}
+	e := c.leave()
+	c.server.registry.remove(c)
+	c.server.cfg.Observer.ConnectionClosed(c.hub.name, e.reason)
+	attributes := []slog.Attr{slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("reason", string(e.reason))}
+	if e.err != nil {
+		attributes = append(attributes, slog.Any("error", e.err))
+	}
+	c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "connection closed", attributes...)
+}
+
+// read handles what the client sends until that ends.
+func (c *Conn) read() error {
+	var pending []byte // what has arrived of a record; nil at rest
+	for {
+		data, err := c.transport.receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
+		if err != nil {
+			return err //nolint:wrapcheck // endBecause tells the errors apart
+		}
+		c.dispatching.Store(true)
+		rest, err := c.consume(data)
+		c.lastRead.Store(c.now())
+		c.dispatching.Store(false)
+		if err != nil {
+			return err
+		}
+		if len(rest) == 0 {
+			c.server.buffers.put(data)
+			pending = nil
+			continue
+		}
+		pending = data[:copy(data, rest)]
+	}
+}
+
+// consume handles the whole records in data and returns what is left.
+func (c *Conn) consume(data []byte) ([]byte, error) {
+	for {
+		if c.ctx.Err() != nil {
+			return nil, errInterrupted
+		}
+		if c.protocol == nil {
+			record, rest, ok := jsonProtocol{}.split(data)
+			if !ok {
+				return data, nil
+			}
+			data = rest
+			if err := c.handshake(record); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		record, rest, ok := c.protocol.split(data)
+		if !ok {
+			return data, nil
+		}
+		data = rest
+		m, err := c.protocol.parse(record)
+		if err == nil {
+			err = c.dispatch(m)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// endBecause ends the connection for what read has returned.
+func (c *Conn) endBecause(err error) {
+	var farewell *farewellError
+	var violation *violationError
+	var refusal *handshakeError
+	e := ending{grace: flushTimeout}
+	switch {
+	case errors.Is(err, errInterrupted):
+		return // whoever interrupted has ended it
+	case errors.As(err, &farewell):
+		e.reason, e.drop, e.parted = ClosedByClient, true, true
+		e.last = c.goodbye(farewell.status)
+		e.grace = overflowGrace
+	case errors.As(err, &refusal):
+		e.reason, e.err = HandshakeFailed, err
+		e.last = append([]frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
+	case errors.As(err, &violation):
+		e.reason, e.err = ProtocolViolated, err
+		e.last = c.goodbye(violation.status)
+	case errors.Is(err, errTooLarge) && !c.greeted.Load():
+		e.reason, e.err = HandshakeFailed, err
+		e.last = append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
+	case errors.Is(err, errTooLarge):
+		e.reason, e.err = ProtocolViolated, err
+		e.last = c.lastWords(textConnectionError, true, int(ws.StatusMessageTooBig))
+	case errors.Is(err, errMalformed):
+		e.reason, e.err = ProtocolViolated, err
+		e.last = c.lastWords(textConnectionError, true, int(ws.StatusNormalClosure))
+	default:
+		e.reason, e.err, e.drop, e.abort = ConnectionLost, err, true, true
+		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+			e.err = io.ErrUnexpectedEOF
+		}
+	}
+	c.end(e)
+}
+
+func (c *Conn) onDisconnected() {
+	c.mu.Lock()
+	err := c.ending.err
+	c.mu.Unlock()
+	_, _ = c.guard("OnDisconnected", func() (any, error) { // a panic is logged; there is nobody left to tell
+		c.hub.onDisconnected(c, err)
+		return struct{}{}, nil
+	})
+}

@@ -1,0 +1,156 @@
+package signalr
+
+import "sync"
+
+// registry knows every connection of a server, and every token that is in use or could be presented again.
+type registry struct {
+	mu     sync.Mutex
+	closed bool
+	open   []*Conn         // in no order; a connection knows its place
+	counts map[string]int  // connections that have shaken hands, by hub
+	active map[token]bool  // tokens of connections
+	spent  map[token]int64 // tokens of connections that are gone, until they expire (nanoseconds since 1970)
+	gone   chan struct{}   // closed when the registry is closed and empty
+}
+
+func newRegistry() *registry {
+	return &registry{
+		counts: make(map[string]int),
+		active: make(map[token]bool),
+		spent:  make(map[token]int64),
+		gone:   make(chan struct{}),
+	}
+}
+
+type claim int
+
+const (
+	claimed claim = iota
+	alreadyActive
+	alreadySpent
+	shuttingDown
+)
+
+// claim takes t for a connection that is about to be added, or says why not.
+func (r *registry) claim(t token) claim {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return shuttingDown
+	}
+	if r.active[t] {
+		return alreadyActive
+	}
+	if _, ok := r.spent[t]; ok {
+		return alreadySpent
+	}
+	r.active[t] = true
+	return claimed
+}
+
+// release gives a claimed token back: no connection came of it.
+func (r *registry) release(t token) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.active, t)
+}
+
+// isActive reports whether a connection uses t.
+func (r *registry) isActive(t token) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.active[t]
+}
+
+// add takes in a connection whose token was claimed. It returns false where the server is shutting down.
+func (r *registry) add(c *Conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		delete(r.active, c.token)
+		return false
+	}
+	c.index = len(r.open)
+	r.open = append(r.open, c)
+	return true
+}
+
+func (r *registry) connected(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[c.hub.name]++
+}
+
+func (r *registry) disconnected(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[c.hub.name]--
+}
+
+func (r *registry) count(hub string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[hub]
+}
+
+// remove lets go of a connection whose socket is closed.
+func (r *registry) remove(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.open) - 1
+	moved := r.open[last]
+	r.open[c.index], moved.index = moved, c.index
+	r.open[last] = nil
+	r.open = r.open[:last]
+	delete(r.active, c.token)
+	if c.token != (token{}) {
+		r.spent[c.token] = c.tokenExpires
+	}
+	if r.closed && last == 0 {
+		close(r.gone)
+	}
+}
+
+// close lets no more connections in and returns those that there are.
+func (r *registry) close() []*Conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.closed = true
+		if len(r.open) == 0 {
+			close(r.gone)
+		}
+	}
+	return append([]*Conn(nil), r.open...)
+}
+
+// chunk is how many connections are looked at under one lock.
+const chunk = 1024
+
+// each calls f with every connection, without holding up those who come and go. A connection that changes its place
+// meanwhile may be left out.
+func (r *registry) each(f func(*Conn)) {
+	var some [chunk]*Conn
+	for from := 0; ; from += chunk {
+		r.mu.Lock()
+		n := copy(some[:], r.open[min(from, len(r.open)):])
+		r.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		for _, c := range some[:n] {
+			f(c)
+		}
+	}
+}
+
+// forget drops the spent tokens that have expired: nobody can present them any more.
+func (r *registry) forget(now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t, until := range r.spent {
+		if until <= now {
+			delete(r.spent, t)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package signalr
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
+	sweepInterval = 500 * time.Millisecond
+	// shutdownTimeout is how long Run waits for the connections when its context ends.
+	shutdownTimeout = 10 * time.Second
+	// cutOffTimeout is how long connections that were cut off may take to notice.
+	cutOffTimeout = time.Second
+)
+
+var errStuck = errors.New("client takes nothing")
+
+// Run sweeps: it sends the keep-alive pings and ends connections that are silent, stuck, late with the handshake, or
+// expired. No connection has a timer of its own. When ctx ends it shuts the server down; it returns when all connections
+// are gone, and nil unless some had to be cut off.
+func (s *Server) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.sweep(time.Now())
+		case <-s.registry.gone:
+			return nil
+		case <-ctx.Done():
+			return s.finish(ctx, ticker)
+		}
+	}
+}
+
+// finish goes on sweeping while the connections leave: stuck ones are cut off by it.
+func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(ctx) }()
+	for {
+		select {
+		case <-ticker.C:
+			s.sweep(time.Now())
+		case err := <-done:
+			return err
+		}
+	}
+}
+
+// sweep looks at every connection once.
+func (s *Server) sweep(now time.Time) {
+	elapsed, wall := int64(now.Sub(s.epoch)), now.UnixNano()
+	s.registry.each(func(c *Conn) { c.check(elapsed, wall) })
+	s.registry.forget(wall)
+}
+
+// check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.
+func (c *Conn) check(elapsed, wall int64) {
+	cfg := &c.server.cfg
+	if since := c.writingSince.Load(); since > 0 && elapsed-since > int64(cfg.WriteTimeout) {
+		c.end(ending{reason: ClientTooSlow, err: errStuck, drop: true, abort: true})
+		return
+	}
+	if expires := c.expires.Load(); expires > 0 && wall >= expires {
+		c.end(ending{
+			reason: CredentialsExpired,
+			last:   c.lastWords(textExpired, true, int(ws.StatusNormalClosure)),
+			grace:  flushTimeout,
+		})
+		return
+	}
+	if !c.greeted.Load() {
+		if elapsed-c.opened > int64(cfg.HandshakeTimeout) {
+			c.end(ending{
+				reason: HandshakeFailed,
+				err:    errSilent,
+				last:   append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
+				grace:  overflowGrace,
+			})
+		}
+		return
+	}
+	if !c.dispatching.Load() && elapsed-c.lastRead.Load() > int64(cfg.ClientTimeout) {
+		c.timeOut()
+		return
+	}
+	if c.writingSince.Load() == 0 && elapsed-c.lastWrite.Load() >= int64(cfg.KeepAliveInterval) {
+		c.ping()
+	}
+}

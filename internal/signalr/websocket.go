@@ -1,0 +1,206 @@
+package signalr
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	opText   = byte(ws.OpText)
+	opBinary = byte(ws.OpBinary)
+)
+
+const (
+	// readAhead is what a WebSocket keeps to read into at rest: enough for the frame of a ping or a usual invocation, so
+	// that it takes one system call.
+	readAhead = 256
+	// growth is how far ahead of what has arrived memory is allocated for a message: a client that announces a large
+	// one and sends nothing holds no more than this.
+	growth = 4 << 10
+)
+
+// webSocket is the transport of RFC 6455, without extensions. It treats the data of all messages as one stream of records,
+// as .NET does, so that fragments and records need not coincide.
+type webSocket struct {
+	conn    net.Conn
+	buffers *buffers
+	pong    func(frame)
+
+	// The reader's.
+	early      []byte // read before the connection became a WebSocket
+	fragmented bool
+	start, end int // what of ahead is unread
+	header     [ws.MaxHeaderSize]byte
+	ahead      [readAhead]byte
+
+	interrupted atomic.Bool
+}
+
+func (*webSocket) name() string { return "WebSockets" }
+
+// newWebSocket starts with what the HTTP server has already read from conn. Pong queues the answer to a ping.
+func newWebSocket(conn net.Conn, b *buffers, early []byte, pong func(frame)) *webSocket {
+	return &webSocket{conn: conn, buffers: b, early: early, pong: pong}
+}
+
+// Read makes the transport the source that the frames are read from.
+func (t *webSocket) Read(p []byte) (int, error) {
+	if len(t.early) > 0 {
+		n := copy(p, t.early)
+		t.early = t.early[n:]
+		return n, nil
+	}
+	if t.start == t.end {
+		if len(p) >= len(t.ahead) {
+			return t.conn.Read(p) //nolint:wrapcheck // io.Reader: errors pass as they are
+		}
+		n, err := t.conn.Read(t.ahead[:])
+		if n == 0 {
+			return 0, err //nolint:wrapcheck // as above
+		}
+		t.start, t.end = 0, n
+	}
+	n := copy(p, t.ahead[t.start:t.end])
+	t.start += n
+	return n, nil
+}
+
+func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
+	for {
+		h, err := t.readHeader()
+		if err != nil {
+			return dst, t.failed(err)
+		}
+		if h.OpCode.IsControl() {
+			if err := t.control(h); err != nil {
+				return dst, t.failed(err)
+			}
+			continue
+		}
+		t.fragmented = !h.Fin
+		if h.Length == 0 {
+			continue
+		}
+		if h.Length > int64(limit) {
+			return dst, errTooLarge
+		}
+		if dst == nil {
+			dst = t.buffers.get()
+		}
+		dst, err = t.payload(dst, int(h.Length), h.Mask)
+		return dst, t.failed(err)
+	}
+}
+
+// readHeader reads a frame's header and checks it before anything is allocated for the payload.
+func (t *webSocket) readHeader() (ws.Header, error) {
+	h, err := ws.ReadHeaderBuffer(t, t.header[:])
+	if err != nil {
+		if errors.Is(err, ws.ErrHeaderLengthMSB) {
+			err = &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+		}
+		return h, err //nolint:wrapcheck // failed tells the errors apart
+	}
+	state := ws.StateServerSide
+	if t.fragmented {
+		state = state.Set(ws.StateFragmented)
+	}
+	if err := ws.CheckHeader(h, state); err != nil {
+		return h, &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+	}
+	return h, nil
+}
+
+func (t *webSocket) payload(dst []byte, length int, mask [4]byte) ([]byte, error) {
+	for done := 0; done < length; {
+		from := len(dst)
+		if cap(dst) == from {
+			dst = slices.Grow(dst, min(length-done, growth))
+		}
+		dst = dst[:from+min(length-done, cap(dst)-from)]
+		if _, err := io.ReadFull(t, dst[from:]); err != nil {
+			return dst[:from], err //nolint:wrapcheck // failed tells the errors apart
+		}
+		ws.Cipher(dst[from:], mask, done)
+		done += len(dst) - from
+	}
+	return dst, nil
+}
+
+func (t *webSocket) control(h ws.Header) error {
+	var space [ws.MaxControlFramePayloadSize]byte
+	payload, err := t.payload(space[:0], int(h.Length), h.Mask)
+	if err != nil {
+		return err
+	}
+	switch h.OpCode {
+	case ws.OpPing:
+		t.pong(controlFrame(byte(ws.OpPong), payload))
+	case ws.OpClose:
+		status, reason := ws.ParseCloseFrameData(payload)
+		if len(payload) > 0 {
+			if err := ws.CheckCloseFrameData(status, reason); err != nil {
+				return &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+			}
+		}
+		return &farewellError{status: int(status)}
+	default: // a pong: that something was read is all there is to it
+	}
+	return nil
+}
+
+// failed makes an error of a socket that was interrupted errInterrupted.
+func (t *webSocket) failed(err error) error {
+	if err != nil && t.interrupted.Load() && errors.Is(err, errDeadline) {
+		return errInterrupted
+	}
+	return err
+}
+
+func (t *webSocket) interrupt() {
+	t.interrupted.Store(true)
+	_ = t.conn.SetReadDeadline(time.Unix(1, 0)) // fails on a closed socket only, which interrupts as well
+}
+
+func (t *webSocket) limitWrites(deadline time.Time) { _ = t.conn.SetWriteDeadline(deadline) }
+
+func (t *webSocket) close() { _ = t.conn.Close() }
+
+func (t *webSocket) farewell(status int) (frame, bool) {
+	if status == 0 { // the client gave none
+		return controlFrame(byte(ws.OpClose), nil), true
+	}
+	var payload [2]byte
+	binary.BigEndian.PutUint16(payload[:], uint16(status)) //nolint:gosec // status codes have 16 bits
+	return controlFrame(byte(ws.OpClose), payload[:]), true
+}
+
+func (t *webSocket) linger(deadline time.Time) {
+	t.interrupted.Store(false)
+	if t.conn.SetReadDeadline(deadline) != nil {
+		return
+	}
+	t.pong = func(frame) {}
+	// Frames first, to see the client's; where they cannot be told apart any more, whatever comes.
+	for {
+		h, err := t.readHeader()
+		if err == nil && h.OpCode == ws.OpClose {
+			return
+		}
+		if err == nil {
+			t.fragmented = !h.OpCode.IsControl() && !h.Fin || h.OpCode.IsControl() && t.fragmented
+			_, err = io.CopyN(io.Discard, t, h.Length)
+		}
+		if err != nil {
+			break
+		}
+	}
+	_, _ = io.Copy(io.Discard, t.conn)
+}

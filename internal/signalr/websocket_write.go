@@ -1,0 +1,107 @@
+package signalr
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+)
+
+// errDeadline is what a socket returns once a deadline of it has passed.
+var errDeadline = os.ErrDeadlineExceeded
+
+const (
+	// maxVector is how many frames one writev takes. The runtime keeps the vector it needed for as long as the socket
+	// lives, 16 bytes a frame.
+	maxVector = 128
+	// maxRun is how many bytes are joined to one write where the socket has no writev: a TLS record is 16 KiB at most.
+	maxRun = 16 << 10
+)
+
+// write sends all frames in as few system calls as the socket allows.
+func (t *webSocket) write(frames []*frame) error {
+	if len(frames) == 1 {
+		return wrapWrite(t.conn.Write(frames[0].bytes))
+	}
+	if tcp, ok := t.conn.(*net.TCPConn); ok {
+		return t.writeVectors(tcp, frames)
+	}
+	return t.writeRuns(frames)
+}
+
+func (t *webSocket) writeVectors(tcp *net.TCPConn, frames []*frame) error {
+	v := t.buffers.vector()
+	defer t.buffers.putVector(v)
+	for len(frames) > 0 {
+		n := min(len(frames), maxVector)
+		v.all = v.all[:0]
+		for _, f := range frames[:n] {
+			v.all = append(v.all, f.bytes)
+		}
+		v.left = v.all
+		if _, err := v.left.WriteTo(tcp); err != nil {
+			return fmt.Errorf("writing to socket: %w", err)
+		}
+		frames = frames[n:]
+	}
+	return nil
+}
+
+func (t *webSocket) writeRuns(frames []*frame) error {
+	run := t.buffers.get()
+	defer func() { t.buffers.put(run) }()
+	for i, f := range frames {
+		run = append(run, f.bytes...)
+		if i+1 < len(frames) && len(run)+len(frames[i+1].bytes) <= maxRun {
+			continue
+		}
+		if err := wrapWrite(t.conn.Write(run)); err != nil {
+			return err
+		}
+		run = run[:0]
+	}
+	return nil
+}
+
+func wrapWrite(_ int, err error) error {
+	if err != nil {
+		return fmt.Errorf("writing to socket: %w", err)
+	}
+	return nil
+}
+
+// buffers is the memory that connections borrow while they read or write.
+type buffers struct {
+	largest int // what is larger is not kept
+	bytes   sync.Pool
+	vectors sync.Pool
+}
+
+// vector is what net.Buffers needs: writing consumes left, all keeps the memory.
+type vector struct{ all, left net.Buffers }
+
+func (b *buffers) get() []byte {
+	if p, ok := b.bytes.Get().(*[]byte); ok {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, growth)
+}
+
+func (b *buffers) put(p []byte) {
+	if p != nil && cap(p) <= b.largest {
+		b.bytes.Put(&p)
+	}
+}
+
+func (b *buffers) vector() *vector {
+	if v, ok := b.vectors.Get().(*vector); ok {
+		return v
+	}
+	return &vector{all: make(net.Buffers, 0, maxVector)}
+}
+
+func (b *buffers) putVector(v *vector) {
+	clear(v.all[:cap(v.all)]) // let go of the messages
+	v.left = nil
+	b.vectors.Put(v)
+}
