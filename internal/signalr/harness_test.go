@@ -48,7 +48,13 @@ type fixture struct {
 func setup(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 	t.Helper()
 	f := newFixture(t, configure...)
-	server := httptest.NewServer(f.handler())
+	serve(t, f, f.handler())
+	return f
+}
+
+func serve(t *testing.T, f *fixture, h http.Handler) {
+	t.Helper()
+	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	f.url = server.URL + "/hub"
 	ctx, cancel := context.WithCancel(context.Background())
@@ -58,7 +64,6 @@ func setup(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 		cancel()
 		require.NoError(t, <-done)
 	})
-	return f
 }
 
 func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {

@@ -32,7 +32,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg:      cfg,
-		epoch:    time.Now(),
+		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
 		tokens:   newTokens(cfg.HandshakeTimeout),
 		registry: newRegistry(),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},

@@ -36,7 +36,8 @@ type webSocket struct {
 	// The reader's.
 	early      []byte // read before the connection became a WebSocket
 	fragmented bool
-	start, end int // what of ahead is unread
+	refused    int64 // the payload that was too large: it follows
+	start, end int   // what of ahead is unread
 	header     [ws.MaxHeaderSize]byte
 	ahead      [readAhead]byte
 
@@ -89,6 +90,7 @@ func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
 			continue
 		}
 		if h.Length > int64(limit) {
+			t.refused = h.Length
 			return dst, errTooLarge
 		}
 		if dst == nil {
@@ -187,19 +189,23 @@ func (t *webSocket) linger(deadline time.Time) {
 	if t.conn.SetReadDeadline(deadline) != nil {
 		return
 	}
-	t.pong = func(frame) {}
+	if _, err := io.CopyN(io.Discard, t, t.refused); err != nil {
+		return
+	}
 	// Frames first, to see the client's; where they cannot be told apart any more, whatever comes.
 	for {
 		h, err := t.readHeader()
-		if err == nil && h.OpCode == ws.OpClose {
-			return
-		}
 		if err == nil {
-			t.fragmented = !h.OpCode.IsControl() && !h.Fin || h.OpCode.IsControl() && t.fragmented
-			_, err = io.CopyN(io.Discard, t, h.Length)
+			if !h.OpCode.IsControl() {
+				t.fragmented = !h.Fin
+			}
+			_, err = io.CopyN(io.Discard, t, h.Length) // what is left unread would reset the connection
 		}
 		if err != nil {
 			break
+		}
+		if h.OpCode == ws.OpClose {
+			return
 		}
 	}
 	_, _ = io.Copy(io.Discard, t.conn)
