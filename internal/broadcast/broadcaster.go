@@ -140,7 +140,7 @@ func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outco
 	if m.since.sequence == unknown {
 		m.since.sequence = e.Sequence - 1
 	}
-	if e.Sequence <= m.skip {
+	if e.Sequence <= m.skip && !m.catchingUp { // what a resume has to skip is known at its end
 		return present
 	}
 	message := b.message(ctx, e, m.shape)

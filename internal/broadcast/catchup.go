@@ -90,7 +90,8 @@ func (r *resume) end(ctx context.Context, status string, failed error) error {
 		return why.err()
 	}
 	if failed == nil {
-		if !m.group.head.known { // nothing has come since P, so this is still the head
+		// If nothing has come since P, this is still the head. None at all may be the work of the retention: not worth keeping.
+		if !m.group.head.known && r.headAtP.sequence > 0 {
 			m.group.head = r.headAtP
 		}
 		return r.finish(ctx, status)

@@ -155,8 +155,7 @@ func (r *resume) fromRing(ctx context.Context, g *group) (entries []*entry, stat
 // it does so under the lock; an older cursor is found in the log.
 func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
 	if r.cursor.Kind == Beginning {
-		empty := r.head.sequence == 0
-		return 0, empty || len(g.recent) > 0 && g.recent[0].Sequence == 1
+		return 0, len(g.recent) > 0 && g.recent[0].Sequence == 1
 	}
 	for i := len(g.recent) - 1; i >= 0 && i >= len(g.recent)-1-r.cfg.ReplayLimit; i-- {
 		if g.recent[i].ID == r.cursor.EventID {
@@ -204,12 +203,7 @@ func (r *resume) send(m *signalr.Message) error {
 func (r *resume) finish(ctx context.Context, status string) error {
 	m := r.member
 	m.skip = 0
-	switch {
-	case r.cursor.Kind == Live || status == Gap:
-		if r.fresh {
-			m.since = since{sequence: r.head.sequence}
-		}
-	default:
+	if r.cursor.Kind != Live && status == Resumed {
 		m.since = r.earlier
 		m.skip = r.head.sequence
 	}
