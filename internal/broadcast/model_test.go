@@ -23,7 +23,7 @@ func TestNoGapNoDuplicate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
-			w.act(0)
+			w.act()
 			w.checkQuiet()
 		}
 		w.broadcast(len(w.log.entries))
@@ -56,12 +56,11 @@ type peer struct {
 }
 
 type place struct {
-	member  bool
-	next    int64 // the sequence of the next live event
-	since   since
-	shape   event.Shape
-	call    *call
-	skipped bool // next lies ahead of what has been broadcast
+	member bool
+	next   int64 // the sequence of the next live event
+	since  since
+	shape  event.Shape
+	call   *call
 }
 
 type call struct {
@@ -154,13 +153,13 @@ func (w *world) connect(ms *messages, id string, u user) *peer {
 func (w *world) interleave() {
 	if w.depth++; w.depth <= 2 {
 		for range rapid.IntRange(0, 2).Draw(w.t, "interleaved") {
-			w.act(w.depth)
+			w.act()
 		}
 	}
 	w.depth--
 }
 
-func (w *world) act(depth int) {
+func (w *world) act() {
 	p := w.peers[rapid.IntRange(0, len(w.peers)-1).Draw(w.t, "peer")]
 	g := rapid.SampledFrom(modelGroups).Draw(w.t, "group")
 	pl := p.places[g]

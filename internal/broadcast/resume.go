@@ -52,7 +52,7 @@ type resume struct {
 	at      int64       // P
 	head    head        // at P, where known; at last, the newest event that the client knows of
 	headAtP head
-	earlier since       // of a member that is not fresh
+	earlier since // of a member that is not fresh
 
 	source string
 	result Result

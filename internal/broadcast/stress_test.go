@@ -43,7 +43,7 @@ func TestConcurrentResumes(t *testing.T) {
 						if visit == visits { // the last one stays until it has all
 							c.await(events, had)
 						}
-						if rand.IntN(2) == 0 { //nolint:gosec // no secret
+						if rand.IntN(2) == 0 {
 							bu.Unsubscribe(c, g)
 						}
 						c.end()

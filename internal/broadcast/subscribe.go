@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"slices"
 
 	"github.com/yummyzoom/herald/internal/event"
 )
@@ -89,8 +90,8 @@ func (b *Broadcaster) revoke(ctx context.Context, l event.Logged, out *outcome) 
 		b.undeliverable(ctx, l, err)
 		why = leftUnreadable
 	}
-	for i := len(g.members) - 1; i >= 0; i-- {
-		if m := g.members[i]; err != nil || m.conn.User().ID() == r.UserID {
+	for _, m := range slices.Backward(g.members) { // each removal moves the last member into the gap
+		if err != nil || m.conn.User().ID() == r.UserID {
 			b.remove(m, why)
 			out.dropped = append(out.dropped, drop{m.conn, why})
 		}

@@ -85,7 +85,7 @@ func (h *hub) adminConnected(_ context.Context, c *signalr.Conn) error {
 func (h *hub) getPlatformStats(ctx context.Context, call *signalr.Call) (any, error) {
 	stats, _, ok, err := h.cfg.Stats.PlatformStats(ctx)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what was read
+		return nil, err
 	}
 	if !ok {
 		return nil, h.refused(call, &signalr.HubError{Message: noStats})
@@ -96,7 +96,7 @@ func (h *hub) getPlatformStats(ctx context.Context, call *signalr.Call) (any, er
 func (h *hub) getConnectionCount(ctx context.Context, call *signalr.Call) (any, error) {
 	counts, err := h.cfg.Connections.Connections(ctx)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what was read
+		return nil, err
 	}
 	total := 0
 	for _, n := range counts {

@@ -129,10 +129,10 @@ func TestGetPlatformStats(t *testing.T) {
 	c, _ := s.connectAdmin()
 	c.refused("Platform statistics have never been set; herald.set_platform_stats sets them", "GetPlatformStats")
 	require.Equal(t, "ErrorOccurred", c.next().Target)
-	s.stats.set = &outbox.PlatformStats{
+	s.stats.set.Store(&outbox.PlatformStats{
 		TotalUsers: n("5432"), ActiveUsers: n("234"), NewUsersToday: n("12"), WebsitesGenerated: n("1203"),
 		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"),
-	}
+	})
 	require.Equal(t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,`+
 		`"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`, c.must("GetPlatformStats"))
 }
@@ -151,7 +151,7 @@ func TestGetConnectionCount(t *testing.T) {
 	require.Equal(t, map[string]int{
 		hubs.AdminPath: 1, hubs.CustomerOrdersPath: 0, hubs.RestaurantOrdersPath: 0, hubs.TeamCartPath: 0,
 	}, s.hubs.Connections(s.signalr))
-	s.counts.err = errAway
+	s.counts.away.Store(true)
 	require.Equal(t, "An unexpected error occurred invoking 'GetConnectionCount' on the server.", c.call("GetConnectionCount").Error)
 }
 

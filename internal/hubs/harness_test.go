@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,7 +107,8 @@ func (s *server) token(g auth.Grant) string {
 	return token
 }
 
-func (s *server) get(path, token string) *http.Response {
+// post returns the status of a request and what it says about authentication.
+func (s *server) post(path, token string) (status int, challenge string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, http.NoBody)
 	require.NoError(s.t, err)
@@ -115,8 +118,8 @@ func (s *server) get(path, token string) *http.Response {
 	r.Close = true
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(s.t, err)
-	s.t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	require.NoError(s.t, response.Body.Close())
+	return response.StatusCode, response.Header.Get("WWW-Authenticate")
 }
 
 // connect opens a connection to the hub and shakes hands.
@@ -192,7 +195,7 @@ func (c *client) call(method string, args ...any) record {
 		case 1:
 			c.seen = append(c.seen, r.invocation)
 		case 3:
-			require.Equal(c.t, fmt.Sprint(c.id), r.InvocationID)
+			require.Equal(c.t, strconv.Itoa(c.id), r.InvocationID)
 			return r
 		}
 	}
@@ -333,19 +336,25 @@ func (m *memory) Read(_ context.Context, g event.Group, after, upTo int64, limit
 	return found, nil
 }
 
-type statistics struct{ set *outbox.PlatformStats }
-
-func (s *statistics) PlatformStats(context.Context) (outbox.PlatformStats, time.Time, bool, error) {
-	if s.set == nil {
-		return outbox.PlatformStats{}, time.Time{}, false, nil
-	}
-	return *s.set, time.Now(), true, nil
+type statistics struct {
+	set atomic.Pointer[outbox.PlatformStats]
 }
 
-type counts struct{ err error }
+func (s *statistics) PlatformStats(context.Context) (outbox.PlatformStats, time.Time, bool, error) {
+	set := s.set.Load()
+	if set == nil {
+		return outbox.PlatformStats{}, time.Time{}, false, nil
+	}
+	return *set, time.Now(), true, nil
+}
+
+type counts struct{ away atomic.Bool }
 
 func (c *counts) Connections(context.Context) (map[string]int, error) {
-	return map[string]int{hubs.AdminPath: 2, hubs.CustomerOrdersPath: 40}, c.err
+	if c.away.Load() {
+		return nil, errAway
+	}
+	return map[string]int{hubs.AdminPath: 2, hubs.CustomerOrdersPath: 40}, nil
 }
 
 var errAway = errors.New("the database is away")

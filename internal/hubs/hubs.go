@@ -147,7 +147,7 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all there is to say
+		return nil, err
 	}
 	if strings.TrimSuffix(r.URL.Path, "/negotiate") == AdminPath && !p.HasRole(h.cfg.AdminRole) {
 		return nil, fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +33,8 @@ func resourceHubs() map[string]resourceHub {
 		"restaurant": {hubs.RestaurantOrdersPath, "Restaurant", event.RestaurantGroup, order, "ReceiveOrderStatusChanged"},
 		"teamcart": {
 			hubs.TeamCartPath, "Cart", event.TeamCartGroup,
-			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"o"}`)}, "ReceiveConverted",
+			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"o"}`)},
+			"ReceiveConverted",
 		},
 	}
 }
@@ -141,7 +143,9 @@ func TestArgumentsThatDoNotBind(t *testing.T) {
 		text := id.String()
 		for _, arg := range []any{
 			nil, 7, true, "", "x", "{" + text + "}", "urn:uuid:" + text, strings.ReplaceAll(text, "-", ""), " " + text, text + " ",
-			strings.Replace(text, "-", "0", 1), "g" + text[1:], []any{text}, map[string]any{},
+			strings.Replace(text, "-", "0", 1), "g" + text[1:],
+			[]any{text},
+			map[string]any{},
 		} {
 			for _, method := range []string{"SubscribeTo" + h.name, "UnsubscribeFrom" + h.name} {
 				require.Equal(t, "Failed to invoke '"+method+"' due to an error on the server.", c.call(method, arg).Error, "%v", arg)
@@ -173,9 +177,9 @@ func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
 	revocation := event.Event{
 		Type: event.AccessRevoked, ResourceID: id, Payload: json.RawMessage(`{"policy":"MustBeOrderOwner","userId":"u"}`),
 	}
-	asked := 0
+	var asked atomic.Int32
 	s.guard.set(nil, func(event.Group) {
-		if asked++; asked == 1 {
+		if asked.Add(1) == 1 {
 			s.publish(g, revocation)
 			s.guard.set(policy.ErrForbidden, nil)
 		}
@@ -183,10 +187,10 @@ func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
 	c.refused("Forbidden", "SubscribeToOrder", id)
 	require.Zero(t, s.b.Members(g))
 
-	s.guard.set(nil, func(event.Group) { asked++; s.publish(g, revocation) })
-	asked = 0
+	asked.Store(0)
+	s.guard.set(nil, func(event.Group) { asked.Add(1); s.publish(g, revocation) })
 	c.refused("Forbidden", "ResumeOrder", id, nil)
-	require.Equal(t, 5, asked, "it gives up")
+	require.EqualValues(t, 5, asked.Load(), "it gives up")
 
 	s.guard.set(nil, nil)
 	c.must("SubscribeToOrder", id)
@@ -221,7 +225,8 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 	s := setup(t, func(s *server) { s.teamCart = false })
 	token := s.token(auth.Grant{Subject: "u"})
 	for path, status := range map[string]int{hubs.TeamCartPath: http.StatusNotFound, hubs.CustomerOrdersPath: http.StatusOK} {
-		require.Equal(t, status, s.get(path+"/negotiate?negotiateVersion=1", token).StatusCode, path)
+		got, _ := s.post(path+"/negotiate?negotiateVersion=1", token)
+		require.Equal(t, status, got, path)
 	}
 }
 
@@ -231,15 +236,16 @@ func TestHubsAskForAToken(t *testing.T) {
 	for _, path := range []string{hubs.CustomerOrdersPath, hubs.RestaurantOrdersPath, hubs.TeamCartPath, hubs.AdminPath} {
 		for _, token := range []string{"", "nonsense", s.token(auth.Grant{Subject: "u", TTL: -time.Hour})} {
 			for _, suffix := range []string{"", "/negotiate?negotiateVersion=1"} {
-				response := s.get(path+suffix, token)
-				require.Equal(t, http.StatusUnauthorized, response.StatusCode, "%s %q", path+suffix, token)
-				require.True(t, strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Bearer"))
+				status, challenge := s.post(path+suffix, token)
+				require.Equal(t, http.StatusUnauthorized, status, "%s %q", path+suffix, token)
+				require.True(t, strings.HasPrefix(challenge, "Bearer"))
 			}
 		}
 		want := http.StatusOK
 		if path == hubs.AdminPath {
 			want = http.StatusForbidden
 		}
-		require.Equal(t, want, s.get(path+"/negotiate?negotiateVersion=1", s.token(auth.Grant{Subject: "u"})).StatusCode, path)
+		status, _ := s.post(path+"/negotiate?negotiateVersion=1", s.token(auth.Grant{Subject: "u"}))
+		require.Equal(t, want, status, path)
 	}
 }
