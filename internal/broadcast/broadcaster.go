@@ -1,0 +1,187 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// Conn is a client's connection, as [*signalr.Conn] is one. Its context is done before it is handed to
+// [Broadcaster.Disconnect]. After Send has once returned an error, it returns one for ever.
+type Conn interface {
+	ID() string
+	User() signalr.User
+	Context() context.Context
+	// Send queues m and never blocks. It is called under a group's lock and must not call back.
+	Send(m *signalr.Message) error
+	// WaitQueue waits until fewer than below bytes are queued.
+	WaitQueue(ctx context.Context, below int) error
+	Close(reason string, allowReconnect bool)
+}
+
+// Broadcaster hands the entries of the log to the members of their groups.
+type Broadcaster struct {
+	cfg     Config
+	history History
+	seed    maphash.Seed
+
+	shards [shardCount]shard
+	links  [shardCount]linkShard
+
+	// broadcasting makes a second caller of Broadcast wait, who is then told that it is not contiguous.
+	broadcasting sync.Mutex
+	position     atomic.Int64 // of the newest entry that every group has handled; written under broadcasting
+	ring         ring
+
+	groups, members atomic.Int64
+
+	build func(event.Logged, event.Shape) (*signalr.Message, error) // buildMessage, unless a test looks on
+}
+
+// New returns a Broadcaster that stands at position 0.
+func New(cfg Config, history History) (*Broadcaster, error) {
+	cfg.setDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if history == nil {
+		return nil, errors.New("broadcast: a history is required")
+	}
+	b := &Broadcaster{cfg: cfg, history: history, seed: maphash.MakeSeed(), build: buildMessage}
+	for i := range b.shards {
+		b.shards[i].groups = make(map[event.Group]*group)
+		b.links[i].links = make(map[Conn]*link)
+	}
+	return b, nil
+}
+
+// Start sets the position behind which broadcasting begins. Call it once, before the first connection is accepted.
+func (b *Broadcaster) Start(position int64) {
+	b.broadcasting.Lock()
+	defer b.broadcasting.Unlock()
+	b.position.Store(position)
+}
+
+// Position is the position of the newest entry that has been broadcast.
+func (b *Broadcaster) Position() int64 { return b.position.Load() }
+
+// Stats returns how much b holds.
+func (b *Broadcaster) Stats() Stats {
+	return Stats{
+		RingEntries: b.ring.entries.Load(),
+		RingBytes:   b.ring.bytes.Load(),
+		Groups:      b.groups.Load(),
+		Members:     b.members.Load(),
+	}
+}
+
+// Broadcast hands the entries of batch, which continue at Position, to the members of their groups. It never waits for a
+// client. It has one caller, which follows the log; a batch that starts too early or too late, or has a hole, is refused whole
+// with [ErrNotContiguous], so that the caller reads the log again behind Position.
+func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error {
+	b.broadcasting.Lock()
+	defer b.broadcasting.Unlock()
+	next := b.position.Load() + 1
+	for i := range batch {
+		if want := next + int64(i); batch[i].Position != want {
+			return fmt.Errorf("%w: expected position %d, got %d", ErrNotContiguous, want, batch[i].Position)
+		}
+	}
+	messages := 0
+	for i := range batch {
+		messages += b.handle(ctx, batch[i])
+	}
+	b.cfg.Observer.Broadcasted(len(batch), messages)
+	return nil
+}
+
+// handle passes on one entry and returns how many messages it became. The order of its three steps matters: see position in
+// the proof of the package documentation.
+func (b *Broadcaster) handle(ctx context.Context, l event.Logged) int {
+	var out outcome
+	if l.Type.Family() == event.Control {
+		b.revoke(ctx, l, &out)
+	} else {
+		b.deliver(ctx, l, &out)
+	}
+	b.position.Store(l.Position)
+	b.evict()
+	b.report(ctx, &out)
+	return out.messages
+}
+
+// deliver takes l into the ring and queues it for every member of its group.
+func (b *Broadcaster) deliver(ctx context.Context, l event.Logged, out *outcome) {
+	s := b.shard(l.Group)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := b.group(s, l.Group)
+	e := b.push(ctx, g, l)
+	for i := 0; i < len(g.members); {
+		m := g.members[i]
+		switch why := b.offer(ctx, m, e, out); why {
+		case present:
+			i++
+		default: // the last member has taken the place of m
+			b.remove(m, why)
+			out.dropped = append(out.dropped, drop{m.conn, why})
+		}
+	}
+}
+
+// offer gives e to m, at once or when its replay has ended, and says whether m may stay.
+func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outcome) departure {
+	if m.since.sequence == unknown {
+		m.since.sequence = e.Sequence - 1
+	}
+	if e.Sequence <= m.skip && !m.catchingUp { // what a resume has to skip is known at its end
+		return present
+	}
+	message := b.message(ctx, e, m.shape)
+	if message == nil {
+		return present
+	}
+	if m.catchingUp {
+		if m.pendingBytes += message.Size(); m.pendingBytes > b.cfg.PendingBytes {
+			return leftPending
+		}
+		m.pending = append(m.pending, e)
+		return present
+	}
+	if m.conn.Send(message) != nil {
+		return leftQueue
+	}
+	out.messages++
+	return present
+}
+
+// outcome is what one entry led to, acted on once the locks are released.
+type outcome struct {
+	messages int
+	dropped  []drop
+}
+
+type drop struct {
+	conn Conn
+	why  departure
+}
+
+func (b *Broadcaster) report(ctx context.Context, out *outcome) {
+	for _, d := range out.dropped {
+		switch d.why {
+		case leftPending:
+			d.conn.Close("more events arrived than can wait for the end of a replay", true)
+		case leftUnreadable:
+			d.conn.Close("permissions have changed", true)
+		default:
+		}
+		b.cfg.Observer.Dropped(d.why.String())
+		b.cfg.Logger.DebugContext(ctx, "member dropped", attrConnection(d.conn), attrReason(d.why))
+	}
+}

@@ -1,0 +1,420 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// TestNoGapNoDuplicate drives one broadcaster through random interleavings. Whatever a resume reads from the log, or waits
+// for, is a point at which anything else may happen. Each connection's part of the world is checked message by message
+// against what the package documentation promises.
+func TestNoGapNoDuplicate(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			w.act()
+			w.checkQuiet()
+		}
+		w.broadcast(len(w.log.entries))
+		w.checkQuiet()
+		for _, p := range w.peers {
+			w.disconnect(p)
+		}
+		require.Zero(t, w.b.Stats().Members)
+	})
+}
+
+type world struct {
+	t     *rapid.T
+	log   *eventLog
+	b     *Broadcaster
+	limit int64
+	ring  int64
+	peers []*peer
+	heads map[event.Group]int64 // broadcast so far
+	fault error                 // the next read from the log fails
+	depth int
+
+	resuming []*place // the innermost call last
+}
+
+// peer is one connection and what it has to be in, by the model.
+type peer struct {
+	*client
+	places map[event.Group]*place
+}
+
+type place struct {
+	member bool
+	next   int64 // the sequence of the next live event
+	since  since
+	shape  event.Shape
+	call   *call
+}
+
+type call struct {
+	group    event.Group
+	cursor   Cursor
+	head     int64 // broadcast when the member joined
+	began    bool
+	joined   bool
+	replayed []int64
+	cut      int64
+	stale    bool
+	left     error // why it ended early
+	shape    event.Shape
+	was      event.Shape // the member's before
+}
+
+func (pl *place) catchingUp() bool { return pl.call != nil && pl.call.began && !pl.call.joined }
+
+func (pl *place) leave(why error) {
+	pl.member = false
+	if pl.catchingUp() && pl.call.left == nil {
+		pl.call.left = why
+	}
+}
+
+// begin is the moment at which the broadcaster joins the member.
+func (pl *place) begin(head int64) {
+	c := pl.call
+	c.began, c.head, c.was = true, head, pl.shape
+	if pl.member {
+		pl.shape = max(pl.shape, c.shape)
+	} else {
+		pl.shape = c.shape
+	}
+}
+
+var modelGroups = []event.Group{cartGroup, orderGroup, event.Alerts}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{t: t, log: newEventLog(), heads: map[event.Group]int64{}}
+	w.limit = rapid.SampledFrom([]int64{3, 1000}).Draw(t, "replay limit")
+	w.ring = rapid.SampledFrom([]int64{1, 4000, 64 << 20}).Draw(t, "ring bytes")
+	cfg := Config{
+		ReplayLimit:  int(w.limit),
+		RingBytes:    w.ring,
+		ReplayBytes:  rapid.SampledFrom([]int{1, 2000, 512 << 10}).Draw(t, "replay bytes"),
+		PendingBytes: rapid.SampledFrom([]int{600, 256 << 10}).Draw(t, "pending bytes"),
+		DrainTimeout: time.Millisecond,
+		Logger:       discard(),
+	}
+	for { // until no two of the groups share a lock, and with it their revocations: a failure must come again
+		var err error
+		w.b, err = New(cfg, w.log)
+		require.NoError(t, err)
+		if one, two, three := w.b.shard(modelGroups[0]), w.b.shard(modelGroups[1]), w.b.shard(modelGroups[2]); one != two &&
+			two != three && one != three {
+			break
+		}
+	}
+	ms := &messages{}
+	w.b.build = ms.build
+	w.log.between = func(string) error {
+		w.interleave()
+		err := w.fault
+		w.fault = nil
+		return err
+	}
+	for i := range 3 {
+		w.peers = append(w.peers, w.connect(ms, fmt.Sprintf("c%d", i), user(fmt.Sprintf("u%d", i%2))))
+	}
+	return w
+}
+
+func (w *world) connect(ms *messages, id string, u user) *peer {
+	p := &peer{client: newClient(ms, id, u), places: map[event.Group]*place{}}
+	p.limit = 2000
+	for _, g := range modelGroups {
+		p.places[g] = &place{}
+	}
+	p.received = func(c content) { w.receive(p, c) }
+	p.waiting = func() {
+		w.interleave()
+		if pl := w.resuming[len(w.resuming)-1]; !pl.call.began {
+			pl.begin(w.heads[pl.call.group])
+		}
+	}
+	return p
+}
+
+func (w *world) interleave() {
+	if w.depth++; w.depth <= 2 {
+		for range rapid.IntRange(0, 2).Draw(w.t, "interleaved") {
+			w.act()
+		}
+	}
+	w.depth--
+}
+
+func (w *world) act() {
+	p := w.peers[rapid.IntRange(0, len(w.peers)-1).Draw(w.t, "peer")]
+	g := rapid.SampledFrom(modelGroups).Draw(w.t, "group")
+	pl := p.places[g]
+	actions := []string{
+		"publish", "publish", "publish", "broadcast", "broadcast", "broadcast", "resume", "resume", "resume",
+		"subscribe", "subscribe", "unsubscribe", "revoke", "cut", "stick", "unstick", "reconnect", "fault",
+	}
+	switch action := rapid.SampledFrom(actions).Draw(w.t, "action"); action {
+	case "publish":
+		for range rapid.IntRange(1, 4).Draw(w.t, "events") {
+			w.log.publish(g)
+		}
+	case "broadcast":
+		w.broadcast(rapid.IntRange(1, 6).Draw(w.t, "entries"))
+	case "revoke":
+		if g != event.Alerts {
+			w.log.revoke(g, p.user)
+		}
+	case "cut":
+		w.log.cut[g] = max(w.log.cut[g], rapid.Int64Range(0, int64(len(w.log.groups[g]))).Draw(w.t, "cut"))
+	case "stick", "unstick":
+		p.setStuck(action == "stick")
+	case "fault":
+		w.fault = errors.New("the database is away")
+	case "reconnect":
+		w.disconnect(p)
+		fresh := w.connect(p.messages, p.id, p.user)
+		w.peers[slices.Index(w.peers, p)] = fresh
+	case "subscribe":
+		err := w.b.Subscribe(p.client, g, event.Plain)
+		if p.closed == "" {
+			require.NoError(w.t, err)
+			if !pl.member && (!pl.catchingUp() || pl.call.left != nil) {
+				*pl = place{member: true, next: w.heads[g] + 1, since: since{sequence: w.heads[g]}, call: pl.call}
+			}
+		}
+	case "unsubscribe":
+		w.b.Unsubscribe(p.client, g)
+		pl.leave(ErrUnsubscribed)
+	case "resume":
+		if pl.call == nil {
+			w.resume(p, g, pl)
+		}
+	}
+}
+
+func (w *world) broadcast(n int) {
+	from := w.b.Position()
+	to := min(from+int64(n), int64(len(w.log.entries)))
+	for _, l := range w.log.entries[from:to] {
+		if l.Type == event.AccessRevoked {
+			require.NoError(w.t, w.b.Broadcast(context.Background(), []event.Logged{l}))
+			for _, p := range w.peers {
+				pl := p.places[l.Group]
+				if pl.call != nil && !pl.call.began {
+					pl.call.stale = true
+				}
+				if p.user == revokedUser(l) {
+					pl.leave(ErrRevoked)
+				}
+			}
+			continue
+		}
+		w.heads[l.Group] = l.Sequence
+		require.NoError(w.t, w.b.Broadcast(context.Background(), []event.Logged{l}))
+	}
+	require.Equal(w.t, to, w.b.Position())
+}
+
+func revokedUser(l event.Logged) user {
+	r, _ := l.Revocation()
+	return user(r.UserID)
+}
+
+func (w *world) disconnect(p *peer) {
+	p.Close("disconnect", true)
+	w.b.Disconnect(p.client)
+	require.Empty(w.t, w.b.Groups(p.client))
+}
+
+func (w *world) resume(p *peer, g event.Group, pl *place) {
+	c := &call{group: g, cursor: w.drawCursor(g), cut: w.log.cut[g]}
+	c.shape = rapid.SampledFrom([]event.Shape{event.Plain, event.WithCursor}).Draw(w.t, "shape")
+	pl.call = c
+	w.resuming = append(w.resuming, pl)
+	if c.cursor.Kind == Live {
+		pl.begin(w.heads[g])
+	}
+	conn := p.client
+	err := w.b.Admit(g).Resume(conn.ctx, conn, c.cursor, c.shape, func(r Result) { w.joined(pl, g, r) })
+	pl.call = nil
+	w.resuming = w.resuming[:len(w.resuming)-1]
+	switch {
+	case errors.Is(err, ErrStale): // a revocation came before it joined
+		require.False(w.t, c.joined)
+		require.True(w.t, c.stale)
+		pl.shape = c.was
+	case conn.closed != "": // it went away meanwhile
+	case c.left != nil:
+		require.ErrorIs(w.t, err, c.left)
+	case err != nil:
+		require.False(w.t, c.joined, "%v", err)
+		if c.began {
+			pl.shape = c.was
+		}
+		if !pl.member { // it was not, or was taken out before the resume began
+			require.NotContains(w.t, w.b.Groups(p.client), g)
+			return
+		}
+		// A member stays one, and gets what was held back.
+		live := int(w.heads[g] - pl.next + 1)
+		if live > 0 {
+			require.GreaterOrEqual(w.t, len(c.replayed), live)
+			require.Equal(w.t, span64(pl.next, w.heads[g]), c.replayed[len(c.replayed)-live:])
+			pl.next = w.heads[g] + 1
+		}
+	default:
+		require.True(w.t, c.joined)
+	}
+}
+
+func (w *world) drawCursor(g event.Group) Cursor {
+	switch rapid.IntRange(0, 9).Draw(w.t, "cursor") {
+	case 0:
+		return Cursor{Kind: Live}
+	case 1:
+		return Cursor{Kind: Beginning}
+	case 2:
+		return Cursor{Kind: After, EventID: uuid.New()}
+	case 3:
+		g = rapid.SampledFrom(modelGroups).Draw(w.t, "of group")
+	}
+	all := w.log.groups[g]
+	if len(all) == 0 {
+		return Cursor{Kind: Beginning}
+	}
+	return Cursor{Kind: After, EventID: rapid.SampledFrom(all).Draw(w.t, "event").ID}
+}
+
+// receive checks a message at the moment at which it is queued.
+func (w *world) receive(p *peer, c content) {
+	pl := p.places[c.Group]
+	want := pl.shape
+	if c.Group != cartGroup {
+		want = event.Plain
+	}
+	if pl.catchingUp() && pl.call.left == nil {
+		pl.call.replayed = append(pl.call.replayed, c.Sequence)
+		return
+	}
+	require.True(w.t, pl.member, "%s is not in %s", p.id, c.Group)
+	require.Equal(w.t, pl.next, c.Sequence, "%s in %s", p.id, c.Group)
+	require.Equal(w.t, want, c.shape)
+	pl.next++
+}
+
+// joined checks the result and the replay of a call against the model.
+func (w *world) joined(pl *place, g event.Group, r Result) {
+	c := pl.call
+	t := w.t
+	require.True(t, c.began)
+	require.False(t, c.joined)
+	require.NoError(t, c.left)
+	c.joined = true
+	require.Len(t, c.replayed, r.Replayed)
+	all, cut := w.log.groups[g], w.log.cut[g]
+	x := int64(slices.IndexFunc(all, func(l event.Logged) bool { return l.ID == c.cursor.EventID }) + 1)
+	newest := c.head
+	fills := func() bool { return pl.member && pl.since.fills(x) }
+	upTo := func() int64 {
+		if fills() {
+			return max(x, min(c.head, pl.since.sequence))
+		}
+		return max(x, c.head)
+	}
+	switch {
+	case r.Status == Gap:
+		require.NotEqual(t, Live, c.cursor.Kind)
+		tooFar := upTo()-x > w.limit
+		if c.cursor.Kind == Beginning { // where that is depends on what the ring and the log still held
+			for x = c.cut; x <= cut && !tooFar; x++ {
+				tooFar = upTo()-x > w.limit
+			}
+		}
+		missing := c.cursor.Kind == After && (x == 0 || x <= cut)
+		torn := cut > c.cut // while it was being replayed
+		require.True(t, tooFar || missing || torn, "a gap without a reason: cursor %d head %d cut %d", x, c.head, cut)
+		require.True(t, r.Replayed == 0 || torn)
+		if !pl.member {
+			pl.since = since{sequence: c.head}
+		}
+	case c.cursor.Kind == Live:
+		require.Zero(t, r.Replayed)
+		if !pl.member {
+			pl.since = since{sequence: c.head}
+		}
+	default:
+		if c.cursor.Kind == Beginning {
+			x = min(upTo(), c.head)
+			if len(c.replayed) > 0 {
+				x = c.replayed[0] - 1
+			}
+			require.LessOrEqual(t, x, max(cut, c.head))
+		} else {
+			require.NotZero(t, x)
+		}
+		require.LessOrEqual(t, int64(r.Replayed), w.limit)
+		if c.cursor.Kind == After || r.Replayed > 0 {
+			require.Equal(t, span64(x+1, upTo()), append([]int64{}, c.replayed...))
+		}
+		newest = max(x, c.head)
+		if !pl.member || fills() {
+			pl.since = since{sequence: x, resumed: true}
+		}
+	}
+	if newest <= cut && r.Sequence == 0 { // nothing is left of the group
+		require.Equal(t, uuid.Nil, r.LastEventID)
+	} else {
+		require.Equal(t, newest, r.Sequence)
+		if newest > 0 {
+			require.Equal(t, all[newest-1].ID, r.LastEventID)
+		}
+	}
+	pl.member, pl.next = true, newest+1
+}
+
+// checkQuiet compares everybody's place when nothing is under way: nothing is missing.
+func (w *world) checkQuiet() {
+	members := 0
+	for _, p := range w.peers {
+		groups := w.b.Groups(p.client)
+		if p.closed != "" {
+			members += len(groups)
+			continue
+		}
+		for g, pl := range p.places {
+			require.Equal(w.t, pl.member, slices.Contains(groups, g), "%s in %s", p.id, g)
+			if pl.member {
+				members++
+				require.Greater(w.t, pl.next, w.heads[g], "%s misses events of %s", p.id, g)
+			}
+		}
+	}
+	stats := w.b.Stats()
+	require.EqualValues(w.t, members, stats.Members)
+	require.LessOrEqual(w.t, stats.RingBytes, w.ring+20000) // messages built since the last event count as well
+	if stats.RingEntries == 0 {
+		require.Zero(w.t, stats.RingBytes)
+	}
+}
+
+func span64(from, to int64) []int64 {
+	s := []int64{}
+	for i := from; i <= to; i++ {
+		s = append(s, i)
+	}
+	return s
+}

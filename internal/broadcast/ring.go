@@ -1,0 +1,132 @@
+package broadcast
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// ring holds the recent entries of all groups in the order of their positions. The list belongs to the caller of Broadcast;
+// each entry is in its group's recent too, which is guarded by the group's lock.
+type ring struct {
+	oldest, newest *entry
+	bytes, entries atomic.Int64
+}
+
+// entryOverhead is an estimate of what an entry takes beside payload and messages: the entry, the event, its share of the group.
+const entryOverhead = 512
+
+// entry is one entry of the log with the messages made of it. All but next is guarded by the lock of its group.
+type entry struct {
+	event.Logged
+	group    *group
+	next     *entry
+	messages [2]*signalr.Message // by shape, each built when the first member needs it
+	broken   [2]bool             // by shape: it could not be built
+	cached   bool                // it is in its group's recent, and cost is in the ring's bytes
+	cost     int64
+}
+
+// push appends l to the ring and makes it the head of g.
+func (b *Broadcaster) push(ctx context.Context, g *group, l event.Logged) *entry {
+	if n := len(g.recent); n > 0 && g.recent[n-1].Sequence+1 != l.Sequence {
+		// Replaying over this would be a silent hole. The log decides what becomes of those who resume.
+		b.cfg.Logger.ErrorContext(ctx, "sequence of a group is not contiguous", slog.String("group", string(g.name)),
+			slog.Int64("expected", g.recent[n-1].Sequence+1), slog.Int64("sequence", l.Sequence))
+		for _, e := range g.recent {
+			b.uncache(e)
+		}
+		g.recent = nil
+	}
+	e := &entry{Logged: l, group: g, cached: true, cost: entryOverhead + int64(len(l.Payload))}
+	g.recent = append(g.recent, e)
+	g.handled = l.Position
+	g.head = head{eventID: l.ID, sequence: l.Sequence, known: true}
+	b.ring.bytes.Add(e.cost)
+	b.ring.entries.Add(1)
+	if b.ring.newest == nil {
+		b.ring.oldest = e
+	} else {
+		b.ring.newest.next = e
+	}
+	b.ring.newest = e
+	return e
+}
+
+// evict takes the oldest entries out until the ring is within its bound.
+func (b *Broadcaster) evict() {
+	for b.ring.bytes.Load() > b.cfg.RingBytes && b.ring.oldest != nil {
+		e := b.ring.oldest
+		if b.ring.oldest = e.next; e.next == nil {
+			b.ring.newest = nil
+		}
+		e.next = nil // an entry that waits for a member must not hold all that came after it
+		g := e.group
+		g.shard.mu.Lock()
+		if e.cached {
+			b.uncache(e)
+			g.recent[0] = nil
+			g.recent = g.recent[1:]
+			b.discard(g)
+		}
+		g.shard.mu.Unlock()
+	}
+}
+
+func (b *Broadcaster) uncache(e *entry) {
+	e.cached = false
+	b.ring.bytes.Add(-e.cost)
+	b.ring.entries.Add(-1)
+}
+
+// message returns e's message in shape, or nil where it cannot be built.
+func (b *Broadcaster) message(ctx context.Context, e *entry, shape event.Shape) *signalr.Message {
+	if int(shape) >= e.Type.Shapes() {
+		shape = event.Plain
+	}
+	if e.messages[shape] == nil && !e.broken[shape] {
+		m := b.encode(ctx, e.Logged, shape)
+		if m == nil {
+			e.broken[shape] = true
+			return nil
+		}
+		e.messages[shape] = m
+		if e.cached {
+			size := messageCost(m)
+			e.cost += size
+			b.ring.bytes.Add(size)
+		}
+	}
+	return e.messages[shape]
+}
+
+// messageCost is what a message takes: its frame, and its arguments for other protocols.
+func messageCost(m *signalr.Message) int64 { return 2 * int64(m.Size()) }
+
+// encode builds the message of an entry. The relay checks every event before it gives it a place in the log, so a failure
+// means that another release wrote it; it must not stop the ones behind it.
+func (b *Broadcaster) encode(ctx context.Context, l event.Logged, shape event.Shape) *signalr.Message {
+	m, err := b.build(l, shape)
+	if err != nil {
+		b.undeliverable(ctx, l, err)
+		return nil
+	}
+	return m
+}
+
+func buildMessage(l event.Logged, shape event.Shape) (*signalr.Message, error) {
+	inv, err := l.Invocation(shape)
+	if err != nil {
+		return nil, err
+	}
+	return signalr.NewMessage(inv.Method, inv.Arguments), nil
+}
+
+func (b *Broadcaster) undeliverable(ctx context.Context, l event.Logged, err error) {
+	b.cfg.Observer.Undeliverable()
+	b.cfg.Logger.ErrorContext(ctx, "event passed over", slog.Any("event", l.Event), slog.Int64("position", l.Position),
+		slog.Any("error", err))
+}

@@ -1,0 +1,90 @@
+package broadcast
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// TestConcurrentResumes lets clients come and go, on real goroutines, while events flow. Each keeps what it has received over
+// all its connections: in the end that is every event, once, in order.
+func TestConcurrentResumes(t *testing.T) {
+	t.Parallel()
+	for name, ring := range map[string]int64{"log": 1, "short ring": 5_000, "ring": 64 << 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const events, clients, visits = 3000, 8, 150
+			bu := setup(t, Config{RingBytes: ring, ReplayLimit: 2 * events, PendingBytes: 64 << 20})
+			var wg sync.WaitGroup
+			groups := []event.Group{cartGroup, orderGroup}
+			for i := range clients {
+				g := groups[i%2]
+				wg.Go(func() {
+					var had []content
+					for visit := range visits + 1 {
+						c := newClient(bu.messages, fmt.Sprintf("%d/%d", i, visit), "u")
+						cur := Cursor{Kind: Beginning}
+						if len(had) > 0 {
+							cur = after(had[len(had)-1].Logged)
+						}
+						err := bu.Resume(c.ctx, c, g, cur, event.WithCursor, func(r Result) {
+							if r.Status != Resumed {
+								t.Errorf("%+v behind %d events", r, len(had))
+							}
+						})
+						if err != nil {
+							t.Error(err)
+						}
+						if visit == visits { // the last one stays until it has all
+							c.await(events, had)
+						}
+						if rand.IntN(2) == 0 {
+							bu.Unsubscribe(c, g)
+						}
+						c.end()
+						bu.Disconnect(c)
+						had = append(had, c.got...)
+					}
+					for j, m := range had {
+						if m.Sequence != int64(j+1) {
+							t.Errorf("client %d: event %d is number %d", i, m.Sequence, j+1)
+							return
+						}
+					}
+				})
+			}
+			wg.Go(func() {
+				for range events {
+					batch := []event.Logged{bu.log.publish(cartGroup), bu.log.publish(orderGroup)}
+					if err := bu.Broadcast(t.Context(), batch); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			wg.Wait()
+			require.Zero(t, bu.Stats().Members)
+		})
+	}
+}
+
+// await waits until c has received the last of n events, now or in an earlier life.
+func (c *client) await(n int64, had []content) {
+	done := make(chan struct{})
+	c.mu.Lock()
+	got := append(had, c.got...) //nolint:gocritic // to look at the last one
+	if len(got) > 0 && got[len(got)-1].Sequence == n {
+		close(done)
+	}
+	c.received = func(m content) {
+		if m.Sequence == n {
+			close(done)
+		}
+	}
+	c.mu.Unlock()
+	<-done
+}

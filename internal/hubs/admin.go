@@ -1,0 +1,117 @@
+package hubs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+type connectionEstablished struct {
+	ConnectionID string    `json:"connectionId"`
+	Timestamp    time.Time `json:"timestamp"`
+	Message      string    `json:"message"`
+}
+
+type errorOccurred struct {
+	Type      string    `json:"type"`
+	Message   string    `json:"message"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+type connectionCount struct {
+	ConnectionID    string         `json:"connectionId"`
+	Timestamp       time.Time      `json:"timestamp"`
+	ConnectionCount int            `json:"connectionCount"`
+	Hubs            map[string]int `json:"hubs"`
+}
+
+type testReceived struct {
+	Timestamp time.Time `json:"timestamp"`
+	Message   string    `json:"message"`
+	Echo      string    `json:"echo"`
+}
+
+// noStats is what GetPlatformStats says rather than invent numbers.
+const noStats = "Platform statistics have never been set; herald.set_platform_stats sets them"
+
+// adminGroups are the groups of the admin hub that clients join by a method, by the method's name.
+func adminGroups() map[string]event.Group {
+	return map[string]event.Group{"UserActivity": event.UserActivity, "Analytics": event.Analytics, "Alerts": event.Alerts}
+}
+
+// administration registers the methods of the admin hub.
+func (h *hub) administration() {
+	h.OnConnected(h.adminConnected)
+	for name, g := range adminGroups() {
+		signalr.Method0(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call) (any, error) {
+			return nil, h.subscribe(ctx, call, g)
+		})
+		signalr.Method0(h.Hub, "UnsubscribeFrom"+name, func(_ context.Context, call *signalr.Call) (any, error) {
+			h.cfg.Broadcaster.Unsubscribe(call.Conn, g)
+			return nil, nil
+		})
+		h.resumable(name, g)
+	}
+	h.resumable("Admins", event.Admins)
+	signalr.Method0(h.Hub, "GetPlatformStats", h.getPlatformStats)
+	signalr.Method0(h.Hub, "GetConnectionCount", h.getConnectionCount)
+	signalr.Method1(h.Hub, "SendTestMessage", func(_ context.Context, _ *signalr.Call, text string) (any, error) {
+		return testReceived{h.now(), "Test received", text}, nil
+	})
+}
+
+func (h *hub) resumable(name string, g event.Group) {
+	signalr.Method1(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, last *ID) (any, error) {
+		return nil, h.resume(ctx, call, g, cursor(last))
+	})
+}
+
+// adminConnected greets an administrator and joins the group of all of them. The role has been checked with the request;
+// it is checked again because this is the door.
+func (h *hub) adminConnected(_ context.Context, c *signalr.Conn) error {
+	if p := principal(c); p == nil || !p.HasRole(h.cfg.AdminRole) {
+		return fmt.Errorf("connecting to the admin hub: %w", signalr.ErrForbidden)
+	}
+	if err := h.send(c, "ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"}); err != nil {
+		return err
+	}
+	return h.cfg.Broadcaster.Subscribe(c, event.Admins, event.Plain)
+}
+
+func (h *hub) getPlatformStats(ctx context.Context, call *signalr.Call) (any, error) {
+	stats, _, ok, err := h.cfg.Stats.PlatformStats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, h.refused(call, &signalr.HubError{Message: noStats})
+	}
+	return stats, nil
+}
+
+func (h *hub) getConnectionCount(ctx context.Context, call *signalr.Call) (any, error) {
+	counts, err := h.cfg.Connections.Connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return connectionCount{call.Conn.ID(), h.now(), total, counts}, nil
+}
+
+// send invokes a method of one client with one argument.
+func (h *hub) send(c *signalr.Conn, method string, argument any) error {
+	raw, err := json.Marshal(argument)
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", method, err)
+	}
+	return c.Send(signalr.NewMessage(method, []json.RawMessage{raw}))
+}
+
+func (h *hub) now() time.Time { return h.cfg.Now().UTC() }

@@ -1,0 +1,28 @@
+// Package hubs is the four SignalR hubs that clients connect to: what can be called on them, who may call it, and which group
+// it is about. Everything below is wired here and nothing is decided: the protocol is signalr's, the permission policy's, the
+// delivery broadcast's.
+//
+//	hub               path                      methods, beside RefreshToken on each
+//	customer-orders   /hubs/customer-orders     SubscribeToOrder, UnsubscribeFromOrder, ResumeOrder
+//	restaurant-orders /hubs/restaurant-orders   SubscribeToRestaurant, UnsubscribeFromRestaurant, ResumeRestaurant
+//	teamcart          /hubs/teamcart            SubscribeToCart, UnsubscribeFromCart, ResumeCart; mounted only when enabled
+//	admin             /hubs/admin               the same three for UserActivity, Analytics and Alerts, ResumeAdmins,
+//	                                            GetPlatformStats, GetConnectionCount, SendTestMessage
+//
+// # Lifecycle
+//
+// [New] registers the methods; [Hubs.Authenticate] goes into the signalr server's configuration; [Hubs.Mount] puts the
+// handlers on a mux. A connection is known to the broadcaster from its first group on until it is closed.
+//
+// # Invariants
+//
+// No group is joined without a permission that held at the moment of joining: the broadcaster's Admission is taken before
+// the permission is asked for, so a revocation in between sends the question back.
+//
+// A refusal is a [signalr.HubError] with the text Forbidden or Unauthorized and nothing else: an id that does not exist
+// is refused like one that belongs to somebody else. On the admin hub the caller is sent ErrorOccurred as well, before the
+// completion.
+//
+// A resume is completed at the very place in the connection's queue where it joined: behind every replayed event and before
+// any later one.
+package hubs

@@ -1,0 +1,360 @@
+package hubs_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+const (
+	secret   = "a secret that is long enough for HS256"
+	patience = 10 * time.Second
+)
+
+// server is the hubs on a real socket.
+type server struct {
+	t        *testing.T
+	url      string
+	b        *broadcast.Broadcaster
+	signalr  *signalr.Server
+	hubs     *hubs.Hubs
+	guard    *guard
+	log      *memory
+	stats    *statistics
+	counts   *counts
+	teamCart bool
+}
+
+func setup(t *testing.T, options ...func(*server)) *server {
+	t.Helper()
+	s := &server{t: t, guard: &guard{}, log: &memory{}, stats: &statistics{}, counts: &counts{}, teamCart: true}
+	for _, o := range options {
+		o(s)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
+	s.b, err = broadcast.New(broadcast.Config{Logger: quiet, ReplayLimit: 5}, s.log)
+	require.NoError(t, err)
+	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Secret: secret})
+	require.NoError(t, err)
+	s.hubs, err = hubs.New(hubs.Config{
+		Broadcaster: s.b, Authorizer: s.guard, Tokens: tokens, Stats: s.stats, Connections: s.counts,
+		TeamCart: s.teamCart, Logger: quiet, RefreshTimeout: time.Second,
+	})
+	require.NoError(t, err)
+	s.signalr, err = signalr.New(signalr.Config{Authenticate: s.hubs.Authenticate, Logger: quiet})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	s.hubs.Mount(mux, s.signalr)
+	listener := httptest.NewServer(mux)
+	t.Cleanup(listener.Close)
+	s.url = listener.URL
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.signalr.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+		require.Zero(t, s.b.Stats().Members, "every connection has left its groups")
+	})
+	return s
+}
+
+// publish gives an event its place in the log and broadcasts it.
+func (s *server) publish(g event.Group, e event.Event) event.Logged {
+	s.t.Helper()
+	e.ID, e.OccurredOn = uuid.New(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	if e.Payload == nil {
+		e.Payload = json.RawMessage(`{"orderNumber":"YZ-1","status":"Placed"}`)
+	}
+	l := s.log.append(g, &e)
+	require.NoError(s.t, s.b.Broadcast(s.t.Context(), []event.Logged{l}))
+	return l
+}
+
+// token mints one; permissions are names of groups.
+func (s *server) token(g auth.Grant) string {
+	s.t.Helper()
+	token, err := auth.Mint(secret, g)
+	require.NoError(s.t, err)
+	return token
+}
+
+// post returns the status of a request and what it says about authentication.
+func (s *server) post(path, token string) (status int, challenge string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, http.NoBody)
+	require.NoError(s.t, err)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	r.Close = true
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(s.t, err)
+	require.NoError(s.t, response.Body.Close())
+	return response.StatusCode, response.Header.Get("WWW-Authenticate")
+}
+
+// connect opens a connection to the hub and shakes hands.
+func (s *server) connect(path string, g auth.Grant) *client {
+	s.t.Helper()
+	url := strings.Replace(s.url, "http", "ws", 1) + path + "?access_token=" + s.token(g)
+	conn, in, _, err := ws.Dial(s.t.Context(), url)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = conn.Close() })
+	if in == nil {
+		in = bufio.NewReader(conn)
+	}
+	c := &client{t: s.t, conn: conn, in: in}
+	c.send(`{"protocol":"json","version":1}`)
+	require.Equal(s.t, `{}`, c.receive())
+	return c
+}
+
+// client is a WebSocket client that reads only when it is told to.
+type client struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+	rest string
+	id   int
+	seen []invocation // not yet asked for
+}
+
+type invocation struct {
+	Target    string            `json:"target"`
+	Arguments []json.RawMessage `json:"arguments"`
+}
+
+type record struct {
+	Type         int             `json:"type"`
+	InvocationID string          `json:"invocationId"`
+	Error        string          `json:"error"`
+	Result       json.RawMessage `json:"result"`
+	invocation
+}
+
+func (c *client) send(text string) {
+	c.t.Helper()
+	require.NoError(c.t, wsutil.WriteClientText(c.conn, []byte(text+"\x1e")))
+}
+
+func (c *client) receive() string {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	for {
+		if one, rest, ok := strings.Cut(c.rest, "\x1e"); ok {
+			c.rest = rest
+			return one
+		}
+		text, err := wsutil.ReadServerText(struct {
+			io.Reader
+			io.Writer
+		}{c.in, c.conn})
+		require.NoError(c.t, err)
+		c.rest += string(text)
+	}
+}
+
+// call invokes a method and returns its completion. What arrives before it is kept for next.
+func (c *client) call(method string, args ...any) record {
+	c.t.Helper()
+	c.id++
+	raw, err := json.Marshal(append([]any{}, args...))
+	require.NoError(c.t, err)
+	c.send(fmt.Sprintf(`{"type":1,"invocationId":"%d","target":%q,"arguments":%s}`, c.id, method, raw))
+	for {
+		switch r := c.record(); r.Type {
+		case 1:
+			c.seen = append(c.seen, r.invocation)
+		case 3:
+			require.Equal(c.t, strconv.Itoa(c.id), r.InvocationID)
+			return r
+		}
+	}
+}
+
+func (c *client) record() (r record) {
+	c.t.Helper()
+	require.NoError(c.t, json.NewDecoder(bytes.NewBufferString(c.receive())).Decode(&r))
+	return r
+}
+
+// must calls a method that must succeed.
+func (c *client) must(method string, args ...any) string {
+	c.t.Helper()
+	r := c.call(method, args...)
+	require.Empty(c.t, r.Error)
+	return string(r.Result)
+}
+
+// refused calls a method that must fail with this HubException.
+func (c *client) refused(text, method string, args ...any) {
+	c.t.Helper()
+	r := c.call(method, args...)
+	require.Equal(c.t, "An unexpected error occurred invoking '"+method+"' on the server. HubException: "+text, r.Error)
+	require.Empty(c.t, r.Result)
+}
+
+// next returns the next invocation from the server.
+func (c *client) next() invocation {
+	c.t.Helper()
+	for len(c.seen) == 0 {
+		if r := c.record(); r.Type == 1 {
+			c.seen = append(c.seen, r.invocation)
+		}
+	}
+	first := c.seen[0]
+	c.seen = c.seen[1:]
+	return first
+}
+
+// sequence returns the sequence that the next invocation's last argument carries.
+func (c *client) sequence() int64 {
+	c.t.Helper()
+	in := c.next()
+	var dto struct{ Sequence int64 }
+	require.NoError(c.t, json.Unmarshal(in.Arguments[len(in.Arguments)-1], &dto))
+	return dto.Sequence
+}
+
+// guard allows the groups that the token names as permissions, and the admin groups to administrators.
+type guard struct {
+	mu    sync.Mutex
+	err   error
+	asked func(event.Group)
+}
+
+func (g *guard) set(err error, asked func(event.Group)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err, g.asked = err, asked
+}
+
+func (g *guard) Authorize(_ context.Context, p *auth.Principal, group event.Group) error {
+	g.mu.Lock()
+	err, asked := g.err, g.asked
+	g.mu.Unlock()
+	if asked != nil {
+		asked(group)
+	}
+	switch {
+	case err != nil:
+		return err
+	case p.HasPermission(string(group)), !strings.Contains(string(group), ":") && p.HasRole("Admin"):
+		return nil
+	default:
+		return policy.ErrForbidden
+	}
+}
+
+// memory is the log.
+type memory struct {
+	mu       sync.Mutex
+	position int64
+	entries  []event.Logged
+}
+
+func (m *memory) append(g event.Group, e *event.Event) event.Logged {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.position++
+	l := event.Logged{Event: e, Group: g, Position: m.position}
+	if e.Type != event.AccessRevoked {
+		l.Sequence = int64(len(m.of(g)) + 1)
+		m.entries = append(m.entries, l)
+	}
+	return l
+}
+
+func (m *memory) of(g event.Group) (found []event.Logged) {
+	for _, l := range m.entries {
+		if l.Group == g {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+func (m *memory) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.of(g) {
+		if l.ID == id {
+			return l.Sequence, nil
+		}
+	}
+	return 0, broadcast.ErrUnknownEvent
+}
+
+func (m *memory) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID, sequence int64, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.of(g) {
+		if l.Position <= at {
+			id, sequence = l.ID, l.Sequence
+		}
+	}
+	return id, sequence, nil
+}
+
+func (m *memory) Read(_ context.Context, g event.Group, after, upTo int64, limit int) (found []event.Logged, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.of(g) {
+		if l.Sequence > after && l.Position <= upTo && len(found) < limit {
+			found = append(found, l)
+		}
+	}
+	return found, nil
+}
+
+type statistics struct {
+	set atomic.Pointer[outbox.PlatformStats]
+}
+
+func (s *statistics) PlatformStats(context.Context) (outbox.PlatformStats, time.Time, bool, error) {
+	set := s.set.Load()
+	if set == nil {
+		return outbox.PlatformStats{}, time.Time{}, false, nil
+	}
+	return *set, time.Now(), true, nil
+}
+
+type counts struct{ away atomic.Bool }
+
+func (c *counts) Connections(context.Context) (map[string]int, error) {
+	if c.away.Load() {
+		return nil, errAway
+	}
+	return map[string]int{hubs.AdminPath: 2, hubs.CustomerOrdersPath: 40}, nil
+}
+
+var errAway = errors.New("the database is away")

@@ -1,0 +1,156 @@
+package hubs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// The hubs' paths.
+const (
+	CustomerOrdersPath   = "/hubs/customer-orders"
+	RestaurantOrdersPath = "/hubs/restaurant-orders"
+	TeamCartPath         = "/hubs/teamcart"
+	AdminPath            = "/hubs/admin"
+)
+
+// Authorizer decides whether a principal may join a group: nil, policy.ErrUnauthorized for a token that has expired, any
+// other error to forbid it.
+type Authorizer interface {
+	Authorize(ctx context.Context, p *auth.Principal, g event.Group) error
+}
+
+// TokenVerifier turns a token, or a request that carries one, into the principal that it speaks for.
+type TokenVerifier interface {
+	Verify(ctx context.Context, token string) (*auth.Principal, error)
+	FromRequest(r *http.Request) (*auth.Principal, error)
+}
+
+// Stats holds the platform's statistics; ok is false where none were ever set.
+type Stats interface {
+	PlatformStats(ctx context.Context) (stats outbox.PlatformStats, setAt time.Time, ok bool, err error)
+}
+
+// ConnectionCounter counts the open connections of all nodes, by the hub's path.
+type ConnectionCounter interface {
+	Connections(ctx context.Context) (map[string]int, error)
+}
+
+// Config holds what the hubs stand on.
+type Config struct {
+	// Broadcaster delivers. Required.
+	Broadcaster *broadcast.Broadcaster
+	// Authorizer guards the groups. Required.
+	Authorizer Authorizer
+	// Tokens guards the hubs. Required.
+	Tokens TokenVerifier
+	// Stats answers GetPlatformStats. Required.
+	Stats Stats
+	// Connections answers GetConnectionCount. Required.
+	Connections ConnectionCounter
+	// AdminRole is the role that the admin hub asks for. Defaults to Admin.
+	AdminRole string
+	// TeamCart says whether the team cart hub exists. Defaults to false.
+	TeamCart bool
+	// RefreshTimeout bounds the checks of a connection's groups against its new token; those not checked by then are left.
+	// Defaults to 10 s.
+	RefreshTimeout time.Duration
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+	// Logger receives what an operator should know. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (c *Config) validate() error {
+	if c.Broadcaster == nil || c.Authorizer == nil || c.Tokens == nil || c.Stats == nil || c.Connections == nil {
+		return errors.New("hubs: Broadcaster, Authorizer, Tokens, Stats and Connections are required")
+	}
+	c.AdminRole = cmp.Or(c.AdminRole, "Admin")
+	c.RefreshTimeout = cmp.Or(c.RefreshTimeout, 10*time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return nil
+}
+
+// Hubs is the hubs of one server.
+type Hubs struct {
+	cfg  Config
+	hubs []*hub
+}
+
+// hub is one hub of them.
+type hub struct {
+	*Hubs
+	*signalr.Hub
+	path  string
+	admin bool
+}
+
+// New returns the hubs with all their methods.
+func New(cfg Config) (*Hubs, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	h := &Hubs{cfg: cfg}
+	h.add(CustomerOrdersPath).resource("Order", event.OrderGroup)
+	h.add(RestaurantOrdersPath).resource("Restaurant", event.RestaurantGroup)
+	if cfg.TeamCart {
+		h.add(TeamCartPath).resource("Cart", event.TeamCartGroup)
+	}
+	h.add(AdminPath).administration()
+	return h, nil
+}
+
+func (h *Hubs) add(path string) *hub {
+	one := &hub{Hubs: h, Hub: signalr.NewHub(strings.TrimPrefix(path, "/hubs/")), path: path, admin: path == AdminPath}
+	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
+	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
+	h.hubs = append(h.hubs, one)
+	return one
+}
+
+// Mount serves the hubs by s, which must have been made with h.Authenticate.
+func (h *Hubs) Mount(mux *http.ServeMux, s *signalr.Server) {
+	for _, one := range h.hubs {
+		handler := s.Handler(one.Hub)
+		mux.Handle(one.path, handler)
+		mux.Handle(one.path+"/negotiate", handler)
+	}
+}
+
+// Connections returns the open connections of this node by the hub's path.
+func (h *Hubs) Connections(s *signalr.Server) map[string]int {
+	counts := make(map[string]int, len(h.hubs))
+	for _, one := range h.hubs {
+		counts[one.path] = s.Connections(one.Name())
+	}
+	return counts
+}
+
+// Authenticate says who sends r, for signalr.Config: an error for no token or a bad one, [signalr.ErrForbidden] on the admin
+// hub for a user without the role.
+func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
+	p, err := h.cfg.Tokens.FromRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSuffix(r.URL.Path, "/negotiate") == AdminPath && !p.HasRole(h.cfg.AdminRole) {
+		return nil, fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
+	}
+	return p, nil
+}

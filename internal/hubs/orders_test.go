@@ -1,0 +1,251 @@
+package hubs_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/policy"
+)
+
+// resourceHub is one of the hubs whose groups are named after an id.
+type resourceHub struct {
+	path, name string
+	group      func(uuid.UUID) event.Group
+	event      event.Event
+	method     string
+}
+
+func resourceHubs() map[string]resourceHub {
+	order := event.Event{Type: event.OrderStatusChanged, Audience: event.Both}
+	return map[string]resourceHub{
+		"customer":   {hubs.CustomerOrdersPath, "Order", event.OrderGroup, order, "ReceiveOrderStatusChanged"},
+		"restaurant": {hubs.RestaurantOrdersPath, "Restaurant", event.RestaurantGroup, order, "ReceiveOrderStatusChanged"},
+		"teamcart": {
+			hubs.TeamCartPath, "Cart", event.TeamCartGroup,
+			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"o"}`)},
+			"ReceiveConverted",
+		},
+	}
+}
+
+// each runs test for each hub, with a group that the client may join.
+func each(t *testing.T, test func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client)) {
+	t.Helper()
+	for name, h := range resourceHubs() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			id := uuid.New()
+			c := s.connect(h.path, auth.Grant{Subject: "u", Permissions: []string{string(h.group(id))}})
+			test(t, s, h, id, c)
+		})
+	}
+}
+
+func TestSubscribeAndUnsubscribe(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
+		t.Helper()
+		require.Equal(t, "null", c.must("SubscribeTo"+h.name, strings.ToUpper(id.String())))
+		require.Equal(t, "null", c.must(strings.ToLower("SubscribeTo"+h.name), id.String()), "twice delivers once")
+		s.publish(h.group(id), h.event)
+		s.publish(h.group(id), h.event)
+		for range 2 {
+			in := c.next()
+			require.Equal(t, h.method, in.Target)
+			require.Len(t, in.Arguments, 1)
+		}
+		for range 2 {
+			require.Equal(t, "null", c.must("UnsubscribeFrom"+h.name, id))
+		}
+		s.publish(h.group(id), h.event)
+		c.must("UnsubscribeFrom"+h.name, uuid.New()) // needs no permission
+		require.Empty(t, c.seen)
+		require.Zero(t, s.b.Members(h.group(id)))
+	})
+}
+
+func TestResume(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
+		t.Helper()
+		method := "Resume" + h.name
+		require.JSONEq(t, `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`,
+			c.must(method, id, nil))
+		c.must("UnsubscribeFrom"+h.name, id)
+		first := s.publish(h.group(id), h.event)
+		s.publish(h.group(id), h.event)
+		third := s.publish(h.group(id), h.event)
+		result := func(status string, replayed int, l event.Logged) string {
+			return fmt.Sprintf(`{"status":%q,"replayed":%d,"lastEventId":%q,"sequence":%d}`, status, replayed, l.ID, l.Sequence)
+		}
+		require.Equal(t, result("resumed", 2, third), c.must(method, id, strings.ToUpper(first.ID.String())))
+		require.Len(t, c.seen, 2, "all of it came before the completion")
+		require.EqualValues(t, 2, c.sequence())
+		require.EqualValues(t, 3, c.sequence())
+		fourth := s.publish(h.group(id), h.event)
+		require.EqualValues(t, 4, c.sequence())
+
+		c.must("UnsubscribeFrom"+h.name, id)
+		require.Equal(t, result("resumed", 4, fourth), c.must(method, id, uuid.Nil))
+		for i := range 4 {
+			require.EqualValues(t, i+1, c.sequence())
+		}
+		require.Equal(t, result("gap", 0, fourth), c.must(method, id, uuid.New()))
+		require.Equal(t, result("resumed", 0, fourth), c.must(method, id, nil))
+		c.must("UnsubscribeFrom"+h.name, id)
+		s.publish(h.group(id), h.event)
+		sixth := s.publish(h.group(id), h.event)
+		require.Equal(t, result("gap", 0, sixth), c.must(method, id, uuid.Nil), "more than the limit")
+		require.Empty(t, c.seen)
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
+		t.Helper()
+		other := uuid.New()
+		for _, method := range []string{"SubscribeTo" + h.name, strings.ToUpper("SubscribeTo" + h.name)} {
+			c.refused("Forbidden", method, other)
+			s.guard.set(errAway, nil)
+			c.refused("Forbidden", method, id)
+			s.guard.set(policy.ErrUnauthorized, nil)
+			c.refused("Unauthorized", method, id)
+			s.guard.set(nil, nil)
+		}
+		for _, last := range []any{nil, uuid.Nil, uuid.New()} {
+			c.refused("Forbidden", "Resume"+h.name, other, last)
+			s.guard.set(policy.ErrUnauthorized, nil)
+			c.refused("Unauthorized", "Resume"+h.name, id, last)
+			s.guard.set(nil, nil)
+		}
+		require.Zero(t, s.b.Stats().Members)
+		require.Empty(t, c.seen, "ErrorOccurred is the admin hub's")
+	})
+}
+
+func TestArgumentsThatDoNotBind(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ *server, h resourceHub, id uuid.UUID, c *client) {
+		t.Helper()
+		text := id.String()
+		for _, arg := range []any{
+			nil, 7, true, "", "x", "{" + text + "}", "urn:uuid:" + text, strings.ReplaceAll(text, "-", ""), " " + text, text + " ",
+			strings.Replace(text, "-", "0", 1), "g" + text[1:],
+			[]any{text},
+			map[string]any{},
+		} {
+			for _, method := range []string{"SubscribeTo" + h.name, "UnsubscribeFrom" + h.name} {
+				require.Equal(t, "Failed to invoke '"+method+"' due to an error on the server.", c.call(method, arg).Error, "%v", arg)
+			}
+			require.Equal(t, "Failed to invoke 'Resume"+h.name+"' due to an error on the server.",
+				c.call("Resume"+h.name, arg, nil).Error, "%v", arg)
+			if arg != nil {
+				require.Equal(t, "Failed to invoke 'Resume"+h.name+"' due to an error on the server.",
+					c.call("Resume"+h.name, id, arg).Error, "%v", arg)
+			}
+		}
+		for _, args := range [][]any{{}, {id, id, id}} {
+			require.Equal(t, "Failed to invoke 'Resume"+h.name+"' due to an error on the server.", c.call("Resume"+h.name, args...).Error)
+		}
+		require.Equal(t, "Failed to invoke 'Subscribe' due to an error on the server. HubException: Method does not exist.",
+			c.call("Subscribe").Error)
+		c.must("SubscribeTo"+h.name, id) // the connection lives on
+	})
+}
+
+// TestRevokedWhileThePermissionIsBeingChecked: the check says yes, then the revocation passes, and only then the
+// connection would join.
+func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	id := uuid.New()
+	g := event.OrderGroup(id)
+	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(g)}})
+	revocation := event.Event{
+		Type: event.AccessRevoked, ResourceID: id, Payload: json.RawMessage(`{"policy":"MustBeOrderOwner","userId":"u"}`),
+	}
+	var asked atomic.Int32
+	s.guard.set(nil, func(event.Group) {
+		if asked.Add(1) == 1 {
+			s.publish(g, revocation)
+			s.guard.set(policy.ErrForbidden, nil)
+		}
+	})
+	c.refused("Forbidden", "SubscribeToOrder", id)
+	require.Zero(t, s.b.Members(g))
+
+	asked.Store(0)
+	s.guard.set(nil, func(event.Group) { asked.Add(1); s.publish(g, revocation) })
+	c.refused("Forbidden", "ResumeOrder", id, nil)
+	require.EqualValues(t, 5, asked.Load(), "it gives up")
+
+	s.guard.set(nil, nil)
+	c.must("SubscribeToOrder", id)
+	s.publish(g, revocation)
+	require.Zero(t, s.b.Members(g))
+}
+
+func TestTeamCartShapes(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	id := uuid.New()
+	grant := auth.Grant{Subject: "u", Permissions: []string{string(event.TeamCartGroup(id))}}
+	plain, resumed := s.connect(hubs.TeamCartPath, grant), s.connect(hubs.TeamCartPath, grant)
+	plain.must("SubscribeToCart", id)
+	resumed.must("ResumeCart", id, nil)
+	resumed.must("SubscribeToCart", id)
+	l := s.publish(event.TeamCartGroup(id), event.Event{
+		Type: event.CartPaymentEvent, ResourceID: id, Payload: json.RawMessage(`{"userId":"p","status":"Paid"}`),
+	})
+	text := func(in invocation) string {
+		raw, err := json.Marshal(in)
+		require.NoError(t, err)
+		return string(raw)
+	}
+	require.JSONEq(t, `{"target":"ReceivePaymentEvent","arguments":["p","Paid"]}`, text(plain.next()))
+	require.JSONEq(t, fmt.Sprintf(`{"target":"ReceivePaymentEvent","arguments":["p","Paid",
+		{"eventId":%q,"sequence":1,"occurredOnUtc":"2026-01-02T03:04:05Z"}]}`, l.ID), text(resumed.next()))
+}
+
+func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
+	t.Parallel()
+	s := setup(t, func(s *server) { s.teamCart = false })
+	token := s.token(auth.Grant{Subject: "u"})
+	for path, status := range map[string]int{hubs.TeamCartPath: http.StatusNotFound, hubs.CustomerOrdersPath: http.StatusOK} {
+		got, _ := s.post(path+"/negotiate?negotiateVersion=1", token)
+		require.Equal(t, status, got, path)
+	}
+}
+
+func TestHubsAskForAToken(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for _, path := range []string{hubs.CustomerOrdersPath, hubs.RestaurantOrdersPath, hubs.TeamCartPath, hubs.AdminPath} {
+		for _, token := range []string{"", "nonsense", s.token(auth.Grant{Subject: "u", TTL: -time.Hour})} {
+			for _, suffix := range []string{"", "/negotiate?negotiateVersion=1"} {
+				status, challenge := s.post(path+suffix, token)
+				require.Equal(t, http.StatusUnauthorized, status, "%s %q", path+suffix, token)
+				require.True(t, strings.HasPrefix(challenge, "Bearer"))
+			}
+		}
+		want := http.StatusOK
+		if path == hubs.AdminPath {
+			want = http.StatusForbidden
+		}
+		status, _ := s.post(path+"/negotiate?negotiateVersion=1", s.token(auth.Grant{Subject: "u"}))
+		require.Equal(t, want, status, path)
+	}
+}

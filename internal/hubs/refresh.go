@@ -1,0 +1,33 @@
+package hubs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+type refreshed struct {
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// refreshToken gives the connection a new token of the same user. Groups that the new claims no longer open are left.
+func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
+	was := principal(call.Conn)
+	p, err := h.cfg.Tokens.Verify(ctx, token)
+	if err != nil || was == nil || p.Subject != was.Subject || h.admin && !p.HasRole(h.cfg.AdminRole) {
+		return nil, h.refused(call, &signalr.HubError{Message: unauthorized})
+	}
+	call.Conn.SetUser(p)
+	checking, cancel := context.WithTimeout(ctx, h.cfg.RefreshTimeout)
+	defer cancel()
+	for _, g := range h.cfg.Broadcaster.Groups(call.Conn) {
+		if err := h.authorize(checking, p, g); err != nil {
+			h.cfg.Broadcaster.Unsubscribe(call.Conn, g)
+			h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", call.Conn.ID()),
+				slog.String("group", string(g)), slog.Any("reason", err))
+		}
+	}
+	return refreshed{p.ExpiresAt().UTC()}, nil
+}

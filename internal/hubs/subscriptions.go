@@ -1,0 +1,91 @@
+package hubs
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// The refusals, word for word.
+const (
+	forbidden    = "Forbidden"
+	unauthorized = "Unauthorized"
+)
+
+// resource registers the three methods of a hub whose groups are named after an id.
+func (h *hub) resource(name string, group func(uuid.UUID) event.Group) {
+	signalr.Method1(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call, id ID) (any, error) {
+		return nil, h.subscribe(ctx, call, group(uuid.UUID(id)))
+	})
+	signalr.Method1(h.Hub, "UnsubscribeFrom"+name, func(_ context.Context, call *signalr.Call, id ID) (any, error) {
+		h.cfg.Broadcaster.Unsubscribe(call.Conn, group(uuid.UUID(id)))
+		return nil, nil
+	})
+	signalr.Method2(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, id ID, last *ID) (any, error) {
+		return nil, h.resume(ctx, call, group(uuid.UUID(id)), cursor(last))
+	})
+}
+
+func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) error {
+	return h.join(ctx, call, g, func(a broadcast.Admission) error { return a.Subscribe(call.Conn, event.Plain) })
+}
+
+// resume completes call itself, between the replayed events and the live ones.
+func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur broadcast.Cursor) error {
+	return h.join(ctx, call, g, func(a broadcast.Admission) error {
+		return a.Resume(ctx, call.Conn, cur, event.WithCursor, func(r broadcast.Result) { call.Complete(r) })
+	})
+}
+
+// joinAttempts is how often a permission is asked for again because somebody's access was revoked meanwhile.
+const joinAttempts = 5
+
+// join enters g with a permission that is no older than any revocation.
+func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
+	for range joinAttempts {
+		admission := h.cfg.Broadcaster.Admit(g)
+		if err := h.authorize(ctx, principal(call.Conn), g); err != nil {
+			return h.refused(call, err)
+		}
+		if err := enter(admission); !errors.Is(err, broadcast.ErrStale) {
+			return h.refused(call, err)
+		}
+	}
+	return h.refused(call, &signalr.HubError{Message: forbidden})
+}
+
+// authorize returns a refusal unless p may join g.
+func (h *hub) authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
+	err := h.cfg.Authorizer.Authorize(ctx, p, g)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, policy.ErrUnauthorized):
+		return &signalr.HubError{Message: unauthorized}
+	default:
+		return &signalr.HubError{Message: forbidden}
+	}
+}
+
+// refused lets the caller of the admin hub know of a refusal by an event, too, and returns err.
+func (h *hub) refused(call *signalr.Call, err error) error {
+	var refusal *signalr.HubError
+	if h.admin && errors.As(err, &refusal) {
+		// If it cannot be sent, the completion cannot either.
+		_ = h.send(call.Conn, "ErrorOccurred", errorOccurred{"error", refusal.Message, h.now()})
+	}
+	return err
+}
+
+// principal is who c belongs to: [Hubs.Authenticate] lets nobody else in.
+func principal(c *signalr.Conn) *auth.Principal {
+	p, _ := c.User().(*auth.Principal) // nil is refused by every check
+	return p
+}
