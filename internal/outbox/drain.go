@@ -86,33 +86,23 @@ func scanRow(row pgx.CollectableRow) (Row, error) {
 }
 
 func rowOf(r dbsqlc.BatchReadRow) Row {
-	row := Row{
+	return Row{
 		Event: event.Event{
 			ID:           r.EventID,
 			Type:         event.Type(r.EventType),
 			ResourceID:   r.ResourceID.UUID,
 			RestaurantID: r.RestaurantID.UUID,
-			CustomerID:   deref(r.CustomerID),
-			Audience:     event.Audience(deref(r.Audience)),
+			CustomerID:   orZero(r.CustomerID),
+			Audience:     event.Audience(orZero(r.Audience)),
 			Payload:      r.Payload,
 			OccurredOn:   r.OccurredOnUtc,
-			TraceParent:  deref(r.Traceparent),
+			TraceParent:  orZero(r.Traceparent),
 		},
-		Seq:       r.Seq,
-		WrittenAt: r.WrittenAt,
-		Duplicate: r.Duplicate,
+		Seq:          r.Seq,
+		WrittenAt:    r.WrittenAt,
+		DeliverAfter: orZero(r.DeliverAfter),
+		Duplicate:    r.Duplicate,
 	}
-	if r.DeliverAfter != nil {
-		row.DeliverAfter = *r.DeliverAfter
-	}
-	return row
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // Full says that the window holds more rows than this drain read.

@@ -155,3 +155,12 @@ func mayHeal(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	return !certificate
 }
+
+// ConnConfig returns how to open a single connection: as a pool's, but for the session's time-outs, which the caller may set.
+func ConnConfig(dsn string) (*pgx.ConnConfig, error) {
+	config, err := Options{}.withDefaults().config(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return config.ConnConfig, nil
+}

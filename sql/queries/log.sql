@@ -29,6 +29,3 @@ WHERE r.event_id = sqlc.arg(event_id) AND l.event_id = r.event_id AND l.group_na
 
 -- name: LogPosition :one
 SELECT s.position FROM herald.relay_state s;
-
--- name: EventStatus :many
-SELECT * FROM herald.event_status(sqlc.arg(event_id)::uuid);

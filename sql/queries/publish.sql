@@ -8,3 +8,8 @@ SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM hera
 DELETE FROM herald.platform_stats p
 WHERE p.set_at < now() - interval '1 hour'
 AND EXISTS (SELECT FROM herald.platform_stats newer WHERE newer.field = p.field AND newer.id > p.id);
+
+-- name: OutboxInsert :exec
+INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload, occurred_on_utc, deliver_after)
+VALUES (sqlc.arg(event_id), sqlc.arg(event_type), sqlc.narg(resource_id), sqlc.narg(restaurant_id), sqlc.narg(customer_id),
+    sqlc.narg(audience), sqlc.arg(payload), clock_timestamp(), sqlc.narg(deliver_after));

@@ -13,30 +13,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const EventStatus = `-- name: EventStatus :many
-SELECT event_status FROM herald.event_status($1::uuid)
-`
-
-func (q *Queries) EventStatus(ctx context.Context, eventID uuid.UUID) ([]interface{}, error) {
-	rows, err := q.db.Query(ctx, EventStatus, eventID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []interface{}
-	for rows.Next() {
-		var event_status interface{}
-		if err := rows.Scan(&event_status); err != nil {
-			return nil, err
-		}
-		items = append(items, event_status)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const LogGroupHead = `-- name: LogGroupHead :one
 SELECT l.event_id, l.sequence FROM herald.event_log l
 WHERE l.group_name = $1 AND l.sequence > 0 AND l.position <= $2::bigint

@@ -30,6 +30,37 @@ func (q *Queries) AdminEventPublish(ctx context.Context, arg AdminEventPublishPa
 	return event_id, err
 }
 
+const OutboxInsert = `-- name: OutboxInsert :exec
+INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload, occurred_on_utc, deliver_after)
+VALUES ($1, $2, $3, $4, $5,
+    $6, $7, clock_timestamp(), $8)
+`
+
+type OutboxInsertParams struct {
+	EventID      uuid.UUID
+	EventType    string
+	ResourceID   uuid.NullUUID
+	RestaurantID uuid.NullUUID
+	CustomerID   *string
+	Audience     *string
+	Payload      json.RawMessage
+	DeliverAfter *time.Time
+}
+
+func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) error {
+	_, err := q.db.Exec(ctx, OutboxInsert,
+		arg.EventID,
+		arg.EventType,
+		arg.ResourceID,
+		arg.RestaurantID,
+		arg.CustomerID,
+		arg.Audience,
+		arg.Payload,
+		arg.DeliverAfter,
+	)
+	return err
+}
+
 const PlatformStats = `-- name: PlatformStats :many
 SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p ORDER BY p.field, p.id DESC
 `

@@ -1,0 +1,251 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/jobs"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/signalr"
+	"github.com/yummyzoom/herald/migrations"
+)
+
+// App is one node.
+type App struct {
+	cfg    Config
+	logger *slog.Logger
+	nodeID uuid.UUID
+
+	pool        *pgxpool.Pool
+	relay       *relay.Relay
+	tail        *relay.Tail
+	listener    *relay.Listener
+	jobs        *jobs.Jobs
+	broadcaster *broadcast.Broadcaster
+	signalr     *signalr.Server
+	hubs        *hubs.Hubs
+	nodes       *outbox.Nodes
+	metrics     *metrics
+
+	main, ops           *http.Server
+	mainSocket, opsSock net.Listener
+}
+
+// New connects to the database, waiting for one that is down, and builds a node that listens but does not serve yet. It fails with
+// postgres.ErrNotMigrated for a database without the migrations.
+func New(ctx context.Context, cfg Config) (*App, error) {
+	if err := cfg.Server.Validate(); err != nil {
+		return nil, err //nolint:wrapcheck // names the settings
+	}
+	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
+	cfg.Version = cmp.Or(cfg.Version, "unknown")
+	a := &App{cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics()}
+	verifier, err := a.verifier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.pool, err = postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Wait: math.MaxInt64, Logger: a.logger})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what it did
+	}
+	if err := a.build(ctx, verifier); err != nil {
+		a.pool.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
+	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {
+		return err //nolint:wrapcheck // says what to run
+	}
+	log := history{outbox.NewLog(a.pool)}
+	if err := a.buildDelivery(ctx, verifier, log); err != nil {
+		return err
+	}
+	if err := a.buildRelay(log); err != nil {
+		return err
+	}
+	return a.buildHTTP(verifier, log)
+}
+
+func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
+	c := a.cfg.Auth
+	verifier, err := auth.NewVerifier(ctx, auth.Config{
+		Secret: c.JWTSecret, PublicKeyFile: c.JWTPublicKeyFile, JWKSURL: c.JWKSURL,
+		Issuer: c.JWTIssuer, Audience: c.JWTAudience, Logger: a.logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configuring tokens: %w", err)
+	}
+	return verifier, nil
+}
+
+// buildDelivery builds what stands between the log and the sockets.
+func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log history) error {
+	s := a.cfg.Server
+	var err error
+	a.broadcaster, err = broadcast.New(broadcast.Config{
+		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
+		Logger: a.logger, Observer: a.metrics,
+	}, log)
+	if err != nil {
+		return fmt.Errorf("building the broadcaster: %w", err)
+	}
+	position, err := log.Position(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	a.broadcaster.Start(position)
+
+	checker, err := policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
+	if err != nil {
+		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
+	}
+	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
+	a.hubs, err = hubs.New(hubs.Config{
+		Broadcaster: a.broadcaster, Authorizer: checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
+		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Logger: a.logger,
+	})
+	if err != nil {
+		return fmt.Errorf("building the hubs: %w", err)
+	}
+	a.signalr, err = signalr.New(signalr.Config{
+		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout,
+		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, AllowedOrigins: s.AllowedOrigins,
+		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	return nil
+}
+
+// buildRelay builds the line from the outbox to the broadcaster.
+func (a *App) buildRelay(log history) error {
+	var to relay.Broadcaster = a.broadcaster
+	if a.cfg.Broadcast != nil {
+		to = watched{a.broadcaster, a.cfg.Broadcast}
+	}
+	var err error
+	if a.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, Logger: a.logger}); err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	setAside, err := jobs.NewSetAside(a.pool)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	a.relay, err = relay.New(relay.Config{
+		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
+		Connect: func(ctx context.Context) (*pgx.Conn, error) {
+			return connect(ctx, a.cfg.DatabaseURL, outbox.ConfigureRelay)
+		},
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	a.listener = &relay.Listener{
+		Connect: func(ctx context.Context) (*pgx.Conn, error) {
+			return connect(ctx, a.cfg.ListenDatabaseURL, func(c *pgx.ConnConfig) { c.RuntimeParams["application_name"] = "herald listener" })
+		},
+		Outbox:      a.relay.Wake,
+		Log:         a.tail.Told,
+		Reconnected: func() { a.relay.Wake(); a.tail.Look() },
+		Logger:      a.logger,
+	}
+	a.jobs, err = jobs.New(jobs.Config{Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger})
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	return nil
+}
+
+func connect(ctx context.Context, url string, configure func(*pgx.ConnConfig)) (*pgx.Conn, error) {
+	cfg, err := postgres.ConnConfig(url)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what it did
+	}
+	configure(cfg)
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	return conn, nil
+}
+
+// buildHTTP builds the servers and opens their sockets.
+func (a *App) buildHTTP(verifier *auth.Verifier, log history) error {
+	s := a.cfg.Server
+	checker, err := policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
+	if err != nil {
+		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
+	}
+	api, err := adminapi.New(adminapi.Config{
+		Authenticator: verifier, Authorizer: checker, Publisher: outbox.NewPublisher(a.pool),
+		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
+		TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
+	})
+	if err != nil {
+		return fmt.Errorf("building the API: %w", err)
+	}
+	mux := http.NewServeMux()
+	a.hubs.Mount(mux, a.signalr)
+	mux.Handle("/api/", api.Handler())
+	ops := mux
+	if s.OpsListen != "" {
+		ops = http.NewServeMux()
+		a.ops = newHTTPServer(ops)
+	}
+	a.mountOps(ops)
+	a.main = newHTTPServer(mux)
+	return a.listen()
+}
+
+// Addr is where the hubs are served.
+func (a *App) Addr() net.Addr { return a.mainSocket.Addr() }
+
+// NodeID identifies this node in the database and in the logs.
+func (a *App) NodeID() uuid.UUID { return a.nodeID }
+
+// allNodes counts connections over all nodes: this one's as they are, the others' as they last said.
+type allNodes struct{ *App }
+
+// Connections returns the open connections by the hub's path.
+func (n allNodes) Connections(ctx context.Context) (map[string]int, error) {
+	counts, err := n.nodes.Connections(ctx)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says what it did
+	}
+	for path, count := range n.hubs.Connections(n.signalr) {
+		counts[path] += count
+	}
+	return counts, nil
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+const heartbeatInterval = time.Second

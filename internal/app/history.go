@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// history is the log as the broadcaster knows it.
+type history struct{ *outbox.Log }
+
+// Locate translates the log's answer for an event that it does not hold.
+func (h history) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (int64, error) {
+	sequence, err := h.Log.Locate(ctx, group, eventID)
+	if errors.Is(err, outbox.ErrUnknownEvent) {
+		return 0, broadcast.ErrUnknownEvent
+	}
+	return sequence, err //nolint:wrapcheck // says what it did
+}
+
+// watched shows each batch to somebody before it is broadcast.
+type watched struct {
+	*broadcast.Broadcaster
+	watch func(batch []event.Logged)
+}
+
+// Broadcast shows the batch and broadcasts it.
+func (w watched) Broadcast(ctx context.Context, batch []event.Logged) error {
+	w.watch(batch)
+	return w.Broadcaster.Broadcast(ctx, batch) //nolint:wrapcheck // says what it did
+}

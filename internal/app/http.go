@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/migrations"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+
+	readyTimeout = 2 * time.Second
+	// staleLook is how long ago the relay or the tail may have looked last for the node to be ready: a sleeping one looks ten
+	// times a second, a busy one after each batch.
+	staleLook = 5 * time.Second
+
+	lagLimit   = 100_000 // rows that are counted at most
+	lagTimeout = 2 * time.Second
+)
+
+// newHTTPServer returns a server that a slow client cannot hold for ever. There is no write time-out: a WebSocket is written for
+// hours, and bounds its writes itself.
+func newHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+}
+
+// listen opens the sockets, so that a wrong address or certificate is told before anything has begun.
+func (a *App) listen() error {
+	s := a.cfg.Server
+	var listen net.ListenConfig
+	var err error
+	if a.mainSocket, err = listen.Listen(context.Background(), "tcp", s.Listen); err != nil {
+		return fmt.Errorf("listening on HERALD_LISTEN %q: %w", s.Listen, err)
+	}
+	if s.TLSCertFile != "" {
+		certificate, err := tls.LoadX509KeyPair(s.TLSCertFile, s.TLSKeyFile)
+		if err != nil {
+			return fmt.Errorf("reading HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE: %w", err)
+		}
+		a.mainSocket = tls.NewListener(a.mainSocket, &tls.Config{
+			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}, // a WebSocket takes the connection over, which HTTP/2 cannot give
+		})
+	}
+	if a.ops != nil {
+		if a.opsSock, err = listen.Listen(context.Background(), "tcp", s.OpsListen); err != nil {
+			return fmt.Errorf("listening on HERALD_OPS_LISTEN %q: %w", s.OpsListen, err)
+		}
+	}
+	return nil
+}
+
+// mountOps serves health, readiness and metrics.
+func (a *App) mountOps(mux *http.ServeMux) {
+	a.registerGauges()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.ready(r.Context()); err != nil {
+			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
+			return
+		}
+		detail := ""
+		if !a.listener.Listening() {
+			detail = "notifications do not arrive (LISTEN): events are found by polling, within a tenth of a second"
+		}
+		writeStatus(w, http.StatusOK, "ready", detail)
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+}
+
+func writeStatus(w http.ResponseWriter, code int, status, detail string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	answer := map[string]string{"status": status}
+	if detail != "" {
+		answer["detail"] = detail
+	}
+	_ = json.NewEncoder(w).Encode(answer) // whoever asked may be gone
+}
+
+// ready says why this node cannot do its work: database, migrations, relay, tail.
+func (a *App) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	for name, at := range map[string]time.Time{"relay": a.relay.LastLook(), "tail": a.tail.LastLook()} {
+		if age := time.Since(at); age > staleLook {
+			return fmt.Errorf("the %s has not worked for %s", name, age.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+func (a *App) registerGauges() {
+	m := a.metrics
+	m.gaugeFunc("broadcast_position", "The newest log position that this node has broadcast.",
+		func() float64 { return float64(a.broadcaster.Position()) })
+	m.gaugeFunc("ring_bytes", "Memory that recent events take.", func() float64 { return float64(a.broadcaster.Stats().RingBytes) })
+	m.gaugeFunc("subscriptions", "Members of all groups on this node.", func() float64 { return float64(a.broadcaster.Stats().Members) })
+	m.gaugeFunc("listening", "1 while notifications arrive, else 0.", func() float64 {
+		if a.listener.Listening() {
+			return 1
+		}
+		return 0
+	})
+	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
+		defer cancel()
+		lag, err := outbox.ReadLag(ctx, a.pool, lagLimit)
+		if err != nil {
+			a.logger.WarnContext(ctx, "metrics without the outbox's lag", slog.Any("error", err))
+		}
+		return lag, err //nolint:wrapcheck // says what it did
+	}))
+}

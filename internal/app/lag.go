@@ -1,0 +1,39 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// lagCollector asks the database when it is scraped, once for both metrics.
+type lagCollector struct {
+	read            func() (outbox.Lag, error)
+	waiting, oldest *prometheus.Desc
+}
+
+func newLagCollector(read func() (outbox.Lag, error)) *lagCollector {
+	return &lagCollector{
+		read: read,
+		waiting: prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", "waiting_rows"),
+			"Outbox rows that wait to be relayed, counted up to 100000.", nil, nil),
+		oldest: prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", "oldest_waiting_seconds"),
+			"Age of the oldest outbox row that waits to be relayed; 0 where none does.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *lagCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.waiting
+	ch <- c.oldest
+}
+
+// Collect implements prometheus.Collector. A database that does not answer leaves the metrics out.
+func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
+	lag, err := c.read()
+	if err != nil {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(lag.Waiting))
+	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, lag.OldestSeconds)
+}

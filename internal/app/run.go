@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const leaveTimeout = time.Second
+
+// Run serves until ctx ends, then shuts down in the order that the package's doc gives. It may be called once.
+func (a *App) Run(ctx context.Context) error {
+	defer a.pool.Close()
+
+	// Each stage has a context of its own, ended when the stage before it is done.
+	base := context.WithoutCancel(ctx)
+	relaying, stopRelaying := context.WithCancel(base)
+	defer stopRelaying()
+	working, stopWorking := context.WithCancel(base)
+	defer stopWorking()
+	serving, stopServing := context.WithCancelCause(ctx)
+	defer stopServing(nil)
+
+	var line, workers, edge errgroup.Group
+	line.Go(func() error { return a.relay.Run(relaying) })
+	line.Go(func() error { return a.tail.Run(relaying) })
+	line.Go(func() error { return a.listener.Run(relaying) })
+	line.Go(func() error { return a.signalr.Run(relaying) })
+	line.Go(func() error { return a.heartbeat(relaying) })
+	workers.Go(func() error { return a.failing(stopServing, a.jobs.Run(working)) })
+	if a.cfg.Background != nil {
+		workers.Go(func() error { return a.failing(stopServing, a.cfg.Background(working, a.pool)) })
+	}
+	a.serve(&edge, stopServing, a.main, a.mainSocket)
+	if a.ops != nil {
+		a.serve(&edge, stopServing, a.ops, a.opsSock)
+	}
+	a.logger.InfoContext(ctx, "serving", slog.String("address", a.Addr().String()), slog.String("node_id", a.nodeID.String()),
+		slog.String("version", a.cfg.Version))
+
+	<-serving.Done()
+	a.logger.InfoContext(base, "shutting down")
+	errs := []error{a.stopAccepting(base), edge.Wait()}
+	stopWorking()
+	errs = append(errs, workers.Wait())
+	stopRelaying()
+	errs = append(errs, line.Wait())
+	if ctx.Err() == nil {
+		errs = append(errs, context.Cause(serving))
+	}
+	return errors.Join(errs...)
+}
+
+// failing ends the server when a part of it that should run on fails.
+func (a *App) failing(stop context.CancelCauseFunc, err error) error {
+	if err != nil {
+		stop(err)
+	}
+	return err
+}
+
+func (a *App) serve(edge *errgroup.Group, stop context.CancelCauseFunc, server *http.Server, socket net.Listener) {
+	server.ErrorLog = slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)
+	edge.Go(func() error {
+		err := server.Serve(socket)
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		stop(err)
+		return fmt.Errorf("serving on %s: %w", socket.Addr(), err)
+	})
+}
+
+// stopAccepting closes the listeners and every connection, each after its queue.
+func (a *App) stopAccepting(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Server.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	if err := a.signalr.Shutdown(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	for _, server := range []*http.Server{a.main, a.ops} {
+		if server == nil {
+			continue
+		}
+		if err := server.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("closing the listeners: %w", err), server.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// heartbeat keeps this node's row until ctx ends, and removes it then.
+func (a *App) heartbeat(ctx context.Context) error {
+	ticker := time.NewTicker(heartbeatInterval)
+	defer ticker.Stop()
+	host := hostname()
+	for {
+		err := a.nodes.Heartbeat(ctx, host, a.cfg.Version, a.broadcaster.Position(), a.hubs.Connections(a.signalr))
+		if err != nil && ctx.Err() == nil {
+			a.logger.WarnContext(ctx, "heartbeat failed", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+			defer cancel()
+			if err := a.nodes.Leave(leaving); err != nil {
+				a.logger.WarnContext(leaving, "this node stays registered until it is reaped", slog.Any("error", err))
+			}
+			return nil
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/migrations"
+)
+
+const (
+	checkLagRows    = 100_000
+	checkLagSeconds = 10.0
+	oldestSupported = 150000
+	newestSupported = 189999
+)
+
+type checkCmd struct {
+	config.Database
+	config.Listen
+	config.Auth
+	config.Server
+}
+
+// findings prints one line a finding and remembers whether any is bad.
+type findings struct {
+	out io.Writer
+	bad bool
+}
+
+func (f *findings) add(err error, format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	if err != nil {
+		f.bad = true
+		_, _ = fmt.Fprintf(f.out, "FAIL  %s: %v\n", what, err)
+		return
+	}
+	_, _ = fmt.Fprintf(f.out, "ok    %s\n", what)
+}
+
+func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	f := &findings{out: s.out}
+	f.add(c.Validate(), "settings")
+	c.checkAuth(ctx, f)
+	pool, err := open(ctx, c.Database, logger)
+	f.add(err, "database reachable")
+	if err == nil {
+		defer pool.Close()
+		c.checkDatabase(ctx, pool, f)
+	}
+	if f.bad {
+		return errFindings
+	}
+	return nil
+}
+
+func (c *checkCmd) checkAuth(ctx context.Context, f *findings) {
+	if !c.HasKey() {
+		f.add(errNoKey, "tokens")
+		return
+	}
+	_, err := auth.NewVerifier(ctx, auth.Config{
+		Secret: c.JWTSecret, PublicKeyFile: c.JWTPublicKeyFile, JWKSURL: c.JWKSURL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
+	})
+	f.add(err, "tokens")
+}
+
+func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *findings) {
+	var version int
+	err := pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version)
+	if err == nil && (version < oldestSupported || version > newestSupported) {
+		err = errors.New("PostgreSQL 15 to 18 are supported")
+	}
+	f.add(err, "PostgreSQL %d.%d", version/10000, version%10000) //nolint:mnd // how PostgreSQL writes it
+	err = postgres.CheckMigrated(ctx, pool, migrations.FS)
+	f.add(err, "migrations")
+	if err != nil {
+		return
+	}
+	lag, err := outbox.ReadLag(ctx, pool, checkLagRows)
+	if err == nil && lag.OldestSeconds > checkLagSeconds {
+		err = fmt.Errorf("the oldest has waited for %s: is a server running?",
+			time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
+	}
+	f.add(err, "outbox: %d rows wait", lag.Waiting)
+	var missing int
+	err = pool.QueryRow(ctx, `SELECT count(*) FROM unnest(ARRAY['outbox', 'event_log']) t, generate_series(0, 1) d
+		WHERE to_regclass('herald.' || t || '_p' || to_char((now() AT TIME ZONE 'UTC')::date + d, 'YYYYMMDD')) IS NULL`).Scan(&missing)
+	if err == nil && missing > 0 {
+		err = fmt.Errorf("%d are missing for today and tomorrow: is a server running?", missing)
+	}
+	f.add(err, "daily partitions")
+	var exists bool
+	err = pool.QueryRow(ctx, `SELECT to_regprocedure($1 || '(text, uuid, text)') IS NOT NULL`, c.AuthorizeFunction).Scan(&exists)
+	if err == nil && !exists {
+		err = errors.New("there is no such function (policy text, resource_id uuid, user_id text)")
+	}
+	f.add(err, "HERALD_AUTHORIZE_FUNCTION %s", c.AuthorizeFunction)
+}

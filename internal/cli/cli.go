@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/yummyzoom/herald/internal/config"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errFindings ends a command that has already said what is wrong.
+var errFindings = errors.New("there are findings")
+
+type commands struct {
+	config.Log
+
+	Dev     devCmd     `cmd:"" help:"Everything on this machine: database, simulated services, server."`
+	Serve   serveCmd   `cmd:"" help:"Serve, in production."`
+	Migrate migrateCmd `cmd:"" help:"Create or upgrade the database schema."`
+	Token   tokenCmd   `cmd:"" help:"Mint a development JWT."`
+	Publish publishCmd `cmd:"" help:"Publish one event."`
+	Trace   traceCmd   `cmd:"" help:"Tell where an event is."`
+	Check   checkCmd   `cmd:"" help:"Check configuration and database, one line a finding."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// streams is where a command writes.
+type streams struct {
+	out, err io.Writer
+}
+
+// Run parses args, runs the command and returns the process's exit code.
+func Run(ctx context.Context, args []string, out, err io.Writer) int {
+	var cmd commands
+	exited, code := false, exitOK
+	parser, buildErr := kong.New(&cmd,
+		kong.Name("herald"),
+		kong.Description("Relays events from a Postgres outbox to SignalR clients: exactly once, in order, with replay."),
+		kong.Writers(out, err),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Tree: true}),
+	)
+	if buildErr != nil {
+		_, _ = fmt.Fprintln(err, buildErr)
+		return exitFailed
+	}
+	parsed, parseErr := parser.Parse(args)
+	if exited { // --help
+		return code
+	}
+	if parseErr != nil {
+		parser.FatalIfErrorf(parseErr)
+		return exitUsage
+	}
+	logger := cmd.Logger()
+	slog.SetDefault(logger) // for what libraries log
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(logger, &streams{out, err})
+	runErr := parsed.Run()
+	switch {
+	case runErr == nil, errors.Is(runErr, context.Canceled) && ctx.Err() != nil:
+		return exitOK
+	case errors.Is(runErr, errFindings):
+		return exitFailed
+	default:
+		_, _ = fmt.Fprintf(err, "herald: %v\n", runErr)
+		return exitFailed
+	}
+}

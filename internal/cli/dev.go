@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/simulation"
+)
+
+const devTokenLife = 30 * 24 * time.Hour
+
+type devCmd struct {
+	config.Database
+	config.Listen
+	config.Auth
+	config.Server
+
+	Quiet bool          `short:"q" help:"Do not print a line an event."`
+	Pace  time.Duration `default:"700ms" help:"Mean time between two transactions of one simulated service (${default})."`
+}
+
+func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	c.FeatureTeamcart = true
+	if !c.HasKey() {
+		key, err := devKey(c.DataDir)
+		if err != nil {
+			return err
+		}
+		c.JWTSecret = key
+	}
+	url, stop, err := database(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := migrate(ctx, url, logger); err != nil {
+		return err
+	}
+	cfg := app.Config{
+		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Background: func(ctx context.Context, pool *pgxpool.Pool) error {
+			sim, err := simulation.New(simulation.Config{Pool: pool, Pace: c.Pace, Logger: logger})
+			if err != nil {
+				return err //nolint:wrapcheck // says what it did
+			}
+			if err := sim.Setup(ctx); err != nil {
+				return err //nolint:wrapcheck // says what it did
+			}
+			return sim.Run(ctx) //nolint:wrapcheck // says what it did
+		},
+	}
+	if !c.Quiet {
+		cfg.Broadcast = func(batch []event.Logged) { printBatch(s.out, batch) }
+	}
+	node, err := app.New(ctx, cfg)
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	if err := c.welcome(s.out, node.Addr()); err != nil {
+		return err
+	}
+	return node.Run(ctx) //nolint:wrapcheck // says what it did
+}
+
+// welcome prints what there is to try.
+func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
+	base := "http://localhost"
+	if c.TLSCertFile != "" {
+		base = "https://localhost"
+	}
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		base = fmt.Sprintf("%s:%d", base, tcp.Port)
+	}
+	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{customer-orders,restaurant-orders,teamcart,admin}\n", base)
+	if c.JWTSecret == "" {
+		_, err := fmt.Fprintln(out, "Tokens       from the issuer that is configured")
+		return err //nolint:wrapcheck // the terminal is gone
+	}
+	people := []struct {
+		who, subject string
+		roles        []string
+	}{
+		{"customer", simulation.Customer, nil}, {"restaurant", simulation.Staff, nil}, {"admin", simulation.Admin, []string{c.AdminRole}},
+	}
+	for _, p := range people {
+		token, err := auth.Mint(c.JWTSecret, auth.Grant{
+			Subject: p.subject, Roles: p.roles, TTL: devTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
+		})
+		if err != nil {
+			return err //nolint:wrapcheck // says what it did
+		}
+		_, _ = fmt.Fprintf(out, "%-12s %s\n", p.who, token)
+	}
+	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID, simulation.OrderID, simulation.TeamCartID)
+	_, err := fmt.Fprintf(out, "Follow one   herald tail order:%s --url %s --subject %s\n\n", simulation.OrderID, base, simulation.Customer)
+	return err //nolint:wrapcheck // the terminal is gone
+}
+
+func printBatch(out io.Writer, batch []event.Logged) {
+	for _, l := range batch {
+		_, _ = fmt.Fprintf(out, "%s  #%-6d %-24s %s (%d)\n", l.OccurredOn.Local().Format("15:04:05.000"), l.Position, l.Type, l.Group, l.Sequence)
+	}
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+type publishCmd struct {
+	config.Database
+
+	EventType  string     `arg:"" help:"Such as OrderStatusChanged, CartUpdated or SystemAlert."`
+	Resource   uuid.UUID  `help:"The order's or team cart's id."`
+	Restaurant uuid.UUID  `help:"The restaurant's id (order events)."`
+	Customer   string     `help:"Who placed the order (order events)."`
+	Audience   string     `default:"Both" enum:"Restaurant,Customer,Both" help:"Who receives an order event: ${enum}."`
+	Payload    string     `default:"{}" help:"The event's own fields as a JSON object."`
+	EventID    uuid.UUID  `help:"The deduplication key. Defaults to a new one."`
+	After      *time.Time `help:"Deliver not before this time (RFC 3339)."`
+}
+
+func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	if !json.Valid([]byte(c.Payload)) {
+		return fmt.Errorf("--payload is not JSON: %s", c.Payload)
+	}
+	pool, err := open(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	row := outbox.Row{Event: event.Event{
+		ID: c.EventID, Type: event.Type(c.EventType), ResourceID: c.Resource, RestaurantID: c.Restaurant, CustomerID: c.Customer,
+		Audience: event.Audience(c.Audience), Payload: json.RawMessage(c.Payload),
+	}}
+	if c.After != nil {
+		row.DeliverAfter = *c.After
+	}
+	if row.ID == uuid.Nil {
+		if row.ID, err = uuid.NewV7(); err != nil {
+			return fmt.Errorf("making an event id: %w", err)
+		}
+	}
+	if _, err := row.Groups(); err != nil {
+		return err //nolint:wrapcheck // says what is wrong
+	}
+	if err := outbox.Insert(ctx, pool, &row); err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	_, err = fmt.Fprintln(s.out, row.ID)
+	return err //nolint:wrapcheck // the terminal is gone
+}

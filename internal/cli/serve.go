@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/config"
+)
+
+type serveCmd struct {
+	config.Database
+	config.Listen `embed:""`
+	config.Auth
+	config.Server `embed:""`
+}
+
+var errNoKey = errors.New("no key for tokens is configured: set HERALD_JWT_SECRET, HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL " +
+	"(for a machine of your own, `herald dev` makes a key by itself)")
+
+func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
+	if !c.HasKey() {
+		return errNoKey
+	}
+	url, stop, err := database(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if c.DatabaseURL == "" { // a database of Herald's own is Herald's to migrate
+		if err := migrate(ctx, url, logger); err != nil {
+			return err
+		}
+	}
+	node, err := app.New(ctx, app.Config{
+		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // says what it did
+	}
+	return node.Run(ctx) //nolint:wrapcheck // says what it did
+}
