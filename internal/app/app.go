@@ -53,7 +53,7 @@ type App struct {
 // postgres.ErrNotMigrated for a database without the migrations.
 func New(ctx context.Context, cfg Config) (*App, error) {
 	if err := cfg.Server.Validate(); err != nil {
-		return nil, err //nolint:wrapcheck // names the settings
+		return nil, err
 	}
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
@@ -64,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	}
 	a.pool, err = postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Wait: math.MaxInt64, Logger: a.logger})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what it did
+		return nil, err
 	}
 	if err := a.build(ctx, verifier); err != nil {
 		a.pool.Close()
@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 
 func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {
-		return err //nolint:wrapcheck // says what to run
+		return err
 	}
 	log := history{outbox.NewLog(a.pool)}
 	if err := a.buildDelivery(ctx, verifier, log); err != nil {
@@ -84,7 +84,7 @@ func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 	if err := a.buildRelay(log); err != nil {
 		return err
 	}
-	return a.buildHTTP(verifier, log)
+	return a.buildHTTP(ctx, verifier, log) //nolint:contextcheck // requests bring their own
 }
 
 func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
@@ -112,7 +112,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	}
 	position, err := log.Position(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	a.broadcaster.Start(position)
 
@@ -134,7 +134,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	return nil
 }
@@ -147,11 +147,11 @@ func (a *App) buildRelay(log history) error {
 	}
 	var err error
 	if a.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, Logger: a.logger}); err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	setAside, err := jobs.NewSetAside(a.pool)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	a.relay, err = relay.New(relay.Config{
 		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
@@ -160,7 +160,7 @@ func (a *App) buildRelay(log history) error {
 		},
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	a.listener = &relay.Listener{
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
@@ -173,7 +173,7 @@ func (a *App) buildRelay(log history) error {
 	}
 	a.jobs, err = jobs.New(jobs.Config{Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func (a *App) buildRelay(log history) error {
 func connect(ctx context.Context, url string, configure func(*pgx.ConnConfig)) (*pgx.Conn, error) {
 	cfg, err := postgres.ConnConfig(url)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what it did
+		return nil, err
 	}
 	configure(cfg)
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -192,7 +192,7 @@ func connect(ctx context.Context, url string, configure func(*pgx.ConnConfig)) (
 }
 
 // buildHTTP builds the servers and opens their sockets.
-func (a *App) buildHTTP(verifier *auth.Verifier, log history) error {
+func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log history) error {
 	s := a.cfg.Server
 	checker, err := policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
 	if err != nil {
@@ -216,7 +216,7 @@ func (a *App) buildHTTP(verifier *auth.Verifier, log history) error {
 	}
 	a.mountOps(ops)
 	a.main = newHTTPServer(mux)
-	return a.listen()
+	return a.listen(ctx)
 }
 
 // Addr is where the hubs are served.
@@ -232,7 +232,7 @@ type allNodes struct{ *App }
 func (n allNodes) Connections(ctx context.Context) (map[string]int, error) {
 	counts, err := n.nodes.Connections(ctx)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says what it did
+		return nil, err
 	}
 	for path, count := range n.hubs.Connections(n.signalr) {
 		counts[path] += count

@@ -20,7 +20,7 @@ func (h history) Locate(ctx context.Context, group event.Group, eventID uuid.UUI
 	if errors.Is(err, outbox.ErrUnknownEvent) {
 		return 0, broadcast.ErrUnknownEvent
 	}
-	return sequence, err //nolint:wrapcheck // says what it did
+	return sequence, err
 }
 
 // watched shows each batch to somebody before it is broadcast.
@@ -32,5 +32,5 @@ type watched struct {
 // Broadcast shows the batch and broadcasts it.
 func (w watched) Broadcast(ctx context.Context, batch []event.Logged) error {
 	w.watch(batch)
-	return w.Broadcaster.Broadcast(ctx, batch) //nolint:wrapcheck // says what it did
+	return w.Broadcaster.Broadcast(ctx, batch)
 }

@@ -40,11 +40,11 @@ func newHTTPServer(handler http.Handler) *http.Server {
 }
 
 // listen opens the sockets, so that a wrong address or certificate is told before anything has begun.
-func (a *App) listen() error {
+func (a *App) listen(ctx context.Context) error {
 	s := a.cfg.Server
 	var listen net.ListenConfig
 	var err error
-	if a.mainSocket, err = listen.Listen(context.Background(), "tcp", s.Listen); err != nil {
+	if a.mainSocket, err = listen.Listen(ctx, "tcp", s.Listen); err != nil {
 		return fmt.Errorf("listening on HERALD_LISTEN %q: %w", s.Listen, err)
 	}
 	if s.TLSCertFile != "" {
@@ -58,7 +58,7 @@ func (a *App) listen() error {
 		})
 	}
 	if a.ops != nil {
-		if a.opsSock, err = listen.Listen(context.Background(), "tcp", s.OpsListen); err != nil {
+		if a.opsSock, err = listen.Listen(ctx, "tcp", s.OpsListen); err != nil {
 			return fmt.Errorf("listening on HERALD_OPS_LISTEN %q: %w", s.OpsListen, err)
 		}
 	}
@@ -98,7 +98,7 @@ func (a *App) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	for name, at := range map[string]time.Time{"relay": a.relay.LastLook(), "tail": a.tail.LastLook()} {
 		if age := time.Since(at); age > staleLook {
@@ -127,6 +127,6 @@ func (a *App) registerGauges() {
 		if err != nil {
 			a.logger.WarnContext(ctx, "metrics without the outbox's lag", slog.Any("error", err))
 		}
-		return lag, err //nolint:wrapcheck // says what it did
+		return lag, err
 	}))
 }

@@ -44,7 +44,7 @@ func open(ctx context.Context, cfg config.Database, logger *slog.Logger) (*pgxpo
 	if err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, url, postgres.Options{Wait: commandWait, Logger: logger}) //nolint:wrapcheck // says what it did
+	return postgres.Open(ctx, url, postgres.Options{Wait: commandWait, Logger: logger})
 }
 
 // running returns the connection string of a database that is there already: the configured one, or the embedded one that another

@@ -51,12 +51,12 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 		Background: func(ctx context.Context, pool *pgxpool.Pool) error {
 			sim, err := simulation.New(simulation.Config{Pool: pool, Pace: c.Pace, Logger: logger})
 			if err != nil {
-				return err //nolint:wrapcheck // says what it did
+				return err
 			}
 			if err := sim.Setup(ctx); err != nil {
-				return err //nolint:wrapcheck // says what it did
+				return err
 			}
-			return sim.Run(ctx) //nolint:wrapcheck // says what it did
+			return sim.Run(ctx)
 		},
 	}
 	if !c.Quiet {
@@ -64,12 +64,12 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	}
 	node, err := app.New(ctx, cfg)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	if err := c.welcome(s.out, node.Addr()); err != nil {
 		return err
 	}
-	return node.Run(ctx) //nolint:wrapcheck // says what it did
+	return node.Run(ctx)
 }
 
 // welcome prints what there is to try.
@@ -97,7 +97,7 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 			Subject: p.subject, Roles: p.roles, TTL: devTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 		})
 		if err != nil {
-			return err //nolint:wrapcheck // says what it did
+			return err
 		}
 		_, _ = fmt.Fprintf(out, "%-12s %s\n", p.who, token)
 	}

@@ -35,11 +35,11 @@ func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 func migrate(ctx context.Context, url string, logger *slog.Logger) error {
 	pool, err := postgres.Open(ctx, url, postgres.Options{Logger: logger})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	defer pool.Close()
 	_, err = postgres.Migrate(ctx, pool, migrations.FS, logger)
-	return err //nolint:wrapcheck // says what it did
+	return err
 }
 
 type migrateStatusCmd struct{ config.Database }
@@ -52,7 +52,7 @@ func (c *migrateStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *stre
 	defer pool.Close()
 	status, err := postgres.Status(ctx, pool, migrations.FS)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
 	pending := 0

@@ -49,10 +49,10 @@ func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) e
 		}
 	}
 	if _, err := row.Groups(); err != nil {
-		return err //nolint:wrapcheck // says what is wrong
+		return err
 	}
 	if err := outbox.Insert(ctx, pool, &row); err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	_, err = fmt.Fprintln(s.out, row.ID)
 	return err //nolint:wrapcheck // the terminal is gone

@@ -37,7 +37,7 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
-	return node.Run(ctx) //nolint:wrapcheck // says what it did
+	return node.Run(ctx)
 }

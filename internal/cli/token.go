@@ -31,7 +31,7 @@ func (c *tokenCmd) Run(_ context.Context, s *streams) error {
 		Subject: c.Subject, Roles: c.Role, Permissions: c.Permission, TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	_, err = fmt.Fprintln(s.out, token)
 	return err //nolint:wrapcheck // the terminal is gone

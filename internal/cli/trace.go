@@ -27,7 +27,7 @@ func (c *traceCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 	defer pool.Close()
 	traces, err := outbox.Trace(ctx, pool, c.EventID)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
 	for _, t := range traces {

@@ -73,7 +73,7 @@ func TestDefaults(t *testing.T) {
 	require.False(t, s.HasKey())
 }
 
-func TestAFlagGoesBeforeItsVariable(t *testing.T) { //nolint:paralleltest // sets environment variables
+func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 	t.Setenv("HERALD_REPLAY_LIMIT", "7")
 	t.Setenv("HERALD_FEATURE_TEAMCART", "true")
 	t.Setenv("HERALD_ALLOWED_ORIGINS", "https://a.example,https://b.example:8443")

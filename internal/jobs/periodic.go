@@ -44,7 +44,7 @@ type partitionsWorker struct {
 
 func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
 	_, err := outbox.EnsurePartitions(ctx, w.pool, time.Now(), daysAhead)
-	return err //nolint:wrapcheck // says what it did
+	return err
 }
 
 type housekeepingWorker struct {
@@ -56,7 +56,7 @@ type housekeepingWorker struct {
 
 func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeepingArgs]) error {
 	if _, err := w.nodes.Reap(ctx); err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
-	return w.stats.PrunePlatformStats(ctx) //nolint:wrapcheck // says what it did
+	return w.stats.PrunePlatformStats(ctx)
 }

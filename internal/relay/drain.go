@@ -19,11 +19,11 @@ const (
 	busyInterval = 5 * time.Millisecond
 )
 
-// found is what one drain came across.
-type found struct {
-	rows  int
-	more  bool // the window holds more
-	armed bool // producers notify, after this drain
+// Drained is what one drain did.
+type Drained struct {
+	Rows  int  // taken out of the outbox
+	More  bool // the window holds more
+	Armed bool // producers notify, from here on
 }
 
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
@@ -31,44 +31,44 @@ type found struct {
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 	swept := 0
 	for {
-		f, err := r.Drain(ctx, conn)
+		drained, err := r.Drain(ctx, conn)
 		if errors.Is(err, outbox.ErrBusy) {
 			return swept, nil
 		}
 		if err != nil {
 			return swept, err
 		}
-		swept += f.rows
-		if !f.more {
+		swept += drained.Rows
+		if !drained.More {
 			return swept, nil
 		}
 	}
 }
 
 // Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work.
-func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (found, error) {
+func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
 	start := time.Now()
 	drain, err := outbox.Begin(ctx, conn, r.cfg.BatchSize)
 	if err != nil {
 		if errors.Is(err, outbox.ErrBusy) {
 			r.looked()
 		}
-		return found{}, err //nolint:wrapcheck // says what it did
+		return Drained{}, err
 	}
 	if !drain.Worthwhile() {
 		drain.Rollback(ctx)
 		r.looked()
-		return found{armed: drain.Armed}, nil
+		return Drained{Armed: drain.Armed}, nil
 	}
 	sorted, err := r.sort(ctx, drain, start)
 	if err != nil {
 		drain.Rollback(ctx)
-		return found{}, err
+		return Drained{}, err
 	}
 	disarm := drain.Armed && (len(drain.Rows) > busyRows || start.Sub(r.LastRelayed()) < busyInterval)
 	batch, err := drain.Commit(ctx, sorted, r.cfg.NodeID, disarm)
 	if err != nil {
-		return found{}, err //nolint:wrapcheck // says what it did
+		return Drained{}, err
 	}
 	now := time.Now()
 	r.looked()
@@ -77,7 +77,7 @@ func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (found, error) {
 		r.cfg.Relayed(batch)
 	}
 	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
-	return found{rows: len(drain.Rows), more: drain.Full(), armed: drain.Armed && !disarm}, nil
+	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed && !disarm}, nil
 }
 
 // sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, or appended to the log.
@@ -108,7 +108,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 	if len(later) > 0 {
 		tx, err := drain.Tx(ctx)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // says what it did
+			return nil, err
 		}
 		if err := r.cfg.SetAside.DeliverLater(ctx, tx, later); err != nil {
 			return nil, fmt.Errorf("scheduling %d events: %w", len(later), err)
@@ -121,7 +121,7 @@ func (r *Relay) setAside(ctx context.Context, drain *outbox.Drain, row *outbox.R
 	r.cfg.Logger.WarnContext(ctx, "event set aside", slog.Any("event", &row.Event), slog.Any("reason", reason))
 	tx, err := drain.Tx(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	if err := r.cfg.SetAside.Retry(ctx, tx, row, reason); err != nil {
 		return fmt.Errorf("setting event %s aside: %w", row.ID, err)

@@ -79,7 +79,7 @@ func (l *Listener) session(ctx context.Context) error {
 		case err == nil:
 			l.dispatch(ctx, notification)
 		case ctx.Err() != nil:
-			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return ctx.Err()
 		case errors.Is(err, context.DeadlineExceeded):
 			checking, cancel := context.WithTimeout(ctx, livenessInterval)
 			err = conn.Ping(checking)

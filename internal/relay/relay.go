@@ -166,7 +166,7 @@ type session struct {
 
 func (s *session) run(ctx context.Context) error {
 	for {
-		found, err := s.Drain(ctx, s.conn)
+		drained, err := s.Drain(ctx, s.conn)
 		switch {
 		case errors.Is(err, outbox.ErrBusy): // another node relays, and will not sleep before it has looked
 			if err := s.pause(ctx, busyPause); err != nil {
@@ -176,11 +176,11 @@ func (s *session) run(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			s.armed = found.armed
-			if found.rows > 0 {
+			s.armed = drained.Armed
+			if drained.Rows > 0 {
 				s.lastFound = time.Now()
 			}
-			if found.more || (found.rows > 0 && !s.armed) {
+			if drained.More || (drained.Rows > 0 && !s.armed) {
 				continue
 			}
 			if !s.armed && time.Since(s.lastFound) < s.cfg.Linger {
@@ -200,12 +200,12 @@ func (s *session) run(ctx context.Context) error {
 func (s *session) sleep(ctx context.Context) error {
 	if !s.armed {
 		if err := outbox.Arm(ctx, s.conn); err != nil {
-			return err //nolint:wrapcheck // says what it did
+			return err
 		}
 		s.armed = true
 		glance, err := outbox.Peek(ctx, s.conn)
 		if err != nil {
-			return err //nolint:wrapcheck // says what it did
+			return err
 		}
 		if glance.Waiting {
 			return nil
@@ -219,14 +219,14 @@ func (s *session) sleep(ctx context.Context) error {
 		s.timer.Reset(wait)
 		select {
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return ctx.Err()
 		case <-s.wake:
 			return nil
 		case <-s.timer.C:
 		}
 		glance, err := outbox.Peek(ctx, s.conn)
 		if err != nil {
-			return err //nolint:wrapcheck // says what it did
+			return err
 		}
 		s.looked()
 		if glance.Waiting {
@@ -240,7 +240,7 @@ func (s *session) pause(ctx context.Context, d time.Duration) error {
 	s.timer.Reset(d)
 	select {
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the end that was asked for
+		return ctx.Err()
 	case <-s.timer.C:
 		return nil
 	}

@@ -111,7 +111,7 @@ func (t *Tail) Run(ctx context.Context) error {
 			err = t.catchUp(ctx)
 		}
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the end that was asked for
+			return nil
 		}
 		if err != nil {
 			t.cfg.Logger.WarnContext(ctx, "tail interrupted", slog.Any("error", err), slog.Int64("position", t.cfg.Broadcaster.Position()))
@@ -131,7 +131,7 @@ func (t *Tail) follow(ctx context.Context, batch []event.Logged) error {
 	if batch[0].Position != position+1 {
 		return t.catchUp(ctx)
 	}
-	return t.cfg.Broadcaster.Broadcast(ctx, batch) //nolint:wrapcheck // says what it did
+	return t.cfg.Broadcaster.Broadcast(ctx, batch)
 }
 
 // catchUp broadcasts everything that the log holds behind the broadcaster's position.
@@ -139,11 +139,11 @@ func (t *Tail) catchUp(ctx context.Context) error {
 	for {
 		batch, err := t.cfg.Log.ReadFrom(ctx, t.cfg.Broadcaster.Position(), tailChunk)
 		if err != nil {
-			return err //nolint:wrapcheck // says what it did
+			return err
 		}
 		if len(batch) > 0 {
 			if err := t.cfg.Broadcaster.Broadcast(ctx, batch); err != nil {
-				return err //nolint:wrapcheck // says what it did
+				return err
 			}
 		}
 		if len(batch) < tailChunk {

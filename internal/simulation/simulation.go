@@ -102,7 +102,7 @@ func (s *Simulation) Run(ctx context.Context) error {
 	} {
 		group.Go(func() error { return s.service(ctx, name, step) })
 	}
-	return group.Wait() //nolint:wrapcheck // services only end with their context
+	return group.Wait()
 }
 
 // errRollBack ends a simulated transaction that goes wrong after it has published.
