@@ -188,7 +188,7 @@ func TestLateHandshake(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	lifetime := 7 * time.Second
+	lifetime := 6200 * time.Millisecond // due between two sweeps
 	expiring := func(cfg *signalr.Config) {
 		cfg.Authenticate = func(*http.Request) (signalr.User, error) {
 			return user{id: "u1", expires: time.Now().Add(lifetime)}, nil
@@ -246,6 +246,25 @@ func TestStuckWriteTimesOut(t *testing.T) {
 		require.InDelta(b.t, 30, time.Since(from).Seconds(), 1)
 		require.ErrorIs(b.t, conn.Send(message("M")), signalr.ErrClosed)
 	}, func(cfg *signalr.Config) { cfg.ClientTimeout = time.Hour })
+}
+
+// What an overflowing queue holds is dropped: a client that is behind is told to come back without having to take it all.
+func TestOverflowDropsTheQueue(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		c := b.dial()
+		c.shakeHands()
+		conn := <-b.conns
+		require.NoError(b.t, conn.Send(message("Written")))
+		synctest.Wait() // the writer has it in its hands
+		m := message("Queued")
+		for conn.Send(m) == nil { //nolint:revive // until it is full
+		}
+		c.expect(`{"type":1,"target":"Written","arguments":[]}`,
+			`{"type":7,"error":"The client does not keep up with the messages that are sent to it.","allowReconnect":true}`)
+		c.expectClose(ws.StatusNormalClosure)
+		require.ErrorIs(b.t, <-b.disconnected, signalr.ErrQueueFull)
+	}, func(cfg *signalr.Config) { cfg.QueueBytes = 1 << 10 })
 }
 
 func TestShutdown(t *testing.T) {

@@ -25,8 +25,8 @@ const (
 func TestRecordsAndFramesNeedNotCoincide(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	everything := handshake + nothing + strings.Repeat(nothing, 20)
-	for _, size := range []int{1, 7, 50, 300, len(everything)} {
+	everything := handshake + nothing + strings.Repeat(nothing, 200)
+	for _, size := range []int{7, 50, 300, 5001, len(everything)} {
 		t.Run(fmt.Sprintf("frames of %d bytes", size), func(t *testing.T) {
 			t.Parallel()
 			c := f.dial(t)
@@ -36,7 +36,7 @@ func TestRecordsAndFramesNeedNotCoincide(t *testing.T) {
 				rest = rest[n:]
 			}
 			c.expect(`{}`)
-			for range 21 {
+			for range 201 {
 				c.expect(nothingResult)
 			}
 		})
@@ -51,11 +51,22 @@ func TestRecordsAndFramesNeedNotCoincide(t *testing.T) {
 				c.frame(ws.NewPongFrame([]byte("unasked")))
 			}
 			c.expect(`{}`)
-			for range 21 {
+			for range 201 {
 				c.expect(nothingResult)
 			}
 		})
 	}
+}
+
+// A buffer that grows in the midst of a frame must not lose its place in the mask.
+func TestLargeFrameBehindTheBeginningOfItsRecord(t *testing.T) {
+	t.Parallel()
+	c, _ := setup(t).connect(t)
+	text := strings.Repeat("0123456789", 1000)
+	record := `{"type":1,"invocationId":"1","target":"Echo","arguments":["` + text + `"]}` + "\x1e"
+	c.frame(ws.NewTextFrame([]byte(record[:7])))
+	c.frame(ws.NewTextFrame([]byte(record[7:])))
+	c.expect(`{"type":3,"invocationId":"1","result":"` + text + `"}`)
 }
 
 func TestPingIsAnswered(t *testing.T) {
