@@ -1,0 +1,187 @@
+package hubclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/philippseith/signalr"
+)
+
+// readBuffer is the size of the pieces in which philippseith's client reads; it keeps one such buffer per connection.
+const readBuffer = 4 << 10
+
+// Invocation is a client method that the server called.
+type Invocation struct {
+	Method     string
+	Arguments  []json.RawMessage
+	ReceivedAt time.Time // when its WebSocket message had been read
+}
+
+// Connection is one connection to a hub, which is not renewed when it is lost. Its methods may be called concurrently.
+type Connection struct {
+	wire   *wire
+	client signalr.Client
+	turn   chan struct{}  // holds the invocation that is under way
+	calls  sync.WaitGroup // their goroutines
+	closed sync.Once
+}
+
+// Connect connects to the hub at a path such as "/hubs/customer-orders" and returns once hands are shaken. ctx bounds the
+// connect only, as cfg.ConnectTimeout does. A server that refuses is a [*StatusError].
+//
+// on is called for every invocation, in the order in which the server sent them, by the goroutine that reads: while it runs
+// nothing else is read, and it must not call Invoke or Close. Nil ignores them.
+func Connect(ctx context.Context, cfg Config, hub string, on func(Invocation)) (*Connection, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, cfg, hub, func(r received) {
+		if on != nil && !r.answer {
+			on(r.Invocation)
+		}
+	})
+}
+
+func connect(ctx context.Context, cfg Config, hub string, deliver func(received)) (*Connection, error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, errConnectTimeout)
+	defer cancel()
+	socket, id, err := dial(bounded, cfg, hub)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", hub, err)
+	}
+	w := newWire(ctx, cfg, socket, id, deliver)
+	client, err := signalr.NewClient(w.Context(),
+		signalr.WithConnection(w), // without a connector: this client's reconnects are not wanted
+		signalr.TransferFormat(signalr.TransferFormatText),
+		signalr.HandshakeTimeout(cfg.ConnectTimeout),
+		signalr.KeepAliveInterval(cfg.KeepAliveInterval),
+		signalr.TimeoutInterval(cfg.ServerTimeout),
+		signalr.MaximumReceiveMessageSize(readBuffer),
+		signalr.Logger(log.NewNopLogger(), false)) // it logs the arguments of calls, tokens included; errors come by w.err
+	if err != nil {
+		w.end(err)
+		_ = socket.CloseNow()
+		return nil, fmt.Errorf("creating the client: %w", err)
+	}
+	c := &Connection{wire: w, client: client, turn: make(chan struct{}, 1)}
+	client.Start()
+	if err := w.shakeHands(bounded); err != nil {
+		w.end(err)
+		c.Close()
+		return nil, fmt.Errorf("connecting to %s: %w", hub, err)
+	}
+	return c, nil
+}
+
+func (w *wire) shakeHands(ctx context.Context) error {
+	select {
+	case err := <-w.handshake:
+		return err
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// ID returns the connection's id, as negotiate gave it out.
+func (c *Connection) ID() string { return c.wire.ConnectionID() }
+
+// Done is closed when the connection has ended.
+func (c *Connection) Done() <-chan struct{} { return c.wire.done }
+
+// Err returns why the connection has ended: a [*ServerClosedError], [ErrClosed], or what reading or writing failed with. It is
+// nil while the connection lives.
+func (c *Connection) Err() error {
+	select {
+	case <-c.wire.done:
+		return c.wire.err
+	default:
+		return nil
+	}
+}
+
+// Invoke calls a method of the hub and returns its result, "null" for a method that has none, or a [*HubError] with the
+// server's text. When it returns, the connection's function has been called for every invocation that the server sent before
+// its answer. Calls made meanwhile wait: the server runs them one after another anyway, and philippseith's client can give
+// concurrent ones the same id.
+func (c *Connection) Invoke(ctx context.Context, method string, args ...any) (json.RawMessage, error) {
+	select {
+	case c.turn <- struct{}{}:
+	case <-c.wire.done:
+		return nil, fmt.Errorf("invoking %s: %w", method, c.wire.err)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("invoking %s: %w", method, context.Cause(ctx))
+	}
+	answer := make(chan signalr.InvokeResult, 1)
+	c.calls.Go(func() {
+		defer func() { <-c.turn }()
+		answer <- drain(c.client.Invoke(method, args...))
+	})
+	select {
+	case r := <-answer:
+		return c.result(method, r)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("invoking %s: %w", method, context.Cause(ctx))
+	case <-c.wire.done:
+		return nil, fmt.Errorf("invoking %s: %w", method, c.wire.err)
+	}
+}
+
+// drain reads results to the end, without which philippseith's client leaks a goroutine. Value and error come one after the
+// other, in any order.
+func drain(results <-chan signalr.InvokeResult) (all signalr.InvokeResult) {
+	for r := range results {
+		if r.Value != nil {
+			all.Value = r.Value
+		}
+		if r.Error != nil {
+			all.Error = r.Error
+		}
+	}
+	return all
+}
+
+// result reads the record that the wire has made the completion's result.
+func (c *Connection) result(method string, r signalr.InvokeResult) (json.RawMessage, error) {
+	record, ok := r.Value.(string)
+	if !ok {
+		err := c.Err()
+		if err == nil {
+			err = r.Error
+		}
+		if err == nil { // the client's way to say that it was stopped
+			err = ErrClosed
+		}
+		return nil, fmt.Errorf("invoking %s: %w", method, err)
+	}
+	var m message
+	if err := json.Unmarshal([]byte(record), &m); err != nil {
+		return nil, fmt.Errorf("invoking %s: %w", method, err)
+	}
+	if m.Error != "" {
+		return nil, &HubError{Method: method, Message: m.Error}
+	}
+	if m.Result == nil {
+		return json.RawMessage("null"), nil
+	}
+	return m.Result, nil
+}
+
+// Close says goodbye to the server, which has two seconds to answer, and lets go of everything that the connection holds.
+func (c *Connection) Close() {
+	c.closed.Do(func() {
+		if c.Err() == nil {
+			c.wire.leave()
+		}
+		c.wire.end(ErrClosed)
+		c.client.Stop()
+		_ = c.wire.socket.CloseNow()
+		c.calls.Wait()
+	})
+}

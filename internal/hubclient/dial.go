@@ -1,0 +1,104 @@
+package hubclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	stepNegotiate = "negotiate"
+	stepUpgrade   = "upgrade"
+
+	// maxNegotiation bounds what is read of the answer to negotiate.
+	maxNegotiation = 64 << 10
+)
+
+// negotiation is the part of the answer to negotiate that WebSockets need (ASP.NET Core, TransportProtocols.md).
+type negotiation struct {
+	NegotiateVersion int    `json:"negotiateVersion"`
+	ConnectionID     string `json:"connectionId"`
+	ConnectionToken  string `json:"connectionToken"`
+	Error            string `json:"error"`
+}
+
+// dial asks for a token, negotiates and upgrades. It does not shake hands.
+func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, connectionID string, err error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, "", fmt.Errorf("parsing URL: %w", err)
+	}
+	header := http.Header{}
+	if cfg.Token != nil {
+		token, err := cfg.Token(ctx)
+		if err != nil {
+			return nil, "", fmt.Errorf("asking for a token: %w", err)
+		}
+		header.Set("Authorization", "Bearer "+token)
+	}
+	u = u.JoinPath(hub)
+	n, err := negotiate(ctx, cfg.HTTPClient, u, header)
+	if err != nil {
+		return nil, "", err
+	}
+	u.RawQuery = url.Values{"id": {n.ConnectionToken}}.Encode()
+	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: cfg.HTTPClient, HTTPHeader: header})
+	if err != nil {
+		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
+			return nil, "", &StatusError{Step: stepUpgrade, Code: response.StatusCode}
+		}
+		return nil, "", fmt.Errorf("upgrading: %w", withoutURL(err))
+	}
+	socket.SetReadLimit(cfg.MaximumMessageSize)
+	return socket, n.ConnectionID, nil
+}
+
+func negotiate(ctx context.Context, client *http.Client, hub *url.URL, header http.Header) (negotiation, error) {
+	var n negotiation
+	u := hub.JoinPath("negotiate")
+	u.RawQuery = "negotiateVersion=1"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), http.NoBody)
+	if err != nil {
+		return n, fmt.Errorf("negotiating: %w", err)
+	}
+	request.Header = header.Clone()
+	response, err := client.Do(request)
+	if err != nil {
+		return n, fmt.Errorf("negotiating: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return n, &StatusError{Step: stepNegotiate, Code: response.StatusCode}
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxNegotiation))
+	if err != nil {
+		return n, fmt.Errorf("negotiating: %w", err)
+	}
+	if err := json.Unmarshal(body, &n); err != nil {
+		return n, fmt.Errorf("negotiating: not an answer to negotiate: %w", err)
+	}
+	switch {
+	case n.Error != "":
+		return n, fmt.Errorf("negotiating: server answers %q", n.Error)
+	case n.NegotiateVersion == 0: // the id is the token
+		n.ConnectionToken = n.ConnectionID
+	case n.ConnectionToken == "":
+		return n, errors.New("negotiating: server sends no connection token")
+	}
+	return n, nil
+}
+
+// withoutURL takes the URL, which carries the secret connection token, out of the error's text.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package hubclient
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// ErrClosed is why a connection ended that [Connection.Close] ended.
+var ErrClosed = errors.New("connection is closed")
+
+var (
+	errConnectTimeout = errors.New("server did not complete the handshake in time")
+	errResumeTimeout  = errors.New("server did not answer the resume in time")
+	errTooManyHeld    = errors.New("too many events before the answer to the resume")
+	errNotAResult     = errors.New("server's answer to the resume is not a result")
+)
+
+// StatusError is an HTTP answer that is not what a connect needs.
+type StatusError struct {
+	Step string // "negotiate" or "upgrade"
+	Code int
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s: server answers %d %s", e.Step, e.Code, http.StatusText(e.Code))
+}
+
+// permanent says that trying again will not help. Only negotiate decides: an upgrade is refused with 404 where the server
+// has been restarted since negotiate, or where another node has taken the request, and with 401 where the token has just
+// expired; the next negotiate tells.
+func (e *StatusError) permanent() bool {
+	if e.Step != stepNegotiate {
+		return false
+	}
+	return e.Code == http.StatusUnauthorized || e.Code == http.StatusForbidden || e.Code == http.StatusNotFound
+}
+
+// HubError is the error text with which the server completed an invocation.
+type HubError struct {
+	Method  string
+	Message string // as the server wrote it
+}
+
+func (e *HubError) Error() string { return e.Method + ": " + e.Message }
+
+// Forbidden says that the user may not join the group.
+func (e *HubError) Forbidden() bool { return strings.HasSuffix(e.Message, " HubException: Forbidden") }
+
+// permanent tells a refusal, or a server that does not know the method, from a failure that may pass: a database that is
+// away, a token that has just expired.
+func (e *HubError) permanent() bool {
+	return e.Forbidden() || strings.HasPrefix(e.Message, "Failed to invoke ")
+}
+
+// ServerClosedError is the server's Close message.
+type ServerClosedError struct {
+	Text           string // empty where the server gave no reason
+	AllowReconnect bool
+}
+
+func (e *ServerClosedError) Error() string {
+	text := "server closed the connection"
+	if e.Text != "" {
+		text += ": " + e.Text
+	}
+	return text
+}
+
+func (e *ServerClosedError) permanent() bool { return !e.AllowReconnect }
+
+// ContiguityError says that the server broke its promise: an event of the group is missing, or came twice or out of order.
+type ContiguityError struct {
+	Group   event.Group
+	Want    int64     // the sequence that had to come next
+	Got     int64     // the sequence that came, or that the server says is the newest
+	EventID uuid.UUID // the event that came
+}
+
+func (e *ContiguityError) Error() string {
+	return fmt.Sprintf("group %s: event %s has sequence %d, want %d", e.Group, e.EventID, e.Got, e.Want)
+}
+
+func (e *ContiguityError) permanent() bool { return true }
+
+// handlerError carries the handler's error out of the reconnect loop.
+type handlerError struct{ err error }
+
+func (e *handlerError) Error() string   { return e.err.Error() }
+func (e *handlerError) Unwrap() error   { return e.err }
+func (e *handlerError) permanent() bool { return true }
+
+// permanent says whether err ends [Follow].
+func permanent(err error) bool {
+	var p interface{ permanent() bool }
+	return errors.As(err, &p) && p.permanent()
+}

@@ -1,0 +1,199 @@
+package hubclient
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+const (
+	// queueLength is how many invocations may wait for a handler; then the socket is not read until it has caught up.
+	queueLength = 256
+
+	// settledAfter is how long a subscription has to last for the backoff to start over without an event.
+	settledAfter = 5 * time.Second
+)
+
+// Hooks tell what becomes of a [Follow]. Each may be nil. They run on Follow's goroutine, like the handler.
+type Hooks struct {
+	// OnConnected: hands are shaken, the group is not yet resumed.
+	OnConnected func()
+	// OnDisconnected: the connection is lost, or could not be made, and will be tried again.
+	OnDisconnected func(err error)
+	// OnResumed: everything up to the result's event has been handled, and what follows is live.
+	OnResumed func(Result)
+	// OnGap: the server cannot say what was missed. State has to be fetched anew; what follows is live.
+	OnGap func(Result)
+}
+
+// Follow calls handle for every event of the group, exactly once and in order, on the goroutine that calls Follow. It
+// reconnects and resumes by itself. It returns
+//   - the cause of ctx's end, once that ends;
+//   - what handle failed with, wrapped: the event counts as not handled;
+//   - a [*HubError] where the server refuses the group or does not know the method, a [*StatusError] where it answers
+//     negotiate with 401, 403 or 404, a [*ServerClosedError] where it forbids to reconnect;
+//   - a [*ContiguityError] where the server skipped, repeated or reordered an event;
+//   - what is wrong with cfg or sub.
+//
+// When it returns, the connection is closed.
+func Follow(ctx context.Context, cfg Config, sub Subscription, handle func(Event) error, hooks Hooks) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	how, err := sub.resumption()
+	if err != nil {
+		return err
+	}
+	f := &follower{cfg: cfg, how: how, hooks: hooks, place: newPlace(sub, handle)}
+	for {
+		err := f.once(ctx)
+		switch {
+		case permanent(err): // first: a handler that fails may have cancelled ctx too
+			return fmt.Errorf("following %s: %w", sub.Group, err)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "hub connection lost",
+			slog.String("hub", how.hub), slog.Int("attempt", f.attempt), slog.Any("error", err))
+		if hooks.OnDisconnected != nil {
+			hooks.OnDisconnected(err)
+		}
+		if err := f.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// follower is one call of Follow.
+type follower struct {
+	cfg     Config
+	how     resumption
+	hooks   Hooks
+	place   *place
+	attempt int // connects since the last that was good for something
+}
+
+// wait waits for the next attempt's turn.
+func (f *follower) wait(ctx context.Context) error {
+	timer := time.NewTimer(f.cfg.Backoff[min(f.attempt, len(f.cfg.Backoff)-1)])
+	defer timer.Stop()
+	f.attempt++
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// outcome is what the resume's Invoke returned.
+type outcome struct {
+	result []byte
+	err    error
+}
+
+// once connects, resumes and follows until the connection is lost. It never returns nil.
+func (f *follower) once(ctx context.Context) error {
+	queue := make(chan received, queueLength)
+	quit := make(chan struct{})
+	c, err := connect(ctx, f.cfg, f.how.hub, func(r received) {
+		select {
+		case queue <- r:
+		case <-quit:
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer close(quit) // before Close, which waits for the reading goroutine
+	if f.hooks.OnConnected != nil {
+		f.hooks.OnConnected()
+	}
+
+	f.place.connected()
+	calling, cancel := context.WithCancel(ctx)
+	answer := make(chan outcome, 1)
+	called := make(chan struct{})
+	args := slices.Concat(f.how.args, []any{f.place.cursor})
+	go func() {
+		defer close(called)
+		result, err := c.Invoke(calling, f.how.method, args...)
+		answer <- outcome{result, err}
+	}()
+	defer func() {
+		cancel()
+		<-called
+	}()
+	return f.read(ctx, c, queue, answer)
+}
+
+// read handles what the connection delivers, in its order. The completion of the resume stands in that order too.
+func (f *follower) read(ctx context.Context, c *Connection, queue <-chan received, answer <-chan outcome) error {
+	patience := time.NewTimer(f.cfg.ResumeTimeout)
+	defer patience.Stop()
+	resumed := time.Time{}
+	handle := func(r received) error {
+		if r.answer {
+			patience.Stop()
+			resumed = time.Now()
+			return f.answered(<-answer)
+		}
+		if resumed.IsZero() {
+			patience.Reset(f.cfg.ResumeTimeout)
+		}
+		handled, err := f.place.receive(r.Invocation)
+		if handled {
+			f.attempt = 0
+		}
+		return err
+	}
+	defer func() {
+		if !resumed.IsZero() && time.Since(resumed) >= settledAfter {
+			f.attempt = 0
+		}
+	}()
+	for {
+		select {
+		case r := <-queue:
+			if err := handle(r); err != nil {
+				return err
+			}
+		case <-c.Done():
+			// What came before the end is as good as ever.
+			for len(queue) > 0 && ctx.Err() == nil {
+				if err := handle(<-queue); err != nil {
+					return err
+				}
+			}
+			return c.Err()
+		case <-patience.C:
+			return errResumeTimeout
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := ctx.Err(); err != nil { // before the next event, of which there may be many
+			return err
+		}
+	}
+}
+
+// answered acts on the server's answer to the resume.
+func (f *follower) answered(o outcome) error {
+	if o.err != nil {
+		return o.err
+	}
+	result, err := f.place.joined(o.result)
+	switch {
+	case err != nil:
+		return err
+	case result.Status == Gap && f.hooks.OnGap != nil:
+		f.hooks.OnGap(result)
+	case result.Status == Resumed && f.hooks.OnResumed != nil:
+		f.hooks.OnResumed(result)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package hubclient
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// maxHeld bounds the events that wait for the answer to a resume of the admins group. A replay has 1000 at most.
+const maxHeld = 10_000
+
+// place is where in its group a follower stands, over all its connections.
+type place struct {
+	group  event.Group
+	handle func(Event) error
+
+	cursor   *uuid.UUID // the last event handled; nil: from now on
+	sequence int64      // its number
+	known    bool       // whether sequence is: a cursor from the caller has none
+
+	// On one connection: events that have to wait for the answer.
+	joining bool
+	held    []Event
+}
+
+func newPlace(sub Subscription, handle func(Event) error) *place {
+	p := &place{group: sub.Group, handle: handle}
+	if sub.LastEventID != nil {
+		p.cursor = new(*sub.LastEventID)
+	}
+	return p
+}
+
+// connected begins a connection.
+func (p *place) connected() {
+	// Connecting to the admin hub joins the admins group, live; the resume then sends what lies before that. Nothing else is
+	// sent before the answer but what was asked for.
+	p.joining, p.held = p.group == event.Admins, nil
+}
+
+// receive handles one invocation and returns whether it was an event of the group.
+func (p *place) receive(i Invocation) (handled bool, err error) {
+	e, ok := eventOf(i)
+	if !ok || p.foreign(e) {
+		return false, nil
+	}
+	if p.joining {
+		if len(p.held) == maxHeld {
+			return false, errTooManyHeld
+		}
+		p.held = append(p.held, e)
+		return false, nil
+	}
+	return true, p.accept(e)
+}
+
+// foreign tells the events of the admins group, in which every connection of the admin hub is, from the group's.
+func (p *place) foreign(e Event) bool {
+	return e.Method == string(event.AdminNotification) && p.group != event.Admins
+}
+
+func (p *place) accept(e Event) error {
+	if p.known && e.Sequence != p.sequence+1 {
+		return &ContiguityError{Group: p.group, Want: p.sequence + 1, Got: e.Sequence, EventID: e.EventID}
+	}
+	if err := p.handle(e); err != nil {
+		return &handlerError{fmt.Errorf("handling event %s: %w", e.EventID, err)}
+	}
+	p.stand(e.EventID, e.Sequence)
+	return nil
+}
+
+func (p *place) stand(id uuid.UUID, sequence int64) {
+	p.cursor, p.sequence, p.known = &id, sequence, true
+}
+
+// joined reads the answer to the resume: everything up to the result's event has been received.
+func (p *place) joined(answer []byte) (Result, error) {
+	var r Result
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return r, fmt.Errorf("%w: %w", errNotAResult, err)
+	}
+	switch r.Status {
+	case Gap:
+		p.joining, p.held = false, nil // the state that is fetched now has them
+		p.stand(r.LastEventID, r.Sequence)
+		return r, nil
+	case Resumed:
+		return r, p.resumed(r)
+	default:
+		return r, fmt.Errorf("%w: status %q", errNotAResult, r.Status)
+	}
+}
+
+func (p *place) resumed(r Result) error {
+	held := p.held
+	p.joining, p.held = false, nil
+	if p.cursor == nil { // from now on
+		p.stand(r.LastEventID, r.Sequence)
+		return nil
+	}
+	slices.SortFunc(held, func(a, b Event) int { return int(a.Sequence - b.Sequence) })
+	for _, e := range held {
+		if err := p.accept(e); err != nil {
+			return err
+		}
+	}
+	if p.known && p.sequence != r.Sequence {
+		return &ContiguityError{Group: p.group, Want: p.sequence, Got: r.Sequence, EventID: r.LastEventID}
+	}
+	p.stand(r.LastEventID, r.Sequence)
+	return nil
+}

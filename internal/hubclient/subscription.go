@@ -1,0 +1,122 @@
+package hubclient
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// The paths of the hubs.
+const (
+	CustomerOrders   = "/hubs/customer-orders"
+	RestaurantOrders = "/hubs/restaurant-orders"
+	TeamCart         = "/hubs/teamcart"
+	Admin            = "/hubs/admin"
+)
+
+// Subscription is a group and the place in it from which to follow.
+type Subscription struct {
+	// Hub is the hub's path. Empty: the one that has the group.
+	Hub string
+	// Group is the group to follow.
+	Group event.Group
+	// LastEventID is the last event that has been handled. Nil: from now on; [uuid.Nil]: from the beginning.
+	LastEventID *uuid.UUID
+}
+
+// Event is an event of the group that is followed.
+type Event struct {
+	Method     string
+	Arguments  []json.RawMessage // as received: a team cart event has its cursor object behind the positional ones
+	EventID    uuid.UUID
+	Sequence   int64 // contiguous within the group
+	OccurredOn time.Time
+	ReceivedAt time.Time
+}
+
+// The values of [Result].Status.
+const (
+	Resumed = "resumed"
+	Gap     = "gap"
+)
+
+// Result is the server's answer to a resume: where in the group the client stands from now on.
+type Result struct {
+	Status      string    `json:"status"`
+	Replayed    int       `json:"replayed"`
+	LastEventID uuid.UUID `json:"lastEventId"`
+	Sequence    int64     `json:"sequence"`
+}
+
+// resumption is how a group is resumed.
+type resumption struct {
+	hub    string
+	method string
+	args   []any // in front of the cursor
+}
+
+func (s Subscription) resumption() (resumption, error) {
+	var r resumption
+	kind, id, hasID := strings.Cut(string(s.Group), ":")
+	switch kind {
+	case "order":
+		r = resumption{hub: CustomerOrders, method: "ResumeOrder"}
+	case "restaurant":
+		r = resumption{hub: RestaurantOrders, method: "ResumeRestaurant"}
+	case "teamcart":
+		r = resumption{hub: TeamCart, method: "ResumeCart"}
+	case string(event.Admins):
+		r = resumption{hub: Admin, method: "ResumeAdmins"}
+	case string(event.UserActivity):
+		r = resumption{hub: Admin, method: "ResumeUserActivity"}
+	case string(event.Analytics):
+		r = resumption{hub: Admin, method: "ResumeAnalytics"}
+	case string(event.Alerts):
+		r = resumption{hub: Admin, method: "ResumeAlerts"}
+	default:
+		return r, fmt.Errorf("following %q: no such group", s.Group)
+	}
+	if admin := r.hub == Admin; admin == hasID {
+		return r, fmt.Errorf("following %q: no such group", s.Group)
+	}
+	if hasID {
+		if _, err := uuid.Parse(id); err != nil {
+			return r, fmt.Errorf("following %q: %w", s.Group, err)
+		}
+		r.args = []any{id}
+	}
+	r.hub = cmp.Or(s.Hub, r.hub)
+	return r, nil
+}
+
+// eventOf reads the event out of an invocation. Every event says in its last argument, an object, which one it is: the payload
+// of order and admin events, the cursor of team cart events. What does not is no event: ConnectionEstablished, ErrorOccurred.
+// So a method that this release does not know is followed too.
+func eventOf(i Invocation) (Event, bool) {
+	if len(i.Arguments) == 0 {
+		return Event{}, false
+	}
+	var place struct {
+		EventID       uuid.UUID `json:"eventId"`
+		Sequence      int64     `json:"sequence"`
+		OccurredOnUTC time.Time `json:"occurredOnUtc"`
+		Timestamp     time.Time `json:"timestamp"`
+	}
+	if err := json.Unmarshal(i.Arguments[len(i.Arguments)-1], &place); err != nil || place.Sequence == 0 {
+		return Event{}, false
+	}
+	occurred := place.OccurredOnUTC
+	if occurred.IsZero() {
+		occurred = place.Timestamp
+	}
+	return Event{
+		Method: i.Method, Arguments: i.Arguments, EventID: place.EventID, Sequence: place.Sequence,
+		OccurredOn: occurred, ReceivedAt: i.ReceivedAt,
+	}, true
+}
