@@ -1,0 +1,130 @@
+package relay_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/relay"
+)
+
+const patience = 30 * time.Second
+
+// refusing is a SetAside for tests in which nothing is set aside.
+type refusing struct{ tb testing.TB }
+
+func (r refusing) DeliverLater(context.Context, pgx.Tx, []*outbox.Row) error {
+	r.tb.Error("an event was scheduled")
+	return nil
+}
+
+func (r refusing) Retry(_ context.Context, _ pgx.Tx, row *outbox.Row, reason error) error {
+	r.tb.Errorf("event %s was set aside: %v", row.ID, reason)
+	return nil
+}
+
+// bundle is a relay with its listener on a database of the test's own.
+type bundle struct {
+	db    *pgtest.Database
+	relay *relay.Relay
+
+	mu      sync.Mutex
+	relayed []event.Logged
+	arrived chan struct{} // a batch has been relayed
+}
+
+func connector(db *pgtest.Database, configure func(*pgx.ConnConfig)) func(context.Context) (*pgx.Conn, error) {
+	return func(ctx context.Context) (*pgx.Conn, error) {
+		cfg, err := pgx.ParseConfig(db.DSN())
+		if err != nil {
+			return nil, err
+		}
+		configure(cfg)
+		return pgx.ConnectConfig(ctx, cfg)
+	}
+}
+
+func setup(t *testing.T, change func(*relay.Config)) *bundle {
+	t.Helper()
+	b := &bundle{db: pgtest.New(t), arrived: make(chan struct{}, 1)}
+	cfg := relay.Config{
+		NodeID: uuid.New(), Connect: connector(b.db, outbox.ConfigureRelay), SetAside: refusing{t}, Relayed: b.add,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	b.relay, err = relay.New(cfg)
+	require.NoError(t, err)
+	return b
+}
+
+// run runs the relay and a listener until the test ends, and returns when notifications arrive.
+func (b *bundle) run(t *testing.T) {
+	t.Helper()
+	listening := make(chan struct{}, 1)
+	listener := &relay.Listener{
+		Connect: connector(b.db, func(*pgx.ConnConfig) {}), Outbox: b.relay.Wake, Log: func(int64) {},
+		Reconnected: func() { b.relay.Wake(); listening <- struct{}{} }, Logger: slog.New(slog.DiscardHandler),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = b.relay.Run(ctx) })
+	wg.Go(func() { _ = listener.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	<-listening
+}
+
+func (b *bundle) add(batch []event.Logged) {
+	b.mu.Lock()
+	b.relayed = append(b.relayed, batch...)
+	b.mu.Unlock()
+	select {
+	case b.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (b *bundle) has(id uuid.UUID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(b.relayed) - 1; i >= 0; i-- {
+		if b.relayed[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// await returns when id has been relayed, and fails the test where that takes longer than patience.
+func (b *bundle) await(t *testing.T, id uuid.UUID) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for !b.has(id) {
+		select {
+		case <-b.arrived:
+		case <-deadline.C:
+			t.Fatalf("event %s was not relayed in %s", id, patience)
+		}
+	}
+}
+
+// publish publishes an alert over conn, within whatever transaction is open there.
+func publish(t *testing.T, conn *pgx.Conn) uuid.UUID {
+	t.Helper()
+	var id uuid.UUID
+	err := conn.QueryRow(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&id)
+	require.NoError(t, err)
+	return id
+}

@@ -1,0 +1,93 @@
+package relay_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
+)
+
+// Nothing but notifications and the relay's own looks after arming can find an event here: the poll comes once an hour. Producers
+// commit at every distance from the moment in which the relay arms, so a wake-up that could be lost is lost.
+func TestNoWakeUpIsLost(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *relay.Config) { c.PollInterval = time.Hour })
+	b.run(t)
+	const producers, events = 4, 300
+	done := make(chan uuid.UUID)
+	for range producers {
+		conn := b.db.Conn(t)
+		go func() {
+			for range events {
+				tx, err := conn.Begin(t.Context())
+				if err != nil {
+					return // the test has ended
+				}
+				id := publish(t, conn)
+				pause(time.Duration(rand.IntN(6000)) * time.Microsecond) // between insert and commit: arm may come here
+				if tx.Commit(t.Context()) != nil {
+					return
+				}
+				done <- id
+				pause(time.Duration(rand.IntN(8000)) * time.Microsecond)
+			}
+		}()
+	}
+	for range producers * events {
+		b.await(t, <-done)
+	}
+}
+
+// pause lets time pass between a producer's steps; it is the producer's behaviour, not a wait for anything.
+func pause(d time.Duration) { <-time.After(d) }
+
+// A transaction that began to write before the relay armed, and commits long after, while nothing else happens.
+func TestACommitLongAfterArmingIsFound(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *relay.Config) { c.PollInterval = time.Hour })
+	conn := b.db.Conn(t)
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT setval('herald.relay_armed', 0)`)
+	require.NoError(t, err)
+	late := publish(t, conn) // read a flag that says nobody sleeps
+	b.run(t)
+	other := b.db.Conn(t)
+	require.Eventually(t, func() bool {
+		var armed bool
+		require.NoError(t, other.QueryRow(t.Context(), `SELECT herald.relay_is_armed()`).Scan(&armed))
+		return armed
+	}, patience, time.Millisecond)
+	pause(50 * time.Millisecond) // the second look has found nothing by now
+	require.NoError(t, tx.Commit(t.Context()))
+	b.await(t, late)
+}
+
+// Under load producers are spared the notification, and at rest they are asked for it again.
+func TestTheRelayDisarmsUnderLoadAndArmsAtRest(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	conn := b.db.Conn(t)
+	_, err := conn.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}') FROM generate_series(1, 50)`)
+	require.NoError(t, err)
+	relaying, err := connector(b.db, outbox.ConfigureRelay)(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = relaying.Close(t.Context()) }()
+	require.NoError(t, outbox.Arm(t.Context(), relaying))
+
+	drained, err := b.relay.Drain(t.Context(), relaying)
+	require.NoError(t, err)
+	require.Equal(t, relay.Drained{Rows: 50, More: false, Armed: false}, drained)
+
+	b.run(t)
+	require.Eventually(t, func() bool {
+		var armed bool
+		require.NoError(t, conn.QueryRow(t.Context(), `SELECT herald.relay_is_armed()`).Scan(&armed))
+		return armed
+	}, patience, time.Millisecond)
+}
