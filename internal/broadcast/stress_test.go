@@ -1,11 +1,15 @@
 package broadcast
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
@@ -87,4 +91,60 @@ func (c *client) await(n int64, had []content) {
 	}
 	c.mu.Unlock()
 	<-done
+}
+
+// TestJoiningAForgottenGroup: with nothing in the ring, a group is forgotten whenever its only member leaves, so each join
+// depends on the broadcaster's position alone.
+func TestJoiningAForgottenGroup(t *testing.T) {
+	t.Parallel()
+	const events = 100_000
+	bu := setup(t, Config{RingBytes: 1})
+	log := &headOnly{}
+	bu.history = log
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			c := newClient(bu.messages, "c", "u")
+			var at Result
+			if err := bu.Resume(c.ctx, c, cartGroup, Cursor{Kind: Live}, event.Plain, func(r Result) { at = r }); err != nil {
+				t.Error(err)
+			}
+			for range i % 3 { // stay for a while, or not
+				runtime.Gosched()
+			}
+			c.end()
+			bu.Disconnect(c)
+			if got := c.sequences(cartGroup); len(got) > 0 && got[0] != at.Sequence+1 {
+				t.Errorf("joined behind %d, received %d", at.Sequence, got[0])
+				return
+			}
+		}
+	})
+	l := newEventLog().publish(cartGroup)
+	for range events {
+		log.head.Store(l.Position)
+		if err := bu.Broadcast(t.Context(), []event.Logged{l}); err != nil {
+			t.Error(err)
+		}
+		l.Position++
+		l.Sequence++
+	}
+	close(done)
+	wg.Wait()
+}
+
+// headOnly is the log of one group in which every entry's sequence is its position.
+type headOnly struct {
+	*eventLog
+	head atomic.Int64
+}
+
+func (h *headOnly) Head(_ context.Context, _ event.Group, at int64) (uuid.UUID, int64, error) {
+	return uuid.UUID{1}, min(at, h.head.Load()), nil
 }
