@@ -1,0 +1,49 @@
+package app_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+const secret = "a development secret of more than 32 bytes"
+
+// node starts a node on db and returns the configuration of a client of it that is an administrator with the given permissions.
+// It is shut down when the test ends.
+func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Config {
+	t.Helper()
+	a, err := app.New(t.Context(), app.Config{
+		Auth: config.Auth{JWTSecret: secret, AdminRole: "Admin"},
+		Server: config.Server{
+			Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", ReplayLimit: 100_000,
+			RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
+			ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, ShutdownTimeout: 10 * time.Second,
+		},
+		DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	token, err := auth.Mint(secret, auth.Grant{Subject: "tester", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
+	require.NoError(t, err)
+	return hubclient.Config{
+		URL:     "http://" + a.Addr().String(),
+		Token:   func(context.Context) (string, error) { return token, nil },
+		Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond},
+		Logger:  slog.New(slog.DiscardHandler),
+	}
+}
