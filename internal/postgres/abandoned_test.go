@@ -7,14 +7,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestClusterStartsAfterItsProcessWasKilled(t *testing.T) {
-	t.Parallel()
-	dir := reachableDir(t)
+// killHerald starts a cluster from another process, kills that process, and returns the server's process number.
+func killHerald(t *testing.T, dir string) int {
+	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), childDataDir+"="+dir)
 	out, err := child.StdoutPipe()
@@ -25,12 +24,17 @@ func TestClusterStartsAfterItsProcessWasKilled(t *testing.T) {
 	server, err := strconv.Atoi(strings.TrimSpace(line))
 	require.NoError(t, err, line)
 	require.True(t, alive(server))
-
 	require.NoError(t, child.Process.Kill())
 	require.Error(t, child.Wait())
+	return server
+}
 
-	// Whether the kernel has ended the server (Linux) or it still runs, the next start comes through.
+// Whether the kernel has ended the server (Linux) or it still runs, the next start comes through.
+func TestClusterStartsAfterItsProcessWasKilled(t *testing.T) {
+	t.Parallel()
+	dir := reachableDir(t)
+	server := killHerald(t, dir)
 	c := startCluster(t, ClusterConfig{DataDir: dir})
 	require.Equal(t, 1, scan[int](t, c.DSN(), "SELECT 1"))
-	require.Eventually(t, func() bool { return !servesData(server, c.home.path(dataDir)) }, 20*time.Second, pollInterval)
+	require.False(t, servesData(server, c.home.path(dataDir)))
 }

@@ -3,12 +3,16 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
@@ -143,4 +147,27 @@ func TestAddress(t *testing.T) {
 	require.Equal(t, "db.example:5433/shop", Address("postgres://u:p@db.example:5433/shop?sslmode=disable"))
 	require.Equal(t, "[::1]:5432/shop", Address("postgres://u:p@[::1]/shop"))
 	require.Equal(t, "/run/pg:5432/shop", Address("host=/run/pg dbname=shop user=u"))
+}
+
+func TestMayHeal(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		&pgconn.PgError{Code: "57P03"}:         true,  // starting
+		&pgconn.PgError{Code: "53300"}:         true,  // too many connections
+		&pgconn.PgError{Code: "08006"}:         true,  // connection failure, as poolers say it
+		&pgconn.PgError{Code: "28P01"}:         false, // wrong password
+		&pgconn.PgError{Code: "3D000"}:         false, // no such database
+		&net.DNSError{Name: "db"}:              true,
+		&tls.CertificateVerificationError{}:    false,
+		&net.OpError{Err: io.ErrUnexpectedEOF}: true,
+	} {
+		require.Equal(t, want, mayHeal(fmt.Errorf("wrapped: %w", err)), "%#v", err)
+	}
+}
+
+func TestSharesText(t *testing.T) {
+	t.Parallel()
+	require.True(t, sharesText(`invalid value "sesame"`, "host=h password='sesame'"))
+	require.True(t, sharesText(`parse "u:sesame@h": invalid`, "postgres://u:sesame@h/d"))
+	require.False(t, sharesText("invalid port", "postgres://u:sesame@h:x/d"))
 }
