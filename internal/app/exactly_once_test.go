@@ -65,7 +65,7 @@ func TestEveryCommittedEventIsReceivedExactlyOnce(t *testing.T) {
 
 	truth := committed(t, db)
 	require.Eventually(t, func() bool {
-		return !slices.ContainsFunc(records, func(r *record) bool { return len(r.events()) < len(truth[r.group]) })
+		return !slices.ContainsFunc(records, func(r *record) bool { return r.lacks(len(truth[r.group])) })
 	}, patience, 20*time.Millisecond, "not every subscriber has received everything")
 	stopFollowing(errDone)
 	clients.Wait()
@@ -142,19 +142,26 @@ func (r *record) follow(ctx context.Context, cfg hubclient.Config) {
 			r.received = append(r.received, e)
 			last = e.EventID
 			return nil
-		}, hubclient.Hooks{OnGap: func(hubclient.Result) { cancel(); r.err = errors.New("was told of a gap") }})
+		}, hubclient.Hooks{OnGap: func(hubclient.Result) { r.fail(errors.New("was told of a gap")); cancel() }})
 		cancel()
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDone) && !errors.Is(err, context.Canceled) {
-			r.err = err
+			r.fail(err)
 			return
 		}
 	}
 }
 
-func (r *record) events() []hubclient.Event {
+// lacks says whether there is more to wait for.
+func (r *record) lacks(events int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.received
+	return r.err == nil && len(r.received) < events
+}
+
+func (r *record) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
 }
 
 func (r *record) ids() []uuid.UUID {

@@ -30,8 +30,10 @@ type commands struct {
 	Migrate migrateCmd `cmd:"" help:"Create or upgrade the database schema."`
 	Token   tokenCmd   `cmd:"" help:"Mint a development JWT."`
 	Publish publishCmd `cmd:"" help:"Publish one event."`
+	Tail    tailCmd    `cmd:"" help:"Follow a hub group in the terminal, resuming by itself."`
 	Trace   traceCmd   `cmd:"" help:"Tell where an event is."`
 	Check   checkCmd   `cmd:"" help:"Check configuration and database, one line a finding."`
+	Bench   benchCmd   `cmd:"" help:"Measure."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

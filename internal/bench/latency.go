@@ -1,0 +1,255 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/hubclient"
+)
+
+const (
+	warmUp       = 50
+	answerWithin = 10 * time.Second
+)
+
+// Latency is a run of the latency bench: events one at a time, from the producer's COMMIT returning to the client's handler.
+type Latency struct {
+	// DSN is the database, URL the server, Token an access token that may follow Order.
+	DSN, URL, Token string
+	Order           uuid.UUID
+	// Events is how many are measured.
+	Events int
+	// Pause is the longest pause between two events; each is random, so that none falls into step with the relay.
+	Pause time.Duration
+	// Progress is told from time to time how many have been measured. May be nil.
+	Progress func(done int)
+}
+
+// received is one event as the client had it.
+type received struct {
+	id uuid.UUID
+	at time.Time
+}
+
+// notification channel of the baseline
+const baselineChannel = "herald_bench"
+
+// Run measures. The baseline is what the same path costs without Herald: the COMMIT of the same insert into a plain table, with a
+// NOTIFY that a listening connection receives.
+func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
+	conn, err := pgx.Connect(ctx, l.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+
+	arrivals := make(chan received, 1)
+	ready := make(chan struct{})
+	following, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- hubclient.Follow(following, hubclient.Config{
+			URL: l.URL, Token: func(context.Context) (string, error) { return l.Token, nil },
+		}, hubclient.Subscription{Group: event.OrderGroup(l.Order)}, func(e hubclient.Event) error {
+			arrivals <- received{e.EventID, e.ReceivedAt}
+			return nil
+		}, hubclient.Hooks{OnResumed: func(hubclient.Result) { close(ready) }})
+	}()
+	defer func() { stop(); <-ended }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- err
+		return nil, fmt.Errorf("following the bench's order: %w", err)
+	case <-ctx.Done():
+		return nil, ctx.Err() //nolint:wrapcheck // the end that was asked for
+	}
+
+	steps, ids, err := l.measure(ctx, conn, arrivals)
+	if err != nil {
+		return nil, err
+	}
+	if steps.relayed, err = relayTimes(ctx, conn, ids, steps.committed); err != nil {
+		return nil, err
+	}
+	baseline, err := l.baseline(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.figures(steps, baseline), nil
+}
+
+// steps are the parts of the way, measured for each event.
+type steps struct {
+	commit    sample      // the producer's COMMIT itself
+	total     sample      // from COMMIT's return to the client
+	committed []time.Time // when COMMIT returned
+	relayed   sample      // from COMMIT's return to the relay's transaction starting
+}
+
+func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan received) (steps, []uuid.UUID, error) {
+	var s steps
+	var ids []uuid.UUID
+	restaurant := uuid.New()
+	for i := range warmUp + l.Events {
+		if err := pause(ctx, l.Pause); err != nil {
+			return s, nil, err
+		}
+		tx, err := conn.Begin(ctx)
+		if err != nil {
+			return s, nil, fmt.Errorf("beginning: %w", err)
+		}
+		var id uuid.UUID
+		err = tx.QueryRow(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'bench')`,
+			l.Order, restaurant).Scan(&id)
+		if err != nil {
+			return s, nil, fmt.Errorf("publishing: %w", err)
+		}
+		start := time.Now()
+		if err := tx.Commit(ctx); err != nil {
+			return s, nil, fmt.Errorf("committing: %w", err)
+		}
+		committed := time.Now()
+		select {
+		case got := <-arrivals:
+			if got.id != id {
+				return s, nil, fmt.Errorf("event %s arrived instead of %s", got.id, id)
+			}
+			if i >= warmUp {
+				s.commit = append(s.commit, committed.Sub(start))
+				s.total = append(s.total, max(got.at.Sub(committed), 0)) // it may arrive before COMMIT has returned here
+				s.committed = append(s.committed, committed)
+				ids = append(ids, id)
+			}
+		case <-time.After(answerWithin):
+			return s, nil, fmt.Errorf("event %s has not arrived in %s", id, answerWithin)
+		case <-ctx.Done():
+			return s, nil, ctx.Err() //nolint:wrapcheck // the end that was asked for
+		}
+		if l.Progress != nil && i >= warmUp {
+			l.Progress(i - warmUp + 1)
+		}
+	}
+	return s, ids, nil
+}
+
+func pause(ctx context.Context, longest time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the end that was asked for
+	case <-time.After(time.Duration(rand.Int64N(int64(max(longest, 1))))): //nolint:gosec // not a secret
+		return nil
+	}
+}
+
+// relayTimes returns how long after its COMMIT the relay's transaction for each event began. Database and bench share a clock.
+func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed []time.Time) (sample, error) {
+	rows, err := conn.Query(ctx, `SELECT r.relayed_at FROM unnest($1::uuid[]) WITH ORDINALITY i (id, n)
+		JOIN herald.relayed_event r ON r.event_id = i.id ORDER BY i.n`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading when the events were relayed: %w", err)
+	}
+	times, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
+	if err != nil {
+		return nil, fmt.Errorf("reading when the events were relayed: %w", err)
+	}
+	if len(times) != len(committed) {
+		return nil, errors.New("not every event of the bench is in the log: does the server use another database?")
+	}
+	woken := make(sample, len(times))
+	for i, at := range times {
+		woken[i] = max(at.Sub(committed[i]), 0)
+	}
+	return woken, nil
+}
+
+// baseline is the floor that this machine and PostgreSQL set: COMMIT of one plain insert with a NOTIFY, to its arrival.
+func (l *Latency) baseline(ctx context.Context) (sample, error) {
+	writer, err := pgx.Connect(ctx, l.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
+	listener, err := pgx.Connect(ctx, l.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	defer func() { _ = listener.Close(context.WithoutCancel(ctx)) }()
+	if _, err := listener.Exec(ctx, "LISTEN "+baselineChannel); err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	if _, err := writer.Exec(ctx, "CREATE TEMPORARY TABLE plain (id uuid, payload jsonb)"); err != nil {
+		return nil, fmt.Errorf("creating the baseline's table: %w", err)
+	}
+	payload, err := json.Marshal(map[string]string{"orderNumber": "YZ-1", "status": "Preparing"})
+	if err != nil {
+		return nil, fmt.Errorf("encoding: %w", err)
+	}
+	arrived := make(chan time.Time, 1)
+	listening, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if _, err := listener.WaitForNotification(listening); err != nil {
+				return
+			}
+			arrived <- time.Now()
+		}
+	}()
+	defer func() { stop(); <-done }()
+	var s sample
+	for range l.Events {
+		if err := pause(ctx, l.Pause); err != nil {
+			return nil, err
+		}
+		tx, err := writer.Begin(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("beginning: %w", err)
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO plain VALUES ($1, $2)", uuid.New(), payload); err != nil {
+			return nil, fmt.Errorf("inserting: %w", err)
+		}
+		if _, err := tx.Exec(ctx, "NOTIFY "+baselineChannel); err != nil {
+			return nil, fmt.Errorf("notifying: %w", err)
+		}
+		if err := tx.Commit(ctx); err != nil {
+			return nil, fmt.Errorf("committing: %w", err)
+		}
+		committed := time.Now()
+		select {
+		case at := <-arrived:
+			s = append(s, max(at.Sub(committed), 0))
+		case <-time.After(answerWithin):
+			return nil, errors.New("the baseline's notification has not arrived")
+		}
+	}
+	return s, nil
+}
+
+func (l *Latency) figures(s steps, baseline sample) []Figure {
+	conditions := map[string]any{
+		"events": len(s.total), "pause_max_ms": l.Pause.Milliseconds(), "writers": 1, "clients": 1,
+		"baseline": "COMMIT of a plain insert with NOTIFY, to a listening connection",
+	}
+	figure := func(name string, value, base float64) Figure {
+		return Figure{Name: name, Value: value, Unit: "ms", Baseline: base, Runs: 1, Conditions: conditions}
+	}
+	const p50, p95, p99 = 0.50, 0.95, 0.99
+	return []Figure{
+		figure("latency_p50", s.total.percentile(p50), baseline.percentile(p50)),
+		figure("latency_p95", s.total.percentile(p95), baseline.percentile(p95)),
+		figure("latency_p99", s.total.percentile(p99), baseline.percentile(p99)),
+		figure("step_wake_up_mean", s.relayed.mean(), 0),
+		figure("step_relay_and_delivery_mean", s.total.mean()-s.relayed.mean(), 0),
+		figure("before_commit_returns_mean", s.commit.mean(), 0),
+	}
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/hubclient"
+)
+
+const tailTokenLife = time.Hour
+
+type tailCmd struct {
+	config.Auth
+
+	Group     string     `arg:"" help:"order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts."`
+	URL       string     `default:"http://localhost:5006" env:"HERALD_URL" help:"The server (${default})."`
+	Token     string     `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET or the key of herald dev."`
+	Subject   string     `short:"s" default:"herald-tail" help:"User id of the minted token (${default})."`
+	DataDir   string     `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key (${default})."`
+	Beginning bool       `help:"Start at the beginning of what is retained. Defaults to now."`
+	After     *uuid.UUID `help:"Start behind this event."`
+	JSON      bool       `name:"json" help:"Print one JSON object a line: {eventId, sequence, method, arguments, occurredOnUtc}."`
+}
+
+func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	group := event.Group(strings.ToLower(c.Group))
+	sub := hubclient.Subscription{Group: group, LastEventID: c.After}
+	if c.Beginning {
+		sub.LastEventID = &uuid.Nil
+	}
+	cfg := hubclient.Config{URL: c.URL, Token: func(context.Context) (string, error) { return c.token(group) }, Logger: logger}
+	note := func(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
+	err := hubclient.Follow(ctx, cfg, sub, func(e hubclient.Event) error { return c.print(s.out, e) }, hubclient.Hooks{
+		OnResumed: func(r hubclient.Result) {
+			note("following %s behind sequence %d, %d replayed", group, r.Sequence, r.Replayed)
+		},
+		OnGap: func(r hubclient.Result) {
+			note("gap: what was missed can no longer be replayed; going on behind sequence %d", r.Sequence)
+		},
+		OnDisconnected: func(err error) { note("disconnected (%v), reconnecting", err) },
+	})
+	return err //nolint:wrapcheck // says what it did
+}
+
+// token is the given one, or a new one at each connect.
+func (c *tailCmd) token(group event.Group) (string, error) {
+	if c.Token != "" {
+		return c.Token, nil
+	}
+	secret := c.JWTSecret
+	if secret == "" {
+		var err error
+		if secret, err = readDevKey(c.DataDir); err != nil {
+			return "", fmt.Errorf("neither HERALD_TOKEN nor HERALD_JWT_SECRET is set: %w", err)
+		}
+	}
+	grant := auth.Grant{Subject: c.Subject, TTL: tailTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience}
+	if !strings.Contains(string(group), ":") {
+		grant.Roles = []string{c.AdminRole}
+	}
+	return auth.Mint(secret, grant) //nolint:wrapcheck // says what it did
+}
+
+func (c *tailCmd) print(out io.Writer, e hubclient.Event) error {
+	if c.JSON {
+		return json.NewEncoder(out).Encode(map[string]any{ //nolint:wrapcheck // the terminal is gone
+			"eventId": e.EventID, "sequence": e.Sequence, "method": e.Method, "arguments": e.Arguments, "occurredOnUtc": e.OccurredOn,
+		})
+	}
+	arguments := make([]string, len(e.Arguments))
+	for i, a := range e.Arguments {
+		arguments[i] = string(a)
+	}
+	_, err := fmt.Fprintf(out, "%s  %-6d %s %s\n", e.OccurredOn.Local().Format("15:04:05.000"), e.Sequence, e.Method, strings.Join(arguments, " "))
+	return err //nolint:wrapcheck // the terminal is gone
+}
