@@ -307,22 +307,29 @@ func TestFollowReportsAGap(t *testing.T) {
 
 func TestFollowNoticesAHole(t *testing.T) {
 	t.Parallel()
-	for name, publish := range map[string]func(*hub){
-		"live":     func(h *hub) { h.publish(event.OrderPlaced, 3) },
-		"replayed": func(h *hub) { h.kill(); h.publish(event.OrderPlaced, 3); h.start(h.current.t) },
-		// Nothing comes behind the hole, but the answer to the resume says that something should have.
-		"at the end": func(h *hub) { h.kill(); h.publish(event.OrderPlaced, 2); h.start(h.current.t) },
+	for name, c := range map[string]struct {
+		restart bool
+		events  int
+	}{
+		"live":       {false, 3},
+		"replayed":   {true, 3},
+		"at the end": {true, 2}, // nothing comes behind the hole, but the answer to the resume says that something should have
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHub(t, anOrder())
-			h.current.t = t
 			h.skip = 4
 			f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
 			within(t, f.results, "OnResumed")
 			h.publish(event.OrderPlaced, 2)
 			f.expect(t, h, 1, 2)
-			publish(h)
+			if c.restart {
+				h.kill()
+			}
+			h.publish(event.OrderPlaced, c.events)
+			if c.restart {
+				h.start(t)
+			}
 			f.expect(t, h, 3, 3)
 			var broken *hubclient.ContiguityError
 			require.ErrorAs(t, within(t, f.ended, "the end"), &broken)
