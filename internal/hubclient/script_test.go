@@ -312,3 +312,27 @@ func TestCloseOfAStuckServer(t *testing.T) {
 	within(t, closed, "Close")
 	require.ErrorIs(t, c.Err(), hubclient.ErrClosed)
 }
+
+// What the server sent before it closed the connection for good is handled.
+func TestEventsBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	const events = 200
+	gone := make(chan struct{})
+	s := play(t, func(s *stage) {
+		s.greet()
+		records := make([]string, 0, events+1)
+		for n := range events {
+			records = append(records, scriptedEvent(n+1, 0))
+		}
+		s.say(append(records, `{"type":7,"error":"That was all."}`)...)
+		s.listen()
+		close(gone)
+	})
+	f := followWith(t, s.config(), hubclient.Subscription{Group: anOrder()}, func(hubclient.Event) error {
+		<-gone
+		return nil
+	})
+	var closed *hubclient.ServerClosedError
+	require.ErrorAs(t, within(t, f.ended, "the end"), &closed)
+	require.Len(t, f.events, events)
+}
