@@ -55,7 +55,7 @@ func connect(ctx context.Context, cfg Config, hub string, deliver func(received)
 		return nil, fmt.Errorf("connecting to %s: %w", hub, err)
 	}
 	w := newWire(ctx, cfg, socket, id, deliver)
-	client, err := signalr.NewClient(w.Context(),
+	client, err := signalr.NewClient(w.Context(), //nolint:contextcheck // the wire's is ctx without its end
 		signalr.WithConnection(w), // without a connector: this client's reconnects are not wanted
 		signalr.TransferFormat(signalr.TransferFormatText),
 		signalr.HandshakeTimeout(cfg.ConnectTimeout),
@@ -72,7 +72,7 @@ func connect(ctx context.Context, cfg Config, hub string, deliver func(received)
 	client.Start()
 	if err := w.shakeHands(bounded); err != nil {
 		w.end(err)
-		c.Close()
+		c.Close() //nolint:contextcheck // its own time-outs bound it
 		return nil, fmt.Errorf("connecting to %s: %w", hub, err)
 	}
 	return c, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -52,10 +53,10 @@ func TestInvokeReturnsTheServersBytes(t *testing.T) {
 	}
 	big, err := c.Invoke(t.Context(), "Echo", json.RawMessage(`9007199254740993`))
 	require.NoError(t, err)
-	require.Equal(t, `9007199254740993`, string(big)) //nolint:testifylint // to the last digit
+	require.Equal(t, `9007199254740993`, string(big))
 	nothing, err := c.Invoke(t.Context(), "Nothing")
 	require.NoError(t, err)
-	require.Equal(t, "null", string(nothing)) //nolint:testifylint // bytes, not a value
+	require.Equal(t, "null", string(nothing))
 }
 
 func TestInvokeReturnsTheServersError(t *testing.T) {
@@ -78,7 +79,7 @@ func TestInvokeConcurrently(t *testing.T) {
 	for i := range 200 {
 		calls.Go(func() {
 			result, err := c.Invoke(t.Context(), "Echo", i)
-			if err != nil || string(result) != fmt.Sprint(i) {
+			if err != nil || string(result) != strconv.Itoa(i) {
 				t.Errorf("Echo(%d) = %s, %v", i, result, err)
 			}
 		})
@@ -102,7 +103,7 @@ func TestInvokeReturnsBehindInvocations(t *testing.T) {
 	}
 	require.Len(t, got, 5000)
 	for i, n := range got {
-		require.Equal(t, fmt.Sprint(i%1000), n)
+		require.Equal(t, strconv.Itoa(i%1000), n)
 	}
 }
 

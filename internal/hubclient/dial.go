@@ -48,7 +48,9 @@ func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, 
 		return nil, "", err
 	}
 	u.RawQuery = url.Values{"id": {n.ConnectionToken}}.Encode()
-	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{HTTPClient: cfg.HTTPClient, HTTPHeader: header})
+	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
+		HTTPClient: cfg.HTTPClient, HTTPHeader: header,
+	})
 	if err != nil {
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 			return nil, "", &StatusError{Step: stepUpgrade, Code: response.StatusCode}
@@ -96,8 +98,7 @@ func negotiate(ctx context.Context, client *http.Client, hub *url.URL, header ht
 
 // withoutURL takes the URL, which carries the secret connection token, out of the error's text.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -108,8 +108,8 @@ func (f *follower) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	defer close(quit) // before Close, which waits for the reading goroutine
+	defer c.Close()   //nolint:contextcheck // its own time-outs bound it, also when ctx has ended
+	defer close(quit) // before Close, which waits until the server's goodbye has been read
 	if f.hooks.OnConnected != nil {
 		f.hooks.OnConnected()
 	}

@@ -3,7 +3,6 @@ package hubclient_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // followed is a Follow under way, and all that it says.
@@ -192,73 +190,6 @@ func (h *hub) closeAll(reason string, allowReconnect bool) {
 	})
 }
 
-func TestFollowEndsWhenRefused(t *testing.T) {
-	t.Parallel()
-	h := newHub(t, anOrder())
-	h.refusal = &signalr.HubError{Message: "Forbidden"}
-	f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
-	err := within(t, f.ended, "the end")
-	var refused *hubclient.HubError
-	require.ErrorAs(t, err, &refused)
-	require.True(t, refused.Forbidden())
-	require.Equal(t, "An unexpected error occurred invoking 'ResumeOrder' on the server. HubException: Forbidden", refused.Message)
-	require.Empty(t, f.disconnected)
-}
-
-func TestFollowEndsWhereTheMethodDoesNotExist(t *testing.T) {
-	t.Parallel()
-	h := newHub(t, event.Analytics) // which the hub of these tests does not have
-	f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
-	var refused *hubclient.HubError
-	require.ErrorAs(t, within(t, f.ended, "the end"), &refused)
-	require.Contains(t, refused.Message, "Method does not exist.")
-}
-
-func TestFollowRetriesWhatMayPass(t *testing.T) {
-	t.Parallel()
-	for name, failure := range map[string]error{
-		"a failure":        errors.New("the database is away"),
-		"an expired token": &signalr.HubError{Message: "Unauthorized"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHub(t, anOrder())
-			h.publish(event.OrderPlaced, 1)
-			h.do(func() { h.refusal = failure })
-			f := follow(t, h.config(), hubclient.Subscription{Group: h.group, LastEventID: &uuid.Nil})
-			for range 3 {
-				within(t, f.disconnected, "OnDisconnected")
-			}
-			h.do(func() { h.refusal = nil })
-			f.expect(t, h, 1, 1)
-		})
-	}
-}
-
-func TestFollowEndsAtARefusedNegotiate(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
-		t.Run(http.StatusText(status), func(t *testing.T) {
-			t.Parallel()
-			h := newHub(t, anOrder())
-			h.status = status
-			f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
-			var refused *hubclient.StatusError
-			require.ErrorAs(t, within(t, f.ended, "the end"), &refused)
-			require.Equal(t, hubclient.StatusError{Step: "negotiate", Code: status}, *refused)
-		})
-	}
-	t.Run("not of a server that is busy", func(t *testing.T) {
-		t.Parallel()
-		h := newHub(t, anOrder())
-		h.status = http.StatusServiceUnavailable
-		f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
-		within(t, f.disconnected, "OnDisconnected")
-		h.do(func() { h.status = 0 })
-		within(t, f.results, "OnResumed")
-	})
-}
-
 // The server closes the connection when its token expires; a new one is asked for, and nothing is lost.
 func TestFollowRenewsTheToken(t *testing.T) {
 	t.Parallel()
@@ -307,22 +238,29 @@ func TestFollowReportsAGap(t *testing.T) {
 
 func TestFollowNoticesAHole(t *testing.T) {
 	t.Parallel()
-	for name, publish := range map[string]func(*hub){
-		"live":     func(h *hub) { h.publish(event.OrderPlaced, 3) },
-		"replayed": func(h *hub) { h.kill(); h.publish(event.OrderPlaced, 3); h.start(h.current.t) },
-		// Nothing comes behind the hole, but the answer to the resume says that something should have.
-		"at the end": func(h *hub) { h.kill(); h.publish(event.OrderPlaced, 2); h.start(h.current.t) },
+	for name, c := range map[string]struct {
+		restart bool
+		events  int
+	}{
+		"live":       {false, 3},
+		"replayed":   {true, 3},
+		"at the end": {true, 2}, // nothing comes behind the hole, but the answer to the resume says that something should have
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHub(t, anOrder())
-			h.current.t = t
 			h.skip = 4
 			f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
 			within(t, f.results, "OnResumed")
 			h.publish(event.OrderPlaced, 2)
 			f.expect(t, h, 1, 2)
-			publish(h)
+			if c.restart {
+				h.kill()
+			}
+			h.publish(event.OrderPlaced, c.events)
+			if c.restart {
+				h.start(t)
+			}
 			f.expect(t, h, 3, 3)
 			var broken *hubclient.ContiguityError
 			require.ErrorAs(t, within(t, f.ended, "the end"), &broken)

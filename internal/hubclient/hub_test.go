@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -41,17 +40,6 @@ type hub struct {
 	current *node
 }
 
-// node is one server process.
-type node struct {
-	t      *testing.T
-	server *signalr.Server
-	http   *http.Server
-	mu     sync.Mutex
-	socks  map[net.Conn]bool
-	stop   context.CancelFunc
-	done   chan struct{}
-}
-
 type user struct {
 	id      string
 	expires time.Time
@@ -83,19 +71,17 @@ func (h *hub) config() hubclient.Config {
 // start starts a server at the address of the last.
 func (h *hub) start(t *testing.T) {
 	t.Helper()
-	n := &node{t: t, socks: make(map[net.Conn]bool), done: make(chan struct{})}
-	var err error
-	n.server, err = signalr.New(signalr.Config{
+	server, err := signalr.New(signalr.Config{
 		QueueBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), Authenticate: h.authenticate,
 	})
 	require.NoError(t, err)
-	handler := n.server.Handler(h.methods())
+	handler := server.Handler(h.methods())
 	mux := http.NewServeMux()
 	for _, path := range []string{hubclient.CustomerOrders, hubclient.TeamCart, hubclient.Admin} {
 		mux.Handle(path, handler)
 		mux.Handle(path+"/negotiate", handler)
 	}
-	n.http = &http.Server{ReadHeaderTimeout: patience, ConnState: n.track, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h.current = startNode(t, h.address, server, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		status := h.status
 		h.mu.Unlock()
@@ -104,44 +90,11 @@ func (h *hub) start(t *testing.T) {
 			return
 		}
 		mux.ServeHTTP(w, r)
-	})}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", h.address)
-	require.NoError(t, err)
-	h.address = listener.Addr().String()
-	ctx, cancel := context.WithCancel(context.Background())
-	n.stop = cancel
-	var running sync.WaitGroup
-	running.Go(func() { _ = n.http.Serve(listener) })
-	running.Go(func() { _ = n.server.Run(ctx) })
-	go func() { running.Wait(); close(n.done) }()
-	h.current = n
+	}))
+	h.address = h.current.address
 }
 
-func (n *node) track(c net.Conn, s http.ConnState) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if s == http.StateClosed {
-		delete(n.socks, c)
-		return
-	}
-	n.socks[c] = true
-}
-
-// kill ends the server as SIGKILL would: every socket is gone, nobody says goodbye.
-func (h *hub) kill() {
-	n := h.current
-	_ = n.http.Close()
-	n.mu.Lock()
-	for c := range n.socks {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-		_ = c.Close()
-	}
-	n.mu.Unlock()
-	n.stop()
-	<-n.done
-}
+func (h *hub) kill() { h.current.kill() }
 
 func (h *hub) authenticate(r *http.Request) (signalr.User, error) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -1,6 +1,7 @@
 package hubclient
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -103,8 +104,7 @@ func (p *place) resumed(r Result) error {
 		p.stand(r.LastEventID, r.Sequence)
 		return nil
 	}
-	slices.SortFunc(held, func(a, b Event) int { return int(a.Sequence - b.Sequence) })
-	for _, e := range held {
+	for _, e := range p.missing(held, r) {
 		if err := p.accept(e); err != nil {
 			return err
 		}
@@ -114,4 +114,18 @@ func (p *place) resumed(r Result) error {
 	}
 	p.stand(r.LastEventID, r.Sequence)
 	return nil
+}
+
+// missing puts the events that were sent live before the replay behind it, and leaves out what came both ways and what a
+// node that lags behind the last one has sent up to the cursor.
+func (p *place) missing(held []Event, r Result) []Event {
+	if r.LastEventID == *p.cursor {
+		return nil
+	}
+	slices.SortFunc(held, func(a, b Event) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	held = slices.CompactFunc(held, func(a, b Event) bool { return a.EventID == b.EventID })
+	if at := slices.IndexFunc(held, func(e Event) bool { return e.EventID == *p.cursor }); at >= 0 {
+		held = held[at+1:]
+	}
+	return slices.DeleteFunc(held, func(e Event) bool { return p.known && e.Sequence <= p.sequence })
 }
