@@ -84,7 +84,7 @@ func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 	if err := a.buildRelay(log); err != nil {
 		return err
 	}
-	return a.buildHTTP(ctx, verifier, log) //nolint:contextcheck // requests bring their own
+	return a.buildHTTP(ctx, verifier, log)
 }
 
 func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
@@ -208,13 +208,13 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 	}
 	mux := http.NewServeMux()
 	a.hubs.Mount(mux, a.signalr)
-	mux.Handle("/api/", api.Handler())
+	mux.Handle("/api/", api.Handler()) //nolint:contextcheck // requests bring their own
 	ops := mux
 	if s.OpsListen != "" {
 		ops = http.NewServeMux()
 		a.ops = newHTTPServer(ops)
 	}
-	a.mountOps(ops)
+	a.mountOps(ops) //nolint:contextcheck // scrapes bring none
 	a.main = newHTTPServer(mux)
 	return a.listen(ctx)
 }

@@ -329,9 +329,9 @@ func (w *world) hold(ctx context.Context, conn *pgx.Conn, commit bool) error {
 	}
 	<-time.After(longHeld)
 	if !commit {
-		return tx.Rollback(ctx) //nolint:wrapcheck // the test shows it
+		return tx.Rollback(ctx)
 	}
-	return tx.Commit(ctx) //nolint:wrapcheck // the test shows it
+	return tx.Commit(ctx)
 }
 
 // checkWriters sees that the events of one writer, whose transactions follow each other, are in their order in every group.

@@ -63,14 +63,14 @@ func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
 			return nil
 		}, hubclient.Hooks{OnResumed: func(hubclient.Result) { close(ready) }})
 	}()
-	defer func() { stop(); <-ended }()
+	defer func() { stop(); _ = <-ended }() // it ended because it was told to
 	select {
 	case <-ready:
 	case err := <-ended:
 		ended <- err
 		return nil, fmt.Errorf("following the bench's order: %w", err)
 	case <-ctx.Done():
-		return nil, ctx.Err() //nolint:wrapcheck // the end that was asked for
+		return nil, ctx.Err()
 	}
 
 	steps, ids, err := l.measure(ctx, conn, arrivals)
@@ -132,7 +132,7 @@ func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan r
 		case <-time.After(answerWithin):
 			return s, nil, fmt.Errorf("event %s has not arrived in %s", id, answerWithin)
 		case <-ctx.Done():
-			return s, nil, ctx.Err() //nolint:wrapcheck // the end that was asked for
+			return s, nil, ctx.Err()
 		}
 		if l.Progress != nil && i >= warmUp {
 			l.Progress(i - warmUp + 1)
@@ -144,7 +144,7 @@ func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan r
 func pause(ctx context.Context, longest time.Duration) error {
 	select {
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the end that was asked for
+		return ctx.Err()
 	case <-time.After(time.Duration(rand.Int64N(int64(max(longest, 1))))): //nolint:gosec // not a secret
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -59,7 +60,7 @@ func (c *benchLatencyCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 		Subject: "bench", Permissions: []string{"OrderOwner:" + order.String()}, TTL: benchTokenLife,
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
 	l := bench.Latency{
 		DSN: c.DatabaseURL, URL: c.URL, Token: token, Order: order, Events: c.Events, Pause: c.Pause,
@@ -71,9 +72,9 @@ func (c *benchLatencyCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 	}
 	figures, err := l.Run(ctx)
 	if err != nil {
-		return err //nolint:wrapcheck // says what it did
+		return err
 	}
-	return bench.Print(s.out, figures, c.JSON) //nolint:wrapcheck // says what it did
+	return bench.Print(s.out, figures, c.JSON)
 }
 
 // start fills the target in, starting a database and a server process of the bench's own where it is not pointed at any.
@@ -86,8 +87,8 @@ func (c *benchTarget) start(ctx context.Context, logger *slog.Logger, s *streams
 	}
 	var stops []func()
 	stop = func() {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i]()
+		for _, stop := range slices.Backward(stops) {
+			stop()
 		}
 	}
 	if c.DatabaseURL == "" {
@@ -134,7 +135,7 @@ func (c *benchTarget) startServer(ctx context.Context) (stop func(), err error) 
 		return nil, err
 	}
 	c.URL = "http://" + address
-	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn") //nolint:gosec // this program
+	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn")
 	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+c.DatabaseURL, "HERALD_JWT_SECRET="+c.JWTSecret)
 	server.Stderr = os.Stderr
 	if err := server.Start(); err != nil {

@@ -49,7 +49,7 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 		},
 		OnDisconnected: func(err error) { note("disconnected (%v), reconnecting", err) },
 	})
-	return err //nolint:wrapcheck // says what it did
+	return err
 }
 
 // token is the given one, or a new one at each connect.
@@ -68,7 +68,7 @@ func (c *tailCmd) token(group event.Group) (string, error) {
 	if !strings.Contains(string(group), ":") {
 		grant.Roles = []string{c.AdminRole}
 	}
-	return auth.Mint(secret, grant) //nolint:wrapcheck // says what it did
+	return auth.Mint(secret, grant)
 }
 
 func (c *tailCmd) print(out io.Writer, e hubclient.Event) error {

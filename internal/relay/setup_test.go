@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -98,8 +99,8 @@ func (b *bundle) add(batch []event.Logged) {
 func (b *bundle) has(id uuid.UUID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.relayed) - 1; i >= 0; i-- {
-		if b.relayed[i].ID == id {
+	for _, v := range slices.Backward(b.relayed) {
+		if v.ID == id {
 			return true
 		}
 	}
@@ -120,11 +121,12 @@ func (b *bundle) await(t *testing.T, id uuid.UUID) {
 	}
 }
 
+const publishAlert = `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`
+
 // publish publishes an alert over conn, within whatever transaction is open there.
 func publish(t *testing.T, conn *pgx.Conn) uuid.UUID {
 	t.Helper()
 	var id uuid.UUID
-	err := conn.QueryRow(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&id)
-	require.NoError(t, err)
+	require.NoError(t, conn.QueryRow(t.Context(), publishAlert).Scan(&id))
 	return id
 }

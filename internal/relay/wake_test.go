@@ -28,7 +28,10 @@ func TestNoWakeUpIsLost(t *testing.T) {
 				if err != nil {
 					return // the test has ended
 				}
-				id := publish(t, conn)
+				var id uuid.UUID
+				if tx.QueryRow(t.Context(), publishAlert).Scan(&id) != nil {
+					return
+				}
 				pause(time.Duration(rand.IntN(6000)) * time.Microsecond) // between insert and commit: arm may come here
 				if tx.Commit(t.Context()) != nil {
 					return
