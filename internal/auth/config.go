@@ -16,8 +16,10 @@ const (
 	LeewayDefault = 30 * time.Second
 	// JWKSRefreshDefault is how often a JWK Set is fetched without being asked for.
 	JWKSRefreshDefault = 15 * time.Minute
-	// SecretMinimumBytes is the length below which an HS256 secret can be guessed: the hash's own size (RFC 7518 §3.2).
-	SecretMinimumBytes = 32
+	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, what issuers in the field still use.
+	SecretMinimumBytes = 16
+	// SecretAdvisedBytes is the length below which a secret is accepted with a warning: the hash's own size (RFC 7518 §3.2).
+	SecretAdvisedBytes = 32
 )
 
 // ErrNoKey is returned where no source of keys is configured.
@@ -26,7 +28,7 @@ var ErrNoKey = errors.New("no JWT key is configured: set one of HERALD_JWT_SECRE
 
 // Config says which tokens to believe. Exactly one of Secret, PublicKeyFile and JWKSURL must be set.
 type Config struct {
-	// Secret verifies HS256 tokens. At least 32 bytes.
+	// Secret verifies HS256 tokens. At least 16 bytes, better 32.
 	Secret string
 	// PublicKeyFile is a PEM file: RSA of at least 2048 bits (RS256), P-256 (ES256) or Ed25519 (EdDSA).
 	PublicKeyFile string
@@ -101,8 +103,8 @@ func (c Config) validate() error {
 
 func checkSecret(secret string) error {
 	if len(secret) < SecretMinimumBytes {
-		return fmt.Errorf("the JWT secret is %d bytes long: HS256 needs at least %d, for example from `openssl rand -base64 48`",
-			len(secret), SecretMinimumBytes)
+		return fmt.Errorf("the JWT secret is %d bytes long: HS256 needs at least %d, better %d, for example from `openssl rand -base64 48`",
+			len(secret), SecretMinimumBytes, SecretAdvisedBytes)
 	}
 	if strings.Contains(secret, "-----BEGIN ") {
 		// Whoever has the public key could sign with it.

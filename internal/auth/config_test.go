@@ -28,7 +28,7 @@ func TestNewVerifierExplainsItsConfiguration(t *testing.T) {
 		cfg  auth.Config
 		want string
 	}{
-		"a short secret":       {auth.Config{Secret: strings.Repeat("x", 31)}, "31 bytes long: HS256 needs at least 32"},
+		"a short secret":       {auth.Config{Secret: strings.Repeat("x", 15)}, "15 bytes long: HS256 needs at least 16"},
 		"a key for a secret":   {auth.Config{Secret: string(publicPEM(t, edKey(t)))}, "a public key is no secret"},
 		"secret and file":      {auth.Config{Secret: secret, PublicKeyFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_PUBLIC_KEY_FILE are all set"},
 		"file and URL":         {auth.Config{PublicKeyFile: "k", JWKSURL: "https://x"}, "HERALD_JWT_PUBLIC_KEY_FILE and HERALD_JWKS_URL"},
@@ -92,7 +92,7 @@ func TestMintRefuses(t *testing.T) {
 	_, err := auth.Mint(secret, auth.Grant{})
 	require.ErrorContains(t, err, "subject")
 	_, err = auth.Mint("short", auth.Grant{Subject: "a"})
-	require.ErrorContains(t, err, "at least 32")
+	require.ErrorContains(t, err, "at least 16")
 }
 
 func TestNothingSecretIsLogged(t *testing.T) {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,6 +41,10 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	if n := len(cfg.Secret); n > 0 && n < SecretAdvisedBytes {
+		cfg.Logger.WarnContext(ctx, "the JWT secret is short enough to be guessed with effort",
+			slog.Int("bytes", n), slog.Int("advised_bytes", SecretAdvisedBytes))
+	}
 	keys, err := newKeySource(ctx, cfg)
 	if err != nil {
 		return nil, err

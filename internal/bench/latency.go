@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,19 +56,20 @@ func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
 	ready := make(chan struct{})
 	following, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() {
+	var follower sync.WaitGroup
+	follower.Go(func() {
 		ended <- hubclient.Follow(following, hubclient.Config{
 			URL: l.URL, Token: func(context.Context) (string, error) { return l.Token, nil },
 		}, hubclient.Subscription{Group: event.OrderGroup(l.Order)}, func(e hubclient.Event) error {
 			arrivals <- received{e.EventID, e.ReceivedAt}
 			return nil
 		}, hubclient.Hooks{OnResumed: func(hubclient.Result) { close(ready) }})
-	}()
-	defer func() { stop(); _ = <-ended }() // it ended because it was told to
+	})
+	defer follower.Wait()
+	defer stop()
 	select {
 	case <-ready:
 	case err := <-ended:
-		ended <- err
 		return nil, fmt.Errorf("following the bench's order: %w", err)
 	case <-ctx.Done():
 		return nil, ctx.Err()
