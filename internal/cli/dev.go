@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -102,7 +103,7 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 		_, _ = fmt.Fprintf(out, "%-12s %s\n", p.who, token)
 	}
 	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID, simulation.OrderID, simulation.TeamCartID)
-	_, err := fmt.Fprintf(out, "Follow one   herald tail order:%s --url %s --subject %s\n\n", simulation.OrderID, base, simulation.Customer)
+	_, err := fmt.Fprintf(out, "Follow one   %s tail order:%s --url %s --subject %s\n\n", os.Args[0], simulation.OrderID, base, simulation.Customer)
 	return err //nolint:wrapcheck // the terminal is gone
 }
 

@@ -63,7 +63,7 @@ func New(cfg Config) (*Jobs, error) {
 	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
 		ID:                          cfg.NodeID.String(),
 		Schema:                      schema,
-		Logger:                      cfg.Logger,
+		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		Workers:                     registered,
 		FetchPollInterval:           fetchPollInterval,
