@@ -127,10 +127,8 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tx, err := b.pool.Begin(t.Context())
-			require.NoError(t, err)
-			defer func() { _ = tx.Rollback(t.Context()) }()
-			_, err = tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
+			tx := b.begin(t)
+			_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
 			require.NoError(t, err)
 			_, err = insert(t, tx, test.row)
 			requireRefused(t, err, "herald.outbox: "+test.message, test.hint)
@@ -250,10 +248,8 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			tx, err := b.pool.Begin(t.Context())
-			require.NoError(t, err)
-			defer func() { _ = tx.Rollback(t.Context()) }()
-			_, err = tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
+			tx := b.begin(t)
+			_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
 			require.NoError(t, err)
 			_, err = tx.Exec(t.Context(), test.sql)
 			requireRefused(t, err, test.message, test.hint)

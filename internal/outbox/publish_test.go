@@ -117,10 +117,8 @@ func TestDefaultsOfAnOrderEvent(t *testing.T) {
 func TestPayloadTimesDoNotDependOnTheSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	tx, err := b.pool.Begin(t.Context())
-	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	_, err = tx.Exec(t.Context(), "SET LOCAL timezone = 'Asia/Ho_Chi_Minh'; SET LOCAL datestyle = 'German'; SET LOCAL search_path = pg_temp")
+	tx := b.begin(t)
+	_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'Asia/Ho_Chi_Minh'; SET LOCAL datestyle = 'German'; SET LOCAL search_path = pg_temp")
 	require.NoError(t, err)
 	id := scan[uuid.UUID](t, tx, `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1',
 		last_update_timestamp => '2025-01-20T10:05:00Z')`, orderID, restaurantID)
@@ -180,9 +178,7 @@ func TestDefaultsOfATableInsert(t *testing.T) {
 func TestEventsOfOneTransactionOccurOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	tx, err := b.pool.Begin(t.Context())
-	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(t.Context()) }()
+	tx := b.begin(t)
 	for _, sql := range []string{
 		"INSERT INTO herald.outbox (event_type, resource_id) VALUES ('CartLocked', gen_random_uuid()) RETURNING event_id",
 		"SELECT herald.publish_teamcart_event('CartLocked', gen_random_uuid())",
@@ -224,13 +220,11 @@ func TestRolledBackEventsWereNeverThere(t *testing.T) {
 	b := setup(t)
 	publish := "SELECT herald.publish_teamcart_event('CartUpdated', $1)"
 
-	rolledBack, err := b.pool.Begin(t.Context())
-	require.NoError(t, err)
+	rolledBack := b.begin(t)
 	lost := scan[uuid.UUID](t, rolledBack, publish, cartID)
 	require.NoError(t, rolledBack.Rollback(t.Context()))
 
-	tx, err := b.pool.Begin(t.Context())
-	require.NoError(t, err)
+	tx := b.begin(t)
 	kept := scan[uuid.UUID](t, tx, publish, cartID)
 	savepoint, err := tx.Begin(t.Context())
 	require.NoError(t, err)

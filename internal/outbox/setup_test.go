@@ -102,6 +102,15 @@ func (b *bundle) insert(t *testing.T, row columns) uuid.UUID {
 	return id
 }
 
+// begin opens a transaction that ends with the test at the latest.
+func (b *bundle) begin(t *testing.T) pgx.Tx {
+	t.Helper()
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	return tx
+}
+
 func (b *bundle) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	_, err := b.pool.Exec(t.Context(), sql, args...)
