@@ -150,18 +150,38 @@ $$;
 CREATE TRIGGER outbox_wake_relay AFTER INSERT ON herald.outbox FOR EACH STATEMENT EXECUTE FUNCTION herald.wake_relay();
 
 -- Creates the partition of one day (UTC) for a table that is partitioned by day, unless it exists; returns whether it did.
--- The partition is built apart and attached: attaching lets writers go on, where creating it in place would not.
+-- The partition is built apart and attached: attaching lets writers go on, where creating it in place would not. What the default
+-- partition has caught of that day moves along, unless that is so much that readers would wait too long for it: then the
+-- day stays in the default partition.
 -- +goose StatementBegin
 CREATE FUNCTION herald.ensure_partition(parent text, day date) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    child text := parent || '_p' || to_char(day, 'YYYYMMDD');
+    most_to_move constant int := 100000;
+    child constant text := parent || '_p' || to_char(day, 'YYYYMMDD');
+    catch_all constant text := parent || '_default';
+    first_moment constant timestamptz := day::timestamp AT TIME ZONE 'UTC';
+    next_moment constant timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+    written text; -- the column that the days are cut from
+    caught int;
 BEGIN
     IF to_regclass(format('herald.%I', child)) IS NOT NULL THEN
         RETURN false;
     END IF;
+    SELECT a.attname INTO STRICT written FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+        WHERE p.partrelid = to_regclass(format('herald.%I', parent));
     EXECUTE format('CREATE TABLE herald.%I (LIKE herald.%I INCLUDING ALL EXCLUDING IDENTITY)', child, parent);
-    EXECUTE format('ALTER TABLE herald.%I ATTACH PARTITION herald.%I FOR VALUES FROM (%L) TO (%L)', parent, child,
-        day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+    -- Attaching would take this lock as well, to look for rows of the day. Nothing comes in between here and there.
+    EXECUTE format('LOCK TABLE herald.%I IN ACCESS EXCLUSIVE MODE', catch_all);
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM herald.%I c WHERE c.%I >= $1 AND c.%I < $2 LIMIT $3) day', catch_all, written, written)
+        INTO caught USING first_moment, next_moment, most_to_move + 1;
+    IF caught > most_to_move THEN
+        EXECUTE format('DROP TABLE herald.%I', child);
+        RETURN false;
+    ELSIF caught > 0 THEN
+        EXECUTE format('WITH moved AS (DELETE FROM herald.%I c WHERE c.%I >= $1 AND c.%I < $2 RETURNING c.*) INSERT INTO herald.%I SELECT * FROM moved',
+            catch_all, written, written, child) USING first_moment, next_moment;
+    END IF;
+    EXECUTE format('ALTER TABLE herald.%I ATTACH PARTITION herald.%I FOR VALUES FROM (%L) TO (%L)', parent, child, first_moment, next_moment);
     RETURN true;
 END
 $$;

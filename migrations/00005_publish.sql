@@ -30,6 +30,7 @@ CREATE FUNCTION herald.publish_order_event(
 DECLARE
     id uuid := coalesce(event_id, herald.uuidv7());
     occurred timestamptz := coalesce(occurred_on_utc, clock_timestamp());
+    wrong text;
 BEGIN
     IF event_type IS NULL OR event_type NOT IN ('OrderPlaced', 'OrderPaymentSucceeded', 'OrderPaymentFailed', 'OrderStatusChanged') THEN
         RAISE EXCEPTION 'herald.publish_order_event: % is not an order event', coalesce(quote_literal(event_type), 'null')
@@ -38,6 +39,15 @@ BEGIN
     ELSIF order_number IS NULL OR status IS NULL THEN
         RAISE EXCEPTION 'herald.publish_order_event: % is missing', CASE WHEN order_number IS NULL THEN 'order_number' ELSE 'status' END
             USING ERRCODE = 'check_violation';
+    -- Such a time has no RFC 3339 form, so its event would be undeliverable. least and greatest pass over nulls.
+    ELSIF least(estimated_delivery_time, actual_delivery_time, delivered_at, last_update_timestamp) < '0001-01-01 00:00:00+00'
+        OR greatest(estimated_delivery_time, actual_delivery_time, delivered_at, last_update_timestamp) >= '10000-01-01 00:00:00+00' THEN
+        SELECT format('%s %s', f.name, f.value) INTO wrong
+        FROM (VALUES ('estimated_delivery_time', estimated_delivery_time), ('actual_delivery_time', actual_delivery_time),
+            ('delivered_at', delivered_at), ('last_update_timestamp', last_update_timestamp)) f (name, value)
+        WHERE f.value < '0001-01-01 00:00:00+00' OR f.value >= '10000-01-01 00:00:00+00' LIMIT 1;
+        RAISE EXCEPTION 'herald.publish_order_event: % is not a time between the years 1 and 9999', wrong
+            USING ERRCODE = 'check_violation', HINT = 'Pass null for a time that is not known.';
     END IF;
     INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload,
         occurred_on_utc, deliver_after)

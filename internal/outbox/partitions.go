@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,21 +21,22 @@ type Beginner interface {
 }
 
 // EnsurePartitions creates the missing daily partitions from today (UTC) to daysAhead days later, each in a transaction of its
-// own, and returns how many it made.
+// own, and returns how many it made. A day that fails does not keep the others from being made.
 func EnsurePartitions(ctx context.Context, db Beginner, today time.Time, daysAhead int) (int, error) {
 	created := 0
+	var failed []error
 	for _, table := range []string{"outbox", "event_log"} {
 		for ahead := range daysAhead + 1 {
 			made, err := ensurePartition(ctx, db, table, today.UTC().AddDate(0, 0, ahead))
 			if err != nil {
-				return created, err
+				failed = append(failed, err)
 			}
 			if made {
 				created++
 			}
 		}
 	}
-	return created, nil
+	return created, errors.Join(failed...)
 }
 
 func ensurePartition(ctx context.Context, db Beginner, table string, day time.Time) (made bool, err error) {

@@ -74,7 +74,10 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.
 	err = underLock(ctx, db, locker, func(*sql.Conn) error {
 		river, err := migrateRiver(ctx, pool, logger)
 		applied = append(applied, river...)
-		return err
+		if err != nil || len(applied) == 0 {
+			return err
+		}
+		return closeFunctions(ctx, pool)
 	})
 	return applied, err
 }
@@ -151,6 +154,15 @@ func migrateRiver(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) 
 		logApplied(ctx, logger, m, v.Duration)
 	}
 	return applied, nil
+}
+
+// closeFunctions takes from everybody what PostgreSQL gives to everybody: the execution of a new function. The functions that
+// producers may call are granted to their role one by one.
+func closeFunctions(ctx context.Context, pool *pgxpool.Pool) error {
+	if _, err := pool.Exec(ctx, "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA "+Schema+" FROM PUBLIC"); err != nil {
+		return fmt.Errorf("closing the functions of the schema %s: %w", Schema, err)
+	}
+	return nil
 }
 
 func logApplied(ctx context.Context, logger *slog.Logger, m Migration, took time.Duration) {

@@ -19,9 +19,15 @@ DELETE FROM herald.node WHERE heartbeat_at < clock_timestamp() - interval '1 min
 SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);
 
 -- name: OutboxLag :one
--- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds.
+-- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
 SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
-FROM (SELECT o.written_at FROM herald.outbox o
-    WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
-    AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
-    ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int) w;
+FROM (
+    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.written_at FROM herald.outbox o WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor) o)
+    UNION ALL
+    (SELECT o.written_at FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int)
+    LIMIT sqlc.arg(max_rows)::int
+) w;

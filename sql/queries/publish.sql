@@ -12,4 +12,4 @@ AND EXISTS (SELECT FROM herald.platform_stats newer WHERE newer.field = p.field 
 -- name: OutboxInsert :exec
 INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload, occurred_on_utc, deliver_after)
 VALUES (sqlc.arg(event_id), sqlc.arg(event_type), sqlc.narg(resource_id), sqlc.narg(restaurant_id), sqlc.narg(customer_id),
-    sqlc.narg(audience), sqlc.arg(payload), clock_timestamp(), sqlc.narg(deliver_after));
+    coalesce(sqlc.narg(audience)::text, 'Both'), sqlc.arg(payload), clock_timestamp(), sqlc.narg(deliver_after));

@@ -88,10 +88,16 @@ func (q *Queries) NodeReap(ctx context.Context) (int64, error) {
 
 const OutboxLag = `-- name: OutboxLag :one
 SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
-FROM (SELECT o.written_at FROM herald.outbox o
-    WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
-    AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
-    ORDER BY o.seq LIMIT $1::int) w
+FROM (
+    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.written_at FROM herald.outbox o WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor) o)
+    UNION ALL
+    (SELECT o.written_at FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT $1::int)
+    LIMIT $1::int
+) w
 `
 
 type OutboxLagRow struct {
@@ -99,7 +105,7 @@ type OutboxLagRow struct {
 	OldestSeconds float64
 }
 
-// How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds.
+// How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
 func (q *Queries) OutboxLag(ctx context.Context, maxRows int32) (OutboxLagRow, error) {
 	row := q.db.QueryRow(ctx, OutboxLag, maxRows)
 	var i OutboxLagRow

@@ -33,7 +33,7 @@ func (q *Queries) AdminEventPublish(ctx context.Context, arg AdminEventPublishPa
 const OutboxInsert = `-- name: OutboxInsert :exec
 INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload, occurred_on_utc, deliver_after)
 VALUES ($1, $2, $3, $4, $5,
-    $6, $7, clock_timestamp(), $8)
+    coalesce($6::text, 'Both'), $7, clock_timestamp(), $8)
 `
 
 type OutboxInsertParams struct {

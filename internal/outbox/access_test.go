@@ -1,0 +1,179 @@
+package outbox_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+)
+
+const owner = "MustBeOrderOwner"
+
+// may asks as the server does, over a connection of its own.
+func (b *bundle) may(t *testing.T, policy string, id uuid.UUID, user string) bool {
+	t.Helper()
+	return scan[bool](t, b.pool, "SELECT herald.can_subscribe($1, $2, $3)", policy, id, user)
+}
+
+func (b *bundle) grant(t *testing.T, policy string, id uuid.UUID, user string) {
+	t.Helper()
+	b.exec(t, "SELECT herald.grant_access($1, $2, $3)", policy, id, user)
+}
+
+func (b *bundle) revoke(t *testing.T, policy string, id uuid.UUID, user string) {
+	t.Helper()
+	b.exec(t, "SELECT herald.revoke_access($1, $2, $3)", policy, id, user)
+}
+
+func TestNewestOfGrantAndRevocationDecides(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, policy := range []string{owner, "MustBeRestaurantOwner", "MustBeRestaurantStaff", "MustBeTeamCartMember"} {
+		require.False(t, b.may(t, policy, orderID, customer))
+		b.grant(t, policy, orderID, customer)
+		b.grant(t, policy, orderID, customer)
+		require.True(t, b.may(t, policy, orderID, customer))
+		require.False(t, b.may(t, policy, orderID, "user-2"))
+		require.False(t, b.may(t, policy, cartID, customer))
+		b.revoke(t, policy, orderID, customer)
+		require.False(t, b.may(t, policy, orderID, customer), "one revocation takes back every grant before it")
+		b.grant(t, policy, orderID, customer)
+		require.True(t, b.may(t, policy, orderID, customer))
+		b.revoke(t, policy, orderID, customer)
+		require.False(t, b.may(t, policy, orderID, customer))
+	}
+}
+
+func TestGrantsTakeEffectWithTheirTransaction(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tx := b.begin(t)
+	_, err := tx.Exec(t.Context(), "SELECT herald.grant_access($1, $2, $3)", owner, orderID, customer)
+	require.NoError(t, err)
+	require.False(t, b.may(t, owner, orderID, customer))
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.False(t, b.may(t, owner, orderID, customer))
+}
+
+func TestGrantsRefuseWhatNobodyCouldMean(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const policies = "Use MustBeOrderOwner, MustBeRestaurantOwner, MustBeRestaurantStaff or MustBeTeamCartMember."
+	for _, function := range []string{"grant_access", "revoke_access"} {
+		for _, test := range []struct {
+			policy, id, user any
+			message, hint    string
+		}{
+			{"MustBeAdmin", orderID, customer, "herald access: unknown policy 'MustBeAdmin'", policies},
+			{nil, orderID, customer, "herald access: unknown policy null", policies},
+			{owner, nil, customer, "herald access: resource_id is missing", ""},
+			{owner, orderID, nil, "herald access: user_id must have 1 to 256 characters", ""},
+			{owner, orderID, "", "herald access: user_id must have 1 to 256 characters", ""},
+			{owner, orderID, strings.Repeat("u", 257), "herald access: user_id must have 1 to 256 characters", ""},
+		} {
+			_, err := b.pool.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", test.policy, test.id, test.user)
+			refused, ok := errors.AsType[*pgconn.PgError](err)
+			require.True(t, ok, "%v", err)
+			require.Equal(t, test.message, refused.Message)
+			require.Equal(t, test.hint, refused.Hint)
+			require.Equal(t, "22023", refused.Code, "invalid_parameter_value")
+		}
+	}
+}
+
+// The ownership race: the customer subscribes between the order's commit and the relay.
+func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]columns{
+		"at once":                          order(),
+		"scheduled":                        order(columns{"deliver_after": "2999-01-01 00:00:00+00"}),
+		"undeliverable":                    order(columns{"payload": `{}`}),
+		"for the restaurant, of a customer": order(columns{"audience": "Restaurant"}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.relay(t) // the relay is not at its beginning
+			tx := b.begin(t)
+			_, err := insert(t, tx, row)
+			require.NoError(t, err)
+			require.False(t, b.may(t, owner, orderID, customer), "not committed")
+			b.relay(t) // this transaction is a straggler now
+			require.NoError(t, tx.Commit(t.Context()))
+			requireOnlyCustomer := func() {
+				t.Helper()
+				require.True(t, b.may(t, owner, orderID, customer))
+				require.False(t, b.may(t, owner, orderID, "user-2"))
+				require.False(t, b.may(t, owner, restaurantID, customer))
+				require.False(t, b.may(t, "MustBeTeamCartMember", orderID, customer))
+				require.False(t, b.may(t, "MustBeRestaurantStaff", restaurantID, customer))
+			}
+			requireOnlyCustomer()
+			b.relay(t)
+			requireOnlyCustomer()
+			require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"), "the relay noted it")
+			b.insert(t, row)
+			b.relay(t)
+			require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"), "once")
+		})
+	}
+}
+
+func TestOtherFamiliesGrantNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insert(t, cart(columns{"customer_id": customer}))
+	for range 2 {
+		for _, policy := range []string{owner, "MustBeTeamCartMember"} {
+			require.False(t, b.may(t, policy, cartID, customer))
+		}
+		b.relay(t)
+	}
+}
+
+func TestRevocationGoesBeforeWhatAnOrderImplies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insert(t, order())
+	require.True(t, b.may(t, owner, orderID, customer))
+	b.revoke(t, owner, orderID, customer)
+	require.False(t, b.may(t, owner, orderID, customer), "before the relay read the order's event")
+	b.relay(t)
+	require.False(t, b.may(t, owner, orderID, customer), "behind it")
+	b.insert(t, order(columns{"event_type": "OrderStatusChanged"}))
+	require.False(t, b.may(t, owner, orderID, customer), "the order goes on, the revocation stays")
+	b.relay(t)
+	require.False(t, b.may(t, owner, orderID, customer))
+	b.grant(t, owner, orderID, customer)
+	require.True(t, b.may(t, owner, orderID, customer), "until somebody grants it again")
+}
+
+func TestRevocationBeforeTheFirstEvent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.revoke(t, owner, orderID, customer)
+	b.insert(t, order())
+	require.False(t, b.may(t, owner, orderID, customer))
+	b.relay(t)
+	require.False(t, b.may(t, owner, orderID, customer))
+}
+
+// A revocation travels the same line as the events, so that no node misses it, and takes no number in the group.
+func TestRevocationEntersTheLogWithoutANumber(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := b.insert(t, order())
+	b.revoke(t, owner, orderID, customer)
+	second := b.insert(t, order())
+	b.relay(t)
+	require.Equal(t, int64(1), b.status(t, first)[0].Sequence)
+	require.Equal(t, int64(2), b.status(t, second)[0].Sequence)
+	revoked := b.status(t, scan[uuid.UUID](t, b.pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
+	require.Len(t, revoked, 1)
+	require.Equal(t, int64(0), revoked[0].Sequence)
+	require.EqualValues(t, "order:"+orderID.String(), revoked[0].Group)
+	require.Equal(t, int64(3), revoked[0].Position, "behind the order's first event and before its second")
+}

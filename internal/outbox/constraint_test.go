@@ -1,0 +1,283 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	orderTypes = "OrderPlaced, OrderPaymentSucceeded, OrderPaymentFailed, OrderStatusChanged"
+	cartTypes  = "CartUpdated, CartLocked, CartPaymentEvent, CartReadyToConfirm, CartConverted, CartExpired"
+	adminTypes = "UserActivityUpdate, AnalyticsUpdate, UserCountUpdate, GenerationMetricsUpdate, RevenueUpdate, SystemAlert, AdminNotification"
+)
+
+// payloadOf is an object whose text has that many bytes.
+func payloadOf(bytes int) string {
+	const frame = `{"a": ""}`
+	return `{"a": "` + strings.Repeat("x", bytes-len(frame)) + `"}`
+}
+
+func requireRefused(t *testing.T, err error, message, hint string) {
+	t.Helper()
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, message, refused.Message)
+	require.Equal(t, hint, refused.Hint)
+	require.Equal(t, "23514", refused.Code, "check_violation")
+}
+
+func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, test := range map[string]struct {
+		row           columns
+		message, hint string
+	}{
+		"unknown type": {
+			admin(columns{"event_type": "OrderEaten"}),
+			"unknown event_type 'OrderEaten'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ".",
+		},
+		"type in another casing": {
+			order(columns{"event_type": "orderplaced"}),
+			"unknown event_type 'orderplaced'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ".",
+		},
+		"order without its id": {
+			order(columns{"resource_id": nil}),
+			"resource_id is missing: an event of type OrderPlaced needs the id of its order", "Set resource_id.",
+		},
+		"cart without its id": {
+			cart(columns{"resource_id": nil}),
+			"resource_id is missing: an event of type CartUpdated needs the id of its team cart", "Set resource_id.",
+		},
+		"order without its restaurant": {
+			order(columns{"restaurant_id": nil}),
+			"restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant", "Set restaurant_id.",
+		},
+		"order without its customer": {
+			order(columns{"customer_id": nil}),
+			"customer_id is missing: an event of type OrderPlaced for audience Both needs the id of the user who placed the order",
+			"Set customer_id, or audience to Restaurant.",
+		},
+		"order for the customer without one": {
+			order(columns{"customer_id": "", "audience": "Customer"}),
+			"customer_id is missing: an event of type OrderPlaced for audience Customer needs the id of the user who placed the order",
+			"Set customer_id, or audience to Restaurant.",
+		},
+		"unknown audience": {
+			order(columns{"audience": "Everybody"}),
+			"unknown audience 'Everybody'", "Use Restaurant, Customer or Both.",
+		},
+		"no audience": {
+			order(columns{"audience": nil}),
+			"unknown audience null", "Use Restaurant, Customer or Both.",
+		},
+		"long customer id": {
+			order(columns{"customer_id": strings.Repeat("ü", 257)}),
+			"customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim.",
+		},
+		"long customer id that nobody needs": {
+			cart(columns{"customer_id": strings.Repeat("u", 257)}),
+			"customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim.",
+		},
+		"array as payload": {
+			admin(columns{"payload": `[1]`}),
+			"payload is array, not a JSON object", "Pass the event's own fields as an object with camelCase keys, or '{}'.",
+		},
+		"JSON null as payload": {
+			cart(columns{"payload": `null`}),
+			"payload is null, not a JSON object", "Pass the event's own fields as an object with camelCase keys, or '{}'.",
+		},
+		"oversized payload": {
+			admin(columns{"payload": payloadOf(65537)}),
+			"payload has 65537 bytes; at most 65536 (64 KiB) are allowed", "Send ids and let the client fetch what is large.",
+		},
+		"it happened in the infinite future": {
+			cart(columns{"occurred_on_utc": "infinity"}),
+			"occurred_on_utc infinity is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+		},
+		"it happened in the infinite past": {
+			order(columns{"occurred_on_utc": "-infinity"}),
+			"occurred_on_utc -infinity is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+		},
+		"it happened too late": {
+			admin(columns{"occurred_on_utc": "10000-01-01 00:00:00+00"}),
+			"occurred_on_utc 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+		},
+		"it happened before Christ": {
+			admin(columns{"occurred_on_utc": "0044-03-15 12:00:00+00 BC"}),
+			"occurred_on_utc 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+		},
+		"never to be delivered": {
+			order(columns{"deliver_after": "infinity"}),
+			"deliver_after infinity is not a time between the years 1 and 9999", "Leave deliver_after null to deliver at once.",
+		},
+		"to be delivered since ever": {
+			cart(columns{"deliver_after": "-infinity"}),
+			"deliver_after -infinity is not a time between the years 1 and 9999", "Leave deliver_after null to deliver at once.",
+		},
+		"long trace context": {
+			cart(columns{"traceparent": strings.Repeat("0", 513)}),
+			"traceparent has 513 characters; at most 512 are allowed", "Pass a W3C trace context, or null.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tx := b.begin(t)
+			_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
+			require.NoError(t, err)
+			_, err = insert(t, tx, test.row)
+			requireRefused(t, err, "herald.outbox: "+test.message, test.hint)
+		})
+	}
+}
+
+func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, row := range map[string]columns{
+		"payload of 64 KiB":                       admin(columns{"payload": payloadOf(65536)}),
+		"customer id of 256 characters":           order(columns{"customer_id": strings.Repeat("ü", 256)}),
+		"for the restaurant without a customer":   order(columns{"customer_id": nil, "audience": "Restaurant"}),
+		"for the customer":                        order(columns{"audience": "Customer"}),
+		"no payload":                              cart(),
+		"an audience that means nothing":          cart(columns{"audience": "Everybody"}),
+		"no audience where none is needed":        admin(columns{"audience": nil}),
+		"the first microsecond":                   cart(columns{"occurred_on_utc": "0001-01-01 00:00:00+00"}),
+		"the last microsecond":                    cart(columns{"occurred_on_utc": "9999-12-31 23:59:59.999999+00"}),
+		"delivered after a time that is long ago": cart(columns{"deliver_after": "0001-01-01 00:00:00+00"}),
+		"trace context of 512 characters":         cart(columns{"traceparent": strings.Repeat("0", 512)}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := insert(t, b.pool, row)
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestEveryEventTypeIsTaken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for family, row := range map[string]func(...columns) columns{orderTypes: order, cartTypes: cart, adminTypes: admin} {
+		for eventType := range strings.SplitSeq(family, ", ") {
+			_, err := insert(t, b.pool, row(columns{"event_type": eventType}))
+			require.NoError(t, err, eventType)
+		}
+	}
+}
+
+// What stands for something else than a value gets PostgreSQL's own refusal, which names the column.
+func TestColumnsThatCannotBeNull(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, column := range []string{"event_id", "event_type", "payload", "occurred_on_utc"} {
+		_, err := insert(t, b.pool, order(columns{column: nil}))
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		require.True(t, ok, "%s: %v", column, err)
+		require.Equal(t, "23502", refused.Code, "not_null_violation")
+		require.Equal(t, column, refused.ColumnName)
+	}
+}
+
+// The functions refuse what the table refuses, with the table's words, and what only they can know with words of their own.
+func TestPublishFunctionsRefuse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	// What a call passes in place of its defaults, as named arguments.
+	orderCall := func(argument, value string) string {
+		arguments := map[string]string{
+			"event_type": "'OrderPlaced'", "order_id": quote(orderID), "order_number": "'YZ-1'", "status": "'Placed'",
+			"restaurant_id": quote(restaurantID), "customer_id": "'user-1'",
+		}
+		return call("publish_order_event", arguments, argument, value)
+	}
+	cartCall := func(eventType, argument, value string) string {
+		return call("publish_teamcart_event", map[string]string{"event_type": "'" + eventType + "'", "team_cart_id": quote(cartID)}, argument, value)
+	}
+	adminCall := func(argument, value string) string {
+		return call("publish_admin_event", map[string]string{"event_type": "'RevenueUpdate'", "payload": "'{}'"}, argument, value)
+	}
+	const (
+		objectHint  = "Pass the event's own fields as an object with camelCase keys, or '{}'."
+		timeHint    = "Leave occurred_on_utc out for the current time."
+		sizeHint    = "Send ids and let the client fetch what is large."
+		deliverHint = "Leave deliver_after null to deliver at once."
+		orderHint   = "Use OrderPlaced, OrderPaymentSucceeded, OrderPaymentFailed or OrderStatusChanged."
+		cartHint    = "Use CartUpdated, CartLocked, CartPaymentEvent, CartReadyToConfirm, CartConverted or CartExpired."
+		adminHint   = "Use UserActivityUpdate, AnalyticsUpdate, UserCountUpdate, GenerationMetricsUpdate, RevenueUpdate, SystemAlert or AdminNotification."
+		rangeHint   = "Pass null for a time that is not known."
+	)
+	for _, test := range []struct{ name, sql, message, hint string }{
+		{"order: no type", orderCall("event_type", "NULL"), "herald.publish_order_event: null is not an order event", orderHint},
+		{"order: another family's type", orderCall("event_type", "'CartLocked'"), "herald.publish_order_event: 'CartLocked' is not an order event", orderHint},
+		{"order: no order", orderCall("order_id", "NULL"), "herald.outbox: resource_id is missing: an event of type OrderPlaced needs the id of its order", "Set resource_id."},
+		{"order: no number", orderCall("order_number", "NULL"), "herald.publish_order_event: order_number is missing", ""},
+		{"order: no status", orderCall("status", "NULL"), "herald.publish_order_event: status is missing", ""},
+		{"order: no restaurant", orderCall("restaurant_id", "NULL"), "herald.outbox: restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant", "Set restaurant_id."},
+		{"order: no customer", orderCall("customer_id", "NULL"), "herald.outbox: customer_id is missing: an event of type OrderPlaced for audience Both needs the id of the user who placed the order", "Set customer_id, or audience to Restaurant."},
+		{"order: long customer id", orderCall("customer_id", "repeat('u', 257)"), "herald.outbox: customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim."},
+		{"order: unknown audience", orderCall("audience", "'Everybody'"), "herald.outbox: unknown audience 'Everybody'", "Use Restaurant, Customer or Both."},
+		{"order: infinite occurrence", orderCall("occurred_on_utc", "'infinity'"), "herald.outbox: occurred_on_utc infinity is not a time between the years 1 and 9999", timeHint},
+		{"order: infinite delivery", orderCall("deliver_after", "'infinity'"), "herald.outbox: deliver_after infinity is not a time between the years 1 and 9999", deliverHint},
+		{"order: infinite estimate", orderCall("estimated_delivery_time", "'infinity'"), "herald.publish_order_event: estimated_delivery_time infinity is not a time between the years 1 and 9999", rangeHint},
+		{"order: infinite delivery time", orderCall("actual_delivery_time", "'-infinity'"), "herald.publish_order_event: actual_delivery_time -infinity is not a time between the years 1 and 9999", rangeHint},
+		{"order: delivered too late", orderCall("delivered_at", "'10000-01-01 00:00:00+00'"), "herald.publish_order_event: delivered_at 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999", rangeHint},
+		{"order: updated before Christ", orderCall("last_update_timestamp", "'0044-03-15 12:00:00+00 BC'"), "herald.publish_order_event: last_update_timestamp 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999", rangeHint},
+		{"cart: no type", cartCall("CartUpdated", "event_type", "NULL"), "herald.publish_teamcart_event: null is not a team cart event", cartHint},
+		{"cart: another family's type", cartCall("OrderPlaced", "user_id", "NULL"), "herald.publish_teamcart_event: 'OrderPlaced' is not a team cart event", cartHint},
+		{"cart: no cart", cartCall("CartLocked", "team_cart_id", "NULL"), "herald.outbox: resource_id is missing: an event of type CartLocked needs the id of its team cart", "Set resource_id."},
+		{"cart: payment without its user", cartCall("CartPaymentEvent", "status", "'Paid'"), "herald.publish_teamcart_event: a CartPaymentEvent needs user_id and status", ""},
+		{"cart: payment without its status", cartCall("CartPaymentEvent", "user_id", "'user-1'"), "herald.publish_teamcart_event: a CartPaymentEvent needs user_id and status", ""},
+		{"cart: conversion without its order", cartCall("CartConverted", "order_id", "NULL"), "herald.publish_teamcart_event: a CartConverted needs order_id", ""},
+		{"cart: oversized status", cartCall("CartUpdated", "status", "repeat('x', 65537 - 14)"), "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", sizeHint},
+		{"cart: infinite occurrence", cartCall("CartUpdated", "occurred_on_utc", "'-infinity'"), "herald.outbox: occurred_on_utc -infinity is not a time between the years 1 and 9999", timeHint},
+		{"cart: infinite delivery", cartCall("CartUpdated", "deliver_after", "'infinity'"), "herald.outbox: deliver_after infinity is not a time between the years 1 and 9999", deliverHint},
+		{"admin: no type", adminCall("event_type", "NULL"), "herald.publish_admin_event: null is not an admin event", adminHint},
+		{"admin: another family's type", adminCall("event_type", "'OrderPlaced'"), "herald.publish_admin_event: 'OrderPlaced' is not an admin event", adminHint},
+		{"admin: Herald's own type", adminCall("event_type", "'AccessRevoked'"), "herald.publish_admin_event: 'AccessRevoked' is not an admin event", adminHint},
+		{"admin: string as payload", adminCall("payload", `'"text"'`), "herald.outbox: payload is string, not a JSON object", objectHint},
+		{"admin: JSON null as payload", adminCall("payload", `'null'`), "herald.outbox: payload is null, not a JSON object", objectHint},
+		{"admin: oversized payload", adminCall("payload", `jsonb_build_object('a', repeat('x', 65537 - 9))`), "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", sizeHint},
+		{"admin: infinite occurrence", adminCall("occurred_on_utc", "'infinity'"), "herald.outbox: occurred_on_utc infinity is not a time between the years 1 and 9999", timeHint},
+		{"admin: infinite delivery", adminCall("deliver_after", "'-infinity'"), "herald.outbox: deliver_after -infinity is not a time between the years 1 and 9999", deliverHint},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			tx := b.begin(t)
+			_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), test.sql)
+			requireRefused(t, err, test.message, test.hint)
+		})
+	}
+}
+
+// The order function builds its payload itself, so its limit is met from outside: one byte more than what fits is refused.
+func TestOrderPayloadAtItsLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	publish := `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', repeat('x', $2), $3, 'user-1')`
+	var id string
+	require.NoError(t, b.pool.QueryRow(t.Context(), publish, orderID, 0, restaurantID).Scan(&id))
+	frame := scan[int](t, b.pool, "SELECT octet_length(payload::text) FROM herald.outbox WHERE event_id = $1", id)
+	require.NoError(t, b.pool.QueryRow(t.Context(), publish, orderID, 65536-frame, restaurantID).Scan(&id))
+	err := b.pool.QueryRow(t.Context(), publish, orderID, 65537-frame, restaurantID).Scan(&id)
+	requireRefused(t, err, "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", "Send ids and let the client fetch what is large.")
+}
+
+// call is a SELECT of a function with named arguments, one of which is replaced or added.
+func call(function string, arguments map[string]string, argument, value string) string {
+	arguments[argument] = value
+	list := make([]string, 0, len(arguments))
+	for name, v := range arguments {
+		list = append(list, name+" => "+v)
+	}
+	return fmt.Sprintf("SELECT herald.%s(%s)", function, strings.Join(list, ", "))
+}
+
+func quote(v fmt.Stringer) string { return "'" + v.String() + "'" }

@@ -1,0 +1,366 @@
+package outbox_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// entriesOf is what the relay makes of rows that can all be delivered now.
+func entriesOf(t require.TestingT, drain *outbox.Drain) *outbox.Entries {
+	entries := outbox.NewEntries(len(drain.Rows))
+	seen := map[uuid.UUID]bool{}
+	for i := range drain.Rows {
+		row := &drain.Rows[i]
+		if row.Duplicate || seen[row.ID] {
+			continue
+		}
+		seen[row.ID] = true
+		groups, err := row.Groups()
+		require.NoError(t, err)
+		entries.Add(row, groups)
+	}
+	return entries
+}
+
+func TestDrainReturnsWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	due := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	id := b.insert(t, order(columns{
+		"audience": "Customer", "occurred_on_utc": due.AddDate(-1, 0, 0), "deliver_after": due, "traceparent": traceparent,
+	}))
+	b.insert(t, cart())
+	drain, err := outbox.Begin(t.Context(), b.Conn(t), 10)
+	require.NoError(t, err)
+	defer drain.Rollback(t.Context())
+	require.Len(t, drain.Rows, 2)
+	require.False(t, drain.Full())
+	require.True(t, drain.Worthwhile())
+	require.True(t, drain.Armed, "a new database wakes its first relay")
+
+	row := drain.Rows[0]
+	require.JSONEq(t, `{"orderNumber": "YZ-1", "status": "Placed"}`, string(row.Payload))
+	require.WithinDuration(t, due, row.DeliverAfter, 0)
+	require.WithinDuration(t, due.AddDate(-1, 0, 0), row.OccurredOn, 0)
+	require.WithinDuration(t, time.Now(), row.WrittenAt, time.Minute)
+	row.Payload, row.DeliverAfter, row.OccurredOn, row.WrittenAt = nil, time.Time{}, time.Time{}, time.Time{}
+	require.Equal(t, outbox.Row{Seq: 1, Event: event.Event{
+		ID: id, Type: event.OrderPlaced, ResourceID: orderID, RestaurantID: restaurantID, CustomerID: customer,
+		Audience: event.Customer, TraceParent: traceparent,
+	}}, row)
+
+	row = drain.Rows[1]
+	require.Equal(t, int64(2), row.Seq)
+	require.Equal(t, uuid.Nil, row.RestaurantID)
+	require.Empty(t, row.CustomerID)
+	require.Empty(t, row.TraceParent)
+	require.Zero(t, row.DeliverAfter)
+}
+
+func TestDrainLocksTheOthersOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insert(t, cart())
+	first, second := b.Conn(t), b.Conn(t)
+	drain, err := outbox.Begin(t.Context(), first, 10)
+	require.NoError(t, err)
+	_, err = outbox.Begin(t.Context(), second, 10)
+	require.Equal(t, outbox.ErrBusy, err)
+	require.Equal(t, byte('I'), second.PgConn().TxStatus(), "it holds nothing")
+
+	drain.Rollback(t.Context())
+	drain.Rollback(t.Context()) // has nothing to do
+	require.Equal(t, byte('I'), first.PgConn().TxStatus())
+	drain, err = outbox.Begin(t.Context(), second, 10)
+	require.NoError(t, err)
+	require.Len(t, drain.Rows, 1, "a drain that was rolled back changed nothing")
+	drain.Rollback(t.Context())
+}
+
+func TestCommitNumbersEntries(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn, listener := b.Conn(t), b.Conn(t)
+	_, err := listener.Exec(t.Context(), "LISTEN herald_log")
+	require.NoError(t, err)
+	drainAll := func(disarm bool) []event.Logged {
+		t.Helper()
+		drain, err := outbox.Begin(t.Context(), conn, 10)
+		require.NoError(t, err)
+		batch, err := drain.Commit(t.Context(), entriesOf(t, drain), nodeID, disarm)
+		require.NoError(t, err)
+		require.Equal(t, byte('I'), conn.PgConn().TxStatus())
+		return batch
+	}
+	places := func(batch []event.Logged) (got []string) {
+		for _, l := range batch {
+			got = append(got, fmt.Sprint(l.Position, " ", l.Group.Kind(), " ", l.Sequence, " ", l.Type))
+		}
+		return got
+	}
+
+	b.insert(t, order())
+	b.insert(t, cart())
+	b.insert(t, order(columns{"event_type": "OrderStatusChanged", "audience": "Restaurant"}))
+	first := drainAll(true)
+	require.Equal(t, []string{
+		"1 order 1 OrderPlaced", "2 restaurant 1 OrderPlaced", "3 teamcart 1 CartUpdated", "4 restaurant 2 OrderStatusChanged",
+	}, places(first))
+	told, err := listener.WaitForNotification(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "4", told.Payload, "the other nodes are told the position")
+	require.False(t, scan[bool](t, b.pool, "SELECT herald.relay_is_armed()"))
+
+	b.insert(t, cart())
+	again := b.insert(t, order(columns{"event_id": first[0].ID}))
+	require.Equal(t, first[0].ID, again)
+	b.revoke(t, owner, orderID, customer)
+	second := drainAll(false)
+	require.Equal(t, []string{"5 teamcart 2 CartUpdated", "6 order 0 AccessRevoked"}, places(second))
+
+	log := outbox.NewLog(b.pool)
+	position, err := log.Position(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(6), position)
+	stored, err := log.ReadFrom(t.Context(), 0, 100)
+	require.NoError(t, err)
+	require.Equal(t, places(append(first, second...)), places(stored), "what Commit returns is what is stored")
+	for i, l := range append(first, second...) {
+		require.Equal(t, l.ID, stored[i].ID)
+		require.Equal(t, l.Payload, stored[i].Payload)
+		require.True(t, l.OccurredOn.Equal(stored[i].OccurredOn))
+	}
+}
+
+// A backlog larger than a batch is worked off between the same two snapshots; what comes meanwhile waits for its turn.
+func TestBacklogInChunks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn := b.Conn(t)
+	b.exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", cartID)
+	for _, rows := range []int{4, 4, 2} {
+		drain, err := outbox.Begin(t.Context(), conn, 4)
+		require.NoError(t, err)
+		require.Len(t, drain.Rows, rows)
+		require.Equal(t, rows == 4, drain.Full())
+		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+		require.NoError(t, err)
+		b.insert(t, cart())
+	}
+	drain, err := outbox.Begin(t.Context(), conn, 4)
+	require.NoError(t, err)
+	require.Len(t, drain.Rows, 3, "what came meanwhile")
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.NoError(t, err)
+	drain, err = outbox.Begin(t.Context(), conn, 4)
+	require.NoError(t, err)
+	require.Empty(t, drain.Rows)
+	require.False(t, drain.Worthwhile())
+	drain.Rollback(t.Context())
+	require.Equal(t, int64(13), scan[int64](t, b.pool, "SELECT sequence FROM herald.stream_head"))
+}
+
+// A backlog that ends with a full batch takes one more look, which must be committed although it finds nothing.
+func TestLastChunkOfABacklogThatIsFull(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn := b.Conn(t)
+	b.insert(t, cart())
+	b.insert(t, cart())
+	for _, rows := range []int{2, 0} {
+		drain, err := outbox.Begin(t.Context(), conn, 2)
+		require.NoError(t, err)
+		require.Len(t, drain.Rows, rows)
+		require.True(t, drain.Worthwhile())
+		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+		require.NoError(t, err)
+	}
+	require.True(t, scan[bool](t, b.pool, "SELECT target IS NULL FROM herald.relay_state"))
+}
+
+func TestSeqsThatWereRolledBackAreSteppedOverOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tx := b.begin(t)
+	_, err := tx.Exec(t.Context(), "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 1001)", cartID)
+	require.NoError(t, err)
+	require.NoError(t, tx.Rollback(t.Context()))
+	conn := b.Conn(t)
+	drain, err := outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+	require.Empty(t, drain.Rows)
+	require.True(t, drain.Worthwhile())
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.NoError(t, err)
+	drain, err = outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+	require.False(t, drain.Worthwhile())
+	drain.Rollback(t.Context())
+}
+
+// Whatever fails between Begin and Commit: all or nothing.
+func TestDrainThatCannotBeWrittenChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insert(t, order())
+	b.exec(t, "ALTER TABLE herald.relayed_event ADD CONSTRAINT no_more CHECK (false)")
+	conn := b.Conn(t)
+	drain, err := outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, true)
+	require.ErrorContains(t, err, "appending to the log")
+	require.Equal(t, byte('I'), conn.PgConn().TxStatus())
+	b.exec(t, "ALTER TABLE herald.relayed_event DROP CONSTRAINT no_more")
+
+	drain, err = outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+	batch, err := drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.NoError(t, err)
+	require.Len(t, batch, 2)
+	require.Equal(t, int64(1), batch[0].Position)
+}
+
+func TestConnectionThatBreaks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insert(t, cart())
+	conn := b.Conn(t)
+	drain, err := outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+	b.exec(t, "SELECT pg_terminate_backend($1, 30000)", conn.PgConn().PID())
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.Error(t, err)
+	require.True(t, conn.IsClosed())
+	_, err = outbox.Begin(t.Context(), conn, 10)
+	require.ErrorContains(t, err, "reading the outbox")
+	b.relay(t)
+	require.Equal(t, int64(1), scan[int64](t, b.pool, "SELECT position FROM herald.relay_state"))
+}
+
+// Statements of somebody else's share the drain's fate.
+func TestStatementsInTheDrainsTransaction(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, "CREATE TABLE effect (n int)")
+	conn := b.Conn(t)
+	for n, commit := range []bool{false, true} {
+		b.insert(t, cart())
+		drain, err := outbox.Begin(t.Context(), conn, 10)
+		require.NoError(t, err)
+		for range 2 {
+			tx, err := drain.Tx(t.Context())
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), "INSERT INTO effect VALUES ($1)", n)
+			require.NoError(t, err)
+		}
+		if !commit {
+			drain.Rollback(t.Context())
+			continue
+		}
+		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+		require.NoError(t, err)
+	}
+	require.Equal(t, "{1,1}", scan[string](t, b.pool, "SELECT array_agg(n)::text FROM effect"))
+}
+
+// The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous, the events of one
+// transaction in its order.
+func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	relays := []*pgx.Conn{b.Conn(t), b.Conn(t)}
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := t.Context()
+		_, err := b.pool.Exec(ctx, `TRUNCATE herald.outbox, herald.event_log, herald.relayed_event, herald.stream_head;
+			UPDATE herald.relay_state SET position = 0, target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0`)
+		require.NoError(rt, err)
+		writers := make([]pgx.Tx, 3)
+		pending := make([][]uuid.UUID, len(writers))
+		var committed [][]uuid.UUID
+		defer func() {
+			for _, tx := range writers {
+				if tx != nil {
+					_ = tx.Rollback(ctx)
+				}
+			}
+		}()
+		drain := func(rt *rapid.T) {
+			d, err := outbox.Begin(ctx, rapid.SampledFrom(relays).Draw(rt, "relay"), rapid.IntRange(1, 4).Draw(rt, "max rows"))
+			require.NoError(rt, err)
+			if rapid.IntRange(0, 4).Draw(rt, "fails") == 0 {
+				d.Rollback(ctx)
+				return
+			}
+			_, err = d.Commit(ctx, entriesOf(rt, d), nodeID, false)
+			require.NoError(rt, err)
+		}
+		writer := func(rt *rapid.T) int { return rapid.IntRange(0, len(writers)-1).Draw(rt, "writer") }
+		rt.Repeat(map[string]func(*rapid.T){
+			"write": func(rt *rapid.T) {
+				w := writer(rt)
+				if writers[w] == nil {
+					writers[w], err = b.pool.Begin(ctx)
+					require.NoError(rt, err)
+				}
+				id := uuid.New()
+				_, err := writers[w].Exec(ctx, "INSERT INTO herald.outbox (event_id, event_type, resource_id) VALUES ($1, 'CartUpdated', $2)", id, cartID)
+				require.NoError(rt, err)
+				pending[w] = append(pending[w], id)
+			},
+			"commit": func(rt *rapid.T) {
+				if w := writer(rt); writers[w] != nil {
+					require.NoError(rt, writers[w].Commit(ctx))
+					committed = append(committed, pending[w])
+					writers[w], pending[w] = nil, nil
+				}
+			},
+			"roll back": func(rt *rapid.T) {
+				if w := writer(rt); writers[w] != nil {
+					require.NoError(rt, writers[w].Rollback(ctx))
+					writers[w], pending[w] = nil, nil
+				}
+			},
+			"drain": drain,
+		})
+		for {
+			d, err := outbox.Begin(ctx, relays[0], 3)
+			require.NoError(rt, err)
+			if !d.Worthwhile() {
+				d.Rollback(ctx)
+				break
+			}
+			_, err = d.Commit(ctx, entriesOf(rt, d), nodeID, false)
+			require.NoError(rt, err)
+		}
+		log, err := outbox.NewLog(b.pool).ReadFrom(ctx, 0, 10_000)
+		require.NoError(rt, err)
+		at := map[uuid.UUID]int{}
+		for i, l := range log {
+			require.Equal(rt, int64(i+1), l.Position)
+			require.Equal(rt, int64(i+1), l.Sequence)
+			require.NotContains(rt, at, l.ID, "twice")
+			at[l.ID] = i
+		}
+		total := 0
+		for _, ids := range committed {
+			total += len(ids)
+			for i, id := range ids {
+				require.Contains(rt, at, id, "lost")
+				if i > 0 {
+					require.Less(rt, at[ids[i-1]], at[id], "out of its transaction's order")
+				}
+			}
+		}
+		require.Len(rt, log, total, "nothing that was rolled back")
+	})
+}

@@ -1,0 +1,160 @@
+package outbox_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+func (b *bundle) appendLater(t *testing.T, ref outbox.Ref) error {
+	t.Helper()
+	return pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		return outbox.AppendLater(t.Context(), tx, ref, nodeID)
+	})
+}
+
+func TestAppendLaterTakesThePlaceBehindEverything(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	scheduled := b.insert(t, order(columns{"deliver_after": "2999-01-01 00:00:00+00"}))
+	b.insert(t, order())
+	b.relay(t)
+	listener := b.Conn(t)
+	_, err := listener.Exec(t.Context(), "LISTEN herald_log")
+	require.NoError(t, err)
+
+	require.NoError(t, b.appendLater(t, b.ref(t, scheduled)))
+	places := b.status(t, scheduled)
+	require.Len(t, places, 2)
+	require.Equal(t, [2]int64{3, 2}, [2]int64{places[0].Position, places[0].Sequence})
+	require.Equal(t, [2]int64{4, 2}, [2]int64{places[1].Position, places[1].Sequence})
+	require.Equal(t, nodeID, places[0].RelayedBy)
+	told, err := listener.WaitForNotification(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "4", told.Payload)
+
+	require.NoError(t, b.appendLater(t, b.ref(t, scheduled)), "a second time is a success")
+	require.Len(t, b.status(t, scheduled), 2, "without an entry")
+	last := b.insert(t, order())
+	b.relay(t)
+	require.Equal(t, int64(5), b.status(t, last)[0].Position, "the relay goes on behind it")
+}
+
+func TestAppendLaterRefuses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	poison := b.insert(t, order(columns{"payload": `{"status": "Placed"}`}))
+	err := b.appendLater(t, b.ref(t, poison))
+	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, &event.UndeliverableError{EventID: poison, Reason: "payload: orderNumber is missing"}, undeliverable)
+
+	gone := b.ref(t, poison)
+	b.exec(t, "DELETE FROM herald.outbox")
+	require.ErrorIs(t, b.appendLater(t, gone), outbox.ErrRowGone)
+	require.Zero(t, scan[int64](t, b.pool, "SELECT position FROM herald.relay_state"))
+}
+
+// It waits for the relay that is at work instead of failing, for nobody else would take the event.
+func TestAppendLaterWaitsForTheRelay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.insert(t, cart())
+	ref := b.ref(t, id)
+	conn := b.Conn(t)
+	drain, err := outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+	appended := make(chan error, 1)
+	ctx := t.Context()
+	go func() {
+		appended <- pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error { return outbox.AppendLater(ctx, tx, ref, nodeID) })
+	}()
+	require.Eventually(t, func() bool {
+		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")
+	}, waitTimeout, waitTick)
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.NoError(t, err)
+	require.NoError(t, <-appended)
+	require.Len(t, b.status(t, id), 1, "and sees what that relay did")
+}
+
+func TestBuryTwiceKeepsTheNewestReason(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.insert(t, cart())
+	b.bury(t, id, errors.New("first"))
+	b.bury(t, id, errors.New("second"))
+	require.Equal(t, "second", b.status(t, id)[0].Detail)
+}
+
+func TestReadingTheLog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	log := outbox.NewLog(b.pool)
+	group := event.OrderGroup(orderID)
+	head := func(at int64) (uuid.UUID, int64) {
+		t.Helper()
+		id, sequence, err := log.Head(t.Context(), group, at)
+		require.NoError(t, err)
+		return id, sequence
+	}
+	id, sequence := head(1 << 40)
+	require.Equal(t, uuid.Nil, id)
+	require.Zero(t, sequence)
+
+	var ids []uuid.UUID
+	for range 5 { // positions 1,2 3,4 5,6 7,8 9,10 of order and restaurant
+		ids = append(ids, b.insert(t, order()))
+	}
+	b.revoke(t, owner, orderID, customer) // position 11
+	foreign := b.insert(t, cart())
+	b.relay(t)
+
+	id, sequence = head(1 << 40)
+	require.Equal(t, ids[4], id)
+	require.Equal(t, int64(5), sequence, "a revocation is nobody's newest event")
+	id, sequence = head(4)
+	require.Equal(t, ids[1], id)
+	require.Equal(t, int64(2), sequence)
+
+	for i, id := range ids {
+		for _, g := range []event.Group{group, event.RestaurantGroup(restaurantID)} {
+			sequence, err := log.Locate(t.Context(), g, id)
+			require.NoError(t, err)
+			require.Equal(t, int64(i+1), sequence)
+		}
+	}
+	revocation := scan[uuid.UUID](t, b.pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'")
+	for _, id := range []uuid.UUID{foreign, revocation, uuid.New(), uuid.Nil} {
+		_, err := log.Locate(t.Context(), group, id)
+		require.ErrorIs(t, err, outbox.ErrUnknownEvent)
+	}
+
+	read := func(after, upTo int64, limit int) (sequences []int64) {
+		t.Helper()
+		entries, err := log.Read(t.Context(), group, after, upTo, limit)
+		require.NoError(t, err)
+		for _, l := range entries {
+			require.Equal(t, group, l.Group)
+			require.Equal(t, ids[l.Sequence-1], l.ID)
+			sequences = append(sequences, l.Sequence)
+		}
+		return sequences
+	}
+	require.Equal(t, []int64{1, 2, 3, 4, 5}, read(0, 1<<40, 100))
+	require.Equal(t, []int64{3, 4}, read(2, 8, 100), "up to a position")
+	require.Equal(t, []int64{2, 3}, read(1, 1<<40, 2))
+	require.Empty(t, read(5, 1<<40, 100))
+
+	entries, err := log.ReadFrom(t.Context(), 3, 4)
+	require.NoError(t, err)
+	require.Len(t, entries, 4)
+	require.Equal(t, int64(4), entries[0].Position)
+	require.Equal(t, int64(7), entries[3].Position)
+}

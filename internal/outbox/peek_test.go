@@ -1,0 +1,157 @@
+package outbox_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const (
+	waitTimeout = 30 * time.Second
+	waitTick    = 10 * time.Millisecond
+)
+
+func TestPeekSeesWhatADrainWouldFind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn := b.Conn(t)
+	waiting := func() bool {
+		t.Helper()
+		glance, err := outbox.Peek(t.Context(), conn)
+		require.NoError(t, err)
+		return glance.Waiting
+	}
+	require.False(t, waiting())
+	b.insert(t, cart())
+	require.True(t, waiting())
+	b.relay(t)
+	require.False(t, waiting())
+
+	tx := b.begin(t)
+	_, err := insert(t, tx, cart())
+	require.NoError(t, err)
+	xid := scan[int64](t, tx, "SELECT pg_current_xact_id()::text::bigint")
+	glance, err := outbox.Peek(t.Context(), conn)
+	require.NoError(t, err)
+	require.Contains(t, glance.InProgress, xid)
+	require.False(t, glance.Waiting)
+	b.insert(t, cart())
+	b.relay(t) // moves the floor above the open transaction's row
+	require.False(t, waiting())
+	require.NoError(t, tx.Commit(t.Context()))
+	glance, err = outbox.Peek(t.Context(), conn)
+	require.NoError(t, err)
+	require.True(t, glance.Waiting, "below the floor, too")
+	require.NotContains(t, glance.InProgress, xid)
+	b.relay(t)
+	require.False(t, waiting())
+
+	b.insert(t, cart())
+	b.insert(t, cart())
+	drain, err := outbox.Begin(t.Context(), conn, 2)
+	require.NoError(t, err)
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.NoError(t, err)
+	require.True(t, waiting(), "a backlog that has not been finished")
+}
+
+func TestProducersNotifyOnlyAnArmedRelay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	relay, listener := b.Conn(t), b.Conn(t)
+	_, err := listener.Exec(t.Context(), "LISTEN herald_outbox")
+	require.NoError(t, err)
+	b.exec(t, "SELECT setval('herald.relay_armed', 0)")
+	b.insert(t, cart()) // tells nobody
+	require.NoError(t, outbox.Arm(t.Context(), relay))
+	b.exec(t, "SELECT pg_notify('herald_outbox', 'between')")
+	b.insert(t, cart())
+	for _, payload := range []string{"between", ""} {
+		told, err := listener.WaitForNotification(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, payload, told.Payload)
+	}
+}
+
+func TestLag(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lag := func(limit int) outbox.Lag {
+		t.Helper()
+		lag, err := outbox.ReadLag(t.Context(), b.pool, limit)
+		require.NoError(t, err)
+		return lag
+	}
+	require.Equal(t, outbox.Lag{}, lag(100))
+	b.insert(t, cart(columns{"written_at": time.Now().Add(-time.Minute)}))
+	b.insert(t, cart())
+	b.insert(t, cart())
+	require.Equal(t, int64(3), lag(100).Waiting)
+	require.InDelta(t, 60, lag(100).OldestSeconds, 30)
+	require.Equal(t, int64(2), lag(2).Waiting, "counted up to the limit")
+
+	drain, err := outbox.Begin(t.Context(), b.Conn(t), 2)
+	require.NoError(t, err)
+	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), lag(100).Waiting, "in the middle of a backlog")
+	b.relay(t)
+	require.Equal(t, outbox.Lag{}, lag(100))
+
+	straggler := b.begin(t)
+	_, err = insert(t, straggler, cart())
+	require.NoError(t, err)
+	b.insert(t, cart())
+	b.relay(t)
+	require.Equal(t, outbox.Lag{}, lag(100), "what is not committed does not wait")
+	require.NoError(t, straggler.Commit(t.Context()))
+	require.Equal(t, int64(1), lag(100).Waiting, "what commits late does")
+	b.relay(t)
+	require.Equal(t, outbox.Lag{}, lag(100))
+}
+
+func TestInsertWritesAsAProducerWould(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	due := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	row := &outbox.Row{DeliverAfter: due, Event: event.Event{
+		ID: uuid.New(), Type: event.OrderPlaced, ResourceID: orderID, RestaurantID: restaurantID, CustomerID: customer,
+		Audience: event.Restaurant, Payload: []byte(`{"orderNumber": "YZ-1", "status": "Placed"}`),
+	}}
+	require.NoError(t, outbox.Insert(t.Context(), b.pool, row))
+	stored := b.written(t, row.ID)
+	require.Equal(t, "OrderPlaced", stored.EventType)
+	require.Equal(t, orderID, stored.ResourceID.UUID)
+	require.Equal(t, restaurantID, stored.RestaurantID.UUID)
+	require.Equal(t, customer, *stored.CustomerID)
+	require.Equal(t, "Restaurant", *stored.Audience)
+	require.JSONEq(t, string(row.Payload), string(stored.Payload))
+	require.WithinDuration(t, due, *stored.DeliverAfter, 0)
+	require.WithinDuration(t, time.Now(), stored.OccurredOn, time.Minute)
+
+	minimal := &outbox.Row{Event: event.Event{ID: uuid.New(), Type: event.CartLocked, ResourceID: cartID, Payload: []byte(`{}`)}}
+	require.NoError(t, outbox.Insert(t.Context(), b.pool, minimal))
+	require.False(t, b.written(t, minimal.ID).RestaurantID.Valid)
+
+	wrong := &outbox.Row{Event: event.Event{ID: uuid.New(), Type: event.CartLocked, Payload: []byte(`{}`)}}
+	require.EqualError(t, outbox.Insert(t.Context(), b.pool, wrong),
+		"herald.outbox: resource_id is missing: an event of type CartLocked needs the id of its team cart (Set resource_id.)")
+	wrong.Payload = []byte(`{`)
+	require.ErrorContains(t, outbox.Insert(t.Context(), b.pool, wrong), "publishing event "+wrong.ID.String())
+}
+
+func TestInsertOfAnOrderWithoutAudience(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	row := &outbox.Row{Event: event.Event{
+		ID: uuid.New(), Type: event.OrderPlaced, ResourceID: orderID, RestaurantID: restaurantID, CustomerID: customer,
+		Payload: []byte(`{"orderNumber": "YZ-1", "status": "Placed"}`),
+	}}
+	require.NoError(t, outbox.Insert(t.Context(), b.pool, row))
+	require.Equal(t, "Both", *b.written(t, row.ID).Audience, "both is the default")
+}

@@ -1,0 +1,136 @@
+package outbox_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// privileges lists what a role may do to everything in the schema, from the catalog: tables, views and partitions (also column
+// by column), sequences, functions, and the schema itself.
+const privileges = `
+SELECT format('%s on schema %s', p, n.nspname)
+FROM pg_namespace n, unnest('{USAGE,CREATE}'::text[]) p
+WHERE n.nspname = 'herald' AND has_schema_privilege($1, n.oid, p)
+UNION ALL
+SELECT format('%s on %s', p, c.relname)
+FROM pg_class c, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) p
+WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege($1, c.oid, p)
+UNION ALL
+SELECT format('%s (%s) on %s', p, a.attname, c.relname)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) p
+WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT a.attisdropped
+    AND has_column_privilege($1, c.oid, a.attnum, p)
+UNION ALL
+SELECT format('%s on sequence %s', p, c.relname)
+FROM pg_class c, unnest('{USAGE,SELECT,UPDATE}'::text[]) p
+WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind = 'S' AND has_sequence_privilege($1, c.oid, p)
+UNION ALL
+SELECT format('EXECUTE on %s', p.proname)
+FROM pg_proc p WHERE p.pronamespace = 'herald'::regnamespace AND has_function_privilege($1, p.oid, 'EXECUTE')
+ORDER BY 1`
+
+func (b *bundle) privileges(t *testing.T, role string) []string {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), privileges, role)
+	require.NoError(t, err)
+	granted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	slices.Sort(granted)
+	return granted
+}
+
+func TestProducersMayPublishAndNothingElse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := outbox.EnsurePartitions(t.Context(), b.pool, time.Now(), 10)
+	require.NoError(t, err)
+	producer := b.login(t, "herald_producer")
+
+	want := []string{
+		"USAGE on schema herald",
+		// What INSERT … RETURNING event_id needs, which is how a producer learns a generated id.
+		"SELECT (event_id) on outbox",
+	}
+	for _, column := range []string{
+		"event_id", "event_type", "resource_id", "restaurant_id", "customer_id", "audience", "payload", "occurred_on_utc",
+		"deliver_after", "traceparent",
+	} {
+		want = append(want, "INSERT ("+column+") on outbox")
+	}
+	for _, function := range []string{
+		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "set_platform_stats", "event_status",
+		"grant_access", "revoke_access",
+		"uuidv7", "utc", "reject_event", // what an insert's default, the functions and the check call in the producer's name
+	} {
+		want = append(want, "EXECUTE on "+function)
+	}
+	slices.Sort(want)
+	require.Equal(t, want, b.privileges(t, "herald_producer"))
+	require.Equal(t, want, b.privileges(t, producer.Config().User), "a member has the role's privileges and no others")
+}
+
+func TestARoleOfItsOwnMayDoNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Empty(t, b.privileges(t, b.login(t).Config().User))
+}
+
+// What the catalog says, tried out: everything that a producer does works over a producer's login, and reading does not.
+func TestProducersLoginAtWork(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	producer := b.login(t, "herald_producer")
+	ids := []uuid.UUID{
+		scan[uuid.UUID](t, producer, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", orderID, restaurantID),
+		scan[uuid.UUID](t, producer, "SELECT herald.publish_teamcart_event('CartLocked', $1)", cartID),
+		scan[uuid.UUID](t, producer, `SELECT herald.publish_admin_event('RevenueUpdate', '{}')`),
+	}
+	for _, row := range []columns{order(), cart(), admin(columns{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})} {
+		id, err := insert(t, producer, row)
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	_, err := insert(t, producer, cart(columns{"event_type": "CartEaten"}))
+	require.ErrorContains(t, err, "unknown event_type 'CartEaten'", "the reason reaches a producer, too")
+	for _, sql := range []string{
+		`SELECT herald.set_platform_stats('{"totalUsers": 1}')`,
+		`SELECT herald.grant_access('MustBeTeamCartMember', gen_random_uuid(), 'user-1')`,
+		`SELECT herald.revoke_access('MustBeTeamCartMember', gen_random_uuid(), 'user-1')`,
+	} {
+		_, err := producer.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	b.relay(t)
+	for _, id := range ids {
+		require.Equal(t, "relayed", scan[string](t, producer, "SELECT status FROM herald.event_status($1) LIMIT 1", id))
+	}
+	for _, sql := range []string{
+		"SELECT payload FROM herald.outbox",
+		"SELECT * FROM herald.event_log",
+		"SELECT herald.can_subscribe('MustBeOrderOwner', gen_random_uuid(), 'user-1')",
+		"UPDATE herald.outbox SET audience = 'Customer'",
+		"DELETE FROM herald.outbox",
+		"TRUNCATE herald.outbox",
+		"INSERT INTO herald.outbox (xid, event_type, resource_id) VALUES ('3', 'CartLocked', gen_random_uuid())",
+		"INSERT INTO herald.outbox (written_at, event_type, resource_id) VALUES (now(), 'CartLocked', gen_random_uuid())",
+		"INSERT INTO herald.outbox_default (event_type, resource_id) VALUES ('CartLocked', gen_random_uuid())",
+		"INSERT INTO herald.river_job (kind) VALUES ('sweep')",
+		"SELECT setval('herald.relay_armed', 0)",
+		"SELECT herald.ensure_partition('outbox', '2000-01-01')",
+		"CREATE TABLE herald.mine (n int)",
+	} {
+		_, err := producer.Exec(t.Context(), sql)
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		require.True(t, ok, "%s: %v", sql, err)
+		require.Equal(t, "42501", refused.Code, "%s: %v", sql, err)
+	}
+}

@@ -1,0 +1,171 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/jobs"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/relay"
+)
+
+var (
+	orderID      = uuid.MustParse("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+	restaurantID = uuid.MustParse("f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e")
+	cartID       = uuid.MustParse("0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11")
+	nodeID       = uuid.MustParse("5f0c2e9a-0d3e-4f5e-8a52-6d4c0f1f2a01")
+)
+
+const customer = "user-1"
+
+// bundle is a test's database.
+type bundle struct {
+	*pgtest.Database
+
+	pool *pgxpool.Pool
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	db := pgtest.New(t)
+	return &bundle{db, db.Pool(t)}
+}
+
+// columns are those of an outbox row, by name.
+type columns map[string]any
+
+func order(overrides ...columns) columns {
+	return with(columns{
+		"event_type": "OrderPlaced", "resource_id": orderID, "restaurant_id": restaurantID, "customer_id": customer,
+		"payload": `{"orderNumber": "YZ-1", "status": "Placed"}`,
+	}, overrides...)
+}
+
+func cart(overrides ...columns) columns {
+	return with(columns{"event_type": "CartUpdated", "resource_id": cartID}, overrides...)
+}
+
+func admin(overrides ...columns) columns {
+	return with(columns{"event_type": "UserActivityUpdate", "payload": `{"userId": "u", "action": "a", "details": {}}`}, overrides...)
+}
+
+func with(base columns, overrides ...columns) columns {
+	for _, o := range overrides {
+		for name, value := range o {
+			base[name] = value
+		}
+	}
+	return base
+}
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// insert writes one row into the outbox and returns the event's id.
+func insert(t *testing.T, db querier, row columns) (uuid.UUID, error) {
+	t.Helper()
+	names := make([]string, 0, len(row))
+	for name := range row {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	args := make([]any, len(names))
+	places := make([]string, len(names))
+	for i, name := range names {
+		args[i], places[i] = row[name], fmt.Sprintf("$%d", i+1)
+	}
+	var id uuid.UUID
+	err := db.QueryRow(t.Context(), fmt.Sprintf("INSERT INTO herald.outbox (%s) VALUES (%s) RETURNING event_id",
+		strings.Join(names, ", "), strings.Join(places, ", ")), args...).Scan(&id)
+	return id, err
+}
+
+func (b *bundle) insert(t *testing.T, row columns) uuid.UUID {
+	t.Helper()
+	id, err := insert(t, b.pool, row)
+	require.NoError(t, err)
+	return id
+}
+
+// begin opens a transaction that ends with the test at the latest.
+func (b *bundle) begin(t *testing.T) pgx.Tx {
+	t.Helper()
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	return tx
+}
+
+func (b *bundle) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// scan returns the only column of the only row that sql gives.
+func scan[T any](t *testing.T, db querier, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	require.NoError(t, db.QueryRow(t.Context(), sql, args...).Scan(&v), sql)
+	return v
+}
+
+// relay takes everything that waits to the log, as the real relay does.
+func (b *bundle) relay(t *testing.T) {
+	t.Helper()
+	setAside, err := jobs.NewSetAside(b.pool)
+	require.NoError(t, err)
+	r, err := relay.New(relay.Config{
+		NodeID: nodeID, SetAside: setAside, Relayed: func([]event.Logged) {}, Logger: slog.New(slog.DiscardHandler),
+		Connect: func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled }, // Sweep brings its own
+	})
+	require.NoError(t, err)
+	conn, err := b.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = r.Sweep(t.Context(), conn.Conn())
+	require.NoError(t, err)
+}
+
+func (b *bundle) status(t *testing.T, id uuid.UUID) []outbox.Whereabouts {
+	t.Helper()
+	found, err := outbox.Trace(t.Context(), b.pool, id)
+	require.NoError(t, err)
+	return found
+}
+
+// login returns a connection of a new role that is a member of roles.
+func (b *bundle) login(t *testing.T, roles ...string) *pgx.Conn {
+	t.Helper()
+	name := "login_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	b.exec(t, "CREATE ROLE "+name+" LOGIN PASSWORD 'secret'")
+	t.Cleanup(func() {
+		_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP ROLE "+name)
+		require.NoError(t, err)
+	})
+	for _, role := range roles {
+		b.exec(t, "GRANT "+role+" TO "+name)
+	}
+	cfg, err := pgx.ParseConfig(b.DSN())
+	require.NoError(t, err)
+	cfg.User, cfg.Password = name, "secret"
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}

@@ -1,0 +1,146 @@
+package outbox_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+func TestTraceTellsWhereAnEventIs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stranger := uuid.New()
+	require.Equal(t, []outbox.Whereabouts{{
+		Status: "unknown", Detail: "no event with this id has been committed, or it is older than the retention",
+	}}, b.status(t, stranger))
+
+	id := b.insert(t, order())
+	requireWhereabouts(t, []outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now()}}, b.status(t, id))
+
+	due := time.Now().Add(time.Hour)
+	scheduled := b.insert(t, cart(columns{"deliver_after": due}))
+	wantScheduled := []outbox.Whereabouts{{Status: "scheduled", WrittenAt: time.Now(), DeliverAfter: due}}
+	requireWhereabouts(t, wantScheduled, b.status(t, scheduled))
+
+	overdue := b.insert(t, cart(columns{"deliver_after": time.Now().Add(-time.Hour)}))
+	require.Equal(t, "waiting", b.status(t, overdue)[0].Status)
+	poison := b.insert(t, order(columns{"payload": `{}`}))
+
+	b.relay(t)
+	requireWhereabouts(t, []outbox.Whereabouts{
+		{
+			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: nodeID,
+			Group: event.OrderGroup(orderID), Position: 1, Sequence: 1,
+		},
+		{
+			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: nodeID,
+			Group: event.RestaurantGroup(restaurantID), Position: 2, Sequence: 1,
+		},
+	}, b.status(t, id))
+	requireWhereabouts(t, wantScheduled, b.status(t, scheduled)) // a job now, which changes nothing
+	require.Equal(t, "relayed", b.status(t, overdue)[0].Status)
+	require.Equal(t, "waiting", b.status(t, poison)[0].Status, "it is tried again")
+
+	b.bury(t, poison, errors.New("orderNumber is missing"))
+	requireWhereabouts(t, []outbox.Whereabouts{{Status: "dead", WrittenAt: time.Now(), Detail: "orderNumber is missing"}}, b.status(t, poison))
+}
+
+// requireWhereabouts compares; times may differ by a minute.
+func requireWhereabouts(t *testing.T, want, got []outbox.Whereabouts) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i := range got {
+		for _, at := range [][2]*time.Time{
+			{&want[i].WrittenAt, &got[i].WrittenAt}, {&want[i].DeliverAfter, &got[i].DeliverAfter}, {&want[i].RelayedAt, &got[i].RelayedAt},
+		} {
+			require.WithinDuration(t, *at[0], *at[1], time.Minute)
+			*at[1] = *at[0]
+		}
+	}
+	require.Equal(t, want, got)
+}
+
+// ref finds a row as the relay would have set it aside.
+func (b *bundle) ref(t *testing.T, id uuid.UUID) outbox.Ref {
+	t.Helper()
+	ref := outbox.Ref{EventID: id}
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq LIMIT 1", id).
+		Scan(&ref.Seq, &ref.WrittenAt))
+	return ref
+}
+
+func (b *bundle) bury(t *testing.T, id uuid.UUID, reason error) {
+	t.Helper()
+	ref := b.ref(t, id)
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		return outbox.Bury(t.Context(), tx, ref, reason, 10)
+	}))
+}
+
+func TestPlatformStatisticsAreMerged(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	publisher := outbox.NewPublisher(b.pool)
+	_, _, ok, err := publisher.PlatformStats(t.Context())
+	require.NoError(t, err)
+	require.False(t, ok, "never set, so nobody invents them")
+
+	b.exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 5432, "activeUsers": 234, "newUsersToday": 12, "websitesGenerated": 1203,
+		"imagesGenerated": 3847, "failedGenerations": 5, "totalRevenue": 98765.43}')`)
+	b.exec(t, `SELECT herald.set_platform_stats('{}')`)
+	first, firstAt, ok, err := publisher.PlatformStats(t.Context())
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, `null`, string(first.RevenueToday), "not set yet")
+	require.Equal(t, `98765.43`, string(first.TotalRevenue), "digit for digit")
+
+	// One transaction that commits, one that does not.
+	b.exec(t, `SELECT herald.set_platform_stats('{"activeUsers": 235, "revenueToday": 1234.50}')`)
+	tx := b.begin(t)
+	_, err = tx.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers": 1}')`)
+	require.NoError(t, err)
+	require.NoError(t, tx.Rollback(t.Context()))
+
+	want := first
+	want.ActiveUsers, want.RevenueToday = []byte(`235`), []byte(`1234.50`)
+	for range 2 {
+		second, secondAt, _, err := publisher.PlatformStats(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, second)
+		require.True(t, secondAt.After(firstAt))
+		b.exec(t, "UPDATE herald.platform_stats SET set_at = set_at - interval '1 day'")
+		firstAt = firstAt.Add(-25 * time.Hour)
+		require.NoError(t, publisher.PrunePlatformStats(t.Context())) // takes what was replaced, and nothing else
+		require.Equal(t, 8, scan[int](t, b.pool, "SELECT count(*) FROM herald.platform_stats"))
+	}
+}
+
+func TestPlatformStatisticsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, test := range []struct{ stats, message, hint string }{
+		{`NULL`, "herald.set_platform_stats: stats is null, not a JSON object", ""},
+		{`'null'`, "herald.set_platform_stats: stats is null, not a JSON object", ""},
+		{`'[]'`, "herald.set_platform_stats: stats is array, not a JSON object", ""},
+		{`'{"totalUser": 1}'`, "herald.set_platform_stats: unknown field 'totalUser'", "The fields are totalUsers, activeUsers, newUsersToday, " +
+			"websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday."},
+		{`'{"totalUsers": "1"}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
+		{`'{"activeUsers": 1, "totalUsers": null}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
+	} {
+		_, err := b.pool.Exec(t.Context(), "SELECT herald.set_platform_stats("+test.stats+")")
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, test.message, refused.Message)
+		require.Equal(t, test.hint, refused.Hint)
+		require.Equal(t, "22023", refused.Code, "invalid_parameter_value")
+	}
+	require.Zero(t, scan[int](t, b.pool, "SELECT count(*) FROM herald.platform_stats"), "all or nothing")
+}
