@@ -5,7 +5,7 @@
 
 -- A time as the payload carries it: UTC, ending in Z, whatever the session's time zone.
 -- +goose StatementBegin
-CREATE FUNCTION herald.utc(t timestamptz) RETURNS text LANGUAGE sql IMMUTABLE
+CREATE FUNCTION herald.utc(t timestamptz) RETURNS text LANGUAGE sql STABLE
 RETURN to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 -- +goose StatementEnd
 
@@ -177,7 +177,7 @@ GRANT SELECT (event_id) ON herald.outbox TO herald_producer;
 GRANT EXECUTE ON FUNCTION
     herald.uuidv7(),
     herald.utc(timestamptz),
-    herald.reject_event(text, uuid, uuid, text, text, jsonb, timestamptz, timestamptz, text),
+    herald.check_event(text, uuid, uuid, text, text, jsonb, timestamptz, timestamptz, text),
     herald.publish_order_event(text, uuid, text, text, uuid, text, text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, uuid, timestamptz),
     herald.publish_teamcart_event(text, uuid, text, text, uuid, timestamptz, uuid, timestamptz),
     herald.publish_admin_event(text, jsonb, timestamptz, uuid, timestamptz),

@@ -69,7 +69,7 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	for _, function := range []string{
 		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "set_platform_stats", "event_status",
 		"grant_access", "revoke_access",
-		"uuidv7", "utc", "reject_event", // what an insert's default, the functions and the check call in the producer's name
+		"uuidv7", "utc", "check_event", // what an insert's default, the functions and the check call in the producer's name
 	} {
 		want = append(want, "EXECUTE on "+function)
 	}
