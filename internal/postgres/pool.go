@@ -134,7 +134,8 @@ func (o Options) config(dsn string) (*pgxpool.Config, error) {
 		Control:         setUserTimeout(o.TCPUserTimeout),
 	}).DialContext
 	// Not startup parameters: a connection pooler in between refuses those that it does not know.
-	settings := fmt.Sprintf("SET idle_in_transaction_session_timeout = %d; SET tcp_user_timeout = %d",
+	// Compiling a short query costs more than running it: hundreds of milliseconds where an estimate is off.
+	settings := fmt.Sprintf("SET jit = off; SET idle_in_transaction_session_timeout = %d; SET tcp_user_timeout = %d",
 		o.IdleInTransactionTimeout.Milliseconds(), o.TCPUserTimeout.Milliseconds())
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, settings); err != nil {

@@ -29,6 +29,10 @@ type Drained struct {
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
 // work is a success: that one does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
+	glance, err := outbox.Peek(ctx, conn) // locks nothing: a sweep must not stand in the way of the relays that work
+	if err != nil || !glance.Waiting {
+		return 0, err
+	}
 	swept := 0
 	for {
 		drained, err := r.Drain(ctx, conn)
