@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 )
@@ -50,8 +51,8 @@ func (s sample) percentile(p float64) float64 {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(s))
-	rank := min(int(p*float64(len(sorted))), len(sorted)-1)
-	return float64(sorted[rank]) / float64(time.Millisecond)
+	rank := max(int(math.Ceil(p*float64(len(sorted)))), 1)
+	return float64(sorted[rank-1]) / float64(time.Millisecond)
 }
 
 func (s sample) mean() float64 {

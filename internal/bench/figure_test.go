@@ -1,0 +1,37 @@
+package bench
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPercentilesAreNearestRanks(t *testing.T) {
+	t.Parallel()
+	var s sample
+	for i := 100; i >= 1; i-- {
+		s = append(s, time.Duration(i)*time.Millisecond)
+	}
+	require.InDelta(t, 50, s.percentile(0.50), 0)
+	require.InDelta(t, 99, s.percentile(0.99), 0)
+	require.InDelta(t, 50.5, s.mean(), 1e-9)
+	require.Zero(t, sample(nil).percentile(0.5))
+	require.Zero(t, sample(nil).mean())
+}
+
+func TestAFigureIsOneLineOfJSON(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	figures := []Figure{
+		{Name: "a", Value: 3, Unit: "ms", Baseline: 2, Runs: 1, Conditions: map[string]any{"events": 10}},
+		{Name: "b", Value: 1, Unit: "ms", Runs: 1},
+	}
+	require.NoError(t, Print(&out, figures, true))
+	lines := strings.Split(out.String(), "\n")
+	require.Len(t, lines, len(figures)+1)
+	require.JSONEq(t, `{"name":"a","value":3,"unit":"ms","baseline":2,"ratio":1.5,"runs":1,"conditions":{"events":10}}`, lines[0])
+	require.JSONEq(t, `{"name":"b","value":1,"unit":"ms","baseline":0,"ratio":0,"runs":1,"conditions":null}`, lines[1])
+}

@@ -1,0 +1,57 @@
+package simulation_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/simulation"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func TestEveryServiceWritesRealTransactions(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := db.Pool(t)
+	sim, err := simulation.New(simulation.Config{Pool: pool, Pace: time.Millisecond, RollbackRate: 0.3, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	require.NoError(t, sim.Setup(t.Context()))
+	require.NoError(t, sim.Setup(t.Context()), "a second start finds what the first has made")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Run(ctx) }()
+	const atLeast = 200
+	require.Eventually(t, func() bool {
+		var orders, carts, admin int
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE event_type LIKE 'Order%'),
+			count(*) FILTER (WHERE event_type LIKE 'Cart%'), count(*) FILTER (WHERE resource_id IS NULL) FROM herald.outbox`).
+			Scan(&orders, &carts, &admin))
+		return orders >= atLeast && carts >= atLeast && admin >= atLeast
+	}, time.Minute, 20*time.Millisecond)
+	cancel()
+	require.NoError(t, <-ended)
+
+	// Each order stands where its last committed event says: event and row are one transaction.
+	var apart int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM demo.orders d WHERE d.status IS DISTINCT FROM (
+		SELECT o.payload ->> 'status' FROM herald.outbox o WHERE o.resource_id = d.id ORDER BY o.seq DESC LIMIT 1)`).Scan(&apart))
+	require.Zero(t, apart)
+
+	// Rolled back transactions have left holes in the sequence and nothing else.
+	var rolledBack int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT max(seq) - count(*) FROM herald.outbox`).Scan(&rolledBack))
+	require.Positive(t, rolledBack)
+
+	var staff, member bool
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT herald.can_subscribe('MustBeRestaurantStaff', $1, $2),
+		herald.can_subscribe('MustBeTeamCartMember', $3, $4)`, simulation.RestaurantID, simulation.Staff, simulation.TeamCartID, simulation.Customer).
+		Scan(&staff, &member))
+	require.True(t, staff)
+	require.True(t, member)
+}
