@@ -48,9 +48,9 @@ func start(t *testing.T, env []string, args ...string) *process {
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
-			readLines(stdout, p.out)
+			readLines(stdout, p.out.add)
 		}()
-		readLines(stderr, p.logs)
+		readLines(stderr, p.logs.add)
 		<-read
 		_ = p.cmd.Wait() // the exit code is in ProcessState
 		close(p.done)
@@ -66,11 +66,11 @@ func start(t *testing.T, env []string, args ...string) *process {
 	return p
 }
 
-func readLines(from io.Reader, to *record[string]) {
+func readLines(from io.Reader, add func(line string)) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		to.add(lines.Text())
+		add(lines.Text())
 	}
 }
 
