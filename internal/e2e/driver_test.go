@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -75,26 +74,19 @@ func drive(t *testing.T) *driver {
 	requireInstalled(t)
 	cmd := exec.Command("node", "driver.mjs")
 	cmd.Dir = nodeClient
-	dieWithParent(cmd)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
-	require.NoError(t, cmd.Start())
 	d := &driver{in: in, answers: map[int]chan answer{}, clients: map[string]*client{}}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		d.read(out)
-	}()
+	done := launch(t, cmd, func() { d.read(out) })
 	t.Cleanup(func() {
 		_ = in.Close()
-		<-read
-		err := cmd.Wait()
-		require.NoError(t, err, complaints.String())
+		<-done
 		require.Empty(t, complaints.String(), "what Node complained of")
+		require.True(t, cmd.ProcessState.Success(), cmd.ProcessState)
 	})
 	return d
 }
@@ -107,9 +99,7 @@ func requireInstalled(t *testing.T) {
 
 // read sorts what the driver says. It returns when the driver ends.
 func (d *driver) read(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
+	readLines(out, func(text string) {
 		var line struct {
 			answer
 			arrival
@@ -117,7 +107,7 @@ func (d *driver) read(out io.Reader) {
 			Result json.RawMessage
 			Client string
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			line.State, line.Text = "log", err.Error()
 		}
 		d.mu.Lock()
@@ -134,7 +124,7 @@ func (d *driver) read(out io.Reader) {
 			}
 			c.add(line.arrival)
 		}
-	}
+	})
 }
 
 // command gives a command and returns where its answer will be.

@@ -41,7 +41,7 @@ func (r *record[T]) all() ([]T, <-chan struct{}) {
 // await returns the first item from the given index on that matches, and the index behind it.
 func (r *record[T]) await(t *testing.T, from int, what string, matches func(T) bool) (T, int) {
 	t.Helper()
-	var found, next = *new(T), -1
+	found, next := *new(T), -1
 	r.awaitAll(t, what, func(items []T) bool {
 		for i := min(from, len(items)); i < len(items); i++ {
 			if matches(items[i]) {

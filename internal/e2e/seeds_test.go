@@ -100,7 +100,6 @@ func run(t *testing.T, name, url, token string) *program {
 	cmd := exec.Command("node", "--import", "./preload.mjs", name)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HERALD_URL="+url, "HERALD_TOKEN="+token)
-	dieWithParent(cmd)
 	p := &program{out: &record[[]any]{}}
 	p.in, err = cmd.StdinPipe()
 	require.NoError(t, err)
@@ -108,21 +107,17 @@ func run(t *testing.T, name, url, token string) *program {
 	require.NoError(t, err)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
-	require.NoError(t, cmd.Start())
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
+	done := launch(t, cmd, func() {
 		readLines(out, func(line string) {
 			var values []any
 			if json.Unmarshal([]byte(line), &values) == nil { // what else there is, the client's own logger has said
 				p.out.add(values)
 			}
 		})
-	}()
+	})
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-read
-		_ = cmd.Wait()
+		<-done
 		if t.Failed() {
 			t.Logf("%s said on its standard error:\n%s", name, complaints.String())
 		}
@@ -194,7 +189,9 @@ func TestExampleAdminHub(t *testing.T) {
 	send := func(eventType, payload string) {
 		publish(t, producer, "publish_admin_event($1, $2)", eventType, payload)
 	}
-	alert := func(message string) { send("SystemAlert", `{"type":"warning","message":"`+message+`","data":{"severity":"high"}}`) }
+	alert := func(message string) {
+		send("SystemAlert", `{"type":"warning","message":"`+message+`","data":{"severity":"high"}}`)
+	}
 
 	require.Equal(t, "Connected to admin hub", printed("Connected:")["message"])
 	p.step(t, "subscribed")

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,32 +29,25 @@ type process struct {
 	cmd  *exec.Cmd
 	out  *record[string] // standard output, by line
 	logs *record[string] // standard error, by line
-	done chan struct{}   // closed when it has ended
+	done <-chan struct{} // closed when it has ended
 }
 
 // start runs herald with args and nothing of the environment but env.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), out: &record[string]{}, logs: &record[string]{}, done: make(chan struct{})}
+	p := &process{cmd: exec.Command(binary, args...), out: &record[string]{}, logs: &record[string]{}}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "HERALD_LOG_FORMAT=json"}, env...)
 	p.cmd.Dir = t.TempDir()
-	dieWithParent(p.cmd)
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
 	stderr, err := p.cmd.StderrPipe()
 	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	go func() {
-		read := make(chan struct{})
-		go func() {
-			defer close(read)
-			readLines(stdout, p.out.add)
-		}()
+	p.done = launch(t, p.cmd, func() {
+		var both sync.WaitGroup
+		both.Go(func() { readLines(stdout, p.out.add) })
 		readLines(stderr, p.logs.add)
-		<-read
-		_ = p.cmd.Wait() // the exit code is in ProcessState
-		close(p.done)
-	}()
+		both.Wait()
+	})
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
@@ -64,14 +57,6 @@ func start(t *testing.T, env []string, args ...string) *process {
 		}
 	})
 	return p
-}
-
-func readLines(from io.Reader, add func(line string)) {
-	lines := bufio.NewScanner(from)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		add(lines.Text())
-	}
 }
 
 // ended waits for the process's end and returns its exit code.
@@ -134,10 +119,31 @@ func (s *server) start(t *testing.T) {
 
 func (s *server) awaitReady(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		status, _ := request(t, http.MethodGet, s.url+"/readyz", "", "")
+	var last response
+	ready := func() bool {
+		var status int
+		status, last = request(t, http.MethodGet, s.url+"/readyz", "", "")
 		return status == http.StatusOK
-	}, patience, 10*time.Millisecond)
+	}
+	if !eventually(ready) {
+		require.FailNow(t, "the server does not get ready", last.body)
+	}
+}
+
+// eventually asks until the answer is yes, and says whether it came to that.
+func eventually(yes func() bool) bool {
+	const pause = 10 * time.Millisecond
+	deadline, again := time.NewTimer(patience), time.NewTicker(pause)
+	defer deadline.Stop()
+	defer again.Stop()
+	for !yes() {
+		select {
+		case <-deadline.C:
+			return false
+		case <-again.C:
+		}
+	}
+	return true
 }
 
 // kill ends the server as a crash would.
