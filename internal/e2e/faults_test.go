@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
@@ -104,5 +105,24 @@ func TestPostgresRestartsWhileServicesPublish(t *testing.T) {
 	for i := range nodes {
 		code, _ := nodes[i].terminate(t)
 		require.Zero(t, code)
+	}
+}
+
+// TestWhatClientsWereSentOutlivesACrashOfTheDatabase: even where the database is configured to take back what it has just committed.
+func TestWhatClientsWereSentOutlivesACrashOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.NewCluster(t, map[string]string{"synchronous_commit": "off", "wal_writer_delay": "10s"})
+	dsn := cluster.DSN()
+	s, d := serve(t, dsn), drive(t)
+	o := newOrder("alice")
+	token := mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}})
+	c := d.followed(t, s.url+customerHub, token, "ResumeOrder", o.id)
+	for sequence := range 5 {
+		id := o.changed(t, produce(t, dsn), "Preparing")
+		require.Equal(t, delivery{id, int64(sequence + 1)}, received(c.next(t)))
+		require.NoError(t, cluster.Kill(t.Context()))
+		require.NoError(t, cluster.Restart(t.Context()))
+		log := byGroup(t, cluster.Pool(t), `SELECT group_name, event_id, sequence FROM herald.event_log ORDER BY sequence`)
+		require.Contains(t, log["order:"+o.id.String()], delivery{id, int64(sequence + 1)})
 	}
 }
