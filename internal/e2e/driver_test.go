@@ -37,7 +37,7 @@ type answer struct {
 type arrival struct {
 	Event  string            // the invoked client method, or empty
 	Args   []json.RawMessage // of Event
-	State  string            // token, reconnecting, reconnected, closed, log, resumed, resume failed, or empty
+	State  string            // reconnecting, reconnected, closed, log, resumed, resume failed, or empty
 	Text   string            // about State
 	Result *resumeResult     // of resumed
 }
@@ -165,7 +165,7 @@ type client struct {
 
 // options are what a connection is opened with beside the URL and the token.
 type options struct {
-	Tokens    []string // one each time that a token is asked for, the last one for ever
+	Tokens    []string // one for each start, the last one for ever
 	Reconnect bool
 	Follow    *follow
 }

@@ -23,16 +23,12 @@ class Client {
     this.name = client;
     this.follow = follow;
     this.last = follow?.from ?? null;
-    let uses = 0;
+    let starts = 0;
     const builder = new signalR.HubConnectionBuilder()
       .withUrl(url, {
         transport: signalR.HttpTransportType.WebSockets,
-        // One token after the other, then the last for ever.
-        accessTokenFactory: () => {
-          const token = tokens[Math.min(uses++, tokens.length - 1)];
-          this.tell('token', String(uses));
-          return token;
-        },
+        // A token for each start, then the last for ever.
+        accessTokenFactory: () => tokens[Math.min(starts, tokens.length - 1)],
       })
       .configureLogging({
         log: (level, message) => level >= signalR.LogLevel.Warning && this.tell('log', message),
@@ -44,7 +40,10 @@ class Client {
     for (const event of serverEvents) {
       this.connection.on(event, (...args) => this.receive(event, args));
     }
-    this.connection.onreconnecting((error) => this.tell('reconnecting', error?.message));
+    this.connection.onreconnecting((error) => {
+      starts++;
+      this.tell('reconnecting', error?.message);
+    });
     this.connection.onreconnected(() => {
       this.tell('reconnected');
       void this.catchUp();
