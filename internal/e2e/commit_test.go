@@ -139,4 +139,3 @@ func TestOwnFunctionDecides(t *testing.T) {
 	require.Equal(t, failed("SubscribeToOrder", "Forbidden"),
 		d.connect(t, s.url+customerHub, user(t, "bob")).refused(t, "SubscribeToOrder", uuid.New()))
 }
-

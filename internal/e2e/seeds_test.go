@@ -3,14 +3,12 @@ package e2e_test
 import (
 	"encoding/json"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -243,10 +241,7 @@ func TestExampleReactComponent(t *testing.T) {
 	p.step(t, "mounted")
 	p.prints(t, "Connected to real-time hub")
 	// The component does not wait for its subscriptions, so the test does.
-	require.Eventually(t, func() bool {
-		_, metrics := request(t, http.MethodGet, s.url+"/metrics", "", "")
-		return strings.Contains(metrics.body, "\nherald_subscriptions 3\n")
-	}, patience, 10*time.Millisecond)
+	awaitMetric(t, s.url, "herald_subscriptions 3\n")
 	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5432,"activeUsers":234,"revenue":12345.67}`)
 	analytics := p.prints(t, "analytics")
 	require.Len(t, analytics, 1)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,6 +91,7 @@ func herald(t *testing.T, env []string, args ...string) (code int, out, logs str
 type server struct {
 	*process
 	url string
+	ops string // of /readyz, where that is not url
 	env []string
 }
 
@@ -122,7 +124,7 @@ func (s *server) awaitReady(t *testing.T) {
 	var last response
 	ready := func() bool {
 		var status int
-		status, last = request(t, http.MethodGet, s.url+"/readyz", "", "")
+		status, last = request(t, http.MethodGet, cmp.Or(s.ops, s.url)+"/readyz", "", "")
 		return status == http.StatusOK
 	}
 	if !eventually(ready) {
