@@ -112,6 +112,12 @@ func serve(t *testing.T, dsn string, env ...string) *server {
 func (s *server) start(t *testing.T) {
 	t.Helper()
 	s.process = start(t, s.env, "serve")
+	s.attend(t)
+}
+
+// attend waits until a server that has been started is ready.
+func (s *server) attend(t *testing.T) {
+	t.Helper()
 	line, _ := s.logs.await(t, 0, "the server to serve", func(line string) bool { return strings.Contains(line, `"msg":"serving"`) })
 	var serving struct{ Address string }
 	require.NoError(t, json.Unmarshal([]byte(line), &serving))
