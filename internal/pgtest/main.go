@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -12,17 +13,25 @@ import (
 
 const stopTimeout = 30 * time.Second
 
-// Main is what TestMain calls: it runs the tests, stops the server, looks for goroutines that the tests left behind, and exits.
-func Main(m *testing.M) { goleak.VerifyTestMain(stopping{m}) }
+// Main is what TestMain calls: it runs the tests, stops the server, does what comes after, looks for goroutines that the tests left
+// behind, and exits.
+func Main(m *testing.M, after ...func() error) { goleak.VerifyTestMain(stopping{m, after}) }
 
 // stopping runs tests and then stops the shared server, before goleak looks.
-type stopping struct{ tests *testing.M }
+type stopping struct {
+	tests *testing.M
+	after []func() error
+}
 
 func (s stopping) Run() int {
 	code := s.tests.Run()
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	if err := shared.stop(ctx); err != nil {
+	err := shared.stop(ctx)
+	for _, f := range s.after {
+		err = errors.Join(err, f())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
 		return max(code, 1)
 	}

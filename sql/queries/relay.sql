@@ -7,9 +7,12 @@ SELECT set_config('herald.floor', herald.last_seq()::text, true);
 
 -- name: StateLock :one
 -- The mutex and the fence: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells
--- BatchRead, which is on its way already, whether there is a lock to read under.
+-- BatchRead, which is on its way already, whether there is a lock to read under. What this transaction appends is sent to clients
+-- when it has committed, so it must not be taken back by a crash, whatever synchronous_commit is for everybody else: its flush
+-- takes what producers have committed before along.
 WITH locked AS (
-    SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE SKIP LOCKED
+    SELECT s.epoch, s.position FROM herald.relay_state s
+    WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE SKIP LOCKED
 )
 SELECT l.epoch, l.position, set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked l;
 

@@ -6,7 +6,8 @@ SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_
 FROM herald.outbox b WHERE b.seq = sqlc.arg(seq) AND b.written_at = sqlc.arg(written_at);
 
 -- name: StateLockWait :one
-SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE;
+-- As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either.
+SELECT s.epoch, s.position FROM herald.relay_state s WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE;
 
 -- name: StatePosition :exec
 UPDATE herald.relay_state SET position = sqlc.arg(position), relayed_at = now();

@@ -89,7 +89,7 @@ func (q *Queries) OutboxRow(ctx context.Context, arg OutboxRowParams) (OutboxRow
 }
 
 const StateLockWait = `-- name: StateLockWait :one
-SELECT s.epoch, s.position FROM herald.relay_state s FOR UPDATE
+SELECT s.epoch, s.position FROM herald.relay_state s WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE
 `
 
 type StateLockWaitRow struct {
@@ -97,6 +97,7 @@ type StateLockWaitRow struct {
 	Position int64
 }
 
+// As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either.
 func (q *Queries) StateLockWait(ctx context.Context) (StateLockWaitRow, error) {
 	row := q.db.QueryRow(ctx, StateLockWait)
 	var i StateLockWaitRow

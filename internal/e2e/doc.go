@@ -1,0 +1,12 @@
+// Package e2e tests Herald from the outside: the real binary, a real PostgreSQL, and the published @microsoft/signalr client under
+// Node. It has no code of its own beside the tests.
+//
+// Each test has a database and server processes of its own. TestMain builds the binary once. A driver (client/driver.mjs) is one
+// Node process in which a test opens as many connections as it wants; it reports everything that arrives, in order. Nothing here
+// sleeps: tests wait for lines in records (what a server logged, what a client was sent), each wait with a deadline.
+//
+// The examples of the two published documents are in testdata/seeds at the root of the repository: the documents as they are, and
+// programs made of their code blocks. TestProgramsHoldTheDocumentsCode keeps the two together.
+//
+// The client is installed by `make test`; by hand: npm ci in internal/e2e/client.
+package e2e
