@@ -44,7 +44,7 @@ type partitionsWorker struct {
 
 func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
 	_, err := outbox.EnsurePartitions(ctx, w.pool, time.Now(), daysAhead)
-	return err //nolint:wrapcheck // says what it did
+	return err
 }
 
 type housekeepingWorker struct {
