@@ -56,12 +56,12 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
 		w := &d.window
-		return row.Scan(&w.Set, &w.Resumed, &w.Floor, &w.Ceiling, &d.Armed) //nolint:wrapcheck // as above
+		return row.Scan(&w.Set, &w.Resumed, &w.Floor, &w.Ceiling, &d.Armed)
 	})
 	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
 		var err error
 		d.Rows, err = pgx.CollectRows(rows, scanRow)
-		return err //nolint:wrapcheck // as above
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
 	if err != nil {

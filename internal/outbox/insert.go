@@ -29,7 +29,7 @@ func Insert(ctx context.Context, db dbsqlc.DBTX, row *Row) error {
 	}
 	err := dbsqlc.New(db).OutboxInsert(ctx, params)
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Hint != "" {
-		return fmt.Errorf("%s (%s)", refused.Message, refused.Hint) //nolint:errorlint // the message is for a person
+		return fmt.Errorf("%s (%s)", refused.Message, refused.Hint)
 	}
 	if err != nil {
 		return fmt.Errorf("publishing event %s: %w", row.ID, err)

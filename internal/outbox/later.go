@@ -46,7 +46,7 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	}
 	groups, err := row.Groups()
 	if err != nil {
-		return err //nolint:wrapcheck // an UndeliverableError names the event
+		return err
 	}
 	entries := NewEntries(1)
 	entries.Add(&row, groups)

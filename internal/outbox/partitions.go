@@ -47,7 +47,7 @@ func ensurePartition(ctx context.Context, db Beginner, table string, day time.Ti
 		made, err = dbsqlc.New(tx).PartitionEnsure(ctx, dbsqlc.PartitionEnsureParams{
 			Parent: table, Day: pgtype.Date{Time: day, Valid: true},
 		})
-		return err //nolint:wrapcheck // wrapped once, below
+		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("creating the partition of %s for %s: %w", table, day.Format(time.DateOnly), err)
