@@ -58,5 +58,5 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	if _, err := w.nodes.Reap(ctx); err != nil {
 		return err //nolint:wrapcheck // says what it did
 	}
-	return w.stats.PrunePlatformStats(ctx) //nolint:wrapcheck // says what it did
+	return w.stats.PrunePlatformStats(ctx)
 }
