@@ -2,7 +2,8 @@
 # Makes sure that this machine has what Herald needs, and installs what it lacks where it may.
 #
 #   deploy/setup.sh          to run it:  Go, PostgreSQL server binaries
-#   deploy/setup.sh tests    to test it: also Node.js with npm, and a C compiler for the race detector
+#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, and psycopg for the Python
+#                            example, which is left out where there is none
 #
 # It is silent where nothing is missing, and never asks: without root or a passwordless sudo it says in one line what to install.
 set -eu
@@ -67,6 +68,13 @@ node_ok() {
 	at_least "${version#v}" "$node_oldest"
 }
 
+psycopg_ok() {
+	for python in python3 /usr/bin/python3; do
+		if have "$python" && "$python" -c 'import psycopg' 2>/dev/null; then return 0; fi
+	done
+	return 1
+}
+
 compiler_ok() { have "${CC:-gcc}" || { test "$(uname)" = Darwin && have clang; }; }
 
 # as_root COMMAND…
@@ -117,18 +125,22 @@ install() {
 	apt:postgres) apt_install_postgres ;;
 	apt:node) apt_install nodejs npm ;;
 	apt:compiler) apt_install gcc libc6-dev ;;
+	apt:psycopg) apt_install python3-psycopg ;;
 	dnf:go) as_root dnf install -y -q golang ;;
 	dnf:postgres) as_root dnf install -y -q postgresql-server ;;
 	dnf:node) as_root dnf install -y -q nodejs npm ;;
 	dnf:compiler) as_root dnf install -y -q gcc glibc-devel ;;
+	dnf:psycopg) as_root dnf install -y -q python3-psycopg3 ;;
 	apk:go) as_root apk add --quiet go ;;
 	apk:postgres) as_root apk add --quiet postgresql ;;
 	apk:node) as_root apk add --quiet nodejs npm ;;
 	apk:compiler) as_root apk add --quiet gcc musl-dev ;;
+	apk:psycopg) as_root apk add --quiet py3-psycopg ;;
 	brew:go) brew install --quiet go ;;
 	brew:postgres) brew install --quiet postgresql@17 ;;
 	brew:node) brew install --quiet node ;;
 	brew:compiler) return 1 ;; # xcode-select --install asks
+	*) return 1 ;;
 	esac >&2 </dev/null
 }
 
@@ -154,4 +166,5 @@ fi
 if test "${1:-}" = tests; then
 	require node_ok node "Node.js $node_oldest or newer with npm (https://nodejs.org)"
 	require compiler_ok compiler "a C compiler (gcc), for Go's race detector"
+	psycopg_ok || install psycopg || say 'no psycopg for Python found: the Python example is not tested'
 fi

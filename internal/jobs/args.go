@@ -8,8 +8,15 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// attempts that an event gets before it is a dead letter: with River's backoff of attempt⁴ seconds about seven hours.
-const eventAttempts = 10
+const (
+	// eventAttempts is how often an event is tried before it is a dead letter: with River's backoff of attempt⁴ seconds about seven
+	// hours.
+	eventAttempts = 10
+
+	// riverAttempts is when River gives up. It discards the job then, and forgets it some days later, so it must not come to that: what
+	// remains above eventAttempts is for writing the dead letter, which can fail as well, or be cut off by a crash.
+	riverAttempts = 100
+)
 
 type sweepArgs struct{}
 
@@ -27,7 +34,7 @@ type deliverScheduledArgs struct {
 func (deliverScheduledArgs) Kind() string { return "deliver_scheduled" }
 
 func (deliverScheduledArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: eventAttempts}
+	return river.InsertOpts{MaxAttempts: riverAttempts}
 }
 
 type retryEventArgs struct {
@@ -39,7 +46,7 @@ type retryEventArgs struct {
 func (retryEventArgs) Kind() string { return "retry_event" }
 
 func (retryEventArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: eventAttempts}
+	return river.InsertOpts{MaxAttempts: riverAttempts}
 }
 
 type partitionsArgs struct{}

@@ -40,8 +40,8 @@ func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventAr
 	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)
 }
 
-// deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; the
-// last attempt makes a dead letter of it, and completes the job as well.
+// deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; from
+// the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well.
 func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID) error {
 	err := completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.AppendLater(ctx, tx, ref, nodeID)
@@ -50,7 +50,7 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 		return nil
 	}
 	gone := errors.Is(err, outbox.ErrRowGone)
-	if !gone && job.Attempt < job.MaxAttempts {
+	if !gone && job.Attempt < eventAttempts {
 		return err
 	}
 	return completing(ctx, pool, job, func(tx pgx.Tx) error {

@@ -61,7 +61,7 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
 		var err error
 		d.Rows, err = pgx.CollectRows(rows, scanRow)
-		return err //nolint:wrapcheck // as above
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
 	if err != nil {

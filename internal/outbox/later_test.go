@@ -112,7 +112,7 @@ func TestReadingTheLog(t *testing.T) {
 	for range 5 { // positions 1,2 3,4 5,6 7,8 9,10 of order and restaurant
 		ids = append(ids, b.insert(t, order()))
 	}
-	b.revoke(t, owner, orderID, customer) // position 11
+	b.revoke(t, owner, orderID) // position 11
 	foreign := b.insert(t, cart())
 	b.relay(t)
 

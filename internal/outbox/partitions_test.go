@@ -3,7 +3,6 @@ package outbox_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -155,7 +154,7 @@ func TestALockThatCannotBeHadIsGivenUp(t *testing.T) {
 	timedOut, ok := errors.AsType[*pgconn.PgError](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, "55P03", timedOut.Code, "lock_not_available")
-	require.ErrorContains(t, err, fmt.Sprintf("creating the partition of outbox for %s", time.Now().UTC().AddDate(0, 0, 4).Format(time.DateOnly)))
+	require.ErrorContains(t, err, "creating the partition of outbox for "+time.Now().UTC().AddDate(0, 0, 4).Format(time.DateOnly))
 	require.GreaterOrEqual(t, time.Since(start), 200*time.Millisecond)
 	require.Equal(t, 1, created, "the other table's day was to be had")
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -63,9 +64,7 @@ func admin(overrides ...columns) columns {
 
 func with(base columns, overrides ...columns) columns {
 	for _, o := range overrides {
-		for name, value := range o {
-			base[name] = value
-		}
+		maps.Copy(base, o)
 	}
 	return base
 }

@@ -1,0 +1,31 @@
+-- Who may subscribe, answered from the order service's own tables instead of from herald.access_grant. Start the server with
+--
+--   HERALD_AUTHORIZE_FUNCTION=shop.can_subscribe
+--
+-- Herald calls it once for each subscribe that the token's permission claims do not decide. An error, null, and no answer within two
+-- seconds refuse. Whoever leaves a table is refused from the next subscribe on; to take open connections out of the group at
+-- once, call herald.revoke_access in the same transaction.
+--
+-- SECURITY DEFINER: the server's role needs no right to the service's tables, only to this function.
+
+CREATE FUNCTION shop.can_subscribe(policy text, resource_id uuid, user_id text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE policy
+        -- The order's row commits together with its first event, so the customer may follow it from that moment on.
+        WHEN 'MustBeOrderOwner' THEN
+            EXISTS (SELECT FROM shop.orders o WHERE o.order_id = $2 AND o.customer_id = $3)
+        -- A restaurant's group is joined by its owner or its staff: Herald asks for the one, then for the other.
+        WHEN 'MustBeRestaurantOwner' THEN
+            EXISTS (SELECT FROM shop.staff s WHERE s.restaurant_id = $2 AND s.user_id = $3 AND s.role = 'owner')
+        WHEN 'MustBeRestaurantStaff' THEN
+            EXISTS (SELECT FROM shop.staff s WHERE s.restaurant_id = $2 AND s.user_id = $3)
+        WHEN 'MustBeTeamCartMember' THEN
+            EXISTS (SELECT FROM shop.cart_members m WHERE m.team_cart_id = $2 AND m.user_id = $3)
+        ELSE false
+    END
+$$;
+
+-- A new function may be called by everybody. Grant it to the role that the server connects with, unless that is the owner:
+--   GRANT USAGE ON SCHEMA shop TO herald_server; GRANT EXECUTE ON FUNCTION shop.can_subscribe(text, uuid, text) TO herald_server;
+REVOKE ALL ON FUNCTION shop.can_subscribe(text, uuid, text) FROM PUBLIC;
