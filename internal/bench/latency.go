@@ -75,11 +75,20 @@ func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
 		return nil, ctx.Err()
 	}
 
+	before, err := scrape(ctx, l.URL)
+	if err != nil {
+		return nil, err
+	}
 	steps, ids, err := l.measure(ctx, conn, arrivals)
 	if err != nil {
 		return nil, err
 	}
-	if steps.relayed, err = relayTimes(ctx, conn, ids, steps.committed); err != nil {
+	after, err := scrape(ctx, l.URL)
+	if err != nil {
+		return nil, err
+	}
+	steps.batch = after.meanSince(before)
+	if steps.wakeUp, err = relayTimes(ctx, conn, ids, steps.committed); err != nil {
 		return nil, err
 	}
 	baseline, err := l.baseline(ctx)
@@ -94,7 +103,8 @@ type steps struct {
 	commit    sample      // the producer's COMMIT itself
 	total     sample      // from COMMIT's return to the client
 	committed []time.Time // when COMMIT returned
-	relayed   sample      // from COMMIT's return to the relay's transaction starting
+	wakeUp    sample      // from COMMIT's return to the relay's transaction starting
+	batch     float64     // the mean time of a relay's transaction, in milliseconds
 }
 
 func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan received) (steps, []uuid.UUID, error) {
@@ -246,12 +256,17 @@ func (l *Latency) figures(s steps, baseline sample) []Figure {
 		return Figure{Name: name, Value: value, Unit: "ms", Baseline: base, Runs: 1, Conditions: conditions}
 	}
 	const p50, p95, p99 = 0.50, 0.95, 0.99
+	share := func(name string, milliseconds float64) Figure {
+		return Figure{Name: name, Value: 100 * milliseconds / s.total.mean(), Unit: "%", Runs: 1, Conditions: conditions} //nolint:mnd // percent
+	}
+	wakeUp, total := s.wakeUp.mean(), s.total.mean()
 	return []Figure{
 		figure("latency_p50", s.total.percentile(p50), baseline.percentile(p50)),
 		figure("latency_p95", s.total.percentile(p95), baseline.percentile(p95)),
 		figure("latency_p99", s.total.percentile(p99), baseline.percentile(p99)),
-		figure("step_wake_up_mean", s.relayed.mean(), 0),
-		figure("step_relay_and_delivery_mean", s.total.mean()-s.relayed.mean(), 0),
-		figure("before_commit_returns_mean", s.commit.mean(), 0),
+		share("share_wake_up", wakeUp),
+		share("share_relay_transaction", s.batch),
+		share("share_delivery", max(total-wakeUp-s.batch, 0)),
+		figure("commit_mean", s.commit.mean(), 0),
 	}
 }
