@@ -178,7 +178,7 @@ func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed 
 	}
 	woken := make(sample, len(times))
 	for i, at := range times {
-		woken[i] = max(at.Sub(committed[i]), 0)
+		woken[i] = at.Sub(committed[i]) // below zero where the relay began before COMMIT had returned
 	}
 	return woken, nil
 }
