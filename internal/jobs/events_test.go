@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river/rivertype"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
@@ -29,7 +29,7 @@ func TestScheduledEventIsDeliveredAtItsTime(t *testing.T) {
 		scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]), time.Millisecond)
 
 	err := b.deliverScheduled(t, jobs[0])
-	snooze, ok := errors.AsType[*rivertype.JobSnoozeError](err)
+	snooze, ok := errors.AsType[*river.JobSnoozeError](err)
 	require.True(t, ok, "%v", err)
 	require.InDelta(t, time.Hour, snooze.Duration, float64(time.Minute), "it sleeps exactly as long as it is early")
 	require.Equal(t, "scheduled", b.status(t, scheduled).Status, "never before its time")
