@@ -27,7 +27,26 @@ func (e *Event) orderFields() (orderFields, error) {
 	if f.Status == nil {
 		return f, e.undeliverable("payload: status is missing")
 	}
+	for _, at := range []struct {
+		name string
+		time *time.Time
+	}{
+		{"lastUpdateTimestamp", f.LastUpdateTimestamp},
+		{"estimatedDeliveryTime", f.EstimatedDeliveryTime},
+		{"actualDeliveryTime", f.ActualDeliveryTime},
+		{"deliveredAt", f.DeliveredAt},
+	} {
+		if at.time != nil && !inRFC3339(*at.time) {
+			return f, e.undeliverable("payload: %s is not a time between the years 1 and 9999", at.name)
+		}
+	}
 	return f, nil
+}
+
+// inRFC3339 says whether t has a form in UTC that clients can read: a zone can move its year out of what four digits hold.
+func inRFC3339(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 1 && year <= 9999
 }
 
 // orderArguments is the one argument of an order event, OrderStatusBroadcastDto in the field order of the published document,

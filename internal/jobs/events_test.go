@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/riverqueue/river/rivertype"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
@@ -29,7 +29,7 @@ func TestScheduledEventIsDeliveredAtItsTime(t *testing.T) {
 		scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]), time.Millisecond)
 
 	err := b.deliverScheduled(t, jobs[0])
-	snooze, ok := errors.AsType[*rivertype.JobSnoozeError](err)
+	snooze, ok := errors.AsType[*river.JobSnoozeError](err)
 	require.True(t, ok, "%v", err)
 	require.InDelta(t, time.Hour, snooze.Duration, float64(time.Minute), "it sleeps exactly as long as it is early")
 	require.Equal(t, "scheduled", b.status(t, scheduled).Status, "never before its time")
@@ -155,9 +155,21 @@ func TestEventOlderThanTheRetentionIsADeadLetterAtOnce(t *testing.T) {
 // A worker that dies, wherever, leaves the event in the log with a completed job, or in neither state with one that is worked again.
 func TestLogEntryAndCompletionAreOneTransaction(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]struct{ table, constraint string }{
-		"the job cannot be completed": {"river_job", "CHECK (state <> 'completed')"},
-		"the entry cannot be written": {"relayed_event", "CHECK (false)"},
+	for name, fault := range map[string]struct{ inject, mend string }{
+		"the job cannot be completed": {
+			"ALTER TABLE herald.river_job ADD CONSTRAINT fault CHECK (state <> 'completed')",
+			"ALTER TABLE herald.river_job DROP CONSTRAINT fault",
+		},
+		"the entry cannot be written": {
+			"ALTER TABLE herald.relayed_event ADD CONSTRAINT fault CHECK (false)",
+			"ALTER TABLE herald.relayed_event DROP CONSTRAINT fault",
+		},
+		"both are written and the commit fails": {
+			`CREATE FUNCTION herald.fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'fault'; END $$;
+			CREATE CONSTRAINT TRIGGER fault AFTER INSERT ON herald.relayed_event DEFERRABLE INITIALLY DEFERRED
+				FOR EACH ROW EXECUTE FUNCTION herald.fault()`,
+			"DROP FUNCTION herald.fault() CASCADE",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,13 +179,13 @@ func TestLogEntryAndCompletionAreOneTransaction(t *testing.T) {
 			b.sweep(t)
 			job := b.waiting(t, "deliver_scheduled")[0]
 			b.makeDue(t, job)
-			b.exec(t, "ALTER TABLE herald."+fault.table+" ADD CONSTRAINT fault "+fault.constraint)
+			b.exec(t, fault.inject)
 			require.ErrorContains(t, b.deliverScheduled(t, job), "fault")
 			require.Equal(t, "running", b.state(t, job))
 			require.Equal(t, "scheduled", b.status(t, id).Status)
 			require.Zero(t, scan[int64](t, b, "SELECT position FROM herald.relay_state"))
 
-			b.exec(t, "ALTER TABLE herald."+fault.table+" DROP CONSTRAINT fault")
+			b.exec(t, fault.mend)
 			require.NoError(t, b.deliverScheduled(t, job))
 			require.Equal(t, "completed", b.state(t, job))
 			require.Equal(t, int64(1), b.status(t, id).Sequence)
