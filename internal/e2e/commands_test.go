@@ -73,7 +73,7 @@ func TestPublishTraceAndTail(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s := serve(t, dsn)
 	env := settings(dsn, "HERALD_URL="+s.url)
-	o := newOrder("alice")
+	o := newOrder()
 	run := func(args ...string) string {
 		t.Helper()
 		code, out, logs := herald(t, env, args...)

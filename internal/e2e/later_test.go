@@ -15,7 +15,7 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
-	o := newOrder("alice")
+	o := newOrder()
 	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
 	c.call(t, "SubscribeToOrder", o.id)
 	s.kill(t) // with it goes River's leader, which nobody replaces for a quarter of a minute

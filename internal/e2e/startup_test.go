@@ -37,7 +37,7 @@ func TestServerWaitsForItsDatabase(t *testing.T) {
 
 	require.NoError(t, cluster.Restart(t.Context()))
 	s.attend(t)
-	o := newOrder("alice")
+	o := newOrder()
 	o.changed(t, produce(t, dsn), "Placed")
 	c := drive(t).connect(t, s.url+customerHub, user(t, "alice"))
 	require.Equal(t, "resumed", object(t, c.call(t, "ResumeOrder", o.id, uuid.Nil))["status"])
@@ -165,7 +165,7 @@ func TestServeWithoutADatabaseStartsOne(t *testing.T) {
 // openDir is a temporary directory that a database server of another user can pass through.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "herald-e2e-data-")
+	dir, err := os.MkdirTemp("", "herald-e2e-data-") //nolint:usetesting // what t.TempDir makes is closed to others
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
