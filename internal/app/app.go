@@ -52,7 +52,7 @@ type App struct {
 // New connects to the database, waiting for one that is down, and builds a node that listens but does not serve yet. It fails with
 // postgres.ErrNotMigrated for a database without the migrations.
 func New(ctx context.Context, cfg Config) (*App, error) {
-	if err := cfg.Server.Validate(); err != nil {
+	if err := cfg.Server.Check(); err != nil {
 		return nil, err
 	}
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)

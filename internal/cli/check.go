@@ -49,7 +49,7 @@ func (f *findings) add(err error, format string, args ...any) {
 
 func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
 	f := &findings{out: s.out}
-	f.add(c.Validate(), "settings")
+	f.add(c.Check(), "settings")
 	c.checkAuth(ctx, f)
 	pool, err := open(ctx, c.Database, logger)
 	f.add(err, "database reachable")

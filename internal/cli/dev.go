@@ -31,6 +31,9 @@ type devCmd struct {
 }
 
 func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
 	c.FeatureTeamcart = true
 	if !c.HasKey() {
 		key, err := devKey(c.DataDir)

@@ -23,6 +23,9 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	if !c.HasKey() {
 		return errNoKey
 	}
+	if err := c.Check(); err != nil {
+		return err
+	}
 	url, stop, err := database(ctx, c.Database, logger)
 	if err != nil {
 		return err

@@ -73,8 +73,9 @@ type Server struct {
 	ShutdownTimeout   time.Duration `default:"10s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to be flushed when the server stops (${default})."`
 }
 
-// Validate says what is wrong, every setting at once.
-func (s Server) Validate() error {
+// Check says what is wrong, every setting at once. It is not named Validate: kong would call it while it parses, and answer a wrong
+// value with the usage of the command, `herald check` included.
+func (s Server) Check() error {
 	var errs []error
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
 		errs = append(errs, errors.New("HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE go together: set both or neither"))

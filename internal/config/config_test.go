@@ -62,7 +62,8 @@ func TestDefaults(t *testing.T) {
 	}
 	var s settings
 	_, err := parser(t, &s).Parse(nil)
-	require.NoError(t, err, "the defaults are valid")
+	require.NoError(t, err)
+	require.NoError(t, s.Check(), "the defaults are valid")
 	require.Equal(t, ":5006", s.Server.Listen)
 	require.Equal(t, ".herald", s.DataDir)
 	require.Equal(t, "Admin", s.AdminRole)
@@ -103,7 +104,11 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--log-level=loud":                         "--log-level",
 		"--keep-alive=soon":                        "--keep-alive",
 	} {
-		_, err := parser(t, &settings{}).Parse(strings.Fields(flags))
+		var s settings
+		_, err := parser(t, &s).Parse(strings.Fields(flags))
+		if err == nil {
+			err = s.Check()
+		}
 		require.ErrorContains(t, err, want, flags)
 	}
 }

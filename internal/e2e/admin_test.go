@@ -21,16 +21,16 @@ func object(t *testing.T, raw string) map[string]any {
 	return fields
 }
 
-// requireNow requires the field to be the present time in UTC with a Z, and removes it.
-func requireNow(t *testing.T, fields map[string]any, name string) {
+// requireNow requires the timestamp to be the present time in UTC with a Z, and removes it.
+func requireNow(t *testing.T, fields map[string]any) {
 	t.Helper()
-	text, ok := fields[name].(string)
+	text, ok := fields["timestamp"].(string)
 	require.True(t, ok, fields)
 	require.True(t, strings.HasSuffix(text, "Z"), text)
 	at, err := time.Parse(time.RFC3339Nano, text)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), at, time.Minute)
-	delete(fields, name)
+	delete(fields, "timestamp")
 }
 
 func TestAdminEventsAreOneObjectEach(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	require.Equal(t, "ConnectionEstablished", greeting.Event)
 	require.Len(t, greeting.Args, 1)
 	greeted := object(t, string(greeting.Args[0]))
-	requireNow(t, greeted, "timestamp")
+	requireNow(t, greeted)
 	require.NotEmpty(t, greeted["connectionId"])
 	require.Equal(t, map[string]any{"connectionId": greeted["connectionId"], "message": "Connected to admin hub"}, greeted)
 
@@ -126,7 +126,7 @@ func TestAdminMethods(t *testing.T) {
 	require.Equal(t, "ErrorOccurred", told.Event)
 	require.Len(t, told.Args, 1)
 	failure := object(t, string(told.Args[0]))
-	requireNow(t, failure, "timestamp")
+	requireNow(t, failure)
 	require.Equal(t, map[string]any{"type": "error", "message": strings.TrimPrefix(refusal, prefix)}, failure)
 
 	_, err := p.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":1,"newUsersToday":12,
@@ -138,11 +138,11 @@ func TestAdminMethods(t *testing.T) {
 		"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`, c.call(t, "GetPlatformStats"))
 
 	answer := object(t, c.call(t, "SendTestMessage", "Test payload"))
-	requireNow(t, answer, "timestamp")
+	requireNow(t, answer)
 	require.Equal(t, map[string]any{"message": "Test received", "echo": "Test payload"}, answer)
 
 	count := object(t, c.call(t, "GetConnectionCount"))
-	requireNow(t, count, "timestamp")
+	requireNow(t, count)
 	require.Equal(t, map[string]any{
 		"connectionId": connectionID, "connectionCount": 1.0,
 		"hubs": map[string]any{adminHub: 1.0, customerHub: 0.0, restaurantHub: 0.0, teamCartHub: 0.0},

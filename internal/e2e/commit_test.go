@@ -15,7 +15,7 @@ func TestWhatIsRolledBackIsNeverSeen(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
-	o := newOrder("alice")
+	o := newOrder()
 	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
 	c.call(t, "SubscribeToOrder", o.id)
 	begin := func() pgx.Tx {
@@ -49,7 +49,7 @@ func TestTheSameEventIDIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
-	o := newOrder("alice")
+	o := newOrder()
 	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
 	c.call(t, "SubscribeToOrder", o.id)
 	id := uuid.New()
@@ -78,7 +78,7 @@ func TestCustomerSubscribesInTheMomentAfterTheCommit(t *testing.T) {
 	const orders = 200
 	placed := map[uuid.UUID]bool{}
 	for i := range orders {
-		o := newOrder("alice")
+		o := newOrder()
 		require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 			placed[publish(t, tx, "publish_order_event('OrderPlaced', $1, 'YZ-1024', 'Placed', $2, 'alice')", o.id, o.restaurant)] = true
 			return nil
@@ -109,7 +109,7 @@ func TestCustomerOfAnUncommittedOrderIsNobody(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	alice := d.connect(t, s.url+customerHub, user(t, "alice"))
-	o := newOrder("alice")
+	o := newOrder()
 	err := pgx.BeginFunc(t.Context(), p, func(tx pgx.Tx) error {
 		o.changed(t, tx, "Placed")
 		require.Equal(t, failed("SubscribeToOrder", "Forbidden"), alice.refused(t, "SubscribeToOrder", o.id))

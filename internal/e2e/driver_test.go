@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ const nodeClient = "client"
 func drive(t *testing.T) *driver {
 	t.Helper()
 	requireInstalled(t)
-	cmd := exec.Command("node", "driver.mjs")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", "driver.mjs") // it ends with its input
 	cmd.Dir = nodeClient
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)

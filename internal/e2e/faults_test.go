@@ -114,7 +114,7 @@ func TestWhatClientsWereSentOutlivesACrashOfTheDatabase(t *testing.T) {
 	cluster := pgtest.NewCluster(t, map[string]string{"synchronous_commit": "off", "wal_writer_delay": "10s"})
 	dsn := cluster.DSN()
 	s, d := serve(t, dsn), drive(t)
-	o := newOrder("alice")
+	o := newOrder()
 	token := mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}})
 	c := d.followed(t, s.url+customerHub, token, "ResumeOrder", o.id)
 	for sequence := range 5 {

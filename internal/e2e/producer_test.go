@@ -48,7 +48,8 @@ type order struct {
 	customer       string
 }
 
-func newOrder(customer string) order { return order{uuid.New(), uuid.New(), customer} }
+// newOrder is an order of alice's.
+func newOrder() order { return order{uuid.New(), uuid.New(), "alice"} }
 
 // changed publishes a change of the order's status.
 func (o order) changed(t *testing.T, q querier, status string) uuid.UUID {

@@ -120,7 +120,7 @@ func TestTokenExpiresWhileConnected(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
-	o := newOrder("alice")
+	o := newOrder()
 	first := o.changed(t, p, "Placed")
 	short := func(subject string) string { return mint(t, auth.Grant{Subject: subject, TTL: 3 * time.Second}) }
 

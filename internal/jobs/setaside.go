@@ -36,13 +36,14 @@ func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
 	return &SetAside{client: client}, nil
 }
 
-// DeliverLater keeps each row until its DeliverAfter.
+// DeliverLater keeps each row until its DeliverAfter. A job that is scheduled waits for River's leader to promote it, which does so
+// every few seconds, and for longer than that after the leader's crash; so what is due before then is a job at once, and snoozes.
 func (s *SetAside) DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error {
 	params := make([]river.InsertManyParams, len(rows))
 	for i, row := range rows {
-		params[i] = river.InsertManyParams{
-			Args:       deliverScheduledArgs{Ref: row.Ref(), DeliverAfter: row.DeliverAfter},
-			InsertOpts: &river.InsertOpts{ScheduledAt: row.DeliverAfter.Add(-promotionInterval)},
+		params[i] = river.InsertManyParams{Args: deliverScheduledArgs{Ref: row.Ref(), DeliverAfter: row.DeliverAfter}}
+		if promoted := row.DeliverAfter.Add(-promotionInterval); promoted.After(time.Now()) {
+			params[i].InsertOpts = &river.InsertOpts{ScheduledAt: promoted}
 		}
 	}
 	if _, err := s.client.InsertManyFastTx(ctx, tx, params); err != nil {

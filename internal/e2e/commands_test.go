@@ -1,0 +1,161 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewEmpty(t).DSN()
+	env := settings(dsn)
+	run := func(want int, args ...string) (out, logs string) {
+		t.Helper()
+		code, out, logs := herald(t, env, args...)
+		require.Equal(t, want, code, "%v: %s%s", args, out, logs)
+		return out, logs
+	}
+	out, logs := run(1, "migrate", "status")
+	require.Regexp(t, "(?m)pending$", out)
+	require.NotRegexp(t, "(?m)applied$", out)
+	require.Contains(t, logs, "herald migrate up")
+	out, _ = run(1, "check")
+	require.Regexp(t, `(?m)^FAIL +migrations: .*herald migrate up`, out)
+
+	done := make(chan int, 2) // two at once take turns
+	for range cap(done) {
+		p := start(t, env, "migrate", "up")
+		go func() {
+			<-p.done
+			done <- p.cmd.ProcessState.ExitCode()
+		}()
+	}
+	for range cap(done) {
+		require.Zero(t, <-done)
+	}
+	run(0, "migrate", "up")
+	out, _ = run(0, "migrate", "status")
+	require.Regexp(t, "(?m)applied$", out)
+	require.NotRegexp(t, "(?m)pending$", out)
+	out, _ = run(0, "check")
+	require.NotContains(t, out, "FAIL")
+	for _, finding := range []string{"settings", "tokens", "database reachable", "PostgreSQL", "migrations", "outbox", "daily partitions", "HERALD_AUTHORIZE_FUNCTION"} {
+		require.Contains(t, out, finding)
+	}
+	serve(t, dsn)
+}
+
+func TestCheckFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t).DSN()
+	for finding, env := range map[string]string{
+		"settings":                  "HERALD_REPLAY_LIMIT=0",
+		"tokens":                    "HERALD_JWT_SECRET=",
+		"HERALD_AUTHORIZE_FUNCTION": "HERALD_AUTHORIZE_FUNCTION=public.nowhere",
+	} {
+		code, out, logs := herald(t, settings(dsn, env), "check")
+		require.Equal(t, 1, code, "%s%s", out, logs)
+		require.Regexp(t, "(?m)^FAIL +"+finding, out)
+		require.Regexp(t, "(?m)^ok +migrations", out, "one finding does not hide the others")
+	}
+}
+
+func TestPublishTraceAndTail(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t).DSN()
+	s := serve(t, dsn)
+	env := settings(dsn, "HERALD_URL="+s.url)
+	o := newOrder()
+	run := func(args ...string) string {
+		t.Helper()
+		code, out, logs := herald(t, env, args...)
+		require.Zero(t, code, "%v: %s%s", args, out, logs)
+		return strings.TrimSpace(out)
+	}
+	order := func(status string, more ...string) string {
+		t.Helper()
+		return run(append([]string{
+			"publish", "OrderStatusChanged", "--resource=" + o.id.String(), "--restaurant=" + o.restaurant.String(),
+			"--customer=alice", `--payload={"orderNumber":"YZ-1024","status":"` + status + `"}`,
+		}, more...)...)
+	}
+	first := order("Placed")
+
+	// The token that `herald token` prints opens what it says.
+	token := run("token", "--subject=root", "--role=Admin", "--permission=OrderOwner:"+o.id.String(), "--ttl=1m")
+	require.Equal(t, http.StatusOK, negotiated(t, s, adminHub, token))
+	require.Equal(t, http.StatusUnauthorized, negotiated(t, s, adminHub, run("token", "--subject=root", "--role=Admin", "--ttl=-1m")))
+
+	s.kill(t)
+	id := uuid.NewString()
+	require.Equal(t, id, order("Ready", "--event-id="+id))
+	require.Regexp(t, `status +waiting`, run("trace", id))
+	s.start(t)
+	follower := start(t, env, "tail", "order:"+o.id.String(), "--token="+token, "--beginning", "--json")
+	at := 0
+	followed := func(id string) {
+		t.Helper()
+		line, next := follower.out.await(t, at, "an event", func(string) bool { return true })
+		at = next
+		var e struct {
+			EventID   string
+			Sequence  int64
+			Method    string
+			Arguments []json.RawMessage
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
+		require.Equal(t, id, e.EventID)
+		require.Equal(t, "ReceiveOrderStatusChanged", e.Method)
+		require.EqualValues(t, at, e.Sequence)
+	}
+	followed(first)
+	followed(id)
+	followed(order("Preparing"))
+	trace := run("trace", id)
+	require.Regexp(t, `status +relayed`, trace)
+	require.Regexp(t, `group +order:`+o.id.String()+`, sequence 2, position \d+`, trace)
+	require.Regexp(t, `group +restaurant:`+o.restaurant.String()+`, sequence 2, position \d+`, trace)
+
+	scheduled := order("Delivered", "--after="+time.Now().Add(2*time.Second).UTC().Format(time.RFC3339Nano))
+	require.Regexp(t, `status +scheduled`, run("trace", scheduled))
+	followed(scheduled)
+	require.Regexp(t, `status +unknown`, run("trace", uuid.NewString()))
+
+	require.Regexp(t, `^herald \S+ \(go\S+, \w+/\w+\)$`, run("version"))
+	for _, bad := range [][]string{
+		{"publish", "NoSuchEvent", "--resource=" + o.id.String()},
+		{"publish", "OrderPlaced", "--resource=" + o.id.String()},
+		{"publish", "OrderPlaced", "--resource=nonsense"},
+		{"publish", "SystemAlert", "--payload={"},
+		{"publish", "SystemAlert", `--payload={"type":"nonsense"}`},
+		{"trace", "nonsense"},
+		{"token"},
+		{"tail", "order:nonsense"},
+		{"nonsense"},
+		{},
+	} {
+		code, out, logs := herald(t, env, bad...)
+		require.NotZero(t, code, bad)
+		require.NotEmpty(t, logs, bad)
+		require.NotContains(t, out, "-0", "no event id: %v", bad)
+	}
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	t.Parallel()
+	for _, command := range [][]string{
+		{}, {"serve"}, {"dev"}, {"migrate", "up"}, {"migrate", "status"}, {"token"}, {"publish"}, {"trace"}, {"tail"}, {"check"}, {"version"},
+	} {
+		code, out, logs := herald(t, nil, append(command, "--help")...)
+		require.Zero(t, code, "%v: %s", command, logs)
+		require.Contains(t, out, "Usage: herald")
+	}
+}
