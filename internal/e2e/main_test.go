@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
+		_ = os.RemoveAll(dir)
 		os.Exit(1)
 	}
 	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
