@@ -105,6 +105,21 @@ func (a *App) ready(ctx context.Context) error {
 			return fmt.Errorf("the %s has not worked for %s", name, age.Round(time.Second))
 		}
 	}
+	return a.notAhead(ctx)
+}
+
+// notAhead says when the log is behind what this node has broadcast: its end was lost, with a restored dump or a replica that lagged
+// when it was promoted, and what comes next would take positions that this node has passed.
+func (a *App) notAhead(ctx context.Context) error {
+	broadcast := a.broadcaster.Position() // before the log's: that one only grows
+	position, err := outbox.NewLog(a.pool).Position(ctx)
+	if err != nil {
+		return err
+	}
+	if position < broadcast {
+		return fmt.Errorf("the database's log ends at position %d, and this node has broadcast position %d: "+
+			"the database was replaced by an older state of it; restart every node", position, broadcast)
+	}
 	return nil
 }
 
