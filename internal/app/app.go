@@ -39,6 +39,7 @@ type App struct {
 	tail        *relay.Tail
 	listener    *relay.Listener
 	jobs        *jobs.Jobs
+	checker     *policy.Checker
 	broadcaster *broadcast.Broadcaster
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
@@ -116,13 +117,13 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	}
 	a.broadcaster.Start(position)
 
-	checker, err := policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
+	a.checker, err = policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
 	if err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
 	a.hubs, err = hubs.New(hubs.Config{
-		Broadcaster: a.broadcaster, Authorizer: checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
+		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Logger: a.logger,
 	})
 	if err != nil {
@@ -194,12 +195,8 @@ func connect(ctx context.Context, url string, configure func(*pgx.ConnConfig)) (
 // buildHTTP builds the servers and opens their sockets.
 func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log history) error {
 	s := a.cfg.Server
-	checker, err := policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
-	if err != nil {
-		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
-	}
 	api, err := adminapi.New(adminapi.Config{
-		Authenticator: verifier, Authorizer: checker, Publisher: outbox.NewPublisher(a.pool),
+		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
 		TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
 	})
