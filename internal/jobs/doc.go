@@ -8,7 +8,7 @@
 //	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced
 //
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the
-// transaction of the job's effect, so an event is either in the log or still a job, never both and never neither.
+// transaction of the job's effect, so an event is in the log, still a job, or a dead letter: one of them, never two and never none.
 //
 // River promotes scheduled jobs every five seconds. An event that is due sooner than that would be late, so its job is made ready
 // that much before its time and snoozes the rest, which River fetches by the clock.

@@ -1,5 +1,6 @@
 // Package outbox is the database in domain terms: rows that producers wrote, the log that gives them their order, grants,
-// statistics, nodes. The queries are in sql/queries, generated into dbsqlc; nothing above this package knows a table's name.
+// statistics, nodes. The queries are in sql/queries, generated into dbsqlc. What serves events goes through this package; only what
+// looks on (herald check, the benches) or plays a producer (the simulation) writes SQL of its own.
 //
 // # Cost of relaying a batch
 //
