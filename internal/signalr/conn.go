@@ -9,13 +9,12 @@ import (
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
 type Conn struct {
-	server       *Server
-	hub          *Hub
-	transport    transport
-	id           string
-	token        token // what it was opened with; zero: without negotiation
-	tokenExpires int64 // nanoseconds since 1970
-	remote       string
+	server    *Server
+	hub       *Hub
+	transport transport
+	id        string
+	ticket    ticket // what it was opened with; zero: without negotiation
+	remote    string
 
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc

@@ -66,8 +66,8 @@ func (s *Server) knownID(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 		writeText(w, http.StatusBadRequest, "Connection ID required")
 		return false
 	}
-	t, expires, ok := s.tokens.check(hub.name, id)
-	if !ok || expires <= time.Now().UnixNano() && !s.registry.isActive(t) {
+	t, ok := s.tokens.check(hub.name, id)
+	if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
 		writeUnknownID(w)
 		return false
 	}
@@ -82,12 +82,12 @@ func writeUnknownID(w http.ResponseWriter) {
 func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	c := &Conn{server: s, hub: hub, remote: r.RemoteAddr}
 	if encoded, _ := queryValue(r, "id"); encoded != "" {
-		t, expires, ok := s.tokens.check(hub.name, encoded)
-		if !ok || expires <= time.Now().UnixNano() && !s.registry.isActive(t) {
+		t, ok := s.tokens.check(hub.name, encoded)
+		if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
 			writeUnknownID(w)
 			return
 		}
-		switch s.registry.claim(t) {
+		switch s.registry.claim(t.token, c) {
 		case claimed:
 		case alreadyActive:
 			writeText(w, http.StatusConflict, "")
@@ -99,12 +99,12 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 			writeShuttingDown(w)
 			return
 		}
-		c.token, c.tokenExpires, c.id = t, expires, s.tokens.id(t)
+		c.ticket, c.id = t, s.tokens.id(t.token)
 	} else {
 		c.id = newID()
 	}
 	if !s.upgrade(w, r, c) {
-		s.registry.release(c.token)
+		s.registry.release(c.ticket.token)
 		return
 	}
 	c.open(user)

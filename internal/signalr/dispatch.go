@@ -18,11 +18,11 @@ func (c *Conn) dispatch(m inbound) error {
 	case typeInvocation, typeStreamInvocation:
 		return c.invoke(m)
 	case typeStreamItem:
-		if m.invocationID == "" || !m.hasItem {
+		if m.invocationID == "" || m.item == nil {
 			return malformedf("stream item without invocationId or item")
 		}
 	case typeCompletion:
-		if m.invocationID == "" || m.hasError && m.hasResult {
+		if m.invocationID == "" || m.hasError && m.result != nil {
 			return malformedf("completion without invocationId, or with error and result")
 		}
 	case typeCancelInvocation:
@@ -71,8 +71,8 @@ func (c *Conn) invoke(m inbound) error {
 		c.observe(method.name, Unbound, started)
 		return nil
 	}
-	if m.streams > 0 {
-		err := &HubError{Message: "Client sent " + strconv.Itoa(m.streams) + " stream(s), Hub method expects 0."}
+	if n := len(m.streamIDs); n > 0 {
+		err := &HubError{Message: "Client sent " + strconv.Itoa(n) + " stream(s), Hub method expects 0."}
 		c.refuse(call, method.name, textInvocationFailed(m.target, err), err)
 		c.observe(method.name, Unbound, started)
 		return nil
@@ -139,6 +139,7 @@ func resultFrame(p protocol, invocationID string, result any) (frame, error) {
 		}
 		return encoded
 	})
+	f.numbered = true
 	return f, err
 }
 
@@ -155,6 +156,7 @@ func (c *Conn) refuse(call *Call, method, text string, err error) {
 func (c *Conn) completeWithError(call *Call, text string) {
 	p := c.protocol
 	f := newFrame(p, func(b []byte) []byte { return p.appendError(b, call.invocationID, text) })
+	f.numbered = true
 	_ = c.enqueue(&f) // it fails on a connection that is ending only
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -20,8 +21,15 @@ func (jsonProtocol) slot() int                 { return 0 }
 func (jsonProtocol) supports(version int) bool { return version == 1 || version == 2 }
 func (jsonProtocol) binary() bool              { return false }
 
-func (jsonProtocol) split(data []byte) (record, rest []byte, ok bool) {
-	return bytes.Cut(data, []byte{recordSeparator})
+func (jsonProtocol) split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error) {
+	i := bytes.IndexByte(data[scanned:], recordSeparator)
+	if i < 0 && len(data) >= limit || scanned+i >= limit {
+		return nil, data, false, errTooLarge
+	}
+	if i < 0 {
+		return nil, data, false, nil
+	}
+	return data[:scanned+i], data[scanned+i+1:], true, nil
 }
 
 func (jsonProtocol) elements(dst [][]byte, arguments []byte) [][]byte {
@@ -46,8 +54,14 @@ func (jsonProtocol) decode(raw []byte, into any) error {
 	return nil
 }
 
-func (jsonProtocol) appendInvocation(b []byte, target string, arguments []json.RawMessage) []byte {
-	b = append(b, `{"type":1,"target":`...)
+func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage) []byte {
+	b = append(b, `{"type":1,`...)
+	if invocationID != "" {
+		b = append(b, `"invocationId":`...)
+		b = appendQuoted(b, invocationID)
+		b = append(b, ',')
+	}
+	b = append(b, `"target":`...)
 	b = appendQuoted(b, target)
 	b = append(b, `,"arguments":[`...)
 	for i, argument := range arguments {
@@ -62,23 +76,45 @@ func (jsonProtocol) appendInvocation(b []byte, target string, arguments []json.R
 	return append(b, "]}\x1e"...)
 }
 
+func (jsonProtocol) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
+	b = append(b, `{"type":2,"invocationId":`...)
+	b = appendQuoted(b, invocationID)
+	b = append(b, `,"item":`...)
+	b, err := appendJSON(b, item)
+	if err != nil {
+		return nil, fmt.Errorf("encoding stream item: %w", err)
+	}
+	return append(b, "}\x1e"...), nil
+}
+
 func (jsonProtocol) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
 	b = append(b, `{"type":3,"invocationId":`...)
 	b = appendQuoted(b, invocationID)
 	b = append(b, `,"result":`...)
-	if result == nil {
-		b = append(b, "null"...)
-	} else {
-		buffer := bytes.NewBuffer(b)
-		encoder := json.NewEncoder(buffer)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(result); err != nil {
-			return nil, fmt.Errorf("encoding result: %w", err)
-		}
-		b = buffer.Bytes()
-		b = b[:len(b)-1] // the encoder's line feed
+	b, err := appendJSON(b, result)
+	if err != nil {
+		return nil, fmt.Errorf("encoding result: %w", err)
 	}
 	return append(b, "}\x1e"...), nil
+}
+
+func appendJSON(b []byte, value any) ([]byte, error) {
+	if value == nil {
+		return append(b, "null"...), nil
+	}
+	buffer := bytes.NewBuffer(b)
+	encoder := json.NewEncoder(buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err //nolint:wrapcheck // the callers say of what
+	}
+	return buffer.Bytes()[:buffer.Len()-1], nil // without the encoder's line feed
+}
+
+func (jsonProtocol) appendEmpty(b []byte, invocationID string) []byte {
+	b = append(b, `{"type":3,"invocationId":`...)
+	b = appendQuoted(b, invocationID)
+	return append(b, "}\x1e"...)
 }
 
 func (jsonProtocol) appendError(b []byte, invocationID, text string) []byte {
@@ -100,6 +136,18 @@ func (jsonProtocol) appendClose(b []byte, text string, allowReconnect bool) []by
 	if allowReconnect {
 		b = append(b, `,"allowReconnect":true`...)
 	}
+	return append(b, "}\x1e"...)
+}
+
+func (jsonProtocol) appendAck(b []byte, sequenceID int64) []byte {
+	b = append(b, `{"type":8,"sequenceId":`...)
+	b = strconv.AppendInt(b, sequenceID, 10)
+	return append(b, "}\x1e"...)
+}
+
+func (jsonProtocol) appendSequence(b []byte, sequenceID int64) []byte {
+	b = append(b, `{"type":9,"sequenceId":`...)
+	b = strconv.AppendInt(b, sequenceID, 10)
 	return append(b, "}\x1e"...)
 }
 

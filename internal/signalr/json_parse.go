@@ -54,9 +54,15 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 		m.arguments = raw
 		return expect(name, k, array)
 	case "item":
-		m.hasItem = true
+		m.item = raw
 	case "result":
-		m.hasResult = true
+		m.result = raw
+	case "sequenceId":
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		if err != nil {
+			return malformedf("property 'sequenceId' is not an integer")
+		}
+		m.sequenceID, m.hasSequence = n, true
 	case "streamIds":
 		if err := expect(name, k, array); err != nil {
 			return err
@@ -79,14 +85,15 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 }
 
 func (m *inbound) setStreams(raw []byte) error {
-	m.streams = 0
+	m.streamIDs = nil
 	var wrong error
 	s := scanner{data: raw}
 	err := s.items(1, func(id []byte) {
-		m.streams++
 		if id[0] != byte(str) {
 			wrong = malformedf("property 'streamIds' has an element that is not a string")
+			return
 		}
+		m.streamIDs = append(m.streamIDs, unquote(id))
 	})
 	if err != nil {
 		return err

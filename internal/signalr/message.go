@@ -31,7 +31,8 @@ func (m *Message) Size() int { return len(m.frame(jsonProtocol{}).bytes) }
 func (m *Message) frame(p protocol) *frame {
 	e := &m.encodings[p.slot()]
 	e.once.Do(func() {
-		e.frame = newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, m.target, m.arguments) })
+		e.frame = newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, "", m.target, m.arguments) })
+		e.frame.numbered = true
 	})
 	return &e.frame
 }
@@ -40,6 +41,8 @@ func (m *Message) frame(p protocol) *frame {
 type frame struct {
 	bytes  []byte // a whole WebSocket frame
 	header int    // where the payload begins; other transports send the payload alone
+	// numbered says that stateful reconnect gives the message an id and keeps it until the client has it.
+	numbered bool
 }
 
 // maxHeader is the longest header of an unmasked WebSocket frame (RFC 6455, section 5.2).

@@ -36,7 +36,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		writeJSON(w, negotiationError{Error: text})
 		return
 	}
-	token, id := s.tokens.issue(hub.name, time.Now())
+	token, id := s.tokens.issue(hub.name, false, time.Now())
 	response := negotiation{
 		Version:         version,
 		ConnectionID:    id,

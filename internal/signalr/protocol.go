@@ -13,20 +13,28 @@ type protocol interface {
 	supports(version int) bool
 	binary() bool
 
-	// split cuts the first record off data. It returns ok false where data does not hold a whole record yet.
-	split(data []byte) (record, rest []byte, ok bool)
-	// parse reads a record. What it returns points into record. Its error wraps errMalformed.
+	// split cuts the first record off data, of which the first scanned bytes are known to hold no record's end. It returns
+	// ok false where data does not hold a whole record yet. Its error is errTooLarge for a record that is, or that announces
+	// that it will be, larger than limit bytes with its framing, or wraps errMalformed.
+	split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error)
+	// parse reads a record. What it returns points into record, but for its strings. Its error wraps errMalformed.
 	parse(record []byte) (inbound, error)
 	// elements appends the elements of arguments, which parse has returned, to dst.
 	elements(dst [][]byte, arguments []byte) [][]byte
 	isNull(raw []byte) bool
+	// decode reads an argument, an item or a result. A [json.RawMessage] takes any of them, as JSON.
 	decode(raw []byte, into any) error
 
-	appendInvocation(b []byte, target string, arguments []json.RawMessage) []byte
+	// What these append is a whole record with its framing. Their errors are about values that cannot be encoded.
+	appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage) []byte
+	appendItem(b []byte, invocationID string, item any) ([]byte, error)
 	appendResult(b []byte, invocationID string, result any) ([]byte, error)
+	appendEmpty(b []byte, invocationID string) []byte // a completion without a result: of a stream
 	appendError(b []byte, invocationID, text string) []byte
 	appendPing(b []byte) []byte
 	appendClose(b []byte, text string, allowReconnect bool) []byte
+	appendAck(b []byte, sequenceID int64) []byte
+	appendSequence(b []byte, sequenceID int64) []byte
 }
 
 // protocolCount is the number of slots in a Message.
@@ -41,6 +49,8 @@ const (
 	typeCancelInvocation = 5
 	typePing             = 6
 	typeClose            = 7
+	typeAck              = 8
+	typeSequence         = 9
 )
 
 // inbound is a parsed message. Fields that its type does not have are ignored.
@@ -49,12 +59,14 @@ type inbound struct {
 	invocationID string
 	target       string
 	hasTarget    bool
-	arguments    []byte // the encoded array, nil where there is none
-	streams      int    // how many streamIds
-	hasItem      bool
-	hasResult    bool
+	arguments    []byte   // the encoded array, nil where there is none
+	streamIDs    []string // of the streams that the client is about to send
+	item         []byte   // encoded, nil where there is none
+	result       []byte   // encoded, nil where there is none
 	err          string
 	hasError     bool
+	sequenceID   int64 // of an Ack or a Sequence
+	hasSequence  bool
 }
 
 // protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.

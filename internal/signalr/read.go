@@ -38,7 +38,7 @@ func (c *Conn) read() error {
 			return err
 		}
 		c.dispatching.Store(true)
-		rest, err := c.consume(data)
+		rest, err := c.consume(data, len(pending))
 		c.lastRead.Store(c.now())
 		c.dispatching.Store(false)
 		if err != nil {
@@ -53,36 +53,40 @@ func (c *Conn) read() error {
 	}
 }
 
-// consume handles the whole records in data and returns what is left.
-func (c *Conn) consume(data []byte) ([]byte, error) {
-	for {
+// consume handles the whole records in data, of which the first scanned bytes were looked at before, and returns what is
+// left.
+func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
+	for ; ; scanned = 0 {
 		if c.ctx.Err() != nil {
 			return nil, errInterrupted
 		}
-		if c.protocol == nil {
-			record, rest, ok := jsonProtocol{}.split(data)
-			if !ok {
-				return data, nil
-			}
-			data = rest
-			if err := c.handshake(record); err != nil {
-				return nil, err
-			}
-			continue
+		p := c.protocol
+		if p == nil {
+			p = jsonProtocol{} // the handshake is JSON whatever follows
 		}
-		record, rest, ok := c.protocol.split(data)
+		record, rest, ok, err := p.split(data, scanned, c.server.cfg.MaximumMessageSize)
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			return data, nil
 		}
 		data = rest
-		m, err := c.protocol.parse(record)
-		if err == nil {
-			err = c.dispatch(m)
-		}
-		if err != nil {
+		if err := c.handle(record); err != nil {
 			return nil, err
 		}
 	}
+}
+
+func (c *Conn) handle(record []byte) error {
+	if c.protocol == nil {
+		return c.handshake(record)
+	}
+	m, err := c.protocol.parse(record)
+	if err != nil {
+		return err
+	}
+	return c.dispatch(m)
 }
 
 // endBecause ends the connection for what read has returned.

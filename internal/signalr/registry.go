@@ -8,7 +8,7 @@ type registry struct {
 	closed bool
 	open   []*Conn         // in no order; a connection knows its place
 	counts map[string]int  // connections that have shaken hands, by hub
-	active map[token]bool  // tokens of connections
+	active map[token]*Conn // connections by their token
 	spent  map[token]int64 // tokens of connections that are gone, until they expire (nanoseconds since 1970)
 	gone   chan struct{}   // closed when the registry is closed and empty
 }
@@ -16,7 +16,7 @@ type registry struct {
 func newRegistry() *registry {
 	return &registry{
 		counts: make(map[string]int),
-		active: make(map[token]bool),
+		active: make(map[token]*Conn),
 		spent:  make(map[token]int64),
 		gone:   make(chan struct{}),
 	}
@@ -31,20 +31,20 @@ const (
 	shuttingDown
 )
 
-// claim takes t for a connection that is about to be added, or says why not.
-func (r *registry) claim(t token) claim {
+// claim takes t for c, which is about to be added, or says why not.
+func (r *registry) claim(t token, c *Conn) claim {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return shuttingDown
 	}
-	if r.active[t] {
+	if r.active[t] != nil {
 		return alreadyActive
 	}
 	if _, ok := r.spent[t]; ok {
 		return alreadySpent
 	}
-	r.active[t] = true
+	r.active[t] = c
 	return claimed
 }
 
@@ -55,8 +55,8 @@ func (r *registry) release(t token) {
 	delete(r.active, t)
 }
 
-// isActive reports whether a connection uses t.
-func (r *registry) isActive(t token) bool {
+// find returns the connection that uses t, nil where there is none.
+func (r *registry) find(t token) *Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.active[t]
@@ -67,7 +67,7 @@ func (r *registry) add(c *Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		delete(r.active, c.token)
+		delete(r.active, c.ticket.token)
 		return false
 	}
 	c.index = len(r.open)
@@ -102,9 +102,9 @@ func (r *registry) remove(c *Conn) {
 	r.open[c.index], moved.index = moved, c.index
 	r.open[last] = nil
 	r.open = r.open[:last]
-	delete(r.active, c.token)
-	if c.token != (token{}) {
-		r.spent[c.token] = c.tokenExpires
+	delete(r.active, c.ticket.token)
+	if c.ticket.token != (token{}) {
+		r.spent[c.ticket.token] = c.ticket.expires
 	}
 	if r.closed && last == 0 {
 		close(r.gone)

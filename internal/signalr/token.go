@@ -20,8 +20,17 @@ type tokens struct {
 	lifetime time.Duration
 }
 
-// Layout of a connection token: the random part, when it expires in nanoseconds since 1970, and the signature, which covers
-// the hub too.
+// ticket is what a connection token says.
+type ticket struct {
+	token    token
+	expires  int64 // nanoseconds since 1970: until then it can be presented for the first time
+	stateful bool  // negotiated with stateful reconnect
+}
+
+func (t ticket) expired(now time.Time) bool { return t.expires <= now.UnixNano() }
+
+// Layout of a connection token: the random part, when it expires in nanoseconds since 1970 with stateful as the last bit,
+// and the signature, which covers the hub too.
 const (
 	signatureSize = 16
 	tokenSize     = len(token{}) + 8 + signatureSize
@@ -34,25 +43,30 @@ func newTokens(lifetime time.Duration) *tokens {
 }
 
 // issue returns a new token as it goes into ?id=, and the public connection id that belongs to it.
-func (t *tokens) issue(hub string, now time.Time) (encoded, id string) {
+func (t *tokens) issue(hub string, stateful bool, now time.Time) (encoded, id string) {
 	var b [tokenSize]byte
 	_, _ = rand.Read(b[:len(token{})]) // never fails
-	binary.BigEndian.PutUint64(b[len(token{}):], uint64(now.Add(t.lifetime).UnixNano()))
+	expires := uint64(now.Add(t.lifetime).UnixNano()) &^ 1
+	if stateful {
+		expires |= 1
+	}
+	binary.BigEndian.PutUint64(b[len(token{}):], expires)
 	copy(b[tokenSize-signatureSize:], t.sign(hub, b[:tokenSize-signatureSize]))
 	return base64.RawURLEncoding.EncodeToString(b[:]), t.id(token(b[:len(token{})]))
 }
 
 // check returns what encoded says, and false where this server has not issued it for hub. Whether it has expired is for
 // the caller to see.
-func (t *tokens) check(hub, encoded string) (_ token, expires int64, ok bool) {
+func (t *tokens) check(hub, encoded string) (ticket, bool) {
 	if base64.RawURLEncoding.DecodedLen(len(encoded)) != tokenSize {
-		return token{}, 0, false
+		return ticket{}, false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil || !hmac.Equal(b[tokenSize-signatureSize:], t.sign(hub, b[:tokenSize-signatureSize])) {
-		return token{}, 0, false
+		return ticket{}, false
 	}
-	return token(b[:len(token{})]), int64(binary.BigEndian.Uint64(b[len(token{}):])), true //nolint:gosec // it was signed
+	expires := int64(binary.BigEndian.Uint64(b[len(token{}):])) //nolint:gosec // it was signed
+	return ticket{token: token(b[:len(token{})]), expires: expires &^ 1, stateful: expires&1 == 1}, true
 }
 
 // id derives the connection id, which may be known to everyone and must not lead to the token.

@@ -24,6 +24,8 @@ const (
 	// growth is how far ahead of what has arrived memory is allocated for a message: a client that announces a large
 	// one and sends nothing holds no more than this.
 	growth = 4 << 10
+	// maxFrame is how many of the largest messages one frame may hold: what announces more is nonsense.
+	maxFrame = 64
 )
 
 // webSocket is the transport of RFC 6455, without extensions. It treats the data of all messages as one stream of records,
@@ -36,8 +38,10 @@ type webSocket struct {
 	// The reader's.
 	early      []byte // read before the connection became a WebSocket
 	fragmented bool
-	refused    int64 // the payload that was too large: it follows
-	start, end int   // what of ahead is unread
+	left       int64   // what has not been read yet of the frame's payload
+	mask       [4]byte // of that frame
+	masked     int     // how much of its payload was read
+	start, end int     // what of ahead is unread
 	header     [ws.MaxHeaderSize]byte
 	ahead      [readAhead]byte
 
@@ -73,8 +77,10 @@ func (t *webSocket) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// receive returns a frame's payload, or as much of it as the limit allows: a frame may hold many records, which together
+// may be larger than the largest of them.
 func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
-	for {
+	for t.left == 0 {
 		h, err := t.readHeader()
 		if err != nil {
 			return dst, t.failed(err)
@@ -86,19 +92,19 @@ func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
 			continue
 		}
 		t.fragmented = !h.Fin
-		if h.Length == 0 {
-			continue
-		}
-		if h.Length > int64(limit) {
-			t.refused = h.Length
+		t.left, t.mask, t.masked = h.Length, h.Mask, 0
+		if h.Length > int64(t.buffers.largest)*maxFrame {
 			return dst, errTooLarge
 		}
-		if dst == nil {
-			dst = t.buffers.get()
-		}
-		dst, err = t.payload(dst, int(h.Length), h.Mask)
-		return dst, t.failed(err)
 	}
+	if dst == nil {
+		dst = t.buffers.get()
+	}
+	length := int(min(t.left, int64(limit)))
+	dst, err := t.payload(dst, length, t.mask, t.masked)
+	t.left -= int64(length)
+	t.masked += length
+	return dst, t.failed(err)
 }
 
 // readHeader reads a frame's header and checks it before anything is allocated for the payload.
@@ -120,7 +126,7 @@ func (t *webSocket) readHeader() (ws.Header, error) {
 	return h, nil
 }
 
-func (t *webSocket) payload(dst []byte, length int, mask [4]byte) ([]byte, error) {
+func (t *webSocket) payload(dst []byte, length int, mask [4]byte, masked int) ([]byte, error) {
 	for done := 0; done < length; {
 		from := len(dst)
 		if cap(dst) == from {
@@ -130,7 +136,7 @@ func (t *webSocket) payload(dst []byte, length int, mask [4]byte) ([]byte, error
 		if _, err := io.ReadFull(t, dst[from:]); err != nil {
 			return dst[:from], err //nolint:wrapcheck // failed tells the errors apart
 		}
-		ws.Cipher(dst[from:], mask, done)
+		ws.Cipher(dst[from:], mask, masked+done)
 		done += len(dst) - from
 	}
 	return dst, nil
@@ -138,7 +144,7 @@ func (t *webSocket) payload(dst []byte, length int, mask [4]byte) ([]byte, error
 
 func (t *webSocket) control(h ws.Header) error {
 	var space [ws.MaxControlFramePayloadSize]byte
-	payload, err := t.payload(space[:0], int(h.Length), h.Mask)
+	payload, err := t.payload(space[:0], int(h.Length), h.Mask, 0)
 	if err != nil {
 		return err
 	}
@@ -189,7 +195,7 @@ func (t *webSocket) linger(deadline time.Time) {
 	if t.conn.SetReadDeadline(deadline) != nil {
 		return
 	}
-	if _, err := io.CopyN(io.Discard, t, t.refused); err != nil {
+	if _, err := io.CopyN(io.Discard, t, t.left); err != nil {
 		return
 	}
 	// Frames first, to see the client's; where they cannot be told apart any more, whatever comes.
