@@ -86,15 +86,29 @@ func (c *Conn) write() {
 		if len(batch) == 0 {
 			return
 		}
-		c.writingSince.Store(c.now())
-		err := t.write(batch)
-		c.writingSince.Store(0)
-		c.lastWrite.Store(c.now())
+		err := c.writeBatch(t, batch)
 		if err != nil && !c.lost(t) {
 			c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
 		}
 		c.taken(t, batch, err)
 	}
+}
+
+// writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
+// not a stuck one.
+func (c *Conn) writeBatch(t transport, batch []*frame) error {
+	for len(batch) > 0 {
+		n := min(len(batch), maxVector)
+		c.writingSince.Store(c.now())
+		err := t.write(batch[:n])
+		c.writingSince.Store(0)
+		c.lastWrite.Store(c.now())
+		if err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
 }
 
 // take returns what is to be written and to what, or nothing where the writer's work is done.
