@@ -1,5 +1,5 @@
-// Package signalr is a server of the SignalR protocol: negotiate, the WebSocket transport, and the JSON hub protocol, with
-// the texts of ASP.NET Core. It knows nothing of Herald.
+// Package signalr is a server of the SignalR protocol: negotiate, the WebSocket transport, and the hub protocols JSON and
+// MessagePack, with the texts of ASP.NET Core. It knows nothing of Herald.
 //
 // # What it promises
 //
@@ -11,8 +11,8 @@
 //     an invocation (no such method, arguments that do not fit, an error, a panic) does not end the connection. Malformed
 //     data does.
 //   - OnDisconnected is called when no hub method runs any more, and no sequence of one.
-//   - What is checked is checked before memory is allocated for it: the length of a frame, the depth of JSON. Negotiating
-//     allocates nothing that stays: connection tokens are signed, not stored.
+//   - What is checked is checked before memory is allocated for it: the length of a frame or a record, how deeply it nests.
+//     Negotiating allocates nothing that stays: connection tokens are signed, not stored.
 //
 // # Lifecycle
 //

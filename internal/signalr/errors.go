@@ -52,6 +52,10 @@ func textUnsupportedVersion(name string, version int) string {
 	return "The server does not support version " + strconv.Itoa(version) + " of the '" + name + "' protocol."
 }
 
+func textNeedsBinary(protocol string) string {
+	return "Cannot use the '" + protocol + "' protocol on the current transport. The transport does not support 'Binary' transfer format."
+}
+
 func textBindingFailed(target string, err error) string {
 	return describe("Failed to invoke '"+target+"' due to an error on the server.", err)
 }

@@ -19,9 +19,15 @@ func refuseHandshake(text string) error {
 	return &handshakeError{text: text, frame: handshakeFrame(text)}
 }
 
-// handshakeFrame frames the handshake's response: JSON in a text frame, whatever the protocol.
+// handshakeFrame frames the response to a handshake that is refused: JSON in a text frame, whatever the protocol.
 func handshakeFrame(text string) frame {
 	return newFrame(jsonProtocol{}, func(b []byte) []byte { return appendHandshake(b, text) })
+}
+
+// greetingFrame frames the response to a handshake that is accepted. It is JSON too, but in a frame of the protocol's kind:
+// .NET sets the transport's format before it answers.
+func greetingFrame(p protocol) frame {
+	return newFrame(p, func(b []byte) []byte { return appendHandshake(b, "") })
 }
 
 // handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
@@ -30,15 +36,18 @@ func (c *Conn) handshake(record []byte) error {
 	if err != nil {
 		return refuseHandshake(textHandshakeError)
 	}
-	p, ok := protocolNamed(request.protocol)
+	p, ok := c.server.protocolNamed(request.protocol)
 	if !ok {
 		return refuseHandshake(textUnsupportedProtocol(request.protocol))
 	}
 	if !p.supports(request.version) {
 		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
 	}
+	if p.binary() && !c.transport.binary() {
+		return refuseHandshake(textNeedsBinary(p.name()))
+	}
 	c.agree(p, request.version)
-	if err := c.enqueue(c.server.greeting); err != nil {
+	if err := c.enqueue(c.server.greetings[p.slot()]); err != nil {
 		return errInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said

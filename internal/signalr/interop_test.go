@@ -24,11 +24,11 @@ func (r *receiver) ReceiveConverted(orderID string) { r.converted <- orderID }
 func (r *receiver) ReceiveCartUpdated()             { r.updated <- struct{}{} }
 func (r *receiver) Double(n int) int                { return 2 * n }
 
-func connectGoClient(t *testing.T, f *fixture, r *receiver) philippseith.Client {
+func connectGoClient(t *testing.T, f *fixture, r *receiver, options ...func(philippseith.Party) error) philippseith.Client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	client, err := philippseith.NewClient(ctx,
+	client, err := philippseith.NewClient(ctx, append(options,
 		philippseith.WithConnector(func() (philippseith.Connection, error) {
 			return philippseith.NewHTTPConnection(ctx, f.url+"?access_token=user",
 				philippseith.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}),
@@ -36,7 +36,7 @@ func connectGoClient(t *testing.T, f *fixture, r *receiver) philippseith.Client 
 		}),
 		philippseith.WithReceiver(r),
 		philippseith.WithBackoff(func() backoff.BackOff { return backoff.NewConstantBackOff(1) }),
-		philippseith.Logger(kitlog.NewNopLogger(), false))
+		philippseith.Logger(kitlog.NewNopLogger(), false))...)
 	require.NoError(t, err)
 	client.Start()
 	t.Cleanup(client.Stop)
@@ -47,9 +47,19 @@ func connectGoClient(t *testing.T, f *fixture, r *receiver) philippseith.Client 
 // The Go client of the field is a peer that the server has to satisfy.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
+	for _, format := range []philippseith.TransferFormatType{philippseith.TransferFormatText, philippseith.TransferFormatBinary} {
+		t.Run(string(format), func(t *testing.T) {
+			t.Parallel()
+			testGoClient(t, philippseith.TransferFormat(format))
+		})
+	}
+}
+
+func testGoClient(t *testing.T, option func(philippseith.Party) error) {
+	t.Helper()
 	f := setup(t)
 	r := &receiver{converted: make(chan string, 1000), updated: make(chan struct{}, 1000)}
-	client := connectGoClient(t, f, r)
+	client := connectGoClient(t, f, r, option)
 	conn := f.opened(t)
 
 	sum := within(t, client.Invoke("Add", 2, 3), "Add")

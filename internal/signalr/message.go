@@ -20,7 +20,8 @@ type encodedMessage struct {
 	frame frame
 }
 
-// NewMessage returns an invocation of target without an id: the client sends no completion.
+// NewMessage returns an invocation of target without an id: the client sends no completion. What is no JSON among args reaches
+// clients that speak MessagePack as nil.
 func NewMessage(target string, args []json.RawMessage) *Message {
 	return &Message{target: target, arguments: args}
 }

@@ -58,7 +58,7 @@ func (f *fixture) negotiate(t *testing.T, query string) (body map[string]any) {
 func TestNegotiate(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	transports := []any{map[string]any{"transport": "WebSockets", "transferFormats": []any{"Text"}}}
+	transports := []any{map[string]any{"transport": "WebSockets", "transferFormats": []any{"Text", "Binary"}}}
 
 	for _, query := range []string{"", "&negotiateVersion=0"} {
 		v0 := f.negotiate(t, query)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// protocol is a hub protocol: how messages are written as bytes. Implementations have no state; what belongs to one
-// connection stays in the connection.
+// protocol is a hub protocol: how messages are written as bytes. Implementations have no state but what they remember of Go's
+// types; what belongs to one connection stays in the connection.
 type protocol interface {
 	name() string
 	slot() int // where a Message keeps its encoding in this protocol: below protocolCount
@@ -38,7 +38,7 @@ type protocol interface {
 }
 
 // protocolCount is the number of slots in a Message.
-const protocolCount = 1
+const protocolCount = 2
 
 // The types of messages (HubProtocol.md).
 const (
@@ -70,9 +70,11 @@ type inbound struct {
 }
 
 // protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
-func protocolNamed(name string) (protocol, bool) {
-	if strings.EqualFold(name, jsonProtocol{}.name()) {
-		return jsonProtocol{}, true
+func (s *Server) protocolNamed(name string) (protocol, bool) {
+	for _, p := range s.protocols {
+		if strings.EqualFold(name, p.name()) {
+			return p, true
+		}
 	}
 	return nil, false
 }

@@ -19,9 +19,10 @@ type Server struct {
 	registry *registry
 	buffers  buffers
 
-	// Frames that are the same for every connection.
-	greeting *frame
-	pings    [protocolCount]*frame
+	// By their slot, with the frames that are the same for every connection.
+	protocols [protocolCount]protocol
+	greetings [protocolCount]*frame
+	pings     [protocolCount]*frame
 }
 
 // New returns a server that serves nothing yet. Its error says which settings are wrong.
@@ -37,11 +38,10 @@ func New(cfg Config) (*Server, error) {
 		registry: newRegistry(),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
 	}
-	greeting := handshakeFrame("")
-	s.greeting = &greeting
-	p := jsonProtocol{}
-	ping := newFrame(p, p.appendPing)
-	s.pings[p.slot()] = &ping
+	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
+		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
+		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
+	}
 	return s, nil
 }
 

@@ -1,0 +1,234 @@
+package signalr
+
+import (
+	"math"
+	"slices"
+	"unicode/utf8"
+)
+
+// parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are
+// types that do not exist yet. Unlike .NET it wants the whole record to be one well-formed array, and arguments to be one.
+func (*messagePackProtocol) parse(record []byte) (inbound, error) {
+	r := recordReader{unpacker: unpacker{data: record}}
+	m, err := r.message()
+	if err != nil {
+		return inbound{}, err
+	}
+	for ; r.elements > 0; r.elements-- {
+		if err := r.skip(1); err != nil {
+			return inbound{}, malformed(err)
+		}
+	}
+	if r.pos != len(record) {
+		return inbound{}, malformedf("something follows the message's array")
+	}
+	return m, nil
+}
+
+// malformed makes an error of the unpacker the client's fault.
+func malformed(err error) error { return malformedf("%v", err) }
+
+// recordReader reads the elements of a message's array.
+type recordReader struct {
+	unpacker
+	elements uint32 // that were not taken yet
+}
+
+func (r *recordReader) message() (inbound, error) {
+	t, err := r.next()
+	if err != nil {
+		return inbound{}, malformed(err)
+	}
+	if t.kind != packArray {
+		return inbound{}, malformedf("not a MessagePack array")
+	}
+	r.elements = t.count
+	kind, err := r.integer("messageType", math.MinInt32, math.MaxInt32)
+	if err != nil {
+		return inbound{}, err
+	}
+	m := inbound{kind: int(kind)}
+	switch m.kind {
+	case typeInvocation, typeStreamInvocation, typeStreamItem, typeCompletion, typeCancelInvocation:
+		err = r.addressed(&m)
+	case typeClose:
+		err = r.close(&m)
+	case typeAck, typeSequence:
+		m.sequenceID, err = r.integer("sequenceId", math.MinInt64, math.MaxInt64)
+		m.hasSequence = true
+	}
+	return m, err
+}
+
+// addressed reads a message with headers and an invocation's id. Nil and empty are no id, which an invocation alone may have.
+func (r *recordReader) addressed(m *inbound) error {
+	if err := r.headers(); err != nil {
+		return err
+	}
+	var err error
+	if m.invocationID, _, err = r.text("invocationId"); err != nil {
+		return err
+	}
+	if m.invocationID == "" && m.kind != typeInvocation {
+		return malformedf("message without invocationId")
+	}
+	switch m.kind {
+	case typeStreamItem:
+		m.item, err = r.raw("item")
+	case typeCompletion:
+		err = r.completion(m)
+	case typeInvocation, typeStreamInvocation:
+		err = r.invocation(m)
+	}
+	return err
+}
+
+func (r *recordReader) invocation(m *inbound) error {
+	var err error
+	if m.target, m.hasTarget, err = r.text("target"); err != nil {
+		return err
+	}
+	if m.target == "" {
+		return malformedf("invocation without target")
+	}
+	start := r.pos
+	t, err := r.element("arguments", packArray)
+	if err != nil {
+		return err
+	}
+	if err := r.skipElements(t, 1); err != nil {
+		return malformed(err)
+	}
+	m.arguments = r.data[start:r.pos]
+	if r.elements == 0 { // an older client's
+		return nil
+	}
+	return r.streams(m)
+}
+
+func (r *recordReader) streams(m *inbound) error {
+	t, err := r.element("streamIds", packArray)
+	if err != nil {
+		return err
+	}
+	for range t.count {
+		id, err := r.next()
+		if err != nil {
+			return malformed(err)
+		}
+		if id.kind != packStr || len(id.bytes) == 0 {
+			return malformedf("element of 'streamIds' is not a string, or empty")
+		}
+		m.streamIDs = append(m.streamIDs, validText(id.bytes))
+	}
+	return nil
+}
+
+// The kinds of results.
+const (
+	resultError   = 1
+	resultVoid    = 2
+	resultNonVoid = 3
+)
+
+func (r *recordReader) completion(m *inbound) error {
+	kind, err := r.integer("resultKind", math.MinInt32, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case resultError:
+		m.err, m.hasError, err = r.text("error")
+	case resultNonVoid:
+		m.result, err = r.raw("result")
+	case resultVoid:
+	default:
+		err = malformedf("unknown kind of result %d", kind)
+	}
+	return err
+}
+
+func (r *recordReader) close(m *inbound) error {
+	var err error
+	if m.err, m.hasError, err = r.text("error"); err != nil || r.elements == 0 {
+		return err
+	}
+	_, err = r.element("allowReconnect", packBool)
+	return err
+}
+
+// headers checks the map of headers, with which nothing is done.
+func (r *recordReader) headers() error {
+	t, err := r.element("headers", packMap)
+	if err != nil {
+		return err
+	}
+	for range 2 * uint64(t.count) {
+		text, err := r.next()
+		if err != nil {
+			return malformed(err)
+		}
+		if text.kind != packStr || len(text.bytes) == 0 {
+			return malformedf("key or value in 'headers' is not a string, or empty")
+		}
+	}
+	return nil
+}
+
+// element takes the next element of the message's array, or what begins it.
+func (r *recordReader) element(name string, kinds ...packKind) (packed, error) {
+	if r.elements == 0 {
+		return packed{}, malformedf("message without '%s'", name)
+	}
+	r.elements--
+	t, err := r.next()
+	if err != nil {
+		return t, malformed(err)
+	}
+	if !slices.Contains(kinds, t.kind) {
+		return t, malformedf("element '%s' has the wrong type", name)
+	}
+	return t, nil
+}
+
+func (r *recordReader) integer(name string, least, most int64) (int64, error) {
+	t, err := r.element(name, packInt)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := t.integer()
+	if !ok || n < least || n > most {
+		return 0, malformedf("element '%s' is out of range", name)
+	}
+	return n, nil
+}
+
+// text returns ok false for nil.
+func (r *recordReader) text(name string) (text string, ok bool, err error) {
+	t, err := r.element(name, packStr, packNil)
+	if err != nil || t.kind == packNil {
+		return "", false, err
+	}
+	return validText(t.bytes), true, nil
+}
+
+// raw returns an element as it is.
+func (r *recordReader) raw(name string) ([]byte, error) {
+	if r.elements == 0 {
+		return nil, malformedf("message without '%s'", name)
+	}
+	r.elements--
+	start := r.pos
+	if err := r.skip(1); err != nil {
+		return nil, malformed(err)
+	}
+	return r.data[start:r.pos], nil
+}
+
+// validText returns b with U+FFFD for what is not UTF-8, as .NET's reader does.
+func validText(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return string([]rune(string(b)))
+}
