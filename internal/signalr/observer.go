@@ -35,8 +35,8 @@ type Outcome string
 
 // How invocations end.
 const (
-	Succeeded Outcome = "ok"
-	Refused   Outcome = "refused" // a [HubError]
+	Succeeded Outcome = "ok"      // or the client wanted no more: it has cancelled, or is gone
+	Refused   Outcome = "refused" // a [HubError], an id in use, or more streams than are allowed
 	Failed    Outcome = "error"   // any other error
 	Panicked  Outcome = "panic"
 	Unbound   Outcome = "unbound" // no such method, or arguments that do not fit it
