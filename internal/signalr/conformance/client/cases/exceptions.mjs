@@ -1,0 +1,9 @@
+// Why a case does not apply: see cases.mjs.
+
+export const webSocketsAlone = (why) => ({ ServerSentEvents: why, LongPolling: why });
+
+export const notLongPolling = (why) => ({ LongPolling: why });
+
+// automatic is for the cases that are about the choice of a transport.
+const chosen = 'the case is about the choice of a transport';
+export const automatic = { WebSockets: chosen, ServerSentEvents: chosen, LongPolling: chosen, Automatic: undefined };
