@@ -78,7 +78,10 @@ func (c *Conn) lastWords(text string, allowReconnect bool, status int) []frame {
 }
 
 func (c *Conn) goodbye(status int) []frame {
-	if f, ok := c.transport.farewell(status); ok {
+	c.mu.Lock()
+	t := c.transport
+	c.mu.Unlock()
+	if f, ok := t.farewell(status); ok {
 		return []frame{f}
 	}
 	return nil
@@ -122,15 +125,23 @@ func (c *Conn) end(e ending) bool {
 	return true
 }
 
+// cutOff makes everything that waits for the client fail now.
+func (c *Conn) cutOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.transport.close()
+}
+
 // leave is the reader's last act: it says goodbye and lets go of the socket.
 func (c *Conn) leave() *ending {
 	<-c.flushed
 	c.mu.Lock()
-	e, broken := c.ending, c.broken
+	e, t := c.ending, c.transport
+	gone := e.abort || e.parted || c.broken || c.detached != 0
 	c.mu.Unlock()
-	if !e.abort && !e.parted && !broken {
-		c.transport.linger(time.Now().Add(lingerTimeout))
+	if !gone {
+		t.linger(time.Now().Add(lingerTimeout))
 	}
-	c.transport.close()
+	t.close()
 	return e
 }

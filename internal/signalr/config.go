@@ -19,6 +19,8 @@ const (
 	DefaultWriteTimeout       = 30 * time.Second
 	DefaultMaximumMessageSize = 32 << 10
 	DefaultQueueBytes         = 1 << 20
+	DefaultDisconnectTimeout  = 15 * time.Second
+	DefaultReconnectBytes     = 1 << 20
 )
 
 // Config says how a [Server] behaves.
@@ -39,6 +41,22 @@ type Config struct {
 	// WriteTimeout is how long one write to a socket may take before the client counts as stuck.
 	// Defaults to 30 s.
 	WriteTimeout time.Duration
+
+	// DisconnectTimeout is how long a connection may be without a transport before it counts as gone: with stateful
+	// reconnect, while no WebSocket is there.
+	// Defaults to 15 s.
+	DisconnectTimeout time.Duration
+
+	// NoStatefulReconnect refuses clients the stateful reconnect that they ask for; they connect without.
+	// Defaults to false.
+	NoStatefulReconnect bool
+
+	// ReconnectBytes is how many bytes a connection with stateful reconnect may have written that the client has not
+	// acknowledged; what else is to be sent waits in its queue. A client acknowledges once a second, so it receives at most
+	// this much in a second: that is why it is more than the 100,000 of ASP.NET Core, which holds its senders up instead.
+	// Connections that are sent the same share the memory.
+	// Defaults to 1 MiB.
+	ReconnectBytes int
 
 	// MaximumMessageSize is the size in bytes of the largest message that a client may send.
 	// Defaults to 32 KiB.
@@ -83,6 +101,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, DefaultWriteTimeout)
 	c.MaximumMessageSize = cmp.Or(c.MaximumMessageSize, DefaultMaximumMessageSize)
 	c.QueueBytes = cmp.Or(c.QueueBytes, DefaultQueueBytes)
+	c.DisconnectTimeout = cmp.Or(c.DisconnectTimeout, DefaultDisconnectTimeout)
+	c.ReconnectBytes = cmp.Or(c.ReconnectBytes, DefaultReconnectBytes)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Observer == nil {
 		c.Observer = ignorant{}
@@ -102,6 +122,8 @@ func (c Config) validate() error {
 		{"WriteTimeout", int64(c.WriteTimeout)},
 		{"MaximumMessageSize", int64(c.MaximumMessageSize)},
 		{"QueueBytes", int64(c.QueueBytes)},
+		{"DisconnectTimeout", int64(c.DisconnectTimeout)},
+		{"ReconnectBytes", int64(c.ReconnectBytes)},
 	} {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", f.name))

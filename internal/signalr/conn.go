@@ -9,21 +9,21 @@ import (
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
 type Conn struct {
-	server    *Server
-	hub       *Hub
-	transport transport
-	id        string
-	ticket    ticket // what it was opened with; zero: without negotiation
-	remote    string
+	server *Server
+	hub    *Hub
+	id     string
+	ticket ticket // what it was opened with; zero: without negotiation
+	remote string
 
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc
 	drain  func() // what the writer runs, bound once so that starting it allocates nothing
 
 	// The reader's.
-	protocol  protocol // nil until the handshake; the others see it behind onConnected only
-	connected bool     // the hub knows the connection
-	index     int      // the registry's: where in its list
+	protocol  protocol  // nil until the handshake; the others see it behind onConnected only
+	connected bool      // the hub knows the connection
+	stateful  *stateful // nil without stateful reconnect; set before the greeting
+	index     int       // the registry's: where in its list
 
 	// Read by the sweeper, in nanoseconds since the server was made, or since 1970 where said.
 	opened       int64
@@ -34,17 +34,20 @@ type Conn struct {
 	greeted      atomic.Bool  // the handshake is done
 	dispatching  atomic.Bool  // the reader is busy with a message, so nothing can be read
 
-	mu      sync.Mutex
-	user    User
-	value   any
-	queue   []*frame      // what the writer takes next
-	spare   []*frame      // what the writer took last, empty
-	queued  int           // bytes in queue and in the writer's hands
-	writing bool          // the writer runs
-	ending  *ending       // why it ends; nil while it is open
-	broken  bool          // the writer failed
-	room    chan struct{} // closed when queued shrinks; nil where nobody waits
-	flushed chan struct{} // closed when the writer has written its last; made at the end
+	mu        sync.Mutex
+	transport transport // with stateful reconnect one after the other
+	detached  int64     // since when transport is lost, in nanoseconds since the server was made; 0: it is not
+	user      User
+	value     any
+	queue     []*frame      // what the writer takes next
+	spare     []*frame      // what the writer took last, empty
+	queued    int           // bytes in queue and in the writer's hands
+	taking    int           // bytes of queued that are in the writer's hands
+	writing   bool          // the writer runs
+	ending    *ending       // why it ends; nil while it is open
+	broken    bool          // the writer failed
+	room      chan struct{} // closed when queued shrinks; nil where nobody waits
+	flushed   chan struct{} // closed when the writer has written its last; made at the end
 }
 
 // ID returns the connection's public id: the connectionId of negotiate.

@@ -87,6 +87,10 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 			writeUnknownID(w)
 			return
 		}
+		if old := s.registry.find(t.token); old != nil && old.resumable() {
+			s.resumeWebSocket(w, r, old, user)
+			return
+		}
 		switch s.registry.claim(t.token, c) {
 		case claimed:
 		case alreadyActive:
@@ -103,11 +107,29 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 	} else {
 		c.id = newID()
 	}
-	if !s.upgrade(w, r, c) {
+	t := s.upgrade(w, r, c)
+	if t == nil {
 		s.registry.release(c.ticket.token)
 		return
 	}
+	c.transport = t
 	c.open(user)
+}
+
+// resumeWebSocket gives a connection with stateful reconnect the request's WebSocket for the one that was cut, or that the
+// client gave up before the server noticed.
+func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, user User) {
+	if user.ID() != c.User().ID() {
+		writeText(w, http.StatusForbidden, "The connection belongs to another user")
+		return
+	}
+	t := s.upgrade(w, r, c)
+	if t == nil {
+		return
+	}
+	if !c.resume(t) {
+		t.close() // it has just ended; the client negotiates anew
+	}
 }
 
 func writeShuttingDown(w http.ResponseWriter) {
@@ -115,8 +137,8 @@ func writeShuttingDown(w http.ResponseWriter) {
 	writeText(w, http.StatusServiceUnavailable, "The server is shutting down")
 }
 
-// upgrade takes the socket from the HTTP server. It has answered where it returns false.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) bool {
+// upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
@@ -124,10 +146,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) bool {
 			_ = conn.Close()
 		}
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
-		return false
+		return nil
 	}
-	c.transport = newWebSocket(conn, &s.buffers, unread(rw.Reader), func(f frame) { _ = c.enqueue(&f) })
-	return true
+	return newWebSocket(conn, &s.buffers, unread(rw.Reader), func(f frame) { _ = c.enqueue(&f) })
 }
 
 // unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The

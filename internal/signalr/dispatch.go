@@ -29,6 +29,8 @@ func (c *Conn) dispatch(m inbound) error {
 		if m.invocationID == "" {
 			return malformedf("cancellation without invocationId")
 		}
+	case typeAck, typeSequence:
+		return c.acknowledged(m)
 	case typeClose:
 		e := ending{reason: ClosedByClient, drop: true, grace: overflowGrace}
 		if m.hasError {

@@ -25,6 +25,17 @@
 // nothing can be queued behind the last message; the reader is interrupted, tells the hub, waits until the writer has
 // flushed what is left (bounded by the end's grace), lingers until the client has said goodbye too, and closes the socket.
 //
+// # Stateful reconnect
+//
+// A connection that was negotiated with it outlives its WebSocket. Where that is cut, the reader and the writer wait for
+// another one on the same token; the hub, its methods and whoever sends notice nothing, but for the queue filling up:
+//
+//	           ┌── WebSocket lost, or replaced by the client ──┐
+//	connected ─┤                                               ├─▶ Sequence, unacknowledged messages, the queue ──▶ connected
+//	           └── no other one within DisconnectTimeout ──▶ end
+//
+// Frames are shared and immutable, so that what is kept until the client acknowledges it is a pointer a message.
+//
 // # Goroutines
 //
 // At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into.

@@ -36,7 +36,7 @@ func (c *Conn) handshake(record []byte) error {
 	if !p.supports(request.version) {
 		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
 	}
-	c.protocol = p
+	c.agree(p, request.version)
 	if err := c.enqueue(c.server.greeting); err != nil {
 		return errInterrupted
 	}
@@ -44,6 +44,16 @@ func (c *Conn) handshake(record []byte) error {
 	c.server.registry.connected(c)
 	c.connected = true
 	return c.greet()
+}
+
+// agree sets what the handshake was about. The writer may be answering a WebSocket ping meanwhile.
+func (c *Conn) agree(p protocol, version int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.protocol = p
+	if c.ticket.stateful && version >= statefulVersion {
+		c.stateful = newStateful()
+	}
 }
 
 // greet tells the hub. Where that refuses, the client is not asked to come back, as in .NET.

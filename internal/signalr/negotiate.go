@@ -14,6 +14,7 @@ type negotiation struct {
 	ConnectionID    string               `json:"connectionId"`
 	ConnectionToken string               `json:"connectionToken,omitempty"`
 	Transports      []availableTransport `json:"availableTransports"`
+	Stateful        bool                 `json:"useStatefulReconnect,omitempty"`
 }
 
 type availableTransport struct {
@@ -36,12 +37,14 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		writeJSON(w, negotiationError{Error: text})
 		return
 	}
-	token, id := s.tokens.issue(hub.name, false, time.Now())
+	stateful := !s.cfg.NoStatefulReconnect && wantsStatefulReconnect(r)
+	token, id := s.tokens.issue(hub.name, stateful, time.Now())
 	response := negotiation{
 		Version:         version,
 		ConnectionID:    id,
 		ConnectionToken: token,
 		Transports:      []availableTransport{{Transport: (*webSocket)(nil).name(), Formats: []string{"Text"}}},
+		Stateful:        stateful,
 	}
 	if version == 0 {
 		response.ConnectionID, response.ConnectionToken = token, ""
@@ -63,6 +66,11 @@ func negotiateVersion(r *http.Request) (version int, text string) {
 		return 0, "The client requested version '" + strconv.Itoa(version) + "', but the server does not support this version."
 	}
 	return min(version, 1), ""
+}
+
+func wantsStatefulReconnect(r *http.Request) bool {
+	value, _ := queryValue(r, "useStatefulReconnect")
+	return strings.EqualFold(strings.TrimSpace(value), "true")
 }
 
 // queryValue ignores the name's case, as ASP.NET Core does.

@@ -3,6 +3,7 @@ package signalr
 import (
 	"context"
 	"fmt"
+	"math"
 )
 
 // keptQueue is how many entries an idle connection's queue keeps room for.
@@ -28,8 +29,8 @@ func (c *Conn) enqueue(f *frame) error {
 	}
 	c.queue = append(c.queue, f)
 	c.queued += len(f.bytes)
-	start := !c.writing
-	c.writing = true
+	start := !c.writing && c.detached == 0
+	c.writing = c.writing || start
 	c.mu.Unlock()
 	if start {
 		go c.drain()
@@ -81,32 +82,44 @@ func (c *Conn) wake() {
 // write is the writer: it runs while the queue is not empty, and takes all of it each time.
 func (c *Conn) write() {
 	for {
-		batch, ok := c.take()
-		if !ok {
+		t, batch := c.take()
+		if len(batch) == 0 {
 			return
 		}
-		c.writingSince.Store(c.now())
-		err := c.transport.write(batch)
-		c.writingSince.Store(0)
-		c.lastWrite.Store(c.now())
-		if err != nil {
+		err := c.writeBatch(t, batch)
+		if err != nil && !c.lost(t) {
 			c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
 		}
-		c.taken(batch, err)
+		c.taken(t, batch, err)
 	}
 }
 
-// take returns what is queued, or false where the writer's work is done.
-func (c *Conn) take() ([]*frame, bool) {
+// writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
+// not a stuck one.
+func (c *Conn) writeBatch(t transport, batch []*frame) error {
+	for len(batch) > 0 {
+		n := min(len(batch), maxVector)
+		c.writingSince.Store(c.now())
+		err := t.write(batch[:n])
+		c.writingSince.Store(0)
+		c.lastWrite.Store(c.now())
+		if err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+// take returns what is to be written and to what, or nothing where the writer's work is done.
+func (c *Conn) take() (transport, []*frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.queue) > 0 && !c.broken {
-		batch := c.queue
-		c.queue, c.spare = c.spare[:0], nil
-		return batch, true
+	if batch := c.batch(); len(batch) > 0 {
+		return c.transport, batch
 	}
 	c.writing = false
-	if cap(c.queue) > keptQueue {
+	if cap(c.queue) > keptQueue && len(c.queue) == 0 { // with stateful reconnect something may have to wait
 		c.queue = nil
 	}
 	if cap(c.spare) > keptQueue {
@@ -115,23 +128,48 @@ func (c *Conn) take() ([]*frame, bool) {
 	if c.ending != nil {
 		close(c.flushed)
 	}
-	return nil, false
+	return nil, nil
+}
+
+// batch takes what may be written now. The lock is held.
+func (c *Conn) batch() []*frame {
+	if c.broken || c.detached != 0 {
+		return nil
+	}
+	batch := c.queue
+	if c.stateful == nil {
+		c.queue, c.spare = c.spare[:0], nil
+		c.taking = c.queued
+		return batch
+	}
+	limit := c.server.cfg.ReconnectBytes
+	if c.ending != nil {
+		limit = math.MaxInt // everything goes out behind which the last message stands
+	}
+	batch, c.queue = c.stateful.batch(c.protocol, c.spare[:0], c.queue, limit)
+	c.spare = nil
+	c.taking = c.queued
+	for _, f := range c.queue {
+		c.taking -= len(f.bytes)
+	}
+	return batch
 }
 
 // taken accounts for a batch that has been written, or could not be.
-func (c *Conn) taken(batch []*frame, err error) {
-	bytes := 0
-	for _, f := range batch {
-		bytes += len(f.bytes)
-	}
+func (c *Conn) taken(t transport, batch []*frame, err error) {
 	if err == nil {
+		bytes := 0
+		for _, f := range batch {
+			bytes += len(f.bytes)
+		}
 		c.server.cfg.Observer.MessagesSent(c.hub.name, len(batch), bytes)
 	}
 	clear(batch)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.spare = batch[:0]
-	c.queued -= bytes
-	c.broken = c.broken || err != nil
+	c.queued -= c.taking
+	c.taking = 0
+	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
 	c.wake()
 }

@@ -9,7 +9,10 @@ import (
 	"github.com/gobwas/ws"
 )
 
-var errSilent = errors.New("client has sent nothing for too long")
+var (
+	errSilent = errors.New("client has sent nothing for too long")
+	errAbsent = errors.New("client has not come back")
+)
 
 // serve is the connection's reader: the one goroutine that it has at rest.
 func (c *Conn) serve() {
@@ -29,11 +32,42 @@ func (c *Conn) serve() {
 	c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "connection closed", attributes...)
 }
 
-// read handles what the client sends until that ends.
+// read handles what the client sends until that ends. With stateful reconnect it outlives the transport.
 func (c *Conn) read() error {
+	c.mu.Lock()
+	t := c.transport
+	c.mu.Unlock()
+	for {
+		err := c.readFrom(t)
+		if !resumable(err) || !c.lost(t) {
+			return err
+		}
+		if t = c.replacement(t); t == nil {
+			return errInterrupted
+		}
+	}
+}
+
+// resumable reports whether err may be the network's doing: nobody has said goodbye, and nobody has broken the rules. A
+// WebSocket that is closed with another status than the usual ones was closed by something in between.
+func resumable(err error) bool {
+	var farewell *farewellError
+	var violation *violationError
+	var refusal *handshakeError
+	switch {
+	case errors.As(err, &farewell):
+		return farewell.status != int(ws.StatusNormalClosure) && farewell.status != 0
+	case errors.As(err, &violation), errors.As(err, &refusal):
+		return false
+	default:
+		return !errors.Is(err, errInterrupted) && !errors.Is(err, errTooLarge) && !errors.Is(err, errMalformed)
+	}
+}
+
+func (c *Conn) readFrom(t transport) error {
 	var pending []byte // what has arrived of a record; nil at rest
 	for {
-		data, err := c.transport.receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
+		data, err := t.receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
 			return err
 		}
@@ -85,6 +119,9 @@ func (c *Conn) handle(record []byte) error {
 	m, err := c.protocol.parse(record)
 	if err != nil {
 		return err
+	}
+	if c.stateful != nil && !c.stateful.admit(m) {
+		return nil
 	}
 	return c.dispatch(m)
 }

@@ -105,7 +105,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, c := range s.registry.close() {
-		c.transport.close()
+		c.cutOff()
 	}
 	select {
 	case <-s.registry.gone:

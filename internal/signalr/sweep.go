@@ -86,6 +86,12 @@ func (c *Conn) check(elapsed, wall int64) {
 		}
 		return
 	}
+	if c.stateful != nil {
+		if c.checkDetached(elapsed) {
+			return
+		}
+		c.ack()
+	}
 	if !c.dispatching.Load() && elapsed-c.lastRead.Load() > int64(cfg.ClientTimeout) {
 		c.timeOut()
 		return

@@ -50,8 +50,9 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // bubble is a fixture whose clock is synctest's.
 type bubble struct {
 	*fixture
-	t    *testing.T
-	dial func() *client
+	t         *testing.T
+	dial      func() *client
+	dialToken func(token string) *client
 }
 
 // inBubble runs test with a server whose clock is the bubble's.
@@ -67,9 +68,14 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 		ran := make(chan error, 1)
 		go func() { ran <- f.Run(ctx) }()
 
-		test(&bubble{fixture: f, t: t, dial: func() *client {
-			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token=user")
-		}})
+		dial := func(query string) *client {
+			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token=user"+query)
+		}
+		test(&bubble{
+			fixture: f, t: t,
+			dial:      func() *client { return dial("") },
+			dialToken: func(token string) *client { return dial("&id=" + token) },
+		})
 
 		cancel()
 		require.NoError(t, <-ran)
@@ -121,8 +127,13 @@ func (f *fixture) get(target string) *httptest.ResponseRecorder {
 // issue negotiates a connection token.
 func (f *fixture) issue(t *testing.T) string {
 	t.Helper()
+	return f.issueWith(t, "")
+}
+
+func (f *fixture) issueWith(t *testing.T, query string) string {
+	t.Helper()
 	w := httptest.NewRecorder()
-	f.handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hub/negotiate?access_token=user&negotiateVersion=1", nil))
+	f.handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hub/negotiate?access_token=user&negotiateVersion=1"+query, nil))
 	var body struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
 	return body.ConnectionToken

@@ -1,0 +1,222 @@
+package signalr
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// statefulVersion is the version that a client's handshake asks for where it wants stateful reconnect.
+const statefulVersion = 2
+
+// stateful is what stateful reconnect adds to a connection (HubProtocol.md, "Ack" and "Sequence"; MessageBuffer.cs). Each side
+// numbers the messages of types 1 to 5 that it sends, from 1, without writing the number down; it keeps them until the other
+// side acknowledges them, and when a WebSocket is cut and another takes its place, says with a Sequence where it begins and
+// sends what it kept again. The other side leaves out what it has had.
+type stateful struct {
+	// Sending; the connection's mu guards it.
+	unacked []*frame      // written at least once, not acknowledged
+	first   int64         // the id of unacked[0], or of the next message to be written
+	bytes   int           // in unacked
+	resend  bool          // the transport is new: Sequence and unacked come before anything else
+	swapped chan struct{} // closed when the transport is replaced
+
+	// Receiving; the reader's.
+	next     int64 // the id of the next numbered message
+	awaiting bool  // the transport is new: nothing counts before the Sequence
+
+	received atomic.Int64 // the highest id that was handled
+	acked    atomic.Int64 // what the client was last told of it
+}
+
+func newStateful() *stateful {
+	return &stateful{first: 1, next: 1, swapped: make(chan struct{})}
+}
+
+// admit reports whether a message is to be handled, and not one that was handled before the cut.
+func (s *stateful) admit(m inbound) bool {
+	if s.awaiting {
+		return m.kind == typeSequence
+	}
+	if m.kind < typeInvocation || m.kind > typeCancelInvocation {
+		return true
+	}
+	id := s.next
+	s.next++
+	if id <= s.received.Load() {
+		return false
+	}
+	s.received.Store(id)
+	return true
+}
+
+// restart follows the client's Sequence: the messages that it sends from now on have these ids.
+func (s *stateful) restart(sequenceID int64) error {
+	if sequenceID < 1 || sequenceID > s.next {
+		return malformedf("sequence %d, but only %d messages were received", sequenceID, s.next-1)
+	}
+	s.awaiting = false
+	s.next = sequenceID
+	return nil
+}
+
+// acknowledge lets go of what the client has. The lock is held.
+func (s *stateful) acknowledge(sequenceID int64) {
+	n := int(min(max(sequenceID-s.first+1, 0), int64(len(s.unacked))))
+	for _, f := range s.unacked[:n] {
+		s.bytes -= len(f.bytes)
+	}
+	s.unacked = slices.Delete(s.unacked, 0, n)
+	if len(s.unacked) == 0 {
+		s.unacked = nil // an idle connection keeps no room
+	}
+	s.first += int64(n)
+}
+
+// batch moves what may be written from queue to batch and returns what must wait: numbered messages, while limit bytes are
+// unacknowledged. Those are not a reason to close the connection before the queue is full, as for any slow client. The lock
+// is held.
+func (s *stateful) batch(p protocol, batch, queue []*frame, limit int) (written, waiting []*frame) {
+	if s.resend {
+		s.resend = false
+		sequence := newFrame(p, func(b []byte) []byte { return p.appendSequence(b, s.first) })
+		batch = append(append(batch, &sequence), s.unacked...)
+	}
+	waiting = queue[:0]
+	for _, f := range queue {
+		if f.numbered && s.bytes >= limit {
+			waiting = append(waiting, f)
+			continue
+		}
+		batch = append(batch, f)
+		if f.numbered {
+			s.unacked = append(s.unacked, f)
+			s.bytes += len(f.bytes)
+		}
+	}
+	clear(queue[len(waiting):])
+	return batch, waiting
+}
+
+// lost puts the connection into the state where it has no transport and waits for another. It returns false where the
+// connection cannot outlive the transport.
+func (c *Conn) lost(t transport) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stateful == nil || c.ending != nil {
+		return false
+	}
+	if c.transport == t && c.detached == 0 {
+		c.detached = c.now()
+		t.close() // so that reader and writer both notice
+	}
+	return true
+}
+
+// replacement waits for a transport other than t. It returns nil where the connection ends instead.
+func (c *Conn) replacement(t transport) transport {
+	c.mu.Lock()
+	current, swapped := c.transport, c.stateful.swapped
+	c.mu.Unlock()
+	if current == t {
+		select {
+		case <-swapped:
+		case <-c.ctx.Done():
+			return nil
+		}
+		c.mu.Lock()
+		current = c.transport
+		c.mu.Unlock()
+	}
+	c.stateful.awaiting = true
+	c.stateful.acked.Store(0) // the last Ack may have been lost
+	c.lastRead.Store(c.now())
+	return current
+}
+
+// resumable reports whether a client may come back to the connection with another WebSocket.
+func (c *Conn) resumable() bool {
+	if !c.greeted.Load() || c.stateful == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending == nil
+}
+
+// resume gives the connection another transport, be it that the one it has is known to be lost or only the client knows.
+// It returns false where the connection is ending.
+func (c *Conn) resume(t transport) bool {
+	c.mu.Lock()
+	if c.ending != nil {
+		c.mu.Unlock()
+		return false
+	}
+	old := c.transport
+	c.transport, c.detached = t, 0
+	s := c.stateful
+	s.resend = true
+	close(s.swapped)
+	s.swapped = make(chan struct{})
+	now := c.now()
+	c.lastRead.Store(now)
+	c.lastWrite.Store(now)
+	start := !c.writing
+	c.writing = true
+	c.mu.Unlock()
+	old.close() // its reader and its writer move over
+	if start {
+		go c.drain()
+	}
+	return true
+}
+
+// acknowledged handles the client's Ack or Sequence.
+func (c *Conn) acknowledged(m inbound) error {
+	if !m.hasSequence {
+		return malformedf("Ack or Sequence without sequenceId")
+	}
+	if c.stateful == nil {
+		return nil
+	}
+	if m.kind == typeSequence {
+		return c.stateful.restart(m.sequenceID)
+	}
+	c.release(m.sequenceID)
+	return nil
+}
+
+// release lets go of what the client has, and lets the writer go on that waited for it.
+func (c *Conn) release(sequenceID int64) {
+	c.mu.Lock()
+	c.stateful.acknowledge(sequenceID)
+	start := c.ending == nil && c.detached == 0 && !c.writing && len(c.queue) > 0
+	c.writing = c.writing || start
+	c.mu.Unlock()
+	if start {
+		go c.drain()
+	}
+}
+
+// ack tells the client what has been handled, where that is news. It is the sweeper's.
+func (c *Conn) ack() {
+	s := c.stateful
+	if received := s.received.Load(); received > s.acked.Load() {
+		s.acked.Store(received)
+		f := newFrame(c.protocol, func(b []byte) []byte { return c.protocol.appendAck(b, received) })
+		_ = c.enqueue(&f) // it fails on a connection that is ending only
+	}
+}
+
+// checkDetached ends a connection whose client has not come back in time, and reports whether it has no transport.
+func (c *Conn) checkDetached(elapsed int64) bool {
+	c.mu.Lock()
+	detached := c.detached
+	c.mu.Unlock()
+	if detached == 0 {
+		return false
+	}
+	if elapsed-detached > int64(c.server.cfg.DisconnectTimeout) {
+		c.end(ending{reason: ConnectionLost, err: errAbsent, drop: true, abort: true})
+	}
+	return true
+}
