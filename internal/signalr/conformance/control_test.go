@@ -68,7 +68,7 @@ func (w *world) do(ctx context.Context, op string, a controlArgument) (any, erro
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return p.awaitEnd(ctx) })
 	case "proxy": // opens a proxy in front of the servers
 		return w.newProxy(ctx)
-	case "cut", "stall", "resume", "connections":
+	case "cut", "stall", "resume", "shut":
 		return w.onProxy(op, a)
 	default:
 		return nil, fmt.Errorf("no such op: %q", op)

@@ -20,7 +20,6 @@ type proxy struct {
 	mu     sync.Mutex
 	closed bool
 	open   map[*link]bool
-	served int // links that there ever were
 }
 
 // link is one client's TCP connection and the one that goes on to the server.
@@ -78,8 +77,11 @@ func (w *world) onProxy(op string, a controlArgument) (any, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch op {
-	case "connections":
-		return p.served, nil
+	case "shut": // for good
+		_ = p.listener.Close()
+		for l := range p.open {
+			l.cut("reset")
+		}
 	case "cut":
 		for l := range p.open {
 			if a.Direction == "" {
@@ -121,7 +123,6 @@ func (p *proxy) accept() {
 			l.cut("reset")
 		}
 		p.open[l] = true
-		p.served++
 		p.mu.Unlock()
 		p.running.Go(func() { p.forward(l) })
 	}

@@ -20,10 +20,12 @@ import (
 // largestMessage is what the servers take from a client: the cases send 100 KB, which MessagePack and JSON each make more.
 const largestMessage = 256 << 10
 
-// The times of the server "/brisk". The sweeper looks twice a second, so these are the shortest that make sense.
+// The server "/brisk". The sweeper looks twice a second, so its times are the shortest that make sense.
 const (
-	briskKeepAlive     = 500 * time.Millisecond
-	briskClientTimeout = 1500 * time.Millisecond
+	briskKeepAlive         = 500 * time.Millisecond
+	briskClientTimeout     = 1500 * time.Millisecond
+	briskDisconnectTimeout = time.Second
+	briskReconnectBytes    = 16 << 10
 )
 
 // world is what the cases meet: servers of several configurations under one address, and the control endpoint.
@@ -61,7 +63,10 @@ func newWorld(t *testing.T) *world {
 	w.serve(t, mux, func(c *signalr.Config) {
 		c.KeepAliveInterval = briskKeepAlive
 		c.ClientTimeout = briskClientTimeout
+		c.DisconnectTimeout = briskDisconnectTimeout
+		c.ReconnectBytes = briskReconnectBytes
 	}, "brisk")
+	w.serve(t, mux, func(c *signalr.Config) { c.NoStatefulReconnect = true }, "stateless")
 	t.Cleanup(w.closeProxies)
 	return w
 }

@@ -11,6 +11,7 @@ import { aboutEchoes } from './cases/echoes.mjs';
 import { aboutErrors } from './cases/errors.mjs';
 import { aboutInvocations } from './cases/invocations.mjs';
 import { aboutReconnecting } from './cases/reconnecting.mjs';
+import { aboutStatefulReconnect } from './cases/stateful.mjs';
 import { aboutTimeouts } from './cases/timeouts.mjs';
 
 export const transports = ['WebSockets', 'ServerSentEvents', 'LongPolling', 'Automatic'];
@@ -28,6 +29,7 @@ const choice = 'the case is not about the choice of a transport';
 // Those that take long come first, so that the others run beside them.
 const groups = {
   timeout: aboutTimeouts,
+  'stateful reconnect': aboutStatefulReconnect,
   echo: aboutEchoes,
   invocation: aboutInvocations,
   error: aboutErrors,

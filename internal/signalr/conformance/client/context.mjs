@@ -92,7 +92,7 @@ export class Context {
       cutAfter: (after, direction, how = 'reset') => this.ask('cut', { proxy, how, after, direction }),
       stall: () => this.ask('stall', { proxy }),
       resume: () => this.ask('resume', { proxy }),
-      connections: () => this.ask('connections', { proxy }),
+      shut: () => this.ask('shut', { proxy }),
     };
   }
 
