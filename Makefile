@@ -18,6 +18,7 @@ CONFORMANCE  := internal/signalr/conformance/client
 EXAMPLE      := sql/examples/node
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
+FUZZTIME     ?= 1m
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
 # service account) they get one of their own.
@@ -28,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -43,6 +44,14 @@ build: ## Build bin/herald
 test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
 	@echo 'testing with the race detector; each package reports as it finishes' >&2
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+
+fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9]+' $$package/*_test.go | cut -c6- | sort); do \
+			echo "fuzzing $$package $$target for $(FUZZTIME)" >&2; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$package; \
+		done; \
+	done
 
 lint: setup $(GOLANGCI_LINT) $(SQLC) ## Check style, package order, generated code and go.mod
 	$(GOLANGCI_LINT) run ./...
