@@ -21,6 +21,7 @@ const (
 	DefaultQueueBytes         = 1 << 20
 	DefaultDisconnectTimeout  = 15 * time.Second
 	DefaultReconnectBytes     = 1 << 20
+	DefaultMaximumStreams     = 100
 )
 
 // Config says how a [Server] behaves.
@@ -67,6 +68,12 @@ type Config struct {
 	// Defaults to 1 MiB.
 	QueueBytes int
 
+	// MaximumStreams is how many streams may be open on one connection, those to the client and those from it together. A
+	// stream counts until the hub method that it belongs to is over. So many results of the client's methods may be
+	// awaited, too.
+	// Defaults to 100.
+	MaximumStreams int
+
 	// AllowedOrigins are the origins, written "https://app.example", whose pages may connect: by CORS with credentials,
 	// and by WebSocket, which CORS does not cover.
 	// Defaults to none: pages of the same origin and clients that send no Origin only.
@@ -103,6 +110,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.QueueBytes = cmp.Or(c.QueueBytes, DefaultQueueBytes)
 	c.DisconnectTimeout = cmp.Or(c.DisconnectTimeout, DefaultDisconnectTimeout)
 	c.ReconnectBytes = cmp.Or(c.ReconnectBytes, DefaultReconnectBytes)
+	c.MaximumStreams = cmp.Or(c.MaximumStreams, DefaultMaximumStreams)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Observer == nil {
 		c.Observer = ignorant{}
@@ -124,6 +132,7 @@ func (c Config) validate() error {
 		{"QueueBytes", int64(c.QueueBytes)},
 		{"DisconnectTimeout", int64(c.DisconnectTimeout)},
 		{"ReconnectBytes", int64(c.ReconnectBytes)},
+		{"MaximumStreams", int64(c.MaximumStreams)},
 	} {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", f.name))

@@ -19,11 +19,15 @@ type Conn struct {
 	cancel context.CancelFunc
 	drain  func() // what the writer runs, bound once so that starting it allocates nothing
 
+	streams streams
+	awaited awaited
+
 	// The reader's.
-	protocol  protocol  // nil until the handshake; the others see it behind onConnected only
-	connected bool      // the hub knows the connection
-	stateful  *stateful // nil without stateful reconnect; set before the greeting
-	index     int       // the registry's: where in its list
+	protocol  protocol        // nil until the handshake; the others see it behind onConnected only
+	reading   context.Context //nolint:containedctx // what hub code on the reader is given
+	connected bool            // the hub knows the connection
+	stateful  *stateful       // nil without stateful reconnect; set before the greeting
+	index     int             // the registry's: where in its list
 
 	// Read by the sweeper, in nanoseconds since the server was made, or since 1970 where said.
 	opened       int64

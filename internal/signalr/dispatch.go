@@ -1,11 +1,10 @@
 package signalr
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -21,14 +20,17 @@ func (c *Conn) dispatch(m inbound) error {
 		if m.invocationID == "" || m.item == nil {
 			return malformedf("stream item without invocationId or item")
 		}
+		c.receiveItem(m)
 	case typeCompletion:
 		if m.invocationID == "" || m.hasError && m.result != nil {
 			return malformedf("completion without invocationId, or with error and result")
 		}
+		c.receiveCompletion(m)
 	case typeCancelInvocation:
 		if m.invocationID == "" {
 			return malformedf("cancellation without invocationId")
 		}
+		c.streams.cancel(m.invocationID) // it may have ended meanwhile
 	case typeAck, typeSequence:
 		return c.acknowledged(m)
 	case typeClose:
@@ -41,8 +43,6 @@ func (c *Conn) dispatch(m inbound) error {
 		return errInterrupted
 	default: // pings; and types of a later protocol, which are ignored
 	}
-	// No method streams and no client is asked for results, so items, completions and cancellations are for nothing that
-	// exists: .NET logs those and goes on.
 	return nil
 }
 
@@ -51,115 +51,79 @@ func (c *Conn) invoke(m inbound) error {
 	if !m.hasTarget || m.arguments == nil {
 		return malformedf("invocation without target or arguments")
 	}
-	started := time.Now()
-	call := &Call{Conn: c, Method: m.target, invocationID: m.invocationID}
+	call := &Call{Conn: c, Method: m.target, invocationID: m.invocationID, started: time.Now()}
 	method, err := c.hub.lookup(m.target)
 	if err != nil {
-		c.refuse(call, "", textBindingFailed(m.target, err), err)
-		c.observe("", Unbound, started)
+		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
 		return nil
 	}
-	bound, err := c.bind(method, m.arguments)
+	call.method = method
+	bound, uploads, err := method.bind(c.protocol, m.arguments)
 	if err != nil {
-		c.refuse(call, method.name, textBindingFailed(m.target, err), err)
-		c.observe(method.name, Unbound, started)
+		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
 		return nil
 	}
-	if m.kind == typeStreamInvocation {
-		if m.invocationID == "" {
-			return malformedf("stream invocation without invocationId")
-		}
-		c.refuse(call, method.name, textNotStreaming(m.target), nil)
-		c.observe(method.name, Unbound, started)
-		return nil
+	if m.kind == typeStreamInvocation && m.invocationID == "" {
+		return malformedf("stream invocation without invocationId")
 	}
-	if n := len(m.streamIDs); n > 0 {
-		err := &HubError{Message: "Client sent " + strconv.Itoa(n) + " stream(s), Hub method expects 0."}
-		c.refuse(call, method.name, textInvocationFailed(m.target, err), err)
-		c.observe(method.name, Unbound, started)
-		return nil
+	switch {
+	case method.results == many && m.kind == typeInvocation:
+		c.refuse(call, Unbound, textStreaming(m.target), nil)
+	case method.results == once && m.kind == typeStreamInvocation:
+		c.refuse(call, Unbound, textNotStreaming(m.target), nil)
+	case len(m.streamIDs) != len(uploads):
+		err := &HubError{Message: textStreamCount(len(m.streamIDs), len(uploads))}
+		c.refuse(call, Unbound, textInvocationFailed(m.target, err), err)
+	case method.results == once && len(uploads) == 0:
+		c.run(c.reading, call, bound)
+	default:
+		call.uploads = uploads
+		c.launch(call, bound, m.streamIDs)
 	}
-	c.observe(method.name, c.run(call, method, bound), started)
 	return nil
 }
 
-func (c *Conn) bind(m *method, arguments []byte) (boundCall, error) {
-	var space [4][]byte
-	return m.bind(c.protocol, c.protocol.elements(space[:0], arguments))
-}
-
-// run calls the method and completes.
-func (c *Conn) run(call *Call, m *method, bound boundCall) Outcome {
-	result, err := c.guard(m.name, func() (any, error) { return bound(c.ctx, call) })
-	var panicked *panicError
-	var refusal *HubError
-	switch {
-	case err == nil:
-		c.complete(call, result, nil)
-		return Succeeded
-	case errors.As(err, &panicked):
-		c.complete(call, nil, err)
-		return Panicked
-	case errors.As(err, &refusal):
-		c.complete(call, nil, err)
-		return Refused
-	default:
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelWarn, "hub method failed", c.attributes(m.name, err)...)
-		c.complete(call, nil, err)
-		return Failed
-	}
-}
-
-// complete sends the one completion of a call that wants one.
-func (c *Conn) complete(call *Call, result any, err error) {
-	if call.completed {
+// launch starts a call that streams, one way or both. Reading goes on while it runs.
+func (c *Conn) launch(call *Call, bound boundCall, streamIDs []string) {
+	if text := c.streams.begin(call, streamIDs, c.server.cfg.MaximumStreams); text != "" {
+		c.refuse(call, Refused, text, nil)
 		return
 	}
-	call.completed = true
-	if call.invocationID == "" {
+	if call.method.results == once {
+		c.streams.running.Go(func() { c.run(call.ctx, call, bound) })
 		return
 	}
-	p := c.protocol
-	if err == nil {
-		var f frame
-		f, err = resultFrame(p, call.invocationID, result)
-		if err == nil {
-			_ = c.enqueue(&f) // it fails on a connection that is ending only
-			return
-		}
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded", c.attributes(call.Method, err)...)
+	call.completed = true   // by Complete, it cannot be
+	if len(streamIDs) > 0 { // it waits for what the reader reads
+		c.streams.running.Go(func() {
+			if source := c.sequence(call, bound); source != nil {
+				c.stream(call, source)
+			}
+		})
+		return
 	}
-	c.completeWithError(call, textInvocationFailed(call.Method, err))
+	on := &readerMark{conn: c, err: errResultInMethod}
+	call.ctx = context.WithValue(call.ctx, readerKey{}, on)
+	source := c.sequence(call, bound)
+	on.left.Store(true)
+	if source != nil {
+		c.streams.running.Go(func() { c.stream(call, source) })
+	}
 }
 
-func resultFrame(p protocol, invocationID string, result any) (frame, error) {
-	var err error
-	f := newFrame(p, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = p.appendResult(b, invocationID, result); err != nil {
-			return b
-		}
-		return encoded
-	})
-	f.numbered = true
-	return f, err
-}
-
-// refuse completes a call that was not made.
-func (c *Conn) refuse(call *Call, method, text string, err error) {
+// refuse completes a call that is not made.
+func (c *Conn) refuse(call *Call, outcome Outcome, text string, err error) {
+	name := ""
+	if call.method != nil {
+		name = call.method.name
+	}
 	if err != nil {
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(method, err)...)
+		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(name, err)...)
 	}
 	if call.invocationID != "" {
 		c.completeWithError(call, text)
 	}
-}
-
-func (c *Conn) completeWithError(call *Call, text string) {
-	p := c.protocol
-	f := newFrame(p, func(b []byte) []byte { return p.appendError(b, call.invocationID, text) })
-	f.numbered = true
-	_ = c.enqueue(&f) // it fails on a connection that is ending only
+	c.observe(name, outcome, call.started)
 }
 
 // panicError is a panic of a hub's code.

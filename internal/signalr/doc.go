@@ -6,9 +6,11 @@
 //   - Messages that are sent to one connection arrive in the order in which [Conn.Send] was called, or the connection ends.
 //   - Send never blocks and never writes. A client that does not keep up has its own queue closed, with allowReconnect, and
 //     nobody waits for it.
-//   - The invocations of one connection run one after another, in order. Each that has an id completes exactly once,
-//     whatever happens in the method; one without an id is never answered. What goes wrong in an invocation (no such
-//     method, arguments that do not fit, an error, a panic) does not end the connection. Malformed data does.
+//   - The invocations of one connection run one after another, in order, but for what streams: see below. Each that has an
+//     id completes exactly once, whatever happens in the method; one without an id is never answered. What goes wrong in
+//     an invocation (no such method, arguments that do not fit, an error, a panic) does not end the connection. Malformed
+//     data does.
+//   - OnDisconnected is called when no hub method runs any more, and no sequence of one.
 //   - What is checked is checked before memory is allocated for it: the length of a frame, the depth of JSON. Negotiating
 //     allocates nothing that stays: connection tokens are signed, not stored.
 //
@@ -36,9 +38,24 @@
 //
 // Frames are shared and immutable, so that what is kept until the client acknowledges it is a pointer a message.
 //
+// # Streams
+//
+// A streaming method (Stream0 …) is called in its turn; the sequence that it returns runs on a goroutine of its own. A method
+// with a stream from the client among its parameters ([Upload]) runs on a goroutine of its own from the beginning, because
+// it waits for what the reader reads. The connection's end cancels the context of all of them, and waits for them. A hub's
+// code must heed that context.
+//
+// Neither direction can fill memory. An item for the client is queued when it finds room in half of the queue. An item from
+// the client waits as it was sent, not decoded: at most 10 of a stream and four times MaximumMessageSize bytes of a connection;
+// while there is no room for the next, nothing more is read from the connection. Config.MaximumStreams bounds the streams of a
+// connection, each counted until its method is over, and with them the goroutines that a client can have started.
+//
+// [Conn.Invoke] asks the client for a result, and must not be called on the reader, which would have to read it.
+//
 // # Goroutines
 //
 // At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into.
+// Each call that streams has one more.
 // A writer exists only while the queue is not empty; it takes all that is queued and writes it with one writev. There is no
 // timer per connection: the sweeper looks at all of them twice a second.
 //

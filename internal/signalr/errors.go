@@ -36,7 +36,13 @@ const (
 	textConnectionError = "Connection closed with an error."
 	textHandshakeError  = "An unexpected error occurred during connection handshake."
 	textHandshakeLate   = "Handshake was canceled."
+	textStreamFailed    = "An error occurred on the server while streaming results."
 )
+
+// Texts for what .NET allows.
+const textTooManyStreams = "Too many streams."
+
+func textStreamInUse(id string) string { return "Stream ID '" + id + "' is already in use." }
 
 func textUnsupportedProtocol(name string) string {
 	return "The protocol '" + name + "' is not supported."
@@ -52,6 +58,22 @@ func textBindingFailed(target string, err error) string {
 
 func textInvocationFailed(target string, err error) string {
 	return describe("An unexpected error occurred invoking '"+target+"' on the server.", err)
+}
+
+func textInvocationInUse(id string) string {
+	return "Invocation ID '" + id + "' is already in use."
+}
+
+func textStreamCount(got, want int) string {
+	return "Client sent " + strconv.Itoa(got) + " stream(s), Hub method expects " + strconv.Itoa(want) + "."
+}
+
+func textNoStream(method string) string {
+	return "The value returned by the streaming method '" + method + "' is not a ChannelReader<> or IAsyncEnumerable<>."
+}
+
+func textStreaming(target string) string {
+	return "The client attempted to invoke the streaming '" + target + "' method with a non-streaming invocation."
 }
 
 func textNotStreaming(target string) string {

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/gobwas/ws"
@@ -58,7 +59,11 @@ func (c *Conn) agree(p protocol, version int) {
 
 // greet tells the hub. Where that refuses, the client is not asked to come back, as in .NET.
 func (c *Conn) greet() error {
-	_, err := c.guard("OnConnected", func() (any, error) { return nil, c.hub.onConnected(c.ctx, c) })
+	on := &readerMark{conn: c, err: errResultInOnConnected}
+	c.reading = context.WithValue(c.ctx, readerKey{}, on)
+	_, err := c.guard("OnConnected", func() (any, error) { return nil, c.hub.onConnected(c.reading, c) })
+	on.left.Store(true)
+	c.reading = context.WithValue(c.ctx, readerKey{}, &readerMark{conn: c, err: errResultInMethod})
 	if err == nil {
 		return nil
 	}

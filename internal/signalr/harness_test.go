@@ -139,6 +139,7 @@ func registerMethods(h *signalr.Hub) {
 		c.Complete("twice")
 		return "late", err
 	})
+	registerStreams(h)
 	signalr.Method0(h, "CloseMe", func(_ context.Context, c *signalr.Call) (any, error) {
 		c.Conn.Close("So be it.", true)
 		return "never sent", nil

@@ -38,13 +38,28 @@ func (h *Hub) OnConnected(f func(ctx context.Context, c *Conn) error) { h.onConn
 // goodbye. The connection's context is cancelled by then.
 func (h *Hub) OnDisconnected(f func(c *Conn, err error)) { h.onDisconnected = f }
 
-// register panics where name is empty or taken: .NET refuses to start, too.
-func (h *Hub) register(name string, bind func(protocol, [][]byte) (boundCall, error)) {
+// register panics where name is empty or taken: .NET refuses to start, too. So does a parameter that must be given behind one
+// that need not be.
+func (h *Hub) register(name string, r results, decode func(*binding) boundCall, forms ...form) {
 	key := strings.ToLower(name)
 	if name == "" || h.methods[key] != nil {
 		panic(fmt.Sprintf("signalr: hub %q: method name %q is empty or already registered", h.name, name))
 	}
-	h.methods[key] = &method{name: name, bind: bind}
+	m := &method{name: name, results: r, decode: decode}
+	for _, f := range forms {
+		switch f {
+		case streamed:
+		case optional:
+			m.most++
+		case required:
+			if m.most > m.required {
+				panic(fmt.Sprintf("signalr: hub %q: method %q has an optional parameter before one that is not", h.name, name))
+			}
+			m.required++
+			m.most++
+		}
+	}
+	h.methods[key] = m
 }
 
 // lookup ignores case, as .NET does. The error is a [*HubError], whose message reaches the caller.

@@ -22,6 +22,7 @@ type receiver struct {
 
 func (r *receiver) ReceiveConverted(orderID string) { r.converted <- orderID }
 func (r *receiver) ReceiveCartUpdated()             { r.updated <- struct{}{} }
+func (r *receiver) Double(n int) int                { return 2 * n }
 
 func connectGoClient(t *testing.T, f *fixture, r *receiver) philippseith.Client {
 	t.Helper()
@@ -80,6 +81,48 @@ func TestGoClient(t *testing.T) {
 
 	client.Stop()
 	within(t, f.disconnected, "OnDisconnected")
+}
+
+func TestGoClientStreams(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	client := connectGoClient(t, f, &receiver{})
+	conn := f.opened(t)
+
+	const n = 100 // more than its buffers and ours take
+	stream := client.PullStream("Count", n)
+	for i := range n {
+		item := within(t, stream, "an item")
+		require.NoError(t, item.Error)
+		require.EqualValues(t, i, item.Value)
+	}
+	_, more := <-stream
+	require.False(t, more)
+	stream = client.PullStream("Break", "refuse")
+	require.Equal(t, "first", within(t, stream, "an item").Value)
+	require.EqualError(t, within(t, stream, "the error").Error,
+		"An error occurred on the server while streaming results. HubException: Forbidden")
+
+	push := func() <-chan int {
+		numbers := make(chan int, n)
+		for i := range n {
+			numbers <- i
+		}
+		close(numbers)
+		return numbers
+	}
+	sum := within(t, client.PushStreams("Sum", push()), "the sum")
+	require.NoError(t, sum.Error)
+	require.EqualValues(t, n*(n-1)/2, sum.Value)
+	scaled := within(t, client.PushStreams("Scale", 2, push(), "!"), "the scaled sum")
+	require.NoError(t, scaled.Error)
+	require.Equal(t, "9900!", scaled.Value)
+	require.EqualError(t, within(t, client.PushStreams("Sum", push(), push()), "the error").Error,
+		"An unexpected error occurred invoking 'Sum' on the server. HubException: Client sent 2 stream(s), Hub method expects 1.")
+
+	answer := within(t, invoke(t.Context(), conn, "Double", "21"), "the client's result")
+	require.NoError(t, answer.err)
+	require.Equal(t, "42", string(answer.value))
 }
 
 func TestGoClientReconnects(t *testing.T) {

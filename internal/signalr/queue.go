@@ -27,15 +27,41 @@ func (c *Conn) enqueue(f *frame) error {
 		c.overflow()
 		return ErrQueueFull
 	}
-	c.queue = append(c.queue, f)
-	c.queued += len(f.bytes)
-	start := !c.writing && c.detached == 0
-	c.writing = c.writing || start
+	start := c.push(f)
 	c.mu.Unlock()
 	if start {
 		go c.drain()
 	}
 	return nil
+}
+
+// push appends f and reports whether the writer has to be started. The lock is held.
+func (c *Conn) push(f *frame) (start bool) {
+	c.queue = append(c.queue, f)
+	c.queued += len(f.bytes)
+	start = !c.writing && c.detached == 0
+	c.writing = c.writing || start
+	return start
+}
+
+// enqueueWithin queues f as soon as no more than limit bytes are queued then, or f alone. It returns ErrClosed where the
+// connection ends, or the context's error.
+func (c *Conn) enqueueWithin(ctx context.Context, f *frame, limit int) error {
+	for {
+		if err := c.WaitQueue(ctx, limit-len(f.bytes)+1); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		fits := c.ending == nil && (c.queued == 0 || c.queued+len(f.bytes) <= limit)
+		start := fits && c.push(f)
+		c.mu.Unlock()
+		if start {
+			go c.drain()
+		}
+		if fits {
+			return nil
+		}
+	}
 }
 
 // QueuedBytes returns how many bytes wait to be written or are being written.

@@ -18,6 +18,7 @@ var (
 func (c *Conn) serve() {
 	err := c.read()
 	c.endBecause(err)
+	c.streams.running.Wait()
 	if c.connected {
 		c.server.registry.disconnected(c)
 		c.onDisconnected()

@@ -1,0 +1,19 @@
+package signalr
+
+// Optional is a trailing parameter of a hub method: a client that knows nothing of it may leave it out. It stands behind all
+// parameters that are not optional; registering a method where it does not panics.
+type Optional[T any] struct {
+	Value T
+	Given bool // the client has sent it, be it as null
+}
+
+func (*Optional[T]) decoder() func(p protocol, raw []byte, into any) error {
+	argument := argumentOf[T]()
+	return func(p protocol, raw []byte, into any) error {
+		value, err := argument.decode(p, raw)
+		if o, ok := into.(*Optional[T]); ok && err == nil {
+			*o = Optional[T]{Value: value, Given: true}
+		}
+		return err
+	}
+}

@@ -1,0 +1,89 @@
+package signalr
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// streams are a connection's streams, in both directions. A connection that has none keeps no more than the zero value.
+//
+// Only the reader starts streams. Everything that belongs to a call is released when the method, and the sequence that it
+// has returned, are over: ids, slots, and what was received for it and not read.
+type streams struct {
+	running sync.WaitGroup // the goroutines of calls: the connection is not over before they are
+	room    chan struct{}  // holds one: an upload has been read from, or has ended
+
+	mu      sync.Mutex
+	open    int                // slots in use: a call's stream to the client and each of its uploads, until the call is over
+	sending map[string]*Call   // by invocation id
+	uploads map[string]*upload // those that may still receive, by stream id
+	waiting int                // bytes of received items that were not yet read
+}
+
+// begin takes in a call that streams, at most limit streams altogether. It returns what the client is told where it cannot.
+func (s *streams) begin(call *Call, ids []string, limit int) (refusal string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.uploads == nil {
+		s.room = make(chan struct{}, 1)
+		s.sending, s.uploads = make(map[string]*Call), make(map[string]*upload)
+	}
+	slots := len(ids)
+	if call.method.results == many {
+		slots++
+		if s.sending[call.invocationID] != nil {
+			return textInvocationInUse(call.invocationID)
+		}
+	}
+	for i, id := range ids {
+		// .NET lets the stream that has the id go on without ever hearing of it again.
+		if s.uploads[id] != nil || slices.Contains(ids[:i], id) {
+			return textInvocationFailed(call.Method, &HubError{Message: textStreamInUse(id)})
+		}
+	}
+	if s.open+slots > limit {
+		return textInvocationFailed(call.Method, &HubError{Message: textTooManyStreams})
+	}
+	call.ctx, call.cancel = context.WithCancel(call.Conn.ctx)
+	call.slots = slots
+	s.open += slots
+	if call.method.results == many {
+		s.sending[call.invocationID] = call
+	}
+	for i, id := range ids {
+		u := call.uploads[i]
+		u.conn, u.ctx, u.id = call.Conn, call.ctx, id
+		s.uploads[id] = u
+	}
+	return ""
+}
+
+// release lets go of what begin has taken.
+func (s *streams) release(call *Call) {
+	if call.slots == 0 {
+		return
+	}
+	call.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open -= call.slots
+	call.slots = 0
+	if s.sending[call.invocationID] == call {
+		delete(s.sending, call.invocationID)
+	}
+	for _, u := range call.uploads {
+		s.drop(u, context.Canceled)
+	}
+}
+
+// cancel tells the stream to the client that it is not wanted any more. It returns false where there is none.
+func (s *streams) cancel(invocationID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call := s.sending[invocationID]
+	if call != nil {
+		call.cancel()
+	}
+	return call != nil
+}
