@@ -60,6 +60,8 @@ func (w *world) do(ctx context.Context, op string, a controlArgument) (any, erro
 		return nil, w.release(a.Key)
 	case "send": // calls a method of the client's
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return nil, send(p.conn, a.Target, a.Args...) })
+	case "ask": // calls a method of the client's and returns its result
+		return w.withPeer(ctx, a, func(p *peer) (any, error) { return p.ask(ctx, a) })
 	case "close": // closes the connection
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { p.conn.Close(a.Reason, a.Reconnect); return nil, nil })
 	case "noted": // waits until the client has sent so many numbers

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func newReceiver() *receiver {
 func (r *receiver) Message(text string)         { r.messages <- text }
 func (r *receiver) Number(n int)                { r.numbers <- n }
 func (r *receiver) CustomObject(o customObject) { r.objects <- o }
+func (r *receiver) Double(n int) int            { return 2 * n }
 
 // goClient is a connection of the Go client.
 type goClient struct {
@@ -99,6 +101,9 @@ func TestGoClient(t *testing.T) {
 			"results":    goResults,
 			"errors":     goErrors,
 			"callbacks":  goCallbacks,
+			"streams":    goStreams,
+			"uploads":    goUploads,
+			"asked":      goAsked,
 			"reconnects": goReconnects,
 			"closes":     goCloses,
 		} {
@@ -163,6 +168,60 @@ func goCallbacks(t *testing.T, w *world, g goCombination) {
 		seen[within(t, c.numbers, "Number")] = true
 	}
 	require.Len(t, seen, 1000)
+}
+
+func goStreams(t *testing.T, w *world, g goCombination) {
+	t.Helper()
+	c := g.connect(t, w)
+	const n = 500 // more than its buffers take, and ours
+	stream := c.PullStream("Count", n)
+	for i := range n {
+		item := within(t, stream, "an item")
+		require.NoError(t, item.Error)
+		require.EqualValues(t, i, item.Value)
+	}
+	_, more := <-stream
+	require.False(t, more)
+	stream = c.PullStream("CountAndRefuse", 1, "No.")
+	require.EqualValues(t, 0, within(t, stream, "an item").Value)
+	require.EqualError(t, within(t, stream, "the error").Error, "An error occurred on the server while streaming results. HubException: No.")
+	require.EqualError(t, within(t, c.PullStream("StreamRefuse", "No."), "the error").Error,
+		"An unexpected error occurred invoking 'StreamRefuse' on the server. HubException: No.")
+	require.EqualError(t, within(t, c.Invoke("EmptyStream"), "the error").Error,
+		"The client attempted to invoke the streaming 'EmptyStream' method with a non-streaming invocation.")
+}
+
+func goUploads(t *testing.T, w *world, g goCombination) {
+	t.Helper()
+	c := g.connect(t, w)
+	push := func(items ...string) <-chan string {
+		all := make(chan string, len(items))
+		for _, item := range items {
+			all <- item
+		}
+		close(all)
+		return all
+	}
+	pushed := func(method string, args ...any) philippseith.InvokeResult {
+		return within(t, c.PushStreams(method, args...), method)
+	}
+	require.Equal(t, philippseith.InvokeResult{Value: "Hello world!"}, pushed("Concat", push("Hello ", "world", "!")))
+	require.Equal(t, philippseith.InvokeResult{Value: "a-b-c"}, pushed("Join", push("a", "b", "c"), "-"))
+	require.Equal(t, philippseith.InvokeResult{Value: "ab|cd"}, pushed("JoinTwo", push("a", "b"), "|", push("c", "d")))
+	require.EqualError(t, pushed("Concat", push("a"), push("b")).Error,
+		"An unexpected error occurred invoking 'Concat' on the server. HubException: Client sent 2 stream(s), Hub method expects 1.")
+	require.EqualError(t, pushed("RefuseUpload", push("a")).Error,
+		"An unexpected error occurred invoking 'RefuseUpload' on the server. HubException: Not wanted.")
+}
+
+func goAsked(t *testing.T, w *world, g goCombination) {
+	t.Helper()
+	c := g.connect(t, w)
+	id, ok := c.result(t, "ConnectionID").(string)
+	require.True(t, ok)
+	result, err := w.do(t.Context(), "ask", controlArgument{Connection: id, Target: "Double", Args: []any{21}})
+	require.NoError(t, err)
+	require.Equal(t, answer{Result: json.RawMessage("42")}, result)
 }
 
 func goReconnects(t *testing.T, w *world, g goCombination) {

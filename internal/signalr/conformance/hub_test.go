@@ -51,6 +51,10 @@ func (w *world) newHub(path string) *signalr.Hub {
 	registerEchoes(h)
 	registerFailures(h)
 	registerCallbacks(h)
+	registerOptionals(h)
+	registerStreams(h)
+	registerUploads(h)
+	registerQuestions(h)
 	w.registerFacts(h)
 	return h
 }
@@ -188,11 +192,7 @@ func (w *world) registerFacts(h *signalr.Hub) {
 		}
 	})
 	signalr.Method1(h, "Note", func(_ context.Context, c *signalr.Call, n int) (any, error) {
-		p := peerOf(c.Conn)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.noted = append(p.noted, n)
-		return len(p.noted), nil
+		return peerOf(c.Conn).note(n), nil
 	})
 	signalr.Method0(h, "Noted", func(_ context.Context, c *signalr.Call) (any, error) { return peerOf(c.Conn).tally(), nil })
 	signalr.Method2(h, "CloseMe", func(_ context.Context, c *signalr.Call, reason string, allowReconnect bool) (any, error) {
@@ -221,6 +221,14 @@ func first(values []string) any {
 type tally struct {
 	Count    int    `json:"count"`
 	Disorder string `json:"disorder"`
+}
+
+// note returns how many there are.
+func (p *peer) note(n int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noted = append(p.noted, n)
+	return len(p.noted)
 }
 
 func (p *peer) tally() tally {

@@ -11,8 +11,11 @@ import { aboutEchoes } from './cases/echoes.mjs';
 import { aboutErrors } from './cases/errors.mjs';
 import { aboutInvocations } from './cases/invocations.mjs';
 import { aboutReconnecting } from './cases/reconnecting.mjs';
+import { aboutResults } from './cases/results.mjs';
 import { aboutStatefulReconnect } from './cases/stateful.mjs';
+import { aboutStreams } from './cases/streams.mjs';
 import { aboutTimeouts } from './cases/timeouts.mjs';
+import { aboutUploads } from './cases/uploads.mjs';
 
 export const transports = ['WebSockets', 'ServerSentEvents', 'LongPolling', 'Automatic'];
 export const protocols = ['json', 'messagepack'];
@@ -35,6 +38,9 @@ const groups = {
   error: aboutErrors,
   argument: aboutArguments,
   callback: aboutCallbacks,
+  'client result': aboutResults,
+  stream: aboutStreams,
+  upload: aboutUploads,
   connecting: aboutConnecting,
   closing: aboutClosing,
   reconnecting: aboutReconnecting,

@@ -55,4 +55,22 @@ export const aboutArguments = [
     const c = await t.connect();
     t.equal(await c.invoke('EchoNullableString', undefined), null);
   }],
+
+  ['optional ones at the end', async (t) => {
+    const c = await t.connect();
+    t.equal(await c.invoke('Greet', 'Ada'), 'Ada, not given, not given');
+    t.equal(await c.invoke('Greet', 'Ada', 'hello'), 'Ada, "hello", not given');
+    t.equal(await c.invoke('Greet', 'Ada', 'hello', 3), 'Ada, "hello", 3');
+    t.equal(await c.invoke('Greet', 'Ada', null, 3), 'Ada, "", 3');
+    t.equal(await c.collect('GreetAll', 'Ada'), ['Ada, not given']);
+    t.equal(await c.collect('GreetAll', 'Ada', 2), ['Ada, 2']);
+  }],
+
+  ['optional ones: too few and too many all the same', async (t) => {
+    const c = await t.connect();
+    await t.refused(c.invoke('Greet'), refused('Greet'));
+    await t.refused(c.invoke('Greet', 'Ada', 'hello', 3, 4), refused('Greet'));
+    await t.refused(c.invoke('Greet', 'Ada', 'hello', 'three'), refused('Greet'));
+    await t.refused(c.invoke('Greet', 'Ada', 'hello', null), refused('Greet'));
+  }],
 ];

@@ -151,16 +151,16 @@ export const aboutStatefulReconnect = [
   }, alone],
 
   ['acknowledgements by the client let the server go on', async (t) => {
-    const c = await t.connect({ hub: 'brisk', stateful: true }); // which keeps little
+    const c = await t.connect({ hub: 'steady', stateful: true }); // which keeps little
     const numbers = c.record('Number');
     t.equal(await c.invoke('Burst', 1000), 1000);
     t.equal((await numbers.first(1000)).findIndex(([n], i) => n !== i), -1, 'index of the first out of order');
   }, alone],
 
   ['pings keep the connection alive behind a cut', async (t) => {
-    const { c, proxy, id } = await through(t, { hub: 'brisk', configure: (b) => b.withKeepAliveInterval(400).withServerTimeout(2000) });
+    const { c, proxy, id } = await through(t, { hub: 'steady', configure: (b) => b.withKeepAliveInterval(400).withServerTimeout(5000) });
     await proxy.cut();
-    await t.pause(3500);
+    await t.pause(6500);
     await unnoticed(t, c, id, 2);
   }, alone],
 
@@ -175,7 +175,7 @@ export const aboutStatefulReconnect = [
   }, alone],
 
   ['a client that has given up', async (t) => {
-    const { c, proxy, id } = await through(t, { hub: 'brisk', configure: (b) => b.withServerTimeout(1200) });
+    const { c, proxy, id } = await through(t, { hub: 'steady', configure: (b) => b.withServerTimeout(3000) });
     await c.invoke('Nothing');
     await proxy.stall();
     t.equal(await c.gone(), timedOut);

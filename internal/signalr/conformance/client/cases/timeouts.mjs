@@ -1,4 +1,4 @@
-// Silence, on either side, and what is done against it. "/brisk" pings and gives up faster than the published defaults.
+// Silence, on either side, and what is done against it. "/brisk" gives up on a client that says nothing for 2 s, "/steady" for 5 s.
 import { notLongPolling, webSocketsAlone } from './exceptions.mjs';
 
 const timedOut = 'Server timeout elapsed without receiving a message from the server.';
@@ -6,8 +6,8 @@ const withError = 'Server returned an error on close: Connection closed with an 
 
 const never = 3_600_000; // ms
 
-// Longer than either side's patience on "/brisk".
-const idle = 3500; // ms
+// Longer than either side's patience on "/steady".
+const idle = 6500; // ms
 
 export const aboutTimeouts = [
   ['of the client, for a server that says nothing', async (t) => {
@@ -22,7 +22,7 @@ export const aboutTimeouts = [
 
   ['of the client, for a line that is dead', async (t) => {
     const proxy = await t.proxy();
-    const c = await t.connect({ at: proxy.url, hub: 'brisk', configure: (b) => b.withServerTimeout(1200) });
+    const c = await t.connect({ at: proxy.url, hub: 'steady', configure: (b) => b.withServerTimeout(3000) });
     await c.invoke('Nothing');
     await proxy.stall();
     t.equal(await c.gone(), timedOut);
@@ -54,7 +54,7 @@ export const aboutTimeouts = [
   }],
 
   ['of the server is not for a method that runs long', async (t) => {
-    const c = await t.connect({ hub: 'brisk', configure: (b) => b.withKeepAliveInterval(300) });
+    const c = await t.connect({ hub: 'steady', configure: (b) => b.withKeepAliveInterval(400) });
     const held = c.invoke('Hold', t.tag);
     await t.pause(idle);
     await t.ask('release', { key: t.tag });
@@ -62,7 +62,7 @@ export const aboutTimeouts = [
   }],
 
   ['pings keep an idle connection alive', async (t) => {
-    const c = await t.connect({ hub: 'brisk', configure: (b) => b.withKeepAliveInterval(400).withServerTimeout(2000) });
+    const c = await t.connect({ hub: 'steady', configure: (b) => b.withKeepAliveInterval(400).withServerTimeout(5000) });
     const { id } = c;
     await t.pause(idle);
     t.equal(await c.invoke('ConnectionID'), id);
