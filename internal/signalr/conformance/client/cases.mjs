@@ -5,6 +5,7 @@
 //   run      async (t) => …, with a Context
 import { aboutArguments } from './cases/arguments.mjs';
 import { aboutCallbacks } from './cases/callbacks.mjs';
+import { aboutChoosing } from './cases/choosing.mjs';
 import { aboutClosing } from './cases/closing.mjs';
 import { aboutConnecting } from './cases/connecting.mjs';
 import { aboutEchoes } from './cases/echoes.mjs';
@@ -41,6 +42,7 @@ const groups = {
   'client result': aboutResults,
   stream: aboutStreams,
   upload: aboutUploads,
+  choosing: aboutChoosing,
   connecting: aboutConnecting,
   closing: aboutClosing,
   reconnecting: aboutReconnecting,

@@ -1,6 +1,6 @@
 // What a connection is opened with, and what the server knows of it.
 import * as signalR from '@microsoft/signalr';
-import { webSocketsAlone } from './exceptions.mjs';
+import { longPollingAlone, notWebSockets, webSocketsAlone } from './exceptions.mjs';
 
 const unauthorized = "Failed to complete negotiation with the server: Error: Unauthorized: Status code '401'";
 const forbidden = "Failed to complete negotiation with the server: Error: Forbidden: Status code '403'";
@@ -27,6 +27,29 @@ async function authorized(t, accessTokenFactory, token) {
   for (const request of await t.requests()) {
     t.equal(whereTokenIs(request), carried[t.transport][request.method], `${request.method} ${request.path}`);
     t.equal(request.authorization || `Bearer ${request.accessToken}`, `Bearer ${token}`);
+  }
+}
+
+// Asking is an HTTP client that returns a 401 instead of throwing it, so that the one around it asks for another token.
+class Asking extends signalR.HttpClient {
+  constructor() {
+    super();
+    this.inner = new signalR.DefaultHttpClient(signalR.NullLogger.instance);
+  }
+
+  async send(request) {
+    try {
+      return await this.inner.send(request);
+    } catch (error) {
+      if (error.statusCode === 401) {
+        return new signalR.HttpResponse(401);
+      }
+      throw error;
+    }
+  }
+
+  getCookieString(url) {
+    return this.inner.getCookieString(url);
   }
 }
 
@@ -168,4 +191,34 @@ export const aboutConnecting = [
     const c = t.client({ hub: 'guarded', http: { accessTokenFactory: () => tokens.shift() } });
     await t.refused(c.connection.start(), /WebSocket failed to connect\./);
   }, webSocketsAlone('the other transports use the token of negotiate')],
+
+  ['access token that is bad by the time of a request', async (t) => {
+    const token = `good until revoked ${t.tag}`;
+    const c = await t.connect({ hub: 'guarded', http: { accessTokenFactory: () => token } });
+    await c.invoke('Nothing');
+    await t.ask('revoke', { token });
+    await t.refused(c.invoke('Nothing'), /^Unauthorized: Status code '401'$|^fetch failed$|Invocation canceled/);
+  }, notWebSockets('a WebSocket is one request')],
+
+  ['access token that is bad by the time of a request, and another', async (t) => {
+    let token = `good until revoked, and then another ${t.tag}`;
+    const asked = [];
+    const http = { httpClient: new Asking(), accessTokenFactory: () => asked.push(token) && token };
+    const c = await t.connect({ hub: 'guarded', http });
+    const { id } = c;
+    await c.invoke('Nothing');
+    await t.ask('revoke', { token });
+    token = 'good again';
+    t.equal(await c.invoke('ConnectionID'), id);
+    t.equal(await c.invoke('ConnectionID'), id);
+    t.equal(asked.at(-1), 'good again');
+  }, notWebSockets('a WebSocket is one request')],
+
+  ['goodbye by DELETE', async (t) => {
+    const c = await t.connect();
+    const connection = await c.invoke('ConnectionID');
+    await c.stop();
+    t.equal((await t.requests()).filter((r) => r.method === 'DELETE').length, 1);
+    t.equal(await t.ask('ended', { connection }), { error: '' });
+  }, longPollingAlone('the connection itself ends')],
 ];

@@ -2,6 +2,10 @@
 
 export const webSocketsAlone = (why) => ({ ServerSentEvents: why, LongPolling: why });
 
+export const notWebSockets = (why) => ({ WebSockets: why });
+
+export const longPollingAlone = (why) => ({ WebSockets: why, ServerSentEvents: why });
+
 export const notLongPolling = (why) => ({ LongPolling: why });
 
 // automatic is for the cases that are about the choice of a transport.

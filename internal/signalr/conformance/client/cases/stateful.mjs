@@ -1,5 +1,6 @@
 // Stateful reconnect: the connection outlives its WebSocket. A proxy cuts the WebSocket, also in the middle of a message; nothing may
 // be lost, repeated or out of order, and neither side may notice but by the time that it takes.
+import * as signalR from '@microsoft/signalr';
 import { webSocketsAlone } from './exceptions.mjs';
 
 const alone = webSocketsAlone('only a WebSocket can be replaced');
@@ -139,6 +140,38 @@ export const aboutStatefulReconnect = [
     const { c, proxy, id } = await through(t);
     await proxy.cutAfter(50_000, 'down');
     t.equal((await c.invoke('Letters', 100_000)).length, 100_000);
+    await unnoticed(t, c, id, 2);
+  }, alone],
+
+  ['a stream from the server', async (t) => {
+    const { c, proxy, id } = await through(t);
+    await proxy.cutAfter(5000, 'down');
+    const items = await c.collect('Count', 500);
+    t.equal(items, Array.from({ length: 500 }, (_, i) => i));
+    await unnoticed(t, c, id, 2);
+  }, alone],
+
+  ['a stream from the client', async (t) => {
+    const { c, proxy, id } = await through(t);
+    await proxy.cutAfter(5000, 'up');
+    const up = new signalR.Subject();
+    const call = c.invoke('NoteAll', up);
+    for (let n = 0; n < 500; n++) {
+      up.next(n);
+    }
+    up.complete();
+    t.equal(await t.until(call, 'completion of NoteAll'), 500);
+    t.equal(await c.invoke('Noted'), { count: 500, disorder: '' });
+    await unnoticed(t, c, id, 2);
+  }, alone],
+
+  ['a result of the client', async (t) => {
+    const { c, proxy, id } = await through(t);
+    c.on('Ask', async (n) => {
+      await proxy.cut();
+      return n + 1;
+    });
+    t.equal(await t.ask('ask', { connection: id, target: 'Ask', args: [41] }), { result: 42, error: '' });
     await unnoticed(t, c, id, 2);
   }, alone],
 
