@@ -14,6 +14,7 @@ GOFUMPT       := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 
 CLIENT       := internal/e2e/client
+CONFORMANCE  := internal/signalr/conformance/client
 EXAMPLE      := sql/examples/node
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
@@ -40,7 +41,7 @@ run: setup build ## Start everything on this machine: database, simulated servic
 build: ## Build bin/herald
 	CGO_ENABLED=0 go build -trimpath -o bin/herald ./cmd/herald
 
-test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
+test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
 	@echo 'testing with the race detector; each package reports as it finishes' >&2
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
 
@@ -80,7 +81,7 @@ setup-tests:
 	@sh deploy/setup.sh tests
 
 clean: ## Remove what was built (the development database in .herald stays)
-	rm -rf bin .tools $(CLIENT)/node_modules $(EXAMPLE)/node_modules
+	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules
 
 # $(call install,PACKAGE,VERSION,FILE): go install names the file by the package, so it lands in a folder of its own first.
 define install
@@ -105,6 +106,11 @@ $(BENCHSTAT):
 $(CLIENT)/node_modules/.package-lock.json: $(CLIENT)/package-lock.json $(CLIENT)/package.json
 	@echo 'installing the JavaScript client' >&2
 	@cd $(CLIENT) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+$(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json $(CONFORMANCE)/package.json
+	@echo 'installing the JavaScript clients of both protocols' >&2
+	@cd $(CONFORMANCE) && npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json $(EXAMPLE)/package.json

@@ -51,8 +51,9 @@ func (s *stateful) admit(m inbound) bool {
 
 // restart follows the client's Sequence: the messages that it sends from now on have these ids.
 func (s *stateful) restart(sequenceID int64) error {
-	if sequenceID < 1 || sequenceID > s.next {
-		return malformedf("sequence %d, but only %d messages were received", sequenceID, s.next-1)
+	// Not s.next: a client may be cut off while it repeats what was handled before, and be told meanwhile that it was.
+	if received := s.received.Load(); sequenceID < 1 || sequenceID > received+1 {
+		return malformedf("sequence %d, but only %d messages were received", sequenceID, received)
 	}
 	s.awaiting = false
 	s.next = sequenceID

@@ -146,6 +146,16 @@ func (p *peer) read() string {
 	return record
 }
 
+// readUntil reads what may come before record, such as an Ack, and record.
+func (p *peer) readUntil(record string) {
+	p.t.Helper()
+	for {
+		if p.read() == record {
+			return
+		}
+	}
+}
+
 // receive returns the next message of the types that are numbered, once each, connecting again as often as it takes.
 func (p *peer) receive() string {
 	p.t.Helper()
@@ -297,6 +307,29 @@ func TestSequenceTooHigh(t *testing.T) {
 	p.write(`{"type":9,"sequenceId":2}`)
 	require.JSONEq(t, closedWithError, p.read())
 	within(t, f.disconnected, "OnDisconnected")
+}
+
+// A client is cut off while it repeats what was handled, is told by an Ack that it was, and goes on behind that.
+func TestCutWhileRepeating(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p, _ := f.connectStateful(t)
+	for range 3 {
+		p.write(`{"type":1,"target":"Nothing","arguments":[]}`)
+	}
+	p.readUntil(`{"type":8,"sequenceId":3}`)
+	require.NoError(t, p.conn.Close())
+	p.dial()
+	require.JSONEq(t, `{"type":9,"sequenceId":1}`, p.read())
+	p.write(`{"type":9,"sequenceId":1}`)
+	p.write(`{"type":1,"target":"Nothing","arguments":[]}`)
+	p.readUntil(`{"type":8,"sequenceId":3}`)
+	require.NoError(t, p.conn.Close())
+	p.dial()
+	require.JSONEq(t, `{"type":9,"sequenceId":1}`, p.read())
+	p.write(`{"type":9,"sequenceId":4}`)
+	p.write(`{"type":1,"invocationId":"1","target":"Nothing","arguments":[]}`)
+	p.readUntil(nothingResult)
 }
 
 // Before the Sequence nothing that the client says counts.
