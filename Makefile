@@ -44,6 +44,8 @@ build: ## Build bin/herald
 test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
 	@echo 'testing with the race detector; each package reports as it finishes' >&2
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
+	@echo 'what a connection at rest holds, without the race detector, which keeps memory of its own' >&2
+	@go test -run Footprint ./internal/signalr
 
 fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
