@@ -49,6 +49,7 @@ type webSocket struct {
 }
 
 func (*webSocket) name() string { return "WebSockets" }
+func (*webSocket) binary() bool { return true }
 
 // newWebSocket starts with what the HTTP server has already read from conn. Pong queues the answer to a ping.
 func newWebSocket(conn net.Conn, b *buffers, early []byte, pong func(frame)) *webSocket {
