@@ -17,6 +17,7 @@ const (
 	DefaultClientTimeout      = 30 * time.Second
 	DefaultHandshakeTimeout   = 15 * time.Second
 	DefaultWriteTimeout       = 30 * time.Second
+	DefaultPollTimeout        = 90 * time.Second
 	DefaultMaximumMessageSize = 32 << 10
 	DefaultQueueBytes         = 1 << 20
 	DefaultDisconnectTimeout  = 15 * time.Second
@@ -43,8 +44,17 @@ type Config struct {
 	// Defaults to 30 s.
 	WriteTimeout time.Duration
 
+	// Transports are those that clients may use.
+	// Defaults to [AllTransports].
+	Transports Transports
+
+	// PollTimeout is how long a long-polling request waits for messages. The TypeScript client gives one up after 100 s.
+	// Defaults to 90 s.
+	PollTimeout time.Duration
+
 	// DisconnectTimeout is how long a connection may be without a transport before it counts as gone: with stateful
-	// reconnect, while no WebSocket is there.
+	// reconnect, while no WebSocket is there; over long polling, while no request is. The latter get no pings and have no
+	// ClientTimeout.
 	// Defaults to 15 s.
 	DisconnectTimeout time.Duration
 
@@ -106,6 +116,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.ClientTimeout = cmp.Or(c.ClientTimeout, DefaultClientTimeout)
 	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, DefaultHandshakeTimeout)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, DefaultWriteTimeout)
+	c.Transports = cmp.Or(c.Transports, AllTransports)
+	c.PollTimeout = cmp.Or(c.PollTimeout, DefaultPollTimeout)
 	c.MaximumMessageSize = cmp.Or(c.MaximumMessageSize, DefaultMaximumMessageSize)
 	c.QueueBytes = cmp.Or(c.QueueBytes, DefaultQueueBytes)
 	c.DisconnectTimeout = cmp.Or(c.DisconnectTimeout, DefaultDisconnectTimeout)
@@ -128,6 +140,7 @@ func (c Config) validate() error {
 		{"ClientTimeout", int64(c.ClientTimeout)},
 		{"HandshakeTimeout", int64(c.HandshakeTimeout)},
 		{"WriteTimeout", int64(c.WriteTimeout)},
+		{"PollTimeout", int64(c.PollTimeout)},
 		{"MaximumMessageSize", int64(c.MaximumMessageSize)},
 		{"QueueBytes", int64(c.QueueBytes)},
 		{"DisconnectTimeout", int64(c.DisconnectTimeout)},
@@ -140,6 +153,9 @@ func (c Config) validate() error {
 	}
 	if c.Authenticate == nil {
 		errs = append(errs, errors.New("no Authenticate function"))
+	}
+	if c.Transports&^AllTransports != 0 {
+		errs = append(errs, fmt.Errorf("Transports: %#x is no set of transports", uint8(c.Transports)))
 	}
 	for _, origin := range c.AllowedOrigins {
 		u, err := url.Parse(origin)

@@ -15,6 +15,10 @@ type Conn struct {
 	ticket ticket // what it was opened with; zero: without negotiation
 	remote string
 
+	// What makes it one of a half-transport; set before anybody knows of it.
+	posts *inbox       // where its POST requests go; nil: WebSockets
+	polls *longPolling // its transport, where that is fetched: nobody is there at times; nil: any other
+
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc
 	drain  func() // what the writer runs, bound once so that starting it allocates nothing

@@ -15,30 +15,22 @@ import (
 // upgradeTimeout is how long the response to a WebSocket request may take to be written.
 const upgradeTimeout = 5 * time.Second
 
-// connect serves the requests to the hub's own path, as HttpConnectionDispatcher does where WebSockets is the only
-// transport that is enabled.
+// connect serves the requests to the hub's own path, as HttpConnectionDispatcher.ExecuteAsync does.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	switch r.Method {
 	case http.MethodGet:
-		if isWebSocketRequest(r) {
+		switch {
+		case acceptsEvents(r):
+			s.connectEvents(w, r, hub, user)
+		case !isWebSocketRequest(r):
+			s.poll(w, r, hub, user)
+		case s.mayUpgrade(w, r, hub):
 			s.connectWebSocket(w, r, hub, user)
-			return
-		}
-		if s.knownID(w, r, hub) {
-			name := "LongPolling"
-			if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-				name = "ServerSentEvents"
-			}
-			writeText(w, http.StatusNotFound, name+" transport not supported by this end point type")
 		}
 	case http.MethodPost:
-		if s.knownID(w, r, hub) {
-			writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
-		}
+		s.post(w, r, hub, user)
 	case http.MethodDelete:
-		if s.knownID(w, r, hub) {
-			writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
-		}
+		s.delete(w, r, hub, user)
 	default:
 		w.Header().Set("Allow", corsMethods)
 		writeText(w, http.StatusMethodNotAllowed, "")
@@ -57,21 +49,6 @@ func isWebSocketRequest(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// knownID answers a request whose id is missing or unknown.
-func (s *Server) knownID(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
-	id, _ := queryValue(r, "id")
-	if id == "" {
-		writeText(w, http.StatusBadRequest, "Connection ID required")
-		return false
-	}
-	t, ok := s.tokens.check(hub.name, id)
-	if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
-		writeUnknownID(w)
-		return false
-	}
-	return true
 }
 
 func writeUnknownID(w http.ResponseWriter) {
@@ -160,6 +137,14 @@ func unread(r *bufio.Reader) []byte {
 
 // open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.
 func (c *Conn) open(user User) {
+	if c.begin(user) {
+		go c.serve()
+	}
+}
+
+// begin makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
+// down.
+func (c *Conn) begin(user User) bool {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.drain = c.write
 	c.opened = c.now()
@@ -169,8 +154,8 @@ func (c *Conn) open(user User) {
 	if !c.server.registry.add(c) {
 		c.cancel()
 		c.transport.close()
-		return
+		return false
 	}
 	c.server.cfg.Observer.ConnectionOpened(c.hub.name)
-	go c.serve()
+	return true
 }

@@ -1,5 +1,5 @@
-// Package signalr is a server of the SignalR protocol: negotiate, the WebSocket transport, and the hub protocols JSON and
-// MessagePack, with the texts of ASP.NET Core. It knows nothing of Herald.
+// Package signalr is a server of the SignalR protocol: negotiate, WebSockets, server-sent events and long polling, and the
+// hub protocols JSON and MessagePack, with the texts of ASP.NET Core. It knows nothing of Herald.
 //
 // # What it promises
 //
@@ -52,10 +52,32 @@
 //
 // [Conn.Invoke] asks the client for a result, and must not be called on the reader, which would have to read it.
 //
+// # Half-transports
+//
+// Server-sent events and long polling carry what the server says. What the client says comes in POST requests, whose bodies
+// the connection's inbox makes one stream again, in the order in which the requests came. It holds a few kilobytes ahead of the
+// reader; then they wait, and with them their clients.
+//
+// An event stream is one response, written as a socket is. Over long polling the messages are fetched: the writer waits for a
+// request, hands it what is to be written, and waits for what came of it.
+//
+//	         ┌── no request: the writer waits, and the queue behind it fills up ◀────────────────────┐
+//	frames ──┤                                                                                        │
+//	         └── a request waits ──▶ given to it ──┬── client gone, nothing written: given back ──▶───┤
+//	                                               ├── written ──▶ the next frames ──▶────────────────┘
+//	                                               └── broke off midway ──▶ end
+//
+// What was written to a client that did not read it is lost, as it is in .NET: nobody can tell. A connection with no request
+// for DisconnectTimeout ends. At its end the last messages wait for a request as long as a socket would be given to take them;
+// the one after is answered 204.
+//
+// Every request is authenticated, and has to be by the user who opened the connection, but the connection keeps the user that
+// it was opened with.
+//
 // # Goroutines
 //
-// At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into.
-// Each call that streams has one more.
+// At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into. Of
+// an event stream it is the request's own. Each call that streams has one more.
 // A writer exists only while the queue is not empty; it takes all that is queued and writes it with one writev. There is no
 // timer per connection: the sweeper looks at all of them twice a second.
 //

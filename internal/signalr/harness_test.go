@@ -106,11 +106,13 @@ func (f *fixture) handler() http.Handler {
 	return mux
 }
 
-// authenticate knows the tokens ?access_token=user, =banned, and nothing else.
+// authenticate knows the tokens ?access_token=user, =other, =banned, and nothing else.
 func authenticate(r *http.Request) (signalr.User, error) {
 	switch r.URL.Query().Get("access_token") {
 	case "user":
 		return user{id: "u1"}, nil
+	case "other":
+		return user{id: "u2"}, nil
 	case "banned":
 		return nil, errors.Join(errors.New("not an admin"), signalr.ErrForbidden)
 	default:
@@ -327,4 +329,9 @@ func (o *observer) reasons() []signalr.CloseReason {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]signalr.CloseReason(nil), o.closed...)
+}
+
+func (o *observer) count() (opened int) {
+	o.do(func() { opened = o.opened })
+	return opened
 }

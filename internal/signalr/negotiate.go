@@ -43,7 +43,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		Version:         version,
 		ConnectionID:    id,
 		ConnectionToken: token,
-		Transports:      []availableTransport{{Transport: (*webSocket)(nil).name(), Formats: []string{"Text", "Binary"}}},
+		Transports:      s.cfg.Transports.available(),
 		Stateful:        stateful,
 	}
 	if version == 0 {

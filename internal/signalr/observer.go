@@ -19,7 +19,7 @@ type CloseReason string
 
 // Why connections end.
 const (
-	ClosedByClient     CloseReason = "client"    // a Close message or a WebSocket close frame
+	ClosedByClient     CloseReason = "client"    // a Close message, or the transport's own goodbye
 	ClosedByServer     CloseReason = "server"    // [Conn.Close], or OnConnected refused
 	ConnectionLost     CloseReason = "lost"      // the socket failed or ended without a farewell
 	HandshakeFailed    CloseReason = "handshake" // not understood, not supported, or not in time

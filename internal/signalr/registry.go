@@ -1,22 +1,27 @@
 package signalr
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // registry knows every connection of a server, and every token that is in use or could be presented again.
 type registry struct {
 	mu     sync.Mutex
 	closed bool
-	open   []*Conn         // in no order; a connection knows its place
-	counts map[string]int  // connections that have shaken hands, by hub
-	active map[token]*Conn // connections by their token
-	spent  map[token]int64 // tokens of connections that are gone, until they expire (nanoseconds since 1970)
-	gone   chan struct{}   // closed when the registry is closed and empty
+	open   []*Conn          // in no order; a connection knows its place
+	counts map[string]int   // connections that have shaken hands, by hub
+	active map[token]*Conn  // connections by their token
+	early  map[token]*inbox // tokens that no connection uses yet, but requests that post to it
+	spent  map[token]int64  // tokens of connections that are gone, until they expire (nanoseconds since 1970)
+	gone   chan struct{}    // closed when the registry is closed and empty
 }
 
 func newRegistry() *registry {
 	return &registry{
 		counts: make(map[string]int),
 		active: make(map[token]*Conn),
+		early:  make(map[token]*inbox),
 		spent:  make(map[token]int64),
 		gone:   make(chan struct{}),
 	}
@@ -44,6 +49,13 @@ func (r *registry) claim(t token, c *Conn) claim {
 	if _, ok := r.spent[t]; ok {
 		return alreadySpent
 	}
+	if early := r.early[t]; early != c.posts {
+		if c.posts == nil {
+			return alreadyActive
+		}
+		return alreadySpent // it has expired meanwhile
+	}
+	delete(r.early, t)
 	r.active[t] = c
 	return claimed
 }
@@ -117,6 +129,7 @@ func (r *registry) close() []*Conn {
 	defer r.mu.Unlock()
 	if !r.closed {
 		r.closed = true
+		r.dismiss(math.MaxInt64)
 		if len(r.open) == 0 {
 			close(r.gone)
 		}
@@ -159,4 +172,5 @@ func (r *registry) forget(now int64) {
 			delete(r.spent, t)
 		}
 	}
+	r.dismiss(now)
 }

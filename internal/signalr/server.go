@@ -48,6 +48,9 @@ func New(cfg Config) (*Server, error) {
 // Handler serves hub at the path that it is mounted at, and at that path + "/negotiate": mount it at both.
 func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			limitBody(w)
+		}
 		if !s.allowOrigin(w, r) {
 			return
 		}
@@ -59,11 +62,12 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 		if !ok {
 			return
 		}
-		if s.registry.isClosed() {
+		negotiates := strings.HasSuffix(r.URL.Path, "/negotiate")
+		if s.registry.isClosed() && (negotiates || !s.serves(r, hub)) {
 			writeShuttingDown(w)
 			return
 		}
-		if strings.HasSuffix(r.URL.Path, "/negotiate") {
+		if negotiates {
 			s.negotiate(w, r, hub)
 			return
 		}

@@ -1,0 +1,321 @@
+package signalr_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// inBackground polls and says what came of it.
+func (p *poller) inBackground(ctx context.Context) <-chan answer {
+	done := make(chan answer, 1)
+	go func() {
+		a, _ := p.try(ctx, http.MethodGet, "")
+		done <- a
+	}()
+	return done
+}
+
+// pollingInBubble runs test with a client that has shaken hands.
+func pollingInBubble(t *testing.T, test func(*bubble, *poller, *signalr.Conn), configure ...func(*signalr.Config)) {
+	t.Helper()
+	inBubble(t, func(b *bubble) {
+		p := b.negotiated(b.t, b.client).poller()
+		test(b, p, greet(b.t, b.fixture, p))
+	}, configure...)
+}
+
+func TestPollIsAnsweredWithWhatThereIs(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+		var want strings.Builder
+		for i := range 3 {
+			require.NoError(b.t, conn.Send(message("M", strconv.Itoa(i))))
+			synctest.Wait() // the writer has taken the first, the others wait for it
+			want.WriteString(`{"type":1,"target":"M","arguments":[` + strconv.Itoa(i) + "]}\x1e")
+		}
+		first := p.poll()
+		require.Equal(b.t, http.StatusOK, first.status)
+		require.Equal(b.t, "application/octet-stream", first.header.Get("Content-Type"))
+		require.Equal(b.t, strconv.Itoa(len(first.body)), first.header.Get("Content-Length"))
+		requireNoCache(b.t, first)
+		require.Equal(b.t, want.String(), first.body+p.poll().body)
+	})
+}
+
+func TestPollWaits(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+		from := time.Now()
+		a := p.poll()
+		require.InDelta(b.t, 90, time.Since(from).Seconds(), 0.1)
+		require.Equal(b.t, http.StatusOK, a.status)
+		require.Equal(b.t, "text/plain", a.header.Get("Content-Type"))
+		require.Equal(b.t, "0", a.header.Get("Content-Length"))
+		requireNoCache(b.t, a)
+
+		from = time.Now()
+		done := p.inBackground(b.t.Context())
+		<-time.After(80 * time.Second)
+		require.NoError(b.t, conn.Send(message("M")))
+		require.JSONEq(b.t, `{"type":1,"target":"M","arguments":[]}`, strings.TrimSuffix((<-done).body, "\x1e"))
+		require.InDelta(b.t, 80, time.Since(from).Seconds(), 0.1)
+	})
+}
+
+func TestPollTimeout(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, _ *signalr.Conn) {
+		from := time.Now()
+		require.Equal(b.t, http.StatusOK, p.poll().status)
+		require.InDelta(b.t, 3, time.Since(from).Seconds(), 0.1)
+	}, func(cfg *signalr.Config) { cfg.PollTimeout = 3 * time.Second })
+}
+
+// The newest poll is the one that counts: its client may have lost the one before.
+func TestPollIsSuperseded(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+		var polls [5]<-chan answer
+		for i := range polls {
+			polls[i] = p.inBackground(b.t.Context())
+			synctest.Wait()
+		}
+		for _, done := range polls[:4] {
+			a := <-done
+			require.Equal(b.t, http.StatusNoContent, a.status)
+			require.Equal(b.t, "text/plain", a.header.Get("Content-Type"))
+			require.NotContains(b.t, a.header, "Content-Length")
+		}
+		require.NoError(b.t, conn.Send(message("M")))
+		require.Equal(b.t, http.StatusOK, (<-polls[4]).status)
+	})
+}
+
+// A poll whose client has gone away while it waited takes nothing with it.
+func TestPollIsCancelled(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+		for range 10 {
+			ctx, cancel := context.WithCancel(b.t.Context())
+			done := p.inBackground(ctx)
+			synctest.Wait()
+			cancel()
+			<-done
+			synctest.Wait()
+		}
+		require.NoError(b.t, conn.Send(message("M")))
+		p.expect(`{"type":1,"target":"M","arguments":[]}`)
+	})
+}
+
+func TestResponsesAreBounded(t *testing.T) {
+	t.Parallel()
+	const bound, size = 64 << 10, 1000
+	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 8 << 20 })
+	p := f.poller(t)
+	conn := greet(t, f, p)
+	small, large := `"`+strings.Repeat("x", size)+`"`, `"`+strings.Repeat("x", 3*bound)+`"`
+	var want strings.Builder
+	for i := range 400 {
+		text := small
+		if i%100 == 99 {
+			text = large
+		}
+		require.NoError(t, conn.Send(message("M", text)))
+		want.WriteString(`{"type":1,"target":"M","arguments":[` + text + "]}\x1e")
+	}
+	got, polls := "", 0
+	for len(got) < want.Len() {
+		a := p.poll()
+		require.Equal(t, http.StatusOK, a.status)
+		if strings.Count(a.body, "\x1e") > 1 {
+			require.LessOrEqual(t, len(a.body), bound)
+		}
+		got += a.body
+		polls++
+	}
+	require.Equal(t, want.String(), got)
+	require.Less(t, polls, 30, "responses are filled")
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	t.Run("ends the connection and its poll", func(t *testing.T) {
+		t.Parallel()
+		pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+			done := p.inBackground(b.t.Context())
+			synctest.Wait()
+			from := time.Now()
+			a := p.do(http.MethodDelete, "")
+			require.Equal(b.t, http.StatusAccepted, a.status)
+			require.Equal(b.t, http.StatusNoContent, (<-done).status)
+			require.NoError(b.t, <-b.disconnected)
+			require.ErrorIs(b.t, conn.Send(message("M")), signalr.ErrClosed)
+			synctest.Wait()
+			require.Equal(b.t, []signalr.CloseReason{signalr.ClosedByClient}, b.observer.reasons())
+			require.Zero(b.t, time.Since(from))
+			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+				require.Equal(b.t, http.StatusNotFound, p.do(method, "").status, method)
+			}
+		})
+	})
+	t.Run("with messages that nobody has fetched", func(t *testing.T) {
+		t.Parallel()
+		pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+			from := time.Now()
+			for range 10 {
+				require.NoError(b.t, conn.Send(message("M")))
+			}
+			require.Equal(b.t, http.StatusAccepted, p.do(http.MethodDelete, "").status)
+			require.NoError(b.t, <-b.disconnected)
+			synctest.Wait()
+			require.Zero(b.t, time.Since(from))
+			require.Equal(b.t, []signalr.CloseReason{signalr.ClosedByClient}, b.observer.reasons())
+		})
+	})
+	t.Run("while a method runs", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(b *bubble) {
+			signalr.Method0(b.hub, "Slow", func(ctx context.Context, _ *signalr.Call) (any, error) {
+				<-ctx.Done()
+				<-time.After(time.Minute)
+				return nil, ctx.Err()
+			})
+			p := b.negotiated(b.t, b.client).poller()
+			greet(b.t, b.fixture, p)
+			p.send(`{"type":1,"target":"Slow","arguments":[]}`)
+			done := p.inBackground(b.t.Context())
+			synctest.Wait()
+			from := time.Now()
+			require.Equal(b.t, http.StatusAccepted, p.do(http.MethodDelete, "").status)
+			require.Equal(b.t, http.StatusNoContent, (<-done).status)
+			require.Equal(b.t, http.StatusAccepted, p.do(http.MethodDelete, "").status, "again")
+			require.Equal(b.t, http.StatusNoContent, p.poll().status)
+			require.Equal(b.t, http.StatusNotFound, p.do(http.MethodPost, ping+"\x1e").status)
+			require.Zero(b.t, time.Since(from))
+			require.NoError(b.t, <-b.disconnected)
+			synctest.Wait()
+			require.Equal(b.t, http.StatusNotFound, p.do(http.MethodDelete, "").status)
+		})
+	})
+}
+
+// Everything at once: whoever comes second finds a connection that ends, or none.
+func TestDeleteRaces(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for range 100 {
+		p := f.poller(t)
+		conn := greet(t, f, p)
+		results := make(chan error, 8)
+		race := func(method, body string, statuses ...int) {
+			go func() {
+				a, err := p.try(t.Context(), method, body)
+				if err == nil && !slices.Contains(statuses, a.status) {
+					err = fmt.Errorf("%s: status %d", method, a.status)
+				}
+				results <- err
+			}()
+		}
+		race(http.MethodGet, "", http.StatusNoContent, http.StatusNotFound, http.StatusOK)
+		race(http.MethodPost, nothing, http.StatusOK, http.StatusNotFound)
+		race(http.MethodDelete, "", http.StatusAccepted, http.StatusNotFound)
+		race(http.MethodDelete, "", http.StatusAccepted, http.StatusNotFound)
+		go func() {
+			_ = conn.Send(message("M"))
+			conn.Close("", true)
+			results <- nil
+		}()
+		for range 5 {
+			require.NoError(t, within(t, results, "an answer"))
+		}
+		require.NoError(t, within(t, f.disconnected, "OnDisconnected"))
+	}
+	require.Eventually(t, func() bool { return len(f.observer.reasons()) == 100 }, patience, soon)
+	require.Equal(t, 100, f.observer.opened)
+}
+
+// Two first polls make one connection.
+func TestFirstPollsRace(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *signalr.Config) { cfg.PollTimeout = 5 * time.Millisecond })
+	for i := range 100 {
+		h := f.negotiated(t, ownClient(t))
+		statuses := make(chan int, 2)
+		for range 2 {
+			go func() {
+				a, _ := h.try(t.Context(), http.MethodGet, "")
+				statuses <- a.status
+			}()
+		}
+		for range 2 {
+			require.Equal(t, http.StatusOK, <-statuses)
+		}
+		require.Equal(t, i+1, f.observer.count())
+		require.Equal(t, http.StatusAccepted, h.do(http.MethodDelete, "").status)
+	}
+}
+
+func TestAbsentClientIsTimedOut(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		configure func(*signalr.Config)
+		after     float64
+	}{
+		"after .NET's time": {func(*signalr.Config) {}, 15},
+		"as configured":     {func(cfg *signalr.Config) { cfg.DisconnectTimeout = time.Minute }, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+				<-time.After(5 * time.Second)
+				ctx, cancel := context.WithTimeout(b.t.Context(), 40*time.Second) // a poll is there for that long
+				defer cancel()
+				<-p.inBackground(ctx)
+				from := time.Now()
+				require.NoError(b.t, conn.Send(message("M"))) // whether something waits for it or not
+				require.ErrorContains(b.t, <-b.disconnected, "stopped polling")
+				require.InDelta(b.t, c.after, time.Since(from).Seconds(), 1)
+				synctest.Wait()
+				require.Equal(b.t, []signalr.CloseReason{signalr.ClientTimedOut}, b.observer.reasons())
+				require.Equal(b.t, http.StatusNotFound, p.poll().status)
+			}, c.configure)
+		})
+	}
+}
+
+// A poller proves that it lives by polling: it gets no pings, and need not say anything.
+func TestPollingIsInherentKeepAlive(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, _ *signalr.Conn) {
+		for range 20 { // half an hour
+			a := p.poll()
+			require.Equal(b.t, http.StatusOK, a.status)
+			require.Empty(b.t, a.body)
+			<-time.After(14 * time.Second)
+		}
+	})
+}
+
+// A connection that no handshake comes for is told so by its poll.
+func TestPollLearnsOfALateHandshake(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		p := b.negotiated(b.t, b.client).poller()
+		from := time.Now()
+		p.expect(`{"error":"Handshake was canceled."}`)
+		require.InDelta(b.t, 15, time.Since(from).Seconds(), 1)
+		p.expectEnd()
+	})
+}

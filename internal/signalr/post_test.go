@@ -1,0 +1,481 @@
+package signalr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// drip is a body that comes in pieces, each after a while, and without end where it has none.
+type drip struct {
+	piece string
+	every time.Duration
+	left  int // pieces; negative: endless
+	taken *atomic.Int64
+}
+
+func (d *drip) Read(b []byte) (int, error) {
+	if d.left == 0 {
+		return 0, io.EOF
+	}
+	d.left--
+	if d.every > 0 {
+		<-time.After(d.every)
+	}
+	n := copy(b, d.piece)
+	if d.taken != nil {
+		d.taken.Add(int64(n))
+	}
+	return n, nil
+}
+
+// stuck adds a method that runs until the returned function is called.
+func stuck(b *bubble) (release func()) {
+	done := make(chan struct{})
+	signalr.Method0(b.hub, "Stuck", func(context.Context, *signalr.Call) (any, error) {
+		<-done
+		return nil, nil
+	})
+	return func() { close(done) }
+}
+
+const callStuck = `{"type":1,"invocationId":"s","target":"Stuck","arguments":[]}`
+
+func postInBackground(ctx context.Context, h *half, body io.Reader) <-chan int {
+	h.t.Helper()
+	done := make(chan int, 1)
+	go func() {
+		response, err := h.request(ctx, http.MethodPost, body)
+		if err != nil {
+			done <- 0
+			return
+		}
+		_ = response.Body.Close()
+		done <- response.StatusCode
+	}()
+	return done
+}
+
+func TestPostAnswers(t *testing.T) {
+	t.Parallel()
+	overEach(t, func(t *testing.T, f *fixture, c talker) {
+		t.Helper()
+		greet(t, f, c)
+		for _, body := range []string{"", ping + "\x1e", nothing + nothing} {
+			a := halfOf(c).do(http.MethodPost, body)
+			require.Equal(t, http.StatusOK, a.status)
+			require.Empty(t, a.body)
+			require.Equal(t, "text/plain", a.header.Get("Content-Type"))
+			require.Equal(t, "0", a.header.Get("Content-Length"))
+		}
+		c.expect(nothingResult, nothingResult)
+	})
+}
+
+// One body may hold many records that together are far larger than the largest one, and one record many bodies.
+func TestRecordsAndBodiesNeedNotCoincide(t *testing.T) {
+	t.Parallel()
+	overEach(t, func(t *testing.T, f *fixture, c talker) {
+		t.Helper()
+		h := halfOf(c)
+		greet(t, f, c)
+		require.Equal(t, http.StatusOK, h.do(http.MethodPost, strings.Repeat(nothing, 3000)).status)
+		for range 3000 {
+			c.expect(nothingResult)
+		}
+		rest := strings.Repeat(nothing, 20)
+		for size := 1; rest != ""; size += 7 {
+			n := min(size, len(rest))
+			require.Equal(t, http.StatusOK, h.do(http.MethodPost, rest[:n]).status)
+			rest = rest[n:]
+		}
+		for range 20 {
+			c.expect(nothingResult)
+		}
+		large := strings.Repeat("é", 15_000)
+		c.send(`{"type":1,"invocationId":"1","target":"Echo","arguments":["` + large + `"]}`)
+		c.expect(`{"type":3,"invocationId":"1","result":"` + large + `"}`)
+	})
+}
+
+// The requests of a connection are one stream, in the order in which they came.
+func TestPostsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		release := stuck(b)
+		greet(b.t, b.fixture, c)
+		c.send(callStuck)
+		var posts [50]<-chan int
+		for i := range posts {
+			body := fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Echo","arguments":["%s"]}`+"\x1e", i, strings.Repeat("x", i*37))
+			posts[i] = postInBackground(context.Background(), halfOf(c), strings.NewReader(body))
+			synctest.Wait()
+		}
+		release()
+		c.expect(`{"type":3,"invocationId":"s","result":null}`)
+		for i, done := range posts {
+			require.Equal(b.t, http.StatusOK, <-done)
+			c.expect(fmt.Sprintf(`{"type":3,"invocationId":"%d","result":"%s"}`, i, strings.Repeat("x", i*37)))
+		}
+	})
+}
+
+// While the reader is busy the client is let go on for a few kilobytes only.
+func TestPostBackPressure(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		release := stuck(b)
+		greet(b.t, b.fixture, c)
+		c.send(callStuck)
+		var taken atomic.Int64
+		const count = 2000
+		record := strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", 1000) + "\x1e"
+		done := postInBackground(context.Background(), halfOf(c), &drip{piece: record, left: count, taken: &taken})
+		synctest.Wait()
+		bound := int64(32 << 10) // what the inbox, its request and the HTTP buffers of both ends hold
+		if halfOf(c).http == b.client2 {
+			bound += 1 << 20 // what HTTP/2 lets a client send ahead (http.HTTP2Config.MaxReceiveBufferPerStream)
+		}
+		require.Less(b.t, taken.Load(), bound)
+		require.Empty(b.t, done)
+		<-time.After(time.Minute) // which is not the client's slowness
+		require.Empty(b.t, done)
+		release()
+		c.expect(`{"type":3,"invocationId":"s","result":null}`)
+		for range count {
+			c.expect(nothingResult)
+		}
+		require.Equal(b.t, http.StatusOK, <-done)
+	}, func(cfg *signalr.Config) { cfg.KeepAliveInterval, cfg.DisconnectTimeout = time.Hour, time.Hour })
+}
+
+func TestPostThatIsGivenUpWhileItWaits(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		release := stuck(b)
+		greet(b.t, b.fixture, c)
+		c.send(callStuck)
+		full := strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", 4<<10-len(nothing))
+		c.send(full)
+		ctx, cancel := context.WithCancel(context.Background())
+		echo := func(text string) string {
+			return `{"type":1,"invocationId":"1","target":"Echo","arguments":["` + text + `"]}` + "\x1e"
+		}
+		waitingForRoom := postInBackground(ctx, halfOf(c), strings.NewReader(echo("room")))
+		synctest.Wait()
+		waitingForTurn := postInBackground(ctx, halfOf(c), strings.NewReader(echo("turn")))
+		synctest.Wait()
+		cancel()
+		require.Zero(b.t, <-waitingForRoom)
+		require.Zero(b.t, <-waitingForTurn)
+		synctest.Wait()
+		release()
+		c.expect(`{"type":3,"invocationId":"s","result":null}`, nothingResult)
+		c.send(strings.TrimSuffix(echo("after"), "\x1e"))
+		for record := c.receive(); record != `{"type":3,"invocationId":"1","result":"after"}`; record = c.receive() {
+			require.JSONEq(b.t, `{"type":3,"invocationId":"1","result":"turn"}`, record,
+				"its body had come by the time that it had its turn: nobody sees a client leave before")
+		}
+	})
+}
+
+func TestTooManyPosts(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		release := stuck(b)
+		greet(b.t, b.fixture, c)
+		c.send(callStuck)
+		c.send(strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", 4<<10-len(nothing)))
+		var posts [80]<-chan int
+		for i := range posts {
+			posts[i] = postInBackground(context.Background(), halfOf(c), strings.NewReader(nothing))
+			synctest.Wait()
+		}
+		for _, done := range posts[65:] {
+			require.Equal(b.t, http.StatusTooManyRequests, <-done)
+		}
+		release()
+		for _, done := range posts[:65] {
+			require.Equal(b.t, http.StatusOK, <-done)
+		}
+		c.expect(`{"type":3,"invocationId":"s","result":null}`)
+		for range 66 {
+			c.expect(nothingResult)
+		}
+	})
+}
+
+// Kestrel gives a body five seconds, and then a second for each 240 bytes.
+func TestSlowPost(t *testing.T) {
+	t.Parallel()
+	t.Run("a byte a second", func(t *testing.T) {
+		t.Parallel()
+		overEachInBubble(t, func(b *bubble, c talker) {
+			greet(b.t, b.fixture, c)
+			from := time.Now()
+			slow := postInBackground(context.Background(), halfOf(c), &drip{piece: " ", every: time.Second, left: -1})
+			other := b.negotiated(b.t, b.client).stream()
+			greet(b.t, b.fixture, other)
+			other.send(strings.TrimSuffix(nothing, "\x1e"))
+			other.expect(nothingResult)
+			require.Zero(b.t, time.Since(from), "nobody else waits")
+			c.expect(closedWithError)
+			c.expectEnd()
+			require.Equal(b.t, http.StatusBadRequest, <-slow)
+			require.InDelta(b.t, 5, time.Since(from).Seconds(), 1)
+			synctest.Wait()
+			require.Equal(b.t, []signalr.CloseReason{signalr.ProtocolViolated}, b.observer.reasons())
+		})
+	})
+	t.Run("nothing at all", func(t *testing.T) {
+		t.Parallel()
+		overEachInBubble(t, func(b *bubble, c talker) {
+			greet(b.t, b.fixture, c)
+			from := time.Now()
+			body, end := io.Pipe()
+			defer end.Close()
+			silent := postInBackground(context.Background(), halfOf(c), body)
+			synctest.Wait()
+			c.send(strings.TrimSuffix(nothing, "\x1e"))
+			c.expect(nothingResult)
+			require.InDelta(b.t, 5, time.Since(from).Seconds(), 0.1)
+			require.Equal(b.t, http.StatusBadRequest, <-silent)
+		})
+	})
+	t.Run("fast enough", func(t *testing.T) {
+		t.Parallel()
+		overEachInBubble(t, func(b *bubble, c talker) {
+			greet(b.t, b.fixture, c)
+			done := postInBackground(context.Background(), halfOf(c), &drip{piece: nothing, every: time.Second / 5, left: 100})
+			for count := 0; count < 100; {
+				if c.receive() == nothingResult {
+					count++
+				}
+			}
+			require.Equal(b.t, http.StatusOK, <-done)
+		})
+	})
+	t.Run("when the connection ends", func(t *testing.T) {
+		t.Parallel()
+		overEachInBubble(t, func(b *bubble, c talker) {
+			conn := greet(b.t, b.fixture, c)
+			body, end := io.Pipe()
+			defer end.Close()
+			reading := postInBackground(context.Background(), halfOf(c), body)
+			_, err := end.Write([]byte(" "))
+			require.NoError(b.t, err)
+			synctest.Wait()
+			another, anotherEnd := io.Pipe()
+			defer anotherEnd.Close()
+			waiting := postInBackground(context.Background(), halfOf(c), another)
+			synctest.Wait()
+			from := time.Now()
+			conn.Close("", false)
+			c.expect(`{"type":7}`)
+			c.expectEnd()
+			require.NoError(b.t, <-b.disconnected)
+			require.Zero(b.t, time.Since(from))
+			require.Equal(b.t, http.StatusNotFound, <-reading)
+			require.Equal(b.t, http.StatusNotFound, <-waiting)
+			require.Less(b.t, time.Since(from).Seconds(), 1.5)
+		})
+	})
+}
+
+func TestPostTooLarge(t *testing.T) {
+	t.Parallel()
+	const limit = 64 * (signalr.DefaultMaximumMessageSize + 4<<10)
+	t.Run("from the header alone", func(t *testing.T) {
+		t.Parallel()
+		overEach(t, func(t *testing.T, f *fixture, c talker) {
+			t.Helper()
+			greet(t, f, c)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, halfOf(c).url, &drip{piece: nothing, left: -1})
+			require.NoError(t, err)
+			r.ContentLength = 2 << 30
+			r.Header.Set("Expect", "100-continue")
+			response, err := (&http.Client{Transport: &http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true}}).Do(r)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+			c.send(strings.TrimSuffix(nothing, "\x1e"))
+			c.expect(nothingResult)
+		})
+	})
+	t.Run("as it comes", func(t *testing.T) {
+		t.Parallel()
+		overEachInBubble(t, func(b *bubble, c talker) {
+			greet(b.t, b.fixture, c)
+			var taken atomic.Int64
+			done := postInBackground(context.Background(), halfOf(c), &drip{piece: strings.Repeat(ping+"\x1e", 100), left: -1, taken: &taken})
+			c.expect(closedWithError)
+			c.expectEnd()
+			require.Contains(b.t, []int{0, http.StatusRequestEntityTooLarge}, <-done)
+			require.InDelta(b.t, limit, taken.Load(), 300<<10)
+		})
+	})
+	t.Run("the largest is taken", func(t *testing.T) {
+		t.Parallel()
+		overEach(t, func(t *testing.T, f *fixture, c talker) {
+			t.Helper()
+			greet(t, f, c)
+			record := ping + strings.Repeat(" ", 1024-1-len(ping)) + "\x1e"
+			require.Equal(t, http.StatusOK, halfOf(c).do(http.MethodPost, strings.Repeat(record, limit/1024)).status)
+			c.send(strings.TrimSuffix(nothing, "\x1e"))
+			c.expect(nothingResult)
+		})
+	})
+}
+
+// A record without an end is refused once it is larger than a record may be; the rest of it is not waited for.
+func TestPostOfEndlessJSON(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		greet(b.t, b.fixture, c)
+		var taken atomic.Int64
+		from := time.Now()
+		done := postInBackground(context.Background(), halfOf(c), &drip{piece: `[[{"a":"b"},`, left: -1, taken: &taken})
+		c.expect(closedWithError)
+		c.expectEnd()
+		require.Contains(b.t, []int{0, http.StatusNotFound}, <-done)
+		require.Less(b.t, taken.Load(), int64(400<<10), "what net/http reads of a body that is refused is 256 KiB")
+		require.Less(b.t, time.Since(from), 2*time.Second)
+	})
+}
+
+// A body that breaks off may have broken off within a record, which nothing can continue.
+func TestPostThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		greet(b.t, b.fixture, c)
+		broken := io.MultiReader(strings.NewReader(`{"type":1,`), brokenReader{})
+		require.Zero(b.t, <-postInBackground(context.Background(), halfOf(c), broken))
+		c.expect(closedWithError)
+		c.expectEnd()
+	})
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) {
+	<-time.After(time.Second)
+	return 0, errors.New("broken")
+}
+
+// .NET takes requests from the moment of negotiating on.
+func TestPostBeforeTheConnection(t *testing.T) {
+	t.Parallel()
+	connect := map[string]func(*half) talker{
+		"ServerSentEvents": func(h *half) talker { return h.stream() },
+		"LongPolling":      func(h *half) talker { return h.poller() },
+	}
+	for transport, connect := range connect {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(b *bubble) {
+				h := b.negotiated(b.t, b.client)
+				require.Equal(b.t, http.StatusOK, h.do(http.MethodPost, handshake+nothing).status)
+				require.Equal(b.t, http.StatusOK, h.do(http.MethodPost, nothing).status)
+				large := postInBackground(context.Background(), h, strings.NewReader(strings.Repeat(nothing, 1000)))
+				synctest.Wait()
+				require.Empty(b.t, large, "it waits")
+				c := connect(h)
+				c.expect(`{}`)
+				for range 1002 {
+					c.expect(nothingResult)
+				}
+				require.Equal(b.t, http.StatusOK, <-large)
+			})
+		})
+	}
+	t.Run("that does not come", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(b *bubble) {
+			h := b.negotiated(b.t, b.client)
+			from := time.Now()
+			require.Equal(b.t, http.StatusNotFound, <-postInBackground(context.Background(), h, strings.NewReader(strings.Repeat(nothing, 1000))))
+			require.InDelta(b.t, 15, time.Since(from).Seconds(), 1)
+			require.Equal(b.t, http.StatusNotFound, h.do(http.MethodGet, "").status)
+			require.Zero(b.t, b.observer.count())
+		})
+	})
+	t.Run("that the shutdown prevents", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(b *bubble) {
+			h := b.negotiated(b.t, b.client)
+			done := postInBackground(context.Background(), h, strings.NewReader(strings.Repeat(nothing, 1000)))
+			synctest.Wait()
+			require.NoError(b.t, b.Shutdown(context.Background()))
+			require.Equal(b.t, http.StatusNotFound, <-done)
+		})
+	})
+	t.Run("of too many", func(t *testing.T) {
+		t.Parallel()
+		f := setup(t)
+		for range 1024 {
+			require.Equal(t, http.StatusOK, f.direct(http.MethodPost, f.issue(t), handshake))
+		}
+		token := f.issue(t)
+		require.Equal(t, http.StatusServiceUnavailable, f.direct(http.MethodPost, token, handshake))
+		require.Equal(t, http.StatusOK, f.direct(http.MethodGet, token, ""), "those that begin as they should are not held up")
+		require.Equal(t, http.StatusOK, f.direct(http.MethodPost, token, handshake))
+		require.Equal(t, http.StatusAccepted, f.direct(http.MethodDelete, token, ""))
+	})
+}
+
+// net/http waits for a request's body before it writes the answer. A body that nobody asked for, and that does not come, must
+// not hold up whoever writes.
+func TestRequestsWithABodyThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	overEachInBubble(t, func(b *bubble, c talker) {
+		conn := greet(b.t, b.fixture, c)
+		h := halfOf(c)
+		if _, ok := c.(*stream); ok { // whose request is under way: another connection
+			h = b.negotiated(b.t, h.http)
+		} else {
+			require.NoError(b.t, conn.Send(message("M")))
+		}
+		for method, headers := range map[string][]string{http.MethodGet: events, http.MethodPost: nil, http.MethodDelete: nil} {
+			body, end := io.Pipe()
+			unknown := *h
+			unknown.url = b.url + "?access_token=user&id=x"
+			response, err := unknown.request(b.t.Context(), method, body, headers...)
+			require.NoError(b.t, err)
+			require.Equal(b.t, http.StatusNotFound, response.StatusCode)
+			require.NoError(b.t, response.Body.Close())
+			require.NoError(b.t, end.Close())
+		}
+		from := time.Now()
+		body, end := io.Pipe()
+		defer end.Close()
+		var headers []string
+		if h != halfOf(c) {
+			headers = events
+		}
+		response, err := h.request(b.t.Context(), http.MethodGet, body, headers...)
+		require.NoError(b.t, err)
+		defer response.Body.Close()
+		require.Equal(b.t, http.StatusOK, response.StatusCode)
+		line := make([]byte, 1)
+		_, err = response.Body.Read(line)
+		require.NoError(b.t, err)
+		require.Less(b.t, time.Since(from), 3*time.Second/2)
+		done := make(chan error, 1)
+		go func() { done <- b.Shutdown(context.Background()) }()
+		c.expect(`{"type":7,"allowReconnect":true}`)
+		c.expectEnd()
+		require.NoError(b.t, <-done)
+		require.Less(b.t, time.Since(from), 2*time.Second)
+	})
+}
