@@ -102,7 +102,7 @@ func (s *stateful) batch(p protocol, batch, queue []*frame, limit int) (written,
 func (c *Conn) lost(t transport) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stateful == nil || c.ending != nil {
+	if c.stateful == nil || c.ending != nil || c.retiring.Load() {
 		return false
 	}
 	if c.transport == t && c.detached == 0 {
@@ -140,14 +140,14 @@ func (c *Conn) resumable() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ending == nil
+	return c.ending == nil && !c.retiring.Load()
 }
 
 // resume gives the connection another transport, be it that the one it has is known to be lost or only the client knows.
 // It returns false where the connection is ending.
 func (c *Conn) resume(t transport) bool {
 	c.mu.Lock()
-	if c.ending != nil {
+	if c.ending != nil || c.retiring.Load() {
 		c.mu.Unlock()
 		return false
 	}

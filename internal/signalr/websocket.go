@@ -34,6 +34,7 @@ type webSocket struct {
 	conn    net.Conn
 	buffers *buffers
 	pong    func(frame)
+	charge  func() error
 
 	// The reader's.
 	early      []byte // read before the connection became a WebSocket
@@ -51,9 +52,10 @@ type webSocket struct {
 func (*webSocket) name() string { return "WebSockets" }
 func (*webSocket) binary() bool { return true }
 
-// newWebSocket starts with what the HTTP server has already read from conn. Pong queues the answer to a ping.
-func newWebSocket(conn net.Conn, b *buffers, early []byte, pong func(frame)) *webSocket {
-	return &webSocket{conn: conn, buffers: b, early: early, pong: pong}
+// newWebSocket starts with what the HTTP server has already read from conn. Pong queues the answer to a ping; charge is called,
+// by receive, for each frame that carries nothing of a message, and ends receive by its error.
+func newWebSocket(conn net.Conn, b *buffers, early []byte, pong func(frame), charge func() error) *webSocket {
+	return &webSocket{conn: conn, buffers: b, early: early, pong: pong, charge: charge}
 }
 
 // Read makes the transport the source that the frames are read from.
@@ -87,15 +89,19 @@ func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
 			return dst, t.failed(err)
 		}
 		if h.OpCode.IsControl() {
-			if err := t.control(h); err != nil {
-				return dst, t.failed(err)
+			err = t.control(h)
+		} else {
+			t.fragmented = !h.Fin
+			t.left, t.mask, t.masked = h.Length, h.Mask, 0
+			if h.Length > int64(t.buffers.largest)*maxFrame {
+				return dst, errTooLarge
 			}
-			continue
 		}
-		t.fragmented = !h.Fin
-		t.left, t.mask, t.masked = h.Length, h.Mask, 0
-		if h.Length > int64(t.buffers.largest)*maxFrame {
-			return dst, errTooLarge
+		if err == nil && t.left == 0 {
+			err = t.charge()
+		}
+		if err != nil {
+			return dst, t.failed(err)
 		}
 	}
 	if dst == nil {
