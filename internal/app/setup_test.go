@@ -36,6 +36,7 @@ func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server)
 		ShutdownTimeout: 15 * time.Second,
 	}
 	configure(&server)
+	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
 	a, err := app.New(t.Context(), app.Config{
 		Auth:        config.Auth{JWTSecret: secret, AdminRole: "Admin"},
 		Server:      server,

@@ -129,9 +129,16 @@ func (s *Server) hasRoom(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 // opened, or else released: [Conn.open] does one of the two.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *Conn) bool {
 	outcome, why := s.registry.claim(c)
+	if outcome != claimed {
+		s.turnAway(w, r, c, outcome, why)
+	}
+	return outcome == claimed
+}
+
+// turnAway answers a request whose claim has failed.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, c *Conn, outcome claim, why Refusal) {
 	switch outcome {
 	case claimed:
-		return true
 	case alreadyActive:
 		writeText(w, http.StatusConflict, "")
 	case alreadySpent:
@@ -141,5 +148,4 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *Conn) bool {
 	case noRoom:
 		s.refuse(w, r, c.hub, why, retryFull)
 	}
-	return false
 }

@@ -137,7 +137,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transp
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
 		return nil
 	}
-	return newWebSocket(conn, &s.buffers, unread(rw.Reader), func(f frame) { _ = c.enqueue(&f) }, c.spendOnFrame)
+	return newWebSocket(conn, &s.buffers, unread(rw.Reader), c.idle)
 }
 
 // unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The

@@ -2,9 +2,11 @@ package signalr_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -290,4 +292,33 @@ func TestLimitsAreBehindAuthentication(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, f.try(t, "nobody", "").status)
 	require.Equal(t, 4, f.observer.refusals(signalr.NotAuthenticated))
 	require.Equal(t, 3, f.observer.refusals(signalr.NotPermitted))
+}
+
+// The operator who has forgotten to name the proxy is told, once, by the log.
+func TestAProxyThatIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		configure func(*signalr.Config)
+		told      int
+		address   string
+	}{
+		"not trusted": {func(*signalr.Config) {}, 1, "127.0.0.1"},
+		"trusted":     {behindProxy, 0, "192.0.2.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer // the handler has a lock
+			f := setup(t, c.configure, func(cfg *signalr.Config) {
+				cfg.MaxConnectionsPerAddress = 1
+				cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			})
+			in := f.try(t, "user", "192.0.2.1")
+			require.NoError(t, ws.WriteFrame(in.conn, ws.MaskFrame(ws.NewTextFrame([]byte(handshake)))))
+			require.Equal(t, c.address, f.opened(t).RemoteAddr().String())
+			for range 3 {
+				require.Equal(t, http.StatusTooManyRequests, f.try(t, "user", "192.0.2.1").status)
+			}
+			require.Equal(t, c.told, strings.Count(log.String(), "is it missing from the trusted proxies?"))
+		})
+	}
 }

@@ -44,8 +44,17 @@ func (c *Conn) spendOnPart(part []byte) error {
 	return c.spendMessage()
 }
 
-// spendOnFrame spends on a frame that carried nothing.
-func (c *Conn) spendOnFrame() error { return c.spendMessageAt(c.now()) }
+// idle spends on a frame that carried nothing, and answers it where that was a ping.
+func (c *Conn) idle(pong frame) error {
+	if err := c.spendMessageAt(c.now()); err != nil {
+		return err
+	}
+	if len(pong.bytes) > 0 {
+		answer := pong
+		_ = c.enqueue(&answer) // it fails on a connection that is ending only
+	}
+	return nil
+}
 
 func (c *Conn) spendInvocation(m inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {

@@ -202,3 +202,32 @@ func TestFloodBeforeTheHandshake(t *testing.T) {
 		require.Equal(b.t, []signalr.CloseReason{signalr.RateExceeded}, b.observer.reasons())
 	}, func(cfg *signalr.Config) { cfg.MessageRate, cfg.MessageBurst = 1000, 2000 })
 }
+
+// Coming back does not make a flood good.
+func TestFloodWithStatefulReconnect(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		c := b.dialStateful()
+		go c.flood(201, nothing, ws.OpText)
+		c.refusedFor("The client sends more than 100 invocations per second.")
+		require.NoError(b.t, c.conn.Close())
+		synctest.Wait()
+		require.Equal(b.t, []signalr.CloseReason{signalr.RateExceeded}, b.observer.reasons())
+	}, func(cfg *signalr.Config) { cfg.InvocationRate, cfg.InvocationBurst = 100, 200 })
+}
+
+// Another WebSocket for the same connection costs what a new connection does.
+func TestResumesCountAsNegotiations(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		token := b.issueWith(b.t, "&useStatefulReconnect=true")
+		c := b.dialToken(token)
+		c.send(`{"protocol":"json","version":2}`)
+		c.expect(`{}`)
+		webSocket := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
+		for range 3 {
+			require.NotEqual(b.t, http.StatusTooManyRequests, b.from("192.0.2.9:1", http.MethodGet, "/hub?access_token=user&id="+token, webSocket...).Code)
+		}
+		require.Equal(b.t, http.StatusTooManyRequests, b.from("192.0.2.9:1", http.MethodGet, "/hub?access_token=user&id="+token, webSocket...).Code)
+	}, func(cfg *signalr.Config) { cfg.NegotiationRate, cfg.NegotiationBurst = 1, 3 })
+}

@@ -226,3 +226,39 @@ func TestRunEndsWithASpread(t *testing.T) {
 		require.NoError(b.t, <-done)
 	}, spreadOver(13*time.Second))
 }
+
+// A client with stateful reconnect that loses its WebSocket while the server shuts down goes where the others go.
+func TestNoResumeDuringAShutdown(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		others, _ := b.crowd(100)
+		token := b.issueWith(b.t, "&useStatefulReconnect=true")
+		c := b.dialToken(token)
+		c.send(`{"protocol":"json","version":2}`)
+		c.expect(`{}`)
+		<-b.conns
+		done := b.shutDown()
+		synctest.Wait() // the first has been told
+		require.NoError(b.t, c.conn.Close())
+		require.Equal(b.t, http.StatusServiceUnavailable, b.get("/hub?access_token=user&id="+token).Code)
+		departures(others)
+		require.NoError(b.t, <-done)
+		require.NoError(b.t, <-b.disconnected)
+	})
+}
+
+func TestShutdownOfStatefulConnections(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		slow(b, true)
+		c := b.dialStateful()
+		<-b.conns
+		c.send(`{"type":1,"invocationId":"1","target":"Slow","arguments":[1]}`)
+		synctest.Wait()
+		done := b.shutDown()
+		c.expect(`{"type":8,"sequenceId":1}`, `{"type":3,"invocationId":"1","result":"done"}`, askedToReconnect)
+		c.expectClose(ws.StatusNormalClosure)
+		require.NoError(b.t, <-done)
+		require.NoError(b.t, <-b.disconnected)
+	})
+}

@@ -102,7 +102,7 @@ func (s *stateful) batch(p protocol, batch, queue []*frame, limit int) (written,
 func (c *Conn) lost(t transport) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stateful == nil || c.ending != nil || c.retiring.Load() {
+	if c.stateful == nil || c.ending != nil {
 		return false
 	}
 	if c.transport == t && c.detached == 0 {
@@ -116,7 +116,11 @@ func (c *Conn) lost(t transport) bool {
 func (c *Conn) replacement(t transport) transport {
 	c.mu.Lock()
 	current, swapped := c.transport, c.stateful.swapped
+	retiring := c.retiring.Load()
 	c.mu.Unlock()
+	if retiring {
+		return nil
+	}
 	if current == t {
 		select {
 		case <-swapped:
