@@ -57,7 +57,7 @@ func writeUnknownID(w http.ResponseWriter) {
 
 // connectWebSocket makes the request a connection: of the token that negotiate gave out, or, without one, a new one.
 func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	c := &Conn{server: s, hub: hub, remote: r.RemoteAddr}
+	c := s.newConn(r, hub, user)
 	if encoded, _ := queryValue(r, "id"); encoded != "" {
 		t, ok := s.tokens.check(hub.name, encoded)
 		if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
@@ -68,25 +68,16 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 			s.resumeWebSocket(w, r, old, user)
 			return
 		}
-		switch s.registry.claim(t.token, c) {
-		case claimed:
-		case alreadyActive:
-			writeText(w, http.StatusConflict, "")
-			return
-		case alreadySpent:
-			writeUnknownID(w)
-			return
-		case shuttingDown:
-			writeShuttingDown(w)
-			return
-		}
 		c.ticket, c.id = t, s.tokens.id(t.token)
 	} else {
 		c.id = newID()
 	}
+	if !s.admit(w, r, c) {
+		return
+	}
 	t := s.upgrade(w, r, c)
 	if t == nil {
-		s.registry.release(c.ticket.token)
+		s.registry.release(c)
 		return
 	}
 	c.transport = t
@@ -100,6 +91,9 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 		writeText(w, http.StatusForbidden, "The connection belongs to another user")
 		return
 	}
+	if !s.mayOpen(w, r, c.hub) {
+		return
+	}
 	t := s.upgrade(w, r, c)
 	if t == nil {
 		return
@@ -107,11 +101,6 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 	if !c.resume(t) {
 		t.close() // it has just ended; the client negotiates anew
 	}
-}
-
-func writeShuttingDown(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "1")
-	writeText(w, http.StatusServiceUnavailable, "The server is shutting down")
 }
 
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
@@ -125,7 +114,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transp
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
 		return nil
 	}
-	return newWebSocket(conn, &s.buffers, unread(rw.Reader), func(f frame) { _ = c.enqueue(&f) })
+	return newWebSocket(conn, &s.buffers, unread(rw.Reader), c.idle)
 }
 
 // unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The

@@ -13,19 +13,23 @@
 //   - OnDisconnected is called when no hub method runs any more, and no sequence of one.
 //   - What is checked is checked before memory is allocated for it: the length of a frame or a record, how deeply it nests.
 //     Negotiating allocates nothing that stays: connection tokens are signed, not stored.
+//   - What a peer may take is limited, see [Config], and counted where every connection passes: from before its transport is
+//     opened until it is gone. Refused requests are answered with a status and a reason, see [Refusal]; a connection that
+//     exceeds its rate is closed with one.
 //
 // # Lifecycle
 //
 // A [Server] is made by New, mounted by [Server.Handler], and run by [Server.Run], which must run for as long as clients are
 // served: it alone enforces every time-out. A connection goes through
 //
-//	upgrade ──▶ handshake ──▶ OnConnected ──▶ invocations … ──▶ end ──▶ OnDisconnected ──▶ flush ──▶ linger ──▶ closed
-//	               │ refused or late                              ▲
-//	               └──────────────────────────────────────────────┘ without OnConnected and OnDisconnected
+//	admission ──▶ upgrade ──▶ handshake ──▶ OnConnected ──▶ invocations … ──▶ end ──▶ OnDisconnected ──▶ flush ──▶ linger ──▶ closed
+//	                             │ refused or late                              ▲
+//	                             └──────────────────────────────────────────────┘ without OnConnected and OnDisconnected
 //
 // end happens once, by whoever comes first: the client, the hub, the writer, the sweeper, the shutdown. From then on
 // nothing can be queued behind the last message; the reader is interrupted, tells the hub, waits until the writer has
 // flushed what is left (bounded by the end's grace), lingers until the client has said goodbye too, and closes the socket.
+// A shutdown lets readers go one after another, each once it is through with what it has read: [Server.Shutdown].
 //
 // # Stateful reconnect
 //

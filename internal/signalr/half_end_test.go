@@ -54,6 +54,7 @@ func TestHalfShutdown(t *testing.T) {
 	t.Parallel()
 	overEachInBubble(t, func(b *bubble, c talker) {
 		conn := greet(b.t, b.fixture, c)
+		late := b.negotiated(b.t, b.client)
 		require.NoError(b.t, conn.Send(message("Last")))
 		done := make(chan error, 1)
 		from := time.Now()
@@ -64,16 +65,10 @@ func TestHalfShutdown(t *testing.T) {
 		require.NoError(b.t, <-done)
 		require.Zero(b.t, time.Since(from))
 		for _, h := range [][]string{nil, events} {
-			a := b.negotiatedNot(b.t).do(http.MethodGet, "", h...)
+			a := late.do(http.MethodGet, "", h...)
 			require.Equal(b.t, http.StatusServiceUnavailable, a.status)
 		}
 	})
-}
-
-// negotiatedNot is a half with a token of nobody's.
-func (b *bubble) negotiatedNot(t *testing.T) *half {
-	t.Helper()
-	return &half{t: t, http: b.client, url: b.url + "?access_token=user&id=x"}
 }
 
 // A poller that does not come for its last words is not waited for longer than a socket would be.

@@ -83,6 +83,10 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 		Authenticate: authenticate,
 		Logger:       slog.New(slog.DiscardHandler),
 		Observer:     f.observer,
+
+		// The tests' users and addresses are all the same.
+		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
+		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
 	}
 	for _, c := range configure {
 		c(&cfg)
@@ -290,12 +294,22 @@ func message(target string, args ...string) *signalr.Message {
 // observer counts.
 type observer struct {
 	mu       sync.Mutex
+	refused  map[signalr.Refusal]int
 	closed   []signalr.CloseReason
 	outcomes map[string][]signalr.Outcome
 	opened   int
 	overflow int
 	messages int
 	bytes    int
+}
+
+func (o *observer) Refused(_ string, reason signalr.Refusal) {
+	o.do(func() {
+		if o.refused == nil {
+			o.refused = make(map[signalr.Refusal]int)
+		}
+		o.refused[reason]++
+	})
 }
 
 func (o *observer) ConnectionOpened(string) { o.do(func() { o.opened++ }) }
@@ -323,6 +337,12 @@ func (o *observer) do(f func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f()
+}
+
+func (o *observer) refusals(reason signalr.Refusal) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.refused[reason]
 }
 
 func (o *observer) reasons() []signalr.CloseReason {

@@ -4,6 +4,8 @@ import "time"
 
 // Observer is told what happens on the server. Its methods are called on hot paths, by many goroutines: they must not block.
 type Observer interface {
+	// Refused reports a request that was not let in.
+	Refused(hub string, reason Refusal)
 	ConnectionOpened(hub string)
 	ConnectionClosed(hub string, reason CloseReason)
 	// MessagesSent reports one write of n messages, bytes long with their framing.
@@ -26,6 +28,7 @@ const (
 	ProtocolViolated   CloseReason = "protocol"  // malformed data, or a message that is too large
 	ClientTimedOut     CloseReason = "timeout"   // nothing read for ClientTimeout
 	ClientTooSlow      CloseReason = "overflow"  // the queue was full
+	RateExceeded       CloseReason = "rate"      // more messages or invocations a second than a client may send
 	CredentialsExpired CloseReason = "expired"   // the user's ExpiresAt passed
 	ServerShuttingDown CloseReason = "shutdown"
 )
@@ -44,6 +47,7 @@ const (
 
 type ignorant struct{}
 
+func (ignorant) Refused(string, Refusal)                        {}
 func (ignorant) ConnectionOpened(string)                        {}
 func (ignorant) ConnectionClosed(string, CloseReason)           {}
 func (ignorant) MessagesSent(string, int, int)                  {}

@@ -36,7 +36,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	case c == nil:
 	case opened:
 		if !c.begin(user) {
-			writeShuttingDown(w)
+			s.refuse(w, r, hub, ServerStopping, retryStopping)
 			return
 		}
 		go c.serve()

@@ -26,7 +26,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		writePostNotAllowed(w)
 		return
 	}
-	box, _, ok := s.inbox(w, t, user, maxEarly)
+	box, _, ok := s.inbox(w, r, hub, t, user, maxEarly)
 	if !ok {
 		return
 	}
@@ -74,6 +74,10 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 		return
 	}
 	c := s.registry.find(t.token)
+	if c == nil && !s.registry.knows(t, time.Now()) { // it has just ended
+		writeUnknownID(w)
+		return
+	}
 	if c == nil || c.polls == nil {
 		writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
 		return
@@ -90,12 +94,4 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 	})
 	c.polls.part()
 	writeText(w, http.StatusAccepted, "")
-}
-
-// serves says whether a request is one of a connection that there is, so that what is left for it reaches it while the
-// server shuts down.
-func (s *Server) serves(r *http.Request, hub *Hub) bool {
-	id, _ := queryValue(r, "id")
-	t, ok := s.tokens.check(hub.name, id)
-	return ok && s.registry.find(t.token) != nil
 }

@@ -11,7 +11,7 @@ import (
 const (
 	// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
 	sweepInterval = 500 * time.Millisecond
-	// shutdownTimeout is how long Run waits for the connections when its context ends.
+	// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
 	shutdownTimeout = 10 * time.Second
 	// cutOffTimeout is how long connections that were cut off may take to notice.
 	cutOffTimeout = time.Second
@@ -42,7 +42,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // finish goes on sweeping while the connections leave: stuck ones are cut off by it.
 func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(s.cfg.ShutdownSpread, 0)+shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(ctx) }()

@@ -92,24 +92,22 @@ func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub) (ticke
 // releases the ticket. It has answered where it returns nil.
 func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t ticket, user User, build func(*Conn)) (c *Conn, opened bool) {
 	for {
-		box, active, ok := s.inbox(w, t, user, math.MaxInt)
+		box, active, ok := s.inbox(w, r, hub, t, user, math.MaxInt)
 		if !ok {
 			return nil, false
 		}
 		if active != nil {
 			return active, false
 		}
-		c = &Conn{server: s, hub: hub, remote: r.RemoteAddr, ticket: t, id: s.tokens.id(t.token), posts: box}
+		c = s.newConn(r, hub, user)
+		c.ticket, c.id, c.posts = t, s.tokens.id(t.token), box
 		build(c)
-		switch s.registry.claim(t.token, c) {
+		switch outcome, why := s.registry.claim(c); outcome {
 		case claimed:
 			return c, true
 		case alreadyActive: // by another request that came at the same time
-		case alreadySpent:
-			writeUnknownID(w)
-			return nil, false
-		case shuttingDown:
-			writeShuttingDown(w)
+		default:
+			s.turnAway(w, r, c, outcome, why)
 			return nil, false
 		}
 	}
@@ -117,7 +115,7 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t tick
 
 // abandon gives up a connection that attach has made and that could not be opened.
 func (s *Server) abandon(c *Conn) {
-	s.registry.release(c.ticket.token)
+	s.registry.release(c)
 	c.transport.close()
 }
 
