@@ -182,8 +182,9 @@ const (
 	settleShare = 0.01
 )
 
-// settle waits, at most for b.Settle, until the server has collected its garbage since and its resident memory stays where it is. A Go
-// process at rest collects every two minutes.
+// settle waits, at most for b.Settle, until the server has collected its garbage twice and its resident memory stays where it is. The
+// first collection takes away what connecting has left; up to the second, which comes two minutes later where little is
+// allocated, one sees what a server at rest leaves lying about itself.
 func (b *Idle) settle(ctx context.Context, server Server) (time.Duration, error) {
 	start := time.Now()
 	first, err := scrape(ctx, server.URL)
@@ -207,7 +208,7 @@ func (b *Idle) settle(ctx context.Context, server Server) (time.Duration, error)
 		if math.Abs(float64(resident-at)) > settleShare*float64(at) {
 			still, at = time.Now(), resident
 		}
-		if now[collections] > first[collections] && time.Since(still) >= settleStill {
+		if now[collections] >= first[collections]+2 && time.Since(still) >= settleStill {
 			break
 		}
 	}
@@ -229,7 +230,7 @@ func (b *Idle) figures(herald, bare []connections) []Figure {
 		"connections": b.Connections, "dialled_at_a_time": b.Dial, "value": "median",
 		"settled_seconds": of(herald, func(c connections) float64 { return math.Round(c.settled.Seconds()) }),
 		"connect":         "TCP, WebSocket upgrade with a token in the query, SignalR handshake; no negotiation, no subscription",
-		"resident":        "of the server's process, less its own before, after a garbage collection at rest",
+		"resident":        "of the server's process, less its own before; settled: after two garbage collections at rest",
 		"baseline":        "the bare WebSocket server with the same clients",
 	}
 	figure := func(name, unit string, what func(connections) float64) Figure {

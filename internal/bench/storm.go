@@ -40,23 +40,25 @@ func (b *Storm) Run(ctx context.Context) ([]Figure, error) {
 	if err := checkOpenFiles(b.Clients + 2*b.Dial); err != nil {
 		return nil, err
 	}
-	orders := newOrders(b.Orders)
-	w := &weather{Storm: b, orders: orders}
+	if b.Quiet < countersLate {
+		b.Progress(fmt.Sprintf("PostgreSQL's counters are up to %s late: after %s of quiet, the transactions mean nothing", countersLate, b.Quiet))
+	}
+	r := &stormRun{Storm: b, orders: newOrders(b.Orders)}
 	var err error
-	if w.counters, err = openCounters(ctx, b.DSN); err != nil {
+	if r.counters, err = openCounters(ctx, b.DSN); err != nil {
 		return nil, err
 	}
-	defer w.counters.close(ctx)
-	if w.members, err = startMembers(ctx, b.Program); err != nil {
+	defer r.counters.close(ctx)
+	if r.members, err = startMembers(ctx, b.Program); err != nil {
 		return nil, err
 	}
-	defer w.members.stop()
-	if err := w.gather(ctx); err != nil {
+	defer r.members.stop()
+	if err := r.gather(ctx); err != nil {
 		return nil, err
 	}
 	var all []passed
 	for i := range b.Runs {
-		p, err := w.pass(ctx, 1+i*b.Events)
+		p, err := r.pass(ctx, 1+i*b.Events)
 		if err != nil {
 			return nil, err
 		}
@@ -68,8 +70,8 @@ func (b *Storm) Run(ctx context.Context) ([]Figure, error) {
 	return b.figures(all), nil
 }
 
-// weather is the bench at work.
-type weather struct {
+// stormRun is the bench at work.
+type stormRun struct {
 	*Storm
 
 	orders   []uuid.UUID
@@ -86,78 +88,78 @@ type passed struct {
 }
 
 // gather has all clients follow their orders, and then lose their connections.
-func (w *weather) gather(ctx context.Context) error {
-	w.Progress(fmt.Sprintf("%d clients gather around %d orders", w.Clients, w.Orders))
-	if err := w.publish(ctx, 0, 1); err != nil {
+func (r *stormRun) gather(ctx context.Context) error {
+	r.Progress(fmt.Sprintf("%d clients gather around %d orders", r.Clients, r.Orders))
+	if err := r.publish(ctx, 0, 1); err != nil {
 		return err
 	}
 	var err error
-	if w.clients, err = newClients(w.Server.Secret, w.Clients, w.orders); err != nil {
+	if r.clients, err = newClients(r.Server.Secret, r.Clients, r.orders); err != nil {
 		return err
 	}
-	o := openOrder{URL: w.Server.URL + hubPath, Clients: w.clients, Dial: w.Dial, Negotiate: true}
-	if err := w.members.do(ctx, openAll, o, nil); err != nil {
+	o := openOrder{URL: r.Server.URL + hubPath, Clients: r.clients, Dial: r.Dial, Negotiate: true}
+	if err := r.members.do(ctx, openAll, o, nil); err != nil {
 		return err
 	}
-	if err := w.members.do(ctx, joinAll, nil, nil); err != nil {
+	if err := r.members.do(ctx, joinAll, nil, nil); err != nil {
 		return err
 	}
-	return w.members.do(ctx, cut, nil, nil)
+	return r.members.do(ctx, cut, nil, nil)
 }
 
 // pass publishes the events from number first on, while the clients are away, and lets them come back.
-func (w *weather) pass(ctx context.Context, first int) (p passed, err error) {
-	w.Progress(fmt.Sprintf("all clients are away; publishing %d events", w.Events*len(w.orders)))
-	if err := w.publish(ctx, first, w.Events); err != nil {
+func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
+	r.Progress(fmt.Sprintf("all clients are away; publishing %d events", r.Events*len(r.orders)))
+	if err := r.publish(ctx, first, r.Events); err != nil {
 		return p, err
 	}
-	before, err := scrape(ctx, w.Server.URL)
+	before, err := scrape(ctx, r.Server.URL)
 	if err != nil {
 		return p, err
 	}
-	w.Progress(fmt.Sprintf("counting what the database does at rest, for %s after as long", w.Quiet))
-	if err := wait(ctx, w.Quiet); err != nil {
+	r.Progress(fmt.Sprintf("counting what the database does at rest, for %s after as long", r.Quiet))
+	if err := wait(ctx, r.Quiet); err != nil {
 		return p, err
 	}
-	quiet, err := w.counters.during(ctx, func() error { return wait(ctx, w.Quiet) })
+	quiet, err := r.counters.during(ctx, func() error { return wait(ctx, r.Quiet) })
 	if err != nil {
 		return p, err
 	}
-	w.Progress("all clients come back")
-	busy, err := w.counters.during(ctx, func() error {
-		if err := w.members.do(ctx, storm, stormOrder{Dial: w.Dial, First: first, Events: w.Events}, &p.herald); err != nil {
+	r.Progress("all clients come back")
+	busy, err := r.counters.during(ctx, func() error {
+		if err := r.members.do(ctx, storm, stormOrder{Dial: r.Dial, First: first, Events: r.Events}, &p.herald); err != nil {
 			return err
 		}
-		return wait(ctx, w.Quiet)
+		return wait(ctx, r.Quiet)
 	})
 	if err != nil {
 		return p, err
 	}
 	p.transactions = busy.less(quiet)
-	after, err := scrape(ctx, w.Server.URL)
+	after, err := scrape(ctx, r.Server.URL)
 	if err != nil {
 		return p, err
 	}
 	p.fromRing = after[resumedFromRing] - before[resumedFromRing]
-	if err := w.members.do(ctx, cut, nil, nil); err != nil {
+	if err := r.members.do(ctx, cut, nil, nil); err != nil {
 		return p, err
 	}
-	p.bare, err = w.flood(ctx, p.herald.Frame)
+	p.bare, err = r.flood(ctx, p.herald.Frame)
 	return p, err
 }
 
 // flood is the baseline, with frames of the size that Herald's events had.
-func (w *weather) flood(ctx context.Context, frame int) (s stormed, err error) {
-	bare, err := startBare(ctx, w.Program, w.Events, frame)
+func (r *stormRun) flood(ctx context.Context, frame int) (s stormed, err error) {
+	bare, err := startBare(ctx, r.Program, r.Events, frame)
 	if err != nil {
 		return s, err
 	}
 	defer bare.stop()
 	o := floodOrder{
-		openOrder: openOrder{URL: bare.url + bareFrames, Clients: w.clients, Dial: w.Dial},
-		Bytes:     w.Events * len(fillerFrame(frame)),
+		openOrder: openOrder{URL: bare.url + bareFrames, Clients: r.clients, Dial: r.Dial},
+		Bytes:     r.Events * len(fillerFrame(frame)),
 	}
-	if err := w.members.do(ctx, flood, o, &s); err != nil {
+	if err := r.members.do(ctx, flood, o, &s); err != nil {
 		return s, fmt.Errorf("bare server: %w", err)
 	}
 	return s, nil

@@ -16,37 +16,39 @@ const (
 	relayPoll = 100 * time.Millisecond
 	// relayWithin is how long the server may take to relay what the bench has published.
 	relayWithin = 5 * time.Minute
+	// countersLate is how late PostgreSQL's processes report what they have counted, at most (PGSTAT_IDLE_INTERVAL in pgstat.c).
+	countersLate = 10 * time.Second
 )
 
 // publish publishes so many events of each order, and returns when the server has broadcast them. Its connection is closed then, so
 // that what it did is counted.
-func (w *weather) publish(ctx context.Context, first, events int) error {
-	conn, err := pgx.Connect(ctx, w.DSN)
+func (r *stormRun) publish(ctx context.Context, first, events int) error {
+	conn, err := pgx.Connect(ctx, r.DSN)
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	restaurant := uuid.New()
-	ids := make([]uuid.UUID, len(w.orders))
+	ids := make([]uuid.UUID, len(r.orders))
 	for n := first; n < first+events; n++ {
-		for i, order := range w.orders {
+		for i, order := range r.orders {
 			ids[i] = eventOf(order, n)
 		}
 		_, err := conn.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
-			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, w.orders, ids, restaurant)
+			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, r.orders, ids, restaurant)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
 	}
-	return w.awaitBroadcast(ctx, conn)
+	return r.awaitBroadcast(ctx, conn)
 }
 
 // awaitBroadcast returns when nothing waits to be relayed and the server has broadcast the whole log.
-func (w *weather) awaitBroadcast(ctx context.Context, conn *pgx.Conn) error {
+func (r *stormRun) awaitBroadcast(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"))
 	defer cancel()
 	for {
-		m, err := scrape(ctx, w.Server.URL)
+		m, err := scrape(ctx, r.Server.URL)
 		if err != nil {
 			return err
 		}

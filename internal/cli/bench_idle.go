@@ -14,7 +14,7 @@ type benchIdleCmd struct {
 	benchOutput
 
 	Connections int           `default:"10000" placeholder:"N" help:"Connections that are opened (${default})."`
-	Settle      time.Duration `default:"3m" help:"How long the server may take at most to collect its garbage at rest, which Go does every two minutes (${default})."`
+	Settle      time.Duration `default:"5m" help:"How long is waited at most for the server's second garbage collection at rest: Go does one every two minutes (${default})."`
 	Runs        int           `default:"1" help:"Runs, each of a server and a baseline of its own (${default})."`
 	Dial        int           `default:"256" placeholder:"N" help:"Connections that are opened at a time (${default})."`
 }

