@@ -22,7 +22,7 @@ const pingEvery = 15 * time.Second
 // crowd is the members' process: the clients of one bench.
 type crowd struct {
 	arrivals *os.File
-	failed   chan error // an error that nobody asked for
+	failed   chan error // receives why the process ends
 
 	mu      sync.Mutex
 	open    []*member
@@ -39,19 +39,22 @@ func ServeMembers(ctx context.Context, in io.Reader, out io.Writer, arrivals *os
 	c := &crowd{arrivals: arrivals, failed: make(chan error, 1)}
 	c.counter.tell = c.tell
 	go c.ping(ctx)
-	go func() { c.fail(c.obey(ctx, json.NewDecoder(in), json.NewEncoder(out))) }()
+	go func() {
+		err := c.obey(ctx, json.NewDecoder(in), json.NewEncoder(out))
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		c.fail(err)
+	}()
 	select {
 	case err := <-c.failed: // nothing is waited for: the process ends
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
 		return err
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// fail ends the process with err.
+// fail ends the process, with err where that is not nil.
 func (c *crowd) fail(err error) {
 	select {
 	case c.failed <- err:
@@ -85,7 +88,7 @@ func (c *crowd) do(ctx context.Context, r request) (any, error) {
 	case openAll:
 		return with(r, func(o openOrder) (any, error) { return c.openAll(ctx, o) })
 	case subscribeAll:
-		return c.subscribe()
+		return c.subscribe(ctx)
 	case rest:
 		c.rest()
 		return nil, nil
@@ -100,9 +103,9 @@ func (c *crowd) do(ctx context.Context, r request) (any, error) {
 		c.stuck.drop()
 		return nil, nil
 	case invokeAll:
-		return with(r, func(o invokeOrder) (any, error) { return c.invoke(o) })
+		return with(r, func(o invokeOrder) (any, error) { return c.invoke(ctx, o) })
 	case joinAll:
-		return nil, c.join()
+		return nil, c.join(ctx)
 	case storm:
 		return with(r, func(o stormOrder) (any, error) { return c.storm(ctx, o) })
 	case flood:
@@ -121,11 +124,11 @@ func with[T any](r request, do func(T) (any, error)) (any, error) {
 	return do(order)
 }
 
-// each calls f for 0 to n-1, at most so many at a time.
-func each(n, atATime int, f func(i int) error) error {
-	var group errgroup.Group
+// each calls f for 0 to n-1, at most so many at a time, until one fails.
+func each(ctx context.Context, n, atATime int, f func(i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(atATime, 1))
-	for i := range n {
+	for i := 0; i < n && ctx.Err() == nil; i++ {
 		group.Go(func() error { return f(i) })
 	}
 	return group.Wait()
@@ -138,7 +141,7 @@ func (c *crowd) openAll(ctx context.Context, o openOrder) (taken, error) {
 	c.mu.Lock()
 	c.opening = o
 	c.mu.Unlock()
-	err := each(len(o.Clients), o.Dial, func(i int) error {
+	err := each(ctx, len(o.Clients), o.Dial, func(i int) error {
 		m, err := dial(ctx, o, o.Clients[i])
 		if err != nil {
 			return err
@@ -174,10 +177,10 @@ func (c *crowd) openStuck(ctx context.Context, o openOrder) error {
 }
 
 // subscribe has every member follow its order.
-func (c *crowd) subscribe() (taken, error) {
+func (c *crowd) subscribe(ctx context.Context) (taken, error) {
 	start := time.Now()
 	members := c.all()
-	err := each(len(members), c.opening.Dial, func(i int) error {
+	err := each(ctx, len(members), c.opening.Dial, func(i int) error {
 		_, err := members[i].invoke("SubscribeToOrder", `"`+members[i].Order.String()+`"`)
 		return err
 	})

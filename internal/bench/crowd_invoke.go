@@ -2,20 +2,21 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"time"
 )
 
 // invoke has every member call as fast as its calls are answered.
-func (c *crowd) invoke(o invokeOrder) (invoked, error) {
+func (c *crowd) invoke(ctx context.Context, o invokeOrder) (invoked, error) {
 	if o.Window <= 0 || len(o.Requests) < o.Window || len(o.Requests) != len(o.Replies) {
 		return invoked{}, errors.New("there must be a window, no fewer requests than it lets through, and a reply to each")
 	}
 	members := c.all()
 	calls := make([]int, len(members))
 	start := time.Now()
-	err := each(len(members), len(members), func(i int) (err error) {
+	err := each(ctx, len(members), len(members), func(i int) (err error) {
 		calls[i], err = members[i].pump(o, start.Add(o.Duration))
 		return err
 	})

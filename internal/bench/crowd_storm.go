@@ -19,9 +19,9 @@ import (
 func eventOf(order uuid.UUID, n int) uuid.UUID { return uuid.NewSHA1(order, []byte(strconv.Itoa(n))) }
 
 // join has every member follow its order from now on. Event 0 of each order has been published, and is where they stand.
-func (c *crowd) join() error {
+func (c *crowd) join(ctx context.Context) error {
 	members := c.all()
-	return each(len(members), c.opening.Dial, func(i int) error {
+	return each(ctx, len(members), c.opening.Dial, func(i int) error {
 		m := members[i]
 		raw, err := m.invoke("ResumeOrder", `"`+m.Order.String()+`",null`)
 		if err != nil {
@@ -57,7 +57,7 @@ func (c *crowd) storm(ctx context.Context, o stormOrder) (stormed, error) {
 	back := make([]returning, len(opening.Clients))
 	result := stormed{Each: make([]time.Duration, len(back))}
 	start := time.Now()
-	err := each(len(back), o.Dial, func(i int) (err error) {
+	err := each(ctx, len(back), o.Dial, func(i int) (err error) {
 		from := time.Now()
 		back[i], err = comeBack(ctx, opening, o, opening.Clients[i])
 		result.Each[i] = time.Since(from)
@@ -159,7 +159,7 @@ func (c *crowd) flood(ctx context.Context, o floodOrder) (stormed, error) {
 	result := stormed{Each: make([]time.Duration, len(o.Clients))}
 	members := make([]*member, len(o.Clients))
 	start := time.Now()
-	err := each(len(members), o.Dial, func(i int) (err error) {
+	err := each(ctx, len(members), o.Dial, func(i int) (err error) {
 		from := time.Now()
 		members[i], err = swim(ctx, o, o.Clients[i])
 		result.Each[i] = time.Since(from)

@@ -51,7 +51,7 @@ func TestARunEndsWhenEverythingHasArrived(t *testing.T) {
 	m, arrive := arriving(t)
 	const window, most, late = 4, 10, 20 * time.Millisecond
 	sent := 0
-	f := flow{window: window, duration: time.Hour, most: most, send: func(_ context.Context, n int) error {
+	f := flow{window: window, duration: 0, most: most, send: func(_ context.Context, n int) error {
 		if sent += n; sent == most {
 			time.AfterFunc(late, func() { arrive(most) })
 			return nil

@@ -8,7 +8,7 @@ import (
 )
 
 // Idle is a run of the idle bench: what a connection costs that has been opened, shaken hands, been authenticated by its token and
-// subscribed to an order of its own, and then only answers pings. The baseline is the bare server with the same clients.
+// subscribed to an order of its own, and then only pings and is pinged. The baseline is the bare server with the same clients.
 type Idle struct {
 	// Program is the herald whose `bench members` and `bench bare` take part.
 	Program string
@@ -16,7 +16,7 @@ type Idle struct {
 	Start func(ctx context.Context) (Server, error)
 	// Connections is how many are opened, Dial how many at a time.
 	Connections, Dial int
-	// Settle is how long the server may take at most until its memory is looked at: see settle.
+	// Settle is how long is waited at most, before memory is looked at, for the server's second garbage collection at rest.
 	Settle time.Duration
 	// Runs is how often all of it is done.
 	Runs int
@@ -64,6 +64,14 @@ func (b *Idle) report(run int, who string, c connections) {
 		run+1, b.Runs, who, c.rate, c.cpu, c.resident, c.atOnce, c.settled.Round(time.Second)))
 }
 
+// subject is the server that idle connections are opened to.
+type subject struct {
+	pid       int
+	open      openOrder
+	subscribe bool
+	settle    func() (time.Duration, error) // waits until its memory can be looked at, and says how long that took
+}
+
 func (b *Idle) measureHerald(ctx context.Context) (connections, error) {
 	server, err := b.Start(ctx)
 	if err != nil {
@@ -78,17 +86,18 @@ func (b *Idle) measureHerald(ctx context.Context) (connections, error) {
 	if err != nil {
 		return connections{}, err
 	}
-	c, err := b.measure(ctx, server.PID, openOrder{URL: server.URL + hubPath, Clients: clients, Dial: b.Dial},
-		func(m *members) error { return m.do(ctx, subscribeAll, nil, nil) },
-		func() (time.Duration, error) { return b.settle(ctx, server) },
-		func(c *connections) error {
-			after, err := scrape(ctx, server.URL)
-			c.goroutines = (after[goroutines] - before[goroutines]) / float64(b.Connections)
-			return err
-		})
+	var after metrics
+	c, err := b.measure(ctx, subject{
+		pid: server.PID, open: openOrder{URL: server.URL + hubPath, Clients: clients, Dial: b.Dial}, subscribe: true,
+		settle: func() (took time.Duration, err error) {
+			after, took, err = b.settle(ctx, server)
+			return took, err
+		},
+	})
 	if err != nil {
 		return connections{}, fmt.Errorf("herald: %w", err)
 	}
+	c.goroutines = (after[goroutines] - before[goroutines]) / float64(b.Connections)
 	return c, nil
 }
 
@@ -104,115 +113,105 @@ func (b *Idle) measureBare(ctx context.Context, settle time.Duration) (connectio
 	if err != nil {
 		return connections{}, err
 	}
-	c, err := b.measure(ctx, server.pid, openOrder{URL: server.url + bareRest, Clients: clients, Dial: b.Dial},
-		func(*members) error { return nil },
-		func() (time.Duration, error) { return settle, wait(ctx, settle) },
-		func(*connections) error { return nil })
+	c, err := b.measure(ctx, subject{
+		pid: server.pid, open: openOrder{URL: server.url + bareRest, Clients: clients, Dial: b.Dial},
+		settle: func() (time.Duration, error) { return settle, wait(ctx, settle) },
+	})
 	if err != nil {
 		return connections{}, fmt.Errorf("bare server: %w", err)
 	}
 	return c, nil
 }
 
-// measure opens the connections to the process, prepares them, lets it settle, and has the last look before they are closed.
-func (b *Idle) measure(
-	ctx context.Context, pid int, o openOrder, prepare func(*members) error, settle func() (time.Duration, error), look func(*connections) error,
-) (c connections, err error) {
+// measure opens the connections and looks at what they cost.
+func (b *Idle) measure(ctx context.Context, s subject) (c connections, err error) {
 	members, err := startMembers(ctx, b.Program)
 	if err != nil {
 		return c, err
 	}
 	defer members.stop()
-	warmUp := o
-	warmUp.Clients = o.Clients[:min(idleWarmUp, len(o.Clients))]
-	if err := members.do(ctx, openAll, warmUp, nil); err != nil {
-		return c, err
-	}
-	if err := prepare(members); err != nil {
+	warmUp := s.open
+	warmUp.Clients = warmUp.Clients[:min(idleWarmUp, len(warmUp.Clients))]
+	if _, err := s.gather(ctx, members, warmUp); err != nil {
 		return c, err
 	}
 	if err := members.do(ctx, cut, nil, nil); err != nil {
 		return c, err
 	}
 
-	memory, err := residentBytes(pid)
+	memory, err := residentBytes(s.pid)
 	if err != nil {
 		return c, err
 	}
-	cpu, err := cpuTime(pid)
+	opened, err := s.gather(ctx, members, s.open)
 	if err != nil {
-		return c, err
-	}
-	var opening taken
-	if err := members.do(ctx, openAll, o, &opening); err != nil {
-		return c, err
-	}
-	cpuAfter, err := cpuTime(pid)
-	if err != nil {
-		return c, err
-	}
-	n := float64(b.Connections)
-	c.rate = n / opening.Took.Seconds()
-	c.cpu = float64((cpuAfter - cpu).Microseconds()) / n
-	if err := prepare(members); err != nil {
 		return c, err
 	}
 	if err := members.do(ctx, rest, nil, nil); err != nil {
 		return c, err
 	}
-	atOnce, err := residentBytes(pid)
+	atOnce, err := residentBytes(s.pid)
 	if err != nil {
 		return c, err
 	}
-	if c.settled, err = settle(); err != nil {
+	if c.settled, err = s.settle(); err != nil {
 		return c, err
 	}
-	settled, err := residentBytes(pid)
+	settled, err := residentBytes(s.pid)
 	if err != nil {
 		return c, err
 	}
+	n := float64(b.Connections)
+	c.rate, c.cpu = n/opened.took.Seconds(), float64(opened.cpu.Microseconds())/n
 	c.atOnce, c.resident = float64(atOnce-memory)/n, float64(settled-memory)/n
-	return c, look(&c)
+	return c, nil
 }
 
-const (
-	settlePoll = time.Second
-	// settleStill is how long, and settleShare by how much, resident memory may have changed at most to count as settled.
-	settleStill = 5 * time.Second
-	settleShare = 0.01
-)
+// opened is what it took to open connections, without subscribing.
+type opened struct{ took, cpu time.Duration }
 
-// settle waits, at most for b.Settle, until the server has collected its garbage twice and its resident memory stays where it is. The
-// first collection takes away what connecting has left; up to the second, which comes two minutes later where little is
-// allocated, one sees what a server at rest leaves lying about itself.
-func (b *Idle) settle(ctx context.Context, server Server) (time.Duration, error) {
+// gather opens connections and has them subscribe.
+func (s subject) gather(ctx context.Context, members *members, o openOrder) (opened, error) {
+	before, err := cpuTime(s.pid)
+	if err != nil {
+		return opened{}, err
+	}
+	var opening taken
+	if err := members.do(ctx, openAll, o, &opening); err != nil {
+		return opened{}, err
+	}
+	after, err := cpuTime(s.pid)
+	if err != nil {
+		return opened{}, err
+	}
+	if s.subscribe {
+		err = members.do(ctx, subscribeAll, nil, nil)
+	}
+	return opened{opening.Took, after - before}, err
+}
+
+// settlePoll is how often the server is asked for its metrics while it is at rest, as often as Prometheus does: an answer costs it
+// memory, too.
+const settlePoll = 15 * time.Second
+
+// settle waits, at most for b.Settle, until the server has collected its garbage twice, and returns its metrics then. The first
+// collection takes away what connecting has left; up to the second, which comes two minutes later where little is allocated,
+// one sees what a server at rest leaves lying about itself.
+func (b *Idle) settle(ctx context.Context, server Server) (now metrics, took time.Duration, err error) {
 	start := time.Now()
 	first, err := scrape(ctx, server.URL)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	var still time.Time
-	var at int64
-	for time.Since(start) < b.Settle {
-		if err := wait(ctx, min(settlePoll, b.Settle)); err != nil {
-			return 0, err
+	for now = first; now[collections] < first[collections]+2 && time.Since(start) < b.Settle; {
+		if err := wait(ctx, min(settlePoll, b.Settle-time.Since(start))); err != nil {
+			return nil, 0, err
 		}
-		now, err := scrape(ctx, server.URL)
-		if err != nil {
-			return 0, err
-		}
-		resident, err := residentBytes(server.PID)
-		if err != nil {
-			return 0, err
-		}
-		if math.Abs(float64(resident-at)) > settleShare*float64(at) {
-			still, at = time.Now(), resident
-		}
-		if now[collections] >= first[collections]+2 && time.Since(still) >= settleStill {
-			break
+		if now, err = scrape(ctx, server.URL); err != nil {
+			return nil, 0, err
 		}
 	}
-	return time.Since(start), nil
+	return now, time.Since(start), nil
 }
 
 // wait returns after d, or when ctx ends.
