@@ -12,7 +12,8 @@ import (
 // matrix is how many cases there are in each combination of transport and protocol, so that none can be lost unnoticed: a new
 // case, or a new reason why one does not apply, has to be entered here.
 var matrix = map[string]int{
-	"WebSockets/json": 200,
+	"WebSockets/json":        200,
+	"WebSockets/messagepack": 200,
 }
 
 // TestConformance runs the table with Microsoft's clients.
