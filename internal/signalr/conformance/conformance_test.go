@@ -50,7 +50,7 @@ func runCombination(t *testing.T, w *world, combination string, cases []listedCa
 		t.Run(c.Name, func(t *testing.T) {
 			done := d.begin(t, c.Name) // before Parallel, which lets few run at a time: Node runs many
 			t.Parallel()
-			d.await(t, done)
+			d.await(t, w, combination+"/"+c.Name, done)
 		})
 	}
 }

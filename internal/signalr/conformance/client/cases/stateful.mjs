@@ -200,6 +200,7 @@ export const aboutStatefulReconnect = [
   ['a client that cannot come back', async (t) => {
     const { c, proxy, id } = await through(t, { hub: 'brisk' });
     const held = t.refused(c.invoke('Hold', t.tag), lost);
+    await t.ask('holding', { key: t.tag });
     await proxy.shut();
     t.equal(await c.gone(), lost);
     await held;
