@@ -12,7 +12,8 @@ import (
 // matrix is how many cases there are in each combination of transport and protocol, so that none can be lost unnoticed: a new
 // case, or a new reason why one does not apply, has to be entered here.
 var matrix = map[string]int{
-	"WebSockets/json": 200,
+	"WebSockets/json":        200,
+	"WebSockets/messagepack": 200,
 }
 
 // TestConformance runs the table with Microsoft's clients.
@@ -49,7 +50,7 @@ func runCombination(t *testing.T, w *world, combination string, cases []listedCa
 		t.Run(c.Name, func(t *testing.T) {
 			done := d.begin(t, c.Name) // before Parallel, which lets few run at a time: Node runs many
 			t.Parallel()
-			d.await(t, done)
+			d.await(t, w, combination+"/"+c.Name, done)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -56,8 +57,10 @@ func (w *world) do(ctx context.Context, op string, a controlArgument) (any, erro
 		defer w.mu.Unlock()
 		w.revoked[a.Token] = true
 		return nil, nil
+	case "holding": // waits until Hold runs
+		return nil, w.gate(a.Key).awaitHolding(ctx)
 	case "release": // ends Hold
-		return nil, w.release(a.Key)
+		return nil, w.gate(a.Key).release()
 	case "send": // calls a method of the client's
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return nil, send(p.conn, a.Target, a.Args...) })
 	case "ask": // calls a method of the client's and returns its result
@@ -128,23 +131,53 @@ func (p *peer) awaitNoted(ctx context.Context, count int) (any, error) {
 	}
 }
 
-// gate returns what Hold waits for under key.
-func (w *world) gate(key string) chan struct{} {
+// gate is what Hold waits for.
+type gate struct {
+	holding, released chan struct{}
+
+	mu sync.Mutex // guards closing them
+}
+
+func (w *world) gate(key string) *gate {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.gates[key] == nil {
-		w.gates[key] = make(chan struct{})
+		w.gates[key] = &gate{holding: make(chan struct{}), released: make(chan struct{})}
 	}
 	return w.gates[key]
 }
 
-func (w *world) release(key string) error {
-	gate := w.gate(key)
+func (g *gate) hold(ctx context.Context) error {
+	if err := g.close(g.holding); err != nil {
+		return err
+	}
 	select {
-	case <-gate:
-		return errors.New("released before")
+	case <-g.released:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *gate) awaitHolding(ctx context.Context) error {
+	select {
+	case <-g.holding:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a call of Hold: %w", ctx.Err())
+	}
+}
+
+func (g *gate) release() error { return g.close(g.released) }
+
+func (g *gate) close(c chan struct{}) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-c:
+		return errors.New("the key was used before")
 	default:
-		close(gate)
+		close(c)
 		return nil
 	}
 }

@@ -124,12 +124,13 @@ func (d *driver) begin(t *testing.T, name string) <-chan outcome {
 }
 
 // await fails the test if the case has failed. The driver has a time limit for every case; this one is for the driver.
-func (d *driver) await(t *testing.T, c <-chan outcome) {
+func (d *driver) await(t *testing.T, w *world, tag string, c <-chan outcome) {
 	t.Helper()
 	select {
 	case o := <-c:
 		if o.Error != "" {
-			t.Fatalf("after %d ms: %s\nthe client's log:\n  %s", o.MS, o.Error, strings.Join(o.Log, "\n  "))
+			t.Fatalf("after %d ms: %s\nthe client's log:\n  %s\nthe server's log:\n  %s",
+				o.MS, o.Error, strings.Join(o.Log, "\n  "), strings.Join(w.logOf(tag), "  "))
 		}
 	case <-d.done:
 		require.FailNow(t, "Node has ended")

@@ -17,6 +17,7 @@ import (
 // peer is a connection as the hub knows it.
 type peer struct {
 	conn  *signalr.Conn
+	tag   string        // of the case that has opened it
 	ended chan struct{} // closed by OnDisconnected
 	err   error         // what OnDisconnected was told; read behind ended
 
@@ -28,7 +29,7 @@ type peer struct {
 func (w *world) newHub(path string) *signalr.Hub {
 	h := signalr.NewHub(path)
 	h.OnConnected(func(_ context.Context, c *signalr.Conn) error {
-		p := &peer{conn: c, ended: make(chan struct{})}
+		p := &peer{conn: c, tag: visitorOf(c).query.Get("case"), ended: make(chan struct{})}
 		c.SetValue(p)
 		w.mu.Lock()
 		w.peers[c.ID()] = p
@@ -184,12 +185,7 @@ func (w *world) registerFacts(h *signalr.Hub) {
 		return nil, nil
 	})
 	signalr.Method1(h, "Hold", func(ctx context.Context, _ *signalr.Call, key string) (any, error) {
-		select {
-		case <-w.gate(key):
-			return key, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		return key, w.gate(key).hold(ctx)
 	})
 	signalr.Method1(h, "Note", func(_ context.Context, c *signalr.Call, n int) (any, error) {
 		return peerOf(c.Conn).note(n), nil

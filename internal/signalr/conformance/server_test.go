@@ -33,13 +33,14 @@ const (
 // world is what the cases meet: servers of several configurations under one address, and the control endpoint.
 type world struct {
 	url string
+	log *serverLog
 
 	mu       sync.Mutex
 	peers    map[string]*peer           // by connection id, for as long as the test runs
 	arrived  chan struct{}              // closed when peers grows
 	requests map[string][]request       // by case
 	revoked  map[string]bool            // tokens that are good no more
-	gates    map[string]chan struct{}   // what Hold waits for; closed by release
+	gates    map[string]*gate           // by the key that Hold is given
 	proxies  map[string]*proxy          // by address
 	servers  map[string]*signalr.Server // by hub path
 }
@@ -48,11 +49,12 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
+		log:      &serverLog{lines: map[string][]string{}},
 		peers:    map[string]*peer{},
 		arrived:  make(chan struct{}),
 		requests: map[string][]request{},
 		revoked:  map[string]bool{},
-		gates:    map[string]chan struct{}{},
+		gates:    map[string]*gate{},
 		proxies:  map[string]*proxy{},
 		servers:  map[string]*signalr.Server{},
 	}
@@ -85,7 +87,7 @@ func (w *world) serve(t *testing.T, mux *http.ServeMux, configure func(*signalr.
 		InvocationRate:     signalr.NoLimit,
 		NegotiationRate:    signalr.NoLimit,
 		Authenticate:       w.authenticate,
-		Logger:             slog.New(slog.DiscardHandler),
+		Logger:             slog.New(w.log),
 	}
 	configure(&cfg)
 	s, err := signalr.New(cfg)

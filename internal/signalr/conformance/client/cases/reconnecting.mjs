@@ -70,6 +70,7 @@ export const aboutReconnecting = [
     const c = await t.connect({ reconnect: true });
     const before = c.id;
     const held = t.refused(c.invoke('Hold', t.tag), cancelled);
+    await t.ask('holding', { key: t.tag });
     await t.ask('close', { connection: before, reconnect: true });
     await held;
     await comesBack(t, c, before);

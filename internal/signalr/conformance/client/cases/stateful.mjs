@@ -33,8 +33,8 @@ async function replaced(t, sockets) {
 
 const cuts = ['reset', 'close', 'half'];
 
-// Bytes that still pass before a cut: a frame of a small message has about 50.
-const remainders = [1, 17, 173, 1730, 8001];
+// Bytes that still pass before a cut, of the 2,500 at least that a round has.
+const remainders = [1, 17, 173, 1730, 2477];
 
 export const aboutStatefulReconnect = [
   ...cuts.map((how) => [`a WebSocket that is cut by ${how}`, async (t) => {
@@ -117,7 +117,7 @@ export const aboutStatefulReconnect = [
     let n = 0;
     for (const bytes of remainders) {
       await proxy.cutAfter(bytes, 'down', 'close');
-      await proxy.cutAfter(3 * bytes, 'up', 'close');
+      await proxy.cutAfter(bytes + 5, 'up', 'close');
       const burst = c.invoke('Burst', 200);
       await Promise.all(Array.from({ length: 200 }, () => c.send('Note', n++)));
       t.equal(await burst, 200);
@@ -145,7 +145,7 @@ export const aboutStatefulReconnect = [
 
   ['a stream from the server', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(5000, 'down');
+    await proxy.cutAfter(2477, 'down');
     const items = await c.collect('Count', 500);
     t.equal(items, Array.from({ length: 500 }, (_, i) => i));
     await unnoticed(t, c, id, 2);
@@ -153,7 +153,7 @@ export const aboutStatefulReconnect = [
 
   ['a stream from the client', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(5000, 'up');
+    await proxy.cutAfter(2477, 'up');
     const up = new signalR.Subject();
     const call = c.invoke('NoteAll', up);
     for (let n = 0; n < 500; n++) {
@@ -200,6 +200,7 @@ export const aboutStatefulReconnect = [
   ['a client that cannot come back', async (t) => {
     const { c, proxy, id } = await through(t, { hub: 'brisk' });
     const held = t.refused(c.invoke('Hold', t.tag), lost);
+    await t.ask('holding', { key: t.tag });
     await proxy.shut();
     t.equal(await c.gone(), lost);
     await held;

@@ -29,10 +29,11 @@ export const aboutUploads = [
     t.equal(await c.invoke('Concat', subject([])), '');
   }],
 
-  ['10,000 items in order', async (t) => {
+  ['many items in order', async (t) => {
     const c = await t.connect();
-    t.equal(await c.invoke('NoteAll', subject(upTo(10_000))), 10_000);
-    t.equal(await c.invoke('Noted'), { count: 10_000, disorder: '' });
+    const n = t.transport === 'WebSockets' ? 10_000 : 300; // elsewhere each is a request, and the next waits for its answer
+    t.equal(await c.invoke('NoteAll', subject(upTo(n))), n);
+    t.equal(await c.invoke('Noted'), { count: n, disorder: '' });
   }],
 
   ['objects', async (t) => {
