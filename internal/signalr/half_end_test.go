@@ -112,7 +112,13 @@ func TestHalfOverflow(t *testing.T) {
 			sent++
 		}
 		require.Greater(b.t, sent, 5)
-		c.expect(`{"type":1,"target":"M","arguments":["`+strings.Repeat("x", 100_000)+`"]}`, tooSlow)
+		written := `{"type":1,"target":"M","arguments":["` + strings.Repeat("x", 100_000) + `"]}`
+		c.expect(written)
+		last := c.receive()
+		for last == written { // HTTP/2 takes some ahead of its reader
+			last = c.receive()
+		}
+		require.JSONEq(b.t, tooSlow, last)
 		c.expectEnd()
 		require.ErrorIs(b.t, <-b.disconnected, signalr.ErrQueueFull)
 		synctest.Wait()
@@ -218,4 +224,24 @@ func halfOf(c talker) *half {
 	default:
 		panic("no half-transport")
 	}
+}
+
+// Only a WebSocket can be replaced by another. Who falls back to a half-transport with what it had negotiated gets none of it:
+// no numbers, no acknowledgements, and an end when it leaves.
+func TestHalfTransportsHaveNoStatefulReconnect(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		h := &half{t: b.t, http: b.client}
+		h.url = b.url + "?access_token=user&id=" + b.issueWith(b.t, "&useStatefulReconnect=true")
+		s := h.stream()
+		s.send(`{"protocol":"json","version":2}`)
+		s.expect(`{}`)
+		s.send(strings.TrimSuffix(nothing, "\x1e"))
+		s.expect(nothingResult, ping)
+		from := time.Now()
+		s.leave()
+		require.NoError(b.t, <-b.disconnected)
+		require.Zero(b.t, time.Since(from))
+		require.Equal(b.t, http.StatusNotFound, h.do(http.MethodGet, "", upgrade...).status)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,7 +229,7 @@ func TestDeleteRaces(t *testing.T) {
 				results <- err
 			}()
 		}
-		race(http.MethodGet, "", http.StatusNoContent, http.StatusNotFound, http.StatusOK)
+		race(http.MethodGet, "", http.StatusOK, http.StatusNoContent, http.StatusNotFound)
 		race(http.MethodPost, nothing, http.StatusOK, http.StatusNotFound)
 		race(http.MethodDelete, "", http.StatusAccepted, http.StatusNotFound)
 		race(http.MethodDelete, "", http.StatusAccepted, http.StatusNotFound)
@@ -265,6 +266,43 @@ func TestFirstPollsRace(t *testing.T) {
 		require.Equal(t, i+1, f.observer.count())
 		require.Equal(t, http.StatusAccepted, h.do(http.MethodDelete, "").status)
 	}
+}
+
+// Whatever comes first, and whatever at the same time: one connection at most comes of a token, and none is left.
+func TestBeginningsRace(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *signalr.Config) { cfg.PollTimeout = 5 * time.Millisecond })
+	client := ownClient(t)
+	for range 200 {
+		h := f.negotiated(t, client)
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		for _, r := range []struct {
+			method, body string
+			headers      []string
+		}{
+			{http.MethodGet, "", nil},
+			{http.MethodGet, "", nil},
+			{http.MethodGet, "", events},
+			{http.MethodPost, handshake, nil},
+			{http.MethodDelete, "", nil},
+			{http.MethodDelete, "", nil},
+		} {
+			group.Go(func() {
+				response, err := h.request(ctx, r.method, strings.NewReader(r.body), r.headers...)
+				if err != nil {
+					t.Errorf("%s %v: %v", r.method, r.headers, err)
+					return
+				}
+				_ = response.Body.Close() // for an event stream the end
+			})
+		}
+		group.Wait()
+		cancel()
+		h.do(http.MethodDelete, "")
+	}
+	require.Eventually(t, func() bool { return len(f.observer.reasons()) == f.observer.count() }, patience, soon)
+	require.LessOrEqual(t, f.observer.count(), 200)
 }
 
 func TestAbsentClientIsTimedOut(t *testing.T) {
@@ -305,6 +343,24 @@ func TestPollingIsInherentKeepAlive(t *testing.T) {
 			require.Empty(b.t, a.body)
 			<-time.After(14 * time.Second)
 		}
+	})
+}
+
+// A poll whose client reads nothing cannot hold its connection for ever.
+func TestPollThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+		socket, err := b.client.Transport.(*http.Transport).DialContext(b.t.Context(), "", "")
+		require.NoError(b.t, err)
+		defer socket.Close()
+		_, err = fmt.Fprintf(socket, "GET %s HTTP/1.1\r\nHost: pipe\r\n\r\n", strings.TrimPrefix(p.url, "http://pipe"))
+		require.NoError(b.t, err)
+		synctest.Wait()
+		from := time.Now()
+		require.NoError(b.t, conn.Send(message("M")))
+		require.Error(b.t, <-b.disconnected)
+		require.InDelta(b.t, 30, time.Since(from).Seconds(), 1)
+		require.Equal(b.t, http.StatusNotFound, p.poll().status)
 	})
 }
 
