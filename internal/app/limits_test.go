@@ -90,9 +90,10 @@ func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 		c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
 		require.NoError(t, err)
 		defer c.Close()
-		for err == nil {
+		for attempts := 0; err == nil && attempts < 1000; attempts++ {
 			_, err = c.Invoke(context.WithoutCancel(t.Context()), "SubscribeToAlerts")
 		}
+		require.Error(t, err)
 		<-c.Done()
 		var closed *hubclient.ServerClosedError
 		require.ErrorAs(t, c.Err(), &closed)

@@ -27,6 +27,7 @@ func TestClientAddress(t *testing.T) {
 		"a proxy's address, put in front":      {"10.1.2.3:80", []string{"10.9.9.9,203.0.113.5"}, "203.0.113.5"},
 		"two proxies":                          {"10.1.2.3:80", []string{"203.0.113.5, 192.0.2.7"}, "203.0.113.5"},
 		"two proxies, a header each":           {"10.1.2.3:80", []string{"203.0.113.5", "192.0.2.7"}, "203.0.113.5"},
+		"a header that the client sends":       {"10.1.2.3:80", []string{"198.51.100.1", "203.0.113.5"}, "203.0.113.5"},
 		"a client in front, in its own header": {"10.1.2.3:80", []string{"10.9.9.9", "203.0.113.5, 192.0.2.7"}, "203.0.113.5"},
 		"nothing but proxies":                  {"10.1.2.3:80", []string{"10.4.5.6, 192.0.2.7"}, "10.4.5.6"},
 		"a proxy that appends the port":        {"10.1.2.3:80", []string{"203.0.113.5:55555"}, "203.0.113.5"},

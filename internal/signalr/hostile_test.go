@@ -288,10 +288,7 @@ func TestTenThousandInvocationsInOneFrame(t *testing.T) { //nolint:paralleltest 
 }
 
 func TestWhatIsOnlyAnnouncedTakesNoMemory(t *testing.T) { //nolint:paralleltest // see above
-	const count = 200
-	header := func(length int64) []byte {
-		return ws.MustCompileFrame(ws.Frame{Header: ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Length: length}})
-	}
+	const count, limit = 200, 16 << 10
 	f := setup(t)
 	testify := f.witness(t)
 	var patient, greedy []*client
@@ -305,10 +302,8 @@ func TestWhatIsOnlyAnnouncedTakesNoMemory(t *testing.T) { //nolint:paralleltest 
 	}
 	before := inUse()
 	for i := range count {
-		_, err := patient[i].conn.Write(header(1 << 20)) // many records would be that much together
-		require.NoError(t, err)
-		_, err = greedy[i].conn.Write(header(2 << 30))
-		require.NoError(t, err)
+		patient[i].announce(1<<20, strings.Repeat("x", 5000)) // many records would be that much together
+		greedy[i].announce(2<<30, "")
 	}
 	for _, c := range greedy {
 		c.expect(closedWithError)
@@ -320,7 +315,15 @@ func TestWhatIsOnlyAnnouncedTakesNoMemory(t *testing.T) { //nolint:paralleltest 
 	}
 	f.requireClosed(t, count, signalr.ProtocolViolated)
 	testify()
-	requireGrowth(t, before, count*(8<<10))
+	requireGrowth(t, before, count*limit)
+}
+
+// announce sends the beginning of a frame.
+func (c *client) announce(length int64, begin string) {
+	c.t.Helper()
+	frame := ws.MustCompileFrame(ws.Frame{Header: ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Length: length}})
+	_, err := c.conn.Write(append(frame, begin...)) // the mask is all zeroes
+	require.NoError(c.t, err)
 }
 
 // Memory follows what a record has, up to what it may have; then its connection ends.
@@ -334,13 +337,17 @@ func TestEndlessRecords(t *testing.T) { //nolint:paralleltest // see above
 	}
 	begin, more := `{"type":1,"target":"`, strings.Repeat("x", 1000)
 	before := inUse()
-	for _, c := range clients {
+	for i, c := range clients {
+		if i%2 == 0 { // in one frame, or in many
+			c.announce(1<<20, begin+strings.Repeat(more, 31))
+			continue
+		}
 		c.frame(ws.NewTextFrame([]byte(begin)))
 		c.flood(31, more, ws.OpText)
 	}
 	requireGrowth(t, before, count*2*largest)
 	for _, c := range clients {
-		go c.flood(1000, more, ws.OpText)
+		go c.flood(500, more, ws.OpText)
 		c.expect(closedWithError)
 		f, err := c.next()
 		require.NoError(t, err)

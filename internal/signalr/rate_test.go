@@ -86,20 +86,3 @@ func TestAllowancesOfAFlood(t *testing.T) { //nolint:paralleltest // others' all
 	}))
 	require.Positive(t, a.take(spender, now), "who has spent everything is remembered")
 }
-
-func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
-	t.Parallel()
-	cfg := Config{MaxConnections: 1, MaxConnectionsPerUser: 1, MaxConnectionsPerAddress: 1}
-	r := newRegistry(newOccupancy(&cfg))
-	late := &Conn{ticket: ticket{token: token{1}}, seat: seat{user: "u", site: v6(1)}}
-	outcome, _ := r.claim(late)
-	require.Equal(t, claimed, outcome)
-	require.Equal(t, ServerFull, r.full(&seat{}))
-	r.close()
-	require.False(t, r.add(late))
-	r.release(late) // once too often
-	require.Zero(t, r.seats.seats)
-	require.Empty(t, r.seats.users)
-	require.Empty(t, r.seats.sites)
-	require.Empty(t, r.active)
-}
