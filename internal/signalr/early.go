@@ -72,6 +72,16 @@ func (r *registry) takesPosts(t token) bool {
 	return r.early[t] != nil
 }
 
+// abandon lets go of the inbox of a token that no connection came for, because it was turned away.
+func (r *registry) abandon(t token) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if box := r.early[t]; box != nil {
+		delete(r.early, t)
+		box.interrupt()
+	}
+}
+
 // dismiss lets go of the inboxes that no connection came for. The lock is held.
 func (r *registry) dismiss(now int64) {
 	for t, box := range r.early {

@@ -215,7 +215,7 @@ func (b *inbox) offer(chunk []byte) (taken bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.over:
+	case b.over, b.err != nil:
 		return false, ErrClosed
 	case b.pending == nil:
 		b.pending, b.start = chunk, 0

@@ -34,7 +34,7 @@ type longPolling struct {
 	writing *http.ResponseController // of the request that is being answered with messages
 	present int                      // requests
 	since   int64                    // when the last one left
-	limit   *time.Timer              // of writes
+	limit   *time.Timer              // of writes; set when the connection ends
 }
 
 // poll is a request that waits for messages.
@@ -137,7 +137,9 @@ func (*longPolling) farewell(int) (frame, bool) { return frame{}, false }
 
 // linger lets a poll tell the client that all has been said.
 func (t *longPolling) linger(deadline time.Time) {
-	t.finish()
+	t.mu.Lock()
+	closeOnce(t.over)
+	t.mu.Unlock()
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
@@ -146,37 +148,26 @@ func (t *longPolling) linger(deadline time.Time) {
 	}
 }
 
-// part is the client's own goodbye: it does not come for what is left.
+// part is the client's own goodbye: it does not come for what is left. A request that is being answered goes on.
 func (t *longPolling) part() {
-	t.finish()
-	t.breakOff()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	closeOnce(t.parted)
-}
-
-func (t *longPolling) finish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.over)
+	closeOnce(t.parted)
+	closeOnce(t.broken)
 }
 
 func (t *longPolling) limitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !closed(t.broken) {
-		t.limit = time.AfterFunc(time.Until(deadline), t.breakOff)
-	}
+	t.limit = time.AfterFunc(time.Until(deadline), t.breakOff)
 }
 
 // breakOff makes writing fail, under way or not.
 func (t *longPolling) breakOff() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if closed(t.broken) {
-		return
-	}
-	close(t.broken)
+	closeOnce(t.broken)
 	if t.writing != nil {
 		_ = t.writing.SetWriteDeadline(longAgo()) // unlimited has seen that it can be set
 	}
@@ -188,7 +179,9 @@ func (t *longPolling) breakOff() {
 func (t *longPolling) close() {
 	t.interrupt()
 	t.breakOff()
-	t.finish()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	closeOnce(t.over)
 }
 
 func closed(c chan struct{}) bool {

@@ -35,7 +35,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	switch {
 	case c == nil:
 	case opened:
-		if !c.begin(user) {
+		if !c.enlist() {
 			s.refuse(w, r, hub, ServerStopping, retryStopping)
 			return
 		}
@@ -53,6 +53,9 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 // unlimited takes the HTTP server's own deadline, which is meant for responses that do not wait, off a response. One that
 // takes none could hold its connection for ever; it has been answered then.
 func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, hub *Hub) (*http.ResponseController, bool) {
+	if r.ContentLength != 0 {
+		limitBody(w)
+	}
 	controller := http.NewResponseController(w)
 	if err := controller.SetWriteDeadline(time.Time{}); err != nil {
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "response takes no deadlines: does a wrapper lack Unwrap?",

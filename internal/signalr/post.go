@@ -9,7 +9,7 @@ import (
 // drainTimeout is how long a body that nobody wants may take to arrive.
 const drainTimeout = time.Second
 
-// limitBody bounds the reading of a body that is not asked for. net/http waits for it before it writes anything, however
+// limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
 // slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
 func limitBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))

@@ -59,7 +59,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			limitBody(w)
+			defer limitBody(w)
 		}
 		if !s.allowOrigin(w, r, hub) {
 			return

@@ -63,7 +63,7 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 			s.abandon(c)
 			return
 		}
-		if c.begin(user) {
+		if c.enlist() {
 			c.serve()
 		}
 	case c.posts == nil || c.polls != nil:

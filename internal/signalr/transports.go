@@ -88,8 +88,8 @@ func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub) (ticke
 }
 
 // attach finds the connection that a GET request of a half-transport is for. Where the ticket has none yet it makes one,
-// with the transport that build gives it, and claims the ticket for it: opened is true then, and the caller opens it or
-// releases the ticket. It has answered where it returns nil.
+// with the transport that build gives it, and claims the ticket for it: opened is true then, and the caller enlists or
+// abandons it. It has answered where it returns nil.
 func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t ticket, user User, build func(*Conn)) (c *Conn, opened bool) {
 	for {
 		box, active, ok := s.inbox(w, r, hub, t, user, math.MaxInt)
@@ -102,11 +102,14 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t tick
 		c = s.newConn(r, hub, user)
 		c.ticket, c.id, c.posts = t, s.tokens.id(t.token), box
 		build(c)
-		switch outcome, why := s.registry.claim(c); outcome {
-		case claimed:
+		c.prepare(user) // from the claim on others find it
+		outcome, why := s.registry.claim(c)
+		if outcome == claimed {
 			return c, true
-		case alreadyActive: // by another request that came at the same time
-		default:
+		}
+		c.cancel()
+		if outcome != alreadyActive { // by another request that came at the same time
+			s.registry.abandon(t.token)
 			s.turnAway(w, r, c, outcome, why)
 			return nil, false
 		}
@@ -116,6 +119,7 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t tick
 // abandon gives up a connection that attach has made and that could not be opened.
 func (s *Server) abandon(c *Conn) {
 	s.registry.release(c)
+	c.cancel()
 	c.transport.close()
 }
 
