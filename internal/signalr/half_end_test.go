@@ -182,14 +182,17 @@ func TestHalfBusyConnection(t *testing.T) {
 		from := time.Now()
 		c.send(ping, ping, strings.TrimSuffix(nothing, "\x1e"))
 		require.Zero(b.t, time.Since(from))
-		for record := c.receive(); ; record = c.receive() {
-			if record != ping {
-				require.JSONEq(b.t, `{"type":3,"invocationId":"1","result":"done"}`, record)
-				break
-			}
-		}
-		c.expect(nothingResult)
+		require.JSONEq(b.t, `{"type":3,"invocationId":"1","result":"done"}`, receiveButPings(c))
+		require.JSONEq(b.t, nothingResult, receiveButPings(c))
 	})
+}
+
+func receiveButPings(c talker) string {
+	record := c.receive()
+	for record == ping {
+		record = c.receive()
+	}
+	return record
 }
 
 func TestHalfMessagesTooLargeOrMalformed(t *testing.T) {
@@ -242,6 +245,27 @@ func TestHalfTransportsHaveNoStatefulReconnect(t *testing.T) {
 		s.leave()
 		require.NoError(b.t, <-b.disconnected)
 		require.Zero(b.t, time.Since(from))
+		synctest.Wait()
 		require.Equal(b.t, http.StatusNotFound, h.do(http.MethodGet, "", upgrade...).status)
 	})
+}
+
+// What is binary goes over long polling as it is, and is refused where only text goes.
+func TestBinaryProtocolOverHalfTransports(t *testing.T) {
+	t.Parallel()
+	const hello = `{"protocol":"messagepack","version":1}`
+	f := setup(t)
+	p := f.poller(t)
+	p.send(hello)
+	p.expect(`{}`)
+	f.opened(t)
+	invocation := "\x95\x01\x80\xa1i\xa4Echo\x91\xa4\x1e\r\n\x00"
+	require.Equal(t, http.StatusOK, p.do(http.MethodPost, string(rune(len(invocation)))+invocation).status)
+	completion := "\x95\x03\x80\xa1i\x03\xa4\x1e\r\n\x00"
+	require.Equal(t, string(rune(len(completion)))+completion, p.poll().body)
+
+	s := f.stream(t)
+	s.send(hello)
+	s.expect(`{"error":"Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format."}`)
+	s.expectEnd()
 }
