@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -55,40 +53,44 @@ func listCases(t *testing.T) []listedCase {
 
 // driver is the Node process that runs the cases of one combination.
 type driver struct {
-	in   io.WriteCloser
-	done chan struct{} // closed when the process has said all
-
-	mu      sync.Mutex
-	waiting map[string]chan outcome
-	strays  []string
+	cases    []string                // in the order in which they are expected
+	outcomes map[string]chan outcome // of these
+	done     chan struct{}           // closed when the process has ended
+	err      error                   // read behind done
+	said     bytes.Buffer            // its complaints, likewise
+	strays   []string                // errors that belong to no case, likewise
 }
 
-// drive starts a driver, which ends with the test.
-func drive(t *testing.T, url, transport, protocol string) *driver {
-	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", "driver.mjs", "run", url, transport, protocol) // it ends with its input
+func newDriver() *driver {
+	return &driver{outcomes: map[string]chan outcome{}, done: make(chan struct{})}
+}
+
+// expect adds a case and returns where its outcome will be. It has to be called before run.
+func (d *driver) expect(name string) <-chan outcome {
+	c := make(chan outcome, 1)
+	d.cases = append(d.cases, name)
+	d.outcomes[name] = c
+	return c
+}
+
+// run has Node run the cases that are expected, when there is a slot for it.
+func (d *driver) run(ctx context.Context, slots chan struct{}, url, transport, protocol string) {
+	defer close(d.done)
+	slots <- struct{}{}
+	defer func() { <-slots }()
+	cmd := exec.CommandContext(ctx, "node", "driver.mjs", "run", url, transport, protocol)
 	cmd.Dir = nodeClient
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
+	cmd.Stdin = strings.NewReader(strings.Join(d.cases, "\n"))
+	cmd.Stderr = &d.said
 	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	d := &driver{in: in, done: make(chan struct{}), waiting: map[string]chan outcome{}}
-	require.NoError(t, cmd.Start())
-	go d.read(out)
-	t.Cleanup(func() {
-		_ = in.Close()
-		<-d.done
-		// Not by require, whose failures in a cleanup nobody gets to read.
-		if err := cmd.Wait(); err != nil || complaints.Len() > 0 {
-			t.Errorf("Node: %v\n%s", err, &complaints)
-		}
-		for _, stray := range d.strays {
-			t.Errorf("an error that belongs to no case: %s", stray)
-		}
-	})
-	return d
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		d.read(out)
+		err = cmd.Wait()
+	}
+	d.err = err
 }
 
 func (d *driver) read(out io.Reader) {
@@ -100,41 +102,41 @@ func (d *driver) read(out io.Reader) {
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			o.Stray = fmt.Sprintf("not an outcome: %s", lines.Bytes())
 		}
-		d.mu.Lock()
-		if o.Stray != "" {
-			d.strays = append(d.strays, o.Stray)
-		} else if c := d.waiting[o.Case]; c != nil {
+		if c := d.outcomes[o.Case]; c != nil {
 			c <- o
+		} else {
+			d.strays = append(d.strays, o.Stray)
 		}
-		d.mu.Unlock()
 	}
-	close(d.done)
 }
 
-// begin has the driver run a case, and returns where its outcome will be.
-func (d *driver) begin(t *testing.T, name string) <-chan outcome {
+// check reports what is wrong with the process itself. Not by require, whose failures in a cleanup nobody gets to read.
+func (d *driver) check(t *testing.T) {
 	t.Helper()
-	c := make(chan outcome, 1)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.waiting[name] = c
-	_, err := io.WriteString(d.in, name+"\n")
-	require.NoError(t, err)
-	return c
+	<-d.done
+	if d.err != nil || d.said.Len() > 0 {
+		t.Errorf("Node: %v\n%s", d.err, &d.said)
+	}
+	for _, stray := range d.strays {
+		t.Errorf("an error that belongs to no case: %s", stray)
+	}
 }
 
-// await fails the test if the case has failed. The driver has a time limit for every case; this one is for the driver.
+// await fails the test if the case has failed. The driver has a time limit for each.
 func (d *driver) await(t *testing.T, w *world, tag string, c <-chan outcome) {
 	t.Helper()
+	var o outcome
 	select {
-	case o := <-c:
-		if o.Error != "" {
-			t.Fatalf("after %d ms: %s\nthe client's log:\n  %s\nthe server's log:\n  %s",
-				o.MS, o.Error, strings.Join(o.Log, "\n  "), strings.Join(w.logOf(tag), "  "))
-		}
+	case o = <-c:
 	case <-d.done:
-		require.FailNow(t, "Node has ended")
-	case <-time.After(10 * patience):
-		require.FailNow(t, "Node has said nothing of the case")
+		select {
+		case o = <-c:
+		default:
+			require.FailNow(t, "Node has ended without a word about the case")
+		}
+	}
+	if o.Error != "" {
+		t.Fatalf("after %d ms: %s\nthe client's log:\n  %s\nthe server's log:\n  %s",
+			o.MS, o.Error, strings.Join(o.Log, "\n  "), strings.Join(w.logOf(tag), "  "))
 	}
 }

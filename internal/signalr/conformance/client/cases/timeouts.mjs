@@ -44,7 +44,7 @@ export const aboutTimeouts = [
 
   ['of the server, for a line that is dead', async (t) => {
     const proxy = await t.proxy();
-    const c = await t.connect({ at: proxy.url, hub: 'brisk', configure: (b) => b.withServerTimeout(never) });
+    const c = await t.connect({ at: proxy.url, hub: 'steady', configure: (b) => b.withServerTimeout(never) });
     const connection = c.id;
     await c.invoke('Nothing');
     await proxy.stall();
