@@ -16,7 +16,8 @@ import (
 // by length: a server at rest asks the database too, as often as it does then. PostgreSQL's processes report what they have
 // counted up to ten seconds late, so the counters are read a while after the storm, and as long after anything before it.
 // A query outside of a transaction counts as one. The bench reads the counters in the same database, once for each of the
-// times, so this cancels out.
+// times, so this cancels out. Autovacuum does not, which comes when it likes: hence the median, and resumed_from_ring in the
+// conditions, which is how many resumes the server itself says it has answered without the database.
 type Storm struct {
 	// Program is the herald whose `bench members` and `bench bare` take part.
 	Program string
