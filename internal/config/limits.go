@@ -21,7 +21,7 @@ type Limits struct {
 	MessageBurst             int `default:"20000" env:"HERALD_MESSAGE_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	MaxStreams               int `default:"100" env:"HERALD_MAX_STREAMS" placeholder:"N" help:"Streams that may be open on one connection (${default})."`
 
-	DisconnectTimeout time.Duration `default:"15s" env:"HERALD_DISCONNECT_TIMEOUT" placeholder:"DURATION" help:"Time for which a connection with stateful reconnect is kept while its client is away (${default})."`
+	DisconnectTimeout time.Duration `default:"15s" env:"HERALD_DISCONNECT_TIMEOUT" placeholder:"DURATION" help:"Time for which a connection is kept while its client is away: with stateful reconnect, or between two polls (${default})."`
 	ReconnectBytes    int           `default:"1048576" env:"HERALD_RECONNECT_BYTES" placeholder:"BYTES" help:"What a connection with stateful reconnect keeps until its client has acknowledged it (${default})."`
 
 	TrustedProxies []string `env:"HERALD_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Reverse proxies whose X-Forwarded-For says who the client is, such as 10.0.0.0/8. Without them all that comes through a proxy is one address to the limits. Defaults to none."`
