@@ -85,7 +85,7 @@ func serveGroup(t *testing.T) *groupServer {
 	require.NoError(t, err)
 	// The queues have room for everything: it is order that is tested, and the race detector makes clients slow.
 	server, err := signalr.New(signalr.Config{
-		QueueBytes: 1 << 30, Logger: discard(),
+		QueueBytes: 1 << 30, ClientTimeout: time.Hour, Logger: discard(), // the clients send no pings
 		Authenticate: func(*http.Request) (signalr.User, error) { return user("u"), nil },
 	})
 	require.NoError(t, err)
