@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -46,6 +48,7 @@ type App struct {
 	nodes       *outbox.Nodes
 	metrics     *metrics
 
+	stopping            atomic.Bool // it is not ready any more
 	main, ops           *http.Server
 	mainSocket, opsSock net.Listener
 }
@@ -129,16 +132,34 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	if err != nil {
 		return fmt.Errorf("building the hubs: %w", err)
 	}
-	a.signalr, err = signalr.New(signalr.Config{
-		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout,
-		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, AllowedOrigins: s.AllowedOrigins,
-		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
-	})
+	return a.buildSignalR(s)
+}
+
+func (a *App) buildSignalR(s config.Server) error {
+	proxies, err := s.Proxies()
 	if err != nil {
 		return err
 	}
-	return nil
+	a.signalr, err = signalr.New(signalr.Config{
+		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
+		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
+		DisconnectTimeout: s.DisconnectTimeout, ReconnectBytes: s.ReconnectBytes,
+		MaxConnections: limit(s.MaxConnections), MaxConnectionsPerUser: limit(s.MaxConnectionsPerUser),
+		MaxConnectionsPerAddress: limit(s.MaxConnectionsPerAddress),
+		NegotiationRate:          limit(s.NegotiationRate), NegotiationBurst: s.NegotiationBurst,
+		InvocationRate: limit(s.InvocationRate), InvocationBurst: s.InvocationBurst,
+		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
+		TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
+		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
+	})
+	return err
 }
+
+// allAtOnce is what a spread of 0 is called there, where 0 is the default.
+const allAtOnce = -1
+
+// limit turns a setting, where 0 is no limit, into a field, where 0 is the default.
+func limit(setting int) int { return cmp.Or(setting, signalr.NoLimit) }
 
 // buildRelay builds the line from the outbox to the broadcaster.
 func (a *App) buildRelay(log history) error {

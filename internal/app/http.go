@@ -70,6 +70,10 @@ func (a *App) mountOps(mux *http.ServeMux) {
 	a.registerGauges()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if a.stopping.Load() { // so that a load balancer sends nobody, while those that are here are asked to leave
+			writeStatus(w, http.StatusServiceUnavailable, "not ready", "shutting down")
+			return
+		}
 		if err := a.ready(r.Context()); err != nil {
 			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
 			return

@@ -23,6 +23,7 @@ type metrics struct {
 	dropped                                            *prometheus.CounterVec
 
 	connections                                     *prometheus.GaugeVec
+	refused                                         *prometheus.CounterVec
 	closed, sentMessages, sentBytes, queueOverflows *prometheus.CounterVec
 	invocations                                     *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
@@ -49,6 +50,8 @@ func newMetrics() *metrics {
 	m.dropped = m.counterVec("subscriptions_dropped_total", "Subscriptions that ended otherwise than by the client's wish.", "reason")
 
 	m.connections = m.gaugeVec("connections", "Connections that have shaken hands.", "hub")
+	m.refused = m.counterVec("connections_refused_total", "Requests that were not let in, by reason: a limit, an origin, credentials, a shutdown.",
+		"hub", "reason")
 	m.sentMessages = m.counterVec("sent_messages_total", "Messages written to sockets.", "hub")
 	m.sentBytes = m.counterVec("sent_bytes_total", "Bytes written to sockets.", "hub")
 	m.queueOverflows = m.counterVec("queue_overflows_total", "Connections closed because their client did not keep up.", "hub")
@@ -122,6 +125,10 @@ func (m *metrics) Undeliverable()        { m.undeliverable.Inc() }
 
 // The rest makes metrics a signalr.Observer.
 func (m *metrics) ConnectionOpened(hub string) { m.connections.WithLabelValues(hub).Inc() }
+
+func (m *metrics) Refused(hub string, reason signalr.Refusal) {
+	m.refused.WithLabelValues(hub, string(reason)).Inc()
+}
 
 func (m *metrics) ConnectionClosed(hub string, reason signalr.CloseReason) {
 	m.connections.WithLabelValues(hub).Dec()

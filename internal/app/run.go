@@ -46,6 +46,7 @@ func (a *App) Run(ctx context.Context) error {
 
 	<-serving.Done()
 	a.logger.InfoContext(base, "shutting down")
+	a.stopping.Store(true)
 	errs := []error{a.stopAccepting(base), edge.Wait()}
 	stopWorking()
 	errs = append(errs, workers.Wait())
@@ -77,7 +78,8 @@ func (a *App) serve(edge *errgroup.Group, stop context.CancelCauseFunc, server *
 	})
 }
 
-// stopAccepting closes the listeners and every connection, each after its queue.
+// stopAccepting closes every connection, one after another and each after its queue, and then the listeners: a client that polls
+// comes for what is queued by a new request. What delivers events goes on meanwhile.
 func (a *App) stopAccepting(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Server.ShutdownTimeout)
 	defer cancel()

@@ -21,23 +21,32 @@ const secret = "a development secret of more than 32 bytes"
 // It is shut down when the test ends.
 func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Config {
 	t.Helper()
+	cfg, stop := startNode(t, db, func(*config.Server) {}, permissions...)
+	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	return cfg
+}
+
+// startNode is node for a test that shuts it down itself, by stop; what Run returns comes out of the channel.
+func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
+	t.Helper()
+	server := config.Server{
+		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", ReplayLimit: 100_000,
+		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
+		ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		ShutdownTimeout: 15 * time.Second,
+	}
+	configure(&server)
+	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
 	a, err := app.New(t.Context(), app.Config{
-		Auth: config.Auth{JWTSecret: secret, AdminRole: "Admin"},
-		Server: config.Server{
-			Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", ReplayLimit: 100_000,
-			RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
-			ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, ShutdownTimeout: 10 * time.Second,
-		},
+		Auth:        config.Auth{JWTSecret: secret, AdminRole: "Admin"},
+		Server:      server,
 		DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-ended)
-	})
+	t.Cleanup(cancel)
 	token, err := auth.Mint(secret, auth.Grant{Subject: "tester", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
 	require.NoError(t, err)
 	return hubclient.Config{
@@ -45,5 +54,5 @@ func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Co
 		Token:   func(context.Context) (string, error) { return token, nil },
 		Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond},
 		Logger:  slog.New(slog.DiscardHandler),
-	}
+	}, func() <-chan error { cancel(); return ended }
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -31,15 +32,47 @@ func Print(out io.Writer, figures []Figure, asJSON bool) error {
 		case asJSON:
 			err = json.NewEncoder(out).Encode(f)
 		case f.Baseline != 0:
-			_, err = fmt.Fprintf(out, "%-28s %9.3f %-5s baseline %9.3f  ratio %.2f\n", f.Name, f.Value, f.Unit, f.Baseline, f.Ratio)
+			_, err = fmt.Fprintf(out, "%-28s %9s %-10s baseline %9s  ratio %.2f  runs %d\n",
+				f.Name, number(f.Value), f.Unit, number(f.Baseline), f.Ratio, f.Runs)
 		default:
-			_, err = fmt.Fprintf(out, "%-28s %9.3f %s\n", f.Name, f.Value, f.Unit)
+			_, err = fmt.Fprintf(out, "%-28s %9s %-10s runs %d\n", f.Name, number(f.Value), f.Unit, f.Runs)
 		}
 		if err != nil {
 			return fmt.Errorf("printing: %w", err)
 		}
 	}
 	return nil
+}
+
+// number is v for a person.
+func number(v float64) string {
+	const manyDigits = 1000
+	if math.Abs(v) >= manyDigits {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+// median returns the value in the middle, or the mean of the two that are.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// ratios returns each value by its baseline, to two places.
+func ratios(values, baselines []float64) []float64 {
+	r := make([]float64, len(values))
+	for i := range r {
+		r[i] = math.Round(100*values[i]/baselines[i]) / 100 //nolint:mnd // two places
+	}
+	return r
 }
 
 // sample is durations of which percentiles are taken.

@@ -22,6 +22,30 @@ func TestPercentilesAreNearestRanks(t *testing.T) {
 	require.Zero(t, sample(nil).mean())
 }
 
+func TestTheMedianIsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	require.Zero(t, median(nil))
+	require.InDelta(t, 2, median([]float64{9, 1, 2}), 0)
+	require.InDelta(t, 3, median([]float64{9, 1, 2, 4}), 0)
+	values := []float64{3, 1, 2}
+	median(values)
+	require.Equal(t, []float64{3, 1, 2}, values, "runs stay in their order")
+	require.Equal(t, []float64{0.33, 2}, ratios([]float64{1, 4}, []float64{3, 2}))
+}
+
+func TestAPersonReadsAFigure(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	figures := []Figure{
+		{Name: "a", Value: 123456.7, Unit: "/s", Baseline: 246913.4, Runs: 5},
+		{Name: "b", Value: 0.25, Unit: "s", Runs: 3},
+	}
+	require.NoError(t, Print(&out, figures, false))
+	lines := strings.Split(out.String(), "\n")
+	require.Equal(t, []string{"a", "123457", "/s", "baseline", "246913", "ratio", "0.50", "runs", "5"}, strings.Fields(lines[0]))
+	require.Equal(t, []string{"b", "0.250", "s", "runs", "3"}, strings.Fields(lines[1]))
+}
+
 func TestAFigureIsOneLineOfJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -87,7 +87,7 @@ func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps.batch = after.meanSince(before)
+	steps.batch = after.batchMeanSince(before)
 	if steps.wakeUp, err = relayTimes(ctx, conn, ids, steps.committed); err != nil {
 		return nil, err
 	}

@@ -13,56 +13,58 @@ import (
 
 const scrapeTimeout = 5 * time.Second
 
-// relayWork is how many batches a server's relay has committed, and how long they took together.
-type relayWork struct {
-	batches, seconds float64
-}
+// metrics is what a server says of itself, by the series' name with its labels.
+type metrics map[string]float64
 
-// scrape reads the relay's work from the server's metrics.
-func scrape(ctx context.Context, url string) (relayWork, error) {
+// scrape reads a server's metrics.
+func scrape(ctx context.Context, url string) (metrics, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/metrics", nil)
 	if err != nil {
-		return relayWork{}, fmt.Errorf("reading the server's metrics: %w", err)
+		return nil, fmt.Errorf("reading the server's metrics: %w", err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return relayWork{}, fmt.Errorf("reading the server's metrics: %w", err)
+		return nil, fmt.Errorf("reading the server's metrics: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	var work relayWork
-	found := 0
+	m := metrics{}
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		var into *float64
-		switch name {
-		case "herald_relay_batch_duration_seconds_count":
-			into = &work.batches
-		case "herald_relay_batch_duration_seconds_sum":
-			into = &work.seconds
-		default:
+		at := strings.LastIndexByte(lines.Text(), ' ')
+		if at < 0 || strings.HasPrefix(lines.Text(), "#") {
 			continue
 		}
-		if *into, err = strconv.ParseFloat(value, 64); err != nil {
-			return relayWork{}, fmt.Errorf("reading the server's metrics: %w", err)
+		if m[lines.Text()[:at]], err = strconv.ParseFloat(lines.Text()[at+1:], 64); err != nil {
+			return nil, fmt.Errorf("reading the server's metrics: %w", err)
 		}
-		found++
 	}
 	if err := lines.Err(); err != nil {
-		return relayWork{}, fmt.Errorf("reading the server's metrics: %w", err)
+		return nil, fmt.Errorf("reading the server's metrics: %w", err)
 	}
-	if found != 2 { //nolint:mnd // the two above
-		return relayWork{}, errors.New("the server's metrics do not tell how long the relay's batches took: is it a herald, and are its metrics at this address?")
+	if _, ok := m[batchCount]; !ok {
+		return nil, errors.New("the server's metrics do not tell how long the relay's batches took: is it a herald, and are its metrics at this address?")
 	}
-	return work, nil
+	return m, nil
 }
 
-// meanSince is the mean duration of a batch since before, in milliseconds.
-func (w relayWork) meanSince(before relayWork) float64 {
-	if w.batches == before.batches {
+// Series that the benches read. The first is there from the start.
+const (
+	batchCount        = "herald_relay_batch_duration_seconds_count"
+	batchSeconds      = "herald_relay_batch_duration_seconds_sum"
+	broadcastPosition = "herald_broadcast_position"
+	waitingRows       = "herald_outbox_waiting_rows"
+	resumedFromRing   = `herald_resumes_total{source="ring",status="resumed"}`
+	goroutines        = "go_goroutines"
+	collections       = "go_gc_duration_seconds_count"
+)
+
+// batchMeanSince is the mean duration of a relay's batch since before, in milliseconds.
+func (m metrics) batchMeanSince(before metrics) float64 {
+	batches := m[batchCount] - before[batchCount]
+	if batches == 0 {
 		return 0
 	}
-	return (w.seconds - before.seconds) / (w.batches - before.batches) * float64(time.Second/time.Millisecond)
+	return (m[batchSeconds] - before[batchSeconds]) / batches * float64(time.Second/time.Millisecond)
 }

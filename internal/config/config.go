@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Log is what the process says of itself.
@@ -70,10 +71,16 @@ type Server struct {
 	KeepAlive         time.Duration `default:"15s" env:"HERALD_KEEP_ALIVE" placeholder:"DURATION" help:"Silence after which a connection is sent a ping (${default})."`
 	ClientTimeout     time.Duration `default:"30s" env:"HERALD_CLIENT_TIMEOUT" placeholder:"DURATION" help:"Silence after which a client counts as gone (${default})."`
 	HandshakeTimeout  time.Duration `default:"15s" env:"HERALD_HANDSHAKE_TIMEOUT" placeholder:"DURATION" help:"Time that a client has for its handshake (${default})."`
-	ShutdownTimeout   time.Duration `default:"10s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to be flushed when the server stops (${default})."`
+	WriteTimeout      time.Duration `default:"30s" env:"HERALD_WRITE_TIMEOUT" placeholder:"DURATION" help:"Time that one write to a connection may take before it is cut off (${default})."`
+	ShutdownTimeout   time.Duration `default:"15s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to leave and to be flushed when the server stops (${default})."`
+	ShutdownSpread    time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
+
+	Limits
 }
 
-// Check says what is wrong, every setting at once. It is not named Validate: kong would call it while it parses, and answer a wrong
+// Check says what is wrong with any setting, as [Limits.Check] does for its own.
+//
+// It is not named Validate: kong would call it while it parses, and answer a wrong
 // value with the usage of the command, `herald check` included.
 func (s Server) Check() error {
 	var errs []error
@@ -81,8 +88,7 @@ func (s Server) Check() error {
 		errs = append(errs, errors.New("HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE go together: set both or neither"))
 	}
 	for _, origin := range s.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme)+"://"+u.Host {
+		if !isOrigin(origin) {
 			errs = append(errs, fmt.Errorf("HERALD_ALLOWED_ORIGINS: %q is not an origin such as https://app.example", origin))
 		}
 	}
@@ -97,6 +103,7 @@ func (s Server) Check() error {
 		{"HERALD_KEEP_ALIVE", int64(s.KeepAlive)},
 		{"HERALD_CLIENT_TIMEOUT", int64(s.ClientTimeout)},
 		{"HERALD_HANDSHAKE_TIMEOUT", int64(s.HandshakeTimeout)},
+		{"HERALD_WRITE_TIMEOUT", int64(s.WriteTimeout)},
 		{"HERALD_SHUTDOWN_TIMEOUT", int64(s.ShutdownTimeout)},
 	} {
 		if limit.value <= 0 {
@@ -110,5 +117,18 @@ func (s Server) Check() error {
 	if s.ClientTimeout > 0 && s.ClientTimeout <= s.KeepAlive {
 		errs = append(errs, errors.New("HERALD_CLIENT_TIMEOUT must be longer than HERALD_KEEP_ALIVE"))
 	}
-	return errors.Join(errs...)
+	if s.ShutdownSpread < 0 {
+		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must not be less than zero"))
+	}
+	if s.ShutdownTimeout > 0 && s.ShutdownSpread >= s.ShutdownTimeout {
+		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT"))
+	}
+	return errors.Join(append(errs, s.Limits.Check())...)
+}
+
+// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
+		!strings.ContainsFunc(text, func(c rune) bool { return c == '*' || c > unicode.MaxASCII })
 }

@@ -72,6 +72,37 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 1<<20, s.QueueBytes)
 	require.False(t, s.FeatureTeamcart)
 	require.False(t, s.HasKey())
+	require.Empty(t, s.TrustedProxies)
+	require.Positive(t, s.MaxConnectionsPerAddress)
+}
+
+func TestEveryLimitMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	var s settings
+	_, err := parser(t, &s).Parse(strings.Fields("--max-connections=0 --max-connections-per-user=0 --max-connections-per-address=0 " +
+		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --shutdown-spread=0"))
+	require.NoError(t, err)
+	require.NoError(t, s.Check())
+}
+
+func TestProxies(t *testing.T) {
+	t.Parallel()
+	l := config.Limits{TrustedProxies: []string{"10.0.0.0/8", " 192.0.2.1", "2001:db8::/32", "::1", "::ffff:192.0.2.2"}}
+	prefixes, err := l.Proxies()
+	require.NoError(t, err)
+	var texts []string
+	for _, p := range prefixes {
+		texts = append(texts, p.String())
+	}
+	require.Equal(t, []string{"10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32", "::1/128", "192.0.2.2/32"}, texts)
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	var s settings
+	_, err := parser(t, &s).Parse([]string{"--allowed-origins=https://app.example:443,HTTPS://App.Example,http://[::1]:3000,capacitor://localhost"})
+	require.NoError(t, err)
+	require.NoError(t, s.Check())
 }
 
 func TestAFlagGoesBeforeItsVariable(t *testing.T) {
@@ -100,6 +131,27 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--queue-bytes=1024":                       "HERALD_QUEUE_BYTES",
 		"--keep-alive=0s":                          "HERALD_KEEP_ALIVE",
 		"--client-timeout=15s":                     "HERALD_CLIENT_TIMEOUT",
+		"--write-timeout=0s":                       "HERALD_WRITE_TIMEOUT",
+		"--shutdown-spread=-1s":                    "HERALD_SHUTDOWN_SPREAD",
+		"--shutdown-spread=15s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
+		"--shutdown-timeout=5s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
+		"--max-connections=-1":                     "HERALD_MAX_CONNECTIONS must be at least 0",
+		"--max-connections-per-user=-1":            "HERALD_MAX_CONNECTIONS_PER_USER",
+		"--max-connections-per-address=-1":         "HERALD_MAX_CONNECTIONS_PER_ADDRESS",
+		"--negotiation-rate=-1":                    "HERALD_NEGOTIATION_RATE",
+		"--negotiation-burst=0":                    "HERALD_NEGOTIATION_BURST must be at least 1",
+		"--invocation-rate=-1":                     "HERALD_INVOCATION_RATE",
+		"--invocation-burst=0":                     "HERALD_INVOCATION_BURST",
+		"--message-rate=-1":                        "HERALD_MESSAGE_RATE",
+		"--message-burst=0":                        "HERALD_MESSAGE_BURST",
+		"--max-streams=0":                          "HERALD_MAX_STREAMS must be at least 1",
+		"--disconnect-timeout=0s":                  "HERALD_DISCONNECT_TIMEOUT",
+		"--reconnect-bytes=0":                      "HERALD_RECONNECT_BYTES",
+		"--trusted-proxies=10.0.0.1,proxy.example": `HERALD_TRUSTED_PROXIES: "proxy.example"`,
+		"--trusted-proxies=10.0.0.0/33":            "HERALD_TRUSTED_PROXIES",
+		"--allowed-origins=*":                      "HERALD_ALLOWED_ORIGINS",
+		"--allowed-origins=https://*.example":      "HERALD_ALLOWED_ORIGINS",
+		"--allowed-origins=null":                   "HERALD_ALLOWED_ORIGINS",
 		"--replay-limit=0 --shutdown-timeout=-10s": "HERALD_SHUTDOWN_TIMEOUT",
 		"--log-level=loud":                         "--log-level",
 		"--keep-alive=soon":                        "--keep-alive",

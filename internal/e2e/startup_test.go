@@ -96,7 +96,7 @@ func listenOf(env []string) string {
 func TestTerminationSendsClientsElsewhere(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
-	s, d := serve(t, dsn, "HERALD_SHUTDOWN_TIMEOUT=5s"), drive(t)
+	s, d := serve(t, dsn, "HERALD_SHUTDOWN_TIMEOUT=5s", "HERALD_SHUTDOWN_SPREAD=1s"), drive(t)
 	var clients []*client
 	for _, hub := range []string{customerHub, restaurantHub, teamCartHub} {
 		clients = append(clients, d.connect(t, s.url+hub, user(t, "alice")))

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
+	"net/netip"
 	"time"
 )
+
+// NoLimit leaves out the limit of a [Config] whose value it is.
+const NoLimit = -1
 
 // Defaults of [Config]: those of ASP.NET Core where it has one.
 const (
@@ -17,11 +19,23 @@ const (
 	DefaultClientTimeout      = 30 * time.Second
 	DefaultHandshakeTimeout   = 15 * time.Second
 	DefaultWriteTimeout       = 30 * time.Second
+	DefaultPollTimeout        = 90 * time.Second
 	DefaultMaximumMessageSize = 32 << 10
 	DefaultQueueBytes         = 1 << 20
 	DefaultDisconnectTimeout  = 15 * time.Second
 	DefaultReconnectBytes     = 1 << 20
 	DefaultMaximumStreams     = 100
+	DefaultShutdownSpread     = 5 * time.Second
+
+	DefaultMaxConnections           = 20_000
+	DefaultMaxConnectionsPerUser    = 100
+	DefaultMaxConnectionsPerAddress = 1000
+	DefaultNegotiationRate          = 100
+	DefaultNegotiationBurst         = 1000
+	DefaultInvocationRate           = 1000
+	DefaultInvocationBurst          = 2000
+	DefaultMessageRate              = 10_000
+	DefaultMessageBurst             = 20_000
 )
 
 // Config says how a [Server] behaves.
@@ -43,8 +57,17 @@ type Config struct {
 	// Defaults to 30 s.
 	WriteTimeout time.Duration
 
+	// Transports are those that clients may use.
+	// Defaults to [AllTransports].
+	Transports Transports
+
+	// PollTimeout is how long a long-polling request waits for messages. The TypeScript client gives one up after 100 s.
+	// Defaults to 90 s.
+	PollTimeout time.Duration
+
 	// DisconnectTimeout is how long a connection may be without a transport before it counts as gone: with stateful
-	// reconnect, while no WebSocket is there.
+	// reconnect, while no WebSocket is there; over long polling, while no request is. The latter get no pings and have no
+	// ClientTimeout.
 	// Defaults to 15 s.
 	DisconnectTimeout time.Duration
 
@@ -74,10 +97,50 @@ type Config struct {
 	// Defaults to 100.
 	MaximumStreams int
 
+	// MaxConnections is how many connections there may be, over all hubs, from before a transport is opened until it is
+	// closed, whether or not they have shaken hands. Who comes then is refused with 503. At rest one takes 12 KiB at most,
+	// so that the default is a quarter of a gigabyte, and its queue comes on top.
+	// Defaults to 20,000; [NoLimit]: as many as come.
+	MaxConnections int
+
+	// MaxConnectionsPerUser is the same for each [User.ID], which is refused with 429: devices and open pages add up.
+	// Defaults to 100; [NoLimit].
+	MaxConnectionsPerUser int
+
+	// MaxConnectionsPerAddress is the same for each client's address, of IPv6 for each /64, which is refused with 429. It is
+	// large because an office, a school, or a mobile network's gateway is one address (NAT).
+	// Defaults to 1,000; [NoLimit].
+	MaxConnectionsPerAddress int
+
+	// NegotiationRate is how many connections a second may be opened from one address, counted as above: negotiations, and
+	// WebSockets without one. NegotiationBurst is how many at once. Who exceeds them is refused with 429. The burst lets
+	// all the connections of one address come back together, which takes a tenth of a second of one core.
+	// Default to 100 and 1,000; [NoLimit] for the rate.
+	NegotiationRate, NegotiationBurst int
+
+	// InvocationRate is how many invocations a second one connection may send, InvocationBurst how many at once. What
+	// exceeds them closes the connection, for good.
+	// Default to 1,000 and 2,000; [NoLimit] for the rate.
+	InvocationRate, InvocationBurst int
+
+	// MessageRate and MessageBurst are the same for messages of every kind: invocations, stream items, pings and the rest.
+	// Default to 10,000 and 20,000; [NoLimit] for the rate.
+	MessageRate, MessageBurst int
+
+	// TrustedProxies are whom X-Forwarded-For is believed from: the address of a client is what stands furthest to the right
+	// there and is not one of them. Without its reverse proxy here, all that comes through it is one address to the limits.
+	// Defaults to none: a client's address is its socket's.
+	TrustedProxies []netip.Prefix
+
 	// AllowedOrigins are the origins, written "https://app.example", whose pages may connect: by CORS with credentials,
-	// and by WebSocket, which CORS does not cover.
+	// and by WebSocket, which CORS does not cover. A port that is the scheme's own need not be written.
 	// Defaults to none: pages of the same origin and clients that send no Origin only.
 	AllowedOrigins []string
+
+	// ShutdownSpread is over what time [Server.Shutdown] asks the clients to reconnect, so that they do not do it together.
+	// Few take less: a hundred a second leave at least.
+	// Defaults to 5 s; negative: all at once.
+	ShutdownSpread time.Duration
 
 	// Authenticate returns who sends r. Its error becomes 401 with "WWW-Authenticate: Bearer", or 403 where it is
 	// [ErrForbidden]. It is called on negotiate and on every transport request.
@@ -106,11 +169,23 @@ func (c Config) withDefaults() (Config, error) {
 	c.ClientTimeout = cmp.Or(c.ClientTimeout, DefaultClientTimeout)
 	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, DefaultHandshakeTimeout)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, DefaultWriteTimeout)
+	c.Transports = cmp.Or(c.Transports, AllTransports)
+	c.PollTimeout = cmp.Or(c.PollTimeout, DefaultPollTimeout)
 	c.MaximumMessageSize = cmp.Or(c.MaximumMessageSize, DefaultMaximumMessageSize)
 	c.QueueBytes = cmp.Or(c.QueueBytes, DefaultQueueBytes)
 	c.DisconnectTimeout = cmp.Or(c.DisconnectTimeout, DefaultDisconnectTimeout)
 	c.ReconnectBytes = cmp.Or(c.ReconnectBytes, DefaultReconnectBytes)
 	c.MaximumStreams = cmp.Or(c.MaximumStreams, DefaultMaximumStreams)
+	c.ShutdownSpread = cmp.Or(c.ShutdownSpread, DefaultShutdownSpread)
+	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections)
+	c.MaxConnectionsPerUser = cmp.Or(c.MaxConnectionsPerUser, DefaultMaxConnectionsPerUser)
+	c.MaxConnectionsPerAddress = cmp.Or(c.MaxConnectionsPerAddress, DefaultMaxConnectionsPerAddress)
+	c.NegotiationRate = cmp.Or(c.NegotiationRate, DefaultNegotiationRate)
+	c.NegotiationBurst = cmp.Or(c.NegotiationBurst, DefaultNegotiationBurst)
+	c.InvocationRate = cmp.Or(c.InvocationRate, DefaultInvocationRate)
+	c.InvocationBurst = cmp.Or(c.InvocationBurst, DefaultInvocationBurst)
+	c.MessageRate = cmp.Or(c.MessageRate, DefaultMessageRate)
+	c.MessageBurst = cmp.Or(c.MessageBurst, DefaultMessageBurst)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Observer == nil {
 		c.Observer = ignorant{}
@@ -128,11 +203,15 @@ func (c Config) validate() error {
 		{"ClientTimeout", int64(c.ClientTimeout)},
 		{"HandshakeTimeout", int64(c.HandshakeTimeout)},
 		{"WriteTimeout", int64(c.WriteTimeout)},
+		{"PollTimeout", int64(c.PollTimeout)},
 		{"MaximumMessageSize", int64(c.MaximumMessageSize)},
 		{"QueueBytes", int64(c.QueueBytes)},
 		{"DisconnectTimeout", int64(c.DisconnectTimeout)},
 		{"ReconnectBytes", int64(c.ReconnectBytes)},
 		{"MaximumStreams", int64(c.MaximumStreams)},
+		{"NegotiationBurst", int64(c.NegotiationBurst)},
+		{"InvocationBurst", int64(c.InvocationBurst)},
+		{"MessageBurst", int64(c.MessageBurst)},
 	} {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", f.name))
@@ -141,9 +220,11 @@ func (c Config) validate() error {
 	if c.Authenticate == nil {
 		errs = append(errs, errors.New("no Authenticate function"))
 	}
+	if c.Transports&^AllTransports != 0 {
+		errs = append(errs, fmt.Errorf("Transports: %#x is no set of transports", uint8(c.Transports)))
+	}
 	for _, origin := range c.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme)+"://"+u.Host {
+		if !isOrigin(origin) {
 			errs = append(errs, fmt.Errorf("AllowedOrigins: %q is not an origin such as https://app.example", origin))
 		}
 	}

@@ -2,6 +2,7 @@ package signalr
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,11 +10,16 @@ import (
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
 type Conn struct {
-	server *Server
-	hub    *Hub
-	id     string
-	ticket ticket // what it was opened with; zero: without negotiation
-	remote string
+	server  *Server
+	hub     *Hub
+	id      string
+	ticket  ticket // what it was opened with; zero: without negotiation
+	address netip.Addr
+	seat    seat // the registry's
+
+	// What makes it one of a half-transport; set before anybody knows of it.
+	posts *inbox       // where its POST requests go; nil: WebSockets
+	polls *longPolling // its transport, where that is fetched: nobody is there at times; nil: any other
 
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc
@@ -26,6 +32,8 @@ type Conn struct {
 	protocol  protocol        // nil until the handshake; the others see it behind onConnected only
 	reading   context.Context //nolint:containedctx // what hub code on the reader is given
 	connected bool            // the hub knows the connection
+	arrived   int64           // when what it handles was read
+	meter     meter           // what the client has spent
 	stateful  *stateful       // nil without stateful reconnect; set before the greeting
 	index     int             // the registry's: where in its list
 
@@ -37,6 +45,8 @@ type Conn struct {
 	expires      atomic.Int64 // since 1970; 0: never
 	greeted      atomic.Bool  // the handshake is done
 	dispatching  atomic.Bool  // the reader is busy with a message, so nothing can be read
+
+	retiring atomic.Bool // the reader ends the connection, for the shutdown, when it is through with what it has read
 
 	mu        sync.Mutex
 	transport transport // with stateful reconnect one after the other
@@ -63,8 +73,9 @@ func (c *Conn) Hub() *Hub { return c.hub }
 // Context returns a context that is cancelled when the connection ends.
 func (c *Conn) Context() context.Context { return c.ctx }
 
-// RemoteAddr returns the client's network address as the HTTP server knew it.
-func (c *Conn) RemoteAddr() string { return c.remote }
+// RemoteAddr returns the client's network address: by a trusted proxy's word, else as the HTTP server knows it. It is invalid
+// where that has none.
+func (c *Conn) RemoteAddr() netip.Addr { return c.address }
 
 // User returns who the connection belongs to.
 func (c *Conn) User() User {

@@ -15,30 +15,22 @@ import (
 // upgradeTimeout is how long the response to a WebSocket request may take to be written.
 const upgradeTimeout = 5 * time.Second
 
-// connect serves the requests to the hub's own path, as HttpConnectionDispatcher does where WebSockets is the only
-// transport that is enabled.
+// connect serves the requests to the hub's own path, as HttpConnectionDispatcher.ExecuteAsync does.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	switch r.Method {
 	case http.MethodGet:
-		if isWebSocketRequest(r) {
+		switch {
+		case acceptsEvents(r):
+			s.connectEvents(w, r, hub, user)
+		case !isWebSocketRequest(r):
+			s.poll(w, r, hub, user)
+		case s.mayUpgrade(w, r, hub):
 			s.connectWebSocket(w, r, hub, user)
-			return
-		}
-		if s.knownID(w, r, hub) {
-			name := "LongPolling"
-			if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-				name = "ServerSentEvents"
-			}
-			writeText(w, http.StatusNotFound, name+" transport not supported by this end point type")
 		}
 	case http.MethodPost:
-		if s.knownID(w, r, hub) {
-			writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
-		}
+		s.post(w, r, hub, user)
 	case http.MethodDelete:
-		if s.knownID(w, r, hub) {
-			writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
-		}
+		s.delete(w, r, hub, user)
 	default:
 		w.Header().Set("Allow", corsMethods)
 		writeText(w, http.StatusMethodNotAllowed, "")
@@ -59,28 +51,13 @@ func isWebSocketRequest(r *http.Request) bool {
 	return false
 }
 
-// knownID answers a request whose id is missing or unknown.
-func (s *Server) knownID(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
-	id, _ := queryValue(r, "id")
-	if id == "" {
-		writeText(w, http.StatusBadRequest, "Connection ID required")
-		return false
-	}
-	t, ok := s.tokens.check(hub.name, id)
-	if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
-		writeUnknownID(w)
-		return false
-	}
-	return true
-}
-
 func writeUnknownID(w http.ResponseWriter) {
 	writeText(w, http.StatusNotFound, "No Connection with that ID")
 }
 
 // connectWebSocket makes the request a connection: of the token that negotiate gave out, or, without one, a new one.
 func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	c := &Conn{server: s, hub: hub, remote: r.RemoteAddr}
+	c := s.newConn(r, hub, user)
 	if encoded, _ := queryValue(r, "id"); encoded != "" {
 		t, ok := s.tokens.check(hub.name, encoded)
 		if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
@@ -91,25 +68,16 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 			s.resumeWebSocket(w, r, old, user)
 			return
 		}
-		switch s.registry.claim(t.token, c) {
-		case claimed:
-		case alreadyActive:
-			writeText(w, http.StatusConflict, "")
-			return
-		case alreadySpent:
-			writeUnknownID(w)
-			return
-		case shuttingDown:
-			writeShuttingDown(w)
-			return
-		}
 		c.ticket, c.id = t, s.tokens.id(t.token)
 	} else {
 		c.id = newID()
 	}
+	if !s.admit(w, r, c) {
+		return
+	}
 	t := s.upgrade(w, r, c)
 	if t == nil {
-		s.registry.release(c.ticket.token)
+		s.registry.release(c)
 		return
 	}
 	c.transport = t
@@ -123,6 +91,9 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 		writeText(w, http.StatusForbidden, "The connection belongs to another user")
 		return
 	}
+	if !s.mayOpen(w, r, c.hub) {
+		return
+	}
 	t := s.upgrade(w, r, c)
 	if t == nil {
 		return
@@ -130,11 +101,6 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 	if !c.resume(t) {
 		t.close() // it has just ended; the client negotiates anew
 	}
-}
-
-func writeShuttingDown(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "1")
-	writeText(w, http.StatusServiceUnavailable, "The server is shutting down")
 }
 
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
@@ -148,7 +114,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transp
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
 		return nil
 	}
-	return newWebSocket(conn, &s.buffers, unread(rw.Reader), func(f frame) { _ = c.enqueue(&f) })
+	return newWebSocket(conn, &s.buffers, unread(rw.Reader), c.idle)
 }
 
 // unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The
@@ -160,17 +126,30 @@ func unread(r *bufio.Reader) []byte {
 
 // open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.
 func (c *Conn) open(user User) {
+	c.prepare(user)
+	if c.enlist() {
+		go c.serve()
+	}
+}
+
+// prepare makes the connection one that can be ended.
+func (c *Conn) prepare(user User) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.drain = c.write
 	c.opened = c.now()
 	c.lastRead.Store(c.opened)
 	c.lastWrite.Store(c.opened)
 	c.SetUser(user)
+}
+
+// enlist makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
+// down.
+func (c *Conn) enlist() bool {
 	if !c.server.registry.add(c) {
 		c.cancel()
 		c.transport.close()
-		return
+		return false
 	}
 	c.server.cfg.Observer.ConnectionOpened(c.hub.name)
-	go c.serve()
+	return true
 }

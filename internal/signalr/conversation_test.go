@@ -15,29 +15,51 @@ import (
 )
 
 // TestConversations plays the golden conversations. A line "> record" is what the client says, "< record" what the server
-// must say next, "closed" that it then closes the WebSocket, with the status behind it or else 1000; a line of dashes begins
-// another connection. Of a binary protocol ">> bytes" and "<< bytes" are a record without the length in front of it,
-// ">| bytes" and "<| bytes" are bytes as they are.
+// must say next, "closed" that it then ends the connection, of a WebSocket with the status behind it or else 1000; a line of
+// dashes begins another connection. Of a binary protocol, over WebSockets, ">> bytes" and "<< bytes" are a record without the
+// length in front of it, ">| bytes" and "<| bytes" are bytes as they are.
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../testdata/signalr/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
+	transports := map[string]func(*testing.T, *fixture) talker{
+		"WebSockets":       func(t *testing.T, f *fixture) talker { t.Helper(); return f.dial(t) },
+		"ServerSentEvents": func(t *testing.T, f *fixture) talker { t.Helper(); return f.stream(t) },
+		"LongPolling":      func(t *testing.T, f *fixture) talker { t.Helper(); return f.poller(t) },
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			f := setup(t)
-			for conversation := range strings.SplitSeq(string(text), "\n---\n") {
-				play(t, f.dial(t), conversation)
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		for transport, dial := range transports {
+			if strings.HasPrefix(name, "messagepack") && transport != "WebSockets" {
+				continue
 			}
-		})
+			t.Run(name+" over "+transport, func(t *testing.T) {
+				t.Parallel()
+				f := setup(t)
+				for conversation := range strings.SplitSeq(string(text), "\n---\n") {
+					play(t, dial(t, f), conversation)
+				}
+			})
+		}
 	}
 }
 
-func play(t *testing.T, c *client, conversation string) {
+// talker is a client over any transport.
+type talker interface {
+	send(records ...string)
+	receive() string
+	expect(records ...string)
+	expectEnd()
+}
+
+func (c *client) expectEnd() { c.t.Helper(); c.expectClose(ws.StatusNormalClosure) }
+
+func play(t *testing.T, c talker, conversation string) {
 	t.Helper()
+	webSocket, _ := c.(*client)
 	for line := range strings.SplitSeq(strings.TrimSpace(conversation), "\n") {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -47,25 +69,25 @@ func play(t *testing.T, c *client, conversation string) {
 		case ">":
 			c.send(said)
 		case ">>":
-			c.sendBinary(framed(written(t, said)))
+			webSocket.sendBinary(framed(written(t, said)))
 		case ">|":
-			c.sendBinary(written(t, said))
+			webSocket.sendBinary(written(t, said))
 		case "<":
 			require.Equal(t, said, c.receive(), "in:\n%s", conversation)
 		case "<<":
-			got := c.receiveRecord()
+			got := webSocket.receiveRecord()
 			require.Equal(t, hex.Dump(written(t, said)), hex.Dump(got), "at %s\nin:\n%s", line, conversation)
 		case "<|":
 			want := written(t, said)
-			require.Equal(t, hex.Dump(want), hex.Dump(c.receiveBinary(len(want))), "at %s\nin:\n%s", line, conversation)
+			require.Equal(t, hex.Dump(want), hex.Dump(webSocket.receiveBinary(len(want))), "at %s\nin:\n%s", line, conversation)
 		case "closed":
-			status := int(ws.StatusNormalClosure)
-			if said != "" {
-				var err error
-				status, err = strconv.Atoi(said)
-				require.NoError(t, err)
+			if said == "" {
+				c.expectEnd()
+				continue
 			}
-			c.expectClose(ws.StatusCode(status))
+			status, err := strconv.Atoi(said)
+			require.NoError(t, err)
+			webSocket.expectClose(ws.StatusCode(status))
 		default:
 			require.FailNow(t, "not a line of a conversation: "+line)
 		}

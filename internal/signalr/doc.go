@@ -1,5 +1,5 @@
-// Package signalr is a server of the SignalR protocol: negotiate, the WebSocket transport, and the hub protocols JSON and
-// MessagePack, with the texts of ASP.NET Core. It knows nothing of Herald.
+// Package signalr is a server of the SignalR protocol: negotiate, WebSockets, server-sent events and long polling, and the
+// hub protocols JSON and MessagePack, with the texts of ASP.NET Core. It knows nothing of Herald.
 //
 // # What it promises
 //
@@ -13,19 +13,23 @@
 //   - OnDisconnected is called when no hub method runs any more, and no sequence of one.
 //   - What is checked is checked before memory is allocated for it: the length of a frame or a record, how deeply it nests.
 //     Negotiating allocates nothing that stays: connection tokens are signed, not stored.
+//   - What a peer may take is limited, see [Config], and counted where every connection passes: from before its transport is
+//     opened until it is gone. Refused requests are answered with a status and a reason, see [Refusal]; a connection that
+//     exceeds its rate is closed with one.
 //
 // # Lifecycle
 //
 // A [Server] is made by New, mounted by [Server.Handler], and run by [Server.Run], which must run for as long as clients are
 // served: it alone enforces every time-out. A connection goes through
 //
-//	upgrade ──▶ handshake ──▶ OnConnected ──▶ invocations … ──▶ end ──▶ OnDisconnected ──▶ flush ──▶ linger ──▶ closed
-//	               │ refused or late                              ▲
-//	               └──────────────────────────────────────────────┘ without OnConnected and OnDisconnected
+//	admission ──▶ upgrade ──▶ handshake ──▶ OnConnected ──▶ invocations … ──▶ end ──▶ OnDisconnected ──▶ flush ──▶ linger ──▶ closed
+//	                             │ refused or late                              ▲
+//	                             └──────────────────────────────────────────────┘ without OnConnected and OnDisconnected
 //
 // end happens once, by whoever comes first: the client, the hub, the writer, the sweeper, the shutdown. From then on
 // nothing can be queued behind the last message; the reader is interrupted, tells the hub, waits until the writer has
 // flushed what is left (bounded by the end's grace), lingers until the client has said goodbye too, and closes the socket.
+// A shutdown lets readers go one after another, each once it is through with what it has read: [Server.Shutdown].
 //
 // # Stateful reconnect
 //
@@ -52,10 +56,32 @@
 //
 // [Conn.Invoke] asks the client for a result, and must not be called on the reader, which would have to read it.
 //
+// # Half-transports
+//
+// Server-sent events and long polling carry what the server says. What the client says comes in POST requests, whose bodies
+// the connection's inbox makes one stream again, in the order in which the requests came. It holds a few kilobytes ahead of the
+// reader; then they wait, and with them their clients.
+//
+// An event stream is one response, written as a socket is. Over long polling the messages are fetched: the writer waits for a
+// request, hands it what is to be written, and waits for what came of it.
+//
+//	         ┌── no request: the writer waits, and the queue behind it fills up ◀────────────────────┐
+//	frames ──┤                                                                                        │
+//	         └── a request waits ──▶ given to it ──┬── client gone, nothing written: given back ──▶───┤
+//	                                               ├── written ──▶ the next frames ──▶────────────────┘
+//	                                               └── broke off midway ──▶ end
+//
+// What was written to a client that did not read it is lost, as it is in .NET: nobody can tell. A connection with no request
+// for DisconnectTimeout ends. At its end the last messages wait for a request as long as a socket would be given to take them;
+// the one after is answered 204.
+//
+// Every request is authenticated, and has to be by the user who opened the connection, but the connection keeps the user that
+// it was opened with.
+//
 // # Goroutines
 //
-// At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into.
-// Each call that streams has one more.
+// At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into. Of
+// an event stream it is the request's own. Each call that streams has one more.
 // A writer exists only while the queue is not empty; it takes all that is queued and writes it with one writev. There is no
 // timer per connection: the sweeper looks at all of them twice a second.
 //

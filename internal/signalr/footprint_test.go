@@ -7,10 +7,8 @@ package signalr_test
 import (
 	"context"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -66,21 +64,4 @@ func TestIdleFootprint(t *testing.T) { //nolint:paralleltest // others' memory w
 		within(t, f.disconnected, "OnDisconnected")
 	}
 	require.NoError(t, <-done)
-}
-
-// inUse returns the bytes of heap and stacks that are in use once nothing changes any more.
-func inUse() int64 {
-	var m runtime.MemStats
-	last := int64(-1)
-	for range 20 {
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		now := int64(m.HeapAlloc + m.StackInuse)
-		if last-now < 4096 && now-last < 4096 {
-			break
-		}
-		last = now
-		<-time.After(10 * time.Millisecond) // goroutines that are ending
-	}
-	return last
 }

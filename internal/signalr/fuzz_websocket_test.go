@@ -71,14 +71,18 @@ func FuzzWebSocket(f *testing.F) {
 }
 
 // serveOnSocketFile serves the test's hub on a Unix socket, of which there are more than TCP ports. It returns its path.
-func serveOnSocketFile(f *testing.F) string {
+func serveOnSocketFile(f *testing.F, configure ...func(*signalr.Config)) string {
 	f.Helper()
 	hub := signalr.NewHub("fuzz")
 	registerMethods(hub)
 	var opened, ended atomic.Int64
 	hub.OnConnected(func(context.Context, *signalr.Conn) error { opened.Add(1); return nil })
 	hub.OnDisconnected(func(*signalr.Conn, error) { ended.Add(1) })
-	server, err := signalr.New(signalr.Config{Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)})
+	cfg := signalr.Config{Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}
+	for _, c := range configure {
+		c(&cfg)
+	}
+	server, err := signalr.New(cfg)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -83,6 +83,10 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 		Authenticate: authenticate,
 		Logger:       slog.New(slog.DiscardHandler),
 		Observer:     f.observer,
+
+		// The tests' users and addresses are all the same.
+		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
+		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
 	}
 	for _, c := range configure {
 		c(&cfg)
@@ -106,11 +110,13 @@ func (f *fixture) handler() http.Handler {
 	return mux
 }
 
-// authenticate knows the tokens ?access_token=user, =banned, and nothing else.
+// authenticate knows the tokens ?access_token=user, =other, =banned, and nothing else.
 func authenticate(r *http.Request) (signalr.User, error) {
 	switch r.URL.Query().Get("access_token") {
 	case "user":
 		return user{id: "u1"}, nil
+	case "other":
+		return user{id: "u2"}, nil
 	case "banned":
 		return nil, errors.Join(errors.New("not an admin"), signalr.ErrForbidden)
 	default:
@@ -288,12 +294,22 @@ func message(target string, args ...string) *signalr.Message {
 // observer counts.
 type observer struct {
 	mu       sync.Mutex
+	refused  map[signalr.Refusal]int
 	closed   []signalr.CloseReason
 	outcomes map[string][]signalr.Outcome
 	opened   int
 	overflow int
 	messages int
 	bytes    int
+}
+
+func (o *observer) Refused(_ string, reason signalr.Refusal) {
+	o.do(func() {
+		if o.refused == nil {
+			o.refused = make(map[signalr.Refusal]int)
+		}
+		o.refused[reason]++
+	})
 }
 
 func (o *observer) ConnectionOpened(string) { o.do(func() { o.opened++ }) }
@@ -323,8 +339,19 @@ func (o *observer) do(f func()) {
 	f()
 }
 
+func (o *observer) refusals(reason signalr.Refusal) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.refused[reason]
+}
+
 func (o *observer) reasons() []signalr.CloseReason {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]signalr.CloseReason(nil), o.closed...)
+}
+
+func (o *observer) count() (opened int) {
+	o.do(func() { opened = o.opened })
+	return opened
 }

@@ -12,6 +12,7 @@ import (
 type Hub struct {
 	name           string
 	methods        map[string]*method // by lower-cased name
+	exact          map[string]*method // by the name as it was registered
 	onConnected    func(ctx context.Context, c *Conn) error
 	onDisconnected func(c *Conn, err error)
 }
@@ -21,6 +22,7 @@ func NewHub(name string) *Hub {
 	return &Hub{
 		name:           name,
 		methods:        make(map[string]*method),
+		exact:          make(map[string]*method),
 		onConnected:    func(context.Context, *Conn) error { return nil },
 		onDisconnected: func(*Conn, error) {},
 	}
@@ -59,12 +61,15 @@ func (h *Hub) register(name string, r results, decode func(*binding) boundCall, 
 			m.most++
 		}
 	}
-	h.methods[key] = m
+	h.methods[key], h.exact[name] = m, m
 }
 
 // lookup ignores case, as .NET does. The error is a [*HubError], whose message reaches the caller.
 func (h *Hub) lookup(target string) (*method, error) {
-	m := h.methods[strings.ToLower(target)]
+	m := h.exact[target] // as nearly all clients write it
+	if m == nil {
+		m = h.methods[strings.ToLower(target)]
+	}
 	if m == nil {
 		return nil, &HubError{Message: "Method does not exist."}
 	}

@@ -32,7 +32,11 @@ func (m *Message) Size() int { return len(m.frame(jsonProtocol{}).bytes) }
 func (m *Message) frame(p protocol) *frame {
 	e := &m.encodings[p.slot()]
 	e.once.Do(func() {
-		e.frame = newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, "", m.target, m.arguments) })
+		size := usualFrame + len(m.target)
+		for _, argument := range m.arguments {
+			size += len(argument)
+		}
+		e.frame = newFrameOf(p, size, func(b []byte) []byte { return p.appendInvocation(b, "", m.target, m.arguments) })
 		e.frame.numbered = true
 	})
 	return &e.frame
@@ -52,11 +56,19 @@ const maxHeader = 10
 // newFrame frames what payload appends. The header is put right before the payload in the same array, so that nothing is
 // copied and one frame is one slice.
 func newFrame(p protocol, payload func([]byte) []byte) frame {
+	return newFrameOf(p, usualFrame, payload)
+}
+
+// usualFrame has room for a message without arguments, and for most completions.
+const usualFrame = 128
+
+// newFrameOf is newFrame for a message of about that many bytes, which it spares being moved while it grows.
+func newFrameOf(p protocol, size int, payload func([]byte) []byte) frame {
 	opCode := byte(opText)
 	if p.binary() {
 		opCode = opBinary
 	}
-	return frameOf(opCode, payload(make([]byte, maxHeader, 128)))
+	return frameOf(opCode, payload(make([]byte, maxHeader, size)))
 }
 
 // frameOf frames b[maxHeader:].

@@ -2,6 +2,7 @@ package signalr
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -43,7 +44,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		Version:         version,
 		ConnectionID:    id,
 		ConnectionToken: token,
-		Transports:      []availableTransport{{Transport: (*webSocket)(nil).name(), Formats: []string{"Text", "Binary"}}},
+		Transports:      s.cfg.Transports.available(),
 		Stateful:        stateful,
 	}
 	if version == 0 {
@@ -99,5 +100,5 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text)) // whoever has gone away does not need it
+	_, _ = io.WriteString(w, text) //nolint:gosec // plain text, of which nothing is the client's; whoever has gone away does not need it
 }

@@ -58,7 +58,11 @@ func (f *fixture) negotiate(t *testing.T, query string) (body map[string]any) {
 func TestNegotiate(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	transports := []any{map[string]any{"transport": "WebSockets", "transferFormats": []any{"Text", "Binary"}}}
+	transports := []any{
+		map[string]any{"transport": "WebSockets", "transferFormats": []any{"Text", "Binary"}},
+		map[string]any{"transport": "ServerSentEvents", "transferFormats": []any{"Text"}},
+		map[string]any{"transport": "LongPolling", "transferFormats": []any{"Text", "Binary"}},
+	}
 
 	for _, query := range []string{"", "&negotiateVersion=0"} {
 		v0 := f.negotiate(t, query)
@@ -127,34 +131,6 @@ func TestTokensOfAnotherHub(t *testing.T) {
 	token := f.negotiate(t, "&negotiateVersion=1")["connectionToken"].(string)
 	_, _, _, err := ws.Dial(t.Context(), strings.Replace(strings.TrimSuffix(f.url, "/hub"), "http", "ws", 1)+"/other?access_token=user&id="+token)
 	require.Equal(t, ws.StatusError(http.StatusNotFound), err)
-}
-
-func TestMethodsAndTransportsThatAreNotServed(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	token := f.negotiate(t, "&negotiateVersion=1")["connectionToken"].(string)
-	for _, c := range []struct {
-		method, path string
-		status       int
-		body         string
-	}{
-		{http.MethodGet, "/hub/negotiate?access_token=user", http.StatusMethodNotAllowed, ""},
-		{http.MethodPut, "/hub?access_token=user", http.StatusMethodNotAllowed, ""},
-		{http.MethodGet, "/hub?access_token=user", http.StatusBadRequest, "Connection ID required"},
-		{http.MethodPost, "/hub?access_token=user", http.StatusBadRequest, "Connection ID required"},
-		{http.MethodGet, "/hub?access_token=user&id=x", http.StatusNotFound, "No Connection with that ID"},
-		{http.MethodDelete, "/hub?access_token=user&id=x", http.StatusNotFound, "No Connection with that ID"},
-		{http.MethodGet, "/hub?access_token=user&id=" + token, http.StatusNotFound, "LongPolling transport not supported by this end point type"},
-		{http.MethodPost, "/hub?access_token=user&id=" + token, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections."},
-		{http.MethodDelete, "/hub?access_token=user&id=" + token, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint."},
-	} {
-		a := f.request(t, c.method, c.path)
-		require.Equal(t, c.status, a.status, "%s %s", c.method, c.path)
-		require.Equal(t, c.body, a.body, "%s %s", c.method, c.path)
-	}
-	a := f.request(t, http.MethodGet, "/hub?access_token=user&id="+token, "Accept", "text/event-stream")
-	require.Equal(t, http.StatusNotFound, a.status)
-	require.Equal(t, "ServerSentEvents transport not supported by this end point type", a.body)
 }
 
 func TestAuthentication(t *testing.T) {

@@ -4,6 +4,8 @@ import "time"
 
 // Observer is told what happens on the server. Its methods are called on hot paths, by many goroutines: they must not block.
 type Observer interface {
+	// Refused reports a request that was not let in.
+	Refused(hub string, reason Refusal)
 	ConnectionOpened(hub string)
 	ConnectionClosed(hub string, reason CloseReason)
 	// MessagesSent reports one write of n messages, bytes long with their framing.
@@ -19,13 +21,14 @@ type CloseReason string
 
 // Why connections end.
 const (
-	ClosedByClient     CloseReason = "client"    // a Close message or a WebSocket close frame
+	ClosedByClient     CloseReason = "client"    // a Close message, or the transport's own goodbye
 	ClosedByServer     CloseReason = "server"    // [Conn.Close], or OnConnected refused
 	ConnectionLost     CloseReason = "lost"      // the socket failed or ended without a farewell
 	HandshakeFailed    CloseReason = "handshake" // not understood, not supported, or not in time
 	ProtocolViolated   CloseReason = "protocol"  // malformed data, or a message that is too large
 	ClientTimedOut     CloseReason = "timeout"   // nothing read for ClientTimeout
 	ClientTooSlow      CloseReason = "overflow"  // the queue was full
+	RateExceeded       CloseReason = "rate"      // more messages or invocations a second than a client may send
 	CredentialsExpired CloseReason = "expired"   // the user's ExpiresAt passed
 	ServerShuttingDown CloseReason = "shutdown"
 )
@@ -44,6 +47,7 @@ const (
 
 type ignorant struct{}
 
+func (ignorant) Refused(string, Refusal)                        {}
 func (ignorant) ConnectionOpened(string)                        {}
 func (ignorant) ConnectionClosed(string, CloseReason)           {}
 func (ignorant) MessagesSent(string, int, int)                  {}

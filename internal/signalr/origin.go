@@ -5,44 +5,84 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
-// What @microsoft/signalr sends in requests to another origin.
+// What @microsoft/signalr sends in requests to another origin: FetchHttpClient.ts, XhrHttpClient.ts, AccessTokenHttpClient.ts,
+// LongPollingTransport.ts and Utils.ts; Cache-Control is from polyfills of EventSource.
 const (
 	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-user-agent"
 	corsMethods = "GET, POST, DELETE, OPTIONS"
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
 
-// allowOrigin answers requests of pages that may not connect with 403, and sets the CORS headers for the others. Browsers
-// hold WebSockets to no such headers, which is why the request itself is refused: a page of another site could otherwise
-// connect with the user's cookies or token.
-func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
-	w.Header().Add("Vary", "Origin")
+// allowOrigin answers requests of pages that may not connect with 403, and sets the CORS headers for the others: before
+// anything else is decided, so that a page can read whatever the answer is. Browsers hold WebSockets to no such headers,
+// which is why the request itself is refused: a page of another site could otherwise connect with the user's cookies or
+// token. A page without an origin of its own ("null": a sandboxed frame, a file) is nobody's and never allowed.
+func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
+	h := w.Header()
+	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
 	}
-	if !slices.ContainsFunc(s.cfg.AllowedOrigins, func(allowed string) bool { return strings.EqualFold(allowed, origin) }) {
-		if sameOrigin(origin, r.Host) {
+	one := len(r.Header.Values("Origin")) == 1
+	if !one || !slices.Contains(s.origins, canonicalOrigin(origin)) {
+		if one && sameOrigin(origin, r.Host) {
 			return true
 		}
-		writeText(w, http.StatusForbidden, "Origin is not allowed")
+		s.refuse(w, r, hub, OriginNotAllowed, 0)
 		return false
 	}
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Origin", origin) // as the browser writes it: it compares the text
 	h.Set("Access-Control-Allow-Credentials", "true")
 	if r.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", corsMethods)
-		h.Set("Access-Control-Allow-Headers", corsHeaders)
-		h.Set("Access-Control-Max-Age", corsMaxAge)
+		allowPreflight(h, r)
 	}
 	return true
+}
+
+// allowPreflight allows every method and header that the client sends, and those that the page has it send in addition (its
+// option headers): they mean nothing here, but may to what stands in between.
+func allowPreflight(h http.Header, r *http.Request) {
+	h.Add("Vary", "Access-Control-Request-Headers")
+	h.Set("Access-Control-Allow-Methods", corsMethods)
+	h.Set("Access-Control-Max-Age", corsMaxAge)
+	headers := corsHeaders
+	if asked := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ", "); asked != "" {
+		headers += ", " + asked
+	}
+	h.Set("Access-Control-Allow-Headers", headers)
+}
+
+// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
+		!strings.ContainsFunc(text, func(c rune) bool { return c == '*' || c > unicode.MaxASCII })
+}
+
+// canonicalOrigin writes the same origin in the same way: in lower case, and without a port that is the scheme's own.
+func canonicalOrigin(origin string) string {
+	origin = strings.ToLower(origin)
+	scheme, _, _ := strings.Cut(origin, "://")
+	return withoutPort(origin, scheme)
+}
+
+// withoutPort leaves out the scheme's own port.
+func withoutPort(host, scheme string) string {
+	switch scheme {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
 }
 
 // sameOrigin leaves the scheme out: behind a proxy that ends TLS the server does not know its own.
 func sameOrigin(origin, host string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+	return err == nil && u.Host != "" && withoutPort(strings.ToLower(u.Host), u.Scheme) == withoutPort(strings.ToLower(host), u.Scheme)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -20,7 +21,7 @@ import (
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	const senders, each = 4, 25_000 // 100,000 messages
-	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 64 << 20 })
+	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes, cfg.ClientTimeout = 64<<20, time.Hour })
 	c, conn := f.connect(t)
 
 	var group sync.WaitGroup

@@ -60,10 +60,11 @@ func resumable(err error) bool {
 	var farewell *farewellError
 	var violation *violationError
 	var refusal *handshakeError
+	var excess *excessError
 	switch {
 	case errors.As(err, &farewell):
 		return farewell.status != int(ws.StatusNormalClosure) && farewell.status != 0
-	case errors.As(err, &violation), errors.As(err, &refusal):
+	case errors.As(err, &violation), errors.As(err, &refusal), errors.As(err, &excess):
 		return false
 	default:
 		return !errors.Is(err, errInterrupted) && !errors.Is(err, errTooLarge) && !errors.Is(err, errMalformed)
@@ -78,6 +79,7 @@ func (c *Conn) readFrom(t transport) error {
 			return err
 		}
 		c.dispatching.Store(true)
+		c.arrived = c.now()
 		rest, err := c.consume(data, len(pending))
 		c.lastRead.Store(c.now())
 		c.dispatching.Store(false)
@@ -109,7 +111,7 @@ func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 			return nil, err
 		}
 		if !ok {
-			return data, nil
+			return data, c.spendOnPart(data)
 		}
 		data = rest
 		if err := c.handle(record); err != nil {
@@ -122,12 +124,18 @@ func (c *Conn) handle(record []byte) error {
 	if c.protocol == nil {
 		return c.handshake(record)
 	}
+	if err := c.spendMessage(); err != nil {
+		return err
+	}
 	m, err := c.protocol.parse(record)
 	if err != nil {
 		return err
 	}
 	if c.stateful != nil && !c.stateful.admit(m) {
 		return nil
+	}
+	if err := c.spendInvocation(m); err != nil {
+		return err
 	}
 	return c.dispatch(m)
 }
@@ -137,10 +145,14 @@ func (c *Conn) endBecause(err error) {
 	var farewell *farewellError
 	var violation *violationError
 	var refusal *handshakeError
+	var excess *excessError
 	e := ending{grace: flushTimeout}
 	switch {
 	case errors.Is(err, errInterrupted):
-		return // whoever interrupted has ended it
+		if c.retiring.Load() {
+			c.end(c.shutdownEnding())
+		}
+		return // whoever else interrupted has ended it
 	case errors.As(err, &farewell):
 		e.reason, e.drop, e.parted = ClosedByClient, true, true
 		e.last = c.goodbye(farewell.status)
@@ -151,6 +163,10 @@ func (c *Conn) endBecause(err error) {
 	case errors.As(err, &violation):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.goodbye(violation.status)
+	case errors.As(err, &excess):
+		e.reason, e.err, e.drop = RateExceeded, err, true
+		e.last = c.lastWords(excess.Error(), false, int(ws.StatusPolicyViolation))
+		e.grace = overflowGrace
 	case errors.Is(err, errTooLarge) && !c.greeted.Load():
 		e.reason, e.err = HandshakeFailed, err
 		e.last = append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)

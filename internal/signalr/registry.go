@@ -1,23 +1,30 @@
 package signalr
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // registry knows every connection of a server, and every token that is in use or could be presented again.
 type registry struct {
 	mu     sync.Mutex
 	closed bool
-	open   []*Conn         // in no order; a connection knows its place
-	counts map[string]int  // connections that have shaken hands, by hub
-	active map[token]*Conn // connections by their token
-	spent  map[token]int64 // tokens of connections that are gone, until they expire (nanoseconds since 1970)
-	gone   chan struct{}   // closed when the registry is closed and empty
+	open   []*Conn          // in no order; a connection knows its place
+	counts map[string]int   // connections that have shaken hands, by hub
+	active map[token]*Conn  // connections by their token
+	early  map[token]*inbox // tokens that no connection uses yet, but requests that post to it
+	spent  map[token]int64  // tokens of connections that are gone, until they expire (nanoseconds since 1970)
+	seats  occupancy
+	gone   chan struct{} // closed when the registry is closed and empty
 }
 
-func newRegistry() *registry {
+func newRegistry(seats occupancy) *registry {
 	return &registry{
 		counts: make(map[string]int),
 		active: make(map[token]*Conn),
+		early:  make(map[token]*inbox),
 		spent:  make(map[token]int64),
+		seats:  seats,
 		gone:   make(chan struct{}),
 	}
 }
@@ -29,30 +36,59 @@ const (
 	alreadyActive
 	alreadySpent
 	shuttingDown
+	noRoom
 )
 
-// claim takes t for c, which is about to be added, or says why not.
-func (r *registry) claim(t token, c *Conn) claim {
+// claim takes the token, if it has one, and the seat of c, which is about to be added, or says why not; the limit where it is
+// full.
+func (r *registry) claim(c *Conn) (claim, Refusal) {
+	t := c.ticket.token
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return shuttingDown
+		return shuttingDown, ""
 	}
 	if r.active[t] != nil {
-		return alreadyActive
+		return alreadyActive, ""
 	}
 	if _, ok := r.spent[t]; ok {
-		return alreadySpent
+		return alreadySpent, ""
 	}
-	r.active[t] = c
-	return claimed
+	if early := r.early[t]; early != c.posts {
+		if c.posts == nil {
+			return alreadyActive, ""
+		}
+		return alreadySpent, "" // it has expired meanwhile
+	}
+	if why := r.seats.full(&c.seat); why != "" {
+		return noRoom, why
+	}
+	r.seats.take(&c.seat)
+	if t != (token{}) {
+		delete(r.early, t)
+		r.active[t] = c
+	}
+	return claimed, ""
 }
 
-// release gives a claimed token back: no connection came of it.
-func (r *registry) release(t token) {
+// release gives back what was claimed: no connection came of it.
+func (r *registry) release(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.active, t)
+	r.forfeit(c)
+}
+
+// forfeit gives back what was claimed. The lock is held.
+func (r *registry) forfeit(c *Conn) {
+	delete(r.active, c.ticket.token)
+	r.seats.leave(&c.seat)
+}
+
+// full says which limit leaves no room for s at present; empty where none does.
+func (r *registry) full(s *seat) Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seats.full(s)
 }
 
 // find returns the connection that uses t, nil where there is none.
@@ -62,12 +98,13 @@ func (r *registry) find(t token) *Conn {
 	return r.active[t]
 }
 
-// add takes in a connection whose token was claimed. It returns false where the server is shutting down.
+// add takes in a connection that has claimed what it needs. Where the server is shutting down it releases it and returns
+// false.
 func (r *registry) add(c *Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		delete(r.active, c.ticket.token)
+		r.forfeit(c)
 		return false
 	}
 	c.index = len(r.open)
@@ -102,7 +139,7 @@ func (r *registry) remove(c *Conn) {
 	r.open[c.index], moved.index = moved, c.index
 	r.open[last] = nil
 	r.open = r.open[:last]
-	delete(r.active, c.ticket.token)
+	r.forfeit(c)
 	if c.ticket.token != (token{}) {
 		r.spent[c.ticket.token] = c.ticket.expires
 	}
@@ -117,6 +154,7 @@ func (r *registry) close() []*Conn {
 	defer r.mu.Unlock()
 	if !r.closed {
 		r.closed = true
+		r.dismiss(math.MaxInt64)
 		if len(r.open) == 0 {
 			close(r.gone)
 		}
@@ -159,4 +197,5 @@ func (r *registry) forget(now int64) {
 			delete(r.spent, t)
 		}
 	}
+	r.dismiss(now)
 }

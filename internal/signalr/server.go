@@ -1,14 +1,11 @@
 package signalr
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"sync/atomic"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
 // Server serves hubs to clients. Create it with [New], mount its [Server.Handler]s, and run it with [Server.Run].
@@ -18,6 +15,12 @@ type Server struct {
 	tokens   *tokens
 	registry *registry
 	buffers  buffers
+	origins  []string // that may connect, in canonical form
+
+	openings    *allowances // of new connections, by address
+	messages    rate        // of one connection
+	invocations rate        // of one connection
+	hinted      atomic.Int64
 
 	// By their slot, with the frames that are the same for every connection.
 	protocols [protocolCount]protocol
@@ -35,8 +38,15 @@ func New(cfg Config) (*Server, error) {
 		cfg:      cfg,
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
 		tokens:   newTokens(cfg.HandshakeTimeout),
-		registry: newRegistry(),
+		registry: newRegistry(newOccupancy(&cfg)),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
+
+		openings:    newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
+		messages:    newRate(cfg.MessageRate, cfg.MessageBurst),
+		invocations: newRate(cfg.InvocationRate, cfg.InvocationBurst),
+	}
+	for _, origin := range cfg.AllowedOrigins {
+		s.origins = append(s.origins, canonicalOrigin(origin))
 	}
 	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
 		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
@@ -48,68 +58,47 @@ func New(cfg Config) (*Server, error) {
 // Handler serves hub at the path that it is mounted at, and at that path + "/negotiate": mount it at both.
 func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.allowOrigin(w, r) {
+		if r.ContentLength != 0 {
+			defer limitBody(w)
+		}
+		if !s.allowOrigin(w, r, hub) {
 			return
 		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		user, ok := s.authenticate(w, r)
+		if opens(r) && !s.mayOpen(w, r, hub) {
+			return
+		}
+		user, ok := s.authenticate(w, r, hub)
 		if !ok {
 			return
 		}
-		if s.registry.isClosed() {
-			writeShuttingDown(w)
+		if !isNegotiation(r) {
+			s.connect(w, r, hub, user)
 			return
 		}
-		if strings.HasSuffix(r.URL.Path, "/negotiate") {
+		if s.hasRoom(w, r, hub, user) {
 			s.negotiate(w, r, hub)
-			return
 		}
-		s.connect(w, r, hub, user)
 	})
 }
 
 // authenticate answers a request that is nobody's, or somebody's who may not connect.
-func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) (User, bool) {
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) (User, bool) {
 	user, err := s.cfg.Authenticate(r)
 	switch {
 	case err == nil && user != nil:
 		return user, true
 	case errors.Is(err, ErrForbidden):
-		w.WriteHeader(http.StatusForbidden)
+		s.refuse(w, r, hub, NotPermitted, 0)
 	default:
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		w.WriteHeader(http.StatusUnauthorized)
+		s.refuse(w, r, hub, NotAuthenticated, 0)
 	}
 	return nil, false
 }
 
 // Connections returns how many clients of the hub have shaken hands and are not gone.
 func (s *Server) Connections(hub string) int { return s.registry.count(hub) }
-
-// Shutdown lets nobody in any more, sends every client what is queued for it and a Close message that asks it to reconnect,
-// and waits until all are gone. Where ctx ends first it cuts the rest off and returns the context's error.
-func (s *Server) Shutdown(ctx context.Context) error {
-	for _, c := range s.registry.close() {
-		c.end(ending{
-			reason: ServerShuttingDown,
-			last:   c.lastWords("", true, int(ws.StatusNormalClosure)),
-			grace:  flushTimeout,
-		})
-	}
-	select {
-	case <-s.registry.gone:
-		return nil
-	case <-ctx.Done():
-	}
-	for _, c := range s.registry.close() {
-		c.cutOff()
-	}
-	select {
-	case <-s.registry.gone:
-	case <-time.After(cutOffTimeout): // a hub method does not heed its context
-	}
-	return fmt.Errorf("shutting down SignalR: %w", context.Cause(ctx))
-}

@@ -117,7 +117,11 @@ func (c *Conn) lost(t transport) bool {
 func (c *Conn) replacement(t transport) transport {
 	c.mu.Lock()
 	current, swapped := c.transport, c.stateful.swapped
+	retiring := c.retiring.Load()
 	c.mu.Unlock()
+	if retiring {
+		return nil
+	}
 	if current == t {
 		select {
 		case <-swapped:
@@ -141,14 +145,14 @@ func (c *Conn) resumable() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ending == nil
+	return c.ending == nil && !c.retiring.Load()
 }
 
 // resume gives the connection another transport, be it that the one it has is known to be lost or only the client knows.
 // It returns false where the connection is ending.
 func (c *Conn) resume(t transport) bool {
 	c.mu.Lock()
-	if c.ending != nil {
+	if c.ending != nil || c.retiring.Load() {
 		c.mu.Unlock()
 		return false
 	}

@@ -275,7 +275,8 @@ func TestUnacknowledged(t *testing.T) {
 		require.Contains(t, p.read(), `"target":"M"`)
 	}
 	require.JSONEq(t, `{"type":8,"sequenceId":1}`, p.read(), "an Ack does not wait behind what does")
-	require.Equal(t, 20*m.Size()+len(nothingFrame), conn.QueuedBytes())
+	waiting := 20*m.Size() + len(nothingFrame)
+	require.Eventually(t, func() bool { return conn.QueuedBytes() == waiting }, patience, time.Millisecond)
 	p.write(`{"type":8,"sequenceId":10}`)
 	for range 10 {
 		require.Contains(t, p.read(), `"target":"M"`)

@@ -11,13 +11,16 @@ import (
 const (
 	// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
 	sweepInterval = 500 * time.Millisecond
-	// shutdownTimeout is how long Run waits for the connections when its context ends.
+	// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
 	shutdownTimeout = 10 * time.Second
 	// cutOffTimeout is how long connections that were cut off may take to notice.
 	cutOffTimeout = time.Second
 )
 
-var errStuck = errors.New("client takes nothing")
+var (
+	errStuck    = errors.New("client takes nothing")
+	errUnpolled = errors.New("client has stopped polling")
+)
 
 // Run sweeps: it sends the keep-alive pings and ends connections that are silent, stuck, late with the handshake, or
 // expired. No connection has a timer of its own. When ctx ends it shuts the server down; it returns when all connections
@@ -39,7 +42,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // finish goes on sweeping while the connections leave: stuck ones are cut off by it.
 func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(s.cfg.ShutdownSpread, 0)+shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(ctx) }()
@@ -63,7 +66,7 @@ func (s *Server) sweep(now time.Time) {
 // check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.
 func (c *Conn) check(elapsed, wall int64) {
 	cfg := &c.server.cfg
-	if since := c.writingSince.Load(); since > 0 && elapsed-since > int64(cfg.WriteTimeout) {
+	if since := c.writingSince.Load(); c.polls == nil && since > 0 && elapsed-since > int64(cfg.WriteTimeout) {
 		c.end(ending{reason: ClientTooSlow, err: errStuck, drop: true, abort: true})
 		return
 	}
@@ -75,6 +78,10 @@ func (c *Conn) check(elapsed, wall int64) {
 		})
 		return
 	}
+	if c.polls != nil && c.polls.absent(elapsed) > int64(cfg.DisconnectTimeout) {
+		c.end(ending{reason: ClientTimedOut, err: errUnpolled, drop: true, abort: true})
+		return
+	}
 	if !c.greeted.Load() {
 		if elapsed-c.opened > int64(cfg.HandshakeTimeout) {
 			c.end(ending{
@@ -84,6 +91,9 @@ func (c *Conn) check(elapsed, wall int64) {
 				grace:  overflowGrace,
 			})
 		}
+		return
+	}
+	if c.polls != nil { // what .NET calls inherent keep-alive
 		return
 	}
 	if c.stateful != nil {

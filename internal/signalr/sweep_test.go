@@ -42,6 +42,8 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	select {
 	case p.conns <- server:
 		return client, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -53,6 +55,9 @@ type bubble struct {
 	t         *testing.T
 	dial      func() *client
 	dialToken func(token string) *client
+	client    *http.Client // speaks to the server through pipes
+	client2   *http.Client // the same in HTTP/2
+	server    *http.Server
 }
 
 // inBubble runs test with a server whose clock is the bubble's.
@@ -61,26 +66,34 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, configure...)
 		listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		server := &http.Server{Handler: f.handler()}
+		server := &http.Server{Handler: f.handler(), Protocols: new(http.Protocols)}
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetUnencryptedHTTP2(true)
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(listener) }()
 		ctx, cancel := context.WithCancel(context.Background())
 		ran := make(chan error, 1)
 		go func() { ran <- f.Run(ctx) }()
 
+		f.url = "http://pipe/hub"
+		pool, pool2 := &http.Transport{DialContext: listener.dial}, &http.Transport{DialContext: listener.dial, Protocols: new(http.Protocols)}
+		pool2.Protocols.SetUnencryptedHTTP2(true)
 		dial := func(query string) *client {
 			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token=user"+query)
 		}
+		defer func() { // also where the test fails
+			pool.CloseIdleConnections()
+			pool2.CloseIdleConnections()
+			cancel()
+			err := errors.Join(<-ran, server.Close())
+			<-served
+			require.NoError(t, err)
+		}()
 		test(&bubble{
-			fixture: f, t: t,
+			fixture: f, t: t, client: &http.Client{Transport: pool}, client2: &http.Client{Transport: pool2}, server: server,
 			dial:      func() *client { return dial("") },
 			dialToken: func(token string) *client { return dial("&id=" + token) },
 		})
-
-		cancel()
-		require.NoError(t, <-ran)
-		require.NoError(t, server.Close())
-		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 // goroutine alone calls write; the rest may be called by anyone at any time and does not block.
 type transport interface {
 	name() string
-	binary() bool // whether what it carries need not be text
+	binary() bool // it can carry binary protocols
 
 	// receive appends what the client has sent next to dst, at most limit bytes, and waits for it. A dst of nil is taken
 	// from the server's pool, once something arrives: a connection at rest holds no buffer. The error is errTooLarge,

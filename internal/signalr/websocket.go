@@ -33,7 +33,7 @@ const (
 type webSocket struct {
 	conn    net.Conn
 	buffers *buffers
-	pong    func(frame)
+	idle    func(pong frame) error
 
 	// The reader's.
 	early      []byte // read before the connection became a WebSocket
@@ -51,9 +51,10 @@ type webSocket struct {
 func (*webSocket) name() string { return "WebSockets" }
 func (*webSocket) binary() bool { return true }
 
-// newWebSocket starts with what the HTTP server has already read from conn. Pong queues the answer to a ping.
-func newWebSocket(conn net.Conn, b *buffers, early []byte, pong func(frame)) *webSocket {
-	return &webSocket{conn: conn, buffers: b, early: early, pong: pong}
+// newWebSocket starts with what the HTTP server has already read from conn. Idle is called, by receive, for each frame that
+// carries nothing of a message, with the answer where that was a ping; its error ends receive.
+func newWebSocket(conn net.Conn, b *buffers, early []byte, idle func(pong frame) error) *webSocket {
+	return &webSocket{conn: conn, buffers: b, early: early, idle: idle}
 }
 
 // Read makes the transport the source that the frames are read from.
@@ -86,16 +87,21 @@ func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
 		if err != nil {
 			return dst, t.failed(err)
 		}
+		var pong frame
 		if h.OpCode.IsControl() {
-			if err := t.control(h); err != nil {
-				return dst, t.failed(err)
+			pong, err = t.control(h)
+		} else {
+			t.fragmented = !h.Fin
+			t.left, t.mask, t.masked = h.Length, h.Mask, 0
+			if h.Length > int64(t.buffers.largest)*maxFrame {
+				return dst, errTooLarge
 			}
-			continue
 		}
-		t.fragmented = !h.Fin
-		t.left, t.mask, t.masked = h.Length, h.Mask, 0
-		if h.Length > int64(t.buffers.largest)*maxFrame {
-			return dst, errTooLarge
+		if err == nil && t.left == 0 {
+			err = t.idle(pong)
+		}
+		if err != nil {
+			return dst, t.failed(err)
 		}
 	}
 	if dst == nil {
@@ -143,26 +149,27 @@ func (t *webSocket) payload(dst []byte, length int, mask [4]byte, masked int) ([
 	return dst, nil
 }
 
-func (t *webSocket) control(h ws.Header) error {
+// control handles a control frame, and returns the answer to a ping.
+func (t *webSocket) control(h ws.Header) (pong frame, err error) {
 	var space [ws.MaxControlFramePayloadSize]byte
 	payload, err := t.payload(space[:0], int(h.Length), h.Mask, 0)
 	if err != nil {
-		return err
+		return frame{}, err
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		t.pong(controlFrame(byte(ws.OpPong), payload))
+		return controlFrame(byte(ws.OpPong), payload), nil
 	case ws.OpClose:
 		status, reason := ws.ParseCloseFrameData(payload)
 		if len(payload) > 0 {
 			if err := ws.CheckCloseFrameData(status, reason); err != nil {
-				return &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+				return frame{}, &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
 			}
 		}
-		return &farewellError{status: int(status)}
+		return frame{}, &farewellError{status: int(status)}
 	default: // a pong: that something was read is all there is to it
+		return frame{}, nil
 	}
-	return nil
 }
 
 // failed makes an error of a socket that was interrupted errInterrupted.

@@ -84,6 +84,8 @@ func (w *world) serve(t *testing.T, mux *http.ServeMux, configure func(*signalr.
 	t.Helper()
 	cfg := signalr.Config{
 		MaximumMessageSize: largestMessage,
+		InvocationRate:     signalr.NoLimit,
+		NegotiationRate:    signalr.NoLimit,
 		Authenticate:       w.authenticate,
 		Logger:             slog.New(w.log),
 	}

@@ -1,0 +1,103 @@
+package app_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+// limited starts a node with the limits given, and shuts it down when the test ends.
+func limited(t *testing.T, limits config.Limits) hubclient.Config {
+	t.Helper()
+	cfg, stop := startNode(t, pgtest.New(t), func(s *config.Server) { s.Limits = limits })
+	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	return cfg
+}
+
+// ask makes a request and returns its status and body.
+func ask(t *testing.T, cfg hubclient.Config, method, path, forwardedFor string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, cfg.URL+path, nil)
+	require.NoError(t, err)
+	token, err := cfg.Token(t.Context())
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("X-Forwarded-For", forwardedFor)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(body)
+}
+
+func TestSettingsLimitConnections(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limits config.Limits
+		status int
+		reason string
+	}{
+		"per server":  {config.Limits{MaxConnections: 1}, http.StatusServiceUnavailable, "server"},
+		"per user":    {config.Limits{MaxConnectionsPerUser: 1}, http.StatusTooManyRequests, "user"},
+		"per address": {config.Limits{MaxConnectionsPerAddress: 1}, http.StatusTooManyRequests, "address"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := limited(t, c.limits)
+			one, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
+			require.NoError(t, err)
+			defer one.Close()
+			_, err = hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
+			var refused *hubclient.StatusError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, c.status, refused.Code)
+			_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
+			require.Contains(t, metrics, `herald_connections_refused_total{hub="admin",reason="`+c.reason+`"} 1`)
+		})
+	}
+}
+
+func TestSettingsLimitNegotiations(t *testing.T) {
+	t.Parallel()
+	cfg := limited(t, config.Limits{NegotiationRate: 1, NegotiationBurst: 1, TrustedProxies: []string{"127.0.0.1"}})
+	const path = "/hubs/admin/negotiate"
+	status, _ := ask(t, cfg, http.MethodPost, path, "192.0.2.1")
+	require.Equal(t, http.StatusOK, status)
+	status, _ = ask(t, cfg, http.MethodPost, path, "192.0.2.2")
+	require.Equal(t, http.StatusOK, status)
+	require.Eventually(t, func() bool { // at once, but on a slow machine
+		status, _ := ask(t, cfg, http.MethodPost, path, "192.0.2.1")
+		return status == http.StatusTooManyRequests
+	}, patience, patience/1000)
+}
+
+func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
+	t.Parallel()
+	for want, limits := range map[string]config.Limits{
+		"The client sends more than 1 invocations per second.": {InvocationRate: 1, InvocationBurst: 1},
+		"The client sends more than 1 messages per second.":    {MessageRate: 1, MessageBurst: 1},
+	} {
+		cfg := limited(t, limits)
+		c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
+		require.NoError(t, err)
+		defer c.Close()
+		for attempts := 0; err == nil && attempts < 1000; attempts++ {
+			_, err = c.Invoke(context.WithoutCancel(t.Context()), "SubscribeToAlerts")
+		}
+		require.Error(t, err)
+		<-c.Done()
+		var closed *hubclient.ServerClosedError
+		require.ErrorAs(t, c.Err(), &closed)
+		require.Equal(t, want, closed.Text)
+		require.False(t, closed.AllowReconnect)
+	}
+}

@@ -1,0 +1,237 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Fanout is a run of the fan-out bench: how many messages a second reach the members of one group. A hub and a broadcaster serve real
+// sockets in the bench's own process, so that the baseline, a loop that writes one prebuilt frame, uses the very same sockets. The
+// members are another process, which tells when a message has arrived at all of them; at most a window of messages is without
+// that. A run ends when everything has arrived.
+type Fanout struct {
+	// Program is the herald whose `bench members` holds the clients.
+	Program string
+	// Members are the sizes of the group, Windows the numbers of outstanding messages: each is measured with each.
+	Members, Windows []int
+	// Payload is the size of a message in bytes, with its record separator; WebSocket adds a header.
+	Payload int
+	// Runs is how often each is measured, after its baseline; Duration how long one takes.
+	Runs     int
+	Duration time.Duration
+	// Stuck is the size of the group that is measured with and without one member that reads nothing; 0: none is.
+	Stuck int
+	// Dial is how many members connect at a time.
+	Dial int
+	// Progress is told what has been measured.
+	Progress func(line string)
+}
+
+const (
+	leastWindows = 4 // a run sends so many windows at least: the first is not in step with the arrivals yet
+	warmUpShare  = 8 // the part of a run that is run beforehand
+	// fanoutPatience is how much longer than it should a run may take: a message that is lost is not waited for.
+	fanoutPatience = 2 * time.Minute
+)
+
+// Run measures.
+func (f *Fanout) Run(ctx context.Context) ([]Figure, error) {
+	sizes := slices.Sorted(slices.Values(f.Members))
+	if f.Stuck > 0 {
+		sizes = append(sizes, f.Stuck)
+		slices.Sort(sizes)
+		sizes = slices.Compact(sizes)
+	}
+	if len(sizes) == 0 {
+		return nil, nil
+	}
+	if err := checkOpenFiles(sizes[len(sizes)-1] + 1); err != nil {
+		return nil, err
+	}
+	feed, err := newFanFeed(f.Payload)
+	if err != nil {
+		return nil, err
+	}
+	hub, err := startFanHub(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer hub.stop()
+	members, err := startMembers(ctx, f.Program)
+	if err != nil {
+		return nil, err
+	}
+	defer members.stop()
+	r := &fanRun{Fanout: f, hub: hub, members: members, feed: feed}
+	var figures []Figure
+	for _, size := range sizes {
+		if err := r.grow(ctx, size); err != nil {
+			return nil, err
+		}
+		for _, window := range f.Windows {
+			if slices.Contains(f.Members, size) {
+				figure, err := r.measure(ctx, window)
+				if err != nil {
+					return nil, fmt.Errorf("%d members, window %d: %w", size, window, err)
+				}
+				figures = append(figures, figure)
+			}
+			if size == f.Stuck {
+				figure, err := r.measureStuck(ctx, window)
+				if err != nil {
+					return nil, fmt.Errorf("%d members and a stuck one, window %d: %w", size, window, err)
+				}
+				figures = append(figures, figure)
+			}
+		}
+	}
+	return figures, nil
+}
+
+// fanRun is the bench at work.
+type fanRun struct {
+	*Fanout
+
+	hub     *fanHub
+	members *members
+	feed    *fanFeed
+	sockets []net.Conn // the members', in the order in which they joined
+}
+
+// grow opens as many connections as the group lacks.
+func (r *fanRun) grow(ctx context.Context, size int) error {
+	lacking := size - len(r.sockets)
+	if lacking <= 0 {
+		return nil
+	}
+	o := openOrder{URL: r.hub.url, Dial: r.Dial, Clients: make([]client, lacking), Counting: true, Silent: true}
+	for i := range o.Clients {
+		o.Clients[i].Token = strconv.Itoa(i) // a user of its own
+	}
+	if err := r.members.do(ctx, openAll, o, nil); err != nil {
+		return err
+	}
+	for range lacking {
+		joined, err := r.hub.nextJoined(ctx)
+		if err != nil {
+			return err
+		}
+		r.sockets = append(r.sockets, joined.socket)
+	}
+	return nil
+}
+
+// measure runs baseline and product in turns, with this number of outstanding messages.
+func (r *fanRun) measure(ctx context.Context, window int) (Figure, error) {
+	product := flow{window: window, duration: r.Duration, send: r.broadcast}
+	raw := flow{window: window, duration: r.Duration, send: r.writeRaw}
+	for _, f := range []flow{raw, product} {
+		f.duration /= warmUpShare
+		if _, err := r.run(ctx, f); err != nil {
+			return Figure{}, err
+		}
+	}
+	var rates, baselines []float64
+	for i := range r.Runs {
+		turns := []flow{raw, product}
+		results := make([]float64, len(turns))
+		for turn := range turns {
+			turn ^= i % len(turns) // who comes first takes turns, too
+			var err error
+			if results[turn], err = r.run(ctx, turns[turn]); err != nil {
+				return Figure{}, err
+			}
+		}
+		baselines, rates = append(baselines, results[0]), append(rates, results[1])
+		r.Progress(fmt.Sprintf("%d members, window %d, run %d of %d: %.0f messages/s, baseline %.0f, ratio %.2f",
+			len(r.sockets), window, i+1, r.Runs, results[1], results[0], results[1]/results[0]))
+	}
+	return Figure{
+		Name: fmt.Sprintf("fanout_%d_window_%d", len(r.sockets), window), Unit: "messages/s",
+		Value: median(rates), Baseline: median(baselines), Runs: r.Runs,
+		Conditions: r.conditions(window, rates, baselines, "a loop that writes one prebuilt frame to the same sockets"),
+	}, nil
+}
+
+func (r *fanRun) conditions(window int, rates, baselines []float64, baseline string) map[string]any {
+	return map[string]any{
+		"members": len(r.sockets), "window": window, "payload_bytes": r.Payload, "frame_bytes": r.feed.size(),
+		"run_seconds": r.Duration.Seconds(), "ratios": ratios(rates, baselines), "value": "median", "baseline": baseline,
+	}
+}
+
+// run is one run; it returns the messages that the members received a second, all together.
+func (r *fanRun) run(ctx context.Context, f flow) (float64, error) {
+	o := countOrder{Size: r.feed.size(), Window: f.window, First: r.feed.frame()}
+	if err := r.members.do(ctx, countAll, o, nil); err != nil {
+		return 0, err
+	}
+	if err := r.members.arrivals.SetReadDeadline(time.Now().Add(f.duration + fanoutPatience)); err != nil {
+		return 0, fmt.Errorf("setting a deadline: %w", err)
+	}
+	messages, took, err := f.run(ctx, r.members)
+	if err != nil {
+		return 0, err
+	}
+	return float64(messages) * float64(len(r.sockets)) / took.Seconds(), nil
+}
+
+// broadcast sends the next n messages as Herald does.
+func (r *fanRun) broadcast(ctx context.Context, n int) error {
+	return r.hub.broadcaster.Broadcast(ctx, r.feed.next(n))
+}
+
+// writeRaw sends n messages as the baseline does.
+func (r *fanRun) writeRaw(_ context.Context, n int) error {
+	frame := r.feed.frame()
+	for range n {
+		for _, socket := range r.sockets {
+			if _, err := socket.Write(frame); err != nil {
+				return fmt.Errorf("writing to a member: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// flow sends as fast as messages arrive.
+type flow struct {
+	window   int           // how many may be outstanding
+	duration time.Duration // how long to go on
+	most     int           // how many to send at most; 0: any number
+	send     func(ctx context.Context, n int) error
+}
+
+// run returns how many messages have arrived at all members, and in what time.
+func (f flow) run(ctx context.Context, members *members) (messages int, took time.Duration, err error) {
+	var room [arrivalRoom * arrivalSize]byte
+	sent, arrived := 0, 0
+	for start := time.Now(); ; {
+		took = time.Since(start)
+		more := f.window - (sent - arrived)
+		if f.most > 0 {
+			more = min(more, f.most-sent)
+		}
+		if took >= f.duration && sent >= leastWindows*f.window {
+			more = 0
+		}
+		if more > 0 {
+			if err := f.send(ctx, more); err != nil {
+				return 0, 0, err
+			}
+			sent += more
+		}
+		if sent == arrived {
+			return sent, took, nil
+		}
+		now, err := members.arrived(ctx, &room)
+		if err != nil {
+			return 0, 0, err
+		}
+		arrived = max(arrived, now)
+	}
+}

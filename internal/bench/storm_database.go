@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const (
+	relayPoll = 100 * time.Millisecond
+	// relayWithin is how long the server may take to relay what the bench has published.
+	relayWithin = 5 * time.Minute
+	// countersLate is how late PostgreSQL's processes report what they have counted, at most (PGSTAT_IDLE_INTERVAL in pgstat.c).
+	countersLate = 10 * time.Second
+)
+
+// publish publishes so many events of each order, and returns when the server has broadcast them. Its connection is closed then, so
+// that what it did is counted.
+func (r *stormRun) publish(ctx context.Context, first, events int) error {
+	conn, err := pgx.Connect(ctx, r.DSN)
+	if err != nil {
+		return fmt.Errorf("connecting to the database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	restaurant := uuid.New()
+	ids := make([]uuid.UUID, len(r.orders))
+	for n := first; n < first+events; n++ {
+		for i, order := range r.orders {
+			ids[i] = eventOf(order, n)
+		}
+		_, err := conn.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
+			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, r.orders, ids, restaurant)
+		if err != nil {
+			return fmt.Errorf("publishing: %w", err)
+		}
+	}
+	return r.awaitBroadcast(ctx, conn)
+}
+
+// awaitBroadcast returns when nothing waits to be relayed and the server has broadcast the whole log.
+func (r *stormRun) awaitBroadcast(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"))
+	defer cancel()
+	for {
+		m, err := scrape(ctx, r.Server.URL)
+		if err != nil {
+			return err
+		}
+		if waiting, ok := m[waitingRows]; ok && waiting == 0 {
+			position, err := outbox.NewLog(conn).Position(ctx)
+			if err != nil {
+				return err
+			}
+			if m[broadcastPosition] >= float64(position) {
+				return nil
+			}
+		}
+		if err := wait(ctx, relayPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// counters reads how many transactions a database has counted.
+type counters struct{ conn *pgx.Conn }
+
+func openCounters(ctx context.Context, dsn string) (*counters, error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	return &counters{conn}, nil
+}
+
+func (c *counters) close(ctx context.Context) { _ = c.conn.Close(context.WithoutCancel(ctx)) }
+
+// counted is how many transactions there were in a time.
+type counted struct {
+	transactions int64
+	took         time.Duration
+}
+
+// less is how many transactions there were beyond what is usual.
+func (c counted) less(usual counted) float64 {
+	return float64(c.transactions) - float64(usual.transactions)*c.took.Seconds()/usual.took.Seconds()
+}
+
+// during counts while f runs.
+func (c *counters) during(ctx context.Context, f func() error) (counted, error) {
+	before, err := c.read(ctx)
+	if err != nil {
+		return counted{}, err
+	}
+	start := time.Now()
+	if err := f(); err != nil {
+		return counted{}, err
+	}
+	took := time.Since(start)
+	after, err := c.read(ctx)
+	return counted{after - before, took}, err
+}
+
+func (c *counters) read(ctx context.Context) (transactions int64, err error) {
+	err = c.conn.QueryRow(ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()").Scan(&transactions)
+	if err != nil {
+		return 0, fmt.Errorf("reading the database's counters: %w", err)
+	}
+	return transactions, nil
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/config"
+)
+
+const (
+	benchReadyTimeout = 30 * time.Second
+	benchStopTimeout  = 15 * time.Second
+	benchReadyPoll    = 50 * time.Millisecond
+)
+
+// benchTarget is what a bench measures: what it is pointed at, else what it starts by itself.
+type benchTarget struct {
+	DatabaseURL string `env:"HERALD_DATABASE_URL" placeholder:"URL" help:"Database of the server that is measured. Without it an embedded one and a server process are started."`
+	URL         string `env:"HERALD_URL" placeholder:"URL" help:"The server that is measured; needs --database-url and HERALD_JWT_SECRET."`
+	JWTSecret   string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of the server that is measured."`
+	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries."`
+}
+
+// benchProcess is a target whose process is looked at, too.
+type benchProcess struct {
+	benchTarget
+
+	ServerPID int `name:"server-pid" placeholder:"PID" help:"Process of the server that is measured, on this machine; goes with --url."`
+}
+
+// start returns the server to measure, starting a database and a server of the bench's own where it is not pointed at any.
+func (c *benchTarget) start(ctx context.Context, logger *slog.Logger, s *streams) (server bench.Server, stop func(), err error) {
+	if c.URL != "" {
+		if c.DatabaseURL == "" || c.JWTSecret == "" {
+			return bench.Server{}, nil, errors.New("--url needs --database-url and HERALD_JWT_SECRET of the same server")
+		}
+		return bench.Server{URL: c.URL, Secret: c.JWTSecret, Stop: func() {}}, func() {}, nil
+	}
+	stopDatabase, err := c.startDatabase(ctx, logger, s)
+	if err != nil {
+		return bench.Server{}, nil, err
+	}
+	server, err = c.startServer(ctx)
+	if err != nil {
+		stopDatabase()
+		return bench.Server{}, nil, err
+	}
+	return server, func() { server.Stop(); stopDatabase() }, nil
+}
+
+// start is that of [benchTarget], with the server's process.
+func (c *benchProcess) start(ctx context.Context, logger *slog.Logger, s *streams) (server bench.Server, stop func(), err error) {
+	if err := c.check(); err != nil {
+		return bench.Server{}, nil, err
+	}
+	server, stop, err = c.benchTarget.start(ctx, logger, s)
+	if c.URL != "" {
+		server.PID = c.ServerPID
+	}
+	return server, stop, err
+}
+
+// check says whether it is clear which process is meant.
+func (c *benchProcess) check() error {
+	if (c.URL == "") != (c.ServerPID == 0) {
+		return errors.New("--url (HERALD_URL) and --server-pid go together: this bench looks at the server's process")
+	}
+	return nil
+}
+
+// startDatabase starts a database of the bench's own where it is not pointed at one, and sees to it that it is migrated.
+func (c *benchTarget) startDatabase(ctx context.Context, logger *slog.Logger, s *streams) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, stop := range slices.Backward(stops) {
+			stop()
+		}
+	}
+	if c.DatabaseURL == "" {
+		dir, err := os.MkdirTemp("", "herald-bench-")
+		if err != nil {
+			return nil, fmt.Errorf("making a directory for the bench's database: %w", err)
+		}
+		stops = append(stops, func() { _ = os.RemoveAll(dir) })
+		if err := os.Chmod(dir, dataDirMode); err != nil {
+			stop()
+			return nil, fmt.Errorf("opening the bench's directory to the database's user: %w", err)
+		}
+		s.progress("starting a database and a server for the bench")
+		url, stopDatabase, err := database(ctx, config.Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin}, logger)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		stops = append(stops, stopDatabase)
+		c.DatabaseURL = url
+	}
+	if err := migrate(ctx, c.DatabaseURL, logger); err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
+}
+
+// startServer runs this program's serve as a process of its own, as it runs in production.
+func (c *benchTarget) startServer(ctx context.Context) (bench.Server, error) {
+	self, err := ownProgram()
+	if err != nil {
+		return bench.Server{}, err
+	}
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return bench.Server{}, err
+	}
+	secret := strings.Repeat("bench", 8) //nolint:mnd // 40 bytes
+	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn")
+	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+c.DatabaseURL, "HERALD_JWT_SECRET="+secret)
+	for _, limit := range []string{
+		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS", "NEGOTIATION_RATE", "NEGOTIATION_BURST",
+		"INVOCATION_RATE", "INVOCATION_BURST", "MESSAGE_RATE", "MESSAGE_BURST",
+	} {
+		// All clients of a bench come from here. Out of reach instead of none, so that what they cost is measured, too.
+		server.Env = append(server.Env, "HERALD_"+limit+"=1000000")
+	}
+	server.Stderr = os.Stderr
+	if err := server.Start(); err != nil {
+		return bench.Server{}, fmt.Errorf("starting the server: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = server.Wait(); close(ended) }()
+	stop := func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(benchStopTimeout):
+			_ = server.Process.Kill()
+			<-ended
+		}
+	}
+	url := "http://" + address
+	if err := awaitReady(ctx, url, ended); err != nil {
+		stop()
+		return bench.Server{}, err
+	}
+	return bench.Server{URL: url, PID: server.Process.Pid, Secret: secret, Stop: stop}, nil
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}

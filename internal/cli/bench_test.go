@@ -1,0 +1,106 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/cli"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+// measure runs a bench and returns its figures by their names.
+func measure(t *testing.T, args ...string) map[string]bench.Figure {
+	t.Helper()
+	var out, progress bytes.Buffer
+	code := cli.Run(t.Context(), append([]string{"bench"}, append(args, "--json")...), &out, &progress)
+	require.Zero(t, code, progress.String())
+	if args[0] != "latency" { // which tells every so many events
+		require.NotEmpty(t, progress.String())
+	}
+	figures := map[string]bench.Figure{}
+	for lines := bufio.NewScanner(&out); lines.Scan(); {
+		var f bench.Figure
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &f), lines.Text())
+		require.NotEmpty(t, f.Conditions, f.Name)
+		require.Positive(t, f.Runs, f.Name)
+		require.NotContains(t, figures, f.Name)
+		figures[f.Name] = f
+	}
+	return figures
+}
+
+// requireRatios says that these figures were measured beside their baselines.
+func requireRatios(t *testing.T, figures map[string]bench.Figure, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		require.Contains(t, figures, name)
+		f := figures[name]
+		require.Positive(t, f.Value, name)
+		require.Positive(t, f.Baseline, name)
+		require.InEpsilon(t, f.Value/f.Baseline, f.Ratio, 1e-9, name)
+	}
+}
+
+func TestBenchLatency(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms")
+	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99")
+	require.Len(t, figures, 7)
+}
+
+func TestBenchFanout(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "fanout", "--members=3,1", "--windows=1,4", "--stuck=2", "--duration=20ms", "--runs=2")
+	requireRatios(t, figures, "fanout_1_window_1", "fanout_1_window_4", "fanout_3_window_1", "fanout_3_window_4",
+		"fanout_2_window_1_stuck", "fanout_2_window_4_stuck")
+	require.Len(t, figures, 6)
+	require.EqualValues(t, 3, figures["fanout_3_window_4"].Conditions["members"])
+	require.EqualValues(t, 200, figures["fanout_3_window_4"].Conditions["payload_bytes"])
+	require.EqualValues(t, 204, figures["fanout_3_window_4"].Conditions["frame_bytes"])
+}
+
+func TestBenchIdle(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "idle", "--database-url="+pgtest.New(t).DSN(), "--connections=20", "--settle=10ms")
+	requireRatios(t, figures, "idle_connect_rate")
+	for _, name := range []string{"idle_resident", "idle_resident_at_once", "idle_goroutines", "idle_connect_cpu"} {
+		require.Contains(t, figures, name) // with so few, nothing is to be said about them
+	}
+	require.Len(t, figures, 5)
+	require.Greater(t, figures["idle_goroutines"].Value, 0.5)
+}
+
+func TestBenchInvoke(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "invoke", "--database-url="+pgtest.New(t).DSN(), "--connections=2", "--window=4", "--orders=3", "--runs=2", "--duration=50ms")
+	requireRatios(t, figures, "invoke_per_cpu_second", "invoke_rate")
+	require.Len(t, figures, 2)
+}
+
+func TestBenchStorm(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "storm", "--database-url="+pgtest.New(t).DSN(), "--clients=5", "--orders=2", "--events=3", "--quiet=50ms", "--runs=2")
+	requireRatios(t, figures, "storm_last", "storm_client_p50", "storm_client_p99")
+	require.Contains(t, figures, "storm_transactions")
+	require.Len(t, figures, 4)
+	require.Equal(t, []any{5.0, 5.0}, figures["storm_last"].Conditions["resumed_from_ring"])
+}
+
+func TestBenchesRefuseWhatTheyCannotMeasure(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"more than zero":  {"fanout", "--members=0"},
+		"between 179 and": {"fanout", "--payload=10"},
+		"--server-pid":    {"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere", "--jwt-secret=secret"},
+	} {
+		var out, said bytes.Buffer
+		require.NotZero(t, cli.Run(t.Context(), append([]string{"bench"}, args...), &out, &said), name)
+		require.Contains(t, said.String(), name)
+		require.Empty(t, out.String())
+	}
+}

@@ -1,0 +1,34 @@
+package cli_test
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/yummyzoom/herald/internal/cli"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+// asHerald has the test binary be herald: what a command starts of itself, its tests start of the test binary.
+const asHerald = "HERALD_TEST_BINARY_IS_HERALD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asHerald) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}
+	for name, value := range map[string]string{
+		asHerald: "1",
+		// With the race detector a process waits for a second at its end, in case of more races.
+		"GORACE": "atexit_sleep_ms=0 " + os.Getenv("GORACE"),
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	pgtest.Main(m)
+}

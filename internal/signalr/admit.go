@@ -1,0 +1,151 @@
+package signalr
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Refusal says why a request was not let in.
+type Refusal string
+
+// Why requests are refused, and with which status.
+const (
+	OriginNotAllowed   Refusal = "origin"          // 403
+	NotAuthenticated   Refusal = "unauthenticated" // 401
+	NotPermitted       Refusal = "forbidden"       // 403: [ErrForbidden]
+	NegotiatingTooFast Refusal = "rate"            // 429: Config.NegotiationRate
+	AddressFull        Refusal = "address"         // 429: Config.MaxConnectionsPerAddress
+	UserFull           Refusal = "user"            // 429: Config.MaxConnectionsPerUser
+	ServerFull         Refusal = "server"          // 503: Config.MaxConnections
+	ServerStopping     Refusal = "shutdown"        // 503: another server, or this one's successor, may be up already
+)
+
+const (
+	// retryFull is when a client that found a limit reached is told to look again.
+	retryFull = 10 * time.Second
+	// retryStopping is the same for a server that shuts down.
+	retryStopping = time.Second
+	// hintInterval is how often the log may say that a proxy seems not to be trusted.
+	hintInterval = time.Minute
+)
+
+func (r Refusal) answer() (status int, text string) {
+	switch r {
+	case OriginNotAllowed:
+		return http.StatusForbidden, "Origin is not allowed"
+	case NotAuthenticated:
+		return http.StatusUnauthorized, ""
+	case NotPermitted:
+		return http.StatusForbidden, ""
+	case NegotiatingTooFast:
+		return http.StatusTooManyRequests, "Too many connections are opened from this address at a time"
+	case AddressFull:
+		return http.StatusTooManyRequests, "There are too many connections from this address"
+	case UserFull:
+		return http.StatusTooManyRequests, "This user has too many connections"
+	case ServerFull:
+		return http.StatusServiceUnavailable, "The server has as many connections as it takes"
+	case ServerStopping:
+		return http.StatusServiceUnavailable, "The server is shutting down"
+	default:
+		return http.StatusInternalServerError, ""
+	}
+}
+
+// refuse answers r. A retry of more than zero tells the client when to come back, in whole seconds.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
+	if retry > 0 {
+		seconds := (retry + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	status, text := why.answer()
+	writeText(w, status, text)
+	s.cfg.Observer.Refused(hub.name, why)
+	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("hub", hub.name), slog.String("reason", string(why)))
+	if why == AddressFull || why == NegotiatingTooFast {
+		s.hint(r)
+	}
+}
+
+// hint tells the operator of the likeliest reason for an address to reach a limit: it is a proxy's, behind which there are
+// many.
+func (s *Server) hint(r *http.Request) {
+	if r.Header.Get("X-Forwarded-For") == "" || s.trusts(parseAddress(r.RemoteAddr)) {
+		return
+	}
+	now, last := int64(time.Since(s.epoch)), s.hinted.Load()
+	if last > 0 && now-last < int64(hintInterval) || !s.hinted.CompareAndSwap(last, now) {
+		return
+	}
+	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn,
+		"clients are refused by a limit for one address that seems to be a proxy's (X-Forwarded-For): is it missing from the trusted proxies?")
+}
+
+// opens says whether r opens a connection: it negotiates one, or it is a WebSocket that was not negotiated. The others belong
+// to a connection that was paid for.
+func opens(r *http.Request) bool {
+	if isNegotiation(r) {
+		return true
+	}
+	id, _ := queryValue(r, "id")
+	return id == "" && isWebSocketRequest(r)
+}
+
+func isNegotiation(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
+
+// mayOpen answers requests for a connection that come while the server shuts down, or too fast. It stands before
+// authentication, which costs more than all the rest of such a request.
+func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
+	if s.registry.isClosed() {
+		s.refuse(w, r, hub, ServerStopping, retryStopping)
+		return false
+	}
+	if wait := s.openings.take(siteOf(s.clientAddress(r)), int64(time.Since(s.epoch))); wait > 0 {
+		s.refuse(w, r, hub, NegotiatingTooFast, wait)
+		return false
+	}
+	return true
+}
+
+// newConn returns a connection of user's, which is to be admitted, and opened.
+func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
+	address := s.clientAddress(r)
+	return &Conn{server: s, hub: hub, address: address, seat: seat{user: user.ID(), site: siteOf(address)}}
+}
+
+// hasRoom answers a negotiation whose connection would be refused: the client learns it at once.
+func (s *Server) hasRoom(w http.ResponseWriter, r *http.Request, hub *Hub, user User) bool {
+	if why := s.registry.full(&s.newConn(r, hub, user).seat); why != "" {
+		s.refuse(w, r, hub, why, retryFull)
+		return false
+	}
+	return true
+}
+
+// admit takes the connection's seat and its token, if it has one, or answers why not. A connection that is admitted must be
+// opened, or else released: [Conn.open] does one of the two.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *Conn) bool {
+	outcome, why := s.registry.claim(c)
+	if outcome != claimed {
+		s.turnAway(w, r, c, outcome, why)
+	}
+	return outcome == claimed
+}
+
+// turnAway answers a request whose claim has failed.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, c *Conn, outcome claim, why Refusal) {
+	switch outcome {
+	case claimed:
+	case alreadyActive:
+		writeText(w, http.StatusConflict, "")
+	case alreadySpent:
+		writeUnknownID(w)
+	case shuttingDown:
+		s.refuse(w, r, c.hub, ServerStopping, retryStopping)
+	case noRoom:
+		s.refuse(w, r, c.hub, why, retryFull)
+	}
+}

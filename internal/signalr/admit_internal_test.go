@@ -1,0 +1,38 @@
+package signalr
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The server begins to shut down between a connection's admission and its opening.
+func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
+	t.Parallel()
+	cfg := Config{MaxConnections: 1, MaxConnectionsPerUser: 1, MaxConnectionsPerAddress: 1}
+	r := newRegistry(newOccupancy(&cfg))
+	late := &Conn{ticket: ticket{token: token{1}}, seat: seat{user: "u", site: v6(1)}}
+	outcome, _ := r.claim(late)
+	require.Equal(t, claimed, outcome)
+	require.Equal(t, ServerFull, r.full(&seat{}))
+	r.close()
+	require.False(t, r.add(late))
+	for range 2 { // the second time it is released once too often
+		require.Zero(t, r.seats.seats)
+		require.Empty(t, r.seats.users)
+		require.Empty(t, r.seats.sites)
+		require.Empty(t, r.active)
+		r.release(late)
+	}
+}
+
+// A client comes back with another WebSocket between its connection's turn to leave and its reader's noticing.
+func TestNoResumeBehindTheTurnToLeave(t *testing.T) {
+	t.Parallel()
+	c := &Conn{stateful: newStateful()}
+	c.greeted.Store(true)
+	require.True(t, c.resumable())
+	c.retiring.Store(true)
+	require.False(t, c.resumable())
+	require.False(t, c.resume(nil))
+}

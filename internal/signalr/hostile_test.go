@@ -1,0 +1,443 @@
+package signalr_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// What hostile peers may do to the server, over WebSockets: nothing. Each of these tests holds the memory that the server has
+// in use against a bound, and has a witness: a client that behaves, and is answered promptly throughout. None runs beside
+// another test, whose memory would count.
+
+// prompt is how long the witness may wait for an answer. It takes less than a millisecond where nothing else runs.
+const prompt = 2 * time.Second
+
+// witness invokes a method over and over until the test calls what it returns, which checks how that went.
+func (f *fixture) witness(t *testing.T) (testify func()) {
+	t.Helper()
+	c, _ := f.connect(t)
+	stop, done := make(chan struct{}), make(chan struct{})
+	answered, longest, said := 0, time.Duration(0), nothingResult
+	go func() {
+		defer close(done)
+		pause := time.NewTicker(2 * time.Millisecond)
+		defer pause.Stop()
+		for {
+			asked := time.Now()
+			c.send(strings.TrimSuffix(nothing, "\x1e"))
+			for said = c.receive(); said == ping; said = c.receive() { //nolint:revive // a keep-alive in between
+			}
+			if said != nothingResult {
+				return
+			}
+			answered, longest = answered+1, max(longest, time.Since(asked))
+			select {
+			case <-stop:
+				return
+			case <-pause.C:
+			}
+		}
+	}()
+	return func() {
+		t.Helper()
+		close(stop)
+		<-done
+		require.Contains(t, said, nothingResult)
+		require.Less(t, longest, prompt, "of %d answers", answered)
+		require.NoError(t, c.conn.Close())
+	}
+}
+
+// requireGrowth checks how much more is in use than before.
+func requireGrowth(t *testing.T, before, bound int64) {
+	t.Helper()
+	grown := inUse() - before
+	t.Logf("grown by %d KiB, of %d", grown>>10, bound>>10)
+	require.Less(t, grown, bound)
+}
+
+// everybody calls f count times at once and waits for all.
+func everybody(count int, f func()) {
+	var all sync.WaitGroup
+	for range count {
+		all.Go(f)
+	}
+	all.Wait()
+}
+
+func (f *fixture) requireClosed(t *testing.T, count int, reason signalr.CloseReason) {
+	t.Helper()
+	closed := func() (n int) {
+		for _, r := range f.observer.reasons() {
+			if r == reason {
+				n++
+			}
+		}
+		return n
+	}
+	require.Eventually(t, func() bool { return closed() >= count }, patience, patience/1000, "closed for %q", reason)
+	require.Equal(t, count, closed())
+}
+
+func TestThousandHalfOpenHandshakes(t *testing.T) { //nolint:paralleltest // see above
+	const count, limit = 1000, 16 << 10
+	f := setup(t, func(cfg *signalr.Config) { cfg.HandshakeTimeout = 2 * time.Second })
+	testify := f.witness(t)
+	before := inUse()
+	conns := make([]net.Conn, count)
+	for i := range conns {
+		conns[i] = f.try(t, "user", "").conn
+		require.NotNil(t, conns[i])
+		if i%2 == 0 { // some begin, none ends
+			require.NoError(t, ws.WriteFrame(conns[i], ws.MaskFrame(ws.NewTextFrame([]byte(`{"protocol":"json","ver`)))))
+		}
+	}
+	requireGrowth(t, before, count*limit)
+	for _, conn := range conns {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+		said, err := io.ReadAll(conn) // up to the end: none answers the farewell either
+		require.NoError(t, err)
+		require.Contains(t, string(said), `{"error":"Handshake was canceled."}`)
+	}
+	f.requireClosed(t, count, signalr.HandshakeFailed)
+	require.Empty(t, f.disconnected, "the hub has heard of none")
+	testify()
+	requireGrowth(t, before, count*limit/4) // the tests' own ends of the sockets
+}
+
+func TestNegotiateFlood(t *testing.T) { //nolint:paralleltest // see above
+	const count, workers = 3000, 8
+	for name, c := range map[string]struct { //nolint:paralleltest // see above
+		configure func(*signalr.Config)
+		let       func(ok int) bool
+	}{
+		"without a limit": {
+			func(cfg *signalr.Config) { cfg.NegotiationRate = signalr.NoLimit },
+			func(ok int) bool { return ok == count },
+		},
+		"from one address": {
+			func(cfg *signalr.Config) {
+				cfg.NegotiationRate, cfg.NegotiationBurst = 1, 1000
+				cfg.TrustedProxies = nil
+			},
+			func(ok int) bool { return ok >= 999 && ok < 1200 }, // the witness came from the same address
+		},
+		"from 3,000 addresses": {
+			func(cfg *signalr.Config) { cfg.NegotiationRate, cfg.NegotiationBurst = 1, 1 },
+			func(ok int) bool { return ok == count },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := setup(t, behindProxy, c.configure)
+			testify := f.witness(t)
+			work := make(chan int, count)
+			for i := range count {
+				work <- i
+			}
+			close(work)
+			var mu sync.Mutex
+			ok := 0
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
+			before := inUse()
+			everybody(workers, func() {
+				for i := range work {
+					status, err := f.flooded(client, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&0xff, i&0xff))
+					mu.Lock()
+					if status == http.StatusOK {
+						ok++
+					} else if err != nil || status != http.StatusTooManyRequests {
+						t.Errorf("status %d: %v", status, err)
+					}
+					mu.Unlock()
+				}
+			})
+			client.CloseIdleConnections()
+			testify()
+			requireGrowth(t, before, 512<<10)
+			require.True(t, c.let(ok), ok)
+		})
+	}
+}
+
+// flooded negotiates once.
+func (f *fixture) flooded(client *http.Client, address string) (int, error) {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, f.url+"/negotiate?access_token=user&negotiateVersion=1", nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("X-Forwarded-For", address)
+	response, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+func TestTokensAreGoodForOneSocket(t *testing.T) { //nolint:paralleltest // see above
+	const racing = 200
+	f := setup(t)
+	testify := f.witness(t)
+	who := "user&id=" + f.negotiate(t, "&negotiateVersion=1")["connectionToken"].(string)
+	before := inUse()
+
+	in, refused := race(racing, func() attempt { return f.try(t, who, "") })
+	require.Len(t, in, 1, "two sockets on one token")
+	require.Equal(t, http.StatusConflict, refused.status)
+
+	require.NoError(t, in[0].conn.Close())
+	require.Eventually(t, func() bool { return f.try(t, who, "").status == http.StatusNotFound }, patience, patience/1000)
+	in, refused = race(racing, func() attempt { return f.try(t, who, "") })
+	require.Empty(t, in, "a replayed token")
+	require.Equal(t, http.StatusNotFound, refused.status)
+	testify()
+	requireGrowth(t, before, 4<<20) // the tests' own sockets
+}
+
+// Clients that ask for a lot and take nothing have their own queues fill up.
+func TestReadersThatNeverRead(t *testing.T) { //nolint:paralleltest // see above
+	const count, queue = 8, 256 << 10
+	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = queue })
+	large := json.RawMessage(`"` + strings.Repeat("x", 30_000) + `"`)
+	signalr.Method0(f.hub, "Large", func(context.Context, *signalr.Call) (any, error) { return large, nil })
+	testify := f.witness(t)
+	clients := make([]*client, count)
+	for i := range clients {
+		clients[i], _ = f.connect(t)
+	}
+	ask := `{"type":1,"invocationId":"1","target":"Large","arguments":[]}` + "\x1e"
+	before := inUse()
+	peak := f.peakWhile(func() {
+		var all sync.WaitGroup
+		for _, c := range clients {
+			all.Go(func() { c.flood(2000, ask, ws.OpText) })
+		}
+		all.Wait()
+		f.requireClosed(t, count, signalr.ClientTooSlow)
+	})
+	const most = count*(queue+128<<10) + 8<<20 // the queues, messages in hands, and what waits for the collector
+	t.Logf("peak of %d KiB, of %d", (peak-before)>>10, most>>10)
+	require.Less(t, peak-before, int64(most))
+	testify()
+	for _, c := range clients {
+		require.NoError(t, c.conn.Close())
+	}
+	requireGrowth(t, before, 1<<20)
+}
+
+// peakWhile returns the most memory in use while f runs.
+func (*fixture) peakWhile(f func()) (peak int64) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		again := time.NewTicker(50 * time.Millisecond)
+		defer again.Stop()
+		for {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			peak = max(peak, int64(m.HeapAlloc+m.StackInuse))
+			select {
+			case <-stop:
+				return
+			case <-again.C:
+			}
+		}
+	}()
+	f()
+	close(stop)
+	<-done
+	return peak
+}
+
+// Where no rate stops them they are answered, one after another.
+func TestTenThousandInvocationsInOneFrame(t *testing.T) { //nolint:paralleltest // see above
+	const count = 10_000
+	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 8 << 20 })
+	testify := f.witness(t)
+	c, conn := f.connect(t)
+	before := inUse()
+	var payload strings.Builder
+	for i := range count {
+		fmt.Fprintf(&payload, `{"type":1,"invocationId":"%d","target":"Nothing","arguments":[]}`+"\x1e", i)
+	}
+	go func() { _ = ws.WriteFrame(c.conn, ws.MaskFrameInPlace(ws.NewTextFrame([]byte(payload.String())))) }()
+	for i := range count {
+		c.expect(`{"type":3,"invocationId":"` + strconv.Itoa(i) + `","result":null}`)
+	}
+	require.NoError(t, conn.WaitQueue(t.Context(), 1))
+	testify()
+	requireGrowth(t, before, 2<<20)
+}
+
+func TestWhatIsOnlyAnnouncedTakesNoMemory(t *testing.T) { //nolint:paralleltest // see above
+	const count, limit = 200, 16 << 10
+	f := setup(t)
+	testify := f.witness(t)
+	var patient, greedy []*client
+	for range count {
+		c, _ := f.connect(t)
+		patient = append(patient, c)
+	}
+	for range count {
+		c, _ := f.connect(t)
+		greedy = append(greedy, c)
+	}
+	before := inUse()
+	for i := range count {
+		patient[i].announce(1<<20, strings.Repeat("x", 5000)) // many records would be that much together
+		greedy[i].announce(2<<30, "")
+	}
+	for _, c := range greedy {
+		c.expect(closedWithError)
+		f, err := c.next()
+		require.NoError(t, err)
+		status, _ := ws.ParseCloseFrameData(f.Payload)
+		require.Equal(t, ws.StatusMessageTooBig, status)
+		require.NoError(t, c.conn.Close())
+	}
+	f.requireClosed(t, count, signalr.ProtocolViolated)
+	testify()
+	requireGrowth(t, before, count*limit)
+}
+
+// announce sends the beginning of a frame.
+func (c *client) announce(length int64, begin string) {
+	c.t.Helper()
+	frame := ws.MustCompileFrame(ws.Frame{Header: ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Length: length}})
+	_, err := c.conn.Write(append(frame, begin...)) // the mask is all zeroes
+	require.NoError(c.t, err)
+}
+
+// Memory follows what a record has, up to what it may have; then its connection ends.
+func TestEndlessRecords(t *testing.T) { //nolint:paralleltest // see above
+	const count, largest = 100, 32 << 10
+	f := setup(t)
+	testify := f.witness(t)
+	clients := make([]*client, count)
+	for i := range clients {
+		clients[i], _ = f.connect(t)
+	}
+	begin, more := `{"type":1,"target":"`, strings.Repeat("x", 1000)
+	before := inUse()
+	for i, c := range clients {
+		if i%2 == 0 { // in one frame, or in many
+			c.announce(1<<20, begin+strings.Repeat(more, 31))
+			continue
+		}
+		c.frame(ws.NewTextFrame([]byte(begin)))
+		c.flood(31, more, ws.OpText)
+	}
+	requireGrowth(t, before, count*2*largest)
+	for _, c := range clients {
+		go c.flood(500, more, ws.OpText)
+		c.expect(closedWithError)
+		f, err := c.next()
+		require.NoError(t, err)
+		require.Equal(t, ws.OpClose, f.Header.OpCode)
+		require.NoError(t, c.conn.Close())
+	}
+	f.requireClosed(t, count, signalr.ProtocolViolated)
+	testify()
+	requireGrowth(t, before, 2<<20) // buffers that are kept for the next
+}
+
+// A byte a second gets as far as the time for a handshake, or for a message, allows.
+func TestAByteASecond(t *testing.T) {
+	t.Parallel()
+	drip := func(c *client, bytes []byte) (stopped <-chan struct{}) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for _, b := range bytes {
+				if _, err := c.conn.Write([]byte{b}); err != nil {
+					return
+				}
+				<-time.After(time.Second) // the bubble's time
+			}
+		}()
+		return done
+	}
+	frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(strings.Repeat(handshake, 10)))))
+	t.Run("of a handshake", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(b *bubble) {
+			c := b.dial()
+			stopped := drip(c, frame)
+			require.InDelta(b.t, 15, c.expectAfterPings(`{"error":"Handshake was canceled."}`).Seconds(), 1)
+			c.expectFarewell()
+			<-stopped
+		})
+	})
+	t.Run("of a message", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(b *bubble) {
+			c := b.dial()
+			c.shakeHands()
+			stopped := drip(c, frame)
+			require.InDelta(b.t, 30, c.expectAfterPings(closedWithError).Seconds(), 1)
+			c.expectFarewell()
+			<-stopped
+		})
+	})
+	t.Run("of an upgrade", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t)
+		server := httptest.NewUnstartedServer(f.handler())
+		server.Config.ReadHeaderTimeout = 100 * time.Millisecond // the HTTP server's to hold
+		server.Start()
+		defer server.Close()
+		conn, err := netDial(t, strings.TrimPrefix(server.URL, "http://"))
+		require.NoError(t, err)
+		go func() {
+			for err == nil {
+				_, err = io.WriteString(conn, "G")
+				<-time.After(time.Millisecond)
+			}
+		}()
+		_, _ = io.Copy(io.Discard, conn)
+	})
+}
+
+// expectFarewell expects the farewell, and that the server does not wait for an answer for ever.
+func (c *client) expectFarewell() {
+	c.t.Helper()
+	f, err := c.next()
+	require.NoError(c.t, err)
+	require.Equal(c.t, ws.OpClose, f.Header.OpCode)
+	c.expectEOF()
+}
+
+// inUse returns the bytes of heap and stacks that are in use once nothing changes any more.
+func inUse() int64 {
+	var m runtime.MemStats
+	last := int64(-1)
+	for range 20 {
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		now := int64(m.HeapAlloc + m.StackInuse)
+		if last-now < 4096 && now-last < 4096 {
+			break
+		}
+		last = now
+		<-time.After(10 * time.Millisecond) // goroutines that are ending
+	}
+	return last
+}

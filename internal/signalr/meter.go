@@ -1,0 +1,67 @@
+package signalr
+
+import "strconv"
+
+// meter is what a client has spent of what it may send. The connection's reader keeps it, so that it takes neither a lock nor
+// memory, and compares it with the time at which it read what it handles: a flood in one frame comes all at once.
+//
+// Two rates, because two things are worth bounding. Invocations run a hub's code, which may ask a database. All messages,
+// invocations among them, and pings, stream items, completions, acknowledgements, cost being read and parsed: far less, so
+// that rate is an order of magnitude more, and a flood still takes only a small share of a core. What makes work without
+// being a message counts as one: a WebSocket frame that carries nothing of any, and what is read without completing a
+// record, so that cutting messages into bytes gains nobody anything.
+//
+// A client that exceeds a rate is closed for good, told why. It is not asked to reconnect: what floods is a loop gone wrong,
+// or malice, and both would go on. Whoever comes back from an interruption sends a resume for each subscription, tens at most.
+type meter struct {
+	messages, invocations int64 // when everything has grown back, see rate
+}
+
+// excessError says that the client sends more than it may.
+type excessError struct {
+	what string
+	rate int
+}
+
+func (e *excessError) Error() string {
+	return "The client sends more than " + strconv.Itoa(e.rate) + " " + e.what + " per second."
+}
+
+func (c *Conn) spendMessage() error { return c.spendMessageAt(c.arrived) }
+
+func (c *Conn) spendMessageAt(now int64) error {
+	if c.server.messages.take(&c.meter.messages, now) > 0 {
+		return &excessError{what: "messages", rate: c.server.cfg.MessageRate}
+	}
+	return nil
+}
+
+// spendOnPart spends on a chunk that did not end with a record.
+func (c *Conn) spendOnPart(part []byte) error {
+	if len(part) == 0 {
+		return nil
+	}
+	return c.spendMessage()
+}
+
+// idle spends on a frame that carried nothing, and answers it where that was a ping.
+func (c *Conn) idle(pong frame) error {
+	if err := c.spendMessageAt(c.now()); err != nil {
+		return err
+	}
+	if len(pong.bytes) > 0 {
+		answer := pong
+		_ = c.enqueue(&answer) // it fails on a connection that is ending only
+	}
+	return nil
+}
+
+func (c *Conn) spendInvocation(m inbound) error {
+	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
+		return nil
+	}
+	if c.server.invocations.take(&c.meter.invocations, c.arrived) > 0 {
+		return &excessError{what: "invocations", rate: c.server.cfg.InvocationRate}
+	}
+	return nil
+}

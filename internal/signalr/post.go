@@ -1,0 +1,97 @@
+package signalr
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// drainTimeout is how long a body that nobody wants may take to arrive.
+const drainTimeout = time.Second
+
+// limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
+// slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
+func limitBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))
+}
+
+// post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
+// the connection has it, not what came of it.
+func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
+	t, ok := s.ticket(w, r, hub)
+	if !ok {
+		return
+	}
+	if !s.cfg.Transports.has(ServerSentEvents | LongPolling) {
+		writePostNotAllowed(w)
+		return
+	}
+	box, _, ok := s.inbox(w, r, hub, t, user, maxEarly)
+	if !ok {
+		return
+	}
+	if box == nil {
+		writePostNotAllowed(w)
+		return
+	}
+	if r.ContentLength > box.largest {
+		refuseBody(w, r, http.StatusRequestEntityTooLarge)
+		return
+	}
+	err := box.post(r.Context(), http.NewResponseController(w), r.Body)
+	switch {
+	case err == nil:
+		writeText(w, http.StatusOK, "")
+	case errors.Is(err, ErrClosed):
+		refuseBody(w, r, http.StatusNotFound)
+	case errors.Is(err, errTooLarge):
+		refuseBody(w, r, http.StatusRequestEntityTooLarge)
+	case errors.Is(err, errTooManyPosts):
+		refuseBody(w, r, http.StatusTooManyRequests)
+	default:
+		refuseBody(w, r, http.StatusBadRequest)
+	}
+}
+
+func writePostNotAllowed(w http.ResponseWriter) {
+	writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
+}
+
+// refuseBody answers before the body has been read, or what of it is left.
+func refuseBody(w http.ResponseWriter, r *http.Request, status int) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // under HTTP/2 that would end all of the client's requests
+	}
+	limitBody(w)
+	writeText(w, status, "")
+}
+
+// delete ends a connection over long polling, as HttpConnectionDispatcher.ProcessDeleteAsync does: it is the client's
+// goodbye.
+func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
+	t, ok := s.ticket(w, r, hub)
+	if !ok {
+		return
+	}
+	c := s.registry.find(t.token)
+	if c == nil && !s.registry.knows(t, time.Now()) { // it has just ended
+		writeUnknownID(w)
+		return
+	}
+	if c == nil || c.polls == nil {
+		writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
+		return
+	}
+	if c.posts.owner != user.ID() {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	c.end(ending{
+		reason: ClosedByClient,
+		drop:   true,
+		parted: true,
+		grace:  overflowGrace,
+	})
+	c.polls.part()
+	writeText(w, http.StatusAccepted, "")
+}

@@ -1,0 +1,37 @@
+package signalr
+
+import (
+	"math"
+	"time"
+)
+
+// rate is an allowance that grows back by so many a second, up to a burst. Of whoever spends it, one number is kept: the time
+// at which everything that was spent will have grown back (the generic cell rate algorithm). A rate is shared and never
+// changes; the zero rate is unlimited.
+type rate struct {
+	interval int64 // nanoseconds in which one grows back
+	whole    int64 // nanoseconds in which a whole burst does
+}
+
+// newRate returns a rate for settings that are checked: both positive, or perSecond [NoLimit].
+func newRate(perSecond, burst int) rate {
+	if perSecond <= 0 {
+		return rate{}
+	}
+	interval := max(1, int64(time.Second)/int64(perSecond))
+	return rate{interval: interval, whole: interval * int64(min(burst, math.MaxInt32))}
+}
+
+// take spends one at the time now, in nanoseconds of a clock that begins with 0, for whoever has everything back at full. It
+// returns 0, or how long it takes until there is one to spend.
+func (r rate) take(full *int64, now int64) time.Duration {
+	if r.interval == 0 {
+		return 0
+	}
+	then := max(*full, now) + r.interval
+	if early := then - now - r.whole; early > 0 {
+		return time.Duration(early)
+	}
+	*full = then
+	return 0
+}

@@ -1,0 +1,106 @@
+package signalr
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// leastPace is how many connections a second are told to leave at least: few are gone at once, however long the spread.
+	leastPace = 100
+	// paceInterval is how often some are told.
+	paceInterval = 10 * time.Millisecond
+	// inFlightTimeout is how long behind the spread an invocation that is under way may take to complete.
+	inFlightTimeout = 2 * time.Second
+)
+
+// Shutdown lets nobody in any more, and asks every client to reconnect: evenly over Config.ShutdownSpread, so that they do not
+// arrive together where they go. A client whose turn has not come is served as ever. One whose turn has come has the
+// invocation completed that is under way, is sent what is queued for it and a Close message with allowReconnect, and is
+// closed. Whoever leaves by himself makes the rest no later. Shutdown waits until all are gone. Where ctx ends first it cuts
+// the rest off and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.retire(ctx, s.registry.close())
+	inFlight := time.NewTimer(inFlightTimeout)
+	defer inFlight.Stop()
+	select {
+	case <-s.registry.gone:
+		return nil
+	case <-ctx.Done():
+	case <-inFlight.C:
+		for _, c := range s.registry.close() {
+			c.end(c.shutdownEnding()) // cancels what a hub method is busy with
+		}
+	}
+	select {
+	case <-s.registry.gone:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range s.registry.close() {
+		c.end(ending{reason: ServerShuttingDown, drop: true, abort: true})
+		c.cutOff()
+	}
+	select {
+	case <-s.registry.gone:
+	case <-time.After(cutOffTimeout): // a hub method does not heed its context
+	}
+	return fmt.Errorf("shutting down SignalR: %w", context.Cause(ctx))
+}
+
+// retire lets the connections end one after another. It returns when each has been told, or none is left.
+func (s *Server) retire(ctx context.Context, conns []*Conn) {
+	pace, atOnce := 0.0, len(conns)
+	if spread := s.cfg.ShutdownSpread.Seconds(); spread > 0 {
+		pace, atOnce = max(leastPace, float64(len(conns))/spread), 1
+	}
+	ticker := time.NewTicker(paceInterval)
+	defer ticker.Stop()
+	started, told := time.Now(), 0
+	for {
+		due := atOnce + int(pace*time.Since(started).Seconds())
+		for ; len(conns) > 0 && told < due; conns = conns[1:] {
+			if conns[0].retire() {
+				told++
+			}
+		}
+		if len(conns) == 0 {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-s.registry.gone:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// retire lets the connection end for the shutdown once its reader has handled what it has read: from then on it reads no
+// more. Streams, which may have no end, are cancelled then. It returns false where the connection is ending already.
+func (c *Conn) retire() bool {
+	c.mu.Lock()
+	if c.ending != nil || c.retiring.Swap(true) {
+		c.mu.Unlock()
+		return false
+	}
+	detached := c.detached != 0
+	c.transport.interrupt() // under the lock, so that the reader cannot be lingering yet
+	c.mu.Unlock()
+	if detached { // its client is away, and will come back to another server
+		c.end(c.shutdownEnding())
+	}
+	return true
+}
+
+func (c *Conn) shutdownEnding() ending {
+	return ending{
+		reason: ServerShuttingDown,
+		last:   c.lastWords("", true, int(ws.StatusNormalClosure)),
+		grace:  flushTimeout,
+	}
+}

@@ -1,0 +1,132 @@
+package signalr
+
+import (
+	"math"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Transports is a set of transports.
+type Transports uint8
+
+// The transports, in the order in which clients are offered them.
+const (
+	WebSockets Transports = 1 << iota
+	ServerSentEvents
+	LongPolling
+
+	AllTransports = WebSockets | ServerSentEvents | LongPolling
+)
+
+func (t Transports) has(one Transports) bool { return t&one != 0 }
+
+// available is what negotiate offers (HttpConnectionDispatcher.WriteNegotiatePayload).
+func (t Transports) available() []availableTransport {
+	both, text := []string{"Text", "Binary"}, []string{"Text"}
+	offers := make([]availableTransport, 0, 3)
+	for _, offer := range []struct {
+		one  Transports
+		what availableTransport
+	}{
+		{WebSockets, availableTransport{Transport: (*webSocket)(nil).name(), Formats: both}},
+		{ServerSentEvents, availableTransport{Transport: (*serverSentEvents)(nil).name(), Formats: text}},
+		{LongPolling, availableTransport{Transport: (*longPolling)(nil).name(), Formats: both}},
+	} {
+		if t.has(offer.one) {
+			offers = append(offers, offer.what)
+		}
+	}
+	return offers
+}
+
+// acceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
+func acceptsEvents(r *http.Request) bool {
+	for _, value := range r.Header.Values("Accept") {
+		for kind := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(kind), eventStream) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayUpgrade answers a WebSocket request where there are no WebSockets, or where the token is another transport's.
+func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
+	var t ticket
+	if id, _ := queryValue(r, "id"); id != "" {
+		var ok bool
+		if t, ok = s.ticket(w, r, hub); !ok {
+			return false
+		}
+	}
+	if !s.cfg.Transports.has(WebSockets) {
+		writeNotServed(w, (*webSocket)(nil))
+		return false
+	}
+	if t.token != (token{}) && s.registry.takesPosts(t.token) {
+		writeCannotChange(w)
+		return false
+	}
+	return true
+}
+
+// ticket answers a request whose id is missing or unknown.
+func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub) (ticket, bool) {
+	id, _ := queryValue(r, "id")
+	if id == "" {
+		writeText(w, http.StatusBadRequest, "Connection ID required")
+		return ticket{}, false
+	}
+	t, ok := s.tokens.check(hub.name, id)
+	if !ok || !s.registry.knows(t, time.Now()) {
+		writeUnknownID(w)
+		return ticket{}, false
+	}
+	return t, true
+}
+
+// attach finds the connection that a GET request of a half-transport is for. Where the ticket has none yet it makes one,
+// with the transport that build gives it, and claims the ticket for it: opened is true then, and the caller enlists or
+// abandons it. It has answered where it returns nil.
+func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t ticket, user User, build func(*Conn)) (c *Conn, opened bool) {
+	for {
+		box, active, ok := s.inbox(w, r, hub, t, user, math.MaxInt)
+		if !ok {
+			return nil, false
+		}
+		if active != nil {
+			return active, false
+		}
+		c = s.newConn(r, hub, user)
+		c.ticket, c.id, c.posts = t, s.tokens.id(t.token), box
+		build(c)
+		c.prepare(user) // from the claim on others find it
+		outcome, why := s.registry.claim(c)
+		if outcome == claimed {
+			return c, true
+		}
+		c.cancel()
+		if outcome != alreadyActive { // by another request that came at the same time
+			s.registry.abandon(t.token)
+			s.turnAway(w, r, c, outcome, why)
+			return nil, false
+		}
+	}
+}
+
+// abandon gives up a connection that attach has made and that could not be opened.
+func (s *Server) abandon(c *Conn) {
+	s.registry.release(c)
+	c.cancel()
+	c.transport.close()
+}
+
+func writeNotServed(w http.ResponseWriter, t transport) {
+	writeText(w, http.StatusNotFound, t.name()+" transport not supported by this end point type")
+}
+
+func writeCannotChange(w http.ResponseWriter) {
+	writeText(w, http.StatusBadRequest, "Cannot change transports mid-connection")
+}
