@@ -31,19 +31,18 @@ func (w *world) control(rw http.ResponseWriter, r *http.Request) {
 
 // controlArgument has the arguments of all ops.
 type controlArgument struct {
-	Connection string `json:"connection"` // a connection id
-	Case       string `json:"case"`
-	Key        string `json:"key"`
-	Token      string `json:"token"`
-	Proxy      string `json:"proxy"` // its address
-	Target     string `json:"target"`
-	Args       []any  `json:"args"`
-	Reason     string `json:"reason"`
-	Reconnect  bool   `json:"reconnect"`
-	Count      int    `json:"count"`
-	How        string `json:"how"`
-	After      int64  `json:"after"`
-	Direction  string `json:"direction"`
+	Connection string           `json:"connection"` // a connection id
+	Case       string           `json:"case"`
+	Key        string           `json:"key"`
+	Token      string           `json:"token"`
+	Proxy      string           `json:"proxy"` // its address
+	Target     string           `json:"target"`
+	Args       []any            `json:"args"`
+	Reason     string           `json:"reason"`
+	Reconnect  bool             `json:"reconnect"`
+	Count      int              `json:"count"`
+	How        string           `json:"how"`
+	After      map[string]int64 `json:"after"` // bytes that pass before a cut, by direction
 }
 
 func (w *world) do(ctx context.Context, op string, a controlArgument) (any, error) {

@@ -78,7 +78,7 @@ func (d *driver) run(ctx context.Context, slots chan struct{}, url, transport, p
 	defer close(d.done)
 	slots <- struct{}{}
 	defer func() { <-slots }()
-	cmd := exec.CommandContext(ctx, "node", "driver.mjs", "run", url, transport, protocol)
+	cmd := exec.CommandContext(ctx, "node", "--no-warnings", "driver.mjs", "run", url, transport, protocol)
 	cmd.Dir = nodeClient
 	cmd.Stdin = strings.NewReader(strings.Join(d.cases, "\n"))
 	cmd.Stderr = &d.said

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -84,10 +85,10 @@ func (w *world) onProxy(op string, a controlArgument) (any, error) {
 		}
 	case "cut":
 		for l := range p.open {
-			if a.Direction == "" {
+			if len(a.After) == 0 {
 				l.cut(a.How)
 			} else {
-				l.cutAfter(a.Direction, a.After, a.How)
+				l.cutAfter(a.After, a.How)
 			}
 		}
 	case "stall":
@@ -209,11 +210,11 @@ func (l *link) cut(how string) {
 	_ = l.server.Close()
 }
 
-// cutAfter lets so many more bytes pass in a direction and then cuts, most likely in the middle of a message.
-func (l *link) cutAfter(direction string, bytes int64, how string) {
+// cutAfter lets so many more bytes pass, by direction, and then cuts, most likely in the middle of a message.
+func (l *link) cutAfter(bytes map[string]int64, how string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.limit[direction], l.how = bytes, how
+	l.limit, l.how = maps.Clone(bytes), how
 }
 
 // stall lets nothing pass any more, in either direction, without closing anything.

@@ -89,7 +89,8 @@ export class Context {
     return {
       url,
       cut: (how = 'reset') => this.ask('cut', { proxy, how }),
-      cutAfter: (after, direction, how = 'reset') => this.ask('cut', { proxy, how, after, direction }),
+      // When so many more bytes have passed in a direction: { up: 17 }, { down: 17 }, or whichever comes first.
+      cutAfter: (after, how = 'reset') => this.ask('cut', { proxy, how, after }),
       stall: () => this.ask('stall', { proxy }),
       resume: () => this.ask('resume', { proxy }),
       shut: () => this.ask('shut', { proxy }),

@@ -71,7 +71,7 @@ export const aboutStatefulReconnect = [
 
   ['an invocation that is refused meanwhile', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(1, 'down');
+    await proxy.cutAfter({ down: 1 });
     await t.refused(c.invoke('Refuse', 'No.'), "An unexpected error occurred invoking 'Refuse' on the server. HubException: No.");
     await unnoticed(t, c, id, 2);
   }, alone],
@@ -80,7 +80,7 @@ export const aboutStatefulReconnect = [
     const { c, proxy, id } = await through(t);
     let n = 0;
     for (const bytes of remainders) {
-      await proxy.cutAfter(bytes, 'up');
+      await proxy.cutAfter({ up: bytes });
       await Promise.all(Array.from({ length: 300 }, () => c.send('Note', n++)));
       await c.invoke('Nothing'); // so that the client is not cut while it repeats what was lost, which it does not survive
     }
@@ -92,7 +92,7 @@ export const aboutStatefulReconnect = [
     const { c, proxy, id } = await through(t);
     const numbers = c.record('Number');
     for (const bytes of remainders) {
-      await proxy.cutAfter(bytes, 'down');
+      await proxy.cutAfter({ down: bytes });
       t.equal(await c.invoke('Burst', 300), 300);
     }
     const calls = await numbers.first(300 * remainders.length);
@@ -104,7 +104,7 @@ export const aboutStatefulReconnect = [
   ['calls and completions', async (t) => {
     const { c, proxy, id } = await through(t);
     for (const [round, bytes] of remainders.entries()) {
-      await proxy.cutAfter(bytes, round % 2 ? 'up' : 'down', cuts[round % 2]);
+      await proxy.cutAfter({ [round % 2 ? 'up' : 'down']: bytes }, cuts[round % 2]);
       const calls = Array.from({ length: 300 }, (_, i) => c.invoke('Add', i, round));
       t.equal(await t.until(Promise.all(calls), `round ${round}`), calls.map((_, i) => i + round));
     }
@@ -116,8 +116,7 @@ export const aboutStatefulReconnect = [
     const numbers = c.record('Number');
     let n = 0;
     for (const bytes of remainders) {
-      await proxy.cutAfter(bytes, 'down', 'close');
-      await proxy.cutAfter(bytes + 5, 'up', 'close');
+      await proxy.cutAfter({ down: bytes, up: bytes + 5 }, 'close');
       const burst = c.invoke('Burst', 200);
       await Promise.all(Array.from({ length: 200 }, () => c.send('Note', n++)));
       t.equal(await burst, 200);
@@ -130,7 +129,7 @@ export const aboutStatefulReconnect = [
 
   ['in the middle of 100 KB from the client', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(50_000, 'up');
+    await proxy.cutAfter({ up: 50_000 });
     const sent = 'x'.repeat(100_000);
     t.ok(await c.invoke('Echo', sent) === sent, 'what came back is not what was sent');
     await unnoticed(t, c, id, 2);
@@ -138,14 +137,14 @@ export const aboutStatefulReconnect = [
 
   ['in the middle of 100 KB from the server', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(50_000, 'down');
+    await proxy.cutAfter({ down: 50_000 });
     t.equal((await c.invoke('Letters', 100_000)).length, 100_000);
     await unnoticed(t, c, id, 2);
   }, alone],
 
   ['a stream from the server', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(2477, 'down');
+    await proxy.cutAfter({ down: 2477 });
     const items = await c.collect('Count', 500);
     t.equal(items, Array.from({ length: 500 }, (_, i) => i));
     await unnoticed(t, c, id, 2);
@@ -153,7 +152,7 @@ export const aboutStatefulReconnect = [
 
   ['a stream from the client', async (t) => {
     const { c, proxy, id } = await through(t);
-    await proxy.cutAfter(2477, 'up');
+    await proxy.cutAfter({ up: 2477 });
     const up = new signalR.Subject();
     const call = c.invoke('NoteAll', up);
     for (let n = 0; n < 500; n++) {
