@@ -20,6 +20,10 @@ type Conn interface {
 	Context() context.Context
 	// Send queues m and never blocks. It is called under a group's lock and must not call back.
 	Send(m *signalr.Message) error
+	// Queue is Send, but where flush is true the client is sent nothing before Flush, which is then called once.
+	Queue(m *signalr.Message) (flush bool, err error)
+	// Flush writes what is queued. It does not block, but may take as long as a system call.
+	Flush()
 	// WaitQueue waits until fewer than below bytes are queued.
 	WaitQueue(ctx context.Context, below int) error
 	Close(reason string, allowReconnect bool)
@@ -38,6 +42,7 @@ type Broadcaster struct {
 	broadcasting sync.Mutex
 	position     atomic.Int64 // of the newest entry that every group has handled; written under broadcasting
 	ring         ring
+	unflushed    unflushed
 
 	groups, members atomic.Int64
 
@@ -54,6 +59,7 @@ func New(cfg Config, history History) (*Broadcaster, error) {
 		return nil, errors.New("broadcast: a history is required")
 	}
 	b := &Broadcaster{cfg: cfg, history: history, seed: maphash.MakeSeed(), build: buildMessage}
+	b.unflushed.limit = min(flushBytes, cfg.ReplayBytes/2)
 	for i := range b.shards {
 		b.shards[i].groups = make(map[event.Group]*group)
 		b.links[i].links = make(map[Conn]*link)
@@ -95,8 +101,10 @@ func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error
 	}
 	messages := 0
 	for i := range batch {
+		b.unflushed.makeRoom(batch[i])
 		messages += b.handle(ctx, batch[i])
 	}
+	b.unflushed.flush()
 	b.cfg.Observer.Broadcasted(len(batch), messages)
 	return nil
 }
@@ -113,6 +121,7 @@ func (b *Broadcaster) handle(ctx context.Context, l event.Logged) int {
 	b.position.Store(l.Position)
 	b.evict()
 	b.report(ctx, &out)
+	b.unflushed.messages += out.messages
 	return out.messages
 }
 
@@ -154,8 +163,12 @@ func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outco
 		m.pending = append(m.pending, e)
 		return present
 	}
-	if m.conn.Send(message) != nil {
+	flush, err := m.conn.Queue(message)
+	if err != nil {
 		return leftQueue
+	}
+	if flush {
+		b.unflushed.add(m.conn)
 	}
 	out.messages++
 	return present

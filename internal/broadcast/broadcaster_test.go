@@ -242,6 +242,8 @@ func (*quiet) ID() string                           { return "quiet" }
 func (*quiet) User() signalr.User                   { return user("quiet") }
 func (q *quiet) Context() context.Context           { return q.ctx }
 func (*quiet) Send(*signalr.Message) error          { return nil }
+func (*quiet) Queue(*signalr.Message) (bool, error) { return true, nil }
+func (*quiet) Flush()                               {}
 func (*quiet) WaitQueue(context.Context, int) error { return nil }
 func (*quiet) Close(string, bool)                   {}
 

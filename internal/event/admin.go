@@ -77,7 +77,7 @@ func (l Logged) adminArguments() ([]json.RawMessage, error) {
 		b = append(b, f.value...)
 	}
 	b = append(b, `,"eventId":"`...)
-	b = append(b, l.ID.String()...)
+	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
 	return []json.RawMessage{append(b, '}')}, nil

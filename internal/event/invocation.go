@@ -1,9 +1,12 @@
 package event
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Invocation is a client method with its arguments, each one JSON value.
@@ -52,7 +55,8 @@ func (l Logged) Invocation(shape Shape) (Invocation, error) {
 }
 
 func (l Logged) cursor() json.RawMessage {
-	b := append([]byte(`{"eventId":"`), l.ID.String()...)
+	b := append(make([]byte, 0, 128), `{"eventId":"`...)
+	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
 	b = append(b, `,"occurredOnUtc":`...)
@@ -65,4 +69,24 @@ func appendTimestamp(b []byte, t time.Time) []byte {
 	b = append(b, '"')
 	b = t.UTC().AppendFormat(b, time.RFC3339Nano)
 	return append(b, '"')
+}
+
+func appendUUID(b []byte, id uuid.UUID) []byte {
+	b = hex.AppendEncode(b, id[:4])
+	for _, part := range [][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
+		b = hex.AppendEncode(append(b, '-'), part)
+	}
+	return b
+}
+
+// quote returns s as JSON, or nil.
+func quote(s *string) json.RawMessage {
+	if s == nil {
+		return nil
+	}
+	quoted, err := json.Marshal(*s)
+	if err != nil { // a string always has a JSON form
+		panic(err)
+	}
+	return quoted
 }

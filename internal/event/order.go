@@ -8,36 +8,89 @@ import (
 
 // orderFields is the payload of an order event: the fields of OrderStatusBroadcastDto that are not columns.
 type orderFields struct {
-	OrderNumber           *string    `json:"orderNumber"`
-	Status                *string    `json:"status"`
-	LastUpdateTimestamp   *time.Time `json:"lastUpdateTimestamp"`
-	EstimatedDeliveryTime *time.Time `json:"estimatedDeliveryTime"`
-	ActualDeliveryTime    *time.Time `json:"actualDeliveryTime"`
-	DeliveredAt           *time.Time `json:"deliveredAt"`
+	number, status json.RawMessage // strings
+	times          [orderTimes]optionalTime
+}
+
+type optionalTime struct {
+	time.Time
+
+	given bool
+}
+
+// The times of an order.
+const (
+	lastUpdate = iota
+	estimatedDelivery
+	actualDelivery
+	delivered
+	orderTimes
+)
+
+// orderNames are the fields' names, those of the times in their order first.
+var orderNames = []string{ //nolint:gochecknoglobals // a constant table
+	"lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime", "deliveredAt", "orderNumber", "status",
 }
 
 func (e *Event) orderFields() (orderFields, error) {
-	var f orderFields
-	if err := json.Unmarshal(e.Payload, &f); err != nil {
-		return f, e.undeliverable("payload: %v", err)
+	f, ok := scanOrder(e.Payload)
+	if !ok {
+		var err error
+		if f, err = unmarshalOrder(e.Payload); err != nil {
+			return f, e.undeliverable("payload: %v", err)
+		}
 	}
-	if f.OrderNumber == nil {
+	if f.number == nil {
 		return f, e.undeliverable("payload: orderNumber is missing")
 	}
-	if f.Status == nil {
+	if f.status == nil {
 		return f, e.undeliverable("payload: status is missing")
 	}
-	for _, at := range []struct {
-		name string
-		time *time.Time
-	}{
-		{"lastUpdateTimestamp", f.LastUpdateTimestamp},
-		{"estimatedDeliveryTime", f.EstimatedDeliveryTime},
-		{"actualDeliveryTime", f.ActualDeliveryTime},
-		{"deliveredAt", f.DeliveredAt},
+	for i, t := range f.times {
+		if t.given && !inRFC3339(t.Time) {
+			return f, e.undeliverable("payload: %s is not a time between the years 1 and 9999", orderNames[i])
+		}
+	}
+	return f, nil
+}
+
+func scanOrder(payload []byte) (f orderFields, ok bool) {
+	var values [orderTimes + 2]json.RawMessage
+	if !scanTexts(payload, orderNames, values[:]) {
+		return f, false
+	}
+	for i, value := range values[:orderTimes] {
+		if value == nil {
+			continue
+		}
+		f.times[i].given = true
+		if f.times[i].UnmarshalJSON(value) != nil {
+			return f, false
+		}
+	}
+	f.number, f.status = values[orderTimes], values[orderTimes+1]
+	return f, true
+}
+
+func unmarshalOrder(payload []byte) (f orderFields, err error) {
+	var fields struct {
+		OrderNumber           *string    `json:"orderNumber"`
+		Status                *string    `json:"status"`
+		LastUpdateTimestamp   *time.Time `json:"lastUpdateTimestamp"`
+		EstimatedDeliveryTime *time.Time `json:"estimatedDeliveryTime"`
+		ActualDeliveryTime    *time.Time `json:"actualDeliveryTime"`
+		DeliveredAt           *time.Time `json:"deliveredAt"`
+	}
+	if err := json.Unmarshal(payload, &fields); err != nil {
+		return f, err //nolint:wrapcheck // the caller says of what
+	}
+	f.number, f.status = quote(fields.OrderNumber), quote(fields.Status)
+	for i, t := range [orderTimes]*time.Time{
+		lastUpdate: fields.LastUpdateTimestamp, estimatedDelivery: fields.EstimatedDeliveryTime,
+		actualDelivery: fields.ActualDeliveryTime, delivered: fields.DeliveredAt,
 	} {
-		if at.time != nil && !inRFC3339(*at.time) {
-			return f, e.undeliverable("payload: %s is not a time between the years 1 and 9999", at.name)
+		if t != nil {
+			f.times[i] = optionalTime{*t, true}
 		}
 	}
 	return f, nil
@@ -57,46 +110,38 @@ func (l Logged) orderArguments() ([]json.RawMessage, error) {
 		return nil, err
 	}
 	updated := l.OccurredOn
-	if f.LastUpdateTimestamp != nil {
-		updated = *f.LastUpdateTimestamp
+	if t := f.times[lastUpdate]; t.given {
+		updated = t.Time
 	}
 	b := make([]byte, 0, 512)
 	b = append(b, `{"orderId":"`...)
-	b = append(b, l.ResourceID.String()...)
+	b = appendUUID(b, l.ResourceID)
 	b = append(b, `","orderNumber":`...)
-	b = appendString(b, *f.OrderNumber)
+	b = append(b, f.number...)
 	b = append(b, `,"status":`...)
-	b = appendString(b, *f.Status)
+	b = append(b, f.status...)
 	b = append(b, `,"restaurantId":"`...)
-	b = append(b, l.RestaurantID.String()...)
+	b = appendUUID(b, l.RestaurantID)
 	b = append(b, `","lastUpdateTimestamp":`...)
 	b = appendTimestamp(b, updated)
 	b = append(b, `,"estimatedDeliveryTime":`...)
-	b = appendNullable(b, f.EstimatedDeliveryTime)
+	b = appendNullable(b, f.times[estimatedDelivery])
 	b = append(b, `,"actualDeliveryTime":`...)
-	b = appendNullable(b, f.ActualDeliveryTime)
+	b = appendNullable(b, f.times[actualDelivery])
 	b = append(b, `,"deliveredAt":`...)
-	b = appendNullable(b, f.DeliveredAt)
+	b = appendNullable(b, f.times[delivered])
 	b = append(b, `,"occurredOnUtc":`...)
 	b = appendTimestamp(b, l.OccurredOn)
 	b = append(b, `,"eventId":"`...)
-	b = append(b, l.ID.String()...)
+	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
 	return []json.RawMessage{append(b, '}')}, nil
 }
 
-func appendNullable(b []byte, t *time.Time) []byte {
-	if t == nil {
+func appendNullable(b []byte, t optionalTime) []byte {
+	if !t.given {
 		return append(b, "null"...)
 	}
-	return appendTimestamp(b, *t)
-}
-
-func appendString(b []byte, s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil { // a string always has a JSON form
-		panic(err)
-	}
-	return append(b, quoted...)
+	return appendTimestamp(b, t.Time)
 }

@@ -165,6 +165,10 @@ func appendHandshake(b []byte, text string) []byte {
 // UTF-8 become U+FFFD.
 func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
+	if isPlain(s) {
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	for _, r := range strings.ToValidUTF8(s, "\ufffd") {
 		switch {
 		case r == '"' || r == '\\':
@@ -177,4 +181,14 @@ func appendQuoted(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// isPlain says of what nearly all names and ids are that nothing in it is escaped.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

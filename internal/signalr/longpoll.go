@@ -57,6 +57,9 @@ func (*longPolling) binary() bool { return true }
 // receive cannot tell whether the client is gone: it may be between two polls.
 func (t *longPolling) receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
 
+// writeNow leaves everything to write, which waits for a request.
+func (*longPolling) writeNow([]*frame) (whole, part int, err error) { return 0, 0, nil }
+
 // write returns when all frames have been fetched.
 func (t *longPolling) write(frames []*frame) error {
 	for len(frames) > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 )
 
 // Message is an invocation of a client's method. It is encoded at most once per protocol, as a ready-made WebSocket frame,
@@ -16,7 +17,8 @@ type Message struct {
 
 // encodedMessage is a Message in one protocol.
 type encodedMessage struct {
-	once  sync.Once
+	ready atomic.Bool // the frame is made; else mu is needed
+	mu    sync.Mutex
 	frame frame
 }
 
@@ -31,15 +33,27 @@ func (m *Message) Size() int { return len(m.frame(jsonProtocol{}).bytes) }
 
 func (m *Message) frame(p protocol) *frame {
 	e := &m.encodings[p.slot()]
-	e.once.Do(func() {
-		size := usualFrame + len(m.target)
-		for _, argument := range m.arguments {
-			size += len(argument)
-		}
-		e.frame = newFrameOf(p, size, func(b []byte) []byte { return p.appendInvocation(b, "", m.target, m.arguments) })
-		e.frame.numbered = true
-	})
+	if !e.ready.Load() {
+		m.encode(e, p)
+	}
 	return &e.frame
+}
+
+// encode is what sync.Once would do, without a closure for each message.
+func (m *Message) encode(e *encodedMessage, p protocol) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ready.Load() {
+		return
+	}
+	size := invocationOverhead + len(m.target)
+	for _, argument := range m.arguments {
+		size += len(argument) + 1
+	}
+	b := p.appendInvocation(make([]byte, maxHeader, size), "", m.target, m.arguments)
+	e.frame = frameOf(opCodeOf(p), b)
+	e.frame.numbered = true
+	e.ready.Store(true)
 }
 
 // frame is what waits in a connection's queue: bytes ready to be written.
@@ -56,19 +70,20 @@ const maxHeader = 10
 // newFrame frames what payload appends. The header is put right before the payload in the same array, so that nothing is
 // copied and one frame is one slice.
 func newFrame(p protocol, payload func([]byte) []byte) frame {
-	return newFrameOf(p, usualFrame, payload)
+	return frameOf(opCodeOf(p), payload(make([]byte, maxHeader, usualFrame)))
 }
+
+// invocationOverhead has room for what an invocation is beside its target and arguments.
+const invocationOverhead = 64
 
 // usualFrame has room for a message without arguments, and for most completions.
 const usualFrame = 128
 
-// newFrameOf is newFrame for a message of about that many bytes, which it spares being moved while it grows.
-func newFrameOf(p protocol, size int, payload func([]byte) []byte) frame {
-	opCode := byte(opText)
+func opCodeOf(p protocol) byte {
 	if p.binary() {
-		opCode = opBinary
+		return opBinary
 	}
-	return frameOf(opCode, payload(make([]byte, maxHeader, size)))
+	return opText
 }
 
 // frameOf frames b[maxHeader:].

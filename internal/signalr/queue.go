@@ -14,25 +14,34 @@ const keptQueue = 16
 // queued is not sent. ErrClosed: it was closed before.
 func (c *Conn) Send(m *Message) error { return c.enqueue(m.frame(c.protocol)) }
 
-// enqueue is a pointer append under the lock. A message on its own may be larger than the queue's limit: it could not be
-// delivered otherwise, however often the client came back.
+// Queue is Send for those who send to many connections and then let them all write: where flush is true, nothing is written to
+// the client before the caller has called Flush, once, which it must do soon. The errors are those of Send.
+func (c *Conn) Queue(m *Message) (flush bool, err error) { return c.admitFrame(m.frame(c.protocol)) }
+
 func (c *Conn) enqueue(f *frame) error {
+	start, err := c.admitFrame(f)
+	if start {
+		go c.drain()
+	}
+	return err
+}
+
+// admitFrame is a pointer append under the lock. It reports whether the caller has to start the writer. A message on its own
+// may be larger than the queue's limit: it could not be delivered otherwise, however often the client came back.
+func (c *Conn) admitFrame(f *frame) (start bool, err error) {
 	c.mu.Lock()
 	if c.ending != nil {
 		c.mu.Unlock()
-		return ErrClosed
+		return false, ErrClosed
 	}
 	if c.queued > 0 && c.queued+len(f.bytes) > c.server.cfg.QueueBytes {
 		c.mu.Unlock()
 		c.overflow()
-		return ErrQueueFull
+		return false, ErrQueueFull
 	}
-	start := c.push(f)
+	start = c.push(f)
 	c.mu.Unlock()
-	if start {
-		go c.drain()
-	}
-	return nil
+	return start, nil
 }
 
 // push appends f and reports whether the writer has to be started. The lock is held.
@@ -112,11 +121,7 @@ func (c *Conn) write() {
 		if len(batch) == 0 {
 			return
 		}
-		err := c.writeBatch(t, batch)
-		if err != nil && !c.lost(t) {
-			c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
-		}
-		c.taken(t, batch, err)
+		c.written(t, batch, sizeOf(batch), c.writeBatch(t, batch))
 	}
 }
 
@@ -181,14 +186,12 @@ func (c *Conn) batch() []*frame {
 	return batch
 }
 
-// taken accounts for a batch that has been written, or could not be.
-func (c *Conn) taken(t transport, batch []*frame, err error) {
+// written accounts for a batch of so many bytes that has been written, or could not be.
+func (c *Conn) written(t transport, batch []*frame, bytes int, err error) {
 	if err == nil {
-		bytes := 0
-		for _, f := range batch {
-			bytes += len(f.bytes)
-		}
 		c.server.cfg.Observer.MessagesSent(c.hub.name, len(batch), bytes)
+	} else if !c.lost(t) {
+		c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
 	}
 	clear(batch)
 	c.mu.Lock()
@@ -198,4 +201,12 @@ func (c *Conn) taken(t transport, batch []*frame, err error) {
 	c.taking = 0
 	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
 	c.wake()
+}
+
+func sizeOf(frames []*frame) int {
+	bytes := 0
+	for _, f := range frames {
+		bytes += len(f.bytes)
+	}
+	return bytes
 }

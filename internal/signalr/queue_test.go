@@ -209,7 +209,11 @@ func TestOverTLS(t *testing.T) {
 	conn := f.opened(t)
 	text := `"` + strings.Repeat("x", 200) + `"`
 	for i := range 3000 {
-		require.NoError(t, conn.Send(message("M", strconv.Itoa(i), text)))
+		send := queueAndFlush
+		if i < 2000 {
+			send = (*signalr.Conn).Send
+		}
+		require.NoError(t, send(conn, message("M", strconv.Itoa(i), text)))
 	}
 	conn.Close("", true)
 	for i := range 3000 {

@@ -100,6 +100,9 @@ func (t *serverSentEvents) flush() error {
 	return nil
 }
 
+// writeNow leaves everything to write: only that sees whether a response waits.
+func (*serverSentEvents) writeNow([]*frame) (whole, part int, err error) { return 0, 0, nil }
+
 // write makes all frames one event, as .NET does with what it finds.
 func (t *serverSentEvents) write(frames []*frame) error {
 	if !t.enterWrite() {

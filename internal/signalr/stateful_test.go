@@ -216,7 +216,11 @@ func TestStatefulReconnect(t *testing.T) {
 	var group sync.WaitGroup
 	group.Go(func() {
 		for i := range each {
-			if conn.WaitQueue(t.Context(), 256<<10) != nil || conn.Send(message("M", strconv.Itoa(i))) != nil {
+			send := (*signalr.Conn).Send
+			if i%3 > 0 {
+				send = queueAndFlush
+			}
+			if conn.WaitQueue(t.Context(), 256<<10) != nil || send(conn, message("M", strconv.Itoa(i))) != nil {
 				t.Errorf("message %d could not be sent", i)
 				return
 			}

@@ -16,8 +16,12 @@ type transport interface {
 	// errInterrupted, a *farewellError, a *violationError, or one of the socket.
 	receive(dst []byte, limit int) ([]byte, error)
 
-	// write sends frames as they are.
+	// write sends frames as they are, and waits for the client to take them.
 	write(frames []*frame) error
+
+	// writeNow sends as many of the frames as can be sent without waiting, which may be none, and returns how many those were
+	// and how many bytes of the next one.
+	writeNow(frames []*frame) (whole, part int, err error)
 
 	// farewell is what the transport itself says at the end, behind the protocol's last message.
 	farewell(status int) (frame, bool)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -32,6 +33,7 @@ const (
 // as .NET does, so that fragments and records need not coincide.
 type webSocket struct {
 	conn    net.Conn
+	raw     syscall.RawConn // below conn; nil where that cannot be used
 	buffers *buffers
 	idle    func(pong frame) error
 
@@ -54,7 +56,7 @@ func (*webSocket) binary() bool { return true }
 // newWebSocket starts with what the HTTP server has already read from conn. Idle is called, by receive, for each frame that
 // carries nothing of a message, with the answer where that was a ping; its error ends receive.
 func newWebSocket(conn net.Conn, b *buffers, early []byte, idle func(pong frame) error) *webSocket {
-	return &webSocket{conn: conn, buffers: b, early: early, idle: idle}
+	return &webSocket{conn: conn, raw: rawSocket(conn), buffers: b, early: early, idle: idle}
 }
 
 // Read makes the transport the source that the frames are read from.
