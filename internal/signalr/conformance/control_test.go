@@ -35,6 +35,7 @@ type controlArgument struct {
 	Case       string           `json:"case"`
 	Key        string           `json:"key"`
 	Token      string           `json:"token"`
+	Path       string           `json:"path"`  // of a server of the case's own
 	Proxy      string           `json:"proxy"` // its address
 	Target     string           `json:"target"`
 	Args       []any            `json:"args"`
@@ -70,6 +71,10 @@ func (w *world) do(ctx context.Context, op string, a controlArgument) (any, erro
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return p.awaitNoted(ctx, a.Count) })
 	case "ended": // waits until the connection is gone for the hub, and says why
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return p.awaitEnd(ctx) })
+	case "server": // runs another one
+		return nil, w.newServer(a.Path) //nolint:contextcheck // the server outlives the request
+	case "shutdown": // of that one
+		return nil, w.shutDown(a.Path)
 	case "proxy": // opens a proxy in front of the servers
 		return w.newProxy(ctx)
 	case "cut", "stall", "resume", "shut":

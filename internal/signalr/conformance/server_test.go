@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,32 +18,20 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// largestMessage is what the servers take from a client: the cases send 100 KB, which MessagePack and JSON each make more.
-const largestMessage = 256 << 10
-
-// The servers "/brisk" and "/steady" ping often. What has to time out is on the first, what must not is on the second: a busy
-// machine may keep a client from its pings for a second or two. The sweeper looks twice a second.
-const (
-	shortKeepAlive         = 500 * time.Millisecond
-	briskClientTimeout     = 2 * time.Second
-	steadyClientTimeout    = 5 * time.Second
-	shortDisconnectTimeout = time.Second
-	shortReconnectBytes    = 16 << 10
-)
-
 // world is what the cases meet: servers of several configurations under one address, and the control endpoint.
 type world struct {
 	url string
+	mux *http.ServeMux
 	log *serverLog
 
 	mu       sync.Mutex
-	peers    map[string]*peer           // by connection id, for as long as the test runs
-	arrived  chan struct{}              // closed when peers grows
-	requests map[string][]request       // by case
-	revoked  map[string]bool            // tokens that are good no more
-	gates    map[string]*gate           // by the key that Hold is given
-	proxies  map[string]*proxy          // by address
-	servers  map[string]*signalr.Server // by hub path
+	peers    map[string]*peer      // by connection id, for as long as the test runs
+	arrived  chan struct{}         // closed when peers grows
+	requests map[string][]request  // by case
+	revoked  map[string]bool       // tokens that are good no more
+	gates    map[string]*gate      // by the key that Hold is given
+	proxies  map[string]*proxy     // by address
+	own      map[string]*ownServer // by path
 }
 
 // newWorld starts the servers, which end with the test.
@@ -56,57 +45,52 @@ func newWorld(t *testing.T) *world {
 		revoked:  map[string]bool{},
 		gates:    map[string]*gate{},
 		proxies:  map[string]*proxy{},
-		servers:  map[string]*signalr.Server{},
+		own:      map[string]*ownServer{},
 	}
-	mux := http.NewServeMux()
-	server := httptest.NewServer(w.observe(mux))
+	w.mux = http.NewServeMux()
+	w.mux.HandleFunc("POST /control/{op}", w.control)
+	server := httptest.NewServer(w.observe(w.mux))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	mux.HandleFunc("POST /control/{op}", w.control)
-	w.serve(t, mux, func(*signalr.Config) {}, "default", "guarded", "unwelcoming", "unwelcoming-with-reason")
-	w.serve(t, mux, func(c *signalr.Config) {
-		c.KeepAliveInterval = shortKeepAlive
-		c.ClientTimeout = briskClientTimeout
-		c.DisconnectTimeout = shortDisconnectTimeout
-	}, "brisk")
-	w.serve(t, mux, func(c *signalr.Config) {
-		c.KeepAliveInterval = shortKeepAlive
-		c.ClientTimeout = steadyClientTimeout
-		c.ReconnectBytes = shortReconnectBytes
-	}, "steady")
-	w.serve(t, mux, func(c *signalr.Config) { c.NoStatefulReconnect = true }, "stateless")
+	for path, configure := range configurations {
+		s, err := w.serve(path, configure)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("shutting down /%s: %v", path, err)
+			}
+		})
+	}
+	t.Cleanup(w.shutDownAll)
 	t.Cleanup(w.closeProxies)
 	return w
 }
 
-// serve runs one server with a hub at each path.
-func (w *world) serve(t *testing.T, mux *http.ServeMux, configure func(*signalr.Config), paths ...string) {
-	t.Helper()
+// serve makes a server with a hub at path; somebody has to run it.
+func (w *world) serve(path string, configure func(*signalr.Config)) (*signalr.Server, error) {
 	cfg := signalr.Config{
-		MaximumMessageSize: largestMessage,
-		InvocationRate:     signalr.NoLimit,
-		NegotiationRate:    signalr.NoLimit,
-		Authenticate:       w.authenticate,
-		Logger:             slog.New(w.log),
+		MaximumMessageSize:    largestMessage,
+		InvocationRate:        signalr.NoLimit,
+		NegotiationRate:       signalr.NoLimit,
+		MaxConnectionsPerUser: signalr.NoLimit,
+		Authenticate:          w.authenticate,
+		Logger:                slog.New(w.log),
 	}
-	configure(&cfg)
+	if configure != nil {
+		configure(&cfg)
+	}
 	s, err := signalr.New(cfg)
-	require.NoError(t, err)
-	for _, path := range paths {
-		handler := s.Handler(w.newHub(path))
-		mux.Handle("/"+path, handler)
-		mux.Handle("/"+path+"/negotiate", handler)
-		w.servers[path] = s
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("shutting down /%s: %v", paths[0], err)
-		}
-	})
+	handler := s.Handler(w.newHub(path))
+	w.mux.Handle("/"+path, handler)
+	w.mux.Handle("/"+path+"/negotiate", handler)
+	return s, nil
 }
 
 // visitor is the user of a connection, and the request that it came with.
@@ -119,9 +103,10 @@ type visitor struct {
 func (v *visitor) ID() string         { return v.name }
 func (*visitor) ExpiresAt() time.Time { return time.Time{} }
 
-// authenticate lets everyone in, but to "/guarded" only those who bring a token "good-…" that was not revoked.
+// authenticate lets everyone in, as whom the query says, but to "/guarded" only those who bring a token "good-…" that was not revoked.
 func (w *world) authenticate(r *http.Request) (signalr.User, error) {
-	v := &visitor{name: "anonymous", header: r.Header.Clone(), query: r.URL.Query()}
+	query := r.URL.Query()
+	v := &visitor{name: cmp.Or(query.Get("who"), "anonymous"), header: r.Header.Clone(), query: query}
 	if !strings.HasPrefix(r.URL.Path, "/guarded") {
 		return v, nil
 	}

@@ -11,6 +11,7 @@ import { aboutConnecting } from './cases/connecting.mjs';
 import { aboutEchoes } from './cases/echoes.mjs';
 import { aboutErrors } from './cases/errors.mjs';
 import { aboutInvocations } from './cases/invocations.mjs';
+import { aboutLimits } from './cases/limits.mjs';
 import { aboutReconnecting } from './cases/reconnecting.mjs';
 import { aboutResults } from './cases/results.mjs';
 import { aboutStatefulReconnect } from './cases/stateful.mjs';
@@ -46,6 +47,7 @@ const groups = {
   connecting: aboutConnecting,
   closing: aboutClosing,
   reconnecting: aboutReconnecting,
+  limit: aboutLimits,
 };
 
 export const cases = Object.entries(groups).flatMap(([group, all]) => all.map(([name, run, except = {}]) => ({

@@ -68,7 +68,7 @@ async function main(url, transport, protocol) {
 // What nobody waits for must not pass unseen, nor end the process with the other cases in it. But the client itself handles nowhere
 // that the items of a stream cannot be sent any more, when the connection ends under them.
 function stray(error) {
-  if (!error?.stack?.includes('/node_modules/@microsoft/')) {
+  if (error instanceof Error && !error.stack.includes('/node_modules/@microsoft/')) { // the client rejects with strings, too
     say({ stray: tell(error) });
   }
 }

@@ -125,4 +125,25 @@ export const aboutClosing = [
     t.equal(await c.gone(), withError + connectionError);
     t.ok((await t.ask('ended', { connection })).error, 'the server has heard of no error');
   }],
+
+  ['by a server that shuts down', async (t) => {
+    const path = `own/${t.tag.replace(/\W+/g, '-')}`;
+    await t.ask('server', { path });
+    const c = await t.connect({ hub: path, reconnect: true });
+    const held = c.invoke('Hold', t.tag); // what is under way may complete
+    await t.ask('holding', { key: t.tag });
+    c.connection.onreconnecting(() => {
+      c.connection.baseUrl = c.connection.baseUrl.replace(path, 'default');
+    });
+    const down = t.ask('shutdown', { path });
+    while ((await fetch(`${t.server}/${path}/negotiate?negotiateVersion=1`, { method: 'POST' })).status !== 503) {
+      await t.pause(10);
+    }
+    await t.ask('release', { key: t.tag });
+    t.equal(await held, t.tag);
+    t.equal(await t.until(c.reconnecting.promise, 'reconnecting'), undefined);
+    await t.until(c.reconnected.promise, 'reconnection');
+    t.equal(await c.invoke('ConnectionID'), c.id);
+    await down;
+  }],
 ];

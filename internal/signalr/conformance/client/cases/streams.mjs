@@ -121,6 +121,7 @@ export const aboutStreams = [
     const c = await t.connect();
     const connection = await c.invoke('ConnectionID');
     const end = follow(t, c, 'Infinite');
+    await c.invoke('Nothing'); // behind it
     await c.stop();
     t.equal((await end).error, 'Invocation canceled due to the underlying connection being closed.');
     t.equal(await t.ask('ended', { connection }), { error: '' });
@@ -129,6 +130,7 @@ export const aboutStreams = [
   ['end with the connection: by the server', async (t) => {
     const c = await t.connect();
     const end = follow(t, c, 'Infinite');
+    await c.invoke('Nothing'); // behind it
     await c.send('CloseMe', 'Enough.', false);
     t.equal((await end).error, 'Server returned an error on close: Enough.');
   }],

@@ -1,0 +1,93 @@
+package conformance_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// largestMessage is what the servers take from a client: the cases send 100 KB, which MessagePack and JSON each make more.
+const largestMessage = 256 << 10
+
+// configurations are the servers that there are, by the path of their hub.
+var configurations = map[string]func(*signalr.Config){
+	"default":                 nil,
+	"guarded":                 nil, // authenticate guards it
+	"unwelcoming":             nil, // OnConnected refuses
+	"unwelcoming-with-reason": nil,
+
+	// These ping often. What has to time out is on the first, what must not is on the second: a busy machine may keep a client
+	// from its pings, or from its next poll, for a second or two. The sweeper looks twice a second.
+	"brisk": func(c *signalr.Config) {
+		c.KeepAliveInterval = 500 * time.Millisecond
+		c.ClientTimeout = 2 * time.Second
+		c.DisconnectTimeout = time.Second
+	},
+	"steady": func(c *signalr.Config) {
+		c.KeepAliveInterval = 500 * time.Millisecond
+		c.ClientTimeout = 5 * time.Second
+		c.PollTimeout = time.Second
+		c.DisconnectTimeout = 4 * time.Second
+		c.ReconnectBytes = 16 << 10
+	},
+
+	"stateless":          func(c *signalr.Config) { c.NoStatefulReconnect = true },
+	"without-websockets": func(c *signalr.Config) { c.Transports = signalr.ServerSentEvents | signalr.LongPolling },
+	"events-alone":       func(c *signalr.Config) { c.Transports = signalr.ServerSentEvents },
+	"polling-alone":      func(c *signalr.Config) { c.Transports = signalr.LongPolling },
+
+	"limited": func(c *signalr.Config) {
+		c.InvocationRate, c.InvocationBurst = 1, 20
+		c.MaxConnectionsPerUser = 2
+		c.MaximumStreams = 3
+	},
+}
+
+// newServer runs a server of a case's own, at a path that it has chosen, until the case shuts it down or the test ends.
+func (w *world) newServer(path string) error {
+	s, err := w.serve(path, func(c *signalr.Config) { c.ShutdownSpread = -1 })
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o := &ownServer{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		o.err = s.Run(ctx)
+		close(o.done)
+	}()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.own[path] = o
+	return nil
+}
+
+// ownServer is a server of a case's own.
+type ownServer struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // what Run has returned; read behind done
+}
+
+// shutDown returns when all clients are gone.
+func (w *world) shutDown(path string) error {
+	w.mu.Lock()
+	o := w.own[path]
+	w.mu.Unlock()
+	if o == nil {
+		return fmt.Errorf("no such server: %q", path)
+	}
+	o.cancel()
+	<-o.done
+	return o.err
+}
+
+func (w *world) shutDownAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.own {
+		o.cancel()
+		<-o.done
+	}
+}
