@@ -52,6 +52,18 @@ func TestPollIsAnsweredWithWhatThereIs(t *testing.T) {
 	})
 }
 
+// A poll is a round trip, so that small messages in it are many.
+func TestPollIsAnsweredWithAllThereIs(t *testing.T) {
+	t.Parallel()
+	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
+		for range 1000 {
+			require.NoError(b.t, conn.Send(message("M")))
+		}
+		synctest.Wait() // the writer has taken some, the others wait for it
+		require.Equal(b.t, 1000, strings.Count(p.poll().body+p.poll().body, "\x1e"))
+	})
+}
+
 func TestPollWaits(t *testing.T) {
 	t.Parallel()
 	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {

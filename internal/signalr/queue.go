@@ -130,6 +130,9 @@ func (c *Conn) write() {
 func (c *Conn) writeBatch(t transport, batch []*frame) error {
 	for len(batch) > 0 {
 		n := min(len(batch), maxVector)
+		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
+			n = len(batch)
+		}
 		c.writingSince.Store(c.now())
 		err := t.write(batch[:n])
 		c.writingSince.Store(0)

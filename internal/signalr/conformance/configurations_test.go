@@ -29,7 +29,7 @@ var configurations = map[string]func(*signalr.Config){
 		c.KeepAliveInterval = 500 * time.Millisecond
 		c.ClientTimeout = 5 * time.Second
 		c.PollTimeout = time.Second
-		c.DisconnectTimeout = 4 * time.Second
+		c.DisconnectTimeout = 8 * time.Second
 		c.ReconnectBytes = 16 << 10
 	},
 
