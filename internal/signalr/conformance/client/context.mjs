@@ -101,6 +101,10 @@ export class Context {
     assert.deepEqual(actual, expected, what && `${what}: ${explain(actual, expected)}`);
   }
 
+  match(actual, pattern) {
+    assert.match(actual, pattern);
+  }
+
   ok(value, what) {
     assert.ok(value, what);
   }

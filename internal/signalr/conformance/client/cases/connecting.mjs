@@ -8,6 +8,9 @@ const forbidden = "Failed to complete negotiation with the server: Error: Forbid
 // What the client says where a WebSocket is refused, whatever the status.
 const webSocketRefused = /^WebSocket failed to connect\. The connection could not be found on the server/;
 
+// expelled is what a call is refused with when requests are refused: its own, or, over long polling, the poll that ended before.
+const expelled = /^Unauthorized: Status code '401'$|^fetch failed$|Invocation canceled|^Cannot send data if the connection is not in the 'Connected' State\.$/;
+
 // carried says where the requests of an authorised connection carry the token: in Node, which can give headers to a WebSocket
 // but whose EventSource is given none for the token.
 const carried = {
@@ -197,7 +200,7 @@ export const aboutConnecting = [
     const c = await t.connect({ hub: 'guarded', http: { accessTokenFactory: () => token } });
     await c.invoke('Nothing');
     await t.ask('revoke', { token });
-    await t.refused(c.invoke('Nothing'), /^Unauthorized: Status code '401'$|^fetch failed$|Invocation canceled/);
+    await t.refused(c.invoke('Nothing'), expelled);
   }, notWebSockets('a WebSocket is one request')],
 
   ['access token that is bad by the time of a request, and another', async (t) => {
