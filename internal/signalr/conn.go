@@ -110,7 +110,8 @@ func (c *Conn) SetValue(v any) {
 	c.value = v
 }
 
-// ping is what the sweeper sends: the server's one frame for the protocol.
-func (c *Conn) ping() { _ = c.enqueue(c.server.pings[c.protocol.slot()]) }
+// ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
+// another, and starting a goroutine for each would cost a stack for each.
+func (c *Conn) ping() { _ = c.enqueueAndFlush(c.server.pings[c.protocol.slot()]) }
 
 func (c *Conn) now() int64 { return int64(time.Since(c.server.epoch)) }

@@ -47,7 +47,7 @@ func (c *Conn) handshake(record []byte) error {
 		return refuseHandshake(textNeedsBinary(p.name()))
 	}
 	c.agree(p, request.version)
-	if err := c.enqueue(c.server.greetings[p.slot()]); err != nil {
+	if err := c.enqueueAndFlush(c.server.greetings[p.slot()]); err != nil {
 		return errInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said

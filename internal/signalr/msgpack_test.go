@@ -176,6 +176,8 @@ type textOnly struct{ transport }
 
 func (textOnly) binary() bool { return false }
 
+func (textOnly) writeNow(frames []*frame) (whole, part int, err error) { return len(frames), 0, nil }
+
 func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{

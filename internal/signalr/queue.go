@@ -26,6 +26,15 @@ func (c *Conn) enqueue(f *frame) error {
 	return err
 }
 
+// enqueueAndFlush is for a caller that holds no lock and may take as long as a system call.
+func (c *Conn) enqueueAndFlush(f *frame) error {
+	start, err := c.admitFrame(f)
+	if start {
+		c.Flush()
+	}
+	return err
+}
+
 // admitFrame is a pointer append under the lock. It reports whether the caller has to start the writer. A message on its own
 // may be larger than the queue's limit: it could not be delivered otherwise, however often the client came back.
 func (c *Conn) admitFrame(f *frame) (start bool, err error) {

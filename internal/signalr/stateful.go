@@ -208,7 +208,7 @@ func (c *Conn) ack() {
 	if received := s.received.Load(); received > s.acked.Load() {
 		s.acked.Store(received)
 		f := newFrame(c.protocol, func(b []byte) []byte { return c.protocol.appendAck(b, received) })
-		_ = c.enqueue(&f) // it fails on a connection that is ending only
+		_ = c.enqueueAndFlush(&f) // it fails on a connection that is ending only
 	}
 }
 
