@@ -143,7 +143,7 @@ func (a *App) buildSignalR(s config.Server) error {
 	a.signalr, err = signalr.New(signalr.Config{
 		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
 		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
-		DisconnectTimeout: s.DisconnectTimeout, ReconnectBytes: s.ReconnectBytes,
+		DisconnectTimeout: s.DisconnectTimeout, PollTimeout: s.PollTimeout, ReconnectBytes: s.ReconnectBytes,
 		MaxConnections: limit(s.MaxConnections), MaxConnectionsPerUser: limit(s.MaxConnectionsPerUser),
 		MaxConnectionsPerAddress: limit(s.MaxConnectionsPerAddress),
 		NegotiationRate:          limit(s.NegotiationRate), NegotiationBurst: s.NegotiationBurst,

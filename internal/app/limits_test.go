@@ -2,9 +2,12 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,4 +103,22 @@ func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 		require.Equal(t, want, closed.Text)
 		require.False(t, closed.AllowReconnect)
 	}
+}
+
+func TestSettingOfPolls(t *testing.T) {
+	t.Parallel()
+	cfg := limited(t, config.Limits{PollTimeout: time.Second})
+	_, answer := ask(t, cfg, http.MethodPost, "/hubs/admin/negotiate?negotiateVersion=1", "")
+	var negotiated struct{ ConnectionToken string }
+	require.NoError(t, json.Unmarshal([]byte(answer), &negotiated), answer)
+	path := "/hubs/admin?id=" + url.QueryEscape(negotiated.ConnectionToken)
+	status, body := ask(t, cfg, http.MethodGet, path, "") // which opens it, and is answered at once
+	require.Equal(t, http.StatusOK, status, body)
+	from := time.Now()
+	status, body = ask(t, cfg, http.MethodGet, path, "")
+	require.Equal(t, http.StatusOK, status)
+	require.Empty(t, body)
+	require.InDelta(t, 1, time.Since(from).Seconds(), 0.9)
+	status, _ = ask(t, cfg, http.MethodDelete, path, "")
+	require.Equal(t, http.StatusAccepted, status)
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"testing"
@@ -37,6 +38,7 @@ func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server)
 	}
 	configure(&server)
 	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
+	server.PollTimeout = cmp.Or(server.PollTimeout, 90*time.Second)
 	a, err := app.New(t.Context(), app.Config{
 		Auth:        config.Auth{JWTSecret: secret, AdminRole: "Admin"},
 		Server:      server,

@@ -146,6 +146,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--message-burst=0":                        "HERALD_MESSAGE_BURST",
 		"--max-streams=0":                          "HERALD_MAX_STREAMS must be at least 1",
 		"--disconnect-timeout=0s":                  "HERALD_DISCONNECT_TIMEOUT",
+		"--poll-timeout=500ms":                     "HERALD_POLL_TIMEOUT must be at least 1s",
 		"--reconnect-bytes=0":                      "HERALD_RECONNECT_BYTES",
 		"--trusted-proxies=10.0.0.1,proxy.example": `HERALD_TRUSTED_PROXIES: "proxy.example"`,
 		"--trusted-proxies=10.0.0.0/33":            "HERALD_TRUSTED_PROXIES",

@@ -22,6 +22,7 @@ type Limits struct {
 	MaxStreams               int `default:"100" env:"HERALD_MAX_STREAMS" placeholder:"N" help:"Streams that may be open on one connection (${default})."`
 
 	DisconnectTimeout time.Duration `default:"15s" env:"HERALD_DISCONNECT_TIMEOUT" placeholder:"DURATION" help:"Time for which a connection is kept while its client is away: with stateful reconnect, or between two polls (${default})."`
+	PollTimeout       time.Duration `default:"90s" env:"HERALD_POLL_TIMEOUT" placeholder:"DURATION" help:"Time after which a long-polling request without messages is answered: less than a proxy in between waits, which for nginx is 60s (${default})."`
 	ReconnectBytes    int           `default:"1048576" env:"HERALD_RECONNECT_BYTES" placeholder:"BYTES" help:"What a connection with stateful reconnect keeps until its client has acknowledged it (${default})."`
 
 	TrustedProxies []string `env:"HERALD_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Reverse proxies whose X-Forwarded-For says who the client is, such as 10.0.0.0/8. Without them all that comes through a proxy is one address to the limits. Defaults to none."`
@@ -53,6 +54,9 @@ func (l Limits) Check() error {
 	}
 	if l.DisconnectTimeout <= 0 {
 		errs = append(errs, errors.New("HERALD_DISCONNECT_TIMEOUT must be more than zero"))
+	}
+	if l.PollTimeout < time.Second {
+		errs = append(errs, errors.New("HERALD_POLL_TIMEOUT must be at least 1s"))
 	}
 	_, err := l.Proxies()
 	return errors.Join(append(errs, err)...)
