@@ -39,7 +39,7 @@ type endpoint struct {
 }
 
 func (a *API) endpoints() []endpoint {
-	const admin = "/api/admin/realtime/"
+	const admin, dead = "/api/admin/realtime/", "/api/admin/outbox/dead"
 	list := []endpoint{
 		{http.MethodGet, admin + "health", anybody, a.health},
 		{http.MethodGet, admin + "status", administrator, a.status},
@@ -47,6 +47,9 @@ func (a *API) endpoints() []endpoint {
 		{http.MethodPost, admin + "broadcast/platform-update", administrator, a.broadcastPlatformUpdate},
 		{http.MethodPost, admin + "broadcast/user-count", administrator, a.broadcastUserCount},
 		{http.MethodGet, "/api/realtime/events", authenticated, a.events},
+		{http.MethodGet, dead, administrator, a.listDead},
+		{http.MethodPost, dead + "/{eventId}/retry", administrator, a.deciding("Dead letter is tried again", DeadLetters.Retry)},
+		{http.MethodDelete, dead + "/{eventId}", administrator, a.deciding("Dead letter dropped", DeadLetters.Drop)},
 	}
 	for _, p := range publications() {
 		list = append(list, endpoint{http.MethodPost, admin + p.path, administrator, a.publishing(p)})

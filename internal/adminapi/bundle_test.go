@@ -112,6 +112,7 @@ type bundle struct {
 	cfg    adminapi.Config
 	outbox *outboxRecorder
 	replay *replays
+	dead   *morgue
 	log    *bytes.Buffer
 
 	handler http.Handler
@@ -122,6 +123,7 @@ func setup(t *testing.T) *bundle {
 	b := &bundle{
 		outbox: &outboxRecorder{stats: seedStats()},
 		replay: &replays{status: adminapi.Resumed},
+		dead:   &morgue{},
 		log:    &bytes.Buffer{},
 	}
 	logger := slog.New(slog.NewTextHandler(b.log, nil))
@@ -130,7 +132,7 @@ func setup(t *testing.T) *bundle {
 	checker, err := policy.New(policy.Config{Now: now, Logger: logger}, noGrants{})
 	require.NoError(t, err)
 	b.cfg = adminapi.Config{
-		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, TeamCart: true,
+		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead, TeamCart: true,
 		Logger: logger, Now: now,
 	}
 	return b

@@ -216,10 +216,14 @@ func connect(ctx context.Context, url string, configure func(*pgx.ConnConfig)) (
 // buildHTTP builds the servers and opens their sockets.
 func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log history) error {
 	s := a.cfg.Server
+	dead, err := jobs.NewDeadLetters(a.pool)
+	if err != nil {
+		return err
+	}
 	api, err := adminapi.New(adminapi.Config{
 		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
-		TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
+		DeadLetters: dead, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)

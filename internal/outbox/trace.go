@@ -14,7 +14,7 @@ import (
 
 // Whereabouts says where an event is. Times are zero and ids are uuid.Nil where they do not apply.
 type Whereabouts struct {
-	Status       string // relayed, waiting, scheduled, dead or unknown
+	Status       string // relayed, waiting, scheduled, dead, dropped or unknown
 	WrittenAt    time.Time
 	DeliverAfter time.Time
 	RelayedAt    time.Time

@@ -15,4 +15,18 @@ UPDATE herald.relay_state SET position = sqlc.arg(position), relayed_at = now();
 -- name: DeadLetterInsert :exec
 INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
 VALUES (sqlc.arg(event_id), sqlc.arg(outbox_seq), sqlc.arg(outbox_written_at), sqlc.arg(reason), sqlc.arg(attempts))
-ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp();
+ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL;
+
+-- name: DeadLetterList :many
+-- The newest first, behind the one given. One whose event was published again and relayed is settled.
+SELECT d.event_id, d.outbox_written_at, d.reason, d.attempts, d.died_at, o.event_type, o.resource_id
+FROM herald.dead_letter d LEFT JOIN herald.outbox o ON o.seq = d.outbox_seq AND o.written_at = d.outbox_written_at
+WHERE d.dropped_at IS NULL AND (d.died_at, d.event_id) < (sqlc.arg(died_before)::timestamptz, sqlc.arg(event_before)::uuid)
+    AND NOT EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = d.event_id)
+ORDER BY d.died_at DESC, d.event_id DESC LIMIT sqlc.arg(max_letters)::int;
+
+-- name: DeadLetterTake :one
+DELETE FROM herald.dead_letter WHERE event_id = sqlc.arg(event_id) RETURNING outbox_seq, outbox_written_at, reason;
+
+-- name: DeadLetterDrop :execrows
+UPDATE herald.dead_letter SET dropped_at = clock_timestamp() WHERE event_id = sqlc.arg(event_id) AND dropped_at IS NULL;

@@ -13,10 +13,22 @@ import (
 	"github.com/google/uuid"
 )
 
+const DeadLetterDrop = `-- name: DeadLetterDrop :execrows
+UPDATE herald.dead_letter SET dropped_at = clock_timestamp() WHERE event_id = $1 AND dropped_at IS NULL
+`
+
+func (q *Queries) DeadLetterDrop(ctx context.Context, eventID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, DeadLetterDrop, eventID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const DeadLetterInsert = `-- name: DeadLetterInsert :exec
 INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
 VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp()
+ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL
 `
 
 type DeadLetterInsertParams struct {
@@ -36,6 +48,76 @@ func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertPara
 		arg.Attempts,
 	)
 	return err
+}
+
+const DeadLetterList = `-- name: DeadLetterList :many
+SELECT d.event_id, d.outbox_written_at, d.reason, d.attempts, d.died_at, o.event_type, o.resource_id
+FROM herald.dead_letter d LEFT JOIN herald.outbox o ON o.seq = d.outbox_seq AND o.written_at = d.outbox_written_at
+WHERE d.dropped_at IS NULL AND (d.died_at, d.event_id) < ($1::timestamptz, $2::uuid)
+    AND NOT EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = d.event_id)
+ORDER BY d.died_at DESC, d.event_id DESC LIMIT $3::int
+`
+
+type DeadLetterListParams struct {
+	DiedBefore  time.Time
+	EventBefore uuid.UUID
+	MaxLetters  int32
+}
+
+type DeadLetterListRow struct {
+	EventID         uuid.UUID
+	OutboxWrittenAt time.Time
+	Reason          string
+	Attempts        int32
+	DiedAt          time.Time
+	EventType       *string
+	ResourceID      uuid.NullUUID
+}
+
+// The newest first, behind the one given. One whose event was published again and relayed is settled.
+func (q *Queries) DeadLetterList(ctx context.Context, arg DeadLetterListParams) ([]DeadLetterListRow, error) {
+	rows, err := q.db.Query(ctx, DeadLetterList, arg.DiedBefore, arg.EventBefore, arg.MaxLetters)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadLetterListRow
+	for rows.Next() {
+		var i DeadLetterListRow
+		if err := rows.Scan(
+			&i.EventID,
+			&i.OutboxWrittenAt,
+			&i.Reason,
+			&i.Attempts,
+			&i.DiedAt,
+			&i.EventType,
+			&i.ResourceID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DeadLetterTake = `-- name: DeadLetterTake :one
+DELETE FROM herald.dead_letter WHERE event_id = $1 RETURNING outbox_seq, outbox_written_at, reason
+`
+
+type DeadLetterTakeRow struct {
+	OutboxSeq       int64
+	OutboxWrittenAt time.Time
+	Reason          string
+}
+
+func (q *Queries) DeadLetterTake(ctx context.Context, eventID uuid.UUID) (DeadLetterTakeRow, error) {
+	row := q.db.QueryRow(ctx, DeadLetterTake, eventID)
+	var i DeadLetterTakeRow
+	err := row.Scan(&i.OutboxSeq, &i.OutboxWrittenAt, &i.Reason)
+	return i, err
 }
 
 const OutboxRow = `-- name: OutboxRow :one

@@ -1,0 +1,111 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const (
+	deadPageDefault = 100
+	deadPageMaximum = 1000
+)
+
+// DeadLetters are the events that are not tried again by themselves. [*jobs.DeadLetters] is one.
+type DeadLetters interface {
+	// List returns at most limit of them, the newest first, behind before.
+	List(ctx context.Context, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error)
+	// Retry has one tried again, Drop strikes it off the list. Both fail with outbox.ErrNotDead.
+	Retry(ctx context.Context, eventID uuid.UUID) error
+	Drop(ctx context.Context, eventID uuid.UUID) error
+}
+
+// deadPage is the answer of GET /api/admin/outbox/dead. Next is the value of before for the next page, empty on the last one.
+type deadPage struct {
+	DeadLetters []outbox.DeadLetter `json:"deadLetters"`
+	Next        string              `json:"next,omitempty"`
+}
+
+func (a *API) listDead(r *request) (any, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, newProblem(http.StatusBadRequest, "The query is malformed.")
+	}
+	errs := fieldErrors{}
+	limit := deadPageDefault
+	if text := values.Get("limit"); text != "" {
+		limit, err = strconv.Atoi(text)
+		if err != nil || limit < 1 || limit > deadPageMaximum {
+			errs.add("limit", fmt.Sprintf("The field must be a whole number from 1 to %d.", deadPageMaximum))
+		}
+	}
+	var before *outbox.DeadLetter
+	if text := values.Get("before"); text != "" {
+		if before = parseDeadCursor(text); before == nil {
+			errs.add("before", "The field must be next of an earlier answer; leave it out to begin with the newest.")
+		}
+	}
+	if len(errs) > 0 {
+		return nil, invalid(errs)
+	}
+	letters, err := a.cfg.DeadLetters.List(r.Context(), before, limit)
+	if err != nil {
+		a.logger.ErrorContext(r.Context(), "the dead letters could not be read", slog.Any("error", err))
+		return nil, unavailable("The dead letters could not be read.")
+	}
+	page := deadPage{DeadLetters: append([]outbox.DeadLetter{}, letters...)} // never null
+	if len(letters) == limit {
+		page.Next = deadCursor(letters[limit-1])
+	}
+	return page, nil
+}
+
+// deadCursor and parseDeadCursor are each other's inverse.
+func deadCursor(d outbox.DeadLetter) string {
+	return d.DiedAt.UTC().Format(time.RFC3339Nano) + "_" + d.EventID.String()
+}
+
+func parseDeadCursor(text string) *outbox.DeadLetter {
+	at, id, _ := strings.Cut(text, "_")
+	diedAt, err := time.Parse(time.RFC3339Nano, at)
+	eventID, ok := parseID(id)
+	if err != nil || !ok {
+		return nil
+	}
+	return &outbox.DeadLetter{DiedAt: diedAt, EventID: eventID}
+}
+
+// decided is the answer to what was done about one dead letter.
+type decided struct {
+	Message string    `json:"message"`
+	EventID uuid.UUID `json:"eventId"`
+}
+
+// deciding is the endpoint that does something about one dead letter.
+func (a *API) deciding(message string, do func(DeadLetters, context.Context, uuid.UUID) error) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		id, ok := parseID(r.PathValue("eventId"))
+		if !ok {
+			return nil, invalid(fieldErrors{"eventId": {"The path must hold the UUID of an event."}})
+		}
+		err := do(a.cfg.DeadLetters, r.Context(), id)
+		if errors.Is(err, outbox.ErrNotDead) {
+			return nil, newProblem(http.StatusNotFound, "There is no dead letter of this event.")
+		}
+		if err != nil {
+			a.logger.ErrorContext(r.Context(), "a dead letter could not be changed", slog.String("event_id", id.String()), slog.Any("error", err))
+			return nil, unavailable("The dead letter could not be changed.")
+		}
+		return decided{message, id}, nil
+	}
+}

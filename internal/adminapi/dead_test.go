@@ -1,0 +1,119 @@
+package adminapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const deadPath = "/api/admin/outbox/dead"
+
+// morgue holds dead letters, the newest first.
+type morgue struct {
+	letters []outbox.DeadLetter
+	retried []uuid.UUID
+	err     error
+}
+
+func (m *morgue) List(_ context.Context, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error) {
+	rest := m.letters
+	for i := range m.letters {
+		if before != nil && m.letters[i].EventID == before.EventID && m.letters[i].DiedAt.Equal(before.DiedAt) {
+			rest = m.letters[i+1:]
+		}
+	}
+	return rest[:min(limit, len(rest))], m.err
+}
+
+func (m *morgue) Retry(ctx context.Context, id uuid.UUID) error {
+	m.retried = append(m.retried, id)
+	return m.Drop(ctx, id)
+}
+
+func (m *morgue) Drop(_ context.Context, id uuid.UUID) error {
+	for i := range m.letters {
+		if m.letters[i].EventID == id {
+			m.letters = append(m.letters[:i:i], m.letters[i+1:]...)
+			return m.err
+		}
+	}
+	return outbox.ErrNotDead
+}
+
+func dead(n int) []outbox.DeadLetter {
+	letters := make([]outbox.DeadLetter, n)
+	for i := range letters {
+		letters[i] = outbox.DeadLetter{
+			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), Type: event.OrderPlaced,
+			ResourceID: uuid.MustParse(orderID), WrittenAt: now(), DiedAt: now().Add(time.Hour - time.Duration(i)*time.Microsecond),
+			Attempts: 10, Reason: "payload: orderNumber is missing",
+		}
+	}
+	return letters
+}
+
+func TestDeadLettersAreListed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	requireOK(t, b.get(t, deadPath), `{"deadLetters": []}`)
+	b.dead.letters = dead(1)
+	requireOK(t, b.get(t, deadPath), `{"deadLetters": [{
+		"eventId": "7a1d0000-0000-4000-8000-000000000000", "eventType": "OrderPlaced", "resourceId": "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+		"writtenAt": "2026-01-20T10:30:00Z", "diedAt": "2026-01-20T11:30:00Z", "attempts": 10, "reason": "payload: orderNumber is missing"}]}`)
+	b.dead.letters = dead(250)
+	seen := 0
+	for path, pages := deadPath, 0; ; pages++ {
+		require.Less(t, pages, 3)
+		var page struct {
+			DeadLetters []outbox.DeadLetter
+			Next        string
+		}
+		w := b.get(t, path)
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page))
+		for _, letter := range page.DeadLetters {
+			require.Equal(t, b.dead.letters[seen].EventID, letter.EventID)
+			seen++
+		}
+		if page.Next == "" {
+			break
+		}
+		path = deadPath + "?before=" + url.QueryEscape(page.Next)
+	}
+	require.Equal(t, 250, seen)
+	p := requireProblem(t, b.get(t, deadPath+"?limit=0&before=yesterday"), http.StatusBadRequest)
+	require.Contains(t, p.Errors, "limit")
+	require.Contains(t, p.Errors, "before")
+	requireProblem(t, b.get(t, deadPath+"?limit=1001"), http.StatusBadRequest)
+	b.dead.err = errors.New("no database")
+	requireProblem(t, b.get(t, deadPath), http.StatusServiceUnavailable)
+}
+
+func TestDeadLettersAreRetriedAndDropped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.dead.letters = dead(3)
+	first, second := b.dead.letters[0].EventID, b.dead.letters[1].EventID
+	requireOK(t, b.serve(t, request(t, http.MethodPost, deadPath+"/"+first.String()+"/retry", "")),
+		`{"message": "Dead letter is tried again", "eventId": "`+first.String()+`"}`)
+	require.Equal(t, []uuid.UUID{first}, b.dead.retried)
+	requireOK(t, b.serve(t, request(t, http.MethodDelete, deadPath+"/"+second.String(), "")),
+		`{"message": "Dead letter dropped", "eventId": "`+second.String()+`"}`)
+	require.Len(t, b.dead.letters, 1)
+	requireProblem(t, b.serve(t, request(t, http.MethodDelete, deadPath+"/"+second.String(), "")), http.StatusNotFound)
+	p := requireProblem(t, b.serve(t, request(t, http.MethodPost, deadPath+"/nobody/retry", "")), http.StatusBadRequest)
+	require.Contains(t, p.Errors, "eventId")
+	b.dead.err = errors.New("no database")
+	third := b.dead.letters[0].EventID
+	requireProblem(t, b.serve(t, request(t, http.MethodDelete, deadPath+"/"+third.String(), "")), http.StatusServiceUnavailable)
+}
