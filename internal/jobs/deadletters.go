@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/yummyzoom/herald/internal/outbox"
 )
@@ -21,9 +20,9 @@ type DeadLetters struct {
 
 // NewDeadLetters returns the dead letters of pool's database.
 func NewDeadLetters(pool *pgxpool.Pool) (*DeadLetters, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema})
+	client, err := newInserter(pool)
 	if err != nil {
-		return nil, fmt.Errorf("creating River's inserting client: %w", err)
+		return nil, err
 	}
 	return &DeadLetters{pool: pool, client: client}, nil
 }

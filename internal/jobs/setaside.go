@@ -29,11 +29,20 @@ type SetAside struct {
 
 // NewSetAside returns a SetAside that only inserts jobs; [Jobs] works them.
 func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
+	client, err := newInserter(pool)
+	if err != nil {
+		return nil, err
+	}
+	return &SetAside{client: client}, nil
+}
+
+// newInserter returns a client that only inserts jobs.
+func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema})
 	if err != nil {
 		return nil, fmt.Errorf("creating River's inserting client: %w", err)
 	}
-	return &SetAside{client: client}, nil
+	return client, nil
 }
 
 // DeliverLater keeps each row until its DeliverAfter. A job that is scheduled waits for River's leader to promote it, which does so
