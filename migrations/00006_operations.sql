@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- A dead letter that has been dropped is listed no more, but event_status goes on telling what became of its event.
-ALTER TABLE herald.dead_letter ADD COLUMN dropped_at timestamptz;
+ALTER TABLE herald.dead_letter ADD COLUMN IF NOT EXISTS dropped_at timestamptz;
 CREATE INDEX dead_letter_died_at_idx ON herald.dead_letter (died_at, event_id) WHERE dropped_at IS NULL;
 
 -- +goose StatementBegin
@@ -35,4 +35,5 @@ $$;
 -- +goose StatementEnd
 
 -- +goose Down
-ALTER TABLE herald.dead_letter DROP COLUMN dropped_at;
+-- The column stays, because event_status reads it.
+DROP INDEX herald.dead_letter_died_at_idx;
