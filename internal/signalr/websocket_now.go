@@ -53,7 +53,7 @@ func (t *webSocket) writeNow(frames []*frame) (whole, part int, err error) {
 
 // attempt is a write that does not wait.
 type attempt struct {
-	run  []byte // the memory to join frames in
+	run  []byte // the memory to join frames in; nil before the first are joined
 	data []byte // what is to be written
 
 	written int
@@ -62,7 +62,7 @@ type attempt struct {
 }
 
 var attempts = sync.Pool{New: func() any { //nolint:gochecknoglobals // memory to borrow
-	a := &attempt{run: make([]byte, 0, maxJoined)}
+	a := &attempt{}
 	a.try = a.system
 	return a
 }}
@@ -76,6 +76,9 @@ func (a *attempt) release() {
 func (a *attempt) gather(frames []*frame) int {
 	if a.data = frames[0].bytes; len(frames) == 1 || len(a.data) >= maxJoined {
 		return 1
+	}
+	if a.run == nil {
+		a.run = make([]byte, 0, maxJoined)
 	}
 	run, count := a.run[:0], 0
 	for _, f := range frames {

@@ -99,9 +99,9 @@ func TestWriteNowJoins(t *testing.T) {
 		{frames(10*maxJoined, 1), 1, 10 * maxJoined},
 		{frames(1, 10*maxJoined), 1, 1},
 	} {
-		a := &attempt{run: make([]byte, 0, maxJoined)}
+		a := &attempt{}
 		require.Equal(t, c.count, a.gather(c.frames))
 		require.Len(t, a.data, c.size)
-		require.Equal(t, maxJoined, cap(a.run))
+		require.Contains(t, []int{0, maxJoined}, cap(a.run))
 	}
 }
