@@ -121,7 +121,7 @@ func (b *Broadcaster) handle(ctx context.Context, l event.Logged) int {
 	b.position.Store(l.Position)
 	b.evict()
 	b.report(ctx, &out)
-	b.unflushed.messages += out.messages
+	b.unflushed.count(l, &out)
 	return out.messages
 }
 
@@ -171,12 +171,14 @@ func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outco
 		b.unflushed.add(m.conn)
 	}
 	out.messages++
+	out.largest = max(out.largest, message.Size())
 	return present
 }
 
 // outcome is what one entry led to, acted on once the locks are released.
 type outcome struct {
 	messages int
+	largest  int // of the messages, in bytes
 	dropped  []drop
 }
 

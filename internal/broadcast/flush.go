@@ -33,14 +33,21 @@ type unflushed struct {
 
 func (u *unflushed) add(c Conn) { u.conns = append(u.conns, c) }
 
-// makeRoom flushes if l is too much beside what has been queued.
+// makeRoom flushes if l is likely to be too much beside what has been queued.
 func (u *unflushed) makeRoom(l event.Logged) {
-	size := entryOverhead + len(l.Payload)
-	if u.bytes+size > u.limit || u.messages >= flushMessages {
+	if u.bytes+expectedSize(l) > u.limit || u.messages >= flushMessages {
 		u.flush()
 	}
-	u.bytes += size
 }
+
+// count notes what l has become, which what JSON escapes can make several times what was expected.
+func (u *unflushed) count(l event.Logged, out *outcome) {
+	u.bytes += max(expectedSize(l), out.largest)
+	u.messages += out.messages
+}
+
+// expectedSize is what the messages of l are unlikely to exceed.
+func expectedSize(l event.Logged) int { return entryOverhead + len(l.Payload) }
 
 // flush lets every connection write what its client takes without waiting.
 func (u *unflushed) flush() {
