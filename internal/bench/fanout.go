@@ -20,7 +20,7 @@ type Fanout struct {
 	Members, Windows []int
 	// Payload is the size of a message in bytes, with its record separator; WebSocket adds a header.
 	Payload int
-	// Runs is how often each is measured, after its baseline; Duration how long one takes.
+	// Runs is how often each is measured. Duration is how long one run takes, and its baseline as long again: they alternate.
 	Runs     int
 	Duration time.Duration
 	// Stuck is the size of the group that is measured with and without one member that reads nothing; 0: none is.
@@ -34,6 +34,8 @@ type Fanout struct {
 const (
 	leastWindows = 4 // a run sends so many windows at least: the first is not in step with the arrivals yet
 	warmUpShare  = 8 // the part of a run that is run beforehand
+	// slice is how long baseline and product run at a time: the rates of a busy machine drift within seconds.
+	slice = 20 * time.Millisecond
 	// fanoutPatience is how much longer than it should a run may take: a message that is lost is not waited for.
 	fanoutPatience = 2 * time.Minute
 )
@@ -127,28 +129,24 @@ func (r *fanRun) grow(ctx context.Context, size int) error {
 
 // measure runs baseline and product in turns, with this number of outstanding messages.
 func (r *fanRun) measure(ctx context.Context, window int) (Figure, error) {
-	product := flow{window: window, duration: r.Duration, send: r.broadcast}
-	raw := flow{window: window, duration: r.Duration, send: r.writeRaw}
-	for _, f := range []flow{raw, product} {
-		f.duration /= warmUpShare
-		if _, err := r.run(ctx, f); err != nil {
+	// Baseline and product, in slices that follow one another: what the machine does besides hits both alike.
+	turns := [2]flow{{window: window, send: r.writeRaw}, {window: window, send: r.broadcast}}
+	for i := range turns {
+		turns[i].duration = r.Duration / warmUpShare
+		if _, _, err := r.run(ctx, turns[i]); err != nil {
 			return Figure{}, err
 		}
+		turns[i].duration = min(r.Duration, slice)
 	}
 	var rates, baselines []float64
 	for i := range r.Runs {
-		turns := []flow{raw, product}
-		results := make([]float64, len(turns))
-		for turn := range turns {
-			turn ^= i % len(turns) // who comes first takes turns, too
-			var err error
-			if results[turn], err = r.run(ctx, turns[turn]); err != nil {
-				return Figure{}, err
-			}
+		alternated, err := r.alternate(ctx, turns)
+		if err != nil {
+			return Figure{}, err
 		}
-		baselines, rates = append(baselines, results[0]), append(rates, results[1])
+		baselines, rates = append(baselines, alternated[0]), append(rates, alternated[1])
 		r.Progress(fmt.Sprintf("%d members, window %d, run %d of %d: %.0f messages/s, baseline %.0f, ratio %.2f",
-			len(r.sockets), window, i+1, r.Runs, results[1], results[0], results[1]/results[0]))
+			len(r.sockets), window, i+1, r.Runs, alternated[1], alternated[0], alternated[1]/alternated[0]))
 	}
 	return Figure{
 		Name: fmt.Sprintf("fanout_%d_window_%d", len(r.sockets), window), Unit: "messages/s",
@@ -164,25 +162,49 @@ func (r *fanRun) conditions(window int, rates, baselines []float64, baseline str
 	}
 }
 
-// run is one run; it returns the messages that the members received a second, all together.
-func (r *fanRun) run(ctx context.Context, f flow) (float64, error) {
+// alternate runs the two in turns until each has had its time, and returns the rate of each.
+func (r *fanRun) alternate(ctx context.Context, turns [2]flow) (rates [2]float64, err error) {
+	var messages [2]int
+	var took [2]time.Duration
+	for n := 0; min(took[0], took[1]) < r.Duration; n++ {
+		turn := (n + n/2) % 2 // who comes first takes turns, too
+		sent, lasted, err := r.run(ctx, turns[turn])
+		if err != nil {
+			return rates, err
+		}
+		messages[turn] += sent
+		took[turn] += lasted
+	}
+	for turn := range rates {
+		rates[turn] = r.rate(messages[turn], took[turn])
+	}
+	return rates, nil
+}
+
+// rate is the messages that the members received a second, all together.
+func (r *fanRun) rate(messages int, took time.Duration) float64 {
+	return float64(messages) * float64(len(r.sockets)) / took.Seconds()
+}
+
+// run lets one flow go until everything has arrived.
+func (r *fanRun) run(ctx context.Context, f flow) (messages int, took time.Duration, err error) {
 	o := countOrder{Size: r.feed.size(), Window: f.window, First: r.feed.frame()}
 	if err := r.members.do(ctx, countAll, o, nil); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := r.members.arrivals.SetReadDeadline(time.Now().Add(f.duration + fanoutPatience)); err != nil {
-		return 0, fmt.Errorf("setting a deadline: %w", err)
+		return 0, 0, fmt.Errorf("setting a deadline: %w", err)
 	}
-	messages, took, err := f.run(ctx, r.members)
-	if err != nil {
-		return 0, err
-	}
-	return float64(messages) * float64(len(r.sockets)) / took.Seconds(), nil
+	return f.run(ctx, r.members)
 }
 
 // broadcast sends the next n messages as Herald does.
 func (r *fanRun) broadcast(ctx context.Context, n int) error {
-	return r.hub.broadcaster.Broadcast(ctx, r.feed.next(n))
+	if err := r.hub.broadcaster.Broadcast(ctx, r.feed.next(n)); err != nil {
+		return err
+	}
+	r.feed.prepare(n)
+	return nil
 }
 
 // writeRaw sends n messages as the baseline does.

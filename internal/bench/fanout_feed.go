@@ -19,8 +19,9 @@ const firstSequence = 1_000_000_000
 // fanFeed is the log that is fanned out: events of one team cart whose messages all have the same size.
 type fanFeed struct {
 	position int64
-	event    event.Event // what they have in common
-	ready    []byte      // the frame of the next event, once it was asked for
+	event    event.Event    // what they have in common
+	ready    []byte         // the frame of the next event, once it was asked for
+	batch    []event.Logged // the next events, as far as prepared
 }
 
 // newFanFeed returns events whose messages have so many bytes.
@@ -67,13 +68,18 @@ func (f *fanFeed) at(ahead int64) event.Logged {
 
 // next returns the next n events.
 func (f *fanFeed) next(n int) []event.Logged {
-	batch := make([]event.Logged, n)
-	for i := range batch {
-		batch[i] = f.at(int64(i) + 1)
-	}
+	f.prepare(n)
+	batch := f.batch[:n]
 	f.position += int64(n)
-	f.ready = nil
+	f.ready, f.batch = nil, f.batch[n:]
 	return batch
+}
+
+// prepare makes the next n events, as the reader of a log would have by the time that they are broadcast.
+func (f *fanFeed) prepare(n int) {
+	for len(f.batch) < n {
+		f.batch = append(f.batch, f.at(int64(len(f.batch))+1))
+	}
 }
 
 // message is what members are sent for the next event.

@@ -30,10 +30,11 @@ func (r *fanRun) measureStuck(ctx context.Context, window int) (Figure, error) {
 	f := flow{window: window, duration: r.Duration, most: most, send: r.broadcast}
 	var beside, alone []float64
 	for i := range r.Runs {
-		without, err := r.run(ctx, f)
+		messages, took, err := r.run(ctx, f)
 		if err != nil {
 			return Figure{}, err
 		}
+		without := r.rate(messages, took)
 		with, err := r.runBesideStuck(ctx, f)
 		if err != nil {
 			return Figure{}, err
@@ -63,7 +64,7 @@ func (r *fanRun) runBesideStuck(ctx context.Context, f flow) (float64, error) {
 		return 0, err
 	}
 	before := stuck.QueuedBytes()
-	rate, err := r.run(ctx, f)
+	messages, took, err := r.run(ctx, f)
 	if err != nil {
 		return 0, err
 	}
@@ -73,7 +74,7 @@ func (r *fanRun) runBesideStuck(ctx context.Context, f flow) (float64, error) {
 	if err := r.members.do(ctx, closeStuck, nil, nil); err != nil {
 		return 0, err
 	}
-	return rate, r.hub.awaitLeft(ctx)
+	return r.rate(messages, took), r.hub.awaitLeft(ctx)
 }
 
 // fill sends to a connection that is not read from until its queue does not empty any more.

@@ -101,12 +101,20 @@ func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error
 	}
 	messages := 0
 	for i := range batch {
-		b.unflushed.makeRoom(batch[i])
+		if !b.unflushed.roomFor(batch[i]) {
+			b.flush()
+		}
 		messages += b.handle(ctx, batch[i])
 	}
-	b.unflushed.flush()
+	b.flush()
 	b.cfg.Observer.Broadcasted(len(batch), messages)
 	return nil
+}
+
+// flush lets the clients have what they were queued, and only then makes room in the ring: nobody waits for that.
+func (b *Broadcaster) flush() {
+	b.unflushed.flush()
+	b.evict()
 }
 
 // handle passes on one entry and returns how many messages it became. The order of its three steps matters: see position in
@@ -119,7 +127,6 @@ func (b *Broadcaster) handle(ctx context.Context, l event.Logged) int {
 		b.deliver(ctx, l, &out)
 	}
 	b.position.Store(l.Position)
-	b.evict()
 	b.report(ctx, &out)
 	b.unflushed.count(l, &out)
 	return out.messages

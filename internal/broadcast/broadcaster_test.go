@@ -175,7 +175,7 @@ func TestSequenceWithAHoleIsNotReplayedFromTheRing(t *testing.T) {
 	require.Equal(t, Gap, bu.resume(bu.client("c"), cartGroup, after(first)).Status)
 	require.EqualValues(t, 1, bu.Stats().RingEntries)
 	bu.cfg.RingBytes = 1
-	bu.evict()
+	bu.flush()
 	require.Zero(t, bu.Stats().RingBytes)
 }
 

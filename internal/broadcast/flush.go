@@ -33,11 +33,9 @@ type unflushed struct {
 
 func (u *unflushed) add(c Conn) { u.conns = append(u.conns, c) }
 
-// makeRoom flushes if l is likely to be too much beside what has been queued.
-func (u *unflushed) makeRoom(l event.Logged) {
-	if u.bytes+expectedSize(l) > u.limit || u.messages >= flushMessages {
-		u.flush()
-	}
+// roomFor reports whether l is unlikely to be too much beside what has been queued.
+func (u *unflushed) roomFor(l event.Logged) bool {
+	return u.bytes+expectedSize(l) <= u.limit && u.messages < flushMessages
 }
 
 // count notes what l has become, which what JSON escapes can make several times what was expected.

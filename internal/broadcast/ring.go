@@ -103,7 +103,7 @@ func (b *Broadcaster) message(ctx context.Context, e *entry, shape event.Shape) 
 	return e.messages[shape]
 }
 
-// messageCost is what a message takes: its frame, and its arguments for other protocols.
+// messageCost is what a message takes: its frame, and that of another protocol.
 func messageCost(m *signalr.Message) int64 { return 2 * int64(m.Size()) }
 
 // encode builds the message of an entry. The relay checks every event before it gives it a place in the log, so a failure
@@ -118,11 +118,9 @@ func (b *Broadcaster) encode(ctx context.Context, l event.Logged, shape event.Sh
 }
 
 func buildMessage(l event.Logged, shape event.Shape) (*signalr.Message, error) {
-	inv, err := l.Invocation(shape)
-	if err != nil {
-		return nil, err
-	}
-	return signalr.NewMessage(inv.Method, inv.Arguments), nil
+	return signalr.NewMessageOf(l.Type.Method(), l.ArgumentsSize(), func(b []byte) ([]byte, error) {
+		return l.AppendArguments(b, shape)
+	})
 }
 
 func (b *Broadcaster) undeliverable(ctx context.Context, l event.Logged, err error) {

@@ -64,12 +64,12 @@ func (e *Event) adminFields() ([]field, error) {
 	return fields, nil
 }
 
-func (l Logged) adminArguments() ([]json.RawMessage, error) {
+func (l Logged) adminArguments(list *argumentList) error {
 	fields, err := l.adminFields()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b := appendTimestamp([]byte(`{"timestamp":`), l.OccurredOn)
+	b := appendTimestamp(append(list.begin(), `{"timestamp":`...), l.OccurredOn)
 	for _, f := range fields {
 		b = append(b, `,"`...)
 		b = append(b, f.name...)
@@ -80,7 +80,8 @@ func (l Logged) adminArguments() ([]json.RawMessage, error) {
 	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
-	return []json.RawMessage{append(b, '}')}, nil
+	list.end(append(b, '}'))
+	return nil
 }
 
 // severity is data.severity where given, else what the alert's type implies.

@@ -93,7 +93,7 @@ func (e *Event) checkPayload() error {
 		_, err := e.orderFields()
 		return err
 	case TeamCart:
-		_, err := e.cartArguments()
+		_, err := e.cartFields()
 		return err
 	case Admin:
 		_, err := e.adminFields()

@@ -48,8 +48,16 @@ func invoke(t *testing.T, e *event.Event, shape event.Shape) event.Invocation {
 	t.Helper()
 	groups, err := e.Groups()
 	require.NoError(t, err)
-	inv, err := event.Logged{Event: e, Group: groups[0], Position: 9, Sequence: sequence}.Invocation(shape)
+	logged := event.Logged{Event: e, Group: groups[0], Position: 9, Sequence: sequence}
+	inv, err := logged.Invocation(shape)
 	require.NoError(t, err)
+	appended, err := logged.AppendArguments([]byte("["), shape)
+	require.NoError(t, err)
+	listed := make([][]byte, len(inv.Arguments))
+	for i, argument := range inv.Arguments {
+		listed[i] = argument
+	}
+	require.Equal(t, "["+string(bytes.Join(listed, []byte(","))), string(appended))
 	return inv
 }
 

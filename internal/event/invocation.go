@@ -36,32 +36,91 @@ func (t Type) Shapes() int {
 
 // Invocation builds what the clients of l's group receive, or fails with an [*UndeliverableError] where Groups would.
 func (l Logged) Invocation(shape Shape) (Invocation, error) {
-	inv := Invocation{Method: l.Type.Method()}
-	var err error
-	switch l.Type.Family() {
-	case Order:
-		inv.Arguments, err = l.orderArguments()
-	case TeamCart:
-		inv.Arguments, err = l.cartArguments()
-		if shape == WithCursor && err == nil {
-			inv.Arguments = append(inv.Arguments, l.cursor())
-		}
-	case Admin:
-		inv.Arguments, err = l.adminArguments()
-	case Control, Unknown:
-		err = l.undeliverable("event type %q is not sent to clients", l.Type)
+	list := argumentList{b: make([]byte, 0, l.ArgumentsSize())}
+	if err := l.appendArguments(&list, shape); err != nil {
+		return Invocation{}, err
 	}
-	return inv, err
+	inv := Invocation{Method: l.Type.Method()}
+	start := 0
+	for _, end := range list.ends[:list.count] {
+		inv.Arguments = append(inv.Arguments, list.b[start:end:end])
+		start = end + len(",")
+	}
+	return inv, nil
 }
 
-func (l Logged) cursor() json.RawMessage {
-	b := append(make([]byte, 0, 128), `{"eventId":"`...)
+// AppendArguments appends the arguments of l's Invocation with commas between them, which is how nearly all clients are sent
+// them.
+func (l Logged) AppendArguments(b []byte, shape Shape) ([]byte, error) {
+	list := argumentList{b: b}
+	if err := l.appendArguments(&list, shape); err != nil {
+		return nil, err
+	}
+	return list.b, nil
+}
+
+// ArgumentsSize is how many bytes AppendArguments is unlikely to exceed.
+func (l Logged) ArgumentsSize() int {
+	const orderObject, cursorObject = 384, 128 // without what the payload has
+	if l.Type.Family() == Order {
+		return len(l.Payload) + orderObject
+	}
+	return len(l.Payload) + cursorObject
+}
+
+func (l Logged) appendArguments(list *argumentList, shape Shape) error {
+	switch l.Type.Family() {
+	case Order:
+		return l.orderArguments(list)
+	case TeamCart:
+		if err := l.cartArguments(list); err != nil {
+			return err
+		}
+		if shape == WithCursor {
+			l.cursor(list)
+		}
+		return nil
+	case Admin:
+		return l.adminArguments(list)
+	case Control, Unknown:
+	}
+	return l.undeliverable("event type %q is not sent to clients", l.Type)
+}
+
+// argumentList is JSON values that are appended to b with commas between them. Every event of every group passes here.
+type argumentList struct {
+	b     []byte
+	ends  [maxArguments]int // of each of them, in b
+	count int
+}
+
+// maxArguments has room for a payment and its cursor.
+const maxArguments = 3
+
+// begin returns what the next argument is to be appended to, and end takes the result.
+func (a *argumentList) begin() []byte {
+	if a.count > 0 {
+		return append(a.b, ',')
+	}
+	return a.b
+}
+
+func (a *argumentList) end(b []byte) {
+	a.b = b
+	a.ends[a.count] = len(b)
+	a.count++
+}
+
+func (a *argumentList) add(argument json.RawMessage) { a.end(append(a.begin(), argument...)) }
+
+func (l Logged) cursor(list *argumentList) {
+	b := append(list.begin(), `{"eventId":"`...)
 	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
 	b = append(b, `,"occurredOnUtc":`...)
 	b = appendTimestamp(b, l.OccurredOn)
-	return append(b, '}')
+	list.end(append(b, '}'))
 }
 
 // appendTimestamp appends t as RFC 3339 in UTC, ending in Z, in quotes.
@@ -73,10 +132,10 @@ func appendTimestamp(b []byte, t time.Time) []byte {
 
 func appendUUID(b []byte, id uuid.UUID) []byte {
 	b = hex.AppendEncode(b, id[:4])
-	for _, part := range [][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
-		b = hex.AppendEncode(append(b, '-'), part)
-	}
-	return b
+	b = hex.AppendEncode(append(b, '-'), id[4:6])
+	b = hex.AppendEncode(append(b, '-'), id[6:8])
+	b = hex.AppendEncode(append(b, '-'), id[8:10])
+	return hex.AppendEncode(append(b, '-'), id[10:])
 }
 
 // quote returns s as JSON, or nil.

@@ -104,17 +104,16 @@ func inRFC3339(t time.Time) bool {
 
 // orderArguments is the one argument of an order event, OrderStatusBroadcastDto in the field order of the published document,
 // with sequence behind it. It is written out by hand because every order event of every group passes here.
-func (l Logged) orderArguments() ([]json.RawMessage, error) {
+func (l Logged) orderArguments(list *argumentList) error {
 	f, err := l.orderFields()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	updated := l.OccurredOn
 	if t := f.times[lastUpdate]; t.given {
 		updated = t.Time
 	}
-	b := make([]byte, 0, 512)
-	b = append(b, `{"orderId":"`...)
+	b := append(list.begin(), `{"orderId":"`...)
 	b = appendUUID(b, l.ResourceID)
 	b = append(b, `","orderNumber":`...)
 	b = append(b, f.number...)
@@ -136,7 +135,8 @@ func (l Logged) orderArguments() ([]json.RawMessage, error) {
 	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
-	return []json.RawMessage{append(b, '}')}, nil
+	list.end(append(b, '}'))
+	return nil
 }
 
 func appendNullable(b []byte, t optionalTime) []byte {

@@ -12,30 +12,39 @@ const (
 
 var cartNames = []string{"userId", "status", "orderId"} //nolint:gochecknoglobals // a constant table
 
-// cartArguments are the positional arguments of a team cart event: none, or (userId, status) for a payment, or (orderId)
-// for a conversion. There is room for the cursor behind them.
-func (e *Event) cartArguments() ([]json.RawMessage, error) {
-	var f [cartFields]json.RawMessage
+// cartFields reads a team cart event's payload.
+func (e *Event) cartFields() (f [cartFields]json.RawMessage, err error) {
 	if !scanTexts(e.Payload, cartNames, f[:]) {
-		var err error
 		if f, err = unmarshalCart(e.Payload); err != nil {
-			return nil, e.undeliverable("payload: %v", err)
+			return f, e.undeliverable("payload: %v", err)
 		}
 	}
+	if e.Type == CartPaymentEvent && (f[cartUserID] == nil || f[cartStatus] == nil) {
+		return f, e.undeliverable("payload: userId and status are required for %s", e.Type)
+	}
+	if e.Type == CartConverted && f[cartOrderID] == nil {
+		return f, e.undeliverable("payload: orderId is required for %s", e.Type)
+	}
+	return f, nil
+}
+
+// cartArguments are the positional arguments of a team cart event: none, or (userId, status) for a payment, or (orderId)
+// for a conversion.
+func (e *Event) cartArguments(list *argumentList) error {
+	f, err := e.cartFields()
+	if err != nil {
+		return err
+	}
+	// The other types have no arguments.
+	//exhaustive:ignore
 	switch e.Type {
 	case CartPaymentEvent:
-		if f[cartUserID] == nil || f[cartStatus] == nil {
-			return nil, e.undeliverable("payload: userId and status are required for %s", e.Type)
-		}
-		return append(make([]json.RawMessage, 0, 3), f[cartUserID], f[cartStatus]), nil
+		list.add(f[cartUserID])
+		list.add(f[cartStatus])
 	case CartConverted:
-		if f[cartOrderID] == nil {
-			return nil, e.undeliverable("payload: orderId is required for %s", e.Type)
-		}
-		return append(make([]json.RawMessage, 0, 2), f[cartOrderID]), nil
-	default: // the other types have no arguments
-		return nil, nil
+		list.add(f[cartOrderID])
 	}
+	return nil
 }
 
 func unmarshalCart(payload []byte) (f [cartFields]json.RawMessage, err error) {

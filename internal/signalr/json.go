@@ -55,15 +55,7 @@ func (jsonProtocol) decode(raw []byte, into any) error {
 }
 
 func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage) []byte {
-	b = append(b, `{"type":1,`...)
-	if invocationID != "" {
-		b = append(b, `"invocationId":`...)
-		b = appendQuoted(b, invocationID)
-		b = append(b, ',')
-	}
-	b = append(b, `"target":`...)
-	b = appendQuoted(b, target)
-	b = append(b, `,"arguments":[`...)
+	b = appendInvocationStart(b, invocationID, target)
 	for i, argument := range arguments {
 		if i > 0 {
 			b = append(b, ',')
@@ -73,8 +65,23 @@ func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, argu
 		}
 		b = append(b, argument...)
 	}
-	return append(b, "]}\x1e"...)
+	return append(b, invocationEnd...)
 }
+
+// appendInvocationStart appends what comes before the first argument; invocationEnd follows the last one.
+func appendInvocationStart(b []byte, invocationID, target string) []byte {
+	b = append(b, `{"type":1,`...)
+	if invocationID != "" {
+		b = append(b, `"invocationId":`...)
+		b = appendQuoted(b, invocationID)
+		b = append(b, ',')
+	}
+	b = append(b, `"target":`...)
+	b = appendQuoted(b, target)
+	return append(b, `,"arguments":[`...)
+}
+
+const invocationEnd = "]}\x1e"
 
 func (jsonProtocol) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
 	b = append(b, `{"type":2,"invocationId":`...)

@@ -11,7 +11,8 @@ import (
 // and shared by all the connections that it is sent to. It must not be changed once made, nor may its arguments.
 type Message struct {
 	target    string
-	arguments []json.RawMessage
+	arguments []json.RawMessage // nil where they are in the JSON frame alone
+	listed    int               // where their list begins in the JSON frame's bytes, or 0
 	encodings [protocolCount]encodedMessage
 }
 
@@ -26,6 +27,38 @@ type encodedMessage struct {
 // clients that speak MessagePack as nil.
 func NewMessage(target string, args []json.RawMessage) *Message {
 	return &Message{target: target, arguments: args}
+}
+
+// NewMessageOf is NewMessage for arguments that are appended as JSON values with commas between them, about size bytes; nothing of
+// them is copied or kept beside the JSON frame, which is made at once. It returns the error of appendArguments.
+func NewMessageOf(target string, size int, appendArguments func([]byte) ([]byte, error)) (*Message, error) {
+	b := make([]byte, maxHeader, maxHeader+invocationOverhead+len(target)+size)
+	b = appendInvocationStart(b, "", target)
+	start := len(b)
+	b, err := appendArguments(b)
+	if err != nil {
+		return nil, err
+	}
+	m := &Message{target: target}
+	e := &m.encodings[jsonProtocol{}.slot()]
+	e.frame = frameOf(opText, append(b, invocationEnd...))
+	e.frame.numbered = true
+	m.listed = start - (maxHeader - e.frame.header)
+	e.ready.Store(true)
+	return m, nil
+}
+
+// list returns the arguments.
+func (m *Message) list() []json.RawMessage {
+	if m.listed == 0 {
+		return m.arguments
+	}
+	list := m.encodings[jsonProtocol{}.slot()].frame.bytes[m.listed-1:]
+	var arguments []json.RawMessage
+	s := scanner{data: list[:len(list)-len(invocationEnd)+1]} // from the bracket to the bracket
+	// An argument may nest as deeply as it could on its own; one that is no JSON ends the list, see NewMessage.
+	_ = s.items(maxDepth-maxNesting, func(raw []byte) { arguments = append(arguments, raw) })
+	return arguments
 }
 
 // Size returns the bytes of the JSON frame, its WebSocket header included.
@@ -47,10 +80,11 @@ func (m *Message) encode(e *encodedMessage, p protocol) {
 		return
 	}
 	size := invocationOverhead + len(m.target)
-	for _, argument := range m.arguments {
+	arguments := m.list()
+	for _, argument := range arguments {
 		size += len(argument) + 1
 	}
-	b := p.appendInvocation(make([]byte, maxHeader, size), "", m.target, m.arguments)
+	b := p.appendInvocation(make([]byte, maxHeader, size), "", m.target, arguments)
 	e.frame = frameOf(opCodeOf(p), b)
 	e.frame.numbered = true
 	e.ready.Store(true)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -244,4 +245,35 @@ func BenchmarkReadInvocation(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
+	t.Parallel()
+	// Deeper than a client may nest, and as deep as the server may on its own.
+	deep := strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting)
+	long := `"` + strings.Repeat("x", 1<<16) + `"`
+	for name, arguments := range map[string][]string{
+		"none": {}, "one": {`{"a":[1,2.5,"x"]}`}, "several": {`"]}"`, `[[],{}]`, `null`, `-1`, `" , "`}, "deep": {deep, `1`}, "long": {long, `2`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listed := make([]json.RawMessage, len(arguments))
+			for i, a := range arguments {
+				listed[i] = json.RawMessage(a)
+			}
+			want := NewMessage("Target", listed)
+			got, err := NewMessageOf("Target", 1, func(b []byte) ([]byte, error) { return append(b, strings.Join(arguments, ",")...), nil })
+			require.NoError(t, err)
+			for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
+				require.Equal(t, want.frame(p), got.frame(p))
+			}
+			require.Equal(t, want.Size(), got.Size())
+		})
+	}
+}
+
+func TestAMessageWhoseArgumentsCannotBeAppendedIsNone(t *testing.T) {
+	t.Parallel()
+	_, err := NewMessageOf("Target", 1, func([]byte) ([]byte, error) { return nil, io.ErrShortBuffer })
+	require.ErrorIs(t, err, io.ErrShortBuffer)
 }
