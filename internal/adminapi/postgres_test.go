@@ -40,7 +40,7 @@ func setupLive(t *testing.T) *live {
 		NodeID:   uuid.New(),
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, pool.Config().ConnString()) },
 		SetAside: nothingSetAside{},
-		Relayed:  func([]event.Logged) {},
+		Relayed:  func(int64, []event.Logged) {},
 	})
 	require.NoError(t, err)
 	return &live{bundle: b, pool: pool, relay: r}

@@ -35,6 +35,7 @@ type App struct {
 	cfg    Config
 	logger *slog.Logger
 	nodeID uuid.UUID
+	epoch  int64 // of the log, when the broadcaster started
 
 	pool        *pgxpool.Pool
 	relay       *relay.Relay
@@ -81,6 +82,9 @@ func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {
 		return err
 	}
+	if err := outbox.CheckEpoch(ctx, a.pool); err != nil {
+		return err
+	}
 	log := history{outbox.NewLog(a.pool)}
 	if err := a.buildDelivery(ctx, verifier, log); err != nil {
 		return err
@@ -114,11 +118,12 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
 	}
-	position, err := log.Position(ctx)
+	state, err := log.State(ctx)
 	if err != nil {
 		return err
 	}
-	a.broadcaster.Start(position)
+	a.epoch = state.Epoch
+	a.broadcaster.Start(state.Position)
 
 	a.checker, err = policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
 	if err != nil {
@@ -168,7 +173,7 @@ func (a *App) buildRelay(log history) error {
 		to = watched{a.broadcaster, a.cfg.Broadcast}
 	}
 	var err error
-	if a.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, Logger: a.logger}); err != nil {
+	if a.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
 		return err
 	}
 	setAside, err := jobs.NewSetAside(a.pool)

@@ -116,13 +116,13 @@ func (a *App) ready(ctx context.Context) error {
 // when it was promoted, and what comes next would take positions that this node has passed.
 func (a *App) notAhead(ctx context.Context) error {
 	broadcast := a.broadcaster.Position() // before the log's: that one only grows
-	position, err := outbox.NewLog(a.pool).Position(ctx)
+	state, err := outbox.NewLog(a.pool).State(ctx)
 	if err != nil {
 		return err
 	}
-	if position < broadcast {
+	if state.Position < broadcast {
 		return fmt.Errorf("the database's log ends at position %d, and this node has broadcast position %d: "+
-			"the database was replaced by an older state of it; restart every node", position, broadcast)
+			"the database was replaced by an older state of it; restart every node", state.Position, broadcast)
 	}
 	return nil
 }

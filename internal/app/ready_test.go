@@ -46,7 +46,7 @@ func TestANodeAheadOfTheLogIsNotReady(t *testing.T) {
 		require.NoError(t, pool.QueryRow(t.Context(), `SELECT coalesce(max(broadcast_position), 0) FROM herald.node`).Scan(&broadcast))
 		return broadcast == 1
 	}, patience, 20*time.Millisecond)
-	_, err = pool.Exec(t.Context(), `UPDATE herald.relay_state SET position = 0`)
+	_, err = pool.Exec(t.Context(), `UPDATE herald.relay_checkpoint SET position = 0`)
 	require.NoError(t, err)
 	status, body := readyz(t, cfg)
 	require.Equal(t, http.StatusServiceUnavailable, status)

@@ -53,11 +53,11 @@ func (r *stormRun) awaitBroadcast(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 		if waiting, ok := m[waitingRows]; ok && waiting == 0 {
-			position, err := outbox.NewLog(conn).Position(ctx)
+			state, err := outbox.NewLog(conn).State(ctx)
 			if err != nil {
 				return err
 			}
-			if m[broadcastPosition] >= float64(position) {
+			if m[broadcastPosition] >= float64(state.Position) {
 				return nil
 			}
 		}

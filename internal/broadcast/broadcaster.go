@@ -201,6 +201,8 @@ func (b *Broadcaster) report(ctx context.Context, out *outcome) {
 			d.conn.Close("more events arrived than can wait for the end of a replay", true)
 		case leftUnreadable:
 			d.conn.Close("permissions have changed", true)
+		case leftReset:
+			d.conn.Close("the event log was restored", true)
 		default:
 		}
 		b.cfg.Observer.Dropped(d.why.String())

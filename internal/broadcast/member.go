@@ -50,6 +50,7 @@ const (
 	leftQueue
 	leftPending
 	leftUnreadable
+	leftReset
 )
 
 func (d departure) String() string {
@@ -66,6 +67,8 @@ func (d departure) String() string {
 		return DroppedQueue
 	case leftPending:
 		return DroppedPending
+	case leftReset:
+		return DroppedReset
 	default:
 		return "unknown"
 	}

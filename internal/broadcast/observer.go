@@ -30,6 +30,8 @@ const (
 	DroppedPending = "pending"
 	// DroppedDrain: the client did not read the replayed events.
 	DroppedDrain = "drain"
+	// DroppedReset: the log has lost entries, and everybody resumes.
+	DroppedReset = "reset"
 )
 
 type noObserver struct{}

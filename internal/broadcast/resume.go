@@ -159,7 +159,7 @@ func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
 	}
 	for i := len(g.recent) - 1; i >= 0 && i >= len(g.recent)-1-r.cfg.ReplayLimit; i-- {
 		if g.recent[i].ID == r.cursor.EventID {
-			return g.recent[i].Sequence, true
+			return g.recent[i].Sequence, !g.recent[i].Doubtful // the log decides
 		}
 	}
 	return 0, false

@@ -37,6 +37,9 @@ type Logged struct {
 	Group    Group
 	Position int64 // contiguous over the whole log, from 1
 	Sequence int64 // contiguous within Group, from 1; 0 for [AccessRevoked]
+	// Doubtful: clients may have seen the event before, in another order, because the database has lost what it had logged. It is
+	// no place to resume from.
+	Doubtful bool
 }
 
 // UndeliverableError says why an event cannot be turned into invocations.

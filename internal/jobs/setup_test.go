@@ -39,7 +39,7 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, err)
 	logger := slog.New(slog.DiscardHandler)
 	r, err := relay.New(relay.Config{
-		NodeID: nodeID, SetAside: setAside, Relayed: func([]event.Logged) {}, Logger: logger,
+		NodeID: nodeID, SetAside: setAside, Relayed: func(int64, []event.Logged) {}, Logger: logger,
 		Connect: func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled }, // Sweep brings its own
 	})
 	require.NoError(t, err)

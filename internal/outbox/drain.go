@@ -13,8 +13,11 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
 )
 
-// ErrBusy is returned by Begin while another relay holds the state row.
+// ErrBusy is returned by Begin while another relay holds the lock.
 var ErrBusy = errors.New("another relay is at work")
+
+// ErrPaused is returned while the relay is paused; see [Pause].
+var ErrPaused = errors.New("the relay is paused")
 
 // Row is one row of the outbox that nobody has relayed yet.
 type Row struct {
@@ -25,19 +28,25 @@ type Row struct {
 	Duplicate    bool      // an event of this id is in the log already
 }
 
-// Drain is one transaction of the relay: it holds the state row from Begin until Commit or Rollback.
+// Drain is one transaction of the relay: it holds the lock from Begin until Commit or Rollback.
 type Drain struct {
-	Rows  []Row
-	Armed bool // producers are notifying
+	Rows []Row
+	// Heads, where set before Commit, saves reading the groups' heads.
+	Heads *Heads
 
-	conn     *pgx.Conn
-	position int64 // of the log, before this drain
-	window   dbsqlc.TargetSetRow
-	maxRows  int
+	conn    *pgx.Conn
+	state   dbsqlc.TargetSetRow
+	maxRows int
 }
 
-// Begin locks the state and reads the next rows, at most maxRows, oldest first. It fails with [ErrBusy] where another relay
-// holds the lock; on any error the connection is out of the transaction or closed.
+// Armed says that producers are notifying.
+func (d *Drain) Armed() bool { return d.state.Armed }
+
+// Epoch is the log's.
+func (d *Drain) Epoch() int64 { return d.state.Epoch }
+
+// Begin takes the lock and reads the next rows, at most maxRows, oldest first. It fails with [ErrBusy] where another relay holds the
+// lock, and with [ErrPaused]; on any error the connection is out of the transaction or closed.
 func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	d := &Drain{conn: conn, maxRows: maxRows}
 	busy := false
@@ -45,9 +54,8 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	batch.Queue("begin")
 	batch.Queue(dbsqlc.FloorSet)
 	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
-		var lock dbsqlc.StateLockRow
-		err := row.Scan(&lock.Epoch, &lock.Position, &lock.Locked)
-		d.position = lock.Position
+		var locked *bool
+		err := row.Scan(&locked)
 		if errors.Is(err, pgx.ErrNoRows) {
 			busy = true
 			return nil
@@ -55,8 +63,8 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
-		w := &d.window
-		return row.Scan(&w.Set, &w.Resumed, &w.Floor, &w.Ceiling, &d.Armed)
+		s := &d.state
+		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed)
 	})
 	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
 		var err error
@@ -71,6 +79,10 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	if busy {
 		d.Rollback(ctx)
 		return nil, ErrBusy
+	}
+	if d.state.Paused {
+		d.Rollback(ctx)
+		return nil, ErrPaused
 	}
 	return d, nil
 }
@@ -112,7 +124,7 @@ func (d *Drain) Full() bool { return len(d.Rows) == d.maxRows }
 // seqs that were drawn and rolled back, which every later look would step over again.
 func (d *Drain) Worthwhile() bool {
 	const rolledBackSeqs = 1000
-	return len(d.Rows) > 0 || d.window.Resumed || d.window.Ceiling-d.window.Floor > rolledBackSeqs
+	return len(d.Rows) > 0 || d.state.Resumed || d.state.Ceiling-d.state.Floor > rolledBackSeqs
 }
 
 // Tx returns the open transaction for statements that belong into it, such as a job's insert. Do not commit it: Commit does.
@@ -128,10 +140,12 @@ func (d *Drain) Tx(ctx context.Context) (pgx.Tx, error) {
 // entries in position order. On any error nothing has happened, unless the connection broke while the commit was under way.
 func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
 	batch := &pgx.Batch{}
-	entries.queue(batch, d.position, relayedBy)
-	position := d.position + int64(len(entries.logged))
+	entries.known = d.Heads.at(d.state.Version, entries.groups)
+	entries.doubtful(d.state.EpochSeq)
+	entries.queue(batch, d.state.Position, relayedBy)
+	position := d.state.Position + int64(len(entries.logged))
 	if d.Full() {
-		batch.Queue(dbsqlc.StateAdvance, position, d.window.Ceiling, d.Rows[len(d.Rows)-1].Seq)
+		batch.Queue(dbsqlc.StateAdvance, position, d.state.Ceiling, d.Rows[len(d.Rows)-1].Seq)
 	} else {
 		batch.Queue(dbsqlc.StateComplete, position)
 	}
@@ -146,6 +160,7 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 		d.Rollback(ctx)
 		return nil, fmt.Errorf("appending to the log: %w", err)
 	}
+	d.Heads.learn(d.state.Version+1, entries)
 	return entries.logged, nil
 }
 

@@ -19,6 +19,9 @@ type Entries struct {
 	counts  []int64
 	ordinal map[event.Group]int64 // index into groups, from 1
 
+	known []*int64 // the groups' newest sequences before these entries; nil: to be read
+	heads []int64  // the same once they have been written
+
 	// The entries as columns, parallel to logged.
 	groupOrds, ordinals, outboxSeqs []int64
 	writtenAts                      []time.Time
@@ -82,6 +85,13 @@ func (e *Entries) Grant(row *Row) {
 	}
 }
 
+// doubtful marks the events that were in the outbox before the log's epoch began, up to seq.
+func (e *Entries) doubtful(seq int64) {
+	for i := range e.logged {
+		e.logged[i].Doubtful = e.outboxSeqs[i] <= seq
+	}
+}
+
 // Len returns the number of entries.
 func (e *Entries) Len() int { return len(e.logged) }
 
@@ -96,7 +106,10 @@ func (e *Entries) queue(batch *pgx.Batch, position int64, relayedBy uuid.UUID) {
 		for i := range e.firsts {
 			e.firsts[i] += position + 1
 		}
-		batch.Queue(dbsqlc.LogAppend, e.groups, e.counts, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
+		if e.known == nil {
+			e.known = make([]*int64, len(e.groups))
+		}
+		batch.Queue(dbsqlc.LogAppend, e.groups, e.known, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
 			Query(e.number)
 		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
 	}
@@ -106,13 +119,13 @@ func (e *Entries) queue(batch *pgx.Batch, position int64, relayedBy uuid.UUID) {
 }
 
 func (e *Entries) number(rows pgx.Rows) error {
-	heads, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
+	var err error
+	if e.heads, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	}
 	for i := range e.logged {
 		if e.ordinals[i] > 0 {
-			e.logged[i].Sequence = heads[e.groupOrds[i]-1] + e.ordinals[i]
+			e.logged[i].Sequence = e.heads[e.groupOrds[i]-1] + e.ordinals[i]
 		}
 	}
 	return nil

@@ -26,12 +26,12 @@ type Ref struct {
 func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.WrittenAt} }
 
 // AppendLater gives one set-aside event its place in the log, within tx, behind everything that has been relayed. An event whose
-// id is in the log already is a success without an entry. It fails with [ErrRowGone] or an event.UndeliverableError.
+// id is in the log already is a success without an entry. It fails with [ErrRowGone], [ErrPaused] or an event.UndeliverableError.
 func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) error {
 	q := dbsqlc.New(tx)
-	state, err := q.StateLockWait(ctx)
+	state, err := lockState(ctx, q)
 	if err != nil {
-		return fmt.Errorf("locking the relay's state: %w", err)
+		return err
 	}
 	stored, err := q.OutboxRow(ctx, dbsqlc.OutboxRowParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -51,6 +51,7 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	entries := NewEntries(1)
 	entries.Add(&row, groups)
 	batch := &pgx.Batch{}
+	entries.doubtful(state.EpochSeq)
 	entries.queue(batch, state.Position, relayedBy)
 	position := state.Position + int64(entries.Len())
 	batch.Queue(dbsqlc.StatePosition, position)
@@ -59,6 +60,21 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 		return fmt.Errorf("appending event %s to the log: %w", ref.EventID, err)
 	}
 	return nil
+}
+
+// lockState waits for the lock and returns the state as its last holder has left it. It fails with [ErrPaused].
+func lockState(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.StateReadRow, error) {
+	if _, err := q.StateLockWait(ctx); err != nil {
+		return dbsqlc.StateReadRow{}, fmt.Errorf("waiting for the relay's lock: %w", err)
+	}
+	state, err := q.StateRead(ctx)
+	if err != nil {
+		return state, fmt.Errorf("reading the relay's state: %w", err)
+	}
+	if state.Paused {
+		return state, ErrPaused
+	}
+	return state, nil
 }
 
 // Bury records that an event is not tried again, and why.

@@ -152,7 +152,7 @@ func TestReadingTheLog(t *testing.T) {
 	require.Equal(t, []int64{2, 3}, read(1, 1<<40, 2))
 	require.Empty(t, read(5, 1<<40, 100))
 
-	entries, err := log.ReadFrom(t.Context(), 3, 4)
+	entries, _, err := log.ReadFrom(t.Context(), 3, 4)
 	require.NoError(t, err)
 	require.Len(t, entries, 4)
 	require.Equal(t, int64(4), entries[0].Position)

@@ -23,26 +23,40 @@ type Log struct {
 // NewLog returns a reader of the log over db, typically a pool.
 func NewLog(db dbsqlc.DBTX) *Log { return &Log{q: dbsqlc.New(db)} }
 
-// Position returns the newest position of the log, 0 for an empty one.
-func (l *Log) Position(ctx context.Context) (int64, error) {
-	position, err := l.q.LogPosition(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("reading the log's position: %w", err)
-	}
-	return position, nil
+// LogState is how far the log is.
+type LogState struct {
+	Epoch    int64 // from 1; another one means that positions behind Origin have been given anew
+	Origin   int64 // the position behind which the epoch began
+	Position int64 // the newest, 0 for an empty log
 }
 
-// ReadFrom returns the entries behind position after, in order, at most limit.
-func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) ([]event.Logged, error) {
+// State returns how far the log is.
+func (l *Log) State(ctx context.Context) (LogState, error) {
+	state, err := l.q.LogState(ctx)
+	if err != nil {
+		return LogState{}, fmt.Errorf("reading the log's state: %w", err)
+	}
+	return LogState{Epoch: state.Epoch, Origin: state.EpochPosition, Position: state.Position}, nil
+}
+
+// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none.
+func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
 	rows, err := l.q.LogReadFrom(ctx, dbsqlc.LogReadFromParams{After: after, MaxEntries: int32(limit)}) //nolint:gosec // bounded by the caller
 	if err != nil {
-		return nil, fmt.Errorf("reading the log behind position %d: %w", after, err)
+		return nil, 0, fmt.Errorf("reading the log behind position %d: %w", after, err)
 	}
-	entries := make([]event.Logged, len(rows))
+	entries = make([]event.Logged, len(rows))
 	for i := range rows {
-		entries[i] = loggedOf(&rows[i])
+		r := &rows[i]
+		epoch = r.Epoch
+		entries[i] = loggedOf(&dbsqlc.LogReadGroupRow{
+			Position: r.Position, GroupName: r.GroupName, Sequence: r.Sequence, EventID: r.EventID, EventType: r.EventType,
+			ResourceID: r.ResourceID, RestaurantID: r.RestaurantID, CustomerID: r.CustomerID, Audience: r.Audience,
+			Payload: r.Payload, OccurredOnUtc: r.OccurredOnUtc, Traceparent: r.Traceparent,
+		})
+		entries[i].Doubtful = r.Doubtful
 	}
-	return entries, nil
+	return entries, epoch, nil
 }
 
 // Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
@@ -55,8 +69,7 @@ func (l *Log) Read(ctx context.Context, group event.Group, after, upTo int64, li
 	}
 	entries := make([]event.Logged, len(rows))
 	for i := range rows {
-		row := dbsqlc.LogReadFromRow(rows[i])
-		entries[i] = loggedOf(&row)
+		entries[i] = loggedOf(&rows[i])
 	}
 	return entries, nil
 }
@@ -86,7 +99,7 @@ func (l *Log) Head(ctx context.Context, group event.Group, atPosition int64) (uu
 	return head.EventID, head.Sequence, nil
 }
 
-func loggedOf(r *dbsqlc.LogReadFromRow) event.Logged {
+func loggedOf(r *dbsqlc.LogReadGroupRow) event.Logged {
 	return event.Logged{
 		Event: &event.Event{
 			ID:           r.EventID,

@@ -93,7 +93,7 @@ func TestDaysThatTheDefaultPartitionHasCaughtGetTheirPartition(t *testing.T) {
 	b.relay(t)
 	require.Equal(t, int64(2), b.status(t, relayed)[0].Sequence)
 	require.Equal(t, int64(3), b.status(t, waiting)[0].Sequence, "moved rows are relayed once")
-	entries, err := outbox.NewLog(b.pool).ReadFrom(t.Context(), 0, 10)
+	entries, _, err := outbox.NewLog(b.pool).ReadFrom(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 }

@@ -11,6 +11,7 @@ import (
 
 // Glance is what an idle relay sees without locking or writing anything.
 type Glance struct {
+	Paused     bool    // nothing is relayed
 	Waiting    bool    // a drain would find something
 	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
 }
@@ -28,6 +29,14 @@ func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
 func Arm(ctx context.Context, conn *pgx.Conn) error {
 	if err := dbsqlc.New(conn).ArmedSet(ctx, 1); err != nil {
 		return fmt.Errorf("arming the wake-up: %w", err)
+	}
+	return nil
+}
+
+// Disarm makes inserts notify nobody.
+func Disarm(ctx context.Context, conn *pgx.Conn) error {
+	if err := dbsqlc.New(conn).ArmedSet(ctx, 0); err != nil {
+		return fmt.Errorf("disarming the wake-up: %w", err)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (b *bundle) relay(t *testing.T) {
 	setAside, err := jobs.NewSetAside(b.pool)
 	require.NoError(t, err)
 	r, err := relay.New(relay.Config{
-		NodeID: nodeID, SetAside: setAside, Relayed: func([]event.Logged) {}, Logger: slog.New(slog.DiscardHandler),
+		NodeID: nodeID, SetAside: setAside, Relayed: func(int64, []event.Logged) {}, Logger: slog.New(slog.DiscardHandler),
 		Connect: func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled }, // Sweep brings its own
 	})
 	require.NoError(t, err)

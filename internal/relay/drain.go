@@ -30,13 +30,16 @@ type Drained struct {
 // work is a success: that one does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 	glance, err := outbox.Peek(ctx, conn) // locks nothing: a sweep must not stand in the way of the relays that work
-	if err != nil || !glance.Waiting {
+	if err != nil || !glance.Waiting || glance.Paused {
+		return 0, err
+	}
+	if err := r.enterEpoch(ctx, conn); err != nil {
 		return 0, err
 	}
 	swept := 0
 	for {
 		drained, err := r.Drain(ctx, conn)
-		if errors.Is(err, outbox.ErrBusy) {
+		if errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused) {
 			return swept, nil
 		}
 		if err != nil {
@@ -49,27 +52,44 @@ func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 	}
 }
 
-// Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work.
+// enterEpoch is what a connection begins with.
+func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
+	epoch, began, err := outbox.EnterEpoch(ctx, conn)
+	if began {
+		r.cfg.Logger.WarnContext(ctx, "the database was promoted or recovered, and may have lost the newest part of the log: clients are made to "+
+			"resume, and those that have seen what is lost are told that there is a gap", slog.Int64("epoch", epoch))
+	}
+	return err
+}
+
+// Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work, and with
+// [outbox.ErrPaused].
 func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
+	return r.drain(ctx, conn, nil)
+}
+
+// drain is Drain with the heads that the drain before has left.
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, heads *outbox.Heads) (Drained, error) {
 	start := time.Now()
 	drain, err := outbox.Begin(ctx, conn, r.cfg.BatchSize)
 	if err != nil {
-		if errors.Is(err, outbox.ErrBusy) {
+		if errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused) {
 			r.looked()
 		}
 		return Drained{}, err
 	}
+	drain.Heads = heads
 	if !drain.Worthwhile() {
 		drain.Rollback(ctx)
 		r.looked()
-		return Drained{Armed: drain.Armed}, nil
+		return Drained{Armed: drain.Armed()}, nil
 	}
 	sorted, err := r.sort(ctx, drain, start)
 	if err != nil {
 		drain.Rollback(ctx)
 		return Drained{}, err
 	}
-	disarm := drain.Armed && (len(drain.Rows) > busyRows || start.Sub(r.LastRelayed()) < busyInterval)
+	disarm := drain.Armed() && (len(drain.Rows) > busyRows || start.Sub(r.LastRelayed()) < busyInterval)
 	batch, err := drain.Commit(ctx, sorted, r.cfg.NodeID, disarm)
 	if err != nil {
 		return Drained{}, err
@@ -78,10 +98,10 @@ func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
 	r.looked()
 	r.relayed.Store(now.UnixNano())
 	if len(batch) > 0 {
-		r.cfg.Relayed(batch)
+		r.cfg.Relayed(drain.Epoch(), batch)
 	}
 	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
-	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed && !disarm}, nil
+	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
 // sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, or appended to the log.

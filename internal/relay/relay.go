@@ -37,8 +37,8 @@ type Config struct {
 	Connect func(ctx context.Context) (*pgx.Conn, error)
 	// SetAside takes the events that are not relayed now.
 	SetAside SetAside
-	// Relayed is called with every batch that this node has committed, in position order. It must not block.
-	Relayed func(batch []event.Logged)
+	// Relayed is called with every batch that this node has committed, in position order, and the log's epoch. It must not block.
+	Relayed func(epoch int64, batch []event.Logged)
 	// Observer is told what happens. Defaults to nobody.
 	Observer Observer
 	// Logger defaults to slog.Default.
@@ -149,6 +149,9 @@ func (r *Relay) session(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing) // the transaction ends with the connection either way
 	}()
+	if err := r.enterEpoch(ctx, conn); err != nil {
+		return err
+	}
 	s := session{Relay: r, conn: conn, timer: time.NewTimer(0)}
 	defer s.timer.Stop()
 	return s.run(ctx)
@@ -158,6 +161,7 @@ func (r *Relay) session(ctx context.Context) error {
 type session struct {
 	*Relay
 	conn      *pgx.Conn
+	heads     outbox.Heads
 	timer     *time.Timer
 	armed     bool    // producers notify, as far as this node knows
 	unsettled []int64 // transactions that may have written before the relay was armed
@@ -166,10 +170,15 @@ type session struct {
 
 func (s *session) run(ctx context.Context) error {
 	for {
-		drained, err := s.Drain(ctx, s.conn)
+		drained, err := s.drain(ctx, s.conn, &s.heads)
 		switch {
 		case errors.Is(err, outbox.ErrBusy): // another node relays, and will not sleep before it has looked
 			if err := s.pause(ctx, busyPause); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, outbox.ErrPaused):
+			if err := s.waitForResume(ctx); err != nil {
 				return err
 			}
 			continue
@@ -233,6 +242,28 @@ func (s *session) sleep(ctx context.Context) error {
 			return nil
 		}
 		s.unsettled = slices.DeleteFunc(s.unsettled, func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
+	}
+}
+
+// waitForResume returns when the relay is not paused any more. Nobody has to notify it meanwhile but the one who ends the pause.
+func (s *session) waitForResume(ctx context.Context) error {
+	s.armed = false
+	if err := outbox.Disarm(ctx, s.conn); err != nil {
+		return err
+	}
+	for {
+		s.timer.Reset(s.cfg.PollInterval)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.wake:
+		case <-s.timer.C:
+		}
+		glance, err := outbox.Peek(ctx, s.conn)
+		if err != nil || !glance.Paused {
+			return err
+		}
+		s.looked()
 	}
 }
 

@@ -86,7 +86,7 @@ func (b *bundle) run(t *testing.T) {
 	<-listening
 }
 
-func (b *bundle) add(batch []event.Logged) {
+func (b *bundle) add(_ int64, batch []event.Logged) {
 	b.mu.Lock()
 	b.relayed = append(b.relayed, batch...)
 	b.mu.Unlock()

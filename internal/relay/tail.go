@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 const (
@@ -19,7 +20,10 @@ const (
 
 // Log is what the tail reads.
 type Log interface {
-	ReadFrom(ctx context.Context, after int64, limit int) ([]event.Logged, error)
+	// ReadFrom returns the entries behind a position and, where there are any, the log's epoch.
+	ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error)
+	// State is the log's epoch, the position behind which that began, and the newest position.
+	State(ctx context.Context) (outbox.LogState, error)
 }
 
 // Broadcaster is where the tail leads.
@@ -28,12 +32,16 @@ type Broadcaster interface {
 	Position() int64
 	// Broadcast sends a batch whose first position follows Position. It fails where it does not.
 	Broadcast(ctx context.Context, batch []event.Logged) error
+	// Reset forgets everything, makes the clients resume, and goes on behind position.
+	Reset(ctx context.Context, position int64)
 }
 
 // TailConfig is how a Tail works.
 type TailConfig struct {
 	Log         Log
 	Broadcaster Broadcaster
+	// Epoch is the log's when the broadcaster's position was read from it.
+	Epoch int64
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 	// PollInterval is how often the tail looks without having been told. Defaults to 100 ms.
@@ -44,10 +52,17 @@ type TailConfig struct {
 // directly; whatever else there is, or was missed, is read from the log. It is the broadcaster's only caller.
 type Tail struct {
 	cfg     TailConfig
-	offered chan []event.Logged
+	epoch   int64 // that the broadcaster's position is of
+	offered chan offer
 	wake    chan struct{}
 	told    atomic.Int64 // the newest position that somebody has told of
 	alive   atomic.Int64
+}
+
+// offer is a batch that this node's relay has committed.
+type offer struct {
+	epoch int64
+	batch []event.Logged
 }
 
 // NewTail returns a tail; nothing happens until Run.
@@ -59,14 +74,14 @@ func NewTail(cfg TailConfig) (*Tail, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Tail{cfg: cfg, offered: make(chan []event.Logged, offeredBatches), wake: make(chan struct{}, 1)}, nil
+	return &Tail{cfg: cfg, epoch: cfg.Epoch, offered: make(chan offer, offeredBatches), wake: make(chan struct{}, 1)}, nil
 }
 
 // Offer hands over a batch that this node's relay has committed. It never blocks: where the tail is behind, it reads the
 // batch from the log.
-func (t *Tail) Offer(batch []event.Logged) {
+func (t *Tail) Offer(epoch int64, batch []event.Logged) {
 	select {
-	case t.offered <- batch:
+	case t.offered <- offer{epoch, batch}:
 	default:
 		t.Told(batch[len(batch)-1].Position)
 	}
@@ -101,8 +116,8 @@ func (t *Tail) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case batch := <-t.offered:
-			err = t.follow(ctx, batch)
+		case o := <-t.offered:
+			err = t.follow(ctx, o)
 		case <-t.wake:
 			if t.told.Swap(0) > t.cfg.Broadcaster.Position() {
 				err = t.catchUp(ctx)
@@ -122,24 +137,41 @@ func (t *Tail) Run(ctx context.Context) error {
 }
 
 // follow broadcasts a batch that was handed over, reading from the log first what lies before it.
-func (t *Tail) follow(ctx context.Context, batch []event.Logged) error {
+func (t *Tail) follow(ctx context.Context, o offer) error {
+	if o.epoch < t.epoch {
+		return nil // it is in the log that was left behind
+	}
 	position := t.cfg.Broadcaster.Position()
-	last := batch[len(batch)-1].Position
-	if last <= position {
+	if o.epoch == t.epoch && o.batch[len(o.batch)-1].Position <= position {
 		return nil
 	}
-	if batch[0].Position != position+1 {
+	if o.epoch != t.epoch || o.batch[0].Position != position+1 {
 		return t.catchUp(ctx)
 	}
-	return t.cfg.Broadcaster.Broadcast(ctx, batch)
+	return t.cfg.Broadcaster.Broadcast(ctx, o.batch)
 }
 
 // catchUp broadcasts everything that the log holds behind the broadcaster's position.
 func (t *Tail) catchUp(ctx context.Context) error {
 	for {
-		batch, err := t.cfg.Log.ReadFrom(ctx, t.cfg.Broadcaster.Position(), tailChunk)
+		batch, epoch, err := t.cfg.Log.ReadFrom(ctx, t.cfg.Broadcaster.Position(), tailChunk)
 		if err != nil {
 			return err
+		}
+		if len(batch) == 0 || epoch != t.epoch { // a log that has lost its end may have nothing behind the position, for a while
+			changed, err := t.enterEpoch(ctx)
+			if err != nil {
+				return err
+			}
+			if changed {
+				continue
+			}
+		}
+		if position := t.cfg.Broadcaster.Position(); len(batch) > 0 && batch[0].Position > position+1 {
+			// Positions become visible in order, so those in between have been dropped since this node read the log last.
+			t.cfg.Logger.WarnContext(ctx, "the log's retention has overtaken this node, all clients resume",
+				slog.Int64("position", position), slog.Int64("oldest", batch[0].Position))
+			t.cfg.Broadcaster.Reset(ctx, batch[0].Position-1)
 		}
 		if len(batch) > 0 {
 			if err := t.cfg.Broadcaster.Broadcast(ctx, batch); err != nil {
@@ -150,4 +182,18 @@ func (t *Tail) catchUp(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// enterEpoch makes the broadcaster begin anew where the log's epoch has changed: what it has broadcast behind the epoch's origin is
+// not in the log any more.
+func (t *Tail) enterEpoch(ctx context.Context) (changed bool, err error) {
+	state, err := t.cfg.Log.State(ctx)
+	if err != nil || state.Epoch == t.epoch {
+		return false, err
+	}
+	t.cfg.Logger.WarnContext(ctx, "the log has a new epoch, all clients resume", slog.Int64("epoch", state.Epoch),
+		slog.Int64("origin", state.Origin), slog.Int64("position", t.cfg.Broadcaster.Position()))
+	t.cfg.Broadcaster.Reset(ctx, min(state.Origin, t.cfg.Broadcaster.Position()))
+	t.epoch = state.Epoch
+	return true, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
@@ -19,6 +20,7 @@ type memoryLog struct {
 	mu      sync.Mutex
 	entries []event.Logged
 	failing int // reads that fail first
+	state   outbox.LogState
 }
 
 func (l *memoryLog) append(n int) []event.Logged {
@@ -31,15 +33,21 @@ func (l *memoryLog) append(n int) []event.Logged {
 	return l.entries[first:]
 }
 
-func (l *memoryLog) ReadFrom(_ context.Context, after int64, limit int) ([]event.Logged, error) {
+func (l *memoryLog) ReadFrom(_ context.Context, after int64, limit int) ([]event.Logged, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failing > 0 {
 		l.failing--
-		return nil, errors.New("the database is away")
+		return nil, 0, errors.New("the database is away")
 	}
 	rest := l.entries[min(int(after), len(l.entries)):]
-	return rest[:min(limit, len(rest))], nil
+	return rest[:min(limit, len(rest))], l.state.Epoch, nil
+}
+
+func (l *memoryLog) State(context.Context) (outbox.LogState, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state, nil
 }
 
 // recorder is a broadcaster that insists on the order.
@@ -48,6 +56,7 @@ type recorder struct {
 
 	mu       sync.Mutex
 	position int64
+	resets   []int64
 	moved    chan struct{}
 }
 
@@ -71,6 +80,13 @@ func (r *recorder) Broadcast(_ context.Context, batch []event.Logged) error {
 	default:
 	}
 	return nil
+}
+
+func (r *recorder) Reset(_ context.Context, position int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.position = position
+	r.resets = append(r.resets, position)
 }
 
 func (r *recorder) await(t *testing.T, position int64) {
@@ -107,7 +123,7 @@ func TestTheTailFollowsWhatItsOwnRelayHandsOver(t *testing.T) {
 	tail, to := tailOf(t, &log)
 	runTail(t, tail)
 	for range 10 {
-		tail.Offer(log.append(3))
+		tail.Offer(0, log.append(3))
 	}
 	to.await(t, 30)
 }
@@ -122,7 +138,7 @@ func TestTheTailReadsWhatAnotherNodeHasRelayed(t *testing.T) {
 	to.await(t, 2500)
 	tail.Told(7) // long known
 	log.append(1)
-	tail.Offer(log.append(1)) // a batch of its own, with another node's before it
+	tail.Offer(0, log.append(1)) // a batch of its own, with another node's before it
 	to.await(t, 2502)
 }
 
@@ -131,7 +147,7 @@ func TestTheTailReadsWhatItHadNoRoomFor(t *testing.T) {
 	var log memoryLog
 	tail, to := tailOf(t, &log)
 	for range 200 { // nobody follows yet
-		tail.Offer(log.append(2))
+		tail.Offer(0, log.append(2))
 	}
 	runTail(t, tail)
 	to.await(t, 400)

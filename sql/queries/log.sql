@@ -1,6 +1,9 @@
 -- name: LogReadFrom :many
--- What the tail reads: the entries behind a position, in order.
-SELECT l.position, l.group_name, l.sequence, l.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience,
+-- What the tail reads: the entries behind a position, in order, with the log's epoch. Doubtful ones were in the outbox before this epoch
+-- began.
+SELECT (SELECT s.epoch FROM herald.relay_state s)::bigint AS epoch,
+    (l.position > (SELECT s.epoch_position FROM herald.relay_state s) AND l.outbox_seq <= (SELECT s.epoch_seq FROM herald.relay_state s))::boolean AS doubtful,
+    l.position, l.group_name, l.sequence, l.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience,
     o.payload, o.occurred_on_utc, o.traceparent
 FROM herald.event_log l
 JOIN herald.outbox o ON o.seq = l.outbox_seq AND o.written_at = l.outbox_written_at
@@ -23,9 +26,11 @@ ORDER BY l.sequence DESC LIMIT 1;
 
 -- name: LogLocate :one
 -- An event's sequence within a group. An event's entries are at most two, at consecutive positions.
+-- One that clients may have seen in another order, before an epoch began, is not found.
 SELECT l.sequence FROM herald.relayed_event r
 JOIN herald.event_log l ON l.position >= r.first_position AND l.position < r.first_position + 2 AND l.relayed_at = r.relayed_at
-WHERE r.event_id = sqlc.arg(event_id) AND l.event_id = r.event_id AND l.group_name = sqlc.arg(group_name) AND l.sequence > 0;
+WHERE r.event_id = sqlc.arg(event_id) AND l.event_id = r.event_id AND l.group_name = sqlc.arg(group_name) AND l.sequence > 0
+    AND NOT EXISTS (SELECT FROM herald.epoch e WHERE l.position >= e.first_position AND l.outbox_seq <= e.last_seq);
 
--- name: LogPosition :one
-SELECT s.position FROM herald.relay_state s;
+-- name: LogState :one
+SELECT s.epoch, s.position, s.epoch_position FROM herald.relay_state s;

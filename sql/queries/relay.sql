@@ -6,15 +6,15 @@
 SELECT set_config('herald.floor', herald.last_seq()::text, true);
 
 -- name: StateLock :one
--- The mutex and the fence: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells
--- BatchRead, which is on its way already, whether there is a lock to read under. What this transaction appends is sent to clients
--- when it has committed, so it must not be taken back by a crash, whatever synchronous_commit is for everybody else: its flush
--- takes what producers have committed before along.
+-- The mutex: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells TargetSet and BatchRead,
+-- which are on their way already, whether there is a lock to read under. The state itself is read by TargetSet: only a statement
+-- that begins under the lock sees what the last holder has left. What this transaction appends is sent to clients when it has
+-- committed, so it must not be taken back by a crash, whatever synchronous_commit is for everybody else: its flush takes what
+-- producers have committed before along.
 WITH locked AS (
-    SELECT s.epoch, s.position FROM herald.relay_state s
-    WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE SKIP LOCKED
+    SELECT FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE SKIP LOCKED
 )
-SELECT l.epoch, l.position, set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked l;
+SELECT set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked;
 
 -- name: TargetSet :one
 -- Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
@@ -23,7 +23,10 @@ SELECT l.epoch, l.position, set_config('herald.locked', 'yes', true) <> '' AS lo
 -- them. The ceiling is read after the snapshot was taken: no row visible in it lies above, and a scan by seq ends there
 -- instead of running through what came since.
 SELECT
-    set_config('herald.target', coalesce(s.target, now.snapshot)::text, true) <> ''
+    s.version, s.epoch, s.position, s.epoch_seq,
+    (s.paused_at IS NOT NULL)::boolean AS paused,
+    set_config('herald.read', CASE WHEN current_setting('herald.locked', true) = 'yes' AND s.paused_at IS NULL THEN 'yes' ELSE 'no' END, true) <> ''
+    AND set_config('herald.target', coalesce(s.target, now.snapshot)::text, true) <> ''
     AND set_config('herald.target_floor', coalesce(s.target_floor, current_setting('herald.floor')::bigint)::text, true) <> ''
     AND set_config('herald.target_stragglers', coalesce(s.target_stragglers, now.stragglers)::text, true) <> '' AS set,
     (s.target IS NOT NULL)::boolean AS resumed,
@@ -57,31 +60,25 @@ FROM (
             AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
             ORDER BY o.seq LIMIT sqlc.arg(max_events)::int) o)
 ) b
-WHERE current_setting('herald.locked', true) = 'yes'
+WHERE current_setting('herald.read', true) = 'yes'
 ORDER BY b.seq LIMIT sqlc.arg(max_events)::int;
 
 -- name: LogAppend :many
--- Advances each group's head by the number of its new entries and gives every entry its sequence: the old head plus the
--- entry's ordinal within this batch. Returns the old heads.
+-- Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
+-- the caller knows it passes; the others (null) are read.
 WITH head AS (
-    INSERT INTO herald.stream_head AS h (group_name, sequence)
-    SELECT unnest(sqlc.arg(groups)::text[]), unnest(sqlc.arg(counts)::bigint[])
-    ON CONFLICT (group_name) DO UPDATE SET sequence = h.sequence + excluded.sequence
-    RETURNING h.group_name, h.sequence
-), old AS (
-    SELECT g.group_name, h.sequence - g.entries AS sequence, g.ord
-    FROM (SELECT unnest(sqlc.arg(groups)::text[]) AS group_name, unnest(sqlc.arg(counts)::bigint[]) AS entries,
+    SELECT g.ord, g.group_name, coalesce(g.known, herald.group_head(g.group_name)) AS sequence
+    FROM (SELECT unnest(sqlc.arg(groups)::text[]) AS group_name, unnest(sqlc.arg(heads)::bigint[]) AS known,
         generate_series(1, cardinality(sqlc.arg(groups)::text[])) AS ord) g
-    JOIN head h ON h.group_name = g.group_name
 ), entry AS (
     INSERT INTO herald.event_log (position, group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at)
-    SELECT e.position, o.group_name, CASE WHEN e.ordinal = 0 THEN 0 ELSE o.sequence + e.ordinal END, e.outbox_seq, e.written_at, e.event_id, now()
+    SELECT e.position, h.group_name, CASE WHEN e.ordinal = 0 THEN 0 ELSE h.sequence + e.ordinal END, e.outbox_seq, e.written_at, e.event_id, now()
     FROM (SELECT unnest(sqlc.arg(positions)::bigint[]) AS position, unnest(sqlc.arg(group_ords)::bigint[]) AS group_ord,
         unnest(sqlc.arg(ordinals)::bigint[]) AS ordinal, unnest(sqlc.arg(outbox_seqs)::bigint[]) AS outbox_seq,
         unnest(sqlc.arg(written_ats)::timestamptz[]) AS written_at, unnest(sqlc.arg(event_ids)::uuid[]) AS event_id) e
-    JOIN old o ON o.ord = e.group_ord
+    JOIN head h ON h.ord = e.group_ord
 )
-SELECT o.sequence::bigint AS old_sequence FROM old o ORDER BY o.ord;
+SELECT h.sequence::bigint AS head FROM head h ORDER BY h.ord;
 
 -- name: RelayedEventInsert :exec
 INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_by)
@@ -97,16 +94,23 @@ WHERE NOT EXISTS (SELECT FROM herald.access_grant a WHERE a.resource_id = g.reso
 
 -- name: StateComplete :exec
 -- Everything up to the target has been relayed: it becomes the snapshot.
-UPDATE herald.relay_state SET position = sqlc.arg(position), snapshot = current_setting('herald.target')::pg_snapshot,
-    floor = current_setting('herald.target_floor')::bigint, stragglers = current_setting('herald.target_stragglers')::xid8[],
-    target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0, relayed_at = now();
+INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, relayed_at, epoch_position, epoch_seq)
+SELECT s.version + 1, s.epoch, sqlc.arg(position), current_setting('herald.target')::pg_snapshot, current_setting('herald.target_floor')::bigint,
+    current_setting('herald.target_stragglers')::xid8[], now(), s.epoch_position, s.epoch_seq
+FROM herald.relay_state s;
 
 -- name: StateAdvance :exec
 -- A chunk of a backlog has been relayed: the next one goes on behind cursor, between the same two snapshots.
-UPDATE herald.relay_state SET position = sqlc.arg(position), target = current_setting('herald.target')::pg_snapshot,
-    target_floor = current_setting('herald.target_floor')::bigint,
-    target_stragglers = current_setting('herald.target_stragglers')::xid8[],
-    ceiling = sqlc.arg(ceiling), cursor = sqlc.arg(cursor), relayed_at = now();
+INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, target, target_floor, target_stragglers,
+    ceiling, cursor, relayed_at, epoch_position, epoch_seq)
+SELECT s.version + 1, s.epoch, sqlc.arg(position), s.snapshot, s.floor, s.stragglers, current_setting('herald.target')::pg_snapshot,
+    current_setting('herald.target_floor')::bigint, current_setting('herald.target_stragglers')::xid8[],
+    sqlc.arg(ceiling)::bigint, sqlc.arg(cursor), now(), s.epoch_position, s.epoch_seq
+FROM herald.relay_state s;
+
+-- name: CheckpointPrune :execrows
+-- Of the steps behind, a few are kept to be looked at.
+DELETE FROM herald.relay_checkpoint WHERE version < (SELECT s.version FROM herald.relay_state s) - 100;
 
 -- name: RelayedNotify :exec
 SELECT pg_notify('herald_log', sqlc.arg(position)::bigint::text);
@@ -118,7 +122,8 @@ SELECT setval('herald.relay_armed', sqlc.arg(armed)::bigint);
 -- Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
 -- have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
 -- the distance to.
-SELECT (s.target IS NOT NULL
+SELECT (s.paused_at IS NOT NULL)::boolean AS paused,
+    (s.target IS NOT NULL
         OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
             LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,

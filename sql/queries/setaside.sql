@@ -7,10 +7,19 @@ FROM herald.outbox b WHERE b.seq = sqlc.arg(seq) AND b.written_at = sqlc.arg(wri
 
 -- name: StateLockWait :one
 -- As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either.
-SELECT s.epoch, s.position FROM herald.relay_state s WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE;
+SELECT true AS locked FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE;
+
+-- name: StateRead :one
+-- Under the lock: as the last holder has left it.
+SELECT s.position, s.epoch_seq, (s.paused_at IS NOT NULL)::boolean AS paused FROM herald.relay_state s;
 
 -- name: StatePosition :exec
-UPDATE herald.relay_state SET position = sqlc.arg(position), relayed_at = now();
+-- As the state was, but for the log's position.
+INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, target, target_floor, target_stragglers,
+    ceiling, cursor, relayed_at, epoch_position, epoch_seq)
+SELECT s.version + 1, s.epoch, sqlc.arg(position), s.snapshot, s.floor, s.stragglers, s.target, s.target_floor, s.target_stragglers,
+    s.ceiling, s.cursor, now(), s.epoch_position, s.epoch_seq
+FROM herald.relay_state s;
 
 -- name: DeadLetterInsert :exec
 INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)

@@ -41,6 +41,7 @@ const LogLocate = `-- name: LogLocate :one
 SELECT l.sequence FROM herald.relayed_event r
 JOIN herald.event_log l ON l.position >= r.first_position AND l.position < r.first_position + 2 AND l.relayed_at = r.relayed_at
 WHERE r.event_id = $1 AND l.event_id = r.event_id AND l.group_name = $2 AND l.sequence > 0
+    AND NOT EXISTS (SELECT FROM herald.epoch e WHERE l.position >= e.first_position AND l.outbox_seq <= e.last_seq)
 `
 
 type LogLocateParams struct {
@@ -49,6 +50,7 @@ type LogLocateParams struct {
 }
 
 // An event's sequence within a group. An event's entries are at most two, at consecutive positions.
+// One that clients may have seen in another order, before an epoch began, is not found.
 func (q *Queries) LogLocate(ctx context.Context, arg LogLocateParams) (int64, error) {
 	row := q.db.QueryRow(ctx, LogLocate, arg.EventID, arg.GroupName)
 	var sequence int64
@@ -56,19 +58,10 @@ func (q *Queries) LogLocate(ctx context.Context, arg LogLocateParams) (int64, er
 	return sequence, err
 }
 
-const LogPosition = `-- name: LogPosition :one
-SELECT s.position FROM herald.relay_state s
-`
-
-func (q *Queries) LogPosition(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, LogPosition)
-	var position int64
-	err := row.Scan(&position)
-	return position, err
-}
-
 const LogReadFrom = `-- name: LogReadFrom :many
-SELECT l.position, l.group_name, l.sequence, l.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience,
+SELECT (SELECT s.epoch FROM herald.relay_state s)::bigint AS epoch,
+    (l.position > (SELECT s.epoch_position FROM herald.relay_state s) AND l.outbox_seq <= (SELECT s.epoch_seq FROM herald.relay_state s))::boolean AS doubtful,
+    l.position, l.group_name, l.sequence, l.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience,
     o.payload, o.occurred_on_utc, o.traceparent
 FROM herald.event_log l
 JOIN herald.outbox o ON o.seq = l.outbox_seq AND o.written_at = l.outbox_written_at
@@ -81,6 +74,8 @@ type LogReadFromParams struct {
 }
 
 type LogReadFromRow struct {
+	Epoch         int64
+	Doubtful      bool
 	Position      int64
 	GroupName     string
 	Sequence      int64
@@ -95,7 +90,8 @@ type LogReadFromRow struct {
 	Traceparent   *string
 }
 
-// What the tail reads: the entries behind a position, in order.
+// What the tail reads: the entries behind a position, in order, with the log's epoch. Doubtful ones were in the outbox before this epoch
+// began.
 func (q *Queries) LogReadFrom(ctx context.Context, arg LogReadFromParams) ([]LogReadFromRow, error) {
 	rows, err := q.db.Query(ctx, LogReadFrom, arg.After, arg.MaxEntries)
 	if err != nil {
@@ -106,6 +102,8 @@ func (q *Queries) LogReadFrom(ctx context.Context, arg LogReadFromParams) ([]Log
 	for rows.Next() {
 		var i LogReadFromRow
 		if err := rows.Scan(
+			&i.Epoch,
+			&i.Doubtful,
 			&i.Position,
 			&i.GroupName,
 			&i.Sequence,
@@ -197,4 +195,21 @@ func (q *Queries) LogReadGroup(ctx context.Context, arg LogReadGroupParams) ([]L
 		return nil, err
 	}
 	return items, nil
+}
+
+const LogState = `-- name: LogState :one
+SELECT s.epoch, s.position, s.epoch_position FROM herald.relay_state s
+`
+
+type LogStateRow struct {
+	Epoch         int64
+	Position      int64
+	EpochPosition int64
+}
+
+func (q *Queries) LogState(ctx context.Context) (LogStateRow, error) {
+	row := q.db.QueryRow(ctx, LogState)
+	var i LogStateRow
+	err := row.Scan(&i.Epoch, &i.Position, &i.EpochPosition)
+	return i, err
 }

@@ -40,7 +40,7 @@ FROM (
             AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
             ORDER BY o.seq LIMIT $1::int) o)
 ) b
-WHERE current_setting('herald.locked', true) = 'yes'
+WHERE current_setting('herald.read', true) = 'yes'
 ORDER BY b.seq LIMIT $1::int
 `
 
@@ -96,6 +96,19 @@ func (q *Queries) BatchRead(ctx context.Context, maxEvents int32) ([]BatchReadRo
 	return items, nil
 }
 
+const CheckpointPrune = `-- name: CheckpointPrune :execrows
+DELETE FROM herald.relay_checkpoint WHERE version < (SELECT s.version FROM herald.relay_state s) - 100
+`
+
+// Of the steps behind, a few are kept to be looked at.
+func (q *Queries) CheckpointPrune(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, CheckpointPrune)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const FloorSet = `-- name: FloorSet :exec
 
 SELECT set_config('herald.floor', herald.last_seq()::text, true)
@@ -130,29 +143,23 @@ func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) error {
 
 const LogAppend = `-- name: LogAppend :many
 WITH head AS (
-    INSERT INTO herald.stream_head AS h (group_name, sequence)
-    SELECT unnest($1::text[]), unnest($2::bigint[])
-    ON CONFLICT (group_name) DO UPDATE SET sequence = h.sequence + excluded.sequence
-    RETURNING h.group_name, h.sequence
-), old AS (
-    SELECT g.group_name, h.sequence - g.entries AS sequence, g.ord
-    FROM (SELECT unnest($1::text[]) AS group_name, unnest($2::bigint[]) AS entries,
+    SELECT g.ord, g.group_name, coalesce(g.known, herald.group_head(g.group_name)) AS sequence
+    FROM (SELECT unnest($1::text[]) AS group_name, unnest($2::bigint[]) AS known,
         generate_series(1, cardinality($1::text[])) AS ord) g
-    JOIN head h ON h.group_name = g.group_name
 ), entry AS (
     INSERT INTO herald.event_log (position, group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at)
-    SELECT e.position, o.group_name, CASE WHEN e.ordinal = 0 THEN 0 ELSE o.sequence + e.ordinal END, e.outbox_seq, e.written_at, e.event_id, now()
+    SELECT e.position, h.group_name, CASE WHEN e.ordinal = 0 THEN 0 ELSE h.sequence + e.ordinal END, e.outbox_seq, e.written_at, e.event_id, now()
     FROM (SELECT unnest($3::bigint[]) AS position, unnest($4::bigint[]) AS group_ord,
         unnest($5::bigint[]) AS ordinal, unnest($6::bigint[]) AS outbox_seq,
         unnest($7::timestamptz[]) AS written_at, unnest($8::uuid[]) AS event_id) e
-    JOIN old o ON o.ord = e.group_ord
+    JOIN head h ON h.ord = e.group_ord
 )
-SELECT o.sequence::bigint AS old_sequence FROM old o ORDER BY o.ord
+SELECT h.sequence::bigint AS head FROM head h ORDER BY h.ord
 `
 
 type LogAppendParams struct {
 	Groups     []string
-	Counts     []int64
+	Heads      []int64
 	Positions  []int64
 	GroupOrds  []int64
 	Ordinals   []int64
@@ -161,12 +168,12 @@ type LogAppendParams struct {
 	EventIds   []uuid.UUID
 }
 
-// Advances each group's head by the number of its new entries and gives every entry its sequence: the old head plus the
-// entry's ordinal within this batch. Returns the old heads.
+// Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
+// the caller knows it passes; the others (null) are read.
 func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, LogAppend,
 		arg.Groups,
-		arg.Counts,
+		arg.Heads,
 		arg.Positions,
 		arg.GroupOrds,
 		arg.Ordinals,
@@ -180,11 +187,11 @@ func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, 
 	defer rows.Close()
 	var items []int64
 	for rows.Next() {
-		var old_sequence int64
-		if err := rows.Scan(&old_sequence); err != nil {
+		var head int64
+		if err := rows.Scan(&head); err != nil {
 			return nil, err
 		}
-		items = append(items, old_sequence)
+		items = append(items, head)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -193,7 +200,8 @@ func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, 
 }
 
 const OutboxPeek = `-- name: OutboxPeek :one
-SELECT (s.target IS NOT NULL
+SELECT (s.paused_at IS NOT NULL)::boolean AS paused,
+    (s.target IS NOT NULL
         OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
             LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,
@@ -205,6 +213,7 @@ FROM herald.relay_state s
 `
 
 type OutboxPeekRow struct {
+	Paused     bool
 	Waiting    bool
 	InProgress []int64
 }
@@ -215,7 +224,7 @@ type OutboxPeekRow struct {
 func (q *Queries) OutboxPeek(ctx context.Context) (OutboxPeekRow, error) {
 	row := q.db.QueryRow(ctx, OutboxPeek)
 	var i OutboxPeekRow
-	err := row.Scan(&i.Waiting, &i.InProgress)
+	err := row.Scan(&i.Paused, &i.Waiting, &i.InProgress)
 	return i, err
 }
 
@@ -245,15 +254,17 @@ func (q *Queries) RelayedNotify(ctx context.Context, position int64) error {
 }
 
 const StateAdvance = `-- name: StateAdvance :exec
-UPDATE herald.relay_state SET position = $1, target = current_setting('herald.target')::pg_snapshot,
-    target_floor = current_setting('herald.target_floor')::bigint,
-    target_stragglers = current_setting('herald.target_stragglers')::xid8[],
-    ceiling = $2, cursor = $3, relayed_at = now()
+INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, target, target_floor, target_stragglers,
+    ceiling, cursor, relayed_at, epoch_position, epoch_seq)
+SELECT s.version + 1, s.epoch, $1, s.snapshot, s.floor, s.stragglers, current_setting('herald.target')::pg_snapshot,
+    current_setting('herald.target_floor')::bigint, current_setting('herald.target_stragglers')::xid8[],
+    $2::bigint, $3, now(), s.epoch_position, s.epoch_seq
+FROM herald.relay_state s
 `
 
 type StateAdvanceParams struct {
 	Position int64
-	Ceiling  *int64
+	Ceiling  int64
 	Cursor   int64
 }
 
@@ -264,9 +275,10 @@ func (q *Queries) StateAdvance(ctx context.Context, arg StateAdvanceParams) erro
 }
 
 const StateComplete = `-- name: StateComplete :exec
-UPDATE herald.relay_state SET position = $1, snapshot = current_setting('herald.target')::pg_snapshot,
-    floor = current_setting('herald.target_floor')::bigint, stragglers = current_setting('herald.target_stragglers')::xid8[],
-    target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0, relayed_at = now()
+INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, relayed_at, epoch_position, epoch_seq)
+SELECT s.version + 1, s.epoch, $1, current_setting('herald.target')::pg_snapshot, current_setting('herald.target_floor')::bigint,
+    current_setting('herald.target_stragglers')::xid8[], now(), s.epoch_position, s.epoch_seq
+FROM herald.relay_state s
 `
 
 // Everything up to the target has been relayed: it becomes the snapshot.
@@ -277,32 +289,29 @@ func (q *Queries) StateComplete(ctx context.Context, position int64) error {
 
 const StateLock = `-- name: StateLock :one
 WITH locked AS (
-    SELECT s.epoch, s.position FROM herald.relay_state s
-    WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE SKIP LOCKED
+    SELECT FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE SKIP LOCKED
 )
-SELECT l.epoch, l.position, set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked l
+SELECT set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked
 `
 
-type StateLockRow struct {
-	Epoch    int64
-	Position int64
-	Locked   bool
-}
-
-// The mutex and the fence: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells
-// BatchRead, which is on its way already, whether there is a lock to read under. What this transaction appends is sent to clients
-// when it has committed, so it must not be taken back by a crash, whatever synchronous_commit is for everybody else: its flush
-// takes what producers have committed before along.
-func (q *Queries) StateLock(ctx context.Context) (StateLockRow, error) {
+// The mutex: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells TargetSet and BatchRead,
+// which are on their way already, whether there is a lock to read under. The state itself is read by TargetSet: only a statement
+// that begins under the lock sees what the last holder has left. What this transaction appends is sent to clients when it has
+// committed, so it must not be taken back by a crash, whatever synchronous_commit is for everybody else: its flush takes what
+// producers have committed before along.
+func (q *Queries) StateLock(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, StateLock)
-	var i StateLockRow
-	err := row.Scan(&i.Epoch, &i.Position, &i.Locked)
-	return i, err
+	var locked bool
+	err := row.Scan(&locked)
+	return locked, err
 }
 
 const TargetSet = `-- name: TargetSet :one
 SELECT
-    set_config('herald.target', coalesce(s.target, now.snapshot)::text, true) <> ''
+    s.version, s.epoch, s.position, s.epoch_seq,
+    (s.paused_at IS NOT NULL)::boolean AS paused,
+    set_config('herald.read', CASE WHEN current_setting('herald.locked', true) = 'yes' AND s.paused_at IS NULL THEN 'yes' ELSE 'no' END, true) <> ''
+    AND set_config('herald.target', coalesce(s.target, now.snapshot)::text, true) <> ''
     AND set_config('herald.target_floor', coalesce(s.target_floor, current_setting('herald.floor')::bigint)::text, true) <> ''
     AND set_config('herald.target_stragglers', coalesce(s.target_stragglers, now.stragglers)::text, true) <> '' AS set,
     (s.target IS NOT NULL)::boolean AS resumed,
@@ -318,11 +327,16 @@ FROM herald.relay_state s, (
 `
 
 type TargetSetRow struct {
-	Set     *bool
-	Resumed bool
-	Floor   int64
-	Ceiling int64
-	Armed   bool
+	Version  int64
+	Epoch    int64
+	Position int64
+	EpochSeq int64
+	Paused   bool
+	Set      *bool
+	Resumed  bool
+	Floor    int64
+	Ceiling  int64
+	Armed    bool
 }
 
 // Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
@@ -334,6 +348,11 @@ func (q *Queries) TargetSet(ctx context.Context) (TargetSetRow, error) {
 	row := q.db.QueryRow(ctx, TargetSet)
 	var i TargetSetRow
 	err := row.Scan(
+		&i.Version,
+		&i.Epoch,
+		&i.Position,
+		&i.EpochSeq,
+		&i.Paused,
 		&i.Set,
 		&i.Resumed,
 		&i.Floor,

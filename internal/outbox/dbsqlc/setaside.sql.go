@@ -171,27 +171,45 @@ func (q *Queries) OutboxRow(ctx context.Context, arg OutboxRowParams) (OutboxRow
 }
 
 const StateLockWait = `-- name: StateLockWait :one
-SELECT s.epoch, s.position FROM herald.relay_state s WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE
+SELECT true AS locked FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE
 `
 
-type StateLockWaitRow struct {
-	Epoch    int64
-	Position int64
-}
-
 // As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either.
-func (q *Queries) StateLockWait(ctx context.Context) (StateLockWaitRow, error) {
+func (q *Queries) StateLockWait(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, StateLockWait)
-	var i StateLockWaitRow
-	err := row.Scan(&i.Epoch, &i.Position)
-	return i, err
+	var locked bool
+	err := row.Scan(&locked)
+	return locked, err
 }
 
 const StatePosition = `-- name: StatePosition :exec
-UPDATE herald.relay_state SET position = $1, relayed_at = now()
+INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, target, target_floor, target_stragglers,
+    ceiling, cursor, relayed_at, epoch_position, epoch_seq)
+SELECT s.version + 1, s.epoch, $1, s.snapshot, s.floor, s.stragglers, s.target, s.target_floor, s.target_stragglers,
+    s.ceiling, s.cursor, now(), s.epoch_position, s.epoch_seq
+FROM herald.relay_state s
 `
 
+// As the state was, but for the log's position.
 func (q *Queries) StatePosition(ctx context.Context, position int64) error {
 	_, err := q.db.Exec(ctx, StatePosition, position)
 	return err
+}
+
+const StateRead = `-- name: StateRead :one
+SELECT s.position, s.epoch_seq, (s.paused_at IS NOT NULL)::boolean AS paused FROM herald.relay_state s
+`
+
+type StateReadRow struct {
+	Position int64
+	EpochSeq int64
+	Paused   bool
+}
+
+// Under the lock: as the last holder has left it.
+func (q *Queries) StateRead(ctx context.Context) (StateReadRow, error) {
+	row := q.db.QueryRow(ctx, StateRead)
+	var i StateReadRow
+	err := row.Scan(&i.Position, &i.EpochSeq, &i.Paused)
+	return i, err
 }
