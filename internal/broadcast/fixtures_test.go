@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -232,6 +233,16 @@ func (h *eventLog) revoke(g event.Group, u user) event.Logged {
 	return l
 }
 
+// truncate loses what is behind position.
+func (h *eventLog) truncate(position int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.entries = h.entries[:position:position]
+	for g, entries := range h.groups {
+		h.groups[g] = slices.DeleteFunc(slices.Clone(entries), func(l event.Logged) bool { return l.Position > int64(position) })
+	}
+}
+
 func (h *eventLog) step(call string) error {
 	if h.between != nil {
 		return h.between(call)
@@ -247,7 +258,7 @@ func (h *eventLog) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64
 	defer h.mu.Unlock()
 	h.reads++
 	for _, l := range h.groups[g] {
-		if l.ID == id && l.Sequence > h.cut[g] {
+		if l.ID == id && l.Sequence > h.cut[g] && !l.Doubtful {
 			return l.Sequence, nil
 		}
 	}

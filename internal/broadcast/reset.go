@@ -30,7 +30,7 @@ func (b *Broadcaster) clear(s *shard, out *outcome) {
 		for _, e := range g.recent {
 			b.uncache(e)
 		}
-		g.recent, g.handled, g.head = nil, 0, head{}
+		g.recent = nil
 		for len(g.members) > 0 {
 			m := g.members[len(g.members)-1]
 			b.remove(m, leftReset)

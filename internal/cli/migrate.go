@@ -2,11 +2,18 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/jobs"
+	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/migrations"
 )
@@ -14,6 +21,60 @@ import (
 type migrateCmd struct {
 	Up     migrateUpCmd     `cmd:"" help:"Apply what is pending: Herald's migrations, then River's."`
 	Status migrateStatusCmd `cmd:"" help:"List the migrations and whether they are applied."`
+	Reseed migrateReseedCmd `cmd:"" help:"After a restore from a dump: relay what has no place in the log, and begin a new epoch."`
+}
+
+type migrateReseedCmd struct {
+	config.Database
+
+	Force bool `help:"Reseed although the database is where it was, or nodes are running."`
+}
+
+func (c *migrateReseedCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	url, stop, err := database(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	pool, err := postgres.Open(ctx, url, postgres.Options{Wait: commandWait, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := postgres.CheckMigrated(ctx, pool, migrations.FS); err != nil {
+		return err
+	}
+	err = outbox.CheckEpoch(ctx, pool)
+	switch {
+	case err == nil && !c.Force:
+		_, err = fmt.Fprintln(s.out, "nothing to do: the database is the one that was relayed from")
+		return err //nolint:wrapcheck // the terminal is gone
+	case err != nil && !errors.Is(err, outbox.ErrRestored):
+		return err
+	}
+	if err := c.nobodyServes(ctx, pool); err != nil {
+		return err
+	}
+	sum, err := jobs.Reseed(ctx, pool, func(day time.Time, sofar outbox.Reseeded) {
+		_, _ = fmt.Fprintf(s.err, "%s: %d events looked at, %d of them to be relayed\n", day.Format(time.DateOnly), sofar.Total, sofar.Pending)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "reseeded: %d of %d events have no place in the log and are relayed next; a new epoch begins\n", sum.Pending, sum.Total)
+	return err //nolint:wrapcheck // the terminal is gone
+}
+
+// nobodyServes refuses while nodes run: what they hold in memory is of the log as it was.
+func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool) error {
+	connections, err := outbox.NewNodes(pool, uuid.Nil).Alive(ctx)
+	if err != nil {
+		return err
+	}
+	if connections > 0 && !c.Force {
+		return fmt.Errorf("%d nodes are running on this database: stop them first, or insist with --force", connections)
+	}
+	return nil
 }
 
 type migrateUpCmd struct{ config.Database }

@@ -18,6 +18,9 @@ const (
 	riverAttempts = 100
 )
 
+// pausedSnooze is how long an event that is due waits while the relay is paused. It costs no attempt.
+const pausedSnooze = time.Second
+
 type sweepArgs struct{}
 
 func (sweepArgs) Kind() string { return "sweep" }

@@ -49,6 +49,9 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, outbox.ErrPaused) {
+		return river.JobSnooze(pausedSnooze) //nolint:wrapcheck // River reads it
+	}
 	gone := errors.Is(err, outbox.ErrRowGone)
 	if !gone && job.Attempt < eventAttempts {
 		return err

@@ -58,6 +58,7 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &housekeepingWorker{
+		pool:  cfg.Pool,
 		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool),
 	})
 	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{

@@ -50,12 +50,16 @@ func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs
 type housekeepingWorker struct {
 	river.WorkerDefaults[housekeepingArgs]
 
+	pool  *pgxpool.Pool
 	nodes *outbox.Nodes
 	stats *outbox.Publisher
 }
 
 func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeepingArgs]) error {
 	if _, err := w.nodes.Reap(ctx); err != nil {
+		return err
+	}
+	if err := outbox.PruneCheckpoints(ctx, w.pool); err != nil {
 		return err
 	}
 	return w.stats.PrunePlatformStats(ctx)

@@ -50,7 +50,7 @@ func TestPartitionsJobMakesTheDaysAhead(t *testing.T) {
 func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	worker := &housekeepingWorker{nodes: outbox.NewNodes(b.pool, nodeID), stats: outbox.NewPublisher(b.pool)}
+	worker := &housekeepingWorker{pool: b.pool, nodes: outbox.NewNodes(b.pool, nodeID), stats: outbox.NewPublisher(b.pool)}
 	alive, gone := uuid.New(), uuid.New()
 	for _, node := range []uuid.UUID{alive, gone} {
 		require.NoError(t, outbox.NewNodes(b.pool, node).Heartbeat(t.Context(), "host", "v1", 7, map[string]int{"/hubs/admin": 2}))

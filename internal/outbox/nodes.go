@@ -53,6 +53,15 @@ func (n *Nodes) Connections(ctx context.Context) (map[string]int, error) {
 	return sum, nil
 }
 
+// Alive returns how many nodes are.
+func (n *Nodes) Alive(ctx context.Context) (int64, error) {
+	alive, err := n.q.NodesAlive(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("counting the nodes: %w", err)
+	}
+	return alive, nil
+}
+
 // Leave removes this node.
 func (n *Nodes) Leave(ctx context.Context) error {
 	if err := n.q.NodeDelete(ctx, n.self); err != nil {

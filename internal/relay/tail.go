@@ -138,9 +138,6 @@ func (t *Tail) Run(ctx context.Context) error {
 
 // follow broadcasts a batch that was handed over, reading from the log first what lies before it.
 func (t *Tail) follow(ctx context.Context, o offer) error {
-	if o.epoch < t.epoch {
-		return nil // it is in the log that was left behind
-	}
 	position := t.cfg.Broadcaster.Position()
 	if o.epoch == t.epoch && o.batch[len(o.batch)-1].Position <= position {
 		return nil
@@ -193,7 +190,7 @@ func (t *Tail) enterEpoch(ctx context.Context) (changed bool, err error) {
 	}
 	t.cfg.Logger.WarnContext(ctx, "the log has a new epoch, all clients resume", slog.Int64("epoch", state.Epoch),
 		slog.Int64("origin", state.Origin), slog.Int64("position", t.cfg.Broadcaster.Position()))
-	t.cfg.Broadcaster.Reset(ctx, min(state.Origin, t.cfg.Broadcaster.Position()))
+	t.cfg.Broadcaster.Reset(ctx, state.Origin)
 	t.epoch = state.Epoch
 	return true, nil
 }

@@ -21,6 +21,8 @@ type memoryLog struct {
 	entries []event.Logged
 	failing int // reads that fail first
 	state   outbox.LogState
+	// retained is the position up to which the entries are gone.
+	retained int
 }
 
 func (l *memoryLog) append(n int) []event.Logged {
@@ -40,7 +42,10 @@ func (l *memoryLog) ReadFrom(_ context.Context, after int64, limit int) ([]event
 		l.failing--
 		return nil, 0, errors.New("the database is away")
 	}
-	rest := l.entries[min(int(after), len(l.entries)):]
+	rest := l.entries[min(max(int(after), l.retained), len(l.entries)):]
+	if len(rest) == 0 {
+		return nil, 0, nil
+	}
 	return rest[:min(limit, len(rest))], l.state.Epoch, nil
 }
 
@@ -48,6 +53,12 @@ func (l *memoryLog) State(context.Context) (outbox.LogState, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state, nil
+}
+
+func (l *memoryLog) newest() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int64(len(l.entries))
 }
 
 // recorder is a broadcaster that insists on the order.

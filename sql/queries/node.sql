@@ -9,6 +9,9 @@ ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_
 SELECT n.connections FROM herald.node n
 WHERE n.node_id <> sqlc.arg(self) AND n.heartbeat_at > clock_timestamp() - interval '5 seconds';
 
+-- name: NodesAlive :one
+SELECT count(*) FROM herald.node n WHERE n.heartbeat_at > clock_timestamp() - interval '5 seconds';
+
 -- name: NodeDelete :exec
 DELETE FROM herald.node WHERE node_id = sqlc.arg(node_id);
 

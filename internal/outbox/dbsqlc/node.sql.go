@@ -86,6 +86,17 @@ func (q *Queries) NodeReap(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const NodesAlive = `-- name: NodesAlive :one
+SELECT count(*) FROM herald.node n WHERE n.heartbeat_at > clock_timestamp() - interval '5 seconds'
+`
+
+func (q *Queries) NodesAlive(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, NodesAlive)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const OutboxLag = `-- name: OutboxLag :one
 SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
 FROM (

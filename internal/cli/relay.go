@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+type relayCmd struct {
+	Pause  relayPauseCmd  `cmd:"" help:"Make every node leave committed events in the outbox, until resume. Nothing is lost."`
+	Resume relayResumeCmd `cmd:"" help:"Let the nodes relay again, from where they stopped."`
+	Status relayStatusCmd `cmd:"" help:"Tell whether the relay is paused, and how much waits."`
+}
+
+type relayPauseCmd struct {
+	config.Database
+
+	By string `placeholder:"WHO" help:"Who pauses it and why, for those who find it paused. Defaults to this user and host."`
+}
+
+func (c *relayPauseCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	pool, err := open(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	by := c.By
+	if by == "" {
+		by = whoAmI()
+	}
+	changed, err := outbox.Pause(ctx, pool, by)
+	if err != nil {
+		return err
+	}
+	if changed {
+		_, _ = fmt.Fprintln(s.out, "paused: events wait in the outbox; continue with `herald relay resume`")
+		return nil
+	}
+	_, _ = fmt.Fprintln(s.out, "it was paused already; see `herald relay status`")
+	return nil
+}
+
+func whoAmI() string {
+	name := "somebody"
+	if me, err := user.Current(); err == nil {
+		name = me.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + " on " + host
+}
+
+type relayResumeCmd struct{ config.Database }
+
+func (c *relayResumeCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	pool, err := open(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	changed, err := outbox.Resume(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if changed {
+		_, _ = fmt.Fprintln(s.out, "resumed")
+		return nil
+	}
+	_, _ = fmt.Fprintln(s.out, "it was not paused")
+	return nil
+}
+
+type relayStatusCmd struct{ config.Database }
+
+func (c *relayStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	pool, err := open(ctx, c.Database, logger)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	state, err := outbox.ReadPausing(ctx, pool)
+	if err != nil {
+		return err
+	}
+	lag, err := outbox.ReadLag(ctx, pool, checkLagRows)
+	if err != nil {
+		return err
+	}
+	doing := "relaying"
+	if state.Paused() {
+		doing = fmt.Sprintf("paused since %s by %s", moment(state.Since), oneLine(state.By))
+	}
+	waiting := fmt.Sprintf("%d rows wait", lag.Waiting)
+	if lag.Waiting > 0 {
+		waiting += fmt.Sprintf(", the oldest for %s", (time.Duration(lag.OldestSeconds * float64(time.Second))).Round(time.Millisecond))
+	}
+	relayed := "nothing has been relayed yet"
+	if !state.RelayedAt.IsZero() {
+		relayed = "last relayed " + moment(state.RelayedAt)
+	}
+	_, _ = fmt.Fprintf(s.out, "%s; position %d, %s; %s\n", doing, state.Position, relayed, waiting)
+	return nil
+}

@@ -1,0 +1,37 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// heldByJobs are the outbox rows that jobs hold: delivered by them, when it is time.
+const heldByJobs = `SELECT (j.args->>'outbox_seq')::bigint FROM herald.river_job j
+	WHERE j.kind IN ('deliver_scheduled', 'retry_event') AND j.finalized_at IS NULL`
+
+// Reseed lets relaying go on in a database that was restored from a dump; see [outbox.Reseed]. What jobs hold stays theirs. All or
+// nothing of it happens.
+func Reseed(ctx context.Context, pool *pgxpool.Pool, progress func(day time.Time, sofar outbox.Reseeded)) (sum outbox.Reseeded, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, heldByJobs)
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped once, below
+		}
+		held, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err //nolint:wrapcheck // wrapped once, below
+		}
+		sum, err = outbox.Reseed(ctx, tx, held, progress)
+		return err
+	})
+	if err != nil {
+		return sum, fmt.Errorf("reseeding: %w", err)
+	}
+	return sum, nil
+}

@@ -1,0 +1,159 @@
+package outbox_test
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/jobs"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const cartGroup = "teamcart:0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11"
+
+func TestAnEpochBeginsOnceWhateverTheNumberOfNodes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	epoch, began, err := outbox.EnterEpoch(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.False(t, began)
+	require.Equal(t, int64(1), epoch)
+	b.exec(t, "UPDATE herald.epoch SET timeline = '000000FF'") // as after a promotion
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	begun := 0
+	for range 8 {
+		wg.Go(func() {
+			epoch, began, err := outbox.EnterEpoch(t.Context(), b.pool)
+			mu.Lock()
+			defer mu.Unlock()
+			if began {
+				begun++
+			}
+			if err != nil || epoch != 2 {
+				t.Errorf("epoch %d: %v", epoch, err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 1, begun)
+	require.Equal(t, 2, scan[int](t, b.pool, "SELECT count(*) FROM herald.epoch"))
+}
+
+// What was relayed before the epoch can be resumed from, and so can what was written in it; what was in the outbox by then may have been
+// seen in another order.
+func TestOnlyCertainEventsAreCursorsAcrossEpochs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	log := outbox.NewLog(b.pool)
+	before := b.insert(t, cart())
+	b.relay(t)
+	doubtful := b.insert(t, cart())
+	b.exec(t, "UPDATE herald.epoch SET timeline = '000000FF'")
+	_, began, err := outbox.EnterEpoch(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.True(t, began)
+	behind := b.insert(t, cart())
+	b.relay(t)
+	state, err := log.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, outbox.LogState{Epoch: 2, Origin: 1, Position: 3}, state)
+	entries, epoch, err := log.ReadFrom(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Equal(t, int64(2), epoch)
+	require.Equal(t, []bool{false, true, false}, []bool{entries[0].Doubtful, entries[1].Doubtful, entries[2].Doubtful})
+	for id, sequence := range map[uuid.UUID]int64{before: 1, behind: 3} {
+		got, err := log.Locate(t.Context(), cartGroup, id)
+		require.NoError(t, err)
+		require.Equal(t, sequence, got)
+	}
+	_, err = log.Locate(t.Context(), cartGroup, doubtful)
+	require.ErrorIs(t, err, outbox.ErrUnknownEvent)
+}
+
+// restore copies everything from one server to another, as pg_dump and psql do: the transaction ids of the first mean nothing there.
+func restore(t *testing.T, from, to *bundle) {
+	t.Helper()
+	src, dst := from.Conn(t), to.Conn(t)
+	exec := func(sql string) {
+		t.Helper()
+		_, err := dst.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	exec("SET session_replication_role = replica")
+	for _, table := range []string{
+		"relay_checkpoint", "epoch", "stream_head", "relayed_event", "dead_letter", "access_grant", "outbox", "event_log", "river_job",
+	} {
+		exec("DELETE FROM herald." + table)
+		var copied bytes.Buffer
+		_, err := src.PgConn().CopyTo(t.Context(), &copied, "COPY (SELECT * FROM herald."+table+") TO STDOUT")
+		require.NoError(t, err)
+		_, err = dst.PgConn().CopyFrom(t.Context(), &copied, "COPY herald."+table+" FROM STDIN")
+		require.NoError(t, err, table)
+	}
+	last := scan[int64](t, src, "SELECT herald.last_seq()")
+	_, err := dst.Exec(t.Context(), "SELECT setval('herald.outbox_seq_seq', $1)", last)
+	require.NoError(t, err)
+	exec("UPDATE herald.epoch SET system_identifier = system_identifier - 1") // the other server's
+}
+
+func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
+	t.Parallel()
+	b, restored := setup(t), setup(t)
+	relayed := b.insert(t, order())
+	b.relay(t)
+	later := time.Now().Add(time.Hour)
+	scheduled := b.insert(t, cart(columns{"deliver_after": later}))
+	b.relay(t)
+	waiting := b.insert(t, cart())
+	restore(t, b, restored)
+	require.ErrorIs(t, outbox.CheckEpoch(t.Context(), restored.pool), outbox.ErrRestored)
+	_, _, err := outbox.EnterEpoch(t.Context(), restored.pool)
+	require.ErrorIs(t, err, outbox.ErrRestored)
+
+	days := 0
+	sum, err := jobs.Reseed(t.Context(), restored.pool, func(time.Time, outbox.Reseeded) { days++ })
+	require.NoError(t, err)
+	require.Positive(t, days)
+	require.Equal(t, outbox.Reseeded{Pending: 1, Total: 3}, sum)
+	require.NoError(t, outbox.CheckEpoch(t.Context(), restored.pool))
+	fresh := restored.insert(t, cart())
+	restored.relay(t)
+	places := func(id uuid.UUID) (got []int64) {
+		for _, w := range restored.status(t, id) {
+			got = append(got, w.Position)
+		}
+		return got
+	}
+	require.Equal(t, []int64{1, 2}, places(relayed), "it is not relayed again")
+	require.Equal(t, []int64{3}, places(waiting))
+	require.Equal(t, []int64{4}, places(fresh))
+	require.NotEqual(t, "relayed", restored.status(t, scheduled)[0].Status, "its job has it")
+	require.Equal(t, 1, scan[int](t, restored.pool, "SELECT count(*) FROM herald.river_job WHERE kind = 'deliver_scheduled'"))
+	log := outbox.NewLog(restored.pool)
+	_, err = log.Locate(t.Context(), cartGroup, waiting)
+	require.ErrorIs(t, err, outbox.ErrUnknownEvent, "clients may have seen it behind others")
+	_, err = log.Locate(t.Context(), event.Group("order:"+orderID.String()), relayed)
+	require.NoError(t, err)
+}
+
+// A dump that came from a server with more transactions behind it: the state is ahead of everything that this one knows.
+func TestAStateAheadOfTheDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, "UPDATE herald.relay_checkpoint SET snapshot = '4000000000:4000000000:'")
+	b.exec(t, "UPDATE herald.epoch SET system_identifier = NULL")
+	require.ErrorIs(t, outbox.CheckEpoch(t.Context(), b.pool), outbox.ErrRestored)
+	lost := b.insert(t, cart())
+	_, err := jobs.Reseed(t.Context(), b.pool, func(time.Time, outbox.Reseeded) {})
+	require.NoError(t, err)
+	b.relay(t)
+	require.Equal(t, "relayed", b.status(t, lost)[0].Status)
+	require.False(t, errors.Is(outbox.CheckEpoch(t.Context(), b.pool), outbox.ErrRestored))
+}

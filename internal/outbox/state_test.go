@@ -1,0 +1,101 @@
+package outbox_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// A transaction that stays open keeps every version of every row that it may see. The relay's statements must not step over them.
+func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	report, err := b.pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	require.NoError(t, err)
+	defer func() { _ = report.Rollback(t.Context()) }()
+	require.Zero(t, scan[int](t, report, "SELECT count(*) FROM herald.event_log"))
+	conn := b.Conn(t)
+	const drains = 500
+	for range drains {
+		b.insert(t, order())
+		drain, err := outbox.Begin(t.Context(), conn, 10)
+		require.NoError(t, err)
+		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+		require.NoError(t, err)
+	}
+	require.NoError(t, outbox.PruneCheckpoints(t.Context(), b.pool))
+	require.LessOrEqual(t, scan[int](t, b.pool, "SELECT count(*) FROM herald.relay_checkpoint"), 101)
+	b.exec(t, "SET enable_seqscan = off")
+	for _, statement := range []string{
+		"SELECT * FROM herald.relay_state",
+		"SELECT herald.group_head('restaurant:" + restaurantID.String() + "')",
+		"SELECT FROM herald.relay_lock FOR UPDATE",
+	} {
+		require.Less(t, buffers(t, b, statement), 40, "%s reads pages", statement) // 500 versions take more, each stepped over
+	}
+}
+
+// buffers returns how many pages a statement looks at, once its plan is made.
+func buffers(t *testing.T, b *bundle, statement string) int {
+	t.Helper()
+	conn := b.Conn(t)
+	var text string
+	for range 2 {
+		text = ""
+		rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) "+statement)
+		require.NoError(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		text = strings.Join(lines, "\n")
+	}
+	var hit int
+	_, after, found := strings.Cut(text, "shared hit=")
+	require.True(t, found, text)
+	for _, c := range after {
+		if c < '0' || c > '9' {
+			break
+		}
+		hit = 10*hit + int(c-'0')
+	}
+	return hit
+}
+
+// A group whose newest entry the retention has dropped goes on counting where it was.
+func TestAGroupGoesOnBehindTheRetention(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insert(t, cart())
+	b.relay(t)
+	b.exec(t, "INSERT INTO herald.stream_head (group_name, sequence) SELECT group_name, sequence FROM herald.event_log")
+	b.exec(t, "DELETE FROM herald.event_log")
+	next := b.insert(t, cart())
+	b.relay(t)
+	require.Equal(t, int64(2), b.status(t, next)[0].Sequence)
+	last := b.insert(t, cart())
+	b.relay(t)
+	require.Equal(t, int64(3), b.status(t, last)[0].Sequence, "the log goes before")
+}
+
+// The heads that a relay remembers are worth nothing once anybody else has taken a step.
+func TestHeadsAreForgottenWhenAnotherRelayHasWorked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conns := []*pgx.Conn{b.Conn(t), b.Conn(t)}
+	heads := make([]outbox.Heads, 2)
+	sequences := []int64{}
+	for _, relay := range []int{0, 0, 1, 0, 0, 1, 1, 0} {
+		b.insert(t, cart())
+		drain, err := outbox.Begin(t.Context(), conns[relay], 10)
+		require.NoError(t, err)
+		drain.Heads = &heads[relay]
+		batch, err := drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
+		require.NoError(t, err)
+		sequences = append(sequences, batch[0].Sequence)
+	}
+	require.Equal(t, []int64{1, 2, 3, 4, 5, 6, 7, 8}, sequences)
+	require.Equal(t, int64(8), scan[int64](t, b.pool, "SELECT max(sequence) FROM herald.event_log"))
+}
