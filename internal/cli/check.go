@@ -86,6 +86,12 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 	if err != nil {
 		return
 	}
+	f.add(outbox.CheckEpoch(ctx, pool), "epoch")
+	pausing, err := outbox.ReadPausing(ctx, pool)
+	if err == nil && pausing.Paused() {
+		err = fmt.Errorf("paused since %s by %s: events wait until `herald relay resume`", moment(pausing.Since), oneLine(pausing.By))
+	}
+	f.add(err, "relay")
 	lag, err := outbox.ReadLag(ctx, pool, checkLagRows)
 	if err == nil && lag.OldestSeconds > checkLagSeconds {
 		err = fmt.Errorf("the oldest has waited for %s: is a server running?",

@@ -47,8 +47,8 @@ func (c *migrateReseedCmd) Run(ctx context.Context, logger *slog.Logger, s *stre
 	err = outbox.CheckEpoch(ctx, pool)
 	switch {
 	case err == nil && !c.Force:
-		_, err = fmt.Fprintln(s.out, "nothing to do: the database is the one that was relayed from")
-		return err //nolint:wrapcheck // the terminal is gone
+		_, _ = fmt.Fprintln(s.out, "nothing to do: the database is the one that was relayed from")
+		return nil
 	case err != nil && !errors.Is(err, outbox.ErrRestored):
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
@@ -158,4 +159,73 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 		require.Zero(t, code, "%v: %s", command, logs)
 		require.Contains(t, out, "Usage: herald")
 	}
+}
+
+func TestTheRelayIsPausedAndResumed(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t).DSN()
+	nodes := []*server{serve(t, dsn), serve(t, dsn)}
+	d := drive(t)
+	o := newOrder()
+	token := mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}})
+	run := func(args ...string) string {
+		t.Helper()
+		code, out, logs := herald(t, settings(dsn), append([]string{"relay"}, args...)...)
+		require.Zero(t, code, "%v: %s%s", args, out, logs)
+		return out
+	}
+	var clients []*client
+	for _, node := range nodes {
+		clients = append(clients, d.followed(t, node.url+customerHub, token, "ResumeOrder", o.id))
+	}
+	first := o.changed(t, produce(t, dsn), "Placed")
+	for _, c := range clients {
+		require.Equal(t, delivery{first, 1}, received(c.next(t)))
+	}
+	require.Contains(t, run("pause", "--by", "ops\nfor the upgrade"), "paused")
+	require.Contains(t, run("pause"), "already")
+	second := o.changed(t, produce(t, dsn), "Preparing")
+	require.Regexp(t, `^paused since .* by ops for the upgrade; position 2, last relayed .*; 1 rows wait, the oldest for`, run("status"))
+	code, out, _ := herald(t, settings(dsn), "check")
+	require.Equal(t, 1, code)
+	require.Regexp(t, "(?m)^FAIL +relay: paused since .* by ops for the upgrade", out)
+	for _, c := range clients {
+		c.quiet(t)
+	}
+	require.Contains(t, run("resume"), "resumed")
+	require.Contains(t, run("resume"), "not paused")
+	for _, c := range clients {
+		require.Equal(t, delivery{second, 2}, received(c.next(t)))
+	}
+	require.Regexp(t, `^relaying; position 4, `, run("status"))
+}
+
+func TestARestoredDatabaseIsReseeded(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := db.Pool(t)
+	o := newOrder()
+	run := func(want int, args ...string) string {
+		t.Helper()
+		code, out, logs := herald(t, settings(db.DSN()), args...)
+		require.Equal(t, want, code, "%v: %s%s", args, out, logs)
+		return out + logs
+	}
+	require.Contains(t, run(0, "migrate", "reseed"), "nothing to do")
+	id := o.changed(t, produce(t, db.DSN()), "Placed")
+	_, err := pool.Exec(t.Context(), `UPDATE herald.epoch SET system_identifier = system_identifier - 1;
+		UPDATE herald.relay_checkpoint SET snapshot = '4000000000:4000000000:', floor = herald.last_seq()`)
+	require.NoError(t, err)
+	require.Contains(t, run(1, "serve", "--listen", freeAddress(t)), "herald migrate reseed")
+	require.Contains(t, run(1, "check"), "herald migrate reseed")
+	require.Contains(t, run(0, "migrate", "reseed"), "1 of 1 events have no place in the log")
+	serve(t, db.DSN())
+	require.True(t, eventually(func() bool {
+		var status string
+		err := pool.QueryRow(t.Context(), "SELECT status FROM herald.event_status($1) LIMIT 1", id).Scan(&status)
+		return err == nil && status == "relayed"
+	}))
+	_, err = pool.Exec(t.Context(), `UPDATE herald.epoch SET system_identifier = system_identifier - 1`)
+	require.NoError(t, err)
+	require.Contains(t, run(1, "migrate", "reseed"), "1 nodes are running")
 }

@@ -50,6 +50,23 @@
 //	│                                                           │ nothing
 //	└────────── woken, or a poll finds rows ──── SLEEPING ◀─────┘
 //
+// # Pause
+//
+// A pause is a step of the state like any other, taken under the lock: once it is there nobody relays. A paused relay looks every
+// PollInterval, and whoever ends the pause notifies. Producers notify nobody meanwhile.
+//
+// # Epochs
+//
+// Positions are given once, unless the database itself goes back: a replica that lagged is promoted, or the database is recovered to a
+// point in time. Both change the timeline of the write-ahead log. A relay compares that at the beginning of each session, and where it
+// has changed begins an epoch: the positions behind the epoch's origin are given anew. The Tail reads the epoch with every look, and
+// where it is another one resets the broadcaster to the origin: all clients come back and resume from what the log holds now. A cursor
+// that is lost is unknown, so it is a gap. One that is not lost, but was in the outbox and not in the log when the epoch began, is
+// doubtful: it may have been sent in another order before. That is a gap, too.
+//
+// In a database that was restored from a dump transaction ids begin anew, and snapshots mean nothing. No relay works there until the rows
+// without a place in the log have been given the xid of one transaction of the new server (package outbox, Reseed).
+//
 // # Cost
 //
 // Relaying a batch takes two round trips and one flush (package outbox). At rest: one round trip a PollInterval that locks

@@ -81,7 +81,7 @@ func sweep(t *testing.T, pool *pgxpool.Pool) {
 	setAside, err := jobs.NewSetAside(pool)
 	require.NoError(t, err)
 	r, err := relay.New(relay.Config{
-		NodeID: uuid.New(), SetAside: setAside, Relayed: func([]event.Logged) {}, Logger: slog.New(slog.DiscardHandler),
+		NodeID: uuid.New(), SetAside: setAside, Relayed: func(int64, []event.Logged) {}, Logger: slog.New(slog.DiscardHandler),
 		Connect: func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled }, // Sweep brings its own
 	})
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestExamplesPublishWithTheirOrder(t *testing.T) {
 			require.Equal(t, int64(1), places[0].Sequence)
 			require.Equal(t, 2, scan[int](t, pool, "SELECT count(*) FROM herald.event_log"))
 
-			entries, err := outbox.NewLog(pool).ReadFrom(t.Context(), 0, 10)
+			entries, _, err := outbox.NewLog(pool).ReadFrom(t.Context(), 0, 10)
 			require.NoError(t, err)
 			_, err = entries[0].Invocation(event.Plain)
 			require.NoError(t, err)
