@@ -5,6 +5,7 @@
 //	00003_access.sql     grants
 //	00004_platform.sql   statistics and nodes
 //	00005_publish.sql    the producers' functions, and the role that may call them
+//	00008_retention.sql  what drops that which is older than the retention
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

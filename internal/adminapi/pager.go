@@ -23,7 +23,8 @@ type Log interface {
 	// Locate returns the sequence of eventID in group, or [outbox.ErrUnknownEvent] for an event that is unknown, of another
 	// group, or older than the retention.
 	Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error)
-	// Head returns the newest numbered entry of group at or before a position: uuid.Nil and 0 where there is none.
+	// Head returns the newest numbered entry of group at or before a position: uuid.Nil where there is none, with the sequence of the
+	// newest one that the retention has dropped, 0 for a group that has had no event.
 	Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error)
 	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
 	Read(ctx context.Context, group event.Group, after, upTo int64, limit int) ([]event.Logged, error)
@@ -67,8 +68,11 @@ func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID,
 	if err != nil {
 		return "", uuid.Nil, nil, fmt.Errorf("reading the events of %s: %w", group, err)
 	}
-	if *after == uuid.Nil && len(events) > 0 {
-		from = events[0].Sequence - 1 // the beginning is where the retention has left it
+	if *after == uuid.Nil { // the beginning is where the retention has left it
+		from = newest
+		if len(events) > 0 {
+			from = events[0].Sequence - 1
+		}
 	}
 	// The events between may have left the retention since Locate found the first of them.
 	if newest-from > int64(p.limit) || !contiguous(events, from) || (len(events) == 0 && newest > from) {

@@ -49,7 +49,7 @@ func (s *shelf) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, e
 
 func (s *shelf) Head(_ context.Context, _ event.Group, at int64) (uuid.UUID, int64, error) {
 	if at != math.MaxInt64 || len(s.entries) == s.pruned {
-		return uuid.Nil, 0, s.err
+		return uuid.Nil, int64(s.pruned), s.err
 	}
 	head := s.entries[len(s.entries)-1]
 	return head.ID, head.Sequence, s.err
@@ -91,8 +91,10 @@ func TestPager(t *testing.T) {
 		"the beginning, just within the limit": {
 			10, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 3, []int64{1, 2, 3},
 		},
-		"the beginning, beyond the limit": {11, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Gap, 11, nil},
-		"the beginning of an empty group": {0, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil},
+		"the beginning, beyond the limit":          {11, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Gap, 11, nil},
+		"from the beginning where nothing is left": {5, 5, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil},
+		"live where nothing is left":               {5, 5, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 0, nil},
+		"the beginning of an empty group":          {0, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil},
 		"pruned between finding and reading": {
 			9, 0, func(s *shelf) *uuid.UUID { s.afterLocate = func() { s.pruned = 4 }; return s.id(2) }, adminapi.Gap, 9, nil,
 		},

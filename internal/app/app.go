@@ -198,7 +198,10 @@ func (a *App) buildRelay(log history) error {
 		Reconnected: func() { a.relay.Wake(); a.tail.Look() },
 		Logger:      a.logger,
 	}
-	a.jobs, err = jobs.New(jobs.Config{Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger})
+	a.jobs, err = jobs.New(jobs.Config{
+		Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger,
+		Retention: a.cfg.Server.Retention, GroupRetention: a.cfg.Server.GroupRetention,
+	})
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,8 @@ const (
 type Result struct {
 	Status   string `json:"status"`
 	Replayed int    `json:"replayed"` // events that this call sent
-	// LastEventID and Sequence are the newest event of the group at the moment of joining, or uuid.Nil and 0 where the group
-	// has none: the client's cursor from here on.
+	// LastEventID and Sequence are the newest event of the group at the moment of joining, or uuid.Nil where the log holds none of
+	// the group, with the sequence of the last one that it held, 0 for none: the client's cursor from here on.
 	LastEventID uuid.UUID `json:"lastEventId"`
 	Sequence    int64     `json:"sequence"`
 }

@@ -273,8 +273,11 @@ func (h *eventLog) Head(_ context.Context, g event.Group, at int64) (id uuid.UUI
 	defer h.mu.Unlock()
 	h.reads++
 	for _, l := range h.groups[g] {
-		if l.Position <= at && l.Sequence > h.cut[g] {
-			id, sequence = l.ID, l.Sequence
+		if l.Position > at {
+			break
+		}
+		if sequence = l.Sequence; sequence > h.cut[g] {
+			id = l.ID
 		}
 	}
 	return id, sequence, nil

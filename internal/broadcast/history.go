@@ -17,7 +17,8 @@ var ErrUnknownEvent = errors.New("event is not in the log of the group")
 type History interface {
 	// Locate returns the sequence of eventID within group, or [ErrUnknownEvent].
 	Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error)
-	// Head returns the newest entry of group at or before position: uuid.Nil and 0 where there is none.
+	// Head returns the newest entry of group at or before position: uuid.Nil where there is none, with the sequence of the newest
+	// one that the retention has dropped, 0 for a group that has had no event.
 	Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error)
 	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
 	Read(ctx context.Context, group event.Group, after, upTo int64, limit int) ([]event.Logged, error)

@@ -157,6 +157,9 @@ func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
 	if r.cursor.Kind == Beginning {
 		return 0, len(g.recent) > 0 && g.recent[0].Sequence == 1
 	}
+	if r.cursor.EventID == g.head.eventID {
+		return g.head.sequence, true // whether ring and log still hold it or not, it lacks nothing
+	}
 	for i := len(g.recent) - 1; i >= 0 && i >= len(g.recent)-1-r.cfg.ReplayLimit; i-- {
 		if g.recent[i].ID == r.cursor.EventID {
 			return g.recent[i].Sequence, !g.recent[i].Doubtful // the log decides

@@ -76,6 +76,48 @@ func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	require.Equal(t, Result{Gap, 0, entries[5].ID, 6}, bu.resume(bu.client("torn"), cartGroup, after(entries[3])))
 }
 
+// A group that was quiet for longer than the retention goes on with its numbering, and whoever joins it meanwhile has a cursor.
+func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
+	t.Parallel()
+	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			bu := setup(t, Config{})
+			bu.publish(cartGroup, 6)
+			dropped := bu.log.groups[cartGroup][4]
+			bu.log.cut[cartGroup] = 6
+			position := bu.Position()
+			bu = restarted(bu, Config{RingBytes: ring}) // and so knows nothing of the group
+			bu.Start(position)
+
+			nothing := Result{Resumed, 0, uuid.Nil, 6}
+			live, beginning := bu.client("live"), bu.client("beginning")
+			require.Equal(t, nothing, bu.resume(live, cartGroup, Cursor{}))
+			require.Equal(t, nothing, bu.resume(beginning, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, Result{Gap, 0, uuid.Nil, 6}, bu.resume(bu.client("old"), cartGroup, after(dropped)))
+
+			last := bu.publish(cartGroup, 2)
+			require.Equal(t, []int64{7, 8}, live.sequences(cartGroup))
+			require.Equal(t, []int64{7, 8}, beginning.sequences(cartGroup))
+			back := bu.client("back")
+			require.Equal(t, Result{Resumed, 2, last.ID, 8}, bu.resume(back, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, []int64{7, 8}, back.sequences(cartGroup), "the cursor that they were given replays what came since")
+		})
+	}
+}
+
+// A client that has the newest event lacks nothing, whoever still holds that event.
+func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
+	t.Parallel()
+	bu := setup(t, Config{RingBytes: 1})
+	c := bu.client("stays") // keeps the group known
+	bu.resume(c, cartGroup, Cursor{})
+	last := bu.publish(cartGroup, 3)
+	bu.log.cut[cartGroup] = 3
+	require.Equal(t, Result{Resumed, 0, last.ID, 3}, bu.resume(bu.client("back"), cartGroup, after(last)))
+	require.Equal(t, Result{Gap, 0, last.ID, 3}, bu.resume(bu.client("behind"), cartGroup, after(bu.log.groups[cartGroup][1])))
+}
+
 // TestCursorAheadOfThisNode: the client comes from a node that had broadcast more. What it has must not come again.
 func TestCursorAheadOfThisNode(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,15 @@ func setup(t *testing.T, cfg Config) *bundle {
 	return bu
 }
 
+// restarted is another broadcaster on the same log.
+func restarted(bu *bundle, cfg Config) *bundle {
+	bu.t.Helper()
+	next := setup(bu.t, cfg)
+	next.log = bu.log
+	next.history = bu.log
+	return next
+}
+
 func (bu *bundle) client(id string) *client {
 	c := newClient(bu.messages, id, user("user of "+id))
 	bu.t.Cleanup(c.end)

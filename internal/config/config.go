@@ -73,6 +73,8 @@ type Server struct {
 	HandshakeTimeout  time.Duration `default:"15s" env:"HERALD_HANDSHAKE_TIMEOUT" placeholder:"DURATION" help:"Time that a client has for its handshake (${default})."`
 	WriteTimeout      time.Duration `default:"30s" env:"HERALD_WRITE_TIMEOUT" placeholder:"DURATION" help:"Time that one write to a connection may take before it is cut off (${default})."`
 	ShutdownTimeout   time.Duration `default:"15s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to leave and to be flushed when the server stops (${default})."`
+	Retention         time.Duration `default:"168h" env:"HERALD_RETENTION" placeholder:"DURATION" help:"Time for which events can be replayed and duplicates are recognised, the same on every node; at least 24h (${default})."`
+	GroupRetention    time.Duration `default:"2160h" env:"HERALD_GROUP_RETENTION" placeholder:"DURATION" help:"Time for which a group without events keeps its numbering, and an order without events its customer's access (${default})."`
 	ShutdownSpread    time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
 
 	Limits
@@ -122,6 +124,14 @@ func (s Server) Check() error {
 	}
 	if s.ShutdownTimeout > 0 && s.ShutdownSpread >= s.ShutdownTimeout {
 		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT"))
+	}
+	const shortestRetention = 24 * time.Hour // whole days are dropped
+	if s.Retention < shortestRetention {
+		errs = append(errs, fmt.Errorf("HERALD_RETENTION is %s: it must be at least 24h", s.Retention))
+	}
+	if s.GroupRetention < s.Retention {
+		errs = append(errs, fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
+			s.GroupRetention, s.Retention))
 	}
 	return errors.Join(append(errs, s.Limits.Check())...)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
@@ -70,6 +71,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "herald.can_subscribe", s.AuthorizeFunction)
 	require.Equal(t, 1000, s.ReplayLimit)
 	require.Equal(t, 1<<20, s.QueueBytes)
+	require.Equal(t, 7*24*time.Hour, s.Retention)
+	require.Equal(t, 90*24*time.Hour, s.GroupRetention)
 	require.False(t, s.FeatureTeamcart)
 	require.False(t, s.HasKey())
 	require.Empty(t, s.TrustedProxies)
@@ -135,6 +138,11 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--shutdown-spread=-1s":                    "HERALD_SHUTDOWN_SPREAD",
 		"--shutdown-spread=15s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
 		"--shutdown-timeout=5s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
+		"--retention=23h59m":                       "HERALD_RETENTION is 23h59m0s: it must be at least 24h",
+		"--retention=-1h":                          "HERALD_RETENTION",
+		"--retention=soon":                         "--retention",
+		"--group-retention=167h":                   "HERALD_GROUP_RETENTION is 167h0m0s: it must be at least HERALD_RETENTION, which is 168h0m0s",
+		"--retention=2161h":                        "HERALD_GROUP_RETENTION",
 		"--max-connections=-1":                     "HERALD_MAX_CONNECTIONS must be at least 0",
 		"--max-connections-per-user=-1":            "HERALD_MAX_CONNECTIONS_PER_USER",
 		"--max-connections-per-address=-1":         "HERALD_MAX_CONNECTIONS_PER_ADDRESS",

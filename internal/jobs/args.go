@@ -56,6 +56,13 @@ type partitionsArgs struct{}
 
 func (partitionsArgs) Kind() string { return "partitions" }
 
+type retentionArgs struct{}
+
+func (retentionArgs) Kind() string { return "retention" }
+
+// InsertOpts: what failed is tried again by the next one.
+func (retentionArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+
 type housekeepingArgs struct{}
 
 func (housekeepingArgs) Kind() string { return "housekeeping" }

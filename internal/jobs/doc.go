@@ -5,6 +5,7 @@
 //	retry_event        an event that could not be turned into messages is tried again, with River's backoff, and at last
 //	                   becomes a dead letter
 //	partitions         every hour: the days ahead have their partitions
+//	retention          every hour: what is older than the retention is dropped
 //	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced
 //
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the

@@ -19,12 +19,14 @@ import (
 const (
 	sweepInterval        = time.Second
 	partitionsInterval   = time.Hour
+	retentionInterval    = time.Hour
 	housekeepingInterval = time.Minute
 	daysAhead            = 7
 
 	workers            = 20
 	fetchPollInterval  = 500 * time.Millisecond
 	jobTimeout         = 30 * time.Second
+	retentionTimeout   = 50 * time.Minute
 	completedRetention = time.Hour // a sweep a second makes 3600 rows
 	stopTimeout        = 5 * time.Second
 )
@@ -34,12 +36,14 @@ type Sweeper interface {
 	Sweep(ctx context.Context, conn *pgx.Conn) (int, error)
 }
 
-// Config is what Jobs works with. All fields are required.
+// Config is what Jobs works with. Pool, Sweeper, NodeID and Logger are required.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Sweeper Sweeper
 	NodeID  uuid.UUID
 	Logger  *slog.Logger
+	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
+	Retention, GroupRetention time.Duration
 }
 
 // Jobs works River's jobs on this node.
@@ -57,6 +61,9 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
+	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
+		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger,
+	})})
 	river.AddWorker(registered, &housekeepingWorker{
 		pool:  cfg.Pool,
 		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool),
@@ -73,6 +80,7 @@ func New(cfg Config) (*Jobs, error) {
 		PeriodicJobs: []*river.PeriodicJob{
 			periodic("sweep", sweepInterval, sweepArgs{}),
 			periodic("partitions", partitionsInterval, partitionsArgs{}),
+			periodic("retention", retentionInterval, retentionArgs{}),
 			periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
 		},
 	})

@@ -47,6 +47,20 @@ func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs
 	return err
 }
 
+type retentionWorker struct {
+	river.WorkerDefaults[retentionArgs]
+
+	retention *outbox.Retention
+}
+
+// Timeout is longer than other jobs': a day of the log has millions of heads to keep. It is shorter than the hour to the next one.
+func (w *retentionWorker) Timeout(*river.Job[retentionArgs]) time.Duration { return retentionTimeout }
+
+func (w *retentionWorker) Work(ctx context.Context, _ *river.Job[retentionArgs]) error {
+	_, err := w.retention.Run(ctx)
+	return err
+}
+
 type housekeepingWorker struct {
 	river.WorkerDefaults[housekeepingArgs]
 

@@ -86,8 +86,8 @@ func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) 
 	return sequence, nil
 }
 
-// Head returns the newest entry of group at or before a position: its event and sequence, or uuid.Nil and 0 for a group without
-// any.
+// Head returns the newest entry of group at or before a position: its event and sequence; or uuid.Nil and the sequence of its newest
+// event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
 func (l *Log) Head(ctx context.Context, group event.Group, atPosition int64) (uuid.UUID, int64, error) {
 	head, err := l.q.LogGroupHead(ctx, dbsqlc.LogGroupHeadParams{GroupName: string(group), AtPosition: atPosition})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -12,8 +12,17 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
 )
 
-// attachTimeout bounds how long attaching a partition may wait for its lock: whoever queues behind that lock waits too.
+// attachTimeout bounds how long attaching or dropping a partition may wait for its lock: whoever queues behind that lock waits too.
 const attachTimeout = "SET LOCAL lock_timeout = '200ms'"
+
+// changePartitions makes tx the one that creates or drops a partition, waiting for others that do.
+func changePartitions(ctx context.Context, tx pgx.Tx) error {
+	if err := dbsqlc.New(tx).PartitionsLock(ctx); err != nil {
+		return fmt.Errorf("waiting for others that change partitions: %w", err)
+	}
+	_, err := tx.Exec(ctx, attachTimeout)
+	return err //nolint:wrapcheck // wrapped once, by the callers
+}
 
 // Beginner opens transactions; a pool does.
 type Beginner interface {
@@ -41,8 +50,8 @@ func EnsurePartitions(ctx context.Context, db Beginner, today time.Time, daysAhe
 
 func ensurePartition(ctx context.Context, db Beginner, table string, day time.Time) (made bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, attachTimeout); err != nil {
-			return err //nolint:wrapcheck // wrapped once, below
+		if err := changePartitions(ctx, tx); err != nil {
+			return err
 		}
 		made, err = dbsqlc.New(tx).PartitionEnsure(ctx, dbsqlc.PartitionEnsureParams{
 			Parent: table, Day: pgtype.Date{Time: day, Valid: true},

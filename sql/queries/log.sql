@@ -19,10 +19,15 @@ WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > sqlc.arg(after)::bigi
 ORDER BY l.sequence LIMIT sqlc.arg(max_entries)::int;
 
 -- name: LogGroupHead :one
--- The newest entry of a group at or before a position.
-SELECT l.event_id, l.sequence FROM herald.event_log l
-WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > 0 AND l.position <= sqlc.arg(at_position)::bigint
-ORDER BY l.sequence DESC LIMIT 1;
+-- The newest entry of a group at or before a position. Where the log has none, its sequence is what the retention has kept of those
+-- that it dropped: they are before any position that is still asked for.
+SELECT n.event_id, n.sequence FROM (
+    (SELECT l.event_id, l.sequence, true AS retained FROM herald.event_log l
+        WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > 0 AND l.position <= sqlc.arg(at_position)::bigint
+        ORDER BY l.sequence DESC LIMIT 1)
+    UNION ALL
+    SELECT '00000000-0000-0000-0000-000000000000'::uuid, h.sequence, false FROM herald.stream_head h WHERE h.group_name = sqlc.arg(group_name)
+) n ORDER BY n.retained DESC LIMIT 1;
 
 -- name: LogLocate :one
 -- An event's sequence within a group. An event's entries are at most two, at consecutive positions.

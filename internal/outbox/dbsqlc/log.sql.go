@@ -14,9 +14,13 @@ import (
 )
 
 const LogGroupHead = `-- name: LogGroupHead :one
-SELECT l.event_id, l.sequence FROM herald.event_log l
-WHERE l.group_name = $1 AND l.sequence > 0 AND l.position <= $2::bigint
-ORDER BY l.sequence DESC LIMIT 1
+SELECT n.event_id, n.sequence FROM (
+    (SELECT l.event_id, l.sequence, true AS retained FROM herald.event_log l
+        WHERE l.group_name = $1 AND l.sequence > 0 AND l.position <= $2::bigint
+        ORDER BY l.sequence DESC LIMIT 1)
+    UNION ALL
+    SELECT '00000000-0000-0000-0000-000000000000'::uuid, h.sequence, false FROM herald.stream_head h WHERE h.group_name = $1
+) n ORDER BY n.retained DESC LIMIT 1
 `
 
 type LogGroupHeadParams struct {
@@ -29,7 +33,8 @@ type LogGroupHeadRow struct {
 	Sequence int64
 }
 
-// The newest entry of a group at or before a position.
+// The newest entry of a group at or before a position. Where the log has none, its sequence is what the retention has kept of those
+// that it dropped: they are before any position that is still asked for.
 func (q *Queries) LogGroupHead(ctx context.Context, arg LogGroupHeadParams) (LogGroupHeadRow, error) {
 	row := q.db.QueryRow(ctx, LogGroupHead, arg.GroupName, arg.AtPosition)
 	var i LogGroupHeadRow

@@ -1,0 +1,85 @@
+package outbox_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// retire runs the retention with its defaults, seven days.
+func (b *bundle) retire(t *testing.T) outbox.Retired {
+	t.Helper()
+	done, err := b.retention().Run(t.Context())
+	require.NoError(t, err)
+	return done
+}
+
+func (b *bundle) retention() *outbox.Retention {
+	return outbox.NewRetention(b.pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+}
+
+// age lets days pass: all that is in the database becomes older by as much, and the days then have their partitions.
+func (b *bundle) age(t *testing.T, days int) {
+	t.Helper()
+	b.exec(t, `SELECT herald.ensure_partition(p, d::date) FROM unnest('{outbox,event_log}'::text[]) p,
+		(SELECT DISTINCT (o.written_at AT TIME ZONE 'UTC')::date - $1::int AS d FROM herald.outbox o
+		UNION SELECT (l.relayed_at AT TIME ZONE 'UTC')::date - $1::int FROM herald.event_log l) old`, days)
+	for table, column := range map[string][]string{
+		"outbox": {"written_at"}, "event_log": {"relayed_at", "outbox_written_at"}, "relayed_event": {"relayed_at"},
+		"dead_letter": {"outbox_written_at", "died_at", "dropped_at"}, "stream_head": {"retired_at"}, "access_grant": {"written_at"},
+	} {
+		for i, c := range column {
+			set := "UPDATE herald." + table + " SET " + c + " = " + c + " - make_interval(days => $1)"
+			if i == 0 && len(column) > 1 { // in one statement, or an entry would seem late in between
+				for _, other := range column[1:] {
+					set += ", " + other + " = " + other + " - make_interval(days => $1)"
+				}
+			}
+			if i == 0 {
+				b.exec(t, set, days)
+			}
+		}
+	}
+	b.exec(t, `UPDATE herald.river_job SET args = jsonb_set(args, '{outbox_written_at}',
+		to_jsonb((args->>'outbox_written_at')::timestamptz - make_interval(days => $1))) WHERE args ? 'outbox_written_at'`, days)
+}
+
+// relayed publishes and relays an event.
+func (b *bundle) relayed(t *testing.T, row columns) uuid.UUID {
+	t.Helper()
+	id := b.insert(t, row)
+	b.relay(t)
+	return id
+}
+
+// days counts the partitions of a table that are older than the retention.
+func (b *bundle) days(t *testing.T, table string) int {
+	t.Helper()
+	return scan[int](t, b.pool, "SELECT count(*) FROM herald.partition_days($1) d WHERE d < current_date - 7", table)
+}
+
+// rows counts what there is of an event in the outbox and in the log.
+func (b *bundle) rows(t *testing.T, id uuid.UUID) (inOutbox, inLog int) {
+	t.Helper()
+	return scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox WHERE event_id = $1", id),
+		scan[int](t, b.pool, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id)
+}
+
+func (b *bundle) gone(t *testing.T, id uuid.UUID) bool {
+	t.Helper()
+	inOutbox, inLog := b.rows(t, id)
+	return inOutbox == 0 && inLog == 0
+}
+
+// node says that a node is alive, or was so long ago, and has broadcast up to a position.
+func (b *bundle) node(t *testing.T, position int64, silent time.Duration) {
+	t.Helper()
+	id := uuid.New()
+	require.NoError(t, outbox.NewNodes(b.pool, id).Heartbeat(t.Context(), "host", "v1", position, nil))
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = clock_timestamp() - make_interval(secs => $1) WHERE node_id = $2", silent.Seconds(), id)
+}

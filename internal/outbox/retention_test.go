@@ -1,0 +1,182 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+func TestDaysOlderThanTheRetentionAreDropped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	old := b.relayed(t, order())
+	b.age(t, 3)
+	recent := b.relayed(t, order())
+	b.age(t, 6)
+	require.Equal(t, outbox.Retired{Days: 2, Rows: 1}, b.retire(t), "a day of the log, of the outbox, and an id")
+	require.True(t, b.gone(t, old))
+	inOutbox, inLog := b.rows(t, recent)
+	require.Equal(t, 1, inOutbox)
+	require.Equal(t, 2, inLog)
+	require.Zero(t, b.days(t, "outbox")+b.days(t, "event_log"))
+	require.Zero(t, scan[int64](t, b.pool, "SELECT pg_relation_size('herald.outbox_default') + pg_relation_size('herald.event_log_default')"),
+		"not a row has been touched on the way")
+	require.Equal(t, "unknown", b.status(t, old)[0].Status)
+	require.Equal(t, outbox.Retired{}, b.retire(t), "nothing is left to do")
+
+	id := b.relayed(t, order())
+	require.Equal(t, int64(3), b.status(t, id)[0].Sequence, "the numbering goes on")
+}
+
+// A day is dropped when all of it is older than the retention, to the microsecond.
+func TestTheLastMomentOfADay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, "SELECT herald.ensure_partition('event_log', ((now() - interval '168 hours') AT TIME ZONE 'UTC')::date - d) FROM generate_series(0, 1) d")
+	require.Equal(t, outbox.Retired{Days: 1}, b.retire(t))
+	require.True(t, scan[bool](t, b.pool, `SELECT min(d) = ((now() - interval '168 hours') AT TIME ZONE 'UTC')::date FROM herald.partition_days('event_log') d`))
+}
+
+// The outbox keeps a day longer than the log: what was written late in a day may have been relayed on the next one.
+func TestADayOfTheOutboxWaitsForTheLogs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.relayed(t, cart())
+	b.age(t, 9)
+	b.exec(t, "UPDATE herald.event_log SET relayed_at = outbox_written_at + interval '24 hours'") // without being late
+	b.exec(t, "SELECT herald.ensure_partition('event_log', (relayed_at AT TIME ZONE 'UTC')::date) FROM herald.event_log")
+	b.node(t, 0, 0)
+	require.Equal(t, outbox.Retired{Kept: 2, Days: 1}, b.retire(t), "an empty day of the log goes")
+	inOutbox, inLog := b.rows(t, id)
+	require.Equal(t, []int{1, 1}, []int{inOutbox, inLog})
+	b.exec(t, "DELETE FROM herald.node")
+	require.Equal(t, outbox.Retired{Days: 2, Rows: 1}, b.retire(t))
+	require.True(t, b.gone(t, id))
+}
+
+func TestTheLogWaitsForLiveNodes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.relayed(t, order())
+	b.age(t, 9)
+	b.node(t, 2, 0)
+	b.node(t, 1, 0)
+	b.node(t, 0, 61*time.Second)
+	require.Equal(t, outbox.Retired{Kept: 2}, b.retire(t))
+	require.Equal(t, 2, scan[int](t, b.pool, "SELECT count(*) FROM herald.event_log"))
+	b.exec(t, "UPDATE herald.node SET broadcast_position = 2 WHERE broadcast_position = 1")
+	require.Equal(t, outbox.Retired{Days: 2, Rows: 1}, b.retire(t), "the node that is gone holds nothing up")
+}
+
+func TestRowsThatHaveNotBeenRelayedStay(t *testing.T) {
+	t.Parallel()
+	for name, waiting := range map[string]func(t *testing.T, b *bundle) uuid.UUID{
+		"above the floor": func(t *testing.T, b *bundle) uuid.UUID {
+			t.Helper()
+			return b.insert(t, cart())
+		},
+		"of a straggler, below the floor": func(t *testing.T, b *bundle) uuid.UUID {
+			t.Helper()
+			straggler := b.begin(t)
+			id, err := insert(t, straggler, cart())
+			require.NoError(t, err)
+			b.relayed(t, order())
+			require.NoError(t, straggler.Commit(t.Context()))
+			return id
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.relayed(t, order())
+			id := waiting(t, b)
+			b.age(t, 9)
+			require.Equal(t, outbox.Retired{Days: 1, Kept: 1}, b.retire(t))
+			require.Equal(t, "waiting", b.status(t, id)[0].Status)
+			b.relay(t)
+			require.Equal(t, "relayed", b.status(t, id)[0].Status)
+			require.Equal(t, int64(1), b.status(t, id)[0].Sequence)
+			require.Equal(t, 1, b.retire(t).Days)
+			entries, err := outbox.NewLog(b.pool).Read(t.Context(), event.TeamCartGroup(cartID), 0, math.MaxInt64, 10)
+			require.NoError(t, err)
+			require.Len(t, entries, 1, "its entry came late and keeps its row")
+		})
+	}
+}
+
+// A transaction that is still open holds its lock, whatever the snapshot shows of it.
+func TestADayThatSomebodyStillWritesStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.relayed(t, order())
+	b.age(t, 9)
+	long := b.begin(t)
+	id, err := insert(t, long, cart(columns{"written_at": time.Now().AddDate(0, 0, -9)}))
+	require.NoError(t, err)
+	done, err := b.retention().Run(t.Context())
+	timedOut, ok := errors.AsType[*pgconn.PgError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, "55P03", timedOut.Code, "lock_not_available")
+	require.ErrorContains(t, err, "dropping the partition of outbox for "+time.Now().UTC().AddDate(0, 0, -9).Format(time.DateOnly))
+	require.Equal(t, 1, done.Days, "the log's day")
+	require.NoError(t, long.Commit(t.Context()))
+	require.Equal(t, outbox.Retired{Kept: 1}, b.retire(t))
+	b.relay(t)
+	require.Equal(t, "relayed", b.status(t, id)[0].Status)
+}
+
+// With transaction ids of another life of the database nothing can be told of what has been relayed.
+func TestNothingOfTheOutboxIsDroppedUnderAStateOfAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.relayed(t, order())
+	b.age(t, 9)
+	b.exec(t, "UPDATE herald.relay_state SET snapshot = '9000000000:9000000000:'")
+	require.Equal(t, outbox.Retired{Days: 1, Kept: 1}, b.retire(t))
+}
+
+func TestADayThatFailsKeepsNoOtherOneFromBeingDropped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.relayed(t, order())
+	b.age(t, 2)
+	b.relayed(t, order())
+	b.age(t, 9)
+	b.exec(t, `CREATE VIEW public.onlooker AS SELECT * FROM herald.event_log_p`+time.Now().UTC().AddDate(0, 0, -11).Format("20060102"))
+	done, err := b.retention().Run(t.Context())
+	require.ErrorContains(t, err, "other objects depend on it")
+	require.Equal(t, 1, done.Days)
+	require.Equal(t, 2, done.Kept, "of the outbox, because of that day of the log")
+	b.exec(t, "DROP VIEW public.onlooker")
+	require.Equal(t, 3, b.retire(t).Days)
+}
+
+func TestRetentionStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.retention().Run(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestShorterRetention(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.relayed(t, order())
+	b.age(t, 3)
+	require.Zero(t, b.retire(t))
+	done, err := outbox.NewRetention(b.pool, outbox.RetentionConfig{Events: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler)}).Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, outbox.Retired{Days: 2, Rows: 1}, done)
+}
