@@ -6,7 +6,6 @@ CREATE INDEX event_log_late_idx ON herald.event_log (outbox_written_at) WHERE re
 CREATE INDEX relayed_event_relayed_at_idx ON herald.relayed_event USING brin (relayed_at) WITH (autosummarize = on);
 CREATE INDEX access_grant_event_idx ON herald.access_grant (written_at, id) WHERE source = 'event';
 CREATE INDEX access_grant_explicit_idx ON herald.access_grant (id) WHERE source = 'explicit';
-ALTER TABLE herald.stream_head ADD COLUMN IF NOT EXISTS retired_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX stream_head_retired_at_idx ON herald.stream_head (retired_at);
 
 -- The days that have a partition, oldest first.

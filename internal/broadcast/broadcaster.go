@@ -138,6 +138,9 @@ func (b *Broadcaster) deliver(ctx context.Context, l event.Logged, out *outcome)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := b.group(s, l.Group)
+	if g.head.known && l.Sequence <= g.head.sequence {
+		b.renumber(g, out)
+	}
 	e := b.push(ctx, g, l)
 	for i := 0; i < len(g.members); {
 		m := g.members[i]
@@ -203,6 +206,8 @@ func (b *Broadcaster) report(ctx context.Context, out *outcome) {
 			d.conn.Close("permissions have changed", true)
 		case leftReset:
 			d.conn.Close("the event log was restored", true)
+		case leftRenumbered:
+			d.conn.Close("the group's events are numbered anew", true)
 		default:
 		}
 		b.cfg.Observer.Dropped(d.why.String())

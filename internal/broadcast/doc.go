@@ -74,6 +74,10 @@
 // If the retention drops events while they are being replayed, the result is a gap with the number of events that had been
 // sent: the one case of a gap that replays something.
 //
+// A group whose events the retention has dropped, all of them, goes on with its numbering: the result is then uuid.Nil, from which
+// the next resume goes on, and the sequence of the last one. Where the group was without events for so long that even its numbering was
+// forgotten, the next event is its first again; whoever was told of a sequence is closed to come back and resume.
+//
 // An entry that cannot be encoded is logged, counted and passed over, live and in replays: it must not hold up the ones
 // behind it. The relay checks every event before it gives it a place, so this takes a log written by another release.
 //

@@ -51,6 +51,7 @@ const (
 	leftPending
 	leftUnreadable
 	leftReset
+	leftRenumbered
 )
 
 func (d departure) String() string {
@@ -69,6 +70,8 @@ func (d departure) String() string {
 		return DroppedPending
 	case leftReset:
 		return DroppedReset
+	case leftRenumbered:
+		return DroppedRenumbered
 	default:
 		return "unknown"
 	}

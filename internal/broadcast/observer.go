@@ -32,6 +32,8 @@ const (
 	DroppedDrain = "drain"
 	// DroppedReset: the log has lost entries, and everybody resumes.
 	DroppedReset = "reset"
+	// DroppedRenumbered: the numbering of a group without events was forgotten, and begins anew.
+	DroppedRenumbered = "renumbered"
 )
 
 type noObserver struct{}

@@ -106,6 +106,36 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 	}
 }
 
+// After the retention of groups an event may be the first of its group again, while members wait for the one behind the last.
+func TestNumberingThatBeginsAnew(t *testing.T) {
+	t.Parallel()
+	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			bu := setup(t, Config{RingBytes: ring})
+			subscribed, resumed := bu.client("subscribed"), bu.client("resumed")
+			require.NoError(t, bu.Subscribe(subscribed, cartGroup, event.Plain))
+			bu.publish(cartGroup, 3)
+			require.Equal(t, int64(3), bu.resume(resumed, cartGroup, Cursor{Kind: Beginning}).Sequence)
+
+			bu.log.groups[cartGroup] = nil
+			first := bu.publish(cartGroup, 1)
+			require.Equal(t, int64(1), first.Sequence)
+			require.Equal(t, []int64{1, 2, 3, 1}, subscribed.sequences(cartGroup))
+			require.Equal(t, []int64{1, 2, 3}, resumed.sequences(cartGroup))
+			require.Equal(t, "the group's events are numbered anew", resumed.closeReason())
+			require.Equal(t, map[string]int{DroppedRenumbered: 1}, bu.observed.dropped)
+
+			back := bu.client("back")
+			require.Equal(t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, Cursor{Kind: Beginning}))
+			second := bu.publish(cartGroup, 1)
+			require.Equal(t, []int64{1, 2}, back.sequences(cartGroup))
+			require.Equal(t, Result{Resumed, 0, second.ID, 2}, bu.resume(subscribed, cartGroup, after(second)))
+			require.Equal(t, []int64{1, 2, 3, 1, 2}, subscribed.sequences(cartGroup), "what it has had does not come again")
+		})
+	}
+}
+
 // A client that has the newest event lacks nothing, whoever still holds that event.
 func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
 	t.Parallel()

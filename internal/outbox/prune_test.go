@@ -94,7 +94,7 @@ func TestGroupsKeepTheirNumbering(t *testing.T) {
 	require.Equal(t, int64(2), sequence)
 	_, err = log.Locate(t.Context(), group, first)
 	require.ErrorIs(t, err, outbox.ErrUnknownEvent)
-	entries, err := log.ReadFrom(t.Context(), 2, 10)
+	entries, _, err := log.ReadFrom(t.Context(), 2, 10)
 	require.NoError(t, err)
 	require.Empty(t, entries)
 

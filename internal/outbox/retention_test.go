@@ -141,7 +141,7 @@ func TestNothingOfTheOutboxIsDroppedUnderAStateOfAnotherDatabase(t *testing.T) {
 	b := setup(t)
 	b.relayed(t, order())
 	b.age(t, 9)
-	b.exec(t, "UPDATE herald.relay_state SET snapshot = '9000000000:9000000000:'")
+	b.exec(t, "UPDATE herald.relay_checkpoint SET snapshot = '9000000000:9000000000:'")
 	require.Equal(t, outbox.Retired{Days: 1, Kept: 1}, b.retire(t))
 }
 
