@@ -27,8 +27,8 @@ const (
 	// times a second, a busy one after each batch.
 	staleLook = 5 * time.Second
 
-	lagLimit   = 100_000 // rows that are counted at most
-	lagTimeout = 2 * time.Second
+	lagLimit      = 100_000 // rows that are counted at most
+	scrapeTimeout = 2 * time.Second
 )
 
 // newHTTPServer returns a server that a slow client cannot hold for ever. There is no write time-out: a WebSocket is written for
@@ -140,12 +140,20 @@ func (a *App) registerGauges() {
 		return 0
 	})
 	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
-		defer cancel()
-		lag, err := outbox.ReadLag(ctx, a.pool, lagLimit)
-		if err != nil {
-			a.logger.WarnContext(ctx, "metrics without the outbox's lag", slog.Any("error", err))
-		}
-		return lag, err
+		return scraped(a, "the outbox's lag", func(ctx context.Context) (outbox.Lag, error) { return outbox.ReadLag(ctx, a.pool, lagLimit) })
 	}))
+	m.registry.MustRegister(newGrowthCollector(func() ([]outbox.Growth, error) {
+		return scraped(a, "the outbox's size", func(ctx context.Context) ([]outbox.Growth, error) { return outbox.ReadGrowth(ctx, a.pool) })
+	}))
+}
+
+// scraped asks the database for what a scrape wants to know of it.
+func scraped[T any](a *App, what string, read func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	answer, err := read(ctx)
+	if err != nil {
+		a.logger.WarnContext(ctx, "metrics without an answer of the database", slog.String("about", what), slog.Any("error", err))
+	}
+	return answer, err
 }

@@ -1,0 +1,39 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+// A node drops what is older than its own setting says, and shows in its metrics what is left.
+func TestNodeDropsWhatIsOlderThanItsRetention(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		retention time.Duration
+		left      string // of 13: five that are past, today's, and seven ahead
+	}{
+		"three days, as set": {72 * time.Hour, `herald_outbox_partitions{table="event_log"} 8`},
+		"seven, by default":  {168 * time.Hour, `herald_outbox_partitions{table="event_log"} 11`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			_, err := db.Pool(t).Exec(t.Context(), `SELECT herald.ensure_partition('event_log', (now() AT TIME ZONE 'UTC')::date - d)
+				FROM unnest('{4,5,6,9,30}'::int[]) d`)
+			require.NoError(t, err)
+			cfg, stop := startNode(t, db, func(s *config.Server) { s.Retention = c.retention })
+			require.Eventually(t, func() bool {
+				_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
+				return strings.Contains(metrics, c.left+"\n")
+			}, patience, patience/1000)
+			require.NoError(t, <-stop())
+		})
+	}
+}
