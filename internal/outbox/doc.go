@@ -20,6 +20,7 @@
 //   - Positions are contiguous from 1 over the whole log, sequences from 1 within each group, and both become visible in
 //     order: the state row stays locked from the read until the commit.
 //   - An event id is in the log at most once.
+//   - Retention drops nothing that a node, a job, a dead letter or an entry of the log still needs.
 //   - A row of herald.outbox is returned by exactly one committed Drain, for a transaction crosses from invisible to visible
 //     exactly once.
 package outbox

@@ -1,13 +1,11 @@
 package outbox_test
 
 import (
-	"context"
 	"math"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
@@ -159,68 +157,4 @@ func TestManyGrants(t *testing.T) {
 	b.exec(t, `INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source, written_at)
 		SELECT 'MustBeOrderOwner', gen_random_uuid(), 'user', true, 'event', now() - interval '100 days' FROM generate_series(1, 20001)`)
 	require.Equal(t, int64(20001), b.retire(t).Rows)
-}
-
-// Producers and the relay go on while day after day is dropped under them, and nothing is lost.
-func TestDroppingWhileOthersWork(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.exec(t, "SELECT herald.ensure_partition(p, current_date - d) FROM unnest('{outbox,event_log}'::text[]) p, generate_series(9, 28) d")
-	b.exec(t, `INSERT INTO herald.outbox (event_type, resource_id, deliver_after, written_at)
-		SELECT 'CartUpdated', gen_random_uuid(), now() + interval '1 year', now() - make_interval(days => d) FROM generate_series(9, 28) d, generate_series(1, 20)`)
-	b.relay(t)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	const writers = 4
-	published := make(chan int, writers)
-	failed := make(chan error, writers+1)
-	for range writers {
-		go func() {
-			n := 0
-			defer func() { published <- n }()
-			for ctx.Err() == nil {
-				err := pgx.BeginFunc(context.WithoutCancel(ctx), b.pool, func(tx pgx.Tx) error {
-					for range 2 {
-						if _, err := tx.Exec(ctx, "SELECT herald.publish_teamcart_event('CartUpdated', $1)", cartID); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
-				if err != nil && ctx.Err() == nil {
-					failed <- err
-					return
-				}
-				if err == nil {
-					n += 2
-				}
-			}
-		}()
-	}
-	relayed := make(chan struct{})
-	go func() {
-		defer close(relayed)
-		for ctx.Err() == nil {
-			b.relay(t)
-		}
-	}()
-	require.Eventually(t, func() bool {
-		_, _ = b.retention().Run(t.Context()) // a lock that cannot be had in time is tried for again
-		return b.days(t, "outbox")+b.days(t, "event_log") == 0
-	}, 60*time.Second, 10*time.Millisecond)
-	stop()
-	<-relayed
-	total := 0
-	for range writers {
-		total += <-published
-	}
-	select {
-	case err := <-failed:
-		require.NoError(t, err)
-	default:
-	}
-	require.Positive(t, total)
-	b.relay(t)
-	require.Equal(t, total, scan[int](t, b.pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1", string(event.TeamCartGroup(cartID))))
-	require.Equal(t, 400, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox_default"))
 }

@@ -172,7 +172,7 @@ func (r *Retention) retireDays(ctx context.Context, table string, cutoff time.Ti
 
 func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date) (moved int, stays string, err error) {
 	stays, err = dbsqlc.New(tx).LogDayRetire(ctx, day)
-	return 0, stays, err //nolint:wrapcheck // wrapped once, by retireDays
+	return 0, stays, err
 }
 
 // These stand here because sqlc does not know the columns of a function.

@@ -29,21 +29,15 @@ func (b *bundle) age(t *testing.T, days int) {
 	b.exec(t, `SELECT herald.ensure_partition(p, d::date) FROM unnest('{outbox,event_log}'::text[]) p,
 		(SELECT DISTINCT (o.written_at AT TIME ZONE 'UTC')::date - $1::int AS d FROM herald.outbox o
 		UNION SELECT (l.relayed_at AT TIME ZONE 'UTC')::date - $1::int FROM herald.event_log l) old`, days)
-	for table, column := range map[string][]string{
-		"outbox": {"written_at"}, "event_log": {"relayed_at", "outbox_written_at"}, "relayed_event": {"relayed_at"},
-		"dead_letter": {"outbox_written_at", "died_at", "dropped_at"}, "stream_head": {"retired_at"}, "access_grant": {"written_at"},
+	for _, older := range []string{
+		"outbox SET written_at = written_at - $1::interval",
+		"event_log SET relayed_at = relayed_at - $1::interval, outbox_written_at = outbox_written_at - $1::interval",
+		"relayed_event SET relayed_at = relayed_at - $1::interval",
+		"dead_letter SET outbox_written_at = outbox_written_at - $1::interval, died_at = died_at - $1::interval, dropped_at = dropped_at - $1::interval",
+		"stream_head SET retired_at = retired_at - $1::interval",
+		"access_grant SET written_at = written_at - $1::interval",
 	} {
-		for i, c := range column {
-			set := "UPDATE herald." + table + " SET " + c + " = " + c + " - make_interval(days => $1)"
-			if i == 0 && len(column) > 1 { // in one statement, or an entry would seem late in between
-				for _, other := range column[1:] {
-					set += ", " + other + " = " + other + " - make_interval(days => $1)"
-				}
-			}
-			if i == 0 {
-				b.exec(t, set, days)
-			}
-		}
+		b.exec(t, "UPDATE herald."+older, time.Duration(days)*24*time.Hour)
 	}
 	b.exec(t, `UPDATE herald.river_job SET args = jsonb_set(args, '{outbox_written_at}',
 		to_jsonb((args->>'outbox_written_at')::timestamptz - make_interval(days => $1))) WHERE args ? 'outbox_written_at'`, days)

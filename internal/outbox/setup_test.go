@@ -127,6 +127,11 @@ func scan[T any](t *testing.T, db querier, sql string, args ...any) T {
 // relay takes everything that waits to the log, as the real relay does.
 func (b *bundle) relay(t *testing.T) {
 	t.Helper()
+	require.NoError(t, b.relayer(t)(t.Context()))
+}
+
+func (b *bundle) relayer(t *testing.T) func(ctx context.Context) error {
+	t.Helper()
 	setAside, err := jobs.NewSetAside(b.pool)
 	require.NoError(t, err)
 	r, err := relay.New(relay.Config{
@@ -134,11 +139,12 @@ func (b *bundle) relay(t *testing.T) {
 		Connect: func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled }, // Sweep brings its own
 	})
 	require.NoError(t, err)
-	conn, err := b.pool.Acquire(t.Context())
-	require.NoError(t, err)
-	defer conn.Release()
-	_, err = r.Sweep(t.Context(), conn.Conn())
-	require.NoError(t, err)
+	return func(ctx context.Context) error {
+		return b.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+			_, err := r.Sweep(ctx, conn.Conn())
+			return err
+		})
+	}
 }
 
 func (b *bundle) status(t *testing.T, id uuid.UUID) []outbox.Whereabouts {
