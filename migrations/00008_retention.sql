@@ -185,7 +185,8 @@ CREATE FUNCTION herald.forgettable_before(cutoff timestamptz) RETURNS timestampt
 $$;
 -- +goose StatementEnd
 
--- The blocks of relayed_event between which there are rows of before that moment. The index shows a few thousand rows a range.
+-- The blocks of relayed_event between which there are rows of before that moment. What the index says of a range of blocks only
+-- widens as their space is used again, so it comes to show more than there is: at worst the whole table is read, once an hour.
 -- +goose StatementBegin
 CREATE FUNCTION herald.forgettable_blocks(before timestamptz, OUT first bigint, OUT last bigint) LANGUAGE sql STABLE AS $$
     SELECT (min(r.ctid)::text::point)[0]::bigint, (max(r.ctid)::text::point)[0]::bigint FROM herald.relayed_event r WHERE r.relayed_at < before

@@ -117,6 +117,8 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			require.NoError(t, bu.Subscribe(subscribed, cartGroup, event.Plain))
 			bu.publish(cartGroup, 3)
 			require.Equal(t, int64(3), bu.resume(resumed, cartGroup, Cursor{Kind: Beginning}).Sequence)
+			late := bu.client("late")
+			require.NoError(t, bu.Subscribe(late, cartGroup, event.Plain))
 
 			bu.log.groups[cartGroup] = nil
 			first := bu.publish(cartGroup, 1)
@@ -132,6 +134,9 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			require.Equal(t, []int64{1, 2}, back.sequences(cartGroup))
 			require.Equal(t, Result{Resumed, 0, second.ID, 2}, bu.resume(subscribed, cartGroup, after(second)))
 			require.Equal(t, []int64{1, 2, 3, 1, 2}, subscribed.sequences(cartGroup), "what it has had does not come again")
+
+			last := bu.publish(cartGroup, 3)
+			require.Equal(t, Result{Resumed, 4, last.ID, 5}, bu.resume(late, cartGroup, after(first)), "all that it says it lacks")
 		})
 	}
 }

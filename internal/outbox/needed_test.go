@@ -142,6 +142,9 @@ func TestADayOfWhichTooMuchIsNeededStays(t *testing.T) {
 	require.Equal(t, 1, b.retire(t).Days)
 	require.Equal(t, 10000, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox_default"))
 
+	b.exec(t, `INSERT INTO herald.outbox (event_type, resource_id, deliver_after, written_at)
+		SELECT 'CartUpdated', gen_random_uuid(), now() + interval '1 year', now() - interval '30 days' FROM generate_series(1, 100)`)
+	b.relay(t)
 	b.exec(t, "DELETE FROM herald.river_job WHERE id % 2 = 0")
 	b.retire(t)
 	left := scan[int](t, b.pool, "SELECT count(*) FROM herald.river_job WHERE kind = 'deliver_scheduled'")

@@ -149,10 +149,15 @@ func (r *Retention) retireDays(ctx context.Context, table string, cutoff time.Ti
 		var moved int
 		var stays string
 		err := pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error {
-			err := changePartitions(ctx, tx)
-			if err == nil {
-				moved, stays, err = retire(ctx, tx, day)
+			if err := changePartitions(ctx, tx); err != nil {
+				return err
 			}
+			// A large day takes minutes, all but the last moment of them in nobody's way. ctx is the limit.
+			if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+				return err //nolint:wrapcheck // wrapped once, below
+			}
+			var err error
+			moved, stays, err = retire(ctx, tx, day)
 			return err
 		})
 		switch {
