@@ -54,7 +54,6 @@ const (
 	batchCount        = "herald_relay_batch_duration_seconds_count"
 	batchSeconds      = "herald_relay_batch_duration_seconds_sum"
 	broadcastPosition = "herald_broadcast_position"
-	waitingRows       = "herald_outbox_waiting_rows"
 	resumedFromRing   = `herald_resumes_total{source="ring",status="resumed"}`
 	goroutines        = "go_goroutines"
 	collections       = "go_gc_duration_seconds_count"

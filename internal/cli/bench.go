@@ -9,6 +9,7 @@ import (
 )
 
 type benchCmd struct {
+	Relay   benchRelayCmd   `cmd:"" help:"From the outbox to the log, when many events have been waiting."`
 	Latency benchLatencyCmd `cmd:"" help:"From the producer's COMMIT to the client's handler, one event at a time."`
 	Fanout  benchFanoutCmd  `cmd:"" help:"Messages a second to the members of one group, and with one that is stuck."`
 	Idle    benchIdleCmd    `cmd:"" help:"Memory of a connection at rest, and what it costs to connect."`

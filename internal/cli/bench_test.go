@@ -53,6 +53,22 @@ func TestBenchLatency(t *testing.T) {
 	require.Len(t, figures, 7)
 }
 
+func TestBenchRelay(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "relay", "--database-url="+pgtest.New(t).DSN(), "--events=3000", "--groups=100", "--runs=2")
+	requireRatios(t, figures, "relay_rate", "relay_wal")
+	for _, name := range []string{"relay_cpu_server", "relay_cpu_postgres", "relay_peak_resident"} {
+		require.Contains(t, figures, name)
+		require.Positive(t, figures[name].Value, name)
+	}
+	require.Len(t, figures, 5)
+	conditions := figures["relay_rate"].Conditions
+	require.EqualValues(t, 6000, conditions["entries"])
+	require.EqualValues(t, 95, conditions["orders"])
+	require.EqualValues(t, 5, conditions["restaurants"])
+	require.Equal(t, "off", conditions["fsync"], "as the tests' databases are")
+}
+
 func TestBenchFanout(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "fanout", "--members=3,1", "--windows=1,4", "--stuck=2", "--duration=20ms", "--runs=2")
