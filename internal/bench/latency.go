@@ -40,9 +40,6 @@ type received struct {
 	at time.Time
 }
 
-// baselineChannel is what the baseline notifies.
-const baselineChannel = "herald_bench"
-
 // Run measures. The baseline is the least that any relay has to do on this machine after the producer's COMMIT: one durable
 // transaction that inserts one row, and one notification that arrives.
 func (l *Latency) Run(ctx context.Context) ([]Figure, error) {

@@ -53,6 +53,20 @@ func TestBenchLatency(t *testing.T) {
 	require.Len(t, figures, 7)
 }
 
+func TestBenchPublish(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "publish", "--database-url="+pgtest.New(t).DSN(), "--writers=1,3", "--runs=2", "--duration=40ms")
+	requireRatios(t, figures, "publish_1", "publish_notify_1", "plain_notify_1", "publish_3", "publish_notify_3", "plain_notify_3")
+	require.Len(t, figures, 6)
+	require.InDelta(t, figures["publish_3"].Value, figures["publish_notify_3"].Baseline, 0, "what arming saves")
+	require.InDelta(t, figures["publish_3"].Baseline, figures["plain_notify_3"].Baseline, 0)
+	conditions := figures["publish_3"].Conditions
+	require.Len(t, conditions["ratios"], 2)
+	require.EqualValues(t, 3, conditions["writers"])
+	require.InDelta(t, conditions["row_bytes"], conditions["plain_row_bytes"], 4)
+	require.Greater(t, conditions["outbox_bytes"], 0.0)
+}
+
 func TestBenchRelay(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "relay", "--database-url="+pgtest.New(t).DSN(), "--events=3000", "--groups=100", "--runs=2")
