@@ -86,13 +86,14 @@ func TestACostIsWhatHasBeenAdded(t *testing.T) {
 
 func TestQueuesAreEmptyWhenEverythingIsRelayed(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.New(t).Conn(t)
+	database := pgtest.New(t)
+	conn := database.Conn(t)
 	feed := relayFeed{orders: 8, restaurants: 2}
 	_, err := feed.fill(t.Context(), conn, 5, func(string) {})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*queuePoll)
 	defer cancel()
-	require.ErrorIs(t, awaitEmpty(ctx, conn, "http://127.0.0.1:1"), context.DeadlineExceeded, "nobody relays: it does not even ask the server")
+	require.ErrorIs(t, awaitEmpty(ctx, database.Conn(t), "http://127.0.0.1:1"), context.DeadlineExceeded, "nobody relays: it does not even ask the server")
 	relayAll(t, conn)
 	glance, err := outbox.Peek(t.Context(), conn)
 	require.NoError(t, err)

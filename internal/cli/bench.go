@@ -11,7 +11,7 @@ import (
 type benchCmd struct {
 	Publish benchPublishCmd `cmd:"" help:"Transactions a second that publish an event, beside such that insert a plain row."`
 	Relay   benchRelayCmd   `cmd:"" help:"From the outbox to the log, when many events have been waiting."`
-	Latency benchLatencyCmd `cmd:"" help:"From the producer's COMMIT to the client's handler, one event at a time."`
+	Latency benchLatencyCmd `cmd:"" help:"From the producer's COMMIT to the client's handler: one event at a time, and so many a second."`
 	Fanout  benchFanoutCmd  `cmd:"" help:"Messages a second to the members of one group, and with one that is stuck."`
 	Idle    benchIdleCmd    `cmd:"" help:"Memory of a connection at rest, and what it costs to connect."`
 	Invoke  benchInvokeCmd  `cmd:"" help:"Hub method invocations a second and core."`

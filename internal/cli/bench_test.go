@@ -19,9 +19,7 @@ func measure(t *testing.T, args ...string) map[string]bench.Figure {
 	var out, progress bytes.Buffer
 	code := cli.Run(t.Context(), append([]string{"bench"}, append(args, "--json")...), &out, &progress)
 	require.Zero(t, code, progress.String())
-	if args[0] != "latency" { // which tells every so many events
-		require.NotEmpty(t, progress.String())
-	}
+	require.NotEmpty(t, progress.String())
 	figures := map[string]bench.Figure{}
 	for lines := bufio.NewScanner(&out); lines.Scan(); {
 		var f bench.Figure
@@ -48,9 +46,14 @@ func requireRatios(t *testing.T, figures map[string]bench.Figure, names ...strin
 
 func TestBenchLatency(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms")
-	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99")
-	require.Len(t, figures, 7)
+	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms",
+		"--rates=400,2000", "--writers=3", "--runs=2", "--duration=100ms")
+	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99", "latency_400_p99", "latency_2000_p99")
+	require.Contains(t, figures, "latency_400_p50") // with so few, it may be 0
+	require.Contains(t, figures, "latency_2000_p50")
+	require.Len(t, figures, 11)
+	require.Equal(t, 2, figures["latency_400_p99"].Runs)
+	require.EqualValues(t, 3, figures["latency_400_p99"].Conditions["writers"])
 }
 
 func TestBenchPublish(t *testing.T) {
