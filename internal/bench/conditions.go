@@ -3,14 +3,13 @@ package bench
 import (
 	"context"
 	"fmt"
-	"maps"
 	"runtime"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// conditions returns what decides how fast a database can be, for the conditions of a figure, and what the bench adds to it.
-func conditions(ctx context.Context, conn *pgx.Conn, more map[string]any) (map[string]any, error) {
+// conditions returns what decides how fast a database can be, for the conditions of figures.
+func conditions(ctx context.Context, conn *pgx.Conn) (map[string]any, error) {
 	all := map[string]any{"cores": runtime.NumCPU(), "value": "median"}
 	for _, name := range []string{"server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers"} {
 		var value string
@@ -19,7 +18,6 @@ func conditions(ctx context.Context, conn *pgx.Conn, more map[string]any) (map[s
 		}
 		all[name] = value
 	}
-	maps.Copy(all, more)
 	return all, nil
 }
 

@@ -97,7 +97,7 @@ func (l *Latency) atRates(ctx context.Context) ([]Figure, error) {
 		return nil, err
 	}
 	defer disconnect(ctx, r.conn)
-	if r.settings, err = conditions(ctx, r.conn, nil); err != nil {
+	if r.settings, err = conditions(ctx, r.conn); err != nil {
 		return nil, err
 	}
 	for range l.Writers {

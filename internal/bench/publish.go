@@ -50,7 +50,7 @@ func (b *Publish) Run(ctx context.Context) ([]Figure, error) {
 		return nil, err
 	}
 	defer disconnect(ctx, r.conn)
-	if r.settings, err = conditions(ctx, r.conn, nil); err != nil {
+	if r.settings, err = conditions(ctx, r.conn); err != nil {
 		return nil, err
 	}
 	if r.shop, err = openShop(ctx, r.conn); err != nil {

@@ -93,7 +93,7 @@ func (r *relayRun) measure(ctx context.Context, run int) (product, baseline rela
 	if err != nil {
 		return product, baseline, err
 	}
-	if r.settings, err = conditions(ctx, conn, nil); err != nil {
+	if r.settings, err = conditions(ctx, conn); err != nil {
 		return product, baseline, err
 	}
 	filled, err := r.feed.fill(ctx, conn, r.Events, r.Progress)

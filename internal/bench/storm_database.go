@@ -15,24 +15,29 @@ const countersLate = 10 * time.Second
 // publish publishes so many events of each order, and returns when the server has broadcast them. Its connection is closed then, so
 // that what it did is counted.
 func (r *stormRun) publish(ctx context.Context, first, events int) error {
-	conn, err := connect(ctx, r.DSN)
+	return publishEach(ctx, r.DSN, r.Server.URL, r.orders, first, events)
+}
+
+// publishEach publishes so many events of each order, and returns when the server at url has broadcast them.
+func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first, events int) error {
+	conn, err := connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer disconnect(ctx, conn)
 	restaurant := uuid.New()
-	ids := make([]uuid.UUID, len(r.orders))
+	ids := make([]uuid.UUID, len(orders))
 	for n := first; n < first+events; n++ {
-		for i, order := range r.orders {
+		for i, order := range orders {
 			ids[i] = eventOf(order, n)
 		}
 		_, err := conn.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
-			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, r.orders, ids, restaurant)
+			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, orders, ids, restaurant)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
 	}
-	return awaitEmpty(ctx, conn, r.Server.URL)
+	return awaitEmpty(ctx, conn, url)
 }
 
 // counters reads how many transactions a database has counted.

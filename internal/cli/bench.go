@@ -16,6 +16,7 @@ type benchCmd struct {
 	Idle    benchIdleCmd    `cmd:"" help:"Memory of a connection at rest, and what it costs to connect."`
 	Invoke  benchInvokeCmd  `cmd:"" help:"Hub method invocations a second and core."`
 	Storm   benchStormCmd   `cmd:"" help:"All clients lose their connections at once, come back and resume."`
+	Replay  benchReplayCmd  `cmd:"" help:"Clients that have missed many events resume, from the recent ones and from the log."`
 
 	Members benchMembersCmd `cmd:"" hidden:"" help:"The clients of a bench, which starts this by itself."`
 	Bare    benchBareCmd    `cmd:"" hidden:"" help:"The baseline of a bench, which starts this by itself."`

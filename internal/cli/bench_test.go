@@ -124,11 +124,24 @@ func TestBenchStorm(t *testing.T) {
 	require.Equal(t, []any{5.0, 5.0}, figures["storm_last"].Conditions["resumed_from_ring"])
 }
 
+func TestBenchReplay(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "replay", "--database-url="+pgtest.New(t).DSN(), "--clients=1,4", "--events=30", "--runs=2", "--duration=5ms")
+	requireRatios(t, figures, "replay_ring_1", "replay_ring_1_client", "replay_log_1", "replay_log_1_client", "replay_log_1_sql",
+		"replay_ring_4", "replay_ring_4_client", "replay_log_4", "replay_log_4_client", "replay_log_4_sql")
+	require.Len(t, figures, 10)
+	require.InDelta(t, figures["replay_log_4"].Value, figures["replay_log_4_sql"].Value, 0)
+	require.InDelta(t, figures["replay_log_4"].Baseline, figures["replay_ring_4"].Baseline, 0)
+	require.Greater(t, figures["replay_ring_4"].Conditions["frame_bytes"], 300.0)
+	require.Positive(t, figures["replay_ring_4"].Conditions["client_p99_ms"])
+}
+
 func TestBenchesRefuseWhatTheyCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"more than zero":  {"fanout", "--members=0"},
 		"between 179 and": {"fanout", "--payload=10"},
+		"two groups":      {"relay", "--groups=1", "--database-url=postgres://nowhere"},
 		"--server-pid":    {"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere", "--jwt-secret=secret"},
 	} {
 		var out, said bytes.Buffer
