@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -77,10 +78,12 @@ func TestColumnsWriteWhatTheySay(t *testing.T) {
 	require.Equal(t, 2, count("herald.outbox"))
 	within(t, arrived)
 	require.Empty(t, arrived, "only one of the plain columns notifies")
-	_, err = relays.WaitForNotification(t.Context())
+	waiting, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	_, err = relays.WaitForNotification(waiting)
 	require.NoError(t, err)
 	execute(t, conn, "NOTIFY herald_outbox, 'the end'")
-	last, err := relays.WaitForNotification(t.Context())
+	last, err := relays.WaitForNotification(waiting)
 	require.NoError(t, err)
 	require.Equal(t, "the end", last.Payload, "only one of the event columns notifies")
 }

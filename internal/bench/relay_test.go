@@ -2,6 +2,10 @@ package bench
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,6 +103,15 @@ func TestQueuesAreEmptyWhenEverythingIsRelayed(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, glance.Waiting)
 	require.ErrorContains(t, awaitEmpty(t.Context(), conn, "http://127.0.0.1:1"), "metrics")
+
+	var asked atomic.Int64
+	const entries = 10 // of which the server broadcasts one after another
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, "%s 1\n%s %d\n", batchCount, broadcastPosition, entries-3+asked.Add(1))
+	}))
+	t.Cleanup(server.Close)
+	require.NoError(t, awaitEmpty(t.Context(), conn, server.URL))
+	require.EqualValues(t, 3, asked.Load(), "not before everything is broadcast")
 }
 
 func TestTheSizeOfATableIsThatOfItsPartitions(t *testing.T) {
