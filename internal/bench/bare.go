@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/gobwas/ws"
@@ -18,6 +19,7 @@ const (
 	bareRest   = "/rest"   // echo, prepared for little
 	bareEcho   = "/echo"   // echo, prepared for much
 	bareFrames = "/frames" // answer the first message with the prebuilt frames too
+	bareReplay = "/replay" // the same with the second one: the first shakes hands
 )
 
 // bare is the least that a WebSocket server can be: the library, a goroutine a connection, and nothing else. It is the baseline of
@@ -28,7 +30,7 @@ type bare struct {
 	url string
 }
 
-// startBare starts the process. At /frames it sends so many frames of a size, headers included.
+// startBare starts the process. At /frames and /replay it sends so many frames of a size, headers included.
 func startBare(ctx context.Context, program string, frames, size int) (*bare, error) {
 	c, err := startChild(ctx, "the bare server", program, nil, "bench", "bare",
 		fmt.Sprintf("--frames=%d", frames), fmt.Sprintf("--size=%d", size))
@@ -44,7 +46,7 @@ func startBare(ctx context.Context, program string, frames, size int) (*bare, er
 	return &bare{c, "http://" + strings.TrimSpace(line)}, nil
 }
 
-// ServeBare is the bare server's process: it writes its address to out and serves until in ends. At /frames it sends count frames of
+// ServeBare is the bare server's process: it writes its address to out and serves until in ends. At /frames and /replay it sends count frames of
 // size bytes.
 func ServeBare(ctx context.Context, in io.Reader, out io.Writer, count, size int) error {
 	var listen net.ListenConfig
@@ -99,16 +101,17 @@ func fillerFrame(size int) []byte {
 // serveBare serves one connection until it fails.
 func serveBare(conn net.Conn, frame []byte, count int) {
 	const littleAhead, farAhead = 256, 4096
-	ahead, frames := littleAhead, net.Buffers(nil)
+	ahead, frames, hold := littleAhead, net.Buffers(nil), 0
 	upgrader := ws.Upgrader{OnRequest: func(uri []byte) error {
 		path, _, _ := bytes.Cut(uri, []byte{'?'})
 		switch string(path) {
 		case bareRest:
 		case bareEcho:
 			ahead = farAhead
-		case bareFrames:
-			for range count {
-				frames = append(frames, frame)
+		case bareFrames, bareReplay:
+			frames = slices.Repeat(net.Buffers{frame}, count)
+			if string(path) == bareReplay {
+				hold = 1
 			}
 		default:
 			return ws.RejectConnectionError(ws.RejectionStatus(404)) //nolint:mnd // not found
@@ -125,7 +128,7 @@ func serveBare(conn net.Conn, frame []byte, count int) {
 		if space, err = echo(conn, in, space); err != nil {
 			return
 		}
-		if len(frames) > 0 {
+		if hold--; hold < 0 && len(frames) > 0 {
 			if _, err := frames.WriteTo(conn); err != nil {
 				return
 			}

@@ -110,6 +110,10 @@ func (c *crowd) do(ctx context.Context, r request) (any, error) {
 		return with(r, func(o stormOrder) (any, error) { return c.storm(ctx, o) })
 	case flood:
 		return with(r, func(o floodOrder) (any, error) { return c.flood(ctx, o) })
+	case replay:
+		return with(r, func(o stormOrder) (any, error) { return c.replay(ctx, o) })
+	case pull:
+		return with(r, func(o pullOrder) (any, error) { return c.pull(ctx, o) })
 	default:
 		return nil, fmt.Errorf("members cannot %q", r.Do)
 	}

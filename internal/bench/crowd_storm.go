@@ -47,6 +47,7 @@ type returning struct {
 	*member
 
 	frames []byte
+	bytes  int // of the frames before the answer, with their headers
 }
 
 // storm has all members come back at once and resume, which cut has cut off.
@@ -91,12 +92,20 @@ func comeBack(ctx context.Context, opening openOrder, o stormOrder, who client) 
 	if err != nil {
 		return returning{}, err
 	}
-	arguments := fmt.Sprintf(`"%s","%s"`, who.Order, eventOf(who.Order, o.First-1))
+	return m.resume(o)
+}
+
+// resume asks for the events behind the one before the first, and returns what it was sent, up to the answer.
+func (m *member) resume(o stormOrder) (returning, error) {
+	if err := m.expectWithin(memberTimeout); err != nil {
+		return returning{}, err
+	}
+	arguments := fmt.Sprintf(`"%s","%s"`, m.Order, eventOf(m.Order, o.First-1))
 	if err := m.send(invocation("1", "ResumeOrder", arguments)); err != nil {
 		return returning{}, err
 	}
 	const usual = 640 // bytes of an event, to spare growing
-	r := returning{m, make([]byte, 0, usual*(o.Events+1))}
+	r := returning{member: m, frames: make([]byte, 0, usual*(o.Events+1))}
 	for {
 		payload, err := m.next()
 		if err != nil {
@@ -106,8 +115,12 @@ func comeBack(ctx context.Context, opening openOrder, o stormOrder, who client) 
 		if bytes.HasPrefix(payload, []byte(`{"type":3,`)) {
 			return r, m.waitForEver()
 		}
+		r.bytes += frameSize(len(payload))
 	}
 }
+
+// frameSize is the size of a server's frame with so many bytes in it.
+func frameSize(payload int) int { return ws.HeaderSize(ws.Header{Length: int64(payload)}) + payload }
 
 // check says what is wrong with what a member was sent: it must be its events, each once, in order, and then the answer.
 func (r returning) check(o stormOrder) error {
@@ -185,7 +198,7 @@ func swim(ctx context.Context, o floodOrder, who client) (*member, error) {
 		if err != nil {
 			return m, fmt.Errorf("reading the prebuilt frames: %w", err)
 		}
-		left -= ws.HeaderSize(ws.Header{Length: int64(len(payload))}) + len(payload)
+		left -= frameSize(len(payload))
 	}
 	return m, nil
 }

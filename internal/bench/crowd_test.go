@@ -13,13 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCallsAreAnsweredInOrderOrTheBenchFails(t *testing.T) {
-	t.Parallel()
-	b := &Invoke{Window: 4}
-	o := invokeOrder{Window: 4, Duration: 20 * time.Millisecond}
-	o.Requests, o.Replies = b.conversation(newOrders(3), true)
-	require.Len(t, o.Requests, 9, "twice the window, and every order as often")
-
+// serveBareFrames is the bare server, in the test's own process.
+func serveBareFrames(t *testing.T, frame []byte, count int) (url string) {
+	t.Helper()
 	var listen net.ListenConfig
 	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -31,13 +27,24 @@ func TestCallsAreAnsweredInOrderOrTheBenchFails(t *testing.T) {
 				return
 			}
 			go func() {
-				serveBare(conn, nil, 0)
+				serveBare(conn, frame, count)
 				_ = conn.Close()
 			}()
 		}
 	}()
+	return "http://" + l.Addr().String()
+}
+
+func TestCallsAreAnsweredInOrderOrTheBenchFails(t *testing.T) {
+	t.Parallel()
+	b := &Invoke{Window: 4}
+	o := invokeOrder{Window: 4, Duration: 20 * time.Millisecond}
+	o.Requests, o.Replies = b.conversation(newOrders(3), true)
+	require.Len(t, o.Requests, 9, "twice the window, and every order as often")
+
+	url := serveBareFrames(t, nil, 0)
 	pump := func(o invokeOrder) (int, error) {
-		m, err := dial(t.Context(), openOrder{URL: "http://" + l.Addr().String() + bareEcho}, client{})
+		m, err := dial(t.Context(), openOrder{URL: url + bareEcho}, client{})
 		require.NoError(t, err)
 		defer m.drop()
 		return m.pump(o, time.Now().Add(o.Duration))
@@ -86,14 +93,14 @@ func TestWhoComesBackMustHaveItsEventsOnceAndInOrder(t *testing.T) {
 		{"another method", "was sent ReceiveOther", []string{`{"type":1,"target":"ReceiveOther","arguments":[{}]}`}},
 		{"no message", "was sent", []string{`{"type"`}},
 	} {
-		r := returning{&member{client: client{Order: order}}, []byte(strings.Join(test.sent, "\x1e") + "\x1e")}
+		r := returning{member: &member{client: client{Order: order}}, frames: []byte(strings.Join(test.sent, "\x1e") + "\x1e")}
 		if err := r.check(o); test.want == "" {
 			require.NoError(t, err, test.name)
 		} else {
 			require.ErrorContains(t, err, test.want, test.name)
 		}
 	}
-	other := returning{&member{client: client{Order: uuid.New()}}, []byte(event(4) + "\x1e")}
+	other := returning{member: &member{client: client{Order: uuid.New()}}, frames: []byte(event(4) + "\x1e")}
 	require.ErrorContains(t, other.check(o), "instead of event", "another order's")
 }
 
@@ -117,4 +124,50 @@ func TestWhoLacksOpenFilesIsToldWhatToDo(t *testing.T) {
 	require.NoError(t, enoughOpenFiles(1000, 1200))
 	require.ErrorContains(t, enoughOpenFiles(1001, 1200), "ulimit -Hn 1201")
 	require.NoError(t, enoughOpenFiles(1_000_000, math.MaxUint64), "no limit at all")
+}
+
+func TestTheBaselineOfAReplayIsSentWhenAllHaveAsked(t *testing.T) {
+	t.Parallel()
+	const frames, size = 1000, 448
+	url := serveBareFrames(t, fillerFrame(size), frames)
+	c := &crowd{failed: make(chan error, 1)}
+	o := openOrder{URL: url + bareReplay, Clients: make([]client, 3), Dial: 3}
+	for range 2 {
+		_, err := c.openAll(t.Context(), o)
+		require.NoError(t, err)
+		s, err := c.pull(t.Context(), pullOrder{Bytes: frames * size})
+		require.NoError(t, err)
+		require.Len(t, s.Each, 3)
+		for _, took := range s.Each {
+			require.Positive(t, took)
+			require.LessOrEqual(t, took, s.Took)
+		}
+		for _, m := range c.all() {
+			require.Zero(t, m.in.Buffered(), "nothing more comes")
+		}
+		c.cut()
+	}
+	flooded, err := c.flood(t.Context(), floodOrder{
+		openOrder: openOrder{URL: url + bareFrames, Clients: make([]client, 2), Dial: 2}, Bytes: frames * size,
+	})
+	require.NoError(t, err)
+	require.Len(t, flooded.Each, 2)
+}
+
+func TestAReplayIsWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	// A server that echoes answers a resume with the call itself, which is no answer.
+	c := &crowd{failed: make(chan error, 1)}
+	_, err := c.openAll(t.Context(), openOrder{URL: serveBareFrames(t, plainFrame([]byte(`{"type":3,"invocationId":"1"}`+"\x1e")), 1) + bareReplay, Clients: make([]client, 2), Dial: 2})
+	require.NoError(t, err)
+	_, err = c.replay(t.Context(), stormOrder{First: 1, Events: 1})
+	require.ErrorContains(t, err, "was sent ResumeOrder")
+	c.cut()
+}
+
+func TestFramesHaveTheirSize(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []int{0, 1, 125, 126, 400, 65_535, 65_536} {
+		require.Len(t, plainFrame(make([]byte, payload)), frameSize(payload))
+	}
 }

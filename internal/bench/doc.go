@@ -13,6 +13,10 @@
 //	bench ───────────────────────────────▶ members ═════════════════▶ server or bare server
 //	      ◀─────────────────────────────── answers; what has arrived at all members, on a pipe beside
 //
+// The benches of what happens in the database (publish, relay) have no clients; latency has the Go client in the bench's own process.
+// Their baselines are plain statements in the same database. Between two slices or runs a bench waits until the queues are empty: nothing
+// waits in the outbox, and the server has broadcast the whole log.
+//
 // CPU time and memory are what the kernel counts for the server's process, so the bench's own work and the members' are in no figure but
 // those of time: they have to share the machine.
 package bench

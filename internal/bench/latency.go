@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -18,20 +17,27 @@ import (
 
 const (
 	warmUp       = 50
+	reportEvery  = 250 // events between two lines of progress
 	answerWithin = 10 * time.Second
 )
 
-// Latency is a run of the latency bench: events one at a time, from the producer's COMMIT returning to the client's handler.
+// Latency is a run of the latency bench: from the producer's COMMIT returning to the client's handler, with events one at a time, and
+// with several writers that offer a number of events a second.
 type Latency struct {
 	// DSN is the database, URL the server, Token an access token that may follow Order.
 	DSN, URL, Token string
 	Order           uuid.UUID
-	// Events is how many are measured.
+	// Events is how many are measured one at a time; with 0 that is left out.
 	Events int
-	// Pause is the longest pause between two events; each is random, so that none falls into step with the relay.
+	// Pause is the longest pause between two of them; each is random, so that none falls into step with the relay.
 	Pause time.Duration
-	// Progress is told from time to time how many have been measured. May be nil.
-	Progress func(done int)
+	// Rates are the numbers of events a second that Writers offer together; each is measured, Runs times. Duration is how long
+	// one run takes, and its baseline as long again: they alternate.
+	Rates         []int
+	Writers, Runs int
+	Duration      time.Duration
+	// Progress is told from time to time how far it is.
+	Progress func(line string)
 }
 
 // received is one event as the client had it.
@@ -40,41 +46,73 @@ type received struct {
 	at time.Time
 }
 
-// baselineChannel is what the baseline notifies.
-const baselineChannel = "herald_bench"
-
-// Run measures. The baseline is the least that any relay has to do on this machine after the producer's COMMIT: one durable
-// transaction that inserts one row, and one notification that arrives.
+// Run measures.
 func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
-	conn, err := pgx.Connect(ctx, l.DSN)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
+	var figures []Figure
+	if l.Events > 0 {
+		one, err := l.oneAtATime(ctx)
+		if err != nil {
+			return nil, err
+		}
+		figures = one
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if len(l.Rates) > 0 {
+		offered, err := l.atRates(ctx)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, offered...)
+	}
+	return figures, nil
+}
 
-	arrivals := make(chan received, 1)
+// follow has a client follow the bench's order, and returns when it does. stop ends it.
+func (l *Latency) follow(ctx context.Context, handle func(received)) (stop func(), err error) {
 	ready := make(chan struct{})
-	following, stop := context.WithCancel(ctx)
+	isReady := sync.OnceFunc(func() { close(ready) })
+	following, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	var follower sync.WaitGroup
 	follower.Go(func() {
 		ended <- hubclient.Follow(following, hubclient.Config{
 			URL: l.URL, Token: func(context.Context) (string, error) { return l.Token, nil },
 		}, hubclient.Subscription{Group: event.OrderGroup(l.Order)}, func(e hubclient.Event) error {
-			arrivals <- received{e.EventID, e.ReceivedAt}
+			handle(received{e.EventID, e.ReceivedAt})
 			return nil
-		}, hubclient.Hooks{OnResumed: func(hubclient.Result) { close(ready) }})
+		}, hubclient.Hooks{OnResumed: func(hubclient.Result) { isReady() }})
 	})
-	defer follower.Wait()
-	defer stop()
+	stop = func() { cancel(); follower.Wait() }
 	select {
 	case <-ready:
-	case err := <-ended:
-		return nil, fmt.Errorf("following the bench's order: %w", err)
+		return stop, nil
+	case err = <-ended:
+		err = fmt.Errorf("following the bench's order: %w", err)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = context.Cause(ctx)
 	}
+	stop()
+	return nil, err
+}
 
+// oneAtATime waits for each event before it publishes the next. The baseline is the least that any relay has to do on this machine after
+// the producer's COMMIT: one durable transaction that inserts one row, and one notification that arrives.
+func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
+	conn, err := connect(ctx, l.DSN)
+	if err != nil {
+		return nil, err
+	}
+	defer disconnect(ctx, conn)
+
+	arrivals := make(chan received, 1)
+	stop, err := l.follow(ctx, func(r received) { arrivals <- r })
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+
+	if err := awaitEmpty(ctx, conn, l.URL); err != nil {
+		return nil, err
+	}
 	before, err := scrape(ctx, l.URL)
 	if err != nil {
 		return nil, err
@@ -89,6 +127,9 @@ func (l *Latency) Run(ctx context.Context) ([]Figure, error) {
 	}
 	steps.batch = after.batchMeanSince(before)
 	if steps.wakeUp, err = relayTimes(ctx, conn, ids, steps.committed); err != nil {
+		return nil, err
+	}
+	if err := awaitEmpty(ctx, conn, l.URL); err != nil {
 		return nil, err
 	}
 	baseline, err := l.baseline(ctx)
@@ -115,21 +156,11 @@ func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan r
 		if err := pause(ctx, l.Pause); err != nil {
 			return s, nil, err
 		}
-		tx, err := conn.Begin(ctx)
+		id := uuid.New()
+		start, committed, err := publishOne(ctx, conn, l.Order, restaurant, id)
 		if err != nil {
-			return s, nil, fmt.Errorf("beginning: %w", err)
+			return s, nil, err
 		}
-		var id uuid.UUID
-		err = tx.QueryRow(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'bench')`,
-			l.Order, restaurant).Scan(&id)
-		if err != nil {
-			return s, nil, fmt.Errorf("publishing: %w", err)
-		}
-		start := time.Now()
-		if err := tx.Commit(ctx); err != nil {
-			return s, nil, fmt.Errorf("committing: %w", err)
-		}
-		committed := time.Now()
 		select {
 		case got := <-arrivals:
 			if got.id != id {
@@ -146,8 +177,8 @@ func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan r
 		case <-ctx.Done():
 			return s, nil, ctx.Err()
 		}
-		if l.Progress != nil && i >= warmUp {
-			l.Progress(i - warmUp + 1)
+		if done := i - warmUp + 1; done > 0 && done%reportEvery == 0 {
+			l.Progress(fmt.Sprintf("%d of %d events, one at a time", done, l.Events))
 		}
 	}
 	return s, ids, nil
@@ -181,72 +212,6 @@ func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed 
 		woken[i] = at.Sub(committed[i]) // below zero where the relay began before COMMIT had returned
 	}
 	return woken, nil
-}
-
-// baseline is the floor that this machine and PostgreSQL set: a transaction of one plain insert and a NOTIFY, from its BEGIN to the
-// notification's arrival.
-func (l *Latency) baseline(ctx context.Context) (sample, error) {
-	writer, err := pgx.Connect(ctx, l.DSN)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	defer func() { _ = writer.Close(context.WithoutCancel(ctx)) }()
-	listener, err := pgx.Connect(ctx, l.DSN)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	defer func() { _ = listener.Close(context.WithoutCancel(ctx)) }()
-	if _, err := listener.Exec(ctx, "LISTEN "+baselineChannel); err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
-	}
-	if _, err := writer.Exec(ctx, "CREATE TABLE IF NOT EXISTS herald_bench_plain (id uuid, payload jsonb)"); err != nil {
-		return nil, fmt.Errorf("creating the baseline's table: %w", err)
-	}
-	defer func() { _, _ = writer.Exec(context.WithoutCancel(ctx), "DROP TABLE herald_bench_plain") }()
-	payload, err := json.Marshal(map[string]string{"orderNumber": "YZ-1", "status": "Preparing"})
-	if err != nil {
-		return nil, fmt.Errorf("encoding: %w", err)
-	}
-	arrived := make(chan time.Time, 1)
-	listening, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			if _, err := listener.WaitForNotification(listening); err != nil {
-				return
-			}
-			arrived <- time.Now()
-		}
-	}()
-	defer func() { stop(); <-done }()
-	var s sample
-	for range l.Events {
-		if err := pause(ctx, l.Pause); err != nil {
-			return nil, err
-		}
-		start := time.Now()
-		tx, err := writer.Begin(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("beginning: %w", err)
-		}
-		if _, err := tx.Exec(ctx, "INSERT INTO herald_bench_plain VALUES ($1, $2)", uuid.New(), payload); err != nil {
-			return nil, fmt.Errorf("inserting: %w", err)
-		}
-		if _, err := tx.Exec(ctx, "NOTIFY "+baselineChannel); err != nil {
-			return nil, fmt.Errorf("notifying: %w", err)
-		}
-		if err := tx.Commit(ctx); err != nil {
-			return nil, fmt.Errorf("committing: %w", err)
-		}
-		select {
-		case at := <-arrived:
-			s = append(s, at.Sub(start))
-		case <-time.After(answerWithin):
-			return nil, errors.New("the baseline's notification has not arrived")
-		}
-	}
-	return s, nil
 }
 
 func (l *Latency) figures(s steps, baseline sample) []Figure {

@@ -48,6 +48,8 @@ const (
 	joinAll      command = "join"      // ResumeOrder from now on; the answer must name the order's first event
 	storm        command = "storm"     // stormOrder → stormed: all come back and resume
 	flood        command = "flood"     // floodOrder → stormed: the storm's baseline
+	replay       command = "replay"    // stormOrder → stormed: all resume at once, on the connections that they have
+	pull         command = "pull"      // pullOrder → stormed: the replay's baseline
 )
 
 // client is who a member is and what it follows.
@@ -106,11 +108,16 @@ type floodOrder struct {
 	Bytes int `json:"bytes"`
 }
 
+// pullOrder has every member say something, and wait until it has been sent Bytes bytes of frames beside the echo.
+type pullOrder struct {
+	Bytes int `json:"bytes"`
+}
+
 // stormed is how long it took until the last one had everything, and each from its first attempt to connect.
 type stormed struct {
 	Took  time.Duration   `json:"took"`
 	Each  []time.Duration `json:"each"`
-	Frame int             `json:"frame"` // bytes of an event's frame, with its header
+	Frame int             `json:"frame"` // bytes of an event's frame, with its header: of the first, or of all together by their number
 }
 
 // startMembers starts the process, without members.

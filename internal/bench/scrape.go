@@ -54,8 +54,9 @@ const (
 	batchCount        = "herald_relay_batch_duration_seconds_count"
 	batchSeconds      = "herald_relay_batch_duration_seconds_sum"
 	broadcastPosition = "herald_broadcast_position"
-	waitingRows       = "herald_outbox_waiting_rows"
 	resumedFromRing   = `herald_resumes_total{source="ring",status="resumed"}`
+	resumedFromLog    = `herald_resumes_total{source="log",status="resumed"}`
+	connectionsOfHub  = `herald_connections{hub="` + hubPath + `"}`
 	goroutines        = "go_goroutines"
 	collections       = "go_gc_duration_seconds_count"
 )

@@ -2,83 +2,56 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-const (
-	relayPoll = 100 * time.Millisecond
-	// relayWithin is how long the server may take to relay what the bench has published.
-	relayWithin = 5 * time.Minute
-	// countersLate is how late PostgreSQL's processes report what they have counted, at most (PGSTAT_IDLE_INTERVAL in pgstat.c).
-	countersLate = 10 * time.Second
-)
+// countersLate is how late PostgreSQL's processes report what they have counted, at most (PGSTAT_IDLE_INTERVAL in pgstat.c).
+const countersLate = 10 * time.Second
 
 // publish publishes so many events of each order, and returns when the server has broadcast them. Its connection is closed then, so
 // that what it did is counted.
 func (r *stormRun) publish(ctx context.Context, first, events int) error {
-	conn, err := pgx.Connect(ctx, r.DSN)
+	return publishEach(ctx, r.DSN, r.Server.URL, r.orders, first, events)
+}
+
+// publishEach publishes so many events of each order, and returns when the server at url has broadcast them.
+func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first, events int) error {
+	conn, err := connect(ctx, dsn)
 	if err != nil {
-		return fmt.Errorf("connecting to the database: %w", err)
+		return err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	defer disconnect(ctx, conn)
 	restaurant := uuid.New()
-	ids := make([]uuid.UUID, len(r.orders))
+	ids := make([]uuid.UUID, len(orders))
 	for n := first; n < first+events; n++ {
-		for i, order := range r.orders {
+		for i, order := range orders {
 			ids[i] = eventOf(order, n)
 		}
 		_, err := conn.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
-			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, r.orders, ids, restaurant)
+			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, orders, ids, restaurant)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
 	}
-	return r.awaitBroadcast(ctx, conn)
-}
-
-// awaitBroadcast returns when nothing waits to be relayed and the server has broadcast the whole log.
-func (r *stormRun) awaitBroadcast(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"))
-	defer cancel()
-	for {
-		m, err := scrape(ctx, r.Server.URL)
-		if err != nil {
-			return err
-		}
-		if waiting, ok := m[waitingRows]; ok && waiting == 0 {
-			state, err := outbox.NewLog(conn).State(ctx)
-			if err != nil {
-				return err
-			}
-			if m[broadcastPosition] >= float64(state.Position) {
-				return nil
-			}
-		}
-		if err := wait(ctx, relayPoll); err != nil {
-			return err
-		}
-	}
+	return awaitEmpty(ctx, conn, url)
 }
 
 // counters reads how many transactions a database has counted.
 type counters struct{ conn *pgx.Conn }
 
 func openCounters(ctx context.Context, dsn string) (*counters, error) {
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := connect(ctx, dsn)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
+		return nil, err
 	}
 	return &counters{conn}, nil
 }
 
-func (c *counters) close(ctx context.Context) { _ = c.conn.Close(context.WithoutCancel(ctx)) }
+func (c *counters) close(ctx context.Context) { disconnect(ctx, c.conn) }
 
 // counted is how many transactions there were in a time.
 type counted struct {

@@ -15,25 +15,88 @@ const userHZ = 100
 
 // cpuTime returns the CPU time that a process has used so far, in user mode and in the kernel.
 func cpuTime(pid int) (time.Duration, error) {
-	stat, err := readProc(pid, "stat")
+	s, err := readStat(pid)
+	return s.own, err
+}
+
+// stat is what the kernel says of a process.
+type stat struct {
+	name     string
+	parent   int
+	own      time.Duration // CPU time
+	children time.Duration // CPU time of the children that have ended
+}
+
+func readStat(pid int) (stat, error) {
+	raw, err := readProc(pid, "stat")
+	if err != nil {
+		return stat{}, err
+	}
+	return parseStat(pid, raw)
+}
+
+// parseStat reads what proc(5) describes. The second field is the program's name in parentheses and may hold anything.
+func parseStat(pid int, raw []byte) (stat, error) {
+	const ppid, utime, stime, cutime, cstime, afterName = 4, 14, 15, 16, 17, 3
+	begin, end := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
+	fields := bytes.Fields(raw[end+1:])
+	if begin < 0 || end < begin || len(fields) <= cstime-afterName {
+		return stat{}, fmt.Errorf("reading the CPU time of process %d: too few fields in %q", pid, raw)
+	}
+	var numbers [cstime + 1]int64
+	for _, field := range []int{ppid, utime, stime, cutime, cstime} {
+		n, err := strconv.ParseInt(string(fields[field-afterName]), 10, 64)
+		if err != nil {
+			return stat{}, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
+		}
+		numbers[field] = n
+	}
+	ticks := func(n int64) time.Duration { return time.Duration(n) * time.Second / userHZ }
+	return stat{
+		name: string(raw[begin+1 : end]), parent: int(numbers[ppid]),
+		own: ticks(numbers[utime] + numbers[stime]), children: ticks(numbers[cutime] + numbers[cstime]),
+	}, nil
+}
+
+// familyCPU returns the CPU time that a process and all its children have used so far, those that have ended included.
+func familyCPU(parent int) (time.Duration, error) {
+	s, err := readStat(parent)
 	if err != nil {
 		return 0, err
 	}
-	// proc(5): utime and stime are fields 14 and 15. The second field is the program's name in parentheses and may hold anything.
-	const utime, stime, afterName = 14, 15, 3
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) <= stime-afterName {
-		return 0, fmt.Errorf("reading the CPU time of process %d: too few fields in %q", pid, stat)
+	used := s.own + s.children
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, fmt.Errorf("listing the processes: %w", err)
 	}
-	var ticks int64
-	for _, field := range []int{utime, stime} {
-		n, err := strconv.ParseInt(string(fields[field-afterName]), 10, 64)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
-			return 0, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
+			continue // not a process
 		}
-		ticks += n
+		if s, err := readStat(pid); err == nil && s.parent == parent { // else it has just ended
+			used += s.own
+		}
 	}
-	return time.Duration(ticks) * time.Second / userHZ, nil
+	return used, nil
+}
+
+// peakResidentBytes returns how much memory of a process has been in RAM at most.
+func peakResidentBytes(pid int) (int64, error) {
+	status, err := readProc(pid, "status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
+			kilobytes, err := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("reading the memory of process %d: %w", pid, err)
+			}
+			return kilobytes << 10, nil //nolint:mnd // bytes
+		}
+	}
+	return 0, fmt.Errorf("reading the memory of process %d: there is no VmHWM in its status", pid)
 }
 
 // residentBytes returns how much memory of a process is in RAM.

@@ -9,11 +9,14 @@ import (
 )
 
 type benchCmd struct {
-	Latency benchLatencyCmd `cmd:"" help:"From the producer's COMMIT to the client's handler, one event at a time."`
+	Publish benchPublishCmd `cmd:"" help:"Transactions a second that publish an event, beside such that insert a plain row."`
+	Relay   benchRelayCmd   `cmd:"" help:"From the outbox to the log, when many events have been waiting."`
+	Latency benchLatencyCmd `cmd:"" help:"From the producer's COMMIT to the client's handler: one event at a time, and so many a second."`
 	Fanout  benchFanoutCmd  `cmd:"" help:"Messages a second to the members of one group, and with one that is stuck."`
 	Idle    benchIdleCmd    `cmd:"" help:"Memory of a connection at rest, and what it costs to connect."`
 	Invoke  benchInvokeCmd  `cmd:"" help:"Hub method invocations a second and core."`
 	Storm   benchStormCmd   `cmd:"" help:"All clients lose their connections at once, come back and resume."`
+	Replay  benchReplayCmd  `cmd:"" help:"Clients that have missed many events resume, from the recent ones and from the log."`
 
 	Members benchMembersCmd `cmd:"" hidden:"" help:"The clients of a bench, which starts this by itself."`
 	Bare    benchBareCmd    `cmd:"" hidden:"" help:"The baseline of a bench, which starts this by itself."`

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,20 +11,24 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-const (
-	benchTokenLife = 24 * time.Hour
-	benchProgress  = 250 // events between two lines of progress
-)
+const benchTokenLife = 24 * time.Hour
 
 type benchLatencyCmd struct {
 	benchTarget
 	benchOutput
 
-	Events int           `default:"1000" help:"Events that are measured (${default})."`
-	Pause  time.Duration `default:"20ms" help:"Longest pause between two events; each is random (${default})."`
+	Events   int           `default:"1000" help:"Events that are measured one at a time; 0: none (${default})."`
+	Pause    time.Duration `default:"20ms" help:"Longest pause between two of them; each is random (${default})."`
+	Rates    []int         `default:"100,500,1000" placeholder:"N,…" help:"Events a second that are offered; each is measured (${default})."`
+	Writers  int           `default:"16" placeholder:"N" help:"Producers that offer them, each with a connection of its own (${default})."`
+	Runs     int           `default:"3" help:"Runs of each rate, with its baseline in between (${default})."`
+	Duration time.Duration `default:"10s" help:"Length of a run (${default})."`
 }
 
 func (c *benchLatencyCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	if err := positive(append([]int{c.Writers, c.Runs, int(c.Duration)}, c.Rates...)...); err != nil {
+		return err
+	}
 	server, stop, err := c.start(ctx, logger, s)
 	if err != nil {
 		return err
@@ -39,12 +42,8 @@ func (c *benchLatencyCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 		return err
 	}
 	l := bench.Latency{
-		DSN: c.DatabaseURL, URL: server.URL, Token: token, Order: order, Events: c.Events, Pause: c.Pause,
-		Progress: func(done int) {
-			if done%benchProgress == 0 {
-				s.progress(fmt.Sprintf("%d of %d events", done, c.Events))
-			}
-		},
+		DSN: c.DatabaseURL, URL: server.URL, Token: token, Order: order, Events: c.Events, Pause: c.Pause, Rates: c.Rates,
+		Writers: c.Writers, Runs: c.Runs, Duration: c.Duration, Progress: s.progress,
 	}
 	figures, err := l.Run(ctx)
 	return c.print(s, figures, err)

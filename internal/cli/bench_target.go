@@ -8,14 +8,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/yummyzoom/herald/internal/bench"
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 const (
@@ -26,10 +23,10 @@ const (
 
 // benchTarget is what a bench measures: what it is pointed at, else what it starts by itself.
 type benchTarget struct {
-	DatabaseURL string `env:"HERALD_DATABASE_URL" placeholder:"URL" help:"Database of the server that is measured. Without it an embedded one and a server process are started."`
-	URL         string `env:"HERALD_URL" placeholder:"URL" help:"The server that is measured; needs --database-url and HERALD_JWT_SECRET."`
-	JWTSecret   string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of the server that is measured."`
-	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries."`
+	benchDatabase
+
+	URL       string `env:"HERALD_URL" placeholder:"URL" help:"The server that is measured; needs --database-url and HERALD_JWT_SECRET."`
+	JWTSecret string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of the server that is measured."`
 }
 
 // benchProcess is a target whose process is looked at, too.
@@ -79,42 +76,13 @@ func (c *benchProcess) check() error {
 	return nil
 }
 
-// startDatabase starts a database of the bench's own where it is not pointed at one, and sees to it that it is migrated.
-func (c *benchTarget) startDatabase(ctx context.Context, logger *slog.Logger, s *streams) (stop func(), err error) {
-	var stops []func()
-	stop = func() {
-		for _, stop := range slices.Backward(stops) {
-			stop()
-		}
-	}
-	if c.DatabaseURL == "" {
-		dir, err := os.MkdirTemp("", "herald-bench-")
-		if err != nil {
-			return nil, fmt.Errorf("making a directory for the bench's database: %w", err)
-		}
-		stops = append(stops, func() { _ = os.RemoveAll(dir) })
-		if err := os.Chmod(dir, dataDirMode); err != nil {
-			stop()
-			return nil, fmt.Errorf("opening the bench's directory to the database's user: %w", err)
-		}
-		s.progress("starting a database and a server for the bench")
-		url, stopDatabase, err := database(ctx, config.Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin}, logger)
-		if err != nil {
-			stop()
-			return nil, err
-		}
-		stops = append(stops, stopDatabase)
-		c.DatabaseURL = url
-	}
-	if err := migrate(ctx, c.DatabaseURL, logger); err != nil {
-		stop()
-		return nil, err
-	}
-	return stop, nil
+// startServer runs this program's serve on the target's database.
+func (c *benchTarget) startServer(ctx context.Context) (bench.Server, error) {
+	return startServer(ctx, c.DatabaseURL)
 }
 
-// startServer runs this program's serve as a process of its own, as it runs in production.
-func (c *benchTarget) startServer(ctx context.Context) (bench.Server, error) {
+// startServer runs this program's serve as a process of its own, as it runs in production. settings are NAME=value.
+func startServer(ctx context.Context, databaseURL string, settings ...string) (bench.Server, error) {
 	self, err := ownProgram()
 	if err != nil {
 		return bench.Server{}, err
@@ -125,7 +93,7 @@ func (c *benchTarget) startServer(ctx context.Context) (bench.Server, error) {
 	}
 	secret := strings.Repeat("bench", 8) //nolint:mnd // 40 bytes
 	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn")
-	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+c.DatabaseURL, "HERALD_JWT_SECRET="+secret)
+	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+databaseURL, "HERALD_JWT_SECRET="+secret)
 	for _, limit := range []string{
 		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS", "NEGOTIATION_RATE", "NEGOTIATION_BURST",
 		"INVOCATION_RATE", "INVOCATION_BURST", "MESSAGE_RATE", "MESSAGE_BURST",
@@ -133,6 +101,7 @@ func (c *benchTarget) startServer(ctx context.Context) (bench.Server, error) {
 		// All clients of a bench come from here. Out of reach instead of none, so that what they cost is measured, too.
 		server.Env = append(server.Env, "HERALD_"+limit+"=1000000")
 	}
+	server.Env = append(server.Env, settings...)
 	server.Stderr = os.Stderr
 	if err := server.Start(); err != nil {
 		return bench.Server{}, fmt.Errorf("starting the server: %w", err)

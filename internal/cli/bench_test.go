@@ -19,9 +19,7 @@ func measure(t *testing.T, args ...string) map[string]bench.Figure {
 	var out, progress bytes.Buffer
 	code := cli.Run(t.Context(), append([]string{"bench"}, append(args, "--json")...), &out, &progress)
 	require.Zero(t, code, progress.String())
-	if args[0] != "latency" { // which tells every so many events
-		require.NotEmpty(t, progress.String())
-	}
+	require.NotEmpty(t, progress.String())
 	figures := map[string]bench.Figure{}
 	for lines := bufio.NewScanner(&out); lines.Scan(); {
 		var f bench.Figure
@@ -48,9 +46,44 @@ func requireRatios(t *testing.T, figures map[string]bench.Figure, names ...strin
 
 func TestBenchLatency(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms")
-	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99")
-	require.Len(t, figures, 7)
+	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms",
+		"--rates=400,2000", "--writers=3", "--runs=2", "--duration=100ms")
+	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99", "latency_400_p99", "latency_2000_p99")
+	require.Contains(t, figures, "latency_400_p50") // with so few, it may be 0
+	require.Contains(t, figures, "latency_2000_p50")
+	require.Len(t, figures, 11)
+	require.Equal(t, 2, figures["latency_400_p99"].Runs)
+	require.EqualValues(t, 3, figures["latency_400_p99"].Conditions["writers"])
+}
+
+func TestBenchPublish(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "publish", "--database-url="+pgtest.New(t).DSN(), "--writers=1,3", "--runs=2", "--duration=40ms")
+	requireRatios(t, figures, "publish_1", "publish_notify_1", "plain_notify_1", "publish_3", "publish_notify_3", "plain_notify_3")
+	require.Len(t, figures, 6)
+	require.InDelta(t, figures["publish_3"].Value, figures["publish_notify_3"].Baseline, 0, "what arming saves")
+	require.InDelta(t, figures["publish_3"].Baseline, figures["plain_notify_3"].Baseline, 0)
+	conditions := figures["publish_3"].Conditions
+	require.Len(t, conditions["ratios"], 2)
+	require.EqualValues(t, 3, conditions["writers"])
+	require.InDelta(t, conditions["row_bytes"], conditions["plain_row_bytes"], 4)
+	require.Greater(t, conditions["outbox_bytes"], 0.0)
+}
+
+func TestBenchRelay(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "relay", "--database-url="+pgtest.New(t).DSN(), "--events=3000", "--groups=100", "--runs=2")
+	requireRatios(t, figures, "relay_rate", "relay_wal")
+	for _, name := range []string{"relay_cpu_server", "relay_cpu_postgres", "relay_peak_resident"} {
+		require.Contains(t, figures, name)
+		require.Positive(t, figures[name].Value, name)
+	}
+	require.Len(t, figures, 5)
+	conditions := figures["relay_rate"].Conditions
+	require.EqualValues(t, 6000, conditions["entries"])
+	require.EqualValues(t, 95, conditions["orders"])
+	require.EqualValues(t, 5, conditions["restaurants"])
+	require.Equal(t, "off", conditions["fsync"], "as the tests' databases are")
 }
 
 func TestBenchFanout(t *testing.T) {
@@ -91,11 +124,24 @@ func TestBenchStorm(t *testing.T) {
 	require.Equal(t, []any{5.0, 5.0}, figures["storm_last"].Conditions["resumed_from_ring"])
 }
 
+func TestBenchReplay(t *testing.T) {
+	t.Parallel()
+	figures := measure(t, "replay", "--database-url="+pgtest.New(t).DSN(), "--clients=1,4", "--events=30", "--runs=2", "--duration=5ms")
+	requireRatios(t, figures, "replay_ring_1", "replay_ring_1_client", "replay_log_1", "replay_log_1_client", "replay_log_1_sql",
+		"replay_ring_4", "replay_ring_4_client", "replay_log_4", "replay_log_4_client", "replay_log_4_sql")
+	require.Len(t, figures, 10)
+	require.InDelta(t, figures["replay_log_4"].Value, figures["replay_log_4_sql"].Value, 0)
+	require.InDelta(t, figures["replay_log_4"].Baseline, figures["replay_ring_4"].Baseline, 0)
+	require.Greater(t, figures["replay_ring_4"].Conditions["frame_bytes"], 300.0)
+	require.Positive(t, figures["replay_ring_4"].Conditions["client_p99_ms"])
+}
+
 func TestBenchesRefuseWhatTheyCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"more than zero":  {"fanout", "--members=0"},
 		"between 179 and": {"fanout", "--payload=10"},
+		"two groups":      {"relay", "--groups=1", "--database-url=postgres://nowhere"},
 		"--server-pid":    {"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere", "--jwt-secret=secret"},
 	} {
 		var out, said bytes.Buffer

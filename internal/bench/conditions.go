@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// conditions returns what decides how fast a database can be, for the conditions of figures.
+func conditions(ctx context.Context, conn *pgx.Conn) (map[string]any, error) {
+	all := map[string]any{"cores": runtime.NumCPU(), "value": "median"}
+	for _, name := range []string{"server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers"} {
+		var value string
+		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
+			return nil, fmt.Errorf("reading the database's setting %s: %w", name, err)
+		}
+		all[name] = value
+	}
+	return all, nil
+}
+
+// tableBytes is how much a table takes, with its indexes and partitions.
+func tableBytes(ctx context.Context, conn *pgx.Conn, table string) (bytes int64, err error) {
+	err = conn.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(t.relid)), pg_total_relation_size($1::regclass))::bigint
+		FROM pg_partition_tree($1::regclass) t WHERE t.isleaf`, table).Scan(&bytes)
+	if err != nil {
+		return 0, fmt.Errorf("reading the size of %s: %w", table, err)
+	}
+	return bytes, nil
+}
+
+// connect opens a connection of the bench's own.
+func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	return conn, nil
+}
+
+func disconnect(ctx context.Context, conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }

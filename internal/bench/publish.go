@@ -1,0 +1,200 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// Publish is a run of the publish bench: how many small transactions a second producers get done that insert an order and publish an
+// event of it, while a server relays. The baseline is the same transaction with a plain insert of a row of the same size instead of the
+// event. Both are measured again with a NOTIFY in every transaction, which shows what arming spares producers.
+//
+// The four take turns in short slices. A slice begins when everything that was published before it has been relayed and broadcast, so
+// none pays for what another has left behind; how much waited at the end of a slice is in the conditions.
+type Publish struct {
+	// Server relays meanwhile, DSN is its database.
+	Server Server
+	DSN    string
+	// Writers are how many producers there are, each with a connection of its own: each number is measured.
+	Writers []int
+	// Runs is how often each is measured. Duration is how long one run takes, for each of the four.
+	Runs     int
+	Duration time.Duration
+	// Progress is told what happens.
+	Progress func(line string)
+}
+
+const (
+	publishSlice = time.Second
+	backlogLimit = 100_000 // rows that are counted at most
+)
+
+// published is what one run came to.
+type published struct {
+	rates   [columns]float64 // transactions a second
+	backlog int64            // rows that waited at the end of a slice, at most
+}
+
+// Run measures.
+func (b *Publish) Run(ctx context.Context) ([]Figure, error) {
+	r := &publishRun{Publish: b}
+	var err error
+	if r.conn, err = connect(ctx, b.DSN); err != nil {
+		return nil, err
+	}
+	defer disconnect(ctx, r.conn)
+	if r.settings, err = conditions(ctx, r.conn); err != nil {
+		return nil, err
+	}
+	if r.shop, err = openShop(ctx, r.conn); err != nil {
+		return nil, err
+	}
+	defer r.shop.close(ctx)
+	stop, err := listen(ctx, b.DSN)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	var figures []Figure
+	for _, writers := range b.Writers {
+		measured, err := r.measure(ctx, writers)
+		if err != nil {
+			return nil, fmt.Errorf("%d writers: %w", writers, err)
+		}
+		figures = append(figures, measured...)
+	}
+	return figures, nil
+}
+
+// publishRun is the bench at work.
+type publishRun struct {
+	*Publish
+
+	conn     *pgx.Conn // the bench's own, which looks at the queues
+	shop     *shop
+	settings map[string]any // of the database
+}
+
+// measure measures with so many writers.
+func (r *publishRun) measure(ctx context.Context, writers int) ([]Figure, error) {
+	conns := make([]*pgx.Conn, writers)
+	for i := range conns {
+		var err error
+		if conns[i], err = connect(ctx, r.DSN); err != nil {
+			return nil, err
+		}
+		defer disconnect(ctx, conns[i])
+	}
+	if _, err := r.alternate(ctx, conns, r.Duration/warmUpShare); err != nil {
+		return nil, err
+	}
+	var all []published
+	for i := range r.Runs {
+		p, err := r.alternate(ctx, conns, r.Duration)
+		if err != nil {
+			return nil, err
+		}
+		r.Progress(fmt.Sprintf("%d writers, run %d of %d: %.0f tx/s, baseline %.0f, ratio %.2f; with NOTIFY %.0f, baseline %.0f; %d rows waited at most",
+			writers, i+1, r.Runs, p.rates[eventInsert], p.rates[plainInsert], p.rates[eventInsert]/p.rates[plainInsert], p.rates[eventNotify], p.rates[plainNotify], p.backlog))
+		all = append(all, p)
+	}
+	return r.figures(ctx, writers, all)
+}
+
+// alternate runs the columns in turns until each has had its time.
+func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration time.Duration) (p published, err error) {
+	var done [columns]int
+	var took [columns]time.Duration
+	for n := 0; n%columns != 0 || took[0] < duration; n++ {
+		c := turn(n)
+		if err := awaitEmpty(ctx, r.conn, r.Server.URL); err != nil {
+			return p, err
+		}
+		transactions, lasted, err := r.slice(ctx, conns, c, min(duration, publishSlice))
+		if err != nil {
+			return p, err
+		}
+		done[c] += transactions
+		took[c] += lasted
+		lag, err := outbox.ReadLag(ctx, r.conn, backlogLimit)
+		if err != nil {
+			return p, err
+		}
+		p.backlog = max(p.backlog, lag.Waiting)
+	}
+	for c := range done {
+		p.rates[c] = float64(done[c]) / took[c].Seconds()
+	}
+	return p, awaitEmpty(ctx, r.conn, r.Server.URL)
+}
+
+// turn is the column of a slice: all of them in each round, and a different one is the first in each.
+func turn(n int) column { return column((n + n/columns) % columns) }
+
+// slice has all writers write for a while.
+func (r *publishRun) slice(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
+	done := make([]int, len(conns))
+	start := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for i, conn := range conns {
+		group.Go(func() error {
+			for time.Since(start) < duration || done[i] == 0 {
+				if err := r.shop.order(ctx, conn, c); err != nil {
+					return err
+				}
+				done[i]++
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, 0, err
+	}
+	took = time.Since(start)
+	for _, n := range done {
+		transactions += n
+	}
+	return transactions, took, nil
+}
+
+func (r *publishRun) figures(ctx context.Context, writers int, all []published) ([]Figure, error) {
+	sizes := map[string]any{}
+	for name, table := range map[string]string{
+		"outbox_bytes": "herald.outbox", "log_bytes": "herald.event_log", "plain_bytes": shopSchema + "." + plainInsert.eventTable(),
+	} {
+		bytes, err := tableBytes(ctx, r.conn, table)
+		if err != nil {
+			return nil, err
+		}
+		sizes[name] = bytes
+	}
+	figure := func(name string, c, beside column, baseline string) Figure {
+		values := of(all, func(p published) float64 { return p.rates[c] })
+		baselines := of(all, func(p published) float64 { return p.rates[beside] })
+		conditions := map[string]any{
+			"writers": writers, "run_seconds": r.Duration.Seconds(), "slice_seconds": min(r.Duration, publishSlice).Seconds(),
+			"ratios": ratios(values, baselines), "baseline": baseline,
+			"transaction":    "BEGIN, insert of an order, publish_order_event for two groups or the other insert, COMMIT: a round trip each",
+			"waiting_at_end": of(all, func(p published) float64 { return float64(p.backlog) }),
+			"row_bytes":      r.shop.rowBytes, "plain_row_bytes": r.shop.plainBytes,
+		}
+		maps.Copy(conditions, sizes)
+		maps.Copy(conditions, r.settings)
+		return Figure{
+			Name: fmt.Sprintf("%s_%d", name, writers), Unit: "tx/s", Value: median(values), Baseline: median(baselines), Runs: r.Runs,
+			Conditions: conditions,
+		}
+	}
+	return []Figure{
+		figure("publish", eventInsert, plainInsert, "a plain insert of a row of the same size instead of the event"),
+		figure("publish_notify", eventNotify, eventInsert, "the same without a NOTIFY in every transaction"),
+		figure("plain_notify", plainNotify, plainInsert, "the same without a NOTIFY in every transaction"),
+	}, nil
+}
