@@ -106,7 +106,7 @@ func (c *benchTarget) startDatabase(ctx context.Context, logger *slog.Logger, s 
 		stops = append(stops, stopDatabase)
 		c.DatabaseURL = url
 	}
-	if err := migrate(ctx, c.DatabaseURL, logger); err != nil {
+	if err := migrate(ctx, c.DatabaseURL, config.Listen{}, logger); err != nil {
 		stop()
 		return nil, err
 	}

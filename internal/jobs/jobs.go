@@ -20,6 +20,7 @@ const (
 	sweepInterval        = time.Second
 	partitionsInterval   = time.Hour
 	housekeepingInterval = time.Minute
+	promoteInterval      = time.Second
 	daysAhead            = 7
 
 	workers            = 20
@@ -44,6 +45,7 @@ type Config struct {
 
 // Jobs works River's jobs on this node.
 type Jobs struct {
+	cfg    Config
 	client *river.Client[pgx.Tx]
 }
 
@@ -67,6 +69,7 @@ func New(cfg Config) (*Jobs, error) {
 		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		Workers:                     registered,
+		PollOnly:                    true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval:           fetchPollInterval,
 		JobTimeout:                  jobTimeout,
 		CompletedJobRetentionPeriod: completedRetention,
@@ -79,7 +82,7 @@ func New(cfg Config) (*Jobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating River's client: %w", err)
 	}
-	return &Jobs{client: client}, nil
+	return &Jobs{cfg: cfg, client: client}, nil
 }
 
 func periodic(id string, every time.Duration, args river.JobArgs) *river.PeriodicJob {
@@ -94,7 +97,7 @@ func (j *Jobs) Run(ctx context.Context) error {
 	if err := j.client.Start(running); err != nil {
 		return fmt.Errorf("starting River: %w", err)
 	}
-	<-ctx.Done()
+	keepPromoting(ctx, j.cfg.Pool, j.cfg.Logger)
 	stopping, cancel := context.WithTimeout(running, stopTimeout)
 	defer cancel()
 	if err := j.client.Stop(stopping); err == nil {
