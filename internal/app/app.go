@@ -183,16 +183,17 @@ func (a *App) buildRelay(log history) error {
 	a.relay, err = relay.New(relay.Config{
 		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
-			return connect(ctx, a.cfg.DatabaseURL, outbox.ConfigureRelay)
+			session := a.pool.Config().ConnConfig
+			outbox.ConfigureRelay(session)
+			return postgres.Connect(ctx, session)
 		},
 	})
 	if err != nil {
 		return err
 	}
 	a.listener = &relay.Listener{
-		Connect: func(ctx context.Context) (*pgx.Conn, error) {
-			return connect(ctx, a.cfg.ListenDatabaseURL, func(c *pgx.ConnConfig) { c.RuntimeParams["application_name"] = "herald listener" })
-		},
+		Connect:     func(ctx context.Context) (*pgx.Conn, error) { return connectToListen(ctx, a.cfg.ListenDatabaseURL) },
+		Probe:       func(ctx context.Context) error { return relay.Probe(ctx, a.pool) },
 		Outbox:      a.relay.Wake,
 		Log:         a.tail.Told,
 		Reconnected: func() { a.relay.Wake(); a.tail.Look() },
@@ -208,17 +209,13 @@ func (a *App) buildRelay(log history) error {
 	return nil
 }
 
-func connect(ctx context.Context, url string, configure func(*pgx.ConnConfig)) (*pgx.Conn, error) {
-	cfg, err := postgres.ConnConfig(url)
+func connectToListen(ctx context.Context, url string) (*pgx.Conn, error) {
+	session, err := postgres.ConnConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	configure(cfg)
-	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	return conn, nil
+	session.RuntimeParams["application_name"] = "herald listener"
+	return postgres.Connect(ctx, session)
 }
 
 // buildHTTP builds the servers and opens their sockets.

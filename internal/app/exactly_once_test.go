@@ -36,15 +36,19 @@ func TestEveryCommittedEventIsReceivedExactlyOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := newWorld()
-	cfg := node(t, db, w.permissions()...)
+	w.receiveExactlyOnce(t, db, node(t, db, w.permissions()...))
+}
 
+// receiveExactlyOnce has the writers write and the subscribers follow, each at one of the nodes in turn, and checks what those received.
+func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...hubclient.Config) {
+	t.Helper()
 	following, stopFollowing := context.WithCancelCause(t.Context())
 	defer stopFollowing(nil)
 	var clients sync.WaitGroup
 	records := make([]*record, followers)
 	for i := range records {
 		records[i] = &record{group: w.groups()[i%len(w.groups())]}
-		clients.Go(func() { records[i].follow(following, cfg) })
+		clients.Go(func() { records[i].follow(following, nodes[i%len(nodes)]) })
 	}
 
 	errs := make(chan error, writers+2)

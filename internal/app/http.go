@@ -80,7 +80,7 @@ func (a *App) mountOps(mux *http.ServeMux) {
 		}
 		detail := ""
 		if !a.listener.Listening() {
-			detail = "notifications do not arrive (LISTEN): events are found by polling, within a tenth of a second"
+			detail = "degraded: not listening for notifications; events are found by looking, ten times a second"
 		}
 		writeStatus(w, http.StatusOK, "ready", detail)
 	})
@@ -133,7 +133,7 @@ func (a *App) registerGauges() {
 		func() float64 { return float64(a.broadcaster.Position()) })
 	m.gaugeFunc("ring_bytes", "Memory that recent events take.", func() float64 { return float64(a.broadcaster.Stats().RingBytes) })
 	m.gaugeFunc("subscriptions", "Members of all groups on this node.", func() float64 { return float64(a.broadcaster.Stats().Members) })
-	m.gaugeFunc("listening", "1 while notifications arrive, else 0.", func() float64 {
+	m.gaugeFunc("listener_connected", "1 while notifications arrive, else 0: events are found by looking then.", func() float64 {
 		if a.listener.Listening() {
 			return 1
 		}

@@ -12,7 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const leaveTimeout = time.Second
+const (
+	leaveTimeout     = time.Second
+	heartbeatTimeout = 5 * time.Second
+)
 
 // Run serves until ctx ends, then shuts down in the order that the package's doc gives. It may be called once.
 func (a *App) Run(ctx context.Context) error {
@@ -102,12 +105,13 @@ func (a *App) stopAccepting(ctx context.Context) error {
 func (a *App) heartbeat(ctx context.Context) error {
 	ticker := time.NewTicker(heartbeatInterval)
 	defer ticker.Stop()
-	host := hostname()
+	host, failing := hostname(), false
 	for {
-		err := a.nodes.Heartbeat(ctx, host, a.cfg.Version, a.broadcaster.Position(), a.hubs.Connections(a.signalr))
-		if err != nil && ctx.Err() == nil {
+		err := a.beat(ctx, host)
+		if err != nil && ctx.Err() == nil && !failing { // once; the database's absence is no news a second later
 			a.logger.WarnContext(ctx, "heartbeat failed", slog.Any("error", err))
 		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
@@ -119,4 +123,10 @@ func (a *App) heartbeat(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+func (a *App) beat(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+	defer cancel()
+	return a.nodes.Heartbeat(ctx, host, a.cfg.Version, a.broadcaster.Position(), a.hubs.Connections(a.signalr))
 }

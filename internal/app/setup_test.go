@@ -30,6 +30,12 @@ func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Co
 // startNode is node for a test that shuts it down itself, by stop; what Run returns comes out of the channel.
 func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
+	return startNodeAt(t, app.Config{DatabaseURL: db.DSN()}, configure, permissions...)
+}
+
+// startNodeAt is startNode for a node that reaches its database in another way.
+func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
+	t.Helper()
 	server := config.Server{
 		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", ReplayLimit: 100_000,
 		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
@@ -39,11 +45,9 @@ func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server)
 	configure(&server)
 	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
 	server.PollTimeout = cmp.Or(server.PollTimeout, 90*time.Second)
-	a, err := app.New(t.Context(), app.Config{
-		Auth:        config.Auth{JWTSecret: secret, AdminRole: "Admin"},
-		Server:      server,
-		DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler),
-	})
+	at.Auth, at.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, server
+	at.Logger = cmp.Or(at.Logger, slog.New(slog.DiscardHandler))
+	a, err := app.New(t.Context(), at)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)

@@ -59,7 +59,7 @@ func (c *benchDatabase) startDatabase(ctx context.Context, logger *slog.Logger, 
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c.DatabaseURL, logger); err != nil {
+	if err := migrate(ctx, c.DatabaseURL, config.Listen{}, logger); err != nil {
 		stop()
 		return nil, err
 	}

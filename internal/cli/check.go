@@ -56,6 +56,7 @@ func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 	if err == nil {
 		defer pool.Close()
 		c.checkDatabase(ctx, pool, f)
+		c.checkSessions(ctx, pool, f)
 	}
 	if f.bad {
 		return errFindings

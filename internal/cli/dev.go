@@ -47,7 +47,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 		return err
 	}
 	defer stop()
-	if err := migrate(ctx, url, logger); err != nil {
+	if err := migrate(ctx, url, c.Listen, logger); err != nil {
 		return err
 	}
 	cfg := app.Config{

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,10 @@ func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool)
 	return nil
 }
 
-type migrateUpCmd struct{ config.Database }
+type migrateUpCmd struct {
+	config.Database
+	config.Listen `embed:""`
+}
 
 func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
 	url, stop, err := database(ctx, c.Database, logger)
@@ -85,20 +89,25 @@ func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 		return err
 	}
 	defer stop()
-	if err := migrate(ctx, url, logger); err != nil {
+	if err := migrate(ctx, url, c.Listen, logger); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, "the database is up to date")
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
-// migrate brings the database up to date.
-func migrate(ctx context.Context, url string, logger *slog.Logger) error {
-	pool, err := postgres.Open(ctx, url, postgres.Options{Logger: logger})
+// migrate brings the database up to date, over HERALD_LISTEN_DATABASE_URL where that is set: it leads to the database itself.
+func migrate(ctx context.Context, url string, listen config.Listen, logger *slog.Logger) error {
+	pool, err := postgres.Open(ctx, cmp.Or(listen.ListenDatabaseURL, url), postgres.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	if listen.ListenDatabaseURL == "" { // a pooler that keeps sessions is told by setting it
+		if err := postgres.RefusePooler(ctx, pool); err != nil {
+			return err
+		}
+	}
 	_, err = postgres.Migrate(ctx, pool, migrations.FS, logger)
 	return err
 }

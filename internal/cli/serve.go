@@ -32,7 +32,7 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	}
 	defer stop()
 	if c.DatabaseURL == "" { // a database of Herald's own is Herald's to migrate
-		if err := migrate(ctx, url, logger); err != nil {
+		if err := migrate(ctx, url, c.Listen, logger); err != nil {
 			return err
 		}
 	}

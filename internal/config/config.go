@@ -39,7 +39,7 @@ type Database struct {
 
 // Listen is the connection for notifications.
 type Listen struct {
-	ListenDatabaseURL string `env:"HERALD_LISTEN_DATABASE_URL" placeholder:"URL" help:"PostgreSQL for LISTEN, where HERALD_DATABASE_URL leads to a pooler. Defaults to HERALD_DATABASE_URL."`
+	ListenDatabaseURL string `env:"HERALD_LISTEN_DATABASE_URL" placeholder:"URL" help:"PostgreSQL for LISTEN and for migrations, where HERALD_DATABASE_URL leads to a pooler. Defaults to HERALD_DATABASE_URL."`
 }
 
 // Auth says which tokens to believe.

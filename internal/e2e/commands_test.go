@@ -61,12 +61,28 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"settings":                  "HERALD_REPLAY_LIMIT=0",
 		"tokens":                    "HERALD_JWT_SECRET=",
 		"HERALD_AUTHORIZE_FUNCTION": "HERALD_AUTHORIZE_FUNCTION=public.nowhere",
+		"notifications":             "HERALD_LISTEN_DATABASE_URL=postgres://u@127.0.0.1:1/d",
 	} {
 		code, out, logs := herald(t, settings(dsn, env), "check")
 		require.Equal(t, 1, code, "%s%s", out, logs)
 		require.Regexp(t, "(?m)^FAIL +"+finding, out)
 		require.Regexp(t, "(?m)^ok +migrations", out, "one finding does not hide the others")
 	}
+}
+
+func TestMigratingTakesADirectConnection(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewEmpty(t)
+	pooled := settings(pgtest.NewPooler(t, db, 3).DSN(""))
+	code, _, logs := herald(t, pooled, "migrate", "up")
+	require.Equal(t, 1, code)
+	require.Contains(t, logs, "set HERALD_LISTEN_DATABASE_URL to the database itself")
+	code, _, logs = herald(t, append(pooled, "HERALD_LISTEN_DATABASE_URL="+db.DSN()), "migrate", "up")
+	require.Zero(t, code, logs)
+	code, out, _ := herald(t, pooled, "check")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "ok    connections: through a pooler")
+	require.Contains(t, out, "FAIL  notifications (LISTEN): notifications do not arrive")
 }
 
 func TestPublishTraceAndTail(t *testing.T) {

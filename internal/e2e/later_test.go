@@ -36,3 +36,33 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	require.Positive(t, late, "not too early")
 	require.Less(t, late, 5*time.Second, fmt.Sprint(late))
 }
+
+// The node that is River's leader dies, and nobody takes its place for as long as its lease lasts: the other node keeps the time.
+func TestScheduledEventsComeInTimeWhenTheLeaderDies(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	dsn := db.DSN()
+	d, p := drive(t), produce(t, dsn)
+	o := newOrder()
+	pool := db.Pool(t)
+	leader := serve(t, dsn)
+	id := leader.id(t)
+	require.True(t, eventually(func() bool {
+		var leads bool
+		require.NoError(t, pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM herald.river_leader WHERE leader_id = $1)", id).Scan(&leads))
+		return leads
+	}), "a single node leads")
+	other := serve(t, dsn)
+	c := d.connect(t, other.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c.call(t, "SubscribeToOrder", o.id)
+	var due time.Time // far enough for a job that has to be promoted
+	require.NoError(t, p.QueryRow(t.Context(), "SELECT clock_timestamp() + '7 s'").Scan(&due))
+	scheduled := publish(t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Reminder', $2, 'alice', deliver_after => $3)",
+		o.id, o.restaurant, due)
+	leader.kill(t)
+	require.Equal(t, delivery{scheduled, 1}, received(c.next(t)))
+	late := time.Since(due)
+	t.Logf("received %s late", late)
+	require.Positive(t, late, "not too early")
+	require.Less(t, late, 3*time.Second)
+}

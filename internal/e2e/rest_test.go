@@ -290,7 +290,7 @@ func TestOperationsEndpoints(t *testing.T) {
 		require.Contains(t, answer.header.Get("Content-Type"), "text/plain")
 		for _, metric := range []string{
 			"herald_relay_rows_total ", "herald_broadcast_entries_total 2", "herald_outbox_waiting_rows 0",
-			"herald_outbox_oldest_waiting_seconds 0", "herald_listening 1", "go_goroutines ",
+			"herald_outbox_oldest_waiting_seconds 0", "herald_listener_connected 1", "go_goroutines ",
 		} {
 			awaitMetric(t, base, metric)
 		}

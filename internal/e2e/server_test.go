@@ -126,6 +126,17 @@ func (s *server) attend(t *testing.T) {
 	s.awaitReady(t)
 }
 
+// id is the node's.
+func (s *server) id(t *testing.T) string {
+	t.Helper()
+	line, _ := s.logs.await(t, 0, "the server to serve", func(line string) bool { return strings.Contains(line, `"msg":"serving"`) })
+	var serving struct {
+		NodeID string `json:"node_id"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(line), &serving))
+	return serving.NodeID
+}
+
 func (s *server) awaitReady(t *testing.T) {
 	t.Helper()
 	var last response

@@ -11,6 +11,14 @@
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the
 // transaction of the job's effect, so an event is in the log, still a job, or a dead letter: one of them, never two and never none.
 //
-// River promotes scheduled jobs every five seconds. An event that is due sooner than that would be late, so its job is made ready
-// that much before its time and snoozes the rest, which River fetches by the clock.
+// # Punctual without a leader
+//
+// Periodic jobs and the promotion of scheduled ones are the work of River's leader, one of the nodes. Where that one crashes, its lease
+// of 15 seconds has to end before another, which looks every 5 to 6 seconds, takes over: nobody does that work for up to 21 seconds. An
+// event with a time must not wait for that, so every node looks once a second for the events' jobs that are due, and for those that
+// a dead node was at work on. A job that is scheduled is made ready 5 seconds before its event's time, and snoozes the rest,
+// which River fetches by the clock, twice a second. The rest can wait: the sweep, which stands behind relays that look by
+// themselves, partitions, which are made days ahead, and housekeeping.
+//
+// Nothing here listens: River polls, so that it works behind a pooler.
 package jobs

@@ -21,6 +21,7 @@ const (
 	partitionsInterval   = time.Hour
 	retentionInterval    = time.Hour
 	housekeepingInterval = time.Minute
+	promoteInterval      = time.Second
 	daysAhead            = 7
 
 	workers            = 20
@@ -48,6 +49,7 @@ type Config struct {
 
 // Jobs works River's jobs on this node.
 type Jobs struct {
+	cfg    Config
 	client *river.Client[pgx.Tx]
 }
 
@@ -74,6 +76,7 @@ func New(cfg Config) (*Jobs, error) {
 		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		Workers:                     registered,
+		PollOnly:                    true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval:           fetchPollInterval,
 		JobTimeout:                  jobTimeout,
 		CompletedJobRetentionPeriod: completedRetention,
@@ -87,7 +90,7 @@ func New(cfg Config) (*Jobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating River's client: %w", err)
 	}
-	return &Jobs{client: client}, nil
+	return &Jobs{cfg: cfg, client: client}, nil
 }
 
 func periodic(id string, every time.Duration, args river.JobArgs) *river.PeriodicJob {
@@ -102,7 +105,7 @@ func (j *Jobs) Run(ctx context.Context) error {
 	if err := j.client.Start(running); err != nil {
 		return fmt.Errorf("starting River: %w", err)
 	}
-	<-ctx.Done()
+	keepPromoting(ctx, j.cfg.Pool, j.cfg.Logger)
 	stopping, cancel := context.WithTimeout(running, stopTimeout)
 	defer cancel()
 	if err := j.client.Stop(stopping); err == nil {

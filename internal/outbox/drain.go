@@ -52,6 +52,7 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	busy := false
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
+	batch.Queue(dbsqlc.TransactionSet)
 	batch.Queue(dbsqlc.FloorSet)
 	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
 		var locked *bool

@@ -18,11 +18,14 @@ type Glance struct {
 
 // Peek looks whether there is anything to relay.
 func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
-	row, err := dbsqlc.New(conn).OutboxPeek(ctx)
-	if err != nil {
+	var g dbsqlc.OutboxPeekRow
+	batch := &pgx.Batch{} // one transaction
+	batch.Queue(dbsqlc.TransactionSet)
+	batch.Queue(dbsqlc.OutboxPeek).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Waiting, &g.InProgress) })
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return Glance{}, fmt.Errorf("looking at the outbox: %w", err)
 	}
-	return Glance(row), nil
+	return Glance(g), nil
 }
 
 // Arm makes every insert from now on notify the relay.

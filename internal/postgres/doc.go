@@ -6,6 +6,10 @@
 // [Open] waits for a database that is down or still starting, says so while it waits, and fails at once where waiting cannot
 // help (a wrong password, a database that does not exist). No error and no log line carries a password.
 //
+// Where a pooler stands in between, nothing is relied on that lasts longer than a transaction: no startup parameter that a pooler
+// refuses, no setting of a session, no statement that is prepared by name. Sessions that are Herald's alone get their time-outs:
+// what is left half-dead at either end is cut.
+//
 // # Migrations
 //
 // [Migrate] applies Herald's own migrations with goose and then River's, in the schema herald. Any number of processes may

@@ -51,9 +51,24 @@ type Migration struct {
 	AppliedAt time.Time // zero where not applied, and for River's
 }
 
+// ErrThroughPooler is returned for a connection string that leads through a pooler where sessions are needed.
+var ErrThroughPooler = errors.New("migrations hold a lock over many transactions, which they cannot through a pooler: " +
+	"set HERALD_LISTEN_DATABASE_URL to the database itself")
+
+// RefusePooler fails with [ErrThroughPooler] where a pooler stands before pool's database.
+func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
+	return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { //nolint:wrapcheck // ThroughPooler's, or the pool's own
+		pooled, err := ThroughPooler(ctx, conn.Conn())
+		if err == nil && pooled {
+			err = ErrThroughPooler
+		}
+		return err
+	})
+}
+
 // Migrate applies what is pending: first the goose migrations in files, then River's. It returns what it applied. Processes
 // that migrate one database at once take turns. The pool needs a session of its own per connection (no pooler in between that
-// multiplexes transactions), and at least three.
+// multiplexes transactions, see [RefusePooler]), and at least three.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
 	if pool.Config().MaxConns < connectionsToMigrate {
 		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)

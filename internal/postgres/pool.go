@@ -29,6 +29,8 @@ const (
 	// Between two attempts at a database that is down.
 	retryFirst = 250 * time.Millisecond
 	retryMost  = 5 * time.Second
+
+	closeTimeout = time.Second
 )
 
 // Options says how a pool connects.
@@ -62,7 +64,9 @@ func (o Options) withDefaults() Options {
 }
 
 // Open returns a pool on the database of the connection string (a URL or key=value pairs), which has been reached once. It waits
-// for a database that is down, refuses connections or is starting. The caller closes the pool.
+// for a database that is down, refuses connections or is starting. Where a pooler stands in between, the pool's queries need nothing
+// that a pooler takes away between two transactions, unless default_query_exec_mode in the connection string says how to ask. The
+// caller closes the pool.
 func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, error) {
 	o := options.withDefaults()
 	config, err := o.config(dsn)
@@ -73,15 +77,35 @@ func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, erro
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	if err := o.await(ctx, pool); err != nil {
+	pooled, err := o.await(ctx, pool)
+	if err != nil {
 		pool.Close()
 		return nil, err
+	}
+	if pooled && !strings.Contains(dsn, "default_query_exec_mode") {
+		return o.withoutStatements(ctx, pool)
 	}
 	return pool, nil
 }
 
-// await returns nil when the database answers, or an error when it will not or did not in time.
-func (o Options) await(ctx context.Context, pool *pgxpool.Pool) error {
+// withoutStatements returns a pool in the place of one that leads through a pooler. It prepares no statements by name: the next
+// transaction may be another session's, which does not know them. What it learns of a statement it keeps on this side, so that a
+// query stays one round trip.
+func (o Options) withoutStatements(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
+	config := pool.Config()
+	pool.Close()
+	o.Logger.InfoContext(ctx, "a pooler stands before the database: no statement is prepared by name",
+		slog.String("address", address(&config.ConnConfig.Config)))
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	return pool, nil
+}
+
+// await returns when the database answers, and whether it does so through a pooler, or fails when it will not or did not in time.
+func (o Options) await(ctx context.Context, pool *pgxpool.Pool) (pooled bool, err error) {
 	at := address(&pool.Config().ConnConfig.Config)
 	var deadline <-chan time.Time // nil, never: one attempt alone
 	if o.Wait > 0 {
@@ -90,21 +114,25 @@ func (o Options) await(ctx context.Context, pool *pgxpool.Pool) error {
 		deadline = timer.C
 	}
 	for delay := retryFirst; ; delay = min(2*delay, retryMost) {
-		err := pool.Ping(ctx)
+		err := pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+			var err error
+			pooled, err = ThroughPooler(ctx, conn.Conn())
+			return err
+		})
 		switch {
 		case err == nil:
-			return nil
+			return pooled, nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("connecting to the database at %s: %w", at, errors.Join(context.Cause(ctx), err))
+			return false, fmt.Errorf("connecting to the database at %s: %w", at, errors.Join(context.Cause(ctx), err))
 		case o.Wait < 0 || !mayHeal(err):
-			return fmt.Errorf("connecting to the database at %s: %w", at, err)
+			return false, fmt.Errorf("connecting to the database at %s: %w", at, err)
 		}
 		o.Logger.WarnContext(ctx, "waiting for the database",
 			slog.String("address", at), slog.Any("error", err), slog.Duration("retry_in", delay))
 		select {
 		case <-ctx.Done(): // the next attempt reports it
 		case <-deadline:
-			return fmt.Errorf("the database at %s could not be reached in %s: %w", at, o.Wait, err)
+			return false, fmt.Errorf("the database at %s could not be reached in %s: %w", at, o.Wait, err)
 		case <-time.After(delay):
 		}
 	}
@@ -133,16 +161,7 @@ func (o Options) config(dsn string) (*pgxpool.Config, error) {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: o.TCPUserTimeout, Interval: o.TCPUserTimeout / 3, Count: 3},
 		Control:         setUserTimeout(o.TCPUserTimeout),
 	}).DialContext
-	// Not startup parameters: a connection pooler in between refuses those that it does not know.
-	// Compiling a short query costs more than running it: hundreds of milliseconds where an estimate is off.
-	settings := fmt.Sprintf("SET jit = off; SET idle_in_transaction_session_timeout = %d; SET tcp_user_timeout = %d",
-		o.IdleInTransactionTimeout.Milliseconds(), o.TCPUserTimeout.Milliseconds())
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, settings); err != nil {
-			return fmt.Errorf("setting the session's time-outs: %w", err)
-		}
-		return nil
-	}
+	config.AfterConnect = o.settle
 	return config, nil
 }
 
@@ -155,13 +174,4 @@ func mayHeal(err error) bool {
 	}
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	return !certificate
-}
-
-// ConnConfig returns how to open a single connection: as a pool's, but for the session's time-outs, which the caller may set.
-func ConnConfig(dsn string) (*pgx.ConnConfig, error) {
-	config, err := Options{}.withDefaults().config(dsn)
-	if err != nil {
-		return nil, err
-	}
-	return config.ConnConfig, nil
 }

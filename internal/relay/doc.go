@@ -39,7 +39,8 @@
 //     until it is told, but looks again after 1, 2, 4, … ms, so that such an event waits no longer than its own commit took.
 //
 // Behind this stand a look every PollInterval and a sweep job every second, for what the proof assumes and life does not keep: a
-// LISTEN connection that is broken, a pooler that swallows notifications.
+// LISTEN connection that is broken, a pooler that swallows notifications. The listener asks for a notification of its own when it begins
+// and whenever all is quiet: what does not come is told.
 //
 // Under load the relay disarms, and nobody notifies.
 //
@@ -71,4 +72,10 @@
 //
 // Relaying a batch takes two round trips and one flush (package outbox). At rest: one round trip a PollInterval that locks
 // and writes nothing.
+//
+// # Half-dead sessions
+//
+// A node that is frozen in the middle of its transaction is cut off by the server after a second; one that dies, by its kernel. What
+// the network takes without a word is noticed by time-outs at both ends, and by this package's own, for a proxy in between acknowledges
+// what it does not pass on.
 package relay

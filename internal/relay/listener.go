@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,21 +18,32 @@ import (
 const (
 	outboxChannel = "herald_outbox" // an armed producer has committed
 	logChannel    = "herald_log"    // a relay has committed; the payload is the log's position
+	probeChannel  = "herald_probe"  // a listener wants to know whether notifications arrive
 )
 
-// livenessInterval is how long a quiet LISTEN connection goes unchecked.
-const livenessInterval = 5 * time.Second
+const (
+	defaultLiveness = 5 * time.Second
+	listenRetryMost = 5 * time.Second // nothing waits for it: events are found by looking
+)
+
+// ErrNotListening is returned where a LISTEN was accepted and no notification comes.
+var ErrNotListening = errors.New("notifications do not arrive: where a pooler stands before the database, " +
+	"set HERALD_LISTEN_DATABASE_URL to the database itself")
 
 // Listener turns notifications into wake-ups. It guarantees nothing: relay and tail look by themselves too.
 type Listener struct {
 	// Connect opens a connection that is the listener's alone, and no pooler's.
 	Connect func(ctx context.Context) (*pgx.Conn, error)
+	// Probe notifies every listener, over another connection: see [Probe].
+	Probe func(ctx context.Context) error
 	// Outbox is called when there may be something to relay, Log when the log has reached position, Reconnected when
 	// anything may have been missed. None may block.
 	Outbox      func()
 	Log         func(position int64)
 	Reconnected func()
 	Logger      *slog.Logger
+	// Liveness is how long a quiet connection goes unchecked, and how long the check may take. Defaults to 5 seconds.
+	Liveness time.Duration
 
 	listening atomic.Bool
 }
@@ -39,58 +51,113 @@ type Listener struct {
 // Listening says whether notifications arrive.
 func (l *Listener) Listening() bool { return l.listening.Load() }
 
+// Probe sends a notification to every listener.
+func Probe(ctx context.Context, db interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+},
+) error {
+	if _, err := db.Exec(ctx, "SELECT pg_notify('"+probeChannel+"', '')"); err != nil {
+		return fmt.Errorf("notifying: %w", err)
+	}
+	return nil
+}
+
 // Run listens until ctx ends; a lost connection is replaced.
 func (l *Listener) Run(ctx context.Context) error {
+	silence := outage{logger: l.Logger, most: listenRetryMost}
 	for {
-		err := l.session(ctx)
+		err := l.session(ctx, func() {
+			l.listening.Store(true)
+			silence.over(ctx, "listening for notifications again")
+		})
 		l.listening.Store(false)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end that was asked for
 		}
-		l.Logger.WarnContext(ctx, "not listening for notifications, events take longer", slog.Any("error", err))
+		delay := silence.failed(ctx, "not listening for notifications, events take longer", err)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(reconnectDelay):
+		case <-time.After(delay):
 		}
 	}
 }
 
-func (l *Listener) session(ctx context.Context) error {
-	conn, err := l.Connect(ctx)
+// Check connects, listens and returns nil when a notification has arrived. It fails with [ErrNotListening] where none does.
+func (l *Listener) Check(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	arrived := errors.New("a notification has arrived")
+	err := l.session(ctx, func() { cancel(arrived) })
+	if errors.Is(context.Cause(ctx), arrived) {
+		return nil
+	}
+	return err
+}
+
+// session listens over one connection until that fails or ctx ends. It calls alive whenever notifications have proved to
+// arrive.
+func (l *Listener) session(ctx context.Context, alive func()) error {
+	liveness := cmp.Or(l.Liveness, defaultLiveness)
+	conn, err := l.connect(ctx, liveness)
 	if err != nil {
-		return fmt.Errorf("connecting: %w", err)
+		return err
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		_ = conn.Close(closing) // nothing is lost with it
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+outboxChannel+"; LISTEN "+logChannel); err != nil {
-		return fmt.Errorf("listening: %w", err)
-	}
-	l.listening.Store(true)
 	l.Reconnected()
-	for {
-		waiting, cancel := context.WithTimeout(ctx, livenessInterval)
+	if err := l.probe(ctx, liveness); err != nil { // a LISTEN that a pooler has swallowed looks like any other
+		return err
+	}
+	for probed := true; ; {
+		waiting, cancel := context.WithTimeout(ctx, liveness)
 		notification, err := conn.WaitForNotification(waiting)
 		cancel()
 		switch {
 		case err == nil:
+			if probed {
+				probed = false
+				alive()
+			}
 			l.dispatch(ctx, notification)
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, context.DeadlineExceeded):
-			checking, cancel := context.WithTimeout(ctx, livenessInterval)
-			err = conn.Ping(checking)
-			cancel()
-			if err != nil {
-				return fmt.Errorf("checking the connection: %w", err)
+		case errors.Is(err, context.DeadlineExceeded) && !probed:
+			if err := l.probe(ctx, liveness); err != nil {
+				return err
 			}
+			probed = true
+		case errors.Is(err, context.DeadlineExceeded):
+			return ErrNotListening
 		default:
 			return fmt.Errorf("waiting for a notification: %w", err)
 		}
 	}
+}
+
+func (l *Listener) connect(ctx context.Context, limit time.Duration) (*pgx.Conn, error) {
+	conn, err := l.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listening, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if _, err := conn.Exec(listening, "LISTEN "+outboxChannel+"; LISTEN "+logChannel+"; LISTEN "+probeChannel); err != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = conn.Close(closing)
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	return conn, nil
+}
+
+func (l *Listener) probe(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return l.Probe(ctx)
 }
 
 func (l *Listener) dispatch(ctx context.Context, n *pgconn.Notification) {

@@ -22,11 +22,16 @@ const (
 	defaultPollInterval = 100 * time.Millisecond
 	defaultLinger       = 3 * time.Millisecond
 
-	lingerStep     = time.Millisecond
-	settleStep     = time.Millisecond
-	busyPause      = 20 * time.Millisecond
-	reconnectDelay = 100 * time.Millisecond
-	closeTimeout   = time.Second
+	lingerStep   = time.Millisecond
+	settleStep   = time.Millisecond
+	busyPause    = 20 * time.Millisecond
+	retryMost    = 500 * time.Millisecond // whoever relays when a node dies, does so by then
+	closeTimeout = time.Second
+
+	// How long the database may take to answer. A connection over which nothing comes is replaced: what is at the other end may be
+	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package outbox).
+	lookTimeout  = 5 * time.Second
+	drainTimeout = time.Minute
 )
 
 // Config is how a Relay works.
@@ -121,25 +126,26 @@ func at(nanoseconds *atomic.Int64) time.Time {
 
 func (r *Relay) looked() { r.alive.Store(time.Now().UnixNano()) }
 
-// Run relays until ctx ends. A database that fails is tried again for ever, each time with a log line.
+// Run relays until ctx ends. A database that fails is tried again for ever.
 func (r *Relay) Run(ctx context.Context) error {
+	failure := outage{logger: r.cfg.Logger, most: retryMost}
 	for {
-		err := r.session(ctx)
+		err := r.session(ctx, func() { failure.over(ctx, "relaying again") })
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end that was asked for
 		}
 		r.cfg.Observer.RelayFailed()
-		r.cfg.Logger.WarnContext(ctx, "relay interrupted, reconnecting", slog.Any("error", err))
+		delay := failure.failed(ctx, "relay interrupted, reconnecting", err)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(reconnectDelay):
+		case <-time.After(delay):
 		}
 	}
 }
 
-// session relays over one connection until that fails or ctx ends.
-func (r *Relay) session(ctx context.Context) error {
+// session relays over one connection until that fails or ctx ends. It calls well when it has looked for the first time.
+func (r *Relay) session(ctx context.Context, well func()) error {
 	conn, err := r.cfg.Connect(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
@@ -149,12 +155,15 @@ func (r *Relay) session(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing) // the transaction ends with the connection either way
 	}()
-	if err := r.enterEpoch(ctx, conn); err != nil {
+	entering, cancel := context.WithTimeout(ctx, drainTimeout)
+	err = r.enterEpoch(entering, conn)
+	cancel()
+	if err != nil {
 		return err
 	}
 	s := session{Relay: r, conn: conn, timer: time.NewTimer(0)}
 	defer s.timer.Stop()
-	return s.run(ctx)
+	return s.run(ctx, well)
 }
 
 // session is the state machine that the package's doc draws.
@@ -168,9 +177,13 @@ type session struct {
 	lastFound time.Time
 }
 
-func (s *session) run(ctx context.Context) error {
+func (s *session) run(ctx context.Context, well func()) error {
 	for {
-		drained, err := s.drain(ctx, s.conn, &s.heads)
+		drained, err := s.step(ctx)
+		if well != nil && (err == nil || errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused)) {
+			well()
+			well = nil
+		}
 		switch {
 		case errors.Is(err, outbox.ErrBusy): // another node relays, and will not sleep before it has looked
 			if err := s.pause(ctx, busyPause); err != nil {
@@ -208,11 +221,11 @@ func (s *session) run(ctx context.Context) error {
 // sleep returns when there is something to relay, or may be.
 func (s *session) sleep(ctx context.Context) error {
 	if !s.armed {
-		if err := outbox.Arm(ctx, s.conn); err != nil {
+		if err := s.arm(ctx); err != nil {
 			return err
 		}
 		s.armed = true
-		glance, err := outbox.Peek(ctx, s.conn)
+		glance, err := s.peek(ctx)
 		if err != nil {
 			return err
 		}
@@ -233,7 +246,7 @@ func (s *session) sleep(ctx context.Context) error {
 			return nil
 		case <-s.timer.C:
 		}
-		glance, err := outbox.Peek(ctx, s.conn)
+		glance, err := s.peek(ctx)
 		if err != nil {
 			return err
 		}
@@ -248,7 +261,7 @@ func (s *session) sleep(ctx context.Context) error {
 // waitForResume returns when the relay is not paused any more. Nobody has to notify it meanwhile but the one who ends the pause.
 func (s *session) waitForResume(ctx context.Context) error {
 	s.armed = false
-	if err := outbox.Disarm(ctx, s.conn); err != nil {
+	if err := s.disarm(ctx); err != nil {
 		return err
 	}
 	for {
@@ -259,12 +272,36 @@ func (s *session) waitForResume(ctx context.Context) error {
 		case <-s.wake:
 		case <-s.timer.C:
 		}
-		glance, err := outbox.Peek(ctx, s.conn)
+		glance, err := s.peek(ctx)
 		if err != nil || !glance.Paused {
 			return err
 		}
 		s.looked()
 	}
+}
+
+func (s *session) step(ctx context.Context) (Drained, error) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	return s.drain(ctx, s.conn, &s.heads)
+}
+
+func (s *session) arm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return outbox.Arm(ctx, s.conn)
+}
+
+func (s *session) peek(ctx context.Context) (outbox.Glance, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return outbox.Peek(ctx, s.conn)
+}
+
+func (s *session) disarm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	return outbox.Disarm(ctx, s.conn)
 }
 
 func (s *session) pause(ctx context.Context, d time.Duration) error {

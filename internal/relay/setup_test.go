@@ -74,24 +74,36 @@ func setup(t *testing.T, change func(*relay.Config)) *bundle {
 func (b *bundle) run(t *testing.T) {
 	t.Helper()
 	listening := make(chan struct{}, 1)
+	pool := b.db.Pool(t)
 	listener := &relay.Listener{
+		Probe:   func(ctx context.Context) error { return relay.Probe(ctx, pool) },
 		Connect: connector(b.db, func(*pgx.ConnConfig) {}), Outbox: b.relay.Wake, Log: func(int64) {},
-		Reconnected: func() { b.relay.Wake(); listening <- struct{}{} }, Logger: slog.New(slog.DiscardHandler),
+		Reconnected: func() { b.relay.Wake(); signal(listening) }, Logger: slog.New(slog.DiscardHandler),
 	}
+	b.runWith(t, listener)
+	<-listening
+}
+
+// runWith runs the relay and the given listener until the test ends.
+func (b *bundle) runWith(t *testing.T, listener *relay.Listener) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = b.relay.Run(ctx) })
 	wg.Go(func() { _ = listener.Run(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	<-listening
 }
 
 func (b *bundle) add(_ int64, batch []event.Logged) {
 	b.mu.Lock()
 	b.relayed = append(b.relayed, batch...)
 	b.mu.Unlock()
+	signal(b.arrived)
+}
+
+func signal(to chan<- struct{}) {
 	select {
-	case b.arrived <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }

@@ -16,6 +16,8 @@ import (
 const (
 	offeredBatches = 64   // batches of this node's own relay that may wait for the tail
 	tailChunk      = 1000 // entries read from the log at once
+
+	readTimeout = 10 * time.Second // for one chunk; a connection over which nothing comes is replaced
 )
 
 // Log is what the tail reads.
@@ -111,6 +113,7 @@ func (t *Tail) LastLook() time.Time { return at(&t.alive) }
 func (t *Tail) Run(ctx context.Context) error {
 	ticker := time.NewTicker(t.cfg.PollInterval)
 	defer ticker.Stop()
+	failure := outage{logger: t.cfg.Logger}
 	for {
 		var err error
 		select {
@@ -129,9 +132,10 @@ func (t *Tail) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			t.cfg.Logger.WarnContext(ctx, "tail interrupted", slog.Any("error", err), slog.Int64("position", t.cfg.Broadcaster.Position()))
+			failure.failed(ctx, "tail interrupted", err) // the next look is the next attempt
 			continue
 		}
+		failure.over(ctx, "following the log again")
 		t.alive.Store(time.Now().UnixNano())
 	}
 }
@@ -151,7 +155,7 @@ func (t *Tail) follow(ctx context.Context, o offer) error {
 // catchUp broadcasts everything that the log holds behind the broadcaster's position.
 func (t *Tail) catchUp(ctx context.Context) error {
 	for {
-		batch, epoch, err := t.cfg.Log.ReadFrom(ctx, t.cfg.Broadcaster.Position(), tailChunk)
+		batch, epoch, err := t.read(ctx)
 		if err != nil {
 			return err
 		}
@@ -184,7 +188,9 @@ func (t *Tail) catchUp(ctx context.Context) error {
 // enterEpoch makes the broadcaster begin anew where the log's epoch has changed: what it has broadcast behind the epoch's origin is
 // not in the log any more.
 func (t *Tail) enterEpoch(ctx context.Context) (changed bool, err error) {
-	state, err := t.cfg.Log.State(ctx)
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
+	state, err := t.cfg.Log.State(reading)
+	cancel()
 	if err != nil || state.Epoch == t.epoch {
 		return false, err
 	}
@@ -193,4 +199,10 @@ func (t *Tail) enterEpoch(ctx context.Context) (changed bool, err error) {
 	t.cfg.Broadcaster.Reset(ctx, state.Origin)
 	t.epoch = state.Epoch
 	return true, nil
+}
+
+func (t *Tail) read(ctx context.Context) (batch []event.Logged, epoch int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return t.cfg.Log.ReadFrom(ctx, t.cfg.Broadcaster.Position(), tailChunk)
 }

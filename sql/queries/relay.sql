@@ -1,6 +1,15 @@
 -- The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
 -- second one; package relay's doc says why each is as it is.
 
+-- name: TransactionSet :exec
+-- What each of the relay's transactions begins with, in the same round trip; it ends with the transaction, for behind a pooler the
+-- next one may be another session's. The relay's statements have one good plan each, by index and in order, and keep it whatever the
+-- statistics say of tables that have just grown or have just been created; compiling them costs more than running them. A node that is
+-- frozen in the middle of a transaction must not keep the others from relaying.
+SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+    set_config('enable_bitmapscan', 'off', true), set_config('idle_in_transaction_session_timeout', '1s', true),
+    set_config('statement_timeout', '30s', true);
+
 -- name: FloorSet :exec
 -- Read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
 SELECT set_config('herald.floor', herald.last_seq()::text, true);

@@ -6,8 +6,10 @@ SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_
 FROM herald.outbox b WHERE b.seq = sqlc.arg(seq) AND b.written_at = sqlc.arg(written_at);
 
 -- name: StateLockWait :one
--- As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either.
-SELECT true AS locked FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE;
+-- As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either, and a node that is frozen
+-- in the middle of it does not keep the others from relaying.
+SELECT true AS locked FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> ''
+    AND set_config('idle_in_transaction_session_timeout', '1s', true) <> '' FOR UPDATE;
 
 -- name: StateRead :one
 -- Under the lock: as the last holder has left it.

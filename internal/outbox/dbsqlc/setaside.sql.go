@@ -171,10 +171,12 @@ func (q *Queries) OutboxRow(ctx context.Context, arg OutboxRowParams) (OutboxRow
 }
 
 const StateLockWait = `-- name: StateLockWait :one
-SELECT true AS locked FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' FOR UPDATE
+SELECT true AS locked FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> ''
+    AND set_config('idle_in_transaction_session_timeout', '1s', true) <> '' FOR UPDATE
 `
 
-// As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either.
+// As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either, and a node that is frozen
+// in the middle of it does not keep the others from relaying.
 func (q *Queries) StateLockWait(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, StateLockWait)
 	var locked bool

@@ -1,0 +1,85 @@
+package app_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+// Nothing but LISTEN needs a session of its own: two nodes behind a pooler that gives every transaction another session.
+func TestEveryCommittedEventIsReceivedExactlyOnceThroughAPooler(t *testing.T) {
+	t.Parallel()
+	const sessions = 6
+	db := pgtest.New(t)
+	pooler := pgtest.NewPooler(t, db, sessions)
+	w := newWorld()
+	nodes := make([]hubclient.Config, 2)
+	for i := range nodes {
+		var stop func() <-chan error
+		nodes[i], stop = startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(""), ListenDatabaseURL: db.DSN()}, func(*config.Server) {}, w.permissions()...)
+		t.Cleanup(func() { require.NoError(t, <-stop()) })
+	}
+	w.receiveExactlyOnce(t, db, nodes...)
+	status, body := readyz(t, nodes[0])
+	require.Equal(t, http.StatusOK, status)
+	require.NotContains(t, body, "degraded")
+}
+
+// However pgx is told to ask, but for the ways that are not a pooler's: what is relayed, kept for later and set aside takes its way.
+func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"", "exec", "simple_protocol", "cache_describe"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			const sessions = 4
+			db := pgtest.New(t)
+			pool := db.Pool(t)
+			parameters := ""
+			if mode != "" {
+				parameters = "default_query_exec_mode=" + mode
+			}
+			pooler := pgtest.NewPooler(t, db, sessions)
+			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(parameters), ListenDatabaseURL: db.DSN()}, func(*config.Server) {})
+			t.Cleanup(func() { require.NoError(t, <-stop()) })
+			status := func(id uuid.UUID) (status string) {
+				require.NoError(t, pool.QueryRow(t.Context(), `SELECT status FROM herald.event_status($1)`, id).Scan(&status))
+				return status
+			}
+			received := make(chan struct{}, 1)
+			conn, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", func(call hubclient.Invocation) {
+				if call.Method == "SystemAlert" {
+					received <- struct{}{}
+				}
+			})
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = conn.Invoke(t.Context(), "SubscribeToAlerts")
+			require.NoError(t, err)
+			var at, later, odd uuid.UUID
+			require.NoError(t, pool.QueryRow(t.Context(), `SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 second'),
+				herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&later, &at))
+			require.NoError(t, pool.QueryRow(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
+				VALUES ('OrderPlaced', gen_random_uuid(), gen_random_uuid(), 'user-1', '{"status": "Placed"}') RETURNING event_id`).Scan(&odd))
+			select {
+			case <-received:
+			case <-time.After(patience):
+				t.Fatal("nothing was received")
+			}
+			require.Eventually(t, func() bool { return status(at) == "relayed" && status(later) == "relayed" }, patience, 20*time.Millisecond)
+			require.Eventually(t, func() bool {
+				var errors int
+				require.NoError(t, pool.QueryRow(t.Context(), `SELECT coalesce(max(cardinality(errors)), 0) FROM herald.river_job WHERE kind = 'retry_event'`).Scan(&errors))
+				return errors > 0
+			}, patience, 20*time.Millisecond, "what cannot be turned into messages is tried again")
+			require.Equal(t, "waiting", status(odd))
+		})
+	}
+}

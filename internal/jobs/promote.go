@@ -1,0 +1,68 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	promoteTimeout = 10 * time.Second
+	promoteMost    = 10_000 // jobs in one go
+
+	// heartbeatsMissed is how long a node may be silent before its jobs are others'.
+	heartbeatsMissed = 10 * time.Second
+)
+
+// promote makes the events' jobs ready whose time has come, and those that a dead node was at work on, and returns how many. River's
+// leader does both as well, but a leader that crashed has no successor for up to 21 seconds, and it takes a job for stuck after
+// an hour. A job that is worked twice has its effect once: it is completed in the effect's transaction.
+//
+// The index is on (state, queue, priority, scheduled_at).
+const promote = `
+WITH due AS (
+    SELECT j.id FROM herald.river_job j
+    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now()
+        AND j.kind IN ('deliver_scheduled', 'retry_event')
+    ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
+), orphaned AS (
+    SELECT j.id FROM herald.river_job j
+    WHERE j.state = 'running' AND j.queue = 'default' AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
+        AND j.kind IN ('deliver_scheduled', 'retry_event')
+        AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
+            AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $2))
+    LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE herald.river_job SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
+
+func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
+	defer cancel()
+	tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds())
+	if err != nil {
+		return 0, fmt.Errorf("making due jobs ready: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// keepPromoting looks every second until ctx ends.
+func keepPromoting(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
+	ticker := time.NewTicker(promoteInterval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		_, err := promoteDue(ctx, pool)
+		if err != nil && ctx.Err() == nil && !failing { // once: the others that use the database say so as well
+			logger.WarnContext(ctx, "scheduled events may be late", slog.Any("error", err))
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package relay_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/relay"
+)
+
+// holding takes the relay's lock over conn, in a transaction that nobody goes on with.
+func holding(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	_, err := outbox.Begin(t.Context(), conn, 10)
+	require.NoError(t, err)
+}
+
+// elapsed waits for the event and returns how long that took.
+func (b *bundle) elapsed(t *testing.T, id uuid.UUID, since time.Time) time.Duration {
+	t.Helper()
+	b.await(t, id)
+	took := time.Since(since)
+	t.Logf("relayed after %s", took)
+	return took
+}
+
+// A node that is frozen in the middle of a transaction keeps the others from relaying for a second and not for longer, whichever of
+// the transactions it is that hold the relay's lock.
+func TestAFrozenNodeIsCutOff(t *testing.T) {
+	t.Parallel()
+	const second, margin = time.Second, 3 * time.Second
+	for name, hold := range map[string]func(t *testing.T, conn *pgx.Conn){
+		"relaying": holding,
+		"delivering a scheduled event": func(t *testing.T, conn *pgx.Conn) {
+			t.Helper()
+			tx, err := conn.Begin(t.Context())
+			require.NoError(t, err)
+			require.ErrorIs(t, outbox.AppendLater(t.Context(), tx, outbox.Ref{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}, uuid.New()), outbox.ErrRowGone)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, nil)
+			frozen := b.conn(t)
+			hold(t, frozen)
+			since := time.Now()
+			id := publish(t, b.db.Conn(t))
+			b.run(t)
+			took := b.elapsed(t, id, since)
+			require.Greater(t, took, second/2, "it held the lock")
+			require.Less(t, took, second+margin)
+			require.Error(t, frozen.Ping(t.Context()), "its session is over")
+		})
+	}
+}
+
+// When a node dies its connections close, and with them its transaction: the next look of any other goes on.
+func TestAnotherNodeRelaysWhenOneDies(t *testing.T) {
+	t.Parallel()
+	const target, margin = 500 * time.Millisecond, 1500 * time.Millisecond
+	b := setup(t, nil)
+	dying := b.conn(t)
+	holding(t, dying)
+	id := publish(t, b.db.Conn(t))
+	b.run(t)
+	since := time.Now()
+	require.NoError(t, dying.PgConn().Conn().Close()) // as the kernel does it
+	require.Less(t, b.elapsed(t, id, since), target+margin)
+}
+
+// The network takes the listener's packets and says nothing: the connection is replaced, and meanwhile events are found all the same.
+func TestASilentListenConnectionIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	proxy := pgtest.NewProxy(t, b.db)
+	pool := b.db.Pool(t)
+	connected := make(chan struct{}, 100)
+	listener := &relay.Listener{
+		Connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, proxy.DSN()) },
+		Probe:   func(ctx context.Context) error { return relay.Probe(ctx, pool) },
+		Outbox:  b.relay.Wake, Log: func(int64) {}, Reconnected: func() { b.relay.Wake(); connected <- struct{}{} },
+		Logger: slog.New(slog.DiscardHandler), Liveness: 200 * time.Millisecond,
+	}
+	b.runWith(t, listener)
+	<-connected
+	require.Eventually(t, listener.Listening, patience, time.Millisecond)
+	proxy.Stall()
+	publisher := b.db.Conn(t)
+	since := time.Now()
+	require.Less(t, b.elapsed(t, publish(t, publisher), since), 2*time.Second)
+	<-connected
+	require.Eventually(t, listener.Listening, patience, time.Millisecond)
+}
