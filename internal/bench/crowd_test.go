@@ -132,6 +132,13 @@ func TestTheBaselineOfAReplayIsSentWhenAllHaveAsked(t *testing.T) {
 	url := serveBareFrames(t, fillerFrame(size), frames)
 	c := &crowd{failed: make(chan error, 1)}
 	o := openOrder{URL: url + bareReplay, Clients: make([]client, 3), Dial: 3}
+	m, err := dial(t.Context(), o, client{})
+	require.NoError(t, err)
+	require.NoError(t, m.send([]byte("second")))
+	answer, err := m.next()
+	require.NoError(t, err)
+	require.Equal(t, "second", string(answer), "no frame has come before")
+	m.drop()
 	for range 2 {
 		_, err := c.openAll(t.Context(), o)
 		require.NoError(t, err)
