@@ -91,7 +91,7 @@ func (c *benchDatabase) fresh(ctx context.Context, logger *slog.Logger) (dsn str
 		}
 	}
 	dsn = otherDatabase(c.DatabaseURL, name)
-	if err := migrate(ctx, dsn, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
+	if err := migrate(ctx, dsn, config.Listen{}, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
 		drop()
 		return "", nil, err
 	}
