@@ -5,7 +5,8 @@
 //	retry_event        an event that could not be turned into messages is tried again, with River's backoff, and at last
 //	                   becomes a dead letter
 //	partitions         every hour: the days ahead have their partitions
-//	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced
+//	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced, what is old of the broadcast
+//	                   journal
 //
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the
 // transaction of the job's effect, so an event is in the log, still a job, or a dead letter: one of them, never two and never none.

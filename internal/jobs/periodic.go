@@ -62,5 +62,8 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	if err := outbox.PruneCheckpoints(ctx, w.pool); err != nil {
 		return err
 	}
+	if err := w.nodes.PruneJournal(ctx); err != nil {
+		return err
+	}
 	return w.stats.PrunePlatformStats(ctx)
 }

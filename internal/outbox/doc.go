@@ -20,6 +20,8 @@
 //   - Positions are contiguous from 1 over the whole log, sequences from 1 within each group, and both become visible in
 //     order: the state row stays locked from the read until the commit.
 //   - An event id is in the log at most once.
+//   - The position in a node's row is the end of its journal: the two are written together. A journal's rows are numbered from 1 without
+//     holes, and each continues the one before or says that the node began anew.
 //   - A row of herald.outbox is returned by exactly one committed Drain, for a transaction crosses from invisible to visible
 //     exactly once.
 package outbox
