@@ -229,7 +229,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 	api, err := adminapi.New(adminapi.Config{
 		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
-		DeadLetters: dead, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
+		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)

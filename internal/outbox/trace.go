@@ -45,7 +45,7 @@ type Whereabouts struct {
 	SettledAt      time.Time   `json:"settledAt,omitzero"` // when it died, was dropped, or was found to be a duplicate
 	Detail         string      `json:"detail,omitzero"`
 	TimesPublished int         `json:"-"`
-	Broadcasts     []Broadcast `json:"broadcasts,omitempty"`
+	Broadcasts     []Broadcast `json:"broadcasts,omitzero"`
 }
 
 // Broadcast is what one node did with an entry of the log.
