@@ -145,13 +145,58 @@ END
 $$;
 -- +goose StatementEnd
 
-REVOKE ALL ON FUNCTION herald.event_status(uuid), herald.node_host(uuid) FROM PUBLIC;
+-- How far the self-audit has looked: one row, which is also its mutex. position is of the log. All rows of the outbox that are visible in
+-- snapshot have been looked at; what is new is found as the relay finds it, by floor and stragglers. While many are new, target is the
+-- snapshot up to which, and cursor the seq behind which the audit goes on. nodes is what it remembers of each node's journal, found how
+-- many discrepancies of each kind there have been.
+CREATE TABLE herald.audit_state (
+    singleton          boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
+    epoch              bigint      NOT NULL,
+    position           bigint      NOT NULL,
+    snapshot           pg_snapshot NOT NULL,
+    floor              bigint      NOT NULL,
+    stragglers         xid8[]      NOT NULL,
+    target             pg_snapshot,
+    target_floor       bigint,
+    target_stragglers  xid8[],
+    ceiling            bigint,
+    cursor             bigint      NOT NULL DEFAULT 0,
+    nodes              jsonb       NOT NULL DEFAULT '{}',
+    found              jsonb       NOT NULL DEFAULT '{}',
+    run_at             timestamptz
+) WITH (fillfactor = 10);
+INSERT INTO herald.audit_state (epoch, position, snapshot, floor, stragglers)
+SELECT s.epoch, s.position, s.snapshot, s.floor, s.stragglers FROM herald.relay_state s;
+
+-- What the audit has found, the newest thousand.
+CREATE TABLE herald.audit_discrepancy (
+    kind      text        NOT NULL,
+    subject   text        NOT NULL,
+    detail    text        NOT NULL,
+    found_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (kind, subject)
+);
+
+-- Whether a job stands for the event, which will deliver it, or bury it.
+-- +goose StatementBegin
+CREATE FUNCTION herald.is_set_aside(event_id uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN EXISTS (SELECT FROM herald.river_job j
+        WHERE j.args @> jsonb_build_object('event_id', event_id) AND j.kind IN ('deliver_scheduled', 'retry_event')
+        AND j.state NOT IN ('completed', 'cancelled', 'discarded'));
+END
+$$;
+-- +goose StatementEnd
+
+REVOKE ALL ON FUNCTION herald.event_status(uuid), herald.node_host(uuid), herald.is_set_aside(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION herald.event_status(uuid) TO herald_producer;
 
 -- +goose Down
 DROP FUNCTION herald.event_status(uuid);
-DROP FUNCTION herald.node_host(uuid);
-DROP TABLE herald.duplicate_event, herald.broadcast_journal;
+DROP FUNCTION herald.node_host(uuid), herald.is_set_aside(uuid);
+DROP TABLE herald.audit_discrepancy, herald.audit_state, herald.duplicate_event, herald.broadcast_journal;
 
 -- +goose StatementBegin
 CREATE FUNCTION herald.event_status(event_id uuid)

@@ -5,7 +5,7 @@
 //	00003_access.sql     grants
 //	00004_platform.sql   statistics and nodes
 //	00005_publish.sql    the producers' functions, and the role that may call them
-//	00009_journal.sql    what each node has broadcast, and what can be told of an event
+//	00009_journal.sql    what each node has broadcast, what can be told of an event, and the self-audit
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

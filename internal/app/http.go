@@ -29,6 +29,8 @@ const (
 
 	lagLimit   = 100_000 // rows that are counted at most
 	lagTimeout = 2 * time.Second
+
+	auditStatusTimeout = 2 * time.Second
 )
 
 // newHTTPServer returns a server that a slow client cannot hold for ever. There is no write time-out: a WebSocket is written for
@@ -147,5 +149,14 @@ func (a *App) registerGauges() {
 			a.logger.WarnContext(ctx, "metrics without the outbox's lag", slog.Any("error", err))
 		}
 		return lag, err
+	}))
+	m.registry.MustRegister(newAuditCollector(func() (outbox.AuditStatus, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), auditStatusTimeout)
+		defer cancel()
+		status, err := outbox.ReadAuditStatus(ctx, a.pool)
+		if err != nil {
+			a.logger.WarnContext(ctx, "metrics without the audit", slog.Any("error", err))
+		}
+		return status, err
 	}))
 }

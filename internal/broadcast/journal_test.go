@@ -60,4 +60,7 @@ func TestJournalCountsWhoWasHandedEachEntry(t *testing.T) {
 
 	require.ErrorIs(t, bu.Broadcast(t.Context(), bu.log.entries[:1]), ErrNotContiguous)
 	require.Len(t, d.connections, int(bu.Position()), "what is refused is not counted")
+
+	bu.Reset(t.Context(), 3)
+	require.Equal(t, []int64{0, 3}, d.begun)
 }

@@ -20,6 +20,7 @@ const (
 	sweepInterval        = time.Second
 	partitionsInterval   = time.Hour
 	housekeepingInterval = time.Minute
+	auditInterval        = 10 * time.Second
 	daysAhead            = 7
 
 	workers            = 20
@@ -61,6 +62,7 @@ func New(cfg Config) (*Jobs, error) {
 		pool:  cfg.Pool,
 		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool),
 	})
+	river.AddWorker(registered, &auditWorker{auditor: outbox.NewAuditor(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
 		ID:                          cfg.NodeID.String(),
 		Schema:                      schema,
@@ -74,6 +76,7 @@ func New(cfg Config) (*Jobs, error) {
 			periodic("sweep", sweepInterval, sweepArgs{}),
 			periodic("partitions", partitionsInterval, partitionsArgs{}),
 			periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
+			periodic("audit", auditInterval, auditArgs{}),
 		},
 	})
 	if err != nil {

@@ -67,3 +67,13 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	}
 	return w.stats.PrunePlatformStats(ctx)
 }
+
+type auditWorker struct {
+	river.WorkerDefaults[auditArgs]
+
+	auditor *outbox.Auditor
+}
+
+func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {
+	return w.auditor.Run(ctx)
+}

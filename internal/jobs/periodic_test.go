@@ -74,6 +74,18 @@ func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 		"SELECT string_agg(field || '=' || value, ' ' ORDER BY field) FROM herald.platform_stats"))
 }
 
+func TestAuditLooksAtWhatIsNew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.cart(t, uuid.New(), nil)
+	b.sweep(t)
+	worker := &auditWorker{auditor: outbox.NewAuditor(b.pool, slog.New(slog.DiscardHandler))}
+	require.NoError(t, worker.Work(t.Context(), &river.Job[auditArgs]{}))
+	status, err := outbox.ReadAuditStatus(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), status.Position)
+}
+
 func TestNewRequiresItsParts(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{})
