@@ -5,7 +5,10 @@
 //	00003_access.sql     grants
 //	00004_platform.sql   statistics and nodes
 //	00005_publish.sql    the producers' functions, and the role that may call them
+//	00006_operations.sql dead letters that were dropped
+//	00007_relay_state.sql  the relay's state as steps, its pause, epochs
 //	00008_retention.sql  what drops that which is older than the retention
+//	00009_journal.sql    what each node has broadcast, what can be told of an event, and the self-audit
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

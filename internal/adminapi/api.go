@@ -62,13 +62,14 @@ type Replayer interface {
 		events []event.Logged, err error)
 }
 
-// Config connects the API. Authenticator, Authorizer, Publisher, Replayer and DeadLetters are required.
+// Config connects the API. Authenticator, Authorizer, Publisher, Replayer, DeadLetters and Tracer are required.
 type Config struct {
 	Authenticator Authenticator
 	Authorizer    Authorizer
 	Publisher     Publisher
 	Replayer      Replayer
 	DeadLetters   DeadLetters
+	Tracer        Tracer
 	// Ready says whether the service is operational, which GET status reports. Defaults to always.
 	Ready func(ctx context.Context) error
 	// TeamCart says whether the team cart hub is on. Defaults to off.
@@ -96,8 +97,9 @@ type API struct {
 
 // New returns the API for cfg.
 func New(cfg Config) (*API, error) {
-	if cfg.Authenticator == nil || cfg.Authorizer == nil || cfg.Publisher == nil || cfg.Replayer == nil || cfg.DeadLetters == nil {
-		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher, Replayer and DeadLetters are required")
+	if cfg.Authenticator == nil || cfg.Authorizer == nil || cfg.Publisher == nil || cfg.Replayer == nil || cfg.DeadLetters == nil ||
+		cfg.Tracer == nil {
+		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher, Replayer, DeadLetters and Tracer are required")
 	}
 	if cfg.Rate < 0 || cfg.Burst < 0 || cfg.ReplayLimit < 0 {
 		return nil, errors.New("adminapi: Rate, Burst and ReplayLimit must not be negative")

@@ -115,6 +115,8 @@ type bundle struct {
 	dead   *morgue
 	log    *bytes.Buffer
 
+	stories *stories
+
 	handler http.Handler
 }
 
@@ -125,6 +127,8 @@ func setup(t *testing.T) *bundle {
 		replay: &replays{status: adminapi.Resumed},
 		dead:   &morgue{},
 		log:    &bytes.Buffer{},
+
+		stories: &stories{},
 	}
 	logger := slog.New(slog.NewTextHandler(b.log, nil))
 	verifier, err := auth.NewVerifier(t.Context(), auth.Config{Secret: secret, Now: now})
@@ -132,8 +136,8 @@ func setup(t *testing.T) *bundle {
 	checker, err := policy.New(policy.Config{Now: now, Logger: logger}, noGrants{})
 	require.NoError(t, err)
 	b.cfg = adminapi.Config{
-		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead, TeamCart: true,
-		Logger: logger, Now: now,
+		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead, Tracer: b.stories,
+		TeamCart: true, Logger: logger, Now: now,
 	}
 	return b
 }

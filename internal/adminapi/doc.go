@@ -1,5 +1,5 @@
-// Package adminapi is Herald's REST: the admin endpoints under /api/admin/realtime, and the replay for clients that poll,
-// GET /api/realtime/events.
+// Package adminapi is Herald's REST: the admin endpoints under /api/admin/realtime, those about single events and dead letters under
+// /api/admin/outbox, and the replay for clients that poll, GET /api/realtime/events.
 //
 // # What it promises
 //

@@ -47,6 +47,7 @@ type App struct {
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
 	nodes       *outbox.Nodes
+	journal     outbox.Journal
 	metrics     *metrics
 
 	stopping            atomic.Bool // it is not ready any more
@@ -113,7 +114,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
 		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
-		Logger: a.logger, Observer: a.metrics,
+		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
 	}, log)
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
@@ -228,7 +229,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 	api, err := adminapi.New(adminapi.Config{
 		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
-		DeadLetters: dead, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
+		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)

@@ -145,6 +145,9 @@ func (a *App) registerGauges() {
 	m.registry.MustRegister(newGrowthCollector(func() ([]outbox.Growth, error) {
 		return scraped(a, "the outbox's size", func(ctx context.Context) ([]outbox.Growth, error) { return outbox.ReadGrowth(ctx, a.pool) })
 	}))
+	m.registry.MustRegister(newAuditCollector(func() (outbox.AuditStatus, error) {
+		return scraped(a, "the audit", func(ctx context.Context) (outbox.AuditStatus, error) { return outbox.ReadAuditStatus(ctx, a.pool) })
+	}))
 }
 
 // scraped asks the database for what a scrape wants to know of it.

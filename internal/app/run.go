@@ -25,17 +25,19 @@ func (a *App) Run(ctx context.Context) error {
 	base := context.WithoutCancel(ctx)
 	relaying, stopRelaying := context.WithCancel(base)
 	defer stopRelaying()
+	beating, stopBeating := context.WithCancel(base)
+	defer stopBeating()
 	working, stopWorking := context.WithCancel(base)
 	defer stopWorking()
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
 
-	var line, workers, edge errgroup.Group
+	var line, beat, workers, edge errgroup.Group
 	line.Go(func() error { return a.relay.Run(relaying) })
 	line.Go(func() error { return a.tail.Run(relaying) })
 	line.Go(func() error { return a.listener.Run(relaying) })
 	line.Go(func() error { return a.signalr.Run(relaying) })
-	line.Go(func() error { return a.heartbeat(relaying) })
+	beat.Go(func() error { return a.heartbeat(beating) })
 	workers.Go(func() error { return a.failing(stopServing, a.jobs.Run(working)) })
 	if a.cfg.Background != nil {
 		workers.Go(func() error { return a.failing(stopServing, a.cfg.Background(working, a.pool)) })
@@ -55,6 +57,8 @@ func (a *App) Run(ctx context.Context) error {
 	errs = append(errs, workers.Wait())
 	stopRelaying()
 	errs = append(errs, line.Wait())
+	stopBeating() // last, so that it can tell all that was broadcast
+	errs = append(errs, beat.Wait())
 	if ctx.Err() == nil {
 		errs = append(errs, context.Cause(serving))
 	}
@@ -101,7 +105,7 @@ func (a *App) stopAccepting(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// heartbeat keeps this node's row until ctx ends, and removes it then.
+// heartbeat keeps this node's row and its journal until ctx ends; then it writes what is left of the journal and removes the row.
 func (a *App) heartbeat(ctx context.Context) error {
 	ticker := time.NewTicker(heartbeatInterval)
 	defer ticker.Stop()
@@ -114,11 +118,7 @@ func (a *App) heartbeat(ctx context.Context) error {
 		failing = err != nil
 		select {
 		case <-ctx.Done():
-			leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
-			defer cancel()
-			if err := a.nodes.Leave(leaving); err != nil {
-				a.logger.WarnContext(leaving, "this node stays registered until it is reaped", slog.Any("error", err))
-			}
+			a.leave(context.WithoutCancel(ctx), host)
 			return nil
 		case <-ticker.C:
 		}
@@ -128,5 +128,22 @@ func (a *App) heartbeat(ctx context.Context) error {
 func (a *App) beat(ctx context.Context, host string) error {
 	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 	defer cancel()
-	return a.nodes.Heartbeat(ctx, host, a.cfg.Version, a.broadcaster.Position(), a.hubs.Connections(a.signalr))
+	_, err := a.nodes.Heartbeat(ctx, host, a.cfg.Version, &a.journal, a.hubs.Connections(a.signalr))
+	return err
+}
+
+// leave says for the last time what this node has done, and that it is gone.
+func (a *App) leave(ctx context.Context, host string) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	more, err := true, error(nil)
+	for more && err == nil {
+		more, err = a.nodes.Heartbeat(ctx, host, a.cfg.Version, &a.journal, a.hubs.Connections(a.signalr))
+	}
+	if err != nil {
+		a.logger.WarnContext(ctx, "what this node has broadcast last is not in its journal", slog.Any("error", err))
+	}
+	if err := a.nodes.Leave(ctx); err != nil {
+		a.logger.WarnContext(ctx, "this node stays registered until it is reaped", slog.Any("error", err))
+	}
 }

@@ -43,6 +43,7 @@ type Broadcaster struct {
 	position     atomic.Int64 // of the newest entry that every group has handled; written under broadcasting
 	ring         ring
 	unflushed    unflushed
+	handed       []int32 // to how many connections each entry of the batch was handed
 
 	groups, members atomic.Int64
 
@@ -72,6 +73,7 @@ func (b *Broadcaster) Start(position int64) {
 	b.broadcasting.Lock()
 	defer b.broadcasting.Unlock()
 	b.position.Store(position)
+	b.cfg.Journal.Begin(position)
 }
 
 // Position is the position of the newest entry that has been broadcast.
@@ -100,14 +102,18 @@ func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error
 		}
 	}
 	messages := 0
+	b.handed = b.handed[:0]
 	for i := range batch {
 		if !b.unflushed.roomFor(batch[i]) {
 			b.flush()
 		}
-		messages += b.handle(ctx, batch[i])
+		out := b.handle(ctx, batch[i])
+		messages += out.messages
+		b.handed = append(b.handed, int32(out.messages+out.pending)) //nolint:gosec // connections of one node
 	}
 	b.flush()
 	b.cfg.Observer.Broadcasted(len(batch), messages)
+	b.cfg.Journal.Record(next, b.handed)
 	return nil
 }
 
@@ -117,9 +123,9 @@ func (b *Broadcaster) flush() {
 	b.evict()
 }
 
-// handle passes on one entry and returns how many messages it became. The order of its three steps matters: see position in
+// handle passes on one entry and returns what it led to. The order of its three steps matters: see position in
 // the proof of the package documentation.
-func (b *Broadcaster) handle(ctx context.Context, l event.Logged) int {
+func (b *Broadcaster) handle(ctx context.Context, l event.Logged) outcome {
 	var out outcome
 	if l.Type.Family() == event.Control {
 		b.revoke(ctx, l, &out)
@@ -129,7 +135,7 @@ func (b *Broadcaster) handle(ctx context.Context, l event.Logged) int {
 	b.position.Store(l.Position)
 	b.report(ctx, &out)
 	b.unflushed.count(l, &out)
-	return out.messages
+	return out
 }
 
 // deliver takes l into the ring and queues it for every member of its group.
@@ -171,6 +177,7 @@ func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outco
 			return leftPending
 		}
 		m.pending = append(m.pending, e)
+		out.pending++
 		return present
 	}
 	flush, err := m.conn.Queue(message)
@@ -188,6 +195,7 @@ func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outco
 // outcome is what one entry led to, acted on once the locks are released.
 type outcome struct {
 	messages int
+	pending  int // members that get it when their replay has ended
 	largest  int // of the messages, in bytes
 	dropped  []drop
 }

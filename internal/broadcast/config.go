@@ -29,6 +29,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Observer counts. Defaults to nothing.
 	Observer Observer
+	// Journal is told what has become of every entry. Defaults to nothing.
+	Journal Journal
 }
 
 func (c *Config) setDefaults() {
@@ -44,6 +46,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Observer == nil {
 		c.Observer = noObserver{}
+	}
+	if c.Journal == nil {
+		c.Journal = noJournal{}
 	}
 }
 

@@ -18,6 +18,7 @@ func (b *Broadcaster) Reset(ctx context.Context, position int64) {
 		b.clear(&b.shards[i], &out)
 	}
 	b.ring.oldest, b.ring.newest = nil, nil
+	b.cfg.Journal.Begin(position)
 	b.report(ctx, &out)
 	b.cfg.Logger.InfoContext(ctx, "groups cleared", slog.Int64("position", position), slog.Int("members", len(out.dropped)))
 }

@@ -29,6 +29,8 @@ type checkCmd struct {
 	config.Listen
 	config.Auth
 	config.Server
+
+	SkipAudit bool `help:"Leave out the audit of all that is retained, which takes long for a large outbox."`
 }
 
 // findings prints one line a finding and remembers whether any is bad.
@@ -55,8 +57,10 @@ func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 	f.add(err, "database reachable")
 	if err == nil {
 		defer pool.Close()
-		c.checkDatabase(ctx, pool, f)
-		c.checkSessions(ctx, pool, f)
+		if c.checkDatabase(ctx, pool, f) {
+			c.checkSessions(ctx, pool, f)
+			c.checkAudit(ctx, pool, f, logger, s.err)
+		}
 	}
 	if f.bad {
 		return errFindings
@@ -75,7 +79,8 @@ func (c *checkCmd) checkAuth(ctx context.Context, f *findings) {
 	f.add(err, "tokens")
 }
 
-func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *findings) {
+// checkDatabase reports whether the database is one of this release.
+func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *findings) (migrated bool) {
 	var version int
 	err := pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version)
 	if err == nil && (version < oldestSupported || version > newestSupported) {
@@ -85,7 +90,7 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 	err = postgres.CheckMigrated(ctx, pool, migrations.FS)
 	f.add(err, "migrations")
 	if err != nil {
-		return
+		return false
 	}
 	f.add(outbox.CheckEpoch(ctx, pool), "epoch")
 	pausing, err := outbox.ReadPausing(ctx, pool)
@@ -112,4 +117,5 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 		err = errors.New("there is no such function (policy text, resource_id uuid, user_id text)")
 	}
 	f.add(err, "HERALD_AUTHORIZE_FUNCTION %s", c.AuthorizeFunction)
+	return true
 }

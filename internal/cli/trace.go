@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -17,6 +20,7 @@ type traceCmd struct {
 	config.Database
 
 	EventID uuid.UUID `arg:"" help:"The event's id."`
+	JSON    bool      `name:"json" help:"Print one JSON object."`
 }
 
 func (c *traceCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
@@ -25,28 +29,108 @@ func (c *traceCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 		return err
 	}
 	defer pool.Close()
-	traces, err := outbox.Trace(ctx, pool, c.EventID)
+	story, err := outbox.NewTracer(pool).Story(ctx, c.EventID)
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
-	for _, t := range traces {
-		line(table, "status", t.Status)
-		line(table, "written", moment(t.WrittenAt))
-		line(table, "deliver after", moment(t.DeliverAfter))
-		line(table, "relayed", moment(t.RelayedAt))
-		if t.Group != "" {
-			line(table, "group", fmt.Sprintf("%s, sequence %d, position %d", t.Group, t.Sequence, t.Position))
+	if c.JSON {
+		err = json.NewEncoder(s.out).Encode(story)
+	} else {
+		table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
+		for _, step := range steps(&story) {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", cmp.Or(moment(step.at), "-"), step.what, step.how)
 		}
-		line(table, "why", t.Detail)
+		err = table.Flush()
 	}
-	return table.Flush() //nolint:wrapcheck // the terminal is gone
+	if err == nil && story.Status == outbox.StatusUnknown {
+		_, _ = fmt.Fprintln(s.err, outbox.UnknownAdvice)
+		err = errFindings
+	}
+	return err
 }
 
-func line(table *tabwriter.Writer, name, value string) {
-	if value != "" {
-		_, _ = fmt.Fprintf(table, "%s\t%s\n", name, value)
+// step is one of those that an event has taken, or will take.
+type step struct {
+	at   time.Time // zero: it is not known when
+	what string
+	how  string
+}
+
+// steps tells a story in the order of time; what has no time yet comes last.
+func steps(story *outbox.Story) []step {
+	var told []step
+	for i := range story.Places {
+		w := &story.Places[i]
+		if i == 0 && w.OutboxSeq != 0 { // the places of an event have the row in common
+			told = append(told, step{w.WrittenAt, "written", fmt.Sprintf("row %d of the outbox", w.OutboxSeq)})
+		}
+		told = append(told, current(story.EventID, w)...)
 	}
+	for i := range story.Duplicates {
+		w := &story.Duplicates[i]
+		told = append(told,
+			step{w.WrittenAt, "written", fmt.Sprintf("again, row %d of the outbox", w.OutboxSeq)},
+			step{w.SettledAt, w.Status, fmt.Sprintf("row %d is a duplicate %s, and is not delivered", w.OutboxSeq, w.Detail)})
+	}
+	slices.SortStableFunc(told, func(a, b step) int {
+		if a.at.IsZero() != b.at.IsZero() {
+			if a.at.IsZero() {
+				return 1
+			}
+			return -1
+		}
+		return a.at.Compare(b.at)
+	})
+	return told
+}
+
+// current is what has become of the event in one place.
+func current(id uuid.UUID, w *outbox.Whereabouts) []step {
+	switch w.Status {
+	case outbox.StatusWaiting:
+		return []step{{what: w.Status, how: cmp.Or(w.Detail, "to be relayed; herald check tells whether anybody does")}}
+	case outbox.StatusScheduled:
+		return []step{{w.DeliverAfter, w.Status, "to be delivered then"}}
+	case outbox.StatusRetrying:
+		if w.NextAttemptAt.IsZero() {
+			return []step{{what: w.Status, how: fmt.Sprintf("now, attempt %d: %s", w.Attempts, oneLine(w.Detail))}}
+		}
+		return []step{{w.NextAttemptAt, w.Status, fmt.Sprintf("next, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
+	case outbox.StatusDead:
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead retry %s tries again", w.Attempts, oneLine(w.Detail), id)}}
+	case outbox.StatusDropped:
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
+	case outbox.StatusRelayed:
+		return relayed(w)
+	default:
+		return []step{{what: w.Status, how: w.Detail}}
+	}
+}
+
+func relayed(w *outbox.Whereabouts) []step {
+	by := node(w.RelayedBy, w.RelayedHost)
+	if w.Group == "" {
+		return []step{{w.RelayedAt, w.Status, "by " + by + "; " + w.Detail}}
+	}
+	told := []step{{w.RelayedAt, w.Status, fmt.Sprintf("%s, sequence %d, position %d, by %s", w.Group, w.Sequence, w.Position, by)}}
+	for _, b := range w.Broadcasts {
+		to := "a number of connections that was not recorded"
+		if b.Connections != nil {
+			to = fmt.Sprintf("%d connections", *b.Connections)
+		}
+		told = append(told, step{b.BroadcastAt, "broadcast", fmt.Sprintf("%s, to %s, by %s", w.Group, to, node(b.NodeID, b.Host))})
+	}
+	if len(w.Broadcasts) == 0 {
+		told = append(told, step{what: "broadcast", how: fmt.Sprintf("%s: no node has told so; they tell once a second, and it is kept for two days", w.Group)})
+	}
+	return told
+}
+
+func node(id uuid.UUID, host string) string {
+	if host == "" {
+		return "node " + id.String()
+	}
+	return fmt.Sprintf("node %s on %s", id, host)
 }
 
 func moment(t time.Time) string {

@@ -114,7 +114,7 @@ func TestPublishTraceAndTail(t *testing.T) {
 	s.kill(t)
 	id := uuid.NewString()
 	require.Equal(t, id, order("Ready", "--event-id="+id))
-	require.Regexp(t, `status +waiting`, run("trace", id))
+	require.Regexp(t, `(?m)^\S+Z +written +row \d+ of the outbox\n- +waiting `, run("trace", id))
 	s.start(t)
 	follower := start(t, env, "tail", "order:"+o.id.String(), "--token="+token, "--beginning", "--json")
 	at := 0
@@ -136,15 +136,39 @@ func TestPublishTraceAndTail(t *testing.T) {
 	followed(first)
 	followed(id)
 	followed(order("Preparing"))
-	trace := run("trace", id)
-	require.Regexp(t, `status +relayed`, trace)
-	require.Regexp(t, `group +order:`+o.id.String()+`, sequence 2, position \d+`, trace)
-	require.Regexp(t, `group +restaurant:`+o.restaurant.String()+`, sequence 2, position \d+`, trace)
+	var trace string
+	require.True(t, eventually(func() bool {
+		trace = run("trace", id)
+		return !strings.Contains(trace, "no node has told so")
+	}), "the node tells what it has broadcast")
+	require.Regexp(t, `(?m)^\S+Z +relayed +order:`+o.id.String()+`, sequence 2, position \d+, by node \S+ on `, trace)
+	require.Regexp(t, `(?m)^\S+Z +relayed +restaurant:`+o.restaurant.String()+`, sequence 2, position \d+, by node \S+ on `, trace)
+	require.Regexp(t, `(?m)^\S+Z +broadcast +restaurant:`+o.restaurant.String()+`, to 0 connections, by node `, trace)
+
+	// The same for programs, and over REST.
+	order("Ready", "--event-id="+id)
+	require.True(t, eventually(func() bool { return strings.Contains(run("trace", id), "is a duplicate of row") }))
+	var story map[string]any
+	require.NoError(t, json.Unmarshal([]byte(run("trace", id, "--json")), &story))
+	require.Equal(t, id, story["eventId"])
+	require.EqualValues(t, 2, story["timesPublished"])
+	require.Len(t, story["places"], 2)
+	const path = "/api/admin/outbox/events/"
+	status, answer := request(t, http.MethodGet, s.url+path+id, admin(t), "")
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, story, answer.decode(t))
+	status, _ = request(t, http.MethodGet, s.url+path+uuid.NewString(), admin(t), "")
+	require.Equal(t, http.StatusNotFound, status)
+	status, _ = request(t, http.MethodGet, s.url+path+id, user(t, "alice"), "")
+	require.Equal(t, http.StatusForbidden, status)
 
 	scheduled := order("Delivered", "--after="+time.Now().Add(2*time.Second).UTC().Format(time.RFC3339Nano))
-	require.Regexp(t, `status +scheduled`, run("trace", scheduled))
+	require.Regexp(t, `(?m)^\S+Z +scheduled `, run("trace", scheduled))
 	followed(scheduled)
-	require.Regexp(t, `status +unknown`, run("trace", uuid.NewString()))
+	code, out, logs := herald(t, env, "trace", uuid.NewString())
+	require.Equal(t, 1, code)
+	require.Regexp(t, `^- +unknown `, out)
+	require.Contains(t, logs, "Check the id.")
 
 	require.Regexp(t, `^herald \S+ \(go\S+, \w+/\w+\)$`, run("version"))
 	for _, bad := range [][]string{

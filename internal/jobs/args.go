@@ -68,3 +68,10 @@ type housekeepingArgs struct{}
 func (housekeepingArgs) Kind() string { return "housekeeping" }
 
 func (housekeepingArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+
+type auditArgs struct{}
+
+func (auditArgs) Kind() string { return "audit" }
+
+// InsertOpts: the next audit goes on where one that failed has stopped.
+func (auditArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }

@@ -6,7 +6,9 @@
 //	                   becomes a dead letter
 //	partitions         every hour: the days ahead have their partitions
 //	retention          every hour: what is older than the retention is dropped
-//	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced
+//	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced, what is old of the broadcast
+//	                   journal
+//	audit              every ten seconds: outbox, log and journals agree, as far as they are new
 //
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the
 // transaction of the job's effect, so an event is in the log, still a job, or a dead letter: one of them, never two and never none.

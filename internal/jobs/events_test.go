@@ -88,7 +88,7 @@ func TestUndeliverableEventBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 	behind := b.cart(t, uuid.New(), nil)
 	b.sweep(t)
 	require.Equal(t, int64(1), b.status(t, behind).Position, "the event behind it is relayed")
-	require.Equal(t, "waiting", b.status(t, poison).Status)
+	require.Equal(t, "retrying", b.status(t, poison).Status)
 
 	jobs := b.waiting(t, "retry_event")
 	require.Len(t, jobs, 1)
@@ -102,7 +102,7 @@ func TestUndeliverableEventBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 		undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 		require.True(t, ok, "River tries again: %v", err)
 		require.Equal(t, reason, undeliverable.Reason)
-		require.Equal(t, "waiting", b.status(t, poison).Status)
+		require.Equal(t, "retrying", b.status(t, poison).Status)
 	}
 	require.NoError(t, b.retryEvent(t, jobs[0], eventAttempts))
 	require.Equal(t, "completed", b.state(t, jobs[0]))

@@ -22,6 +22,7 @@ const (
 	retentionInterval    = time.Hour
 	housekeepingInterval = time.Minute
 	promoteInterval      = time.Second
+	auditInterval        = 10 * time.Second
 	daysAhead            = 7
 
 	workers            = 20
@@ -70,6 +71,7 @@ func New(cfg Config) (*Jobs, error) {
 		pool:  cfg.Pool,
 		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool),
 	})
+	river.AddWorker(registered, &auditWorker{auditor: outbox.NewAuditor(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
 		ID:                          cfg.NodeID.String(),
 		Schema:                      schema,
@@ -85,6 +87,7 @@ func New(cfg Config) (*Jobs, error) {
 			periodic("partitions", partitionsInterval, partitionsArgs{}),
 			periodic("retention", retentionInterval, retentionArgs{}),
 			periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
+			periodic("audit", auditInterval, auditArgs{}),
 		},
 	})
 	if err != nil {

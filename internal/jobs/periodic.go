@@ -76,5 +76,18 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	if err := outbox.PruneCheckpoints(ctx, w.pool); err != nil {
 		return err
 	}
+	if err := w.nodes.PruneJournal(ctx); err != nil {
+		return err
+	}
 	return w.stats.PrunePlatformStats(ctx)
+}
+
+type auditWorker struct {
+	river.WorkerDefaults[auditArgs]
+
+	auditor *outbox.Auditor
+}
+
+func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {
+	return w.auditor.Run(ctx)
 }

@@ -53,20 +53,37 @@ func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 	worker := &housekeepingWorker{pool: b.pool, nodes: outbox.NewNodes(b.pool, nodeID), stats: outbox.NewPublisher(b.pool)}
 	alive, gone := uuid.New(), uuid.New()
 	for _, node := range []uuid.UUID{alive, gone} {
-		require.NoError(t, outbox.NewNodes(b.pool, node).Heartbeat(t.Context(), "host", "v1", 7, map[string]int{"/hubs/admin": 2}))
+		var journal outbox.Journal
+		journal.Begin(7)
+		_, err := outbox.NewNodes(b.pool, node).Heartbeat(t.Context(), "host", "v1", &journal, map[string]int{"/hubs/admin": 2})
+		require.NoError(t, err)
 	}
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = now() - interval '61 seconds' WHERE node_id = $1", gone)
+	b.exec(t, "UPDATE herald.broadcast_journal SET broadcast_at = now() - interval '3 days'")
 	b.exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 1, "activeUsers": 1}')`)
 	b.exec(t, "UPDATE herald.platform_stats SET set_at = now() - interval '61 minutes'")
 	b.exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 2}')`)
 
 	require.NoError(t, worker.Work(t.Context(), &river.Job[housekeepingArgs]{}))
 	require.Equal(t, []uuid.UUID{alive}, scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.node"))
+	require.Equal(t, []uuid.UUID{alive}, scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.broadcast_journal"))
 	connections, err := outbox.NewNodes(b.pool, nodeID).Connections(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"/hubs/admin": 2}, connections)
 	require.Equal(t, "activeUsers=1 totalUsers=2", scan[string](t, b,
 		"SELECT string_agg(field || '=' || value, ' ' ORDER BY field) FROM herald.platform_stats"))
+}
+
+func TestAuditLooksAtWhatIsNew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.cart(t, uuid.New(), nil)
+	b.sweep(t)
+	worker := &auditWorker{auditor: outbox.NewAuditor(b.pool, slog.New(slog.DiscardHandler))}
+	require.NoError(t, worker.Work(t.Context(), &river.Job[auditArgs]{}))
+	status, err := outbox.ReadAuditStatus(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), status.Position)
 }
 
 func TestNewRequiresItsParts(t *testing.T) {

@@ -53,7 +53,9 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	alive := uuid.New()
-	require.NoError(t, outbox.NewNodes(b.pool, alive).Heartbeat(t.Context(), "host", "v1", 0, nil))
+	var journal outbox.Journal
+	_, err := outbox.NewNodes(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	require.NoError(t, err)
 	soon := time.Now().Add(time.Hour)
 	for range 8 {
 		b.cart(t, uuid.New(), &soon)

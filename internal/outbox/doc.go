@@ -21,6 +21,9 @@
 //     order: the state row stays locked from the read until the commit.
 //   - An event id is in the log at most once.
 //   - Retention drops nothing that a node, a job, a dead letter or an entry of the log still needs.
+//   - The position in a node's row is the end of its journal: the two are written together. A journal's rows are numbered from 1 without
+//     holes, and each continues the one before or says that the node began anew.
+//   - What was committed, what is in the log and what was broadcast agree, which the [Auditor] checks all the time.
 //   - A row of herald.outbox is returned by exactly one committed Drain, for a transaction crosses from invisible to visible
 //     exactly once.
 package outbox

@@ -31,6 +31,9 @@ type Entries struct {
 	events []uuid.UUID
 	firsts []int64
 
+	// The rows that are left out because their events are in the log already.
+	duplicates []*Row
+
 	// Who placed which order.
 	orders    []uuid.UUID
 	customers []string
@@ -92,6 +95,9 @@ func (e *Entries) doubtful(seq int64) {
 	}
 }
 
+// Duplicate notes that row is left out because an event of its id has its place already, so that whoever asks can be told.
+func (e *Entries) Duplicate(row *Row) { e.duplicates = append(e.duplicates, row) }
+
 // Len returns the number of entries.
 func (e *Entries) Len() int { return len(e.logged) }
 
@@ -112,6 +118,13 @@ func (e *Entries) queue(batch *pgx.Batch, position int64, relayedBy uuid.UUID) {
 		batch.Queue(dbsqlc.LogAppend, e.groups, e.known, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
 			Query(e.number)
 		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
+	}
+	if len(e.duplicates) > 0 {
+		ids, seqs, writtenAts := make([]uuid.UUID, len(e.duplicates)), make([]int64, len(e.duplicates)), make([]time.Time, len(e.duplicates))
+		for i, row := range e.duplicates {
+			ids[i], seqs[i], writtenAts[i] = row.ID, row.Seq, row.WrittenAt
+		}
+		batch.Queue(dbsqlc.DuplicateEventInsert, ids, seqs, writtenAts)
 	}
 	if len(e.orders) > 0 {
 		batch.Queue(dbsqlc.GrantFeed, e.orders, e.customers)

@@ -42,6 +42,11 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	}
 	row := rowOf(dbsqlc.BatchReadRow(stored))
 	if row.Duplicate {
+		if err := q.DuplicateEventInsert(ctx, dbsqlc.DuplicateEventInsertParams{
+			EventIds: []uuid.UUID{row.ID}, OutboxSeqs: []int64{row.Seq}, WrittenAts: []time.Time{row.WrittenAt},
+		}); err != nil {
+			return fmt.Errorf("recording that event %s is a duplicate: %w", ref.EventID, err)
+		}
 		return nil
 	}
 	groups, err := row.Groups()

@@ -6,32 +6,44 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
 )
 
 // Nodes is the register of the running servers.
 type Nodes struct {
+	db   Batcher
 	q    *dbsqlc.Queries
 	self uuid.UUID
 }
 
-// NewNodes returns the register as seen by the node self.
-func NewNodes(db dbsqlc.DBTX, self uuid.UUID) *Nodes { return &Nodes{q: dbsqlc.New(db), self: self} }
+// Batcher sends many statements in one round trip; a pool does.
+type Batcher interface {
+	dbsqlc.DBTX
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+}
 
-// Heartbeat says that this node is alive, how far it has broadcast, and how many connections each hub has.
-func (n *Nodes) Heartbeat(ctx context.Context, host, version string, position int64, connections map[string]int) error {
+// NewNodes returns the register as seen by the node self.
+func NewNodes(db Batcher, self uuid.UUID) *Nodes {
+	return &Nodes{db: db, q: dbsqlc.New(db), self: self}
+}
+
+// Heartbeat says that this node is alive and how many connections each hub has, and writes what journal has noted: together, so
+// that the position in this node's row is always the end of its journal. More reports that journal has more to write.
+func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
 	counts, err := json.Marshal(connections)
 	if err != nil {
-		return fmt.Errorf("encoding connection counts: %w", err)
+		return false, fmt.Errorf("encoding connection counts: %w", err)
 	}
-	err = n.q.NodeHeartbeat(ctx, dbsqlc.NodeHeartbeatParams{
-		NodeID: n.self, Host: host, Version: version, BroadcastPosition: position, Connections: counts,
-	})
-	if err != nil {
-		return fmt.Errorf("writing this node's heartbeat: %w", err)
+	rows, position := journal.take()
+	batch := &pgx.Batch{} // one implicit transaction
+	queueJournal(batch, n.self, host, rows)
+	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts)
+	if err := n.db.SendBatch(ctx, batch).Close(); err != nil {
+		return false, fmt.Errorf("writing this node's heartbeat: %w", err)
 	}
-	return nil
+	return journal.written(), nil
 }
 
 // Connections adds up the connections per hub path of the other nodes that are alive.
@@ -77,4 +89,15 @@ func (n *Nodes) Reap(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("reaping nodes: %w", err)
 	}
 	return reaped, nil
+}
+
+// PruneJournal removes what the journals, and the record of duplicates, need not tell any more.
+func (n *Nodes) PruneJournal(ctx context.Context) error {
+	if err := n.q.JournalPrune(ctx); err != nil {
+		return fmt.Errorf("pruning the broadcast journal: %w", err)
+	}
+	if err := n.q.DuplicateEventPrune(ctx); err != nil {
+		return fmt.Errorf("pruning the record of duplicates: %w", err)
+	}
+	return nil
 }

@@ -74,6 +74,9 @@ func (b *bundle) gone(t *testing.T, id uuid.UUID) bool {
 func (b *bundle) node(t *testing.T, position int64, silent time.Duration) {
 	t.Helper()
 	id := uuid.New()
-	require.NoError(t, outbox.NewNodes(b.pool, id).Heartbeat(t.Context(), "host", "v1", position, nil))
+	var journal outbox.Journal
+	journal.Begin(position)
+	_, err := outbox.NewNodes(b.pool, id).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	require.NoError(t, err)
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = clock_timestamp() - make_interval(secs => $1) WHERE node_id = $2", silent.Seconds(), id)
 }

@@ -23,11 +23,11 @@ func TestTraceTellsWhereAnEventIs(t *testing.T) {
 	}}, b.status(t, stranger))
 
 	id := b.insert(t, order())
-	requireWhereabouts(t, []outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now()}}, b.status(t, id))
+	requireWhereabouts(t, []outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now(), OutboxSeq: 1, TimesPublished: 1}}, b.status(t, id))
 
 	due := time.Now().Add(time.Hour)
 	scheduled := b.insert(t, cart(columns{"deliver_after": due}))
-	wantScheduled := []outbox.Whereabouts{{Status: "scheduled", WrittenAt: time.Now(), DeliverAfter: due}}
+	wantScheduled := []outbox.Whereabouts{{Status: "scheduled", WrittenAt: time.Now(), DeliverAfter: due, OutboxSeq: 2, TimesPublished: 1}}
 	requireWhereabouts(t, wantScheduled, b.status(t, scheduled))
 
 	overdue := b.insert(t, cart(columns{"deliver_after": time.Now().Add(-time.Hour)}))
@@ -39,18 +39,24 @@ func TestTraceTellsWhereAnEventIs(t *testing.T) {
 		{
 			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: nodeID,
 			Group: event.OrderGroup(orderID), Position: 1, Sequence: 1,
+			OutboxSeq: 1, TimesPublished: 1, Broadcasts: []outbox.Broadcast{},
 		},
 		{
 			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: nodeID,
 			Group: event.RestaurantGroup(restaurantID), Position: 2, Sequence: 1,
+			OutboxSeq: 1, TimesPublished: 1, Broadcasts: []outbox.Broadcast{},
 		},
 	}, b.status(t, id))
 	requireWhereabouts(t, wantScheduled, b.status(t, scheduled)) // a job now, which changes nothing
 	require.Equal(t, "relayed", b.status(t, overdue)[0].Status)
-	require.Equal(t, "waiting", b.status(t, poison)[0].Status, "it is tried again")
+	require.Equal(t, "retrying", b.status(t, poison)[0].Status)
 
+	b.exec(t, "DELETE FROM herald.river_job WHERE kind = 'retry_event'")
 	b.bury(t, poison, errors.New("orderNumber is missing"))
-	requireWhereabouts(t, []outbox.Whereabouts{{Status: "dead", WrittenAt: time.Now(), Detail: "orderNumber is missing"}}, b.status(t, poison))
+	requireWhereabouts(t, []outbox.Whereabouts{{
+		Status: "dead", WrittenAt: time.Now(), Detail: "orderNumber is missing", OutboxSeq: 4, Attempts: 10, TimesPublished: 1,
+		SettledAt: time.Now(),
+	}}, b.status(t, poison))
 }
 
 // requireWhereabouts compares; times may differ by a minute.
@@ -59,7 +65,10 @@ func requireWhereabouts(t *testing.T, want, got []outbox.Whereabouts) {
 	require.Len(t, got, len(want))
 	for i := range got {
 		for _, at := range [][2]*time.Time{
-			{&want[i].WrittenAt, &got[i].WrittenAt}, {&want[i].DeliverAfter, &got[i].DeliverAfter}, {&want[i].RelayedAt, &got[i].RelayedAt},
+			{&want[i].WrittenAt, &got[i].WrittenAt},
+			{&want[i].DeliverAfter, &got[i].DeliverAfter},
+			{&want[i].RelayedAt, &got[i].RelayedAt},
+			{&want[i].SettledAt, &got[i].SettledAt},
 		} {
 			require.WithinDuration(t, *at[0], *at[1], time.Minute)
 			*at[1] = *at[0]

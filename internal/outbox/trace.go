@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,47 +13,91 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
 )
 
-// Whereabouts says where an event is. Times are zero and ids are uuid.Nil where they do not apply.
+// What a Whereabouts says of an event.
+const (
+	StatusWaiting   = "waiting"   // to be relayed
+	StatusScheduled = "scheduled" // until DeliverAfter
+	StatusRetrying  = "retrying"  // it could not be turned into messages, or its job failed
+	StatusRelayed   = "relayed"   // it has its place in Group
+	StatusDuplicate = "duplicate" // its id was published before
+	StatusDead      = "dead"      // tried too often, see DeadLetters
+	StatusDropped   = "dropped"   // dead, and given up
+	StatusUnknown   = "unknown"
+)
+
+// UnknownAdvice is what to do about an event that is unknown.
+const UnknownAdvice = "Check the id. If it is right, the transaction that published it was rolled back or is still open: look for it in pg_stat_activity."
+
+// Whereabouts says where an event is. Times are zero, numbers 0 and ids uuid.Nil where they do not apply.
 type Whereabouts struct {
-	Status       string // relayed, waiting, scheduled, dead, dropped or unknown
-	WrittenAt    time.Time
-	DeliverAfter time.Time
-	RelayedAt    time.Time
-	RelayedBy    uuid.UUID
-	Group        event.Group
-	Position     int64
-	Sequence     int64
-	Detail       string
+	Status         string      `json:"status"`
+	OutboxSeq      int64       `json:"outboxSeq,omitzero"` // of the row that published it
+	WrittenAt      time.Time   `json:"writtenAt,omitzero"`
+	DeliverAfter   time.Time   `json:"deliverAfter,omitzero"`
+	RelayedAt      time.Time   `json:"relayedAt,omitzero"`
+	RelayedBy      uuid.UUID   `json:"relayedBy,omitzero"`
+	RelayedHost    string      `json:"relayedHost,omitzero"`
+	Group          event.Group `json:"group,omitzero"`
+	Position       int64       `json:"position,omitzero"`
+	Sequence       int64       `json:"sequence,omitzero"`
+	Attempts       int         `json:"attempts,omitzero"`
+	NextAttemptAt  time.Time   `json:"nextAttemptAt,omitzero"`
+	SettledAt      time.Time   `json:"settledAt,omitzero"` // when it died, was dropped, or was found to be a duplicate
+	Detail         string      `json:"detail,omitzero"`
+	TimesPublished int         `json:"-"`
+	Broadcasts     []Broadcast `json:"broadcasts,omitzero"`
+}
+
+// Broadcast is what one node did with an entry of the log.
+type Broadcast struct {
+	NodeID      uuid.UUID `json:"nodeId"`
+	Host        string    `json:"host"`
+	BroadcastAt time.Time `json:"broadcastAt"` // a second or two late at most
+	Connections *int      `json:"connections"` // that were handed it live; nil where that was not recorded
 }
 
 // eventStatus stands here because sqlc does not know the columns of a function.
-const eventStatus = `SELECT status, written_at, deliver_after, relayed_at, relayed_by, group_name, position, sequence, detail
+const eventStatus = `SELECT status, written_at, deliver_after, relayed_at, relayed_by, group_name, position, sequence, detail,
+	relayed_host, outbox_seq, attempts, next_attempt_at, settled_at, times_published, broadcasts
 	FROM herald.event_status($1)`
 
-// Trace tells where an event is: one answer for each group that it has a place in, else one that says why it has none.
+// Trace tells where an event is: one answer for each group that it has a place in, else one that says why it has none; behind these,
+// one for each time that its id was published again.
 func Trace(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Whereabouts, error) {
 	rows, err := db.Query(ctx, eventStatus, eventID)
 	if err != nil {
 		return nil, fmt.Errorf("tracing event %s: %w", eventID, err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Whereabouts, error) {
-		var w Whereabouts
-		var written, after, relayed *time.Time
-		var by uuid.NullUUID
-		var group, detail *string
-		var position, sequence *int64
-		if err := row.Scan(&w.Status, &written, &after, &relayed, &by, &group, &position, &sequence, &detail); err != nil {
-			return w, err //nolint:wrapcheck // wrapped once, below
-		}
-		w.WrittenAt, w.DeliverAfter, w.RelayedAt = orZero(written), orZero(after), orZero(relayed)
-		w.RelayedBy, w.Group, w.Detail = by.UUID, event.Group(orZero(group)), orZero(detail)
-		w.Position, w.Sequence = orZero(position), orZero(sequence)
-		return w, nil
-	})
+	found, err := pgx.CollectRows(rows, scanWhereabouts)
 	if err != nil {
 		return nil, fmt.Errorf("tracing event %s: %w", eventID, err)
 	}
 	return found, nil
+}
+
+func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
+	var w Whereabouts
+	var written, after, relayed, next, settled *time.Time
+	var by uuid.NullUUID
+	var group, detail, host *string
+	var position, sequence, seq *int64
+	var attempts *int
+	var broadcasts []byte
+	err := row.Scan(&w.Status, &written, &after, &relayed, &by, &group, &position, &sequence, &detail,
+		&host, &seq, &attempts, &next, &settled, &w.TimesPublished, &broadcasts)
+	if err != nil {
+		return w, err //nolint:wrapcheck // wrapped once, by Trace
+	}
+	w.WrittenAt, w.DeliverAfter, w.RelayedAt = orZero(written), orZero(after), orZero(relayed)
+	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, orZero(host), event.Group(orZero(group)), orZero(detail)
+	w.Position, w.Sequence, w.OutboxSeq = orZero(position), orZero(sequence), orZero(seq)
+	w.Attempts, w.NextAttemptAt, w.SettledAt = orZero(attempts), orZero(next), orZero(settled)
+	if broadcasts != nil {
+		if err := json.Unmarshal(broadcasts, &w.Broadcasts); err != nil {
+			return w, fmt.Errorf("reading who broadcast it: %w", err)
+		}
+	}
+	return w, nil
 }
 
 func orZero[T any](p *T) T {

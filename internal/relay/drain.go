@@ -113,6 +113,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 		row := &drain.Rows[i]
 		entries.Grant(row)
 		if _, again := seen[row.ID]; row.Duplicate || again {
+			entries.Duplicate(row)
 			continue
 		}
 		groups, err := row.Groups()

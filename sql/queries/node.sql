@@ -34,3 +34,22 @@ FROM (
         ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int)
     LIMIT sqlc.arg(max_rows)::int
 ) w;
+
+-- name: JournalAppend :exec
+-- What was written before and is sent again, because the answer was lost, is there already.
+INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position, broadcast_at, connections)
+VALUES (sqlc.arg(node_id), sqlc.arg(number), sqlc.arg(host), sqlc.arg(first_position), sqlc.arg(last_position),
+    clock_timestamp() - make_interval(secs => sqlc.arg(age_seconds)::float8), sqlc.narg(connections)::int[])
+ON CONFLICT (node_id, number) DO NOTHING;
+
+-- name: JournalPrune :exec
+-- What is older than two days, or than everything that the log still holds. Each node's newest row stays while the node does.
+DELETE FROM herald.broadcast_journal j
+WHERE j.broadcast_at < greatest(clock_timestamp() - interval '48 hours',
+    (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1))
+AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id = j.node_id AND n.broadcast_position = j.last_position);
+
+-- name: DuplicateEventPrune :exec
+-- Duplicates of what the log no longer holds.
+DELETE FROM herald.duplicate_event d
+WHERE d.seen_at < (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1);

@@ -93,6 +93,17 @@ SELECT h.sequence::bigint AS head FROM head h ORDER BY h.ord;
 INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_by)
 SELECT unnest(sqlc.arg(event_ids)::uuid[]), unnest(sqlc.arg(first_positions)::bigint[]), now(), sqlc.arg(relayed_by)::uuid;
 
+-- name: DuplicateEventInsert :exec
+-- Rows whose event ids are in the log already. A job that is worked twice finds its own row there, which is no duplicate of itself.
+INSERT INTO herald.duplicate_event (event_id, outbox_seq, outbox_written_at)
+SELECT d.event_id, d.outbox_seq, d.written_at
+FROM (SELECT unnest(sqlc.arg(event_ids)::uuid[]) AS event_id, unnest(sqlc.arg(outbox_seqs)::bigint[]) AS outbox_seq,
+    unnest(sqlc.arg(written_ats)::timestamptz[]) AS written_at) d
+WHERE NOT EXISTS (SELECT FROM herald.relayed_event r
+    JOIN herald.event_log l ON l.position = r.first_position AND l.relayed_at = r.relayed_at AND l.event_id = r.event_id
+    WHERE r.event_id = d.event_id AND l.outbox_seq = d.outbox_seq)
+ON CONFLICT DO NOTHING;
+
 -- name: GrantFeed :exec
 -- Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
 INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)

@@ -3,3 +3,15 @@
 //   sqlc v1.31.1
 
 package dbsqlc
+
+import (
+	"time"
+)
+
+type HeraldAuditDiscrepancy struct {
+	Kind    string
+	Subject string
+	Detail  string
+	FoundAt time.Time
+	SeenAt  time.Time
+}

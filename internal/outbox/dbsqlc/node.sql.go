@@ -13,6 +13,61 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const DuplicateEventPrune = `-- name: DuplicateEventPrune :exec
+DELETE FROM herald.duplicate_event d
+WHERE d.seen_at < (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1)
+`
+
+// Duplicates of what the log no longer holds.
+func (q *Queries) DuplicateEventPrune(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, DuplicateEventPrune)
+	return err
+}
+
+const JournalAppend = `-- name: JournalAppend :exec
+INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position, broadcast_at, connections)
+VALUES ($1, $2, $3, $4, $5,
+    clock_timestamp() - make_interval(secs => $6::float8), $7::int[])
+ON CONFLICT (node_id, number) DO NOTHING
+`
+
+type JournalAppendParams struct {
+	NodeID        uuid.UUID
+	Number        int64
+	Host          string
+	FirstPosition int64
+	LastPosition  int64
+	AgeSeconds    float64
+	Connections   []int32
+}
+
+// What was written before and is sent again, because the answer was lost, is there already.
+func (q *Queries) JournalAppend(ctx context.Context, arg JournalAppendParams) error {
+	_, err := q.db.Exec(ctx, JournalAppend,
+		arg.NodeID,
+		arg.Number,
+		arg.Host,
+		arg.FirstPosition,
+		arg.LastPosition,
+		arg.AgeSeconds,
+		arg.Connections,
+	)
+	return err
+}
+
+const JournalPrune = `-- name: JournalPrune :exec
+DELETE FROM herald.broadcast_journal j
+WHERE j.broadcast_at < greatest(clock_timestamp() - interval '48 hours',
+    (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1))
+AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id = j.node_id AND n.broadcast_position = j.last_position)
+`
+
+// What is older than two days, or than everything that the log still holds. Each node's newest row stays while the node does.
+func (q *Queries) JournalPrune(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, JournalPrune)
+	return err
+}
+
 const NodeConnections = `-- name: NodeConnections :many
 SELECT n.connections FROM herald.node n
 WHERE n.node_id <> $1 AND n.heartbeat_at > clock_timestamp() - interval '5 seconds'

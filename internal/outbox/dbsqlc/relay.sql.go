@@ -109,6 +109,29 @@ func (q *Queries) CheckpointPrune(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const DuplicateEventInsert = `-- name: DuplicateEventInsert :exec
+INSERT INTO herald.duplicate_event (event_id, outbox_seq, outbox_written_at)
+SELECT d.event_id, d.outbox_seq, d.written_at
+FROM (SELECT unnest($1::uuid[]) AS event_id, unnest($2::bigint[]) AS outbox_seq,
+    unnest($3::timestamptz[]) AS written_at) d
+WHERE NOT EXISTS (SELECT FROM herald.relayed_event r
+    JOIN herald.event_log l ON l.position = r.first_position AND l.relayed_at = r.relayed_at AND l.event_id = r.event_id
+    WHERE r.event_id = d.event_id AND l.outbox_seq = d.outbox_seq)
+ON CONFLICT DO NOTHING
+`
+
+type DuplicateEventInsertParams struct {
+	EventIds   []uuid.UUID
+	OutboxSeqs []int64
+	WrittenAts []time.Time
+}
+
+// Rows whose event ids are in the log already. A job that is worked twice finds its own row there, which is no duplicate of itself.
+func (q *Queries) DuplicateEventInsert(ctx context.Context, arg DuplicateEventInsertParams) error {
+	_, err := q.db.Exec(ctx, DuplicateEventInsert, arg.EventIds, arg.OutboxSeqs, arg.WrittenAts)
+	return err
+}
+
 const FloorSet = `-- name: FloorSet :exec
 SELECT set_config('herald.floor', herald.last_seq()::text, true)
 `

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// auditCollector asks the database when it is scraped: whichever node runs the audit, all of them tell the same, right after a restart, too.
+type auditCollector struct {
+	read                     func() (outbox.AuditStatus, error)
+	position, found, lastRun *prometheus.Desc
+}
+
+func newAuditCollector(read func() (outbox.AuditStatus, error)) *auditCollector {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "audit", name), help, labels, nil)
+	}
+	return &auditCollector{
+		read:     read,
+		position: describe("position", "The log position up to which the audit has looked, by any node."),
+		found:    describe("discrepancies", "Discrepancies that the audit has found, by any node, since the database was set up.", "kind"),
+		lastRun:  describe("last_run_timestamp_seconds", "When the audit last looked, by any node, as a Unix time; 0 before the first time."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *auditCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.position
+	ch <- c.found
+	ch <- c.lastRun
+}
+
+// Collect implements prometheus.Collector. A database that does not answer leaves the metrics out.
+func (c *auditCollector) Collect(ch chan<- prometheus.Metric) {
+	status, err := c.read()
+	if err != nil {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(c.position, prometheus.GaugeValue, float64(status.Position))
+	for _, kind := range outbox.DiscrepancyKinds() { // those that were never found, too, so that an alert can tell 0 from nothing
+		ch <- prometheus.MustNewConstMetric(c.found, prometheus.GaugeValue, float64(status.Found[kind]), string(kind))
+	}
+	lastRun := 0.0
+	if !status.RunAt.IsZero() {
+		lastRun = float64(status.RunAt.UnixMilli()) / 1000 //nolint:mnd // milliseconds
+	}
+	ch <- prometheus.MustNewConstMetric(c.lastRun, prometheus.GaugeValue, lastRun)
+}

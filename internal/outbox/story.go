@@ -1,0 +1,44 @@
+package outbox
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// Story is all that can be told of an event.
+type Story struct {
+	EventID        uuid.UUID     `json:"eventId"`
+	Status         string        `json:"status"`         // one of the Status… constants
+	TimesPublished int           `json:"timesPublished"` // rows of the outbox with this id, as far as they have been looked at
+	Places         []Whereabouts `json:"places"`         // one for each group, else one that says why there is none
+	Duplicates     []Whereabouts `json:"duplicates"`     // one for each time that the id was published again
+}
+
+// Tracer tells the stories of events.
+type Tracer struct {
+	db dbsqlc.DBTX
+}
+
+// NewTracer returns a tracer over db, typically a pool.
+func NewTracer(db dbsqlc.DBTX) *Tracer { return &Tracer{db} }
+
+// Story tells where an event is and how it got there. One that nobody knows of has a story, too, of StatusUnknown.
+func (t *Tracer) Story(ctx context.Context, eventID uuid.UUID) (Story, error) {
+	found, err := Trace(ctx, t.db, eventID)
+	if err != nil {
+		return Story{}, err
+	}
+	story := Story{EventID: eventID, Places: []Whereabouts{}, Duplicates: []Whereabouts{}}
+	for _, w := range found {
+		if w.Status == StatusDuplicate {
+			story.Duplicates = append(story.Duplicates, w)
+			continue
+		}
+		story.Status, story.TimesPublished = w.Status, w.TimesPublished
+		story.Places = append(story.Places, w)
+	}
+	return story, nil
+}
