@@ -79,7 +79,7 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 				require.NoError(t, pool.QueryRow(t.Context(), `SELECT coalesce(max(cardinality(errors)), 0) FROM herald.river_job WHERE kind = 'retry_event'`).Scan(&errors))
 				return errors > 0
 			}, patience, 20*time.Millisecond, "what cannot be turned into messages is tried again")
-			require.Equal(t, "waiting", status(odd))
+			require.Equal(t, "retrying", status(odd))
 		})
 	}
 }
