@@ -40,11 +40,10 @@ func TestWhateverIsTakenOutIsFound(t *testing.T) {
 
 // Events of history, by what is special about them.
 const (
-	ordinary  = 2
-	excluded  = 5
-	scheduled = 7
-	twice     = 8
-	events    = 12
+	ordinary = 2
+	excluded = 5
+	twice    = 8
+	events   = 12
 )
 
 // history is a valid one: three clients of one group, of which the second joined late and the third was shut out for a while.
@@ -63,11 +62,8 @@ func history() *checker.Group {
 			g.Rows = append(g.Rows, row)
 			continue
 		}
-		e := checker.Entry{Sequence: int64(len(g.Log) + 1), Position: int64(10 + 2*n), EventID: row.EventID, Row: row.Seq, RelayedAt: began}
-		switch n {
-		case scheduled:
-			row.NotBefore = began
-		case twice:
+		e := checker.Entry{Sequence: int64(len(g.Log) + 1), Position: int64(10 + 2*n), EventID: row.EventID, Row: row.Seq}
+		if n == twice {
 			g.Rows = append(g.Rows, checker.Row{Seq: 100, EventID: row.EventID, Content: 100})
 		}
 		g.Rows, g.Log = append(g.Rows, row), append(g.Log, e)
@@ -181,10 +177,6 @@ func TestEachKindOfViolationIsFound(t *testing.T) {
 		{"positions are not in the order of sequences", func(g *checker.Group, _, _, _ *checker.Record) {
 			g.Log[len(g.Log)-1].Position = g.Log[0].Position
 		}, checker.Inverted, checker.Log, id(events - 1)},
-		{"relayed before its time", func(g *checker.Group, _, _, _ *checker.Record) {
-			at := slices.IndexFunc(g.Log, func(e checker.Entry) bool { return e.EventID == id(scheduled) })
-			g.Log[at].RelayedAt = began.Add(-1)
-		}, checker.Early, checker.Log, id(scheduled)},
 	} {
 		t.Run(plant.name, func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,7 @@ const (
 	Hole           Kind = "hole in sequences"    // its number is not that of its place
 	DuplicateTwice Kind = "duplicate id twice"   // one event id has two places in the group
 	AfterRevoked   Kind = "after revocation"     // sent to somebody who had lost the group
-	Early          Kind = "before its time"      // relayed before deliver_after
+	Early          Kind = "before its time"      // delivered before deliver_after
 	Gap            Kind = "gap"                  // a client was told that it missed something
 	Refused        Kind = "refused"              // a client was refused what it is entitled to
 	Admitted       Kind = "admitted"             // a client was let in that had to be refused

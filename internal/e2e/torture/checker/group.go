@@ -104,9 +104,6 @@ func (c *check) log() {
 			continue
 		}
 		c.relied[i] = row
-		if e.RelayedAt.Before(row.NotBefore) {
-			c.find(Early, Log, e.EventID, "relayed no earlier than "+row.NotBefore.String(), "relayed at "+e.RelayedAt.String())
-		}
 		if row.Chain == 0 {
 			continue
 		}

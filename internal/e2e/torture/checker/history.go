@@ -1,10 +1,6 @@
 package checker
 
-import (
-	"time"
-
-	"github.com/google/uuid"
-)
+import "github.com/google/uuid"
 
 // Row is an event that a producer committed, as far as it concerns one group. An event id that was published several times has
 // several rows.
@@ -18,20 +14,16 @@ type Row struct {
 	Chain   uint64
 	Version int64
 
-	// NotBefore is when the event may be relayed. Zero: at once.
-	NotBefore time.Time
-
 	// Excluded says that the event is about this group's resource, but its audience leaves the group out.
 	Excluded bool
 }
 
 // Entry is a place in the log.
 type Entry struct {
-	Sequence  int64
-	Position  int64
-	EventID   uuid.UUID
-	Row       int64 // Seq of the row that was relayed
-	RelayedAt time.Time
+	Sequence int64
+	Position int64
+	EventID  uuid.UUID
+	Row      int64 // Seq of the row that was relayed
 }
 
 // Delivery is an event that a client has processed.
