@@ -195,7 +195,7 @@ func (w *writing) linger(ctx context.Context, p *planner, own *order, length tim
 		return err
 	}
 	s := session{config: config}
-	defer s.close()
+	defer s.close() //nolint:contextcheck // its own time-out bounds it
 	for w.written.Load() < w.target {
 		conn, err := s.get(ctx)
 		if err != nil {
