@@ -23,7 +23,7 @@ const (
 	leeway      = 30 * time.Second // with which Herald reads a token's times
 	tokenLife   = 3 * time.Second  // of tokens that expire within the run, leeway included
 	beyond      = 20 * time.Second // outside the leeway
-	refusedWait = 100 * time.Millisecond
+	refusedWait = 500 * time.Millisecond
 )
 
 // errAgain is why a connection ends that the client itself ends.
@@ -59,7 +59,7 @@ func (c *client) follow(ctx context.Context) {
 	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
 	cfg := hubclient.Config{
 		URL: "http://herald", Token: c.token, HTTPClient: &http.Client{Transport: transport},
-		Backoff:        []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond},
+		Backoff:        []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, time.Second},
 		ConnectTimeout: 5 * time.Second, KeepAliveInterval: time.Second, ServerTimeout: 6 * time.Second, ResumeTimeout: 15 * time.Second,
 		Logger: slog.New(slog.DiscardHandler),
 	}

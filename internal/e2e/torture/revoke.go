@@ -80,8 +80,8 @@ func handled(ctx context.Context, s *session, nodes []*node, id uuid.UUID) error
 				return err
 			}
 			var done bool
-			if running := n.id.Load(); n.where() != "" && running != nil && conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM herald.event_log l
-				JOIN herald.node n ON n.broadcast_position >= l.position WHERE l.event_id = $1 AND n.node_id = $2)`, id, *running).Scan(&done) == nil && done {
+			if running := n.id.Load(); n.where() != "" && running != nil && conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM herald.relayed_event r
+				JOIN herald.node n ON n.broadcast_position >= r.first_position WHERE r.event_id = $1 AND n.node_id = $2)`, id, *running).Scan(&done) == nil && done {
 				break
 			}
 			if !pause(ctx, lookEvery) {
