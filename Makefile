@@ -20,6 +20,9 @@ POSTGRES18   := internal/pgtest/postgres18
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
 FUZZTIME     ?= 1m
+EVENTS       ?= 100000
+FAULTS       ?= 50
+SEED         ?= 0
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
 # service account) they get one of their own.
@@ -30,7 +33,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-pg18 fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-pg18 torture fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -56,6 +59,10 @@ test-pg18: setup-tests $(POSTGRES18)/node_modules/.package-lock.json ## Run the 
 	echo 'testing on PostgreSQL 18' >&2; \
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cp -R "$$native/." "$$dir/"; \
 	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app
+
+torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, database and network fail under load, and check what arrived (EVENTS=1000000 FAULTS=100 SEED=7)
+	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \
+		-args -full -events $(EVENTS) -faults $(FAULTS) -seed $(SEED)
 
 fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \

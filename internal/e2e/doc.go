@@ -1,5 +1,5 @@
 // Package e2e tests Herald from the outside: the real binary, a real PostgreSQL, and the published @microsoft/signalr client under
-// Node. It has no code of its own beside the tests.
+// Node. Package torture tests the same under faults.
 //
 // Each test has a database and server processes of its own. TestMain builds the binary once. A driver (client/driver.mjs) is one
 // Node process in which a test opens as many connections as it wants; it reports everything that arrives, in order. Nothing here

@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/e2e/child"
 )
 
 // driver is one Node process with any number of connections of the published client.
@@ -82,7 +84,8 @@ func drive(t *testing.T) *driver {
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	d := &driver{in: in, answers: map[int]chan answer{}, clients: map[string]*client{}}
-	done := launch(t, cmd, func() { d.read(out) })
+	done, err := child.Start(cmd, func() { d.read(out) })
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = in.Close()
 		<-done
@@ -100,7 +103,7 @@ func requireInstalled(t *testing.T) {
 
 // read sorts what the driver says. It returns when the driver ends.
 func (d *driver) read(out io.Reader) {
-	readLines(out, func(text string) {
+	child.ReadLines(out, func(text string) {
 		var line struct {
 			answer
 			arrival

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/e2e/child"
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
@@ -106,14 +107,15 @@ func run(t *testing.T, name, url, token string) *program {
 	require.NoError(t, err)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
-	done := launch(t, cmd, func() {
-		readLines(out, func(line string) {
+	done, err := child.Start(cmd, func() {
+		child.ReadLines(out, func(line string) {
 			var values []any
 			if json.Unmarshal([]byte(line), &values) == nil { // what else there is, the client's own logger has said
 				p.out.add(values)
 			}
 		})
 	})
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-done

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/e2e/child"
 )
 
 const secret = "a-secret-that-only-these-tests-know-0123456789"
@@ -44,12 +45,13 @@ func start(t *testing.T, env []string, args ...string) *process {
 	require.NoError(t, err)
 	stderr, err := p.cmd.StderrPipe()
 	require.NoError(t, err)
-	p.done = launch(t, p.cmd, func() {
+	p.done, err = child.Start(p.cmd, func() {
 		var both sync.WaitGroup
-		both.Go(func() { readLines(stdout, p.out.add) })
-		readLines(stderr, p.logs.add)
+		both.Go(func() { child.ReadLines(stdout, p.out.add) })
+		child.ReadLines(stderr, p.logs.add)
 		both.Wait()
 	})
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done

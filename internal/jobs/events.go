@@ -22,6 +22,11 @@ type deliverScheduledWorker struct {
 	nodeID uuid.UUID
 }
 
+// Timeout is less than River's for all jobs, so that an attempt that is stuck is soon given up.
+func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Duration {
+	return eventTimeout
+}
+
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
 	if early := time.Until(job.Args.DeliverAfter); early > 0 {
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
@@ -35,6 +40,9 @@ type retryEventWorker struct {
 	pool   *pgxpool.Pool
 	nodeID uuid.UUID
 }
+
+// Timeout is that of a scheduled event.
+func (*retryEventWorker) Timeout(*river.Job[retryEventArgs]) time.Duration { return eventTimeout }
 
 func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventArgs]) error {
 	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)

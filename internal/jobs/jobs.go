@@ -25,7 +25,10 @@ const (
 	auditInterval        = 10 * time.Second
 	daysAhead            = 7
 
-	workers            = 20
+	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
+	// pool's connections, which permissions and resumes need.
+	workers = 4
+
 	fetchPollInterval  = 500 * time.Millisecond
 	jobTimeout         = 30 * time.Second
 	retentionTimeout   = 50 * time.Minute

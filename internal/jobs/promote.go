@@ -15,9 +15,15 @@ const (
 
 	// heartbeatsMissed is how long a node may be silent before its jobs are others'.
 	heartbeatsMissed = 10 * time.Second
+
+	// eventTimeout is how long one attempt at an event may take; it takes milliseconds. stuckAfter is when an attempt that has not come
+	// to an end never will, though its node lives: it could not tell the database.
+	eventTimeout = 10 * time.Second
+	stuckAfter   = eventTimeout + 5*time.Second
 )
 
-// promote makes the events' jobs ready whose time has come, and those that a dead node was at work on, and returns how many. River's
+// promote makes the events' jobs ready whose time has come, and those whose attempt was lost, with its node or with
+// the connection that should have told of its end, and returns how many. River's
 // leader does both as well, but a leader that crashed has no successor for up to 21 seconds, and it takes a job for stuck after
 // an hour. A job that is worked twice has its effect once: it is completed in the effect's transaction.
 //
@@ -32,8 +38,9 @@ WITH due AS (
     SELECT j.id FROM herald.river_job j
     WHERE j.state = 'running' AND j.queue = 'default' AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
         AND j.kind IN ('deliver_scheduled', 'retry_event')
-        AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
-            AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $2))
+        AND (j.attempted_at < now() - make_interval(secs => $3)
+            OR NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
+                AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $2)))
     LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE herald.river_job SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
@@ -41,7 +48,7 @@ UPDATE herald.river_job SET state = 'available' WHERE id IN (SELECT d.id FROM du
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
 	defer cancel()
-	tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds())
+	tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds(), stuckAfter.Seconds())
 	if err != nil {
 		return 0, fmt.Errorf("making due jobs ready: %w", err)
 	}

@@ -57,7 +57,10 @@ class Client {
 
   receive(event, args) {
     // Order and admin events carry their id in the object, team cart events in the trailing argument that ResumeCart adds.
-    this.last = args.at(-1)?.eventId ?? this.last;
+    // Every connection to the admin hub is sent the events of the admins group too; they are no cursor of another group.
+    if (event !== 'AdminNotification' || this.follow?.method === 'ResumeAdmins') {
+      this.last = args.at(-1)?.eventId ?? this.last;
+    }
     say({ client: this.name, event, args });
   }
 
@@ -72,8 +75,12 @@ class Client {
     const { connectionId } = this.connection;
     while (this.follow && connectionId && this.connection.connectionId === connectionId) {
       try {
-        const result = await this.connection.invoke(this.follow.method, ...this.follow.args, this.last);
-        this.last = result.lastEventId;
+        const before = this.last;
+        const result = await this.connection.invoke(this.follow.method, ...this.follow.args, before);
+        // What arrived in one message with the result has been received by now, and is newer.
+        if (this.last === before) {
+          this.last = result.lastEventId;
+        }
         say({ client: this.name, state: 'resumed', result });
         return;
       } catch (error) {

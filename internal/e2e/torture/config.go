@@ -1,0 +1,59 @@
+package torture
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Database is the PostgreSQL server of a run, with one migrated database.
+type Database interface {
+	// DSN is the migrated database's URL. It stays the same over Restart.
+	DSN() string
+	// Restart stops the server in order, where it runs, and starts it again.
+	Restart(ctx context.Context) error
+	// Kill ends the server as a crash would.
+	Kill(ctx context.Context) error
+}
+
+// Config is how large a run is. All fields are required, but for Rate.
+type Config struct {
+	Binary   string // the herald under test
+	Driver   string // the folder of driver.mjs, where @microsoft/signalr is installed
+	Database Database
+	Dir      string    // for the nodes' logs
+	Out      io.Writer // for the progress
+
+	Seed   uint64
+	Events int64 // how many are to be committed
+	Rate   int   // of events per second. Defaults to as fast as it goes.
+	Faults int
+
+	Nodes, Writers, Clients, NodeClients int
+
+	LongTransaction time.Duration // how long the long transaction is open
+	LongestFault    time.Duration // how long a node is frozen, a client stuck, a network silent at most
+	Patience        time.Duration // how long everything may take to come to rest in the end
+}
+
+// The settings of every node: little memory for what clients missed, so that they read it from the log; short time-outs, so that a
+// frozen node loses its clients; and no limits on the one user and address that all clients share.
+func settings(dsn string) []string {
+	return []string{
+		"HERALD_DATABASE_URL=" + dsn,
+		"HERALD_JWT_SECRET=" + secret,
+		"HERALD_LISTEN=127.0.0.1:0",
+		"HERALD_LOG_FORMAT=json",
+		"HERALD_FEATURE_TEAMCART=true",
+		"HERALD_RING_BYTES=262144",
+		"HERALD_QUEUE_BYTES=131072",
+		"HERALD_REPLAY_LIMIT=100000000", // being far behind is no gap
+		"HERALD_KEEP_ALIVE=1s",
+		"HERALD_CLIENT_TIMEOUT=10s",
+		"HERALD_SHUTDOWN_SPREAD=500ms",
+		"HERALD_SHUTDOWN_TIMEOUT=5s",
+		"HERALD_MAX_CONNECTIONS_PER_USER=0",
+		"HERALD_MAX_CONNECTIONS_PER_ADDRESS=0",
+		"HERALD_NEGOTIATION_RATE=0",
+	}
+}

@@ -1,0 +1,183 @@
+package torture
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// statement is one of a transaction's.
+type statement struct {
+	sql  string
+	args []any
+}
+
+// transaction is what a writer is about to do.
+type transaction struct {
+	statements []statement // from BEGIN to COMMIT or ROLLBACK
+	events     int64       // that it commits
+	published  []publication
+	slow       bool // its statements go one by one, with pauses, not all at once
+}
+
+// publication is an event as it can be published again.
+type publication struct {
+	id        uuid.UUID
+	eventType string
+	order     *order // one of these, or neither: an admin event
+	cart      *cart
+	audience  string
+	chain     int
+}
+
+// The shares of what a transaction may do.
+const (
+	shareRolledBack = 0.1
+	shareSlow       = 0.2
+	shareSavepoint  = 0.3  // of the events
+	shareUndone     = 0.5  // of the savepoints
+	shareAgain      = 0.05 // of the events: an id that was published before
+	shareLater      = 0.05 // of the events: with deliver_after
+	shareCart       = 0.25
+	shareAdmin      = 0.1
+	mostEvents      = 4
+	latestDelivery  = 3 * time.Second
+)
+
+// planner makes one writer's transactions.
+type planner struct {
+	rng    *rand.Rand
+	world  *world
+	writer int
+	recent *recent
+}
+
+// The statements. A chain's version and the event that carries it come from one statement: whoever takes the next version has the
+// row's lock, and draws the event's place in the outbox behind it.
+const (
+	nextVersion = `WITH v AS (UPDATE torture.chain SET version = version + 1 WHERE number = $1::int RETURNING number || '.' || version AS origin) `
+	plainOrigin = `WITH v AS (SELECT $1::text AS origin) `
+
+	publishOrder = `SELECT herald.publish_order_event($2::text, $3::uuid, v.origin, $4::text, $5::uuid, $6::text, $7::text,
+		event_id => $8::uuid, deliver_after => $9::timestamptz) FROM v`
+	publishCart = `SELECT herald.publish_teamcart_event($2::text, $3::uuid, v.origin, $4::text, CASE WHEN $2 = 'CartConverted' THEN $3::uuid END,
+		event_id => $5::uuid, deliver_after => $6::timestamptz) FROM v`
+	publishAdmin = `SELECT herald.publish_admin_event($2::text, CASE $2::text
+		WHEN 'SystemAlert' THEN jsonb_build_object('type', 'info', 'message', v.origin)
+		WHEN 'UserActivityUpdate' THEN jsonb_build_object('action', v.origin)
+		WHEN 'AnalyticsUpdate' THEN jsonb_build_object('revenue', v.origin)
+		ELSE jsonb_build_object('type', 'system-event', 'description', v.origin) END, event_id => $3::uuid, deliver_after => $4::timestamptz) FROM v`
+)
+
+// next plans a transaction.
+func (p *planner) next() transaction {
+	t := transaction{slow: p.rng.Float64() < shareSlow}
+	isolation := []string{"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"}[p.rng.IntN(3)]
+	t.do("BEGIN ISOLATION LEVEL " + isolation)
+	for _, event := range p.events() {
+		kept := true
+		if p.rng.Float64() >= shareSavepoint {
+			p.publish(&t, event)
+		} else {
+			t.do("SAVEPOINT part")
+			p.publish(&t, event)
+			if kept = p.rng.Float64() >= shareUndone; !kept {
+				t.do("ROLLBACK TO part")
+			}
+			t.do("RELEASE part")
+		}
+		if kept {
+			t.events++
+		}
+	}
+	if p.rng.Float64() < shareRolledBack {
+		t.events = 0
+		t.do("ROLLBACK")
+	} else {
+		t.do("COMMIT")
+	}
+	return t
+}
+
+// events chooses what happens, in the order of the chains, so that no two transactions wait for each other.
+func (p *planner) events() []publication {
+	all := make([]publication, 0, mostEvents)
+	for range 1 + p.rng.IntN(mostEvents) {
+		all = append(all, p.event())
+	}
+	slices.SortStableFunc(all, func(a, b publication) int { return cmp.Compare(a.chain, b.chain) })
+	return all
+}
+
+func (p *planner) event() publication {
+	e := publication{id: uuid.Must(uuid.NewV7())}
+	switch kind := p.rng.Float64(); {
+	case kind < shareAdmin:
+		e.eventType = pick(p.rng, "SystemAlert", "UserActivityUpdate", "AnalyticsUpdate", "AdminNotification")
+		e.chain = p.world.admins[p.writer]
+	case kind < shareAdmin+shareCart:
+		e.cart = &p.world.carts[p.rng.IntN(len(p.world.carts))]
+		e.eventType = pick(p.rng, "CartUpdated", "CartLocked", "CartPaymentEvent", "CartPaymentEvent", "CartReadyToConfirm", "CartConverted", "CartExpired")
+		e.chain = e.cart.chain
+	default:
+		e = p.ofOrder(&p.world.orders[p.rng.IntN(len(p.world.orders))])
+	}
+	switch fate := p.rng.Float64(); {
+	case fate < shareAgain:
+		if again, ok := p.recent.pick(p.rng); ok {
+			again.chain = 0
+			return again
+		}
+	case fate < shareAgain+shareLater && (e.cart == nil || e.eventType == "CartPaymentEvent"): // the others do not show from when they are
+		e.chain = later
+	}
+	return e
+}
+
+func (p *planner) ofOrder(o *order) publication {
+	return publication{
+		id: uuid.Must(uuid.NewV7()), order: o, chain: o.chain,
+		eventType: pick(p.rng, "OrderPlaced", "OrderPaymentSucceeded", "OrderPaymentFailed", "OrderStatusChanged", "OrderStatusChanged"),
+		audience:  pick(p.rng, "Both", "Both", "Both", "Customer", "Restaurant"),
+	}
+}
+
+// later is the chain of events that wait.
+const later = -1
+
+func pick(rng *rand.Rand, texts ...string) string { return texts[rng.IntN(len(texts))] }
+
+// publish adds the statement that publishes an event.
+func (p *planner) publish(t *transaction, e publication) {
+	p.add(t, e, fmt.Sprintf("Status%d", p.rng.IntN(10)))
+}
+
+func (p *planner) add(t *transaction, e publication, status string) {
+	sql, from := nextVersion, any(e.chain)
+	var deliverAfter *time.Time
+	switch e.chain {
+	case 0:
+		sql, from = plainOrigin, "0.0"
+	case later:
+		at := time.Now().Add(time.Duration(p.rng.Int64N(int64(latestDelivery)))).Truncate(time.Microsecond)
+		deliverAfter = &at
+		sql, from = plainOrigin, fmt.Sprintf("0.%d", at.UnixMicro())
+	}
+	switch {
+	case e.order != nil:
+		t.do(sql+publishOrder, from, e.eventType, e.order.id, status, e.order.restaurant, e.order.customer, e.audience, e.id, deliverAfter)
+	case e.cart != nil:
+		t.do(sql+publishCart, from, e.eventType, e.cart.id, status, e.id, deliverAfter)
+	default:
+		t.do(sql+publishAdmin, from, e.eventType, e.id, deliverAfter)
+	}
+	t.published = append(t.published, e)
+}
+
+func (t *transaction) do(sql string, args ...any) {
+	t.statements = append(t.statements, statement{sql, args})
+}
