@@ -19,7 +19,9 @@ func TestEventWhoseAttemptWasLostIsDeliveredAgainThoughItsNodeLives(t *testing.T
 	job := b.waiting(t, "deliver_scheduled")[0]
 	b.makeDue(t, job)
 	attempted := func(before time.Duration) int64 {
-		require.NoError(t, outbox.NewNodes(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", 0, nil))
+		var journal outbox.Journal
+		_, err := outbox.NewNodes(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+		require.NoError(t, err)
 		b.exec(t, `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_by = ARRAY[$3::text],
 			attempted_at = now() - make_interval(secs => $2) WHERE id = $1`, job, before.Seconds(), nodeID.String())
 		promoted, err := promoteDue(t.Context(), b.pool)
