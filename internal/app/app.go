@@ -203,6 +203,7 @@ func (a *App) buildRelay(log history) error {
 	a.jobs, err = jobs.New(jobs.Config{
 		Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger,
 		Retention: a.cfg.Server.Retention, GroupRetention: a.cfg.Server.GroupRetention,
+		StatsInterval: a.cfg.Server.StatsInterval,
 	})
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ type Server struct {
 	ShutdownTimeout   time.Duration `default:"15s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to leave and to be flushed when the server stops (${default})."`
 	Retention         time.Duration `default:"168h" env:"HERALD_RETENTION" placeholder:"DURATION" help:"Time for which events can be replayed and duplicates are recognised, the same on every node; at least 24h (${default})."`
 	GroupRetention    time.Duration `default:"2160h" env:"HERALD_GROUP_RETENTION" placeholder:"DURATION" help:"Time for which a group without events keeps its numbering, and an order without events its customer's access (${default})."`
+	StatsInterval     time.Duration `default:"30s" env:"HERALD_STATS_INTERVAL" placeholder:"DURATION" help:"How often changed platform statistics are sent to the admins' analytics group; 0: never (${default})."`
 	ShutdownSpread    time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
 
 	Limits
@@ -124,6 +125,9 @@ func (s Server) Check() error {
 	}
 	if s.ShutdownTimeout > 0 && s.ShutdownSpread >= s.ShutdownTimeout {
 		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT"))
+	}
+	if s.StatsInterval != 0 && s.StatsInterval < time.Second {
+		errs = append(errs, fmt.Errorf("HERALD_STATS_INTERVAL is %s: it must be 0 or at least 1s", s.StatsInterval))
 	}
 	const shortestRetention = 24 * time.Hour // whole days are dropped
 	if s.Retention < shortestRetention {

@@ -175,3 +175,34 @@ func TestConnectionCountIsOverAllNodes(t *testing.T) {
 	alice.stop(t)
 	counted(3, 1)
 }
+
+// The statistics come by themselves when they have changed, from one of the nodes.
+func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t).DSN()
+	s, d, p := serve(t, dsn, "HERALD_STATS_INTERVAL=1s"), drive(t), produce(t, dsn)
+	serve(t, dsn, "HERALD_STATS_INTERVAL=1s")
+	c := d.connect(t, s.url+adminHub, admin(t))
+	require.Equal(t, "ConnectionEstablished", c.next(t).Event)
+	c.call(t, "SubscribeToAnalytics")
+	set := func(stats string) {
+		t.Helper()
+		_, err := p.Exec(t.Context(), "SELECT herald.set_platform_stats($1)", stats)
+		require.NoError(t, err)
+	}
+	expect := func(sequence, users float64) {
+		t.Helper()
+		update := c.next(t)
+		require.Equal(t, "AnalyticsUpdate", update.Event)
+		fields := object(t, string(update.Args[0]))
+		requireNow(t, fields)
+		delete(fields, "eventId")
+		require.Equal(t, map[string]any{
+			"totalUsers": users, "activeUsers": 342.0, "websitesGenerated": 1256.0, "imagesGenerated": 3847.0, "revenue": 98765.43, "sequence": sequence,
+		}, fields)
+	}
+	set(`{"totalUsers":1523,"activeUsers":342,"websitesGenerated":1256,"imagesGenerated":3847,"totalRevenue":98765.43}`)
+	expect(1, 1523)
+	set(`{"totalUsers":1524}`)
+	expect(2, 1524)
+}

@@ -100,7 +100,7 @@ type server struct {
 
 // settings are what every server of the tests is given.
 func settings(dsn string, env ...string) []string {
-	return append([]string{"HERALD_DATABASE_URL=" + dsn, "HERALD_JWT_SECRET=" + secret, "HERALD_FEATURE_TEAMCART=true"}, env...)
+	return append([]string{"HERALD_DATABASE_URL=" + dsn, "HERALD_JWT_SECRET=" + secret, "HERALD_FEATURE_TEAMCART=true", "HERALD_STATS_INTERVAL=0"}, env...)
 }
 
 // serve starts a server on the database and returns when it is ready.

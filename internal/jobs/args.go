@@ -52,6 +52,13 @@ func (retryEventArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{MaxAttempts: riverAttempts}
 }
 
+type statisticsArgs struct{}
+
+func (statisticsArgs) Kind() string { return "statistics" }
+
+// InsertOpts: the next one says what a failed one would have said.
+func (statisticsArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+
 type partitionsArgs struct{}
 
 func (partitionsArgs) Kind() string { return "partitions" }

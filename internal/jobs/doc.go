@@ -6,6 +6,7 @@
 //	                   becomes a dead letter
 //	partitions         every hour: the days ahead have their partitions
 //	retention          every hour: what is older than the retention is dropped
+//	statistics         every HERALD_STATS_INTERVAL: an AnalyticsUpdate where the platform's statistics have changed
 //	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced, what is old of the broadcast
 //	                   journal
 //	audit              every ten seconds: outbox, log and journals agree, as far as they are new

@@ -49,6 +49,8 @@ type Config struct {
 	Logger  *slog.Logger
 	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
 	Retention, GroupRetention time.Duration
+	// StatsInterval is how often changed platform statistics are broadcast. Defaults to never.
+	StatsInterval time.Duration
 }
 
 // Jobs works River's jobs on this node.
@@ -66,6 +68,7 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
 	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
+	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
 		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger,
@@ -85,18 +88,26 @@ func New(cfg Config) (*Jobs, error) {
 		FetchPollInterval:           fetchPollInterval,
 		JobTimeout:                  jobTimeout,
 		CompletedJobRetentionPeriod: completedRetention,
-		PeriodicJobs: []*river.PeriodicJob{
-			periodic("sweep", sweepInterval, sweepArgs{}),
-			periodic("partitions", partitionsInterval, partitionsArgs{}),
-			periodic("retention", retentionInterval, retentionArgs{}),
-			periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
-			periodic("audit", auditInterval, auditArgs{}),
-		},
+		PeriodicJobs:                periodics(cfg),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating River's client: %w", err)
 	}
 	return &Jobs{cfg: cfg, client: client}, nil
+}
+
+func periodics(cfg Config) []*river.PeriodicJob {
+	all := []*river.PeriodicJob{
+		periodic("sweep", sweepInterval, sweepArgs{}),
+		periodic("partitions", partitionsInterval, partitionsArgs{}),
+		periodic("retention", retentionInterval, retentionArgs{}),
+		periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
+		periodic("audit", auditInterval, auditArgs{}),
+	}
+	if cfg.StatsInterval > 0 {
+		all = append(all, periodic("statistics", cfg.StatsInterval, statisticsArgs{}))
+	}
+	return all
 }
 
 func periodic(id string, every time.Duration, args river.JobArgs) *river.PeriodicJob {

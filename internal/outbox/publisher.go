@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -67,6 +68,20 @@ func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, set
 		}
 	}
 	return stats, setAt, ok, nil
+}
+
+// BroadcastStats publishes an AnalyticsUpdate within tx where the statistics differ from those of the last one and all of its fields
+// have been set, and reports whether it did. Whoever does so at the same time waits.
+func BroadcastStats(ctx context.Context, tx pgx.Tx) (published bool, err error) {
+	q := dbsqlc.New(tx)
+	if err := q.StatsBroadcastLock(ctx); err != nil {
+		return false, fmt.Errorf("waiting to broadcast the platform's statistics: %w", err)
+	}
+	ids, err := q.StatsBroadcast(ctx)
+	if err != nil {
+		return false, fmt.Errorf("broadcasting the platform's statistics: %w", err)
+	}
+	return len(ids) > 0, nil
 }
 
 // PrunePlatformStats deletes values that newer ones have replaced.

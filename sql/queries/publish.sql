@@ -13,3 +13,23 @@ AND EXISTS (SELECT FROM herald.platform_stats newer WHERE newer.field = p.field 
 INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload, occurred_on_utc, deliver_after)
 VALUES (sqlc.arg(event_id), sqlc.arg(event_type), sqlc.narg(resource_id), sqlc.narg(restaurant_id), sqlc.narg(customer_id),
     coalesce(sqlc.narg(audience)::text, 'Both'), sqlc.arg(payload), clock_timestamp(), sqlc.narg(deliver_after));
+
+-- name: StatsBroadcastLock :exec
+-- A statement of its own, so that the next one sees what the last holder has left.
+SELECT FROM herald.platform_stats_broadcast FOR UPDATE;
+
+-- name: StatsBroadcast :many
+-- Publishes the statistics if all that an AnalyticsUpdate says is known, and not what was said last. The values are compared, not the
+-- ledger's ids: those become visible out of order.
+WITH known AS (
+    SELECT jsonb_object_agg(CASE c.field WHEN 'totalRevenue' THEN 'revenue' ELSE c.field END, c.value) AS stats
+    FROM (
+        SELECT DISTINCT ON (p.field) p.field, p.value FROM herald.platform_stats p
+        WHERE p.field IN ('totalUsers', 'activeUsers', 'websitesGenerated', 'imagesGenerated', 'totalRevenue') ORDER BY p.field, p.id DESC
+    ) c
+    HAVING count(*) = 5
+), said AS (
+    UPDATE herald.platform_stats_broadcast b SET stats = k.stats, broadcast_at = now() FROM known k
+    WHERE b.stats IS DISTINCT FROM k.stats RETURNING b.stats
+)
+SELECT herald.publish_admin_event('AnalyticsUpdate', s.stats)::uuid AS event_id FROM said s;

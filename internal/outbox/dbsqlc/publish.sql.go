@@ -101,3 +101,50 @@ func (q *Queries) PlatformStatsPrune(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, PlatformStatsPrune)
 	return err
 }
+
+const StatsBroadcast = `-- name: StatsBroadcast :many
+WITH known AS (
+    SELECT jsonb_object_agg(CASE c.field WHEN 'totalRevenue' THEN 'revenue' ELSE c.field END, c.value) AS stats
+    FROM (
+        SELECT DISTINCT ON (p.field) p.field, p.value FROM herald.platform_stats p
+        WHERE p.field IN ('totalUsers', 'activeUsers', 'websitesGenerated', 'imagesGenerated', 'totalRevenue') ORDER BY p.field, p.id DESC
+    ) c
+    HAVING count(*) = 5
+), said AS (
+    UPDATE herald.platform_stats_broadcast b SET stats = k.stats, broadcast_at = now() FROM known k
+    WHERE b.stats IS DISTINCT FROM k.stats RETURNING b.stats
+)
+SELECT herald.publish_admin_event('AnalyticsUpdate', s.stats)::uuid AS event_id FROM said s
+`
+
+// Publishes the statistics if all that an AnalyticsUpdate says is known, and not what was said last. The values are compared, not the
+// ledger's ids: those become visible out of order.
+func (q *Queries) StatsBroadcast(ctx context.Context) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, StatsBroadcast)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var event_id uuid.UUID
+		if err := rows.Scan(&event_id); err != nil {
+			return nil, err
+		}
+		items = append(items, event_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const StatsBroadcastLock = `-- name: StatsBroadcastLock :exec
+SELECT FROM herald.platform_stats_broadcast FOR UPDATE
+`
+
+// A statement of its own, so that the next one sees what the last holder has left.
+func (q *Queries) StatsBroadcastLock(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, StatsBroadcastLock)
+	return err
+}
