@@ -9,6 +9,7 @@
 //	00007_relay_state.sql  the relay's state as steps, its pause, epochs
 //	00008_retention.sql  what drops that which is older than the retention
 //	00009_journal.sql    what each node has broadcast, what can be told of an event, and the self-audit
+//	00010_stats_broadcast.sql  what the periodic statistics have said last
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations
