@@ -44,11 +44,12 @@ func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...h
 	t.Helper()
 	following, stopFollowing := context.WithCancelCause(t.Context())
 	defer stopFollowing(nil)
+	written := make(chan struct{})
 	var clients sync.WaitGroup
 	records := make([]*record, followers)
 	for i := range records {
 		records[i] = &record{group: w.groups()[i%len(w.groups())]}
-		clients.Go(func() { records[i].follow(following, nodes[i%len(nodes)]) })
+		clients.Go(func() { records[i].follow(following, nodes[i%len(nodes)], written) })
 	}
 
 	errs := make(chan error, writers+2)
@@ -62,6 +63,7 @@ func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...h
 		writing.Go(func() { errs <- w.hold(t.Context(), conn, commit) })
 	}
 	writing.Wait()
+	close(written)
 	close(errs)
 	for err := range errs {
 		require.NoError(t, err)
@@ -134,11 +136,18 @@ type record struct {
 	received []hubclient.Event
 }
 
-// follow receives the group from its beginning, leaving and coming back at random.
-func (r *record) follow(ctx context.Context, cfg hubclient.Config) {
+// follow receives the group from its beginning, leaving and coming back at random. Once everything has been written it stays: on a busy
+// machine a visit may be too short to receive anything.
+func (r *record) follow(ctx context.Context, cfg hubclient.Config, written <-chan struct{}) {
 	last := uuid.Nil
 	for ctx.Err() == nil {
-		visit, cancel := context.WithTimeout(ctx, time.Duration(50+rand.IntN(400))*time.Millisecond)
+		stay := time.Duration(50+rand.IntN(400)) * time.Millisecond
+		select {
+		case <-written:
+			stay = patience
+		default:
+		}
+		visit, cancel := context.WithTimeout(ctx, stay)
 		sub := hubclient.Subscription{Group: r.group, LastEventID: &last}
 		err := hubclient.Follow(visit, cfg, sub, func(e hubclient.Event) error {
 			r.mu.Lock()
