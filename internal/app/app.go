@@ -20,6 +20,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -113,6 +114,9 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
+		Revoked: func(userID string, g event.Group, conns []broadcast.Conn) { //nolint:contextcheck // the answer has a time-out of its own
+			go a.lookAgain(userID, g, conns)
+		},
 		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
 		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
 	}, log)
@@ -139,6 +143,17 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 		return fmt.Errorf("building the hubs: %w", err)
 	}
 	return a.buildSignalR(s)
+}
+
+// lookAgain closes connections that a revocation has taken out of a group although the user has been granted access again meanwhile:
+// they come back and resume. Granting and revoking may take turns faster than a node reads, and a grant is not in the log.
+func (a *App) lookAgain(userID string, g event.Group, conns []broadcast.Conn) {
+	if !a.checker.Granted(context.Background(), userID, g) {
+		return
+	}
+	for _, c := range conns {
+		c.Close("permissions have changed", true)
+	}
 }
 
 func (a *App) buildSignalR(s config.Server) error {

@@ -198,6 +198,10 @@ type outcome struct {
 	pending  int // members that get it when their replay has ended
 	largest  int // of the messages, in bytes
 	dropped  []drop
+
+	// Of a revocation: whom it concerns, and where.
+	group   event.Group
+	revoked string
 }
 
 type drop struct {
@@ -206,8 +210,11 @@ type drop struct {
 }
 
 func (b *Broadcaster) report(ctx context.Context, out *outcome) {
+	var revoked []Conn
 	for _, d := range out.dropped {
 		switch d.why {
+		case leftRevoked:
+			revoked = append(revoked, d.conn)
 		case leftPending:
 			d.conn.Close("more events arrived than can wait for the end of a replay", true)
 		case leftUnreadable:
@@ -220,5 +227,8 @@ func (b *Broadcaster) report(ctx context.Context, out *outcome) {
 		}
 		b.cfg.Observer.Dropped(d.why.String())
 		b.cfg.Logger.DebugContext(ctx, "member dropped", attrConnection(d.conn), attrReason(d.why))
+	}
+	if len(revoked) > 0 && b.cfg.Revoked != nil {
+		b.cfg.Revoked(out.revoked, out.group, revoked)
 	}
 }

@@ -90,6 +90,7 @@ func (b *Broadcaster) revoke(ctx context.Context, l event.Logged, out *outcome) 
 		b.undeliverable(ctx, l, err)
 		why = leftUnreadable
 	}
+	out.group, out.revoked = l.Group, r.UserID
 	for _, m := range slices.Backward(g.members) { // each removal moves the last member into the gap
 		if err != nil || m.conn.User().ID() == r.UserID {
 			b.remove(m, why)
