@@ -255,7 +255,7 @@ func (*fixture) peakWhile(f func()) (peak int64) {
 			runtime.GC()
 			used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 			metrics.Read(used)
-			peak = max(peak, int64(used[0].Value.Uint64()+used[1].Value.Uint64())) //nolint:gosec // far below 2^63
+			peak = max(peak, int64(used[0].Value.Uint64()+used[1].Value.Uint64()))
 			select {
 			case <-stop:
 				return
