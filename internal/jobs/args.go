@@ -18,8 +18,8 @@ const (
 	riverAttempts = 100
 )
 
-// pausedSnooze is how long an event that is due waits while the relay is paused. It costs no attempt.
-const pausedSnooze = time.Second
+// shortSnooze is how long an event that is due waits while the relay is paused or the database is away. It costs no attempt.
+const shortSnooze = time.Second
 
 type sweepArgs struct{}
 

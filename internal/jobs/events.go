@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -49,7 +52,8 @@ func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventAr
 }
 
 // deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; from
-// the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well.
+// the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well. A database that is away is no fault of the
+// event's and costs no attempt: else a restart would make a scheduled event minutes late, and a bad day a dead letter of it.
 func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID) error {
 	err := completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.AppendLater(ctx, tx, ref, nodeID)
@@ -57,8 +61,8 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, outbox.ErrPaused) {
-		return river.JobSnooze(pausedSnooze) //nolint:wrapcheck // River reads it
+	if errors.Is(err, outbox.ErrPaused) || passing(err) {
+		return river.JobSnooze(shortSnooze) //nolint:wrapcheck // River reads it
 	}
 	gone := errors.Is(err, outbox.ErrRowGone)
 	if !gone && job.Attempt < eventAttempts {
@@ -67,6 +71,19 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 	return completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.Bury(ctx, tx, ref, err, job.Attempt)
 	})
+}
+
+// passing reports whether an attempt failed for a reason that is the database's or the connection's and not the event's.
+func passing(err error) bool {
+	if _, undeliverable := errors.AsType[*event.UndeliverableError](err); undeliverable || errors.Is(err, outbox.ErrRowGone) {
+		return false
+	}
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return true
+	}
+	// Classes of SQLSTATE: connection, transaction state (a time-out), rollback, resources, locks, intervention, system.
+	return slices.Contains([]string{"08", "25", "40", "53", "55", "57", "58"}, server.Code[:2])
 }
 
 func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], effect func(pgx.Tx) error) error {
