@@ -1,14 +1,14 @@
 // Package migrations holds the database schema: goose migrations in order, embedded into the binary.
 //
-//	00001_outbox.sql     what producers write, and the wake-up of the relay
-//	00002_event_log.sql  what the relay writes: order, heads, deduplication; and its state
-//	00003_access.sql     grants
-//	00004_platform.sql   statistics and nodes
-//	00005_publish.sql    the producers' functions, and the role that may call them
-//	00006_operations.sql dead letters that were dropped
-//	00007_relay_state.sql  the relay's state as steps, its pause, epochs
-//	00008_retention.sql  what drops that which is older than the retention
-//	00009_journal.sql    what each node has broadcast, what can be told of an event, and the self-audit
+//	00001_outbox.sql           what producers write, and the wake-up of the relay
+//	00002_event_log.sql        what the relay writes: order, heads, deduplication; and its state
+//	00003_access.sql           grants
+//	00004_platform.sql         statistics and nodes
+//	00005_publish.sql          the producers' functions, and the role that may call them
+//	00006_operations.sql       dead letters that were dropped
+//	00007_relay_state.sql      the relay's state as steps, its pause, epochs
+//	00008_retention.sql        what drops that which is older than the retention
+//	00009_journal.sql          what each node has broadcast, what can be told of an event, and the self-audit
 //	00010_stats_broadcast.sql  what the periodic statistics have said last
 //
 // A migration that has been released is never edited; a change is a new file.

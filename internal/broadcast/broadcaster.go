@@ -123,8 +123,8 @@ func (b *Broadcaster) flush() {
 	b.evict()
 }
 
-// handle passes on one entry and returns what it led to. The order of its three steps matters: see position in
-// the proof of the package documentation.
+// handle passes on one entry and returns what it led to. Position is advanced behind the delivery, and the ring makes room later still
+// (flush): the proof in the package documentation stands on this order.
 func (b *Broadcaster) handle(ctx context.Context, l event.Logged) outcome {
 	var out outcome
 	if l.Type.Family() == event.Control {

@@ -6,7 +6,7 @@
 //
 // A [Drain] is two round trips and one flush to disk, however many events it carries:
 //
-//	1  BEGIN · TransactionSet · FloorSet · StateLock · TargetSet · BatchRead                      (pipelined)
+//	1  BEGIN · TransactionSet · FloorSet · StateLock · TargetSet · BatchRead     (pipelined)
 //	2  LogAppend · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
 //
 // The state is a row that is inserted, never updated, and read from the end of its index; the mutex is a row that is only locked; a group's
@@ -18,7 +18,7 @@
 // # Invariants
 //
 //   - Positions are contiguous from 1 over the whole log, sequences from 1 within each group, and both become visible in
-//     order: the state row stays locked from the read until the commit.
+//     order: the lock is held from the read until the commit.
 //   - An event id is in the log at most once.
 //   - Retention drops nothing that a node, a job, a dead letter or an entry of the log still needs.
 //   - The position in a node's row is the end of its journal: the two are written together. A journal's rows are numbered from 1 without

@@ -3,7 +3,7 @@
 //	producers ──▶ outbox ──▶ [Relay] ──▶ event log ──▶ [Tail] ──▶ broadcaster
 //	                 └─ NOTIFY ──▶ [Listener] ──wakes──▶ both
 //
-// A Relay runs on every node; whichever holds the state row relays, and no other node waits for it. There is no leader and no
+// A Relay runs on every node; whichever holds the lock relays, and no other node waits for it. There is no leader and no
 // lease: when a node dies its transaction ends, and the next look of any other goes on.
 //
 // # Order is given once, when a transaction becomes visible
