@@ -210,6 +210,7 @@ func (a *App) buildRelay(log history) error {
 	a.listener = &relay.Listener{
 		Connect:     func(ctx context.Context) (*pgx.Conn, error) { return connectToListen(ctx, a.cfg.ListenDatabaseURL) },
 		Probe:       func(ctx context.Context) error { return relay.Probe(ctx, a.pool) },
+		Own:         a.relay.Backend,
 		Outbox:      a.relay.Wake,
 		Log:         a.tail.Told,
 		Reconnected: func() { a.relay.Wake(); a.tail.Look() },

@@ -17,7 +17,7 @@ import (
 
 const (
 	auditChunk  = 5000            // log entries, and outbox rows, that one transaction of the audit looks at
-	auditBudget = 2 * time.Second // that one run may take: a fifth of a core at most, and behind a peak it catches up later
+	auditBudget = 2 * time.Second // that one run may take: a fifth of a core at most. While the relay works off a backlog a run is one chunk.
 	auditLogged = 20              // discrepancies of one run that get a log line each
 )
 
@@ -76,7 +76,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 	return nil
 }
 
-// next looks at one chunk, and at the nodes behind the last one. It returns what was not known before.
+// next looks at one chunk, and at the nodes behind the last one. It returns what was not known before, and whether to go on.
 func (a *Auditor) next(ctx context.Context) (fresh []Discrepancy, more bool, err error) {
 	err = a.inSnapshot(ctx, pgx.ReadWrite, func(tx pgx.Tx) error {
 		q := dbsqlc.New(tx)
@@ -118,6 +118,7 @@ func (a *Auditor) next(ctx context.Context) (fresh []Discrepancy, more bool, err
 		if err := q.AuditStateSave(ctx, dbsqlc.AuditStateSaveParams{Position: position, Nodes: encoded}); err != nil {
 			return err
 		}
+		more = more && !state.RelayBehind // whoever waits for the relay goes first
 		fresh, err = recordDiscrepancies(ctx, tx, found)
 		return err
 	})

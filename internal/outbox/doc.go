@@ -10,7 +10,7 @@
 //	2  LogAppend · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
 //
 // The state is a row that is inserted, never updated, and read from the end of its index; the mutex is a row that is only locked; a group's
-// head is read from the end of its part of the log's index, unless it is remembered from the drain before ([Heads]). So nothing that
+// head is read from the end of its part of the log's index, unless it is remembered from the drain before ([Memory]). So nothing that
 // the relay reads has dead versions before it, however long other transactions of the cluster have been open.
 //
 // An idle relay asks [Peek], one round trip that locks and writes nothing.

@@ -31,8 +31,8 @@ type Row struct {
 // Drain is one transaction of the relay: it holds the lock from Begin until Commit or Rollback.
 type Drain struct {
 	Rows []Row
-	// Heads, where set before Commit, saves reading the groups' heads.
-	Heads *Heads
+	// Memory, where set before Commit, saves reading what the drain before has left.
+	Memory *Memory
 
 	conn    *pgx.Conn
 	state   dbsqlc.TargetSetRow
@@ -88,36 +88,6 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	return d, nil
 }
 
-func scanRow(row pgx.CollectableRow) (Row, error) {
-	var r dbsqlc.BatchReadRow
-	err := row.Scan(&r.Seq, &r.WrittenAt, &r.EventID, &r.EventType, &r.ResourceID, &r.RestaurantID, &r.CustomerID, &r.Audience,
-		&r.Payload, &r.OccurredOnUtc, &r.DeliverAfter, &r.Traceparent, &r.Duplicate)
-	if err != nil {
-		return Row{}, err //nolint:wrapcheck // wrapped once, by the batch's reader
-	}
-	return rowOf(r), nil
-}
-
-func rowOf(r dbsqlc.BatchReadRow) Row {
-	return Row{
-		Event: event.Event{
-			ID:           r.EventID,
-			Type:         event.Type(r.EventType),
-			ResourceID:   r.ResourceID.UUID,
-			RestaurantID: r.RestaurantID.UUID,
-			CustomerID:   orZero(r.CustomerID),
-			Audience:     event.Audience(orZero(r.Audience)),
-			Payload:      r.Payload,
-			OccurredOn:   r.OccurredOnUtc,
-			TraceParent:  orZero(r.Traceparent),
-		},
-		Seq:          r.Seq,
-		WrittenAt:    r.WrittenAt,
-		DeliverAfter: orZero(r.DeliverAfter),
-		Duplicate:    r.Duplicate,
-	}
-}
-
 // Full says that the window holds more rows than this drain read.
 func (d *Drain) Full() bool { return len(d.Rows) == d.maxRows }
 
@@ -141,9 +111,9 @@ func (d *Drain) Tx(ctx context.Context) (pgx.Tx, error) {
 // entries in position order. On any error nothing has happened, unless the connection broke while the commit was under way.
 func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
 	batch := &pgx.Batch{}
-	entries.known = d.Heads.at(d.state.Version, entries.groups)
+	d.Memory.recall(d.state.Version)
 	entries.doubtful(d.state.EpochSeq)
-	entries.queue(batch, d.state.Position, relayedBy)
+	entries.queue(batch, d.Memory, d.state.Position, relayedBy)
 	position := d.state.Position + int64(len(entries.logged))
 	if d.Full() {
 		batch.Queue(dbsqlc.StateAdvance, position, d.state.Ceiling, d.Rows[len(d.Rows)-1].Seq)
@@ -161,7 +131,7 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 		d.Rollback(ctx)
 		return nil, fmt.Errorf("appending to the log: %w", err)
 	}
-	d.Heads.learn(d.state.Version+1, entries)
+	d.Memory.learn(d.state.Version+1, entries)
 	return entries.logged, nil
 }
 

@@ -19,24 +19,28 @@ type Entries struct {
 	counts  []int64
 	ordinal map[event.Group]int64 // index into groups, from 1
 
-	known []*int64 // the groups' newest sequences before these entries; nil: to be read
-	heads []int64  // the same once they have been written
+	heads []int64 // the groups' newest sequences before these entries, once they have been written
 
 	// The entries as columns, parallel to logged.
 	groupOrds, ordinals, outboxSeqs []int64
 	writtenAts                      []time.Time
-	eventIDs                        []uuid.UUID
+	eventIDs                        [][16]byte
 
 	// The events, each once, with the index of its first entry.
-	events []uuid.UUID
+	events [][16]byte
 	firsts []int64
 
 	// The rows that are left out because their events are in the log already.
 	duplicates []*Row
 
-	// Who placed which order.
-	orders    []uuid.UUID
-	customers []string
+	// Who placed which order; true where the order has an entry here.
+	grants map[grant]bool
+}
+
+// grant lets a customer follow an order.
+type grant struct {
+	order    uuid.UUID
+	customer string
 }
 
 // NewEntries returns an empty collection for about size events.
@@ -48,9 +52,10 @@ func NewEntries(size int) *Entries {
 		ordinals:   make([]int64, 0, 2*size),
 		outboxSeqs: make([]int64, 0, 2*size),
 		writtenAts: make([]time.Time, 0, 2*size),
-		eventIDs:   make([]uuid.UUID, 0, 2*size),
-		events:     make([]uuid.UUID, 0, size),
+		eventIDs:   make([][16]byte, 0, 2*size),
+		events:     make([][16]byte, 0, size),
 		firsts:     make([]int64, 0, size),
+		grants:     make(map[grant]bool, size),
 	}
 }
 
@@ -65,6 +70,9 @@ func (e *Entries) Add(row *Row, groups []event.Group) {
 			e.counts = append(e.counts, 0)
 			ord = int64(len(e.groups))
 			e.ordinal[g] = ord
+		}
+		if g.Kind() == "order" && row.CustomerID != "" {
+			e.grants[grant{row.ResourceID, row.CustomerID}] = true
 		}
 		ordinal := int64(0) // Herald's own entries take no number: clients never see them
 		if row.Type.Family() != event.Control {
@@ -83,8 +91,8 @@ func (e *Entries) Add(row *Row, groups []event.Group) {
 // Grant notes that row's customer may follow the order, even where the event itself is not relayed yet.
 func (e *Entries) Grant(row *Row) {
 	if row.Type.Family() == event.Order && row.CustomerID != "" {
-		e.orders = append(e.orders, row.ResourceID)
-		e.customers = append(e.customers, row.CustomerID)
+		g := grant{row.ResourceID, row.CustomerID}
+		e.grants[g] = e.grants[g]
 	}
 }
 
@@ -101,8 +109,9 @@ func (e *Entries) Duplicate(row *Row) { e.duplicates = append(e.duplicates, row)
 // Len returns the number of entries.
 func (e *Entries) Len() int { return len(e.logged) }
 
-// queue adds the statements that write the entries behind position, and numbers the entries when they are answered.
-func (e *Entries) queue(batch *pgx.Batch, position int64, relayedBy uuid.UUID) {
+// queue adds the statements that write the entries behind position, with what m knows already, and numbers the entries when they are
+// answered.
+func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy uuid.UUID) {
 	if len(e.logged) > 0 {
 		positions := make([]int64, len(e.logged))
 		for i := range e.logged {
@@ -112,22 +121,26 @@ func (e *Entries) queue(batch *pgx.Batch, position int64, relayedBy uuid.UUID) {
 		for i := range e.firsts {
 			e.firsts[i] += position + 1
 		}
-		if e.known == nil {
-			e.known = make([]*int64, len(e.groups))
-		}
-		batch.Queue(dbsqlc.LogAppend, e.groups, e.known, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
+		batch.Queue(dbsqlc.LogAppend, e.groups, m.heads(e.groups), positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
 			Query(e.number)
 		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
 	}
 	if len(e.duplicates) > 0 {
-		ids, seqs, writtenAts := make([]uuid.UUID, len(e.duplicates)), make([]int64, len(e.duplicates)), make([]time.Time, len(e.duplicates))
+		ids, seqs, writtenAts := make([][16]byte, len(e.duplicates)), make([]int64, len(e.duplicates)), make([]time.Time, len(e.duplicates))
 		for i, row := range e.duplicates {
 			ids[i], seqs[i], writtenAts[i] = row.ID, row.Seq, row.WrittenAt
 		}
 		batch.Queue(dbsqlc.DuplicateEventInsert, ids, seqs, writtenAts)
 	}
-	if len(e.orders) > 0 {
-		batch.Queue(dbsqlc.GrantFeed, e.orders, e.customers)
+	var orders [][16]byte
+	var customers []string
+	for g := range e.grants {
+		if !m.granted(g.order, g.customer) {
+			orders, customers = append(orders, g.order), append(customers, g.customer)
+		}
+	}
+	if len(orders) > 0 {
+		batch.Queue(dbsqlc.GrantFeed, orders, customers)
 	}
 }
 

@@ -33,14 +33,17 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	if err != nil {
 		return err
 	}
-	stored, err := q.OutboxRow(ctx, dbsqlc.OutboxRowParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt})
+	rows, err := tx.Query(ctx, dbsqlc.OutboxRow, ref.Seq, ref.WrittenAt)
+	if err != nil {
+		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, scanRow)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrRowGone
 	}
 	if err != nil {
 		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
 	}
-	row := rowOf(dbsqlc.BatchReadRow(stored))
 	if row.Duplicate {
 		if err := q.DuplicateEventInsert(ctx, dbsqlc.DuplicateEventInsertParams{
 			EventIds: []uuid.UUID{row.ID}, OutboxSeqs: []int64{row.Seq}, WrittenAts: []time.Time{row.WrittenAt},
@@ -57,7 +60,7 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	entries.Add(&row, groups)
 	batch := &pgx.Batch{}
 	entries.doubtful(state.EpochSeq)
-	entries.queue(batch, state.Position, relayedBy)
+	entries.queue(batch, nil, state.Position, relayedBy)
 	position := state.Position + int64(entries.Len())
 	batch.Queue(dbsqlc.StatePosition, position)
 	batch.Queue(dbsqlc.RelayedNotify, position)

@@ -18,7 +18,7 @@ type Nodes struct {
 	self uuid.UUID
 }
 
-// Batcher sends many statements in one round trip; a pool does.
+// Batcher sends many statements in one round trip: a pool, a connection or a transaction.
 type Batcher interface {
 	dbsqlc.DBTX
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults

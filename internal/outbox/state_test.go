@@ -80,18 +80,18 @@ func TestAGroupGoesOnBehindTheRetention(t *testing.T) {
 	require.Equal(t, int64(3), b.status(t, last)[0].Sequence, "the log goes before")
 }
 
-// The heads that a relay remembers are worth nothing once anybody else has taken a step.
-func TestHeadsAreForgottenWhenAnotherRelayHasWorked(t *testing.T) {
+// What a relay remembers is worth nothing once anybody else has taken a step.
+func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	conns := []*pgx.Conn{b.Conn(t), b.Conn(t)}
-	heads := make([]outbox.Heads, 2)
+	memories := make([]outbox.Memory, 2)
 	sequences := []int64{}
 	for _, relay := range []int{0, 0, 1, 0, 0, 1, 1, 0} {
 		b.insert(t, cart())
 		drain, err := outbox.Begin(t.Context(), conns[relay], 10)
 		require.NoError(t, err)
-		drain.Heads = &heads[relay]
+		drain.Memory = &memories[relay]
 		batch, err := drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 		require.NoError(t, err)
 		sequences = append(sequences, batch[0].Sequence)

@@ -49,6 +49,7 @@ func (o Options) settle(ctx context.Context, conn *pgx.Conn) error {
 	// What a query mode that does not ask the server for its types goes by.
 	conn.TypeMap().RegisterDefaultPgType(uuid.UUID{}, "uuid")
 	conn.TypeMap().RegisterDefaultPgType([]uuid.UUID{}, "_uuid")
+	conn.TypeMap().RegisterDefaultPgType([][16]byte{}, "_uuid")
 	// Compiling a short query costs more than running it: hundreds of milliseconds where an estimate is off.
 	_, err := conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('jit', 'off', false),
 		set_config('idle_in_transaction_session_timeout', '%d', false), set_config('tcp_user_timeout', '%d', false)

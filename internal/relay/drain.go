@@ -68,8 +68,8 @@ func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
 	return r.drain(ctx, conn, nil)
 }
 
-// drain is Drain with the heads that the drain before has left.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, heads *outbox.Heads) (Drained, error) {
+// drain is Drain with what is remembered of the drain before.
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, memory *outbox.Memory) (Drained, error) {
 	start := time.Now()
 	drain, err := outbox.Begin(ctx, conn, r.cfg.BatchSize)
 	if err != nil {
@@ -78,7 +78,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, heads *outbox.Heads) 
 		}
 		return Drained{}, err
 	}
-	drain.Heads = heads
+	drain.Memory = memory
 	if !drain.Worthwhile() {
 		drain.Rollback(ctx)
 		r.looked()

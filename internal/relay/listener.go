@@ -36,6 +36,8 @@ type Listener struct {
 	Connect func(ctx context.Context) (*pgx.Conn, error)
 	// Probe notifies every listener, over another connection: see [Probe].
 	Probe func(ctx context.Context) error
+	// Own is the server's process for this node's own relay, whose batches need not be told of: they are handed over. Defaults to none.
+	Own func() uint32
 	// Outbox is called when there may be something to relay, Log when the log has reached position, Reconnected when
 	// anything may have been missed. None may block.
 	Outbox      func()
@@ -165,6 +167,9 @@ func (l *Listener) dispatch(ctx context.Context, n *pgconn.Notification) {
 	case outboxChannel:
 		l.Outbox()
 	case logChannel:
+		if l.Own != nil && n.PID == l.Own() {
+			return
+		}
 		position, err := strconv.ParseInt(n.Payload, 10, 64)
 		if err != nil {
 			l.Logger.WarnContext(ctx, "unexpected notification", slog.String("channel", n.Channel), slog.String("payload", n.Payload))

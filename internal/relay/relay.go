@@ -79,6 +79,7 @@ type Relay struct {
 	wake    chan struct{}
 	alive   atomic.Int64 // unix nanoseconds of the last look that succeeded
 	relayed atomic.Int64 // unix nanoseconds of the last batch
+	backend atomic.Uint32
 }
 
 // New returns a relay; nothing happens until Run.
@@ -116,6 +117,9 @@ func (r *Relay) LastLook() time.Time { return at(&r.alive) }
 
 // LastRelayed returns when this node last committed a batch; zero before the first one.
 func (r *Relay) LastRelayed() time.Time { return at(&r.relayed) }
+
+// Backend is the number of the server's process that this relay's session is with, as its notifications carry it; 0 for none.
+func (r *Relay) Backend() uint32 { return r.backend.Load() }
 
 func at(nanoseconds *atomic.Int64) time.Time {
 	if ns := nanoseconds.Load(); ns != 0 {
@@ -161,6 +165,8 @@ func (r *Relay) session(ctx context.Context, well func()) error {
 	if err != nil {
 		return err
 	}
+	r.backend.Store(conn.PgConn().PID())
+	defer r.backend.Store(0)
 	s := session{Relay: r, conn: conn, timer: time.NewTimer(0)}
 	defer s.timer.Stop()
 	return s.run(ctx, well)
@@ -170,7 +176,7 @@ func (r *Relay) session(ctx context.Context, well func()) error {
 type session struct {
 	*Relay
 	conn      *pgx.Conn
-	heads     outbox.Heads
+	memory    outbox.Memory
 	timer     *time.Timer
 	armed     bool    // producers notify, as far as this node knows
 	unsettled []int64 // transactions that may have written before the relay was armed
@@ -283,7 +289,7 @@ func (s *session) waitForResume(ctx context.Context) error {
 func (s *session) step(ctx context.Context) (Drained, error) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	return s.drain(ctx, s.conn, &s.heads)
+	return s.drain(ctx, s.conn, &s.memory)
 }
 
 func (s *session) arm(ctx context.Context) error {

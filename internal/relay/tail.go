@@ -120,9 +120,11 @@ func (t *Tail) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case o := <-t.offered:
-			err = t.follow(ctx, o)
+			if err = t.follow(ctx, o); err == nil {
+				ticker.Reset(t.cfg.PollInterval) // the log has nothing that would not be offered next
+			}
 		case <-t.wake:
-			if t.told.Swap(0) > t.cfg.Broadcaster.Position() {
+			if err = t.followOffered(ctx); err == nil && t.told.Swap(0) > t.cfg.Broadcaster.Position() {
 				err = t.catchUp(ctx)
 			}
 		case <-ticker.C:
@@ -150,6 +152,20 @@ func (t *Tail) follow(ctx context.Context, o offer) error {
 		return t.catchUp(ctx)
 	}
 	return t.cfg.Broadcaster.Broadcast(ctx, o.batch)
+}
+
+// followOffered broadcasts all that has been handed over, so that it is not read from the log instead.
+func (t *Tail) followOffered(ctx context.Context) error {
+	for {
+		select {
+		case o := <-t.offered:
+			if err := t.follow(ctx, o); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
 }
 
 // catchUp broadcasts everything that the log holds behind the broadcaster's position.

@@ -3,7 +3,8 @@
 
 -- name: AuditStateLock :one
 -- The mutex: one audit goes on at a time. The state as it was, beside how far the relay is.
-SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, clock_timestamp()::timestamptz AS now
+SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, (s.target IS NOT NULL)::boolean AS relay_behind,
+    clock_timestamp()::timestamptz AS now
 FROM herald.audit_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED;
 
 -- name: AuditRestart :exec

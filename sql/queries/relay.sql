@@ -1,5 +1,9 @@
 -- The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
 -- second one; package relay's doc says why each is as it is.
+--
+-- What a statement looks up for each of its rows it looks up by "(SELECT … LIMIT 1)". That is done row by row, by index, where a join or an
+-- EXISTS is also done by reading the whole other table once: a plan that is chosen when the statistics say that this table
+-- is small, and kept while it grows.
 
 -- name: TransactionSet :exec
 -- What each of the relay's transactions begins with, in the same round trip; it ends with the transaction, for behind a pooler the
@@ -54,7 +58,7 @@ FROM herald.relay_state s, (
 -- the stragglers can have any, and those few are looked up by xid.
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
-    EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
+    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
 FROM (
     (SELECT o.* FROM herald.outbox o
         WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
@@ -74,9 +78,9 @@ ORDER BY b.seq LIMIT sqlc.arg(max_events)::int;
 
 -- name: LogAppend :many
 -- Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
--- the caller knows it passes; the others (null) are read.
+-- the caller knows it passes; the others (-1) are read.
 WITH head AS (
-    SELECT g.ord, g.group_name, coalesce(g.known, herald.group_head(g.group_name)) AS sequence
+    SELECT g.ord, g.group_name, CASE WHEN g.known >= 0 THEN g.known ELSE herald.group_head(g.group_name) END AS sequence
     FROM (SELECT unnest(sqlc.arg(groups)::text[]) AS group_name, unnest(sqlc.arg(heads)::bigint[]) AS known,
         generate_series(1, cardinality(sqlc.arg(groups)::text[])) AS ord) g
 ), entry AS (
@@ -107,10 +111,10 @@ ON CONFLICT DO NOTHING;
 -- name: GrantFeed :exec
 -- Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
 INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
-SELECT DISTINCT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
+SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
 FROM (SELECT unnest(sqlc.arg(resource_ids)::uuid[]) AS resource_id, unnest(sqlc.arg(user_ids)::text[]) AS user_id) g
-WHERE NOT EXISTS (SELECT FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
-    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event');
+WHERE (SELECT true FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
+    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event' LIMIT 1) IS NULL;
 
 -- name: StateComplete :exec
 -- Everything up to the target has been relayed: it becomes the snapshot.

@@ -2,7 +2,7 @@
 -- One row by its place, for the jobs that deliver an event later.
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
-    EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
+    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
 FROM herald.outbox b WHERE b.seq = sqlc.arg(seq) AND b.written_at = sqlc.arg(written_at);
 
 -- name: StateLockWait :one

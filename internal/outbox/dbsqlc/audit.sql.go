@@ -407,7 +407,8 @@ func (q *Queries) AuditRestart(ctx context.Context) error {
 
 const AuditStateLock = `-- name: AuditStateLock :one
 
-SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, clock_timestamp()::timestamptz AS now
+SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, (s.target IS NOT NULL)::boolean AS relay_behind,
+    clock_timestamp()::timestamptz AS now
 FROM herald.audit_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED
 `
 
@@ -417,6 +418,7 @@ type AuditStateLockRow struct {
 	Nodes         json.RawMessage
 	RelayEpoch    int64
 	RelayPosition int64
+	RelayBehind   bool
 	Now           time.Time
 }
 
@@ -432,6 +434,7 @@ func (q *Queries) AuditStateLock(ctx context.Context) (AuditStateLockRow, error)
 		&i.Nodes,
 		&i.RelayEpoch,
 		&i.RelayPosition,
+		&i.RelayBehind,
 		&i.Now,
 	)
 	return i, err

@@ -25,7 +25,7 @@ func (q *Queries) ArmedSet(ctx context.Context, armed int64) error {
 const BatchRead = `-- name: BatchRead :many
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
-    EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
+    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
 FROM (
     (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
         WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
@@ -144,10 +144,10 @@ func (q *Queries) FloorSet(ctx context.Context) error {
 
 const GrantFeed = `-- name: GrantFeed :exec
 INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
-SELECT DISTINCT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
+SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
 FROM (SELECT unnest($1::uuid[]) AS resource_id, unnest($2::text[]) AS user_id) g
-WHERE NOT EXISTS (SELECT FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
-    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event')
+WHERE (SELECT true FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
+    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event' LIMIT 1) IS NULL
 `
 
 type GrantFeedParams struct {
@@ -163,7 +163,7 @@ func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) error {
 
 const LogAppend = `-- name: LogAppend :many
 WITH head AS (
-    SELECT g.ord, g.group_name, coalesce(g.known, herald.group_head(g.group_name)) AS sequence
+    SELECT g.ord, g.group_name, CASE WHEN g.known >= 0 THEN g.known ELSE herald.group_head(g.group_name) END AS sequence
     FROM (SELECT unnest($1::text[]) AS group_name, unnest($2::bigint[]) AS known,
         generate_series(1, cardinality($1::text[])) AS ord) g
 ), entry AS (
@@ -189,7 +189,7 @@ type LogAppendParams struct {
 }
 
 // Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
-// the caller knows it passes; the others (null) are read.
+// the caller knows it passes; the others (-1) are read.
 func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, LogAppend,
 		arg.Groups,
@@ -391,6 +391,10 @@ SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_gene
 
 // The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
 // second one; package relay's doc says why each is as it is.
+//
+// What a statement looks up for each of its rows it looks up by "(SELECT … LIMIT 1)". That is done row by row, by index, where a join or an
+// EXISTS is also done by reading the whole other table once: a plan that is chosen when the statistics say that this table
+// is small, and kept while it grows.
 // What each of the relay's transactions begins with, in the same round trip; it ends with the transaction, for behind a pooler the
 // next one may be another session's. The relay's statements have one good plan each, by index and in order, and keep it whatever the
 // statistics say of tables that have just grown or have just been created; compiling them costs more than running them. A node that is

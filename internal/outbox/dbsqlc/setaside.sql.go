@@ -123,7 +123,7 @@ func (q *Queries) DeadLetterTake(ctx context.Context, eventID uuid.UUID) (DeadLe
 const OutboxRow = `-- name: OutboxRow :one
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
-    EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = b.event_id)::boolean AS duplicate
+    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
 FROM herald.outbox b WHERE b.seq = $1 AND b.written_at = $2
 `
 
