@@ -10,6 +10,7 @@
 //	00008_retention.sql        what drops that which is older than the retention
 //	00009_journal.sql          what each node has broadcast, what can be told of an event, and the self-audit
 //	00010_stats_broadcast.sql  what the periodic statistics have said last
+//	00011_cached_plans.sql     functions of the hot path that keep their plans
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

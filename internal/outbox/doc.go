@@ -6,7 +6,7 @@
 //
 // A [Drain] is two round trips and one flush to disk, however many events it carries:
 //
-//	1  BEGIN · TransactionSet · FloorSet · StateLock · TargetSet · BatchRead     (pipelined)
+//	1  BEGIN · TransactionSet · StateLock · TargetSet · BatchRead     (pipelined)
 //	2  LogAppend · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
 //
 // The state is a row that is inserted, never updated, and read from the end of its index; the mutex is a row that is only locked; a group's

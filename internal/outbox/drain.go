@@ -53,7 +53,6 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(dbsqlc.TransactionSet)
-	batch.Queue(dbsqlc.FloorSet)
 	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
 		var locked *bool
 		err := row.Scan(&locked)

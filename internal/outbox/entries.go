@@ -121,8 +121,7 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 		for i := range e.firsts {
 			e.firsts[i] += position + 1
 		}
-		batch.Queue(dbsqlc.LogAppend, e.groups, m.heads(e.groups), positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
-			Query(e.number)
+		e.append(batch, m, positions)
 		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
 	}
 	if len(e.duplicates) > 0 {
@@ -144,15 +143,35 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 	}
 }
 
-func (e *Entries) number(rows pgx.Rows) error {
-	var err error
-	if e.heads, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
-		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+// append adds the statement that writes the log. Where m knows all heads, the entries are numbered here, and the server need not
+// join them.
+func (e *Entries) append(batch *pgx.Batch, m *Memory, positions []int64) {
+	heads, all := m.heads(e.groups)
+	if !all {
+		batch.Queue(dbsqlc.LogAppend, e.groups, heads, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
+			Query(func(rows pgx.Rows) error {
+				heads, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+				if err != nil {
+					return err //nolint:wrapcheck // wrapped once, by the batch's reader
+				}
+				e.number(heads)
+				return nil
+			})
+		return
 	}
+	e.number(heads)
+	groups, sequences := make([]string, len(e.logged)), make([]int64, len(e.logged))
+	for i := range e.logged {
+		groups[i], sequences[i] = string(e.logged[i].Group), e.logged[i].Sequence
+	}
+	batch.Queue(dbsqlc.LogAppendKnown, positions, groups, sequences, e.outboxSeqs, e.writtenAts, e.eventIDs)
+}
+
+func (e *Entries) number(heads []int64) {
+	e.heads = heads
 	for i := range e.logged {
 		if e.ordinals[i] > 0 {
-			e.logged[i].Sequence = e.heads[e.groupOrds[i]-1] + e.ordinals[i]
+			e.logged[i].Sequence = heads[e.groupOrds[i]-1] + e.ordinals[i]
 		}
 	}
-	return nil
 }

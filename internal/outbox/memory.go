@@ -34,19 +34,20 @@ func (m *Memory) recall(step int64) {
 	}
 }
 
-// heads returns the newest sequences of groups, with -1 for those that are not known.
-func (m *Memory) heads(groups []string) []int64 {
-	known := make([]int64, len(groups))
+// heads returns the newest sequences of groups, with -1 for those that are not known, and whether all are.
+func (m *Memory) heads(groups []string) (sequences []int64, all bool) {
+	sequences, all = make([]int64, len(groups)), true
 	for i, group := range groups {
-		known[i] = -1
-		if m == nil {
-			continue
+		sequence, ok := int64(-1), false
+		if m != nil {
+			sequence, ok = m.sequences[group]
 		}
-		if sequence, ok := m.sequences[group]; ok {
-			known[i] = sequence
+		if !ok {
+			sequence, all = -1, false
 		}
+		sequences[i] = sequence
 	}
-	return known
+	return sequences, all
 }
 
 // granted says whether order is known to be granted to customer.

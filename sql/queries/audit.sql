@@ -98,8 +98,8 @@ WITH fresh AS MATERIALIZED (
         (SELECT o.seq, o.event_id, o.event_type, o.audience
             FROM (SELECT unnest(a.stragglers) AS xid, a.floor, a.cursor, a.target FROM herald.audit_state a) old,
             LATERAL (SELECT o.* FROM herald.outbox o
-                WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor AND pg_visible_in_snapshot(o.xid, old.target)
-                ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int) o)
+                WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor) AND pg_visible_in_snapshot(old.xid, old.target)
+                ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_rows)::int) o)
     ) f ORDER BY f.seq LIMIT sqlc.arg(max_rows)::int
 ), judged AS (
     SELECT f.seq, f.event_id, r.first_position, CASE

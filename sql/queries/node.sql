@@ -26,7 +26,9 @@ SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);
 SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
 FROM (
     (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
-        LATERAL (SELECT o.written_at FROM herald.outbox o WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor) o)
+        LATERAL (SELECT o.written_at FROM herald.outbox o
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_rows)::int) o)
     UNION ALL
     (SELECT o.written_at FROM herald.outbox o
         WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)

@@ -10,13 +10,11 @@
 -- next one may be another session's. The relay's statements have one good plan each, by index and in order, and keep it whatever the
 -- statistics say of tables that have just grown or have just been created; compiling them costs more than running them. A node that is
 -- frozen in the middle of a transaction must not keep the others from relaying.
+--
+-- The floor is read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
 SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
     set_config('enable_bitmapscan', 'off', true), set_config('idle_in_transaction_session_timeout', '1s', true),
-    set_config('statement_timeout', '30s', true);
-
--- name: FloorSet :exec
--- Read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
-SELECT set_config('herald.floor', herald.last_seq()::text, true);
+    set_config('statement_timeout', '30s', true), set_config('herald.floor', herald.last_seq()::text, true);
 
 -- name: StateLock :one
 -- The mutex: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells TargetSet and BatchRead,
@@ -55,7 +53,8 @@ FROM herald.relay_state s, (
 
 -- name: BatchRead :many
 -- The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
--- the stragglers can have any, and those few are looked up by xid.
+-- the stragglers can have any, and those few are looked up by xid. The pairs are compared as such, and in the order of the index on both:
+-- where one transaction has written most of the table, its statistics say that finding rows by xid finds all.
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
     ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
@@ -69,18 +68,21 @@ FROM (
     UNION ALL
     (SELECT o.* FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.* FROM herald.outbox o
-            WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor
-            AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
-            ORDER BY o.seq LIMIT sqlc.arg(max_events)::int) o)
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            AND pg_visible_in_snapshot(old.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+            ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_events)::int) o)
 ) b
 WHERE current_setting('herald.read', true) = 'yes'
 ORDER BY b.seq LIMIT sqlc.arg(max_events)::int;
 
 -- name: LogAppend :many
 -- Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
--- the caller knows it passes; the others (-1) are read.
-WITH head AS (
-    SELECT g.ord, g.group_name, CASE WHEN g.known >= 0 THEN g.known ELSE herald.group_head(g.group_name) END AS sequence
+-- the caller knows it passes; the others (-1) are read: where the group's newest entry is, in the log's index, or else what the retention
+-- has kept of those that it dropped.
+WITH head AS MATERIALIZED (
+    SELECT g.ord, g.group_name, CASE WHEN g.known >= 0 THEN g.known ELSE coalesce(
+        (SELECT l.sequence FROM herald.event_log l WHERE l.group_name = g.group_name AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1),
+        (SELECT h.sequence FROM herald.stream_head h WHERE h.group_name = g.group_name), 0) END AS sequence
     FROM (SELECT unnest(sqlc.arg(groups)::text[]) AS group_name, unnest(sqlc.arg(heads)::bigint[]) AS known,
         generate_series(1, cardinality(sqlc.arg(groups)::text[])) AS ord) g
 ), entry AS (
@@ -92,6 +94,12 @@ WITH head AS (
     JOIN head h ON h.ord = e.group_ord
 )
 SELECT h.sequence::bigint AS head FROM head h ORDER BY h.ord;
+
+-- name: LogAppendKnown :exec
+-- As LogAppend, where the caller knows the head of every group.
+INSERT INTO herald.event_log (position, group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at)
+SELECT unnest(sqlc.arg(positions)::bigint[]), unnest(sqlc.arg(groups)::text[]), unnest(sqlc.arg(sequences)::bigint[]),
+    unnest(sqlc.arg(outbox_seqs)::bigint[]), unnest(sqlc.arg(written_ats)::timestamptz[]), unnest(sqlc.arg(event_ids)::uuid[]), now();
 
 -- name: RelayedEventInsert :exec
 INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_by)
@@ -148,9 +156,10 @@ SELECT setval('herald.relay_armed', sqlc.arg(armed)::bigint);
 -- the distance to.
 SELECT (s.paused_at IS NOT NULL)::boolean AS paused,
     (s.target IS NOT NULL
-        OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
+        OR (SELECT true FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot) ORDER BY o.seq LIMIT 1) IS NOT NULL
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
-            LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,
+            LATERAL (SELECT FROM herald.outbox o WHERE (o.xid, o.seq) >= (old.xid, 0) AND (o.xid, o.seq) <= (old.xid, s.floor)
+                ORDER BY o.xid, o.seq LIMIT 1) o))::boolean AS waiting,
     (ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) || ARRAY(
         SELECT x FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x

@@ -268,8 +268,8 @@ WITH fresh AS MATERIALIZED (
         (SELECT o.seq, o.event_id, o.event_type, o.audience
             FROM (SELECT unnest(a.stragglers) AS xid, a.floor, a.cursor, a.target FROM herald.audit_state a) old,
             LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
-                WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor AND pg_visible_in_snapshot(o.xid, old.target)
-                ORDER BY o.seq LIMIT $1::int) o)
+                WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor) AND pg_visible_in_snapshot(old.xid, old.target)
+                ORDER BY o.xid, o.seq LIMIT $1::int) o)
     ) f ORDER BY f.seq LIMIT $1::int
 ), judged AS (
     SELECT f.seq, f.event_id, r.first_position, CASE

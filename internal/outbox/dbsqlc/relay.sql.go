@@ -36,9 +36,9 @@ FROM (
     UNION ALL
     (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
-            WHERE o.xid = old.xid AND o.seq > old.cursor AND o.seq <= old.floor
-            AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
-            ORDER BY o.seq LIMIT $1::int) o)
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            AND pg_visible_in_snapshot(old.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+            ORDER BY o.xid, o.seq LIMIT $1::int) o)
 ) b
 WHERE current_setting('herald.read', true) = 'yes'
 ORDER BY b.seq LIMIT $1::int
@@ -61,7 +61,8 @@ type BatchReadRow struct {
 }
 
 // The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
-// the stragglers can have any, and those few are looked up by xid.
+// the stragglers can have any, and those few are looked up by xid. The pairs are compared as such, and in the order of the index on both:
+// where one transaction has written most of the table, its statistics say that finding rows by xid finds all.
 func (q *Queries) BatchRead(ctx context.Context, maxEvents int32) ([]BatchReadRow, error) {
 	rows, err := q.db.Query(ctx, BatchRead, maxEvents)
 	if err != nil {
@@ -132,16 +133,6 @@ func (q *Queries) DuplicateEventInsert(ctx context.Context, arg DuplicateEventIn
 	return err
 }
 
-const FloorSet = `-- name: FloorSet :exec
-SELECT set_config('herald.floor', herald.last_seq()::text, true)
-`
-
-// Read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
-func (q *Queries) FloorSet(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, FloorSet)
-	return err
-}
-
 const GrantFeed = `-- name: GrantFeed :exec
 INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
 SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
@@ -162,8 +153,10 @@ func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) error {
 }
 
 const LogAppend = `-- name: LogAppend :many
-WITH head AS (
-    SELECT g.ord, g.group_name, CASE WHEN g.known >= 0 THEN g.known ELSE herald.group_head(g.group_name) END AS sequence
+WITH head AS MATERIALIZED (
+    SELECT g.ord, g.group_name, CASE WHEN g.known >= 0 THEN g.known ELSE coalesce(
+        (SELECT l.sequence FROM herald.event_log l WHERE l.group_name = g.group_name AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1),
+        (SELECT h.sequence FROM herald.stream_head h WHERE h.group_name = g.group_name), 0) END AS sequence
     FROM (SELECT unnest($1::text[]) AS group_name, unnest($2::bigint[]) AS known,
         generate_series(1, cardinality($1::text[])) AS ord) g
 ), entry AS (
@@ -189,7 +182,8 @@ type LogAppendParams struct {
 }
 
 // Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
-// the caller knows it passes; the others (-1) are read.
+// the caller knows it passes; the others (-1) are read: where the group's newest entry is, in the log's index, or else what the retention
+// has kept of those that it dropped.
 func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, LogAppend,
 		arg.Groups,
@@ -219,12 +213,41 @@ func (q *Queries) LogAppend(ctx context.Context, arg LogAppendParams) ([]int64, 
 	return items, nil
 }
 
+const LogAppendKnown = `-- name: LogAppendKnown :exec
+INSERT INTO herald.event_log (position, group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at)
+SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::bigint[]),
+    unnest($4::bigint[]), unnest($5::timestamptz[]), unnest($6::uuid[]), now()
+`
+
+type LogAppendKnownParams struct {
+	Positions  []int64
+	Groups     []string
+	Sequences  []int64
+	OutboxSeqs []int64
+	WrittenAts []time.Time
+	EventIds   []uuid.UUID
+}
+
+// As LogAppend, where the caller knows the head of every group.
+func (q *Queries) LogAppendKnown(ctx context.Context, arg LogAppendKnownParams) error {
+	_, err := q.db.Exec(ctx, LogAppendKnown,
+		arg.Positions,
+		arg.Groups,
+		arg.Sequences,
+		arg.OutboxSeqs,
+		arg.WrittenAts,
+		arg.EventIds,
+	)
+	return err
+}
+
 const OutboxPeek = `-- name: OutboxPeek :one
 SELECT (s.paused_at IS NOT NULL)::boolean AS paused,
     (s.target IS NOT NULL
-        OR EXISTS (SELECT FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot))
+        OR (SELECT true FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot) ORDER BY o.seq LIMIT 1) IS NOT NULL
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
-            LATERAL (SELECT FROM herald.outbox o WHERE o.xid = old.xid AND o.seq <= s.floor LIMIT 1) o))::boolean AS waiting,
+            LATERAL (SELECT FROM herald.outbox o WHERE (o.xid, o.seq) >= (old.xid, 0) AND (o.xid, o.seq) <= (old.xid, s.floor)
+                ORDER BY o.xid, o.seq LIMIT 1) o))::boolean AS waiting,
     (ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) || ARRAY(
         SELECT x FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x
@@ -386,7 +409,7 @@ const TransactionSet = `-- name: TransactionSet :exec
 
 SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
     set_config('enable_bitmapscan', 'off', true), set_config('idle_in_transaction_session_timeout', '1s', true),
-    set_config('statement_timeout', '30s', true)
+    set_config('statement_timeout', '30s', true), set_config('herald.floor', herald.last_seq()::text, true)
 `
 
 // The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
@@ -399,6 +422,8 @@ SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_gene
 // next one may be another session's. The relay's statements have one good plan each, by index and in order, and keep it whatever the
 // statistics say of tables that have just grown or have just been created; compiling them costs more than running them. A node that is
 // frozen in the middle of a transaction must not keep the others from relaying.
+//
+// The floor is read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
 func (q *Queries) TransactionSet(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, TransactionSet)
 	return err

@@ -1,0 +1,89 @@
+-- +goose Up
+
+-- What each of the relay's transactions calls. A function in SQL is parsed and planned with every statement that calls it (150 µs in
+-- a session that is at rest); one in PL/pgSQL keeps its plan for the session (5 µs).
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION herald.last_seq() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN o.is_called THEN o.last_value ELSE o.last_value - 1 END FROM herald.outbox_seq_seq o);
+END
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION herald.relay_is_armed() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT a.last_value = 1 FROM herald.relay_armed a);
+END
+$$;
+-- +goose StatementEnd
+
+-- What each producer's statement calls, at a quarter of the cost (3 µs instead of 11): no statement inside, only an expression, and no
+-- other user's rights, which the server sets up and takes back with each call. So everybody who may write events reads the flag with
+-- their own rights. Null is the sequence as it was created, and as a crash leaves it: armed.
+GRANT SELECT ON SEQUENCE herald.relay_armed TO PUBLIC;
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION herald.wake_relay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_catalog.pg_sequence_last_value('herald.relay_armed'::pg_catalog.regclass) IS DISTINCT FROM 0 THEN
+        PERFORM pg_catalog.pg_notify('herald_outbox', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+
+-- As before (00003). What the relay has not reached yet is found by the index on (xid, seq), whatever the statistics say of transactions that have
+-- written much.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION herald.can_subscribe(policy text, resource_id uuid, user_id text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+        (SELECT g.granted FROM herald.access_grant g
+            WHERE g.resource_id = $2 AND g.user_id = $3 AND g.policy = $1 AND g.source = 'explicit' ORDER BY g.id DESC LIMIT 1),
+        (SELECT g.granted FROM herald.access_grant g
+            WHERE g.resource_id = $2 AND g.user_id = $3 AND g.policy = $1 AND g.source = 'event' ORDER BY g.id DESC LIMIT 1),
+        $1 = 'MustBeOrderOwner' AND (
+            (SELECT true FROM herald.outbox o
+                WHERE o.seq > (SELECT s.floor FROM herald.relay_state s)
+                AND o.resource_id = $2 AND o.customer_id = $3 AND o.event_type LIKE 'Order%' ORDER BY o.seq LIMIT 1) IS NOT NULL
+            OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid, s.floor FROM herald.relay_state s) old,
+                LATERAL (SELECT FROM herald.outbox o
+                    WHERE (o.xid, o.seq) >= (old.xid, 0) AND (o.xid, o.seq) <= (old.xid, old.floor)
+                    AND o.resource_id = $2 AND o.customer_id = $3 AND o.event_type LIKE 'Order%' ORDER BY o.xid, o.seq LIMIT 1) o)))
+$$;
+-- +goose StatementEnd
+
+-- +goose Down
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION herald.can_subscribe(policy text, resource_id uuid, user_id text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+        (SELECT g.granted FROM herald.access_grant g
+            WHERE g.resource_id = $2 AND g.user_id = $3 AND g.policy = $1 AND g.source = 'explicit' ORDER BY g.id DESC LIMIT 1),
+        (SELECT g.granted FROM herald.access_grant g
+            WHERE g.resource_id = $2 AND g.user_id = $3 AND g.policy = $1 AND g.source = 'event' ORDER BY g.id DESC LIMIT 1),
+        $1 = 'MustBeOrderOwner' AND (
+            EXISTS (SELECT FROM herald.outbox o
+                WHERE o.seq > (SELECT s.floor FROM herald.relay_state s)
+                AND o.resource_id = $2 AND o.customer_id = $3 AND o.event_type LIKE 'Order%')
+            OR EXISTS (SELECT FROM herald.outbox o
+                WHERE o.xid IN (SELECT unnest(s.stragglers) FROM herald.relay_state s)
+                AND o.resource_id = $2 AND o.customer_id = $3 AND o.event_type LIKE 'Order%')))
+$$;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION herald.wake_relay() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (SELECT a.last_value = 1 FROM herald.relay_armed a) THEN
+        PERFORM pg_catalog.pg_notify('herald_outbox', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE SELECT ON SEQUENCE herald.relay_armed FROM PUBLIC;
+CREATE OR REPLACE FUNCTION herald.last_seq() RETURNS bigint LANGUAGE sql VOLATILE
+AS 'SELECT CASE WHEN o.is_called THEN o.last_value ELSE o.last_value - 1 END FROM herald.outbox_seq_seq o';
+CREATE OR REPLACE FUNCTION herald.relay_is_armed() RETURNS boolean LANGUAGE sql VOLATILE
+AS 'SELECT a.last_value = 1 FROM herald.relay_armed a';
