@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	auditChunk  = 5000            // log entries, and outbox rows, that one transaction of the audit looks at
-	auditBudget = 2 * time.Second // that one run may take: a fifth of a core at most. While the relay works off a backlog a run is one chunk.
-	auditLogged = 20              // discrepancies of one run that get a log line each
+	auditChunk  = 5000        // log entries, and outbox rows, that one transaction of the audit looks at
+	auditBudget = time.Second // that one run may take: a tenth of a core at most. While the relay works off a backlog a run is one chunk.
+	auditLogged = 20          // discrepancies of one run that get a log line each
 )
 
 // TxBeginner opens transactions with options; a pool does.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -48,12 +49,21 @@ func (d *Drain) Epoch() int64 { return d.state.Epoch }
 // Begin takes the lock and reads the next rows, at most maxRows, oldest first. It fails with [ErrBusy] where another relay holds the
 // lock, and with [ErrPaused]; on any error the connection is out of the transaction or closed.
 func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
+	return begin(ctx, conn, maxRows, dbsqlc.StateLock)
+}
+
+// BeginInTurn is Begin, but waits in line for the lock, half a second at most, before it fails with [ErrBusy].
+func BeginInTurn(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
+	return begin(ctx, conn, maxRows, dbsqlc.StateLockInTurn)
+}
+
+func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drain, error) {
 	d := &Drain{conn: conn, maxRows: maxRows}
 	busy := false
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(dbsqlc.TransactionSet)
-	batch.Queue(dbsqlc.StateLock).QueryRow(func(row pgx.Row) error {
+	batch.Queue(lock).QueryRow(func(row pgx.Row) error {
 		var locked *bool
 		err := row.Scan(&locked)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -72,6 +82,10 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
+	const lockNotAvailable = "55P03"
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == lockNotAvailable {
+		busy, err = true, nil
+	}
 	if err != nil {
 		d.Rollback(ctx)
 		return nil, fmt.Errorf("reading the outbox: %w", err)

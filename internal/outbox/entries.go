@@ -92,7 +92,9 @@ func (e *Entries) Add(row *Row, groups []event.Group) {
 func (e *Entries) Grant(row *Row) {
 	if row.Type.Family() == event.Order && row.CustomerID != "" {
 		g := grant{row.ResourceID, row.CustomerID}
-		e.grants[g] = e.grants[g]
+		if _, noted := e.grants[g]; !noted {
+			e.grants[g] = false
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // Glance is what an idle relay sees without locking or writing anything.
 type Glance struct {
 	Paused     bool    // nothing is relayed
+	Reached    int64   // the seq that the relays are at, whichever relays
 	Waiting    bool    // a drain would find something
 	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
 }
@@ -21,7 +22,7 @@ func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
 	var g dbsqlc.OutboxPeekRow
 	batch := &pgx.Batch{} // one transaction
 	batch.Queue(dbsqlc.TransactionSet)
-	batch.Queue(dbsqlc.OutboxPeek).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Waiting, &g.InProgress) })
+	batch.Queue(dbsqlc.OutboxPeek).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Reached, &g.Waiting, &g.InProgress) })
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return Glance{}, fmt.Errorf("looking at the outbox: %w", err)
 	}

@@ -26,6 +26,9 @@ type Drained struct {
 	Armed bool // producers notify, from here on
 }
 
+// beginner is [outbox.Begin] or [outbox.BeginInTurn].
+type beginner func(ctx context.Context, conn *pgx.Conn, maxRows int) (*outbox.Drain, error)
+
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
 // work is a success: that one does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
@@ -65,13 +68,13 @@ func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 // Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work, and with
 // [outbox.ErrPaused].
 func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
-	return r.drain(ctx, conn, nil)
+	return r.drain(ctx, conn, outbox.Begin, nil)
 }
 
 // drain is Drain with what is remembered of the drain before.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, memory *outbox.Memory) (Drained, error) {
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memory *outbox.Memory) (Drained, error) {
 	start := time.Now()
-	drain, err := outbox.Begin(ctx, conn, r.cfg.BatchSize)
+	drain, err := begin(ctx, conn, r.cfg.BatchSize)
 	if err != nil {
 		if errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused) {
 			r.looked()

@@ -25,6 +25,12 @@ const (
 	lingerStep   = time.Millisecond
 	settleStep   = time.Millisecond
 	busyPause    = 20 * time.Millisecond
+	busyPatience = 3 // looks
+	// Under load a relay that has caught up rests for a multiple of the time that it took, but not for long: a transaction of the relay
+	// costs about the same for five rows as for fifty, and it is the producers who pay for it.
+	restShare = 2
+	restMost  = 10 * time.Millisecond
+
 	retryMost    = 500 * time.Millisecond // whoever relays when a node dies, does so by then
 	closeTimeout = time.Second
 
@@ -181,18 +187,23 @@ type session struct {
 	armed     bool    // producers notify, as far as this node knows
 	unsettled []int64 // transactions that may have written before the relay was armed
 	lastFound time.Time
+
+	busy    int   // looks in a row at which somebody else had the lock
+	reached int64 // by whatever relay, at the last of these that counted
+	inTurn  bool  // the next look waits in line
 }
 
 func (s *session) run(ctx context.Context, well func()) error {
 	for {
+		start := time.Now()
 		drained, err := s.step(ctx)
 		if well != nil && (err == nil || errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused)) {
 			well()
 			well = nil
 		}
 		switch {
-		case errors.Is(err, outbox.ErrBusy): // another node relays, and will not sleep before it has looked
-			if err := s.pause(ctx, busyPause); err != nil {
+		case errors.Is(err, outbox.ErrBusy):
+			if err := s.giveWay(ctx); err != nil {
 				return err
 			}
 			continue
@@ -208,7 +219,16 @@ func (s *session) run(ctx context.Context, well func()) error {
 			if drained.Rows > 0 {
 				s.lastFound = time.Now()
 			}
-			if drained.More || (drained.Rows > 0 && !s.armed) {
+			if drained.More {
+				continue
+			}
+			if drained.Rows > busyRows {
+				if err := s.pause(ctx, min(restShare*time.Since(start), restMost)); err != nil {
+					return err
+				}
+				continue
+			}
+			if drained.Rows > 0 && !s.armed {
 				continue
 			}
 			if !s.armed && time.Since(s.lastFound) < s.cfg.Linger {
@@ -289,7 +309,29 @@ func (s *session) waitForResume(ctx context.Context) error {
 func (s *session) step(ctx context.Context) (Drained, error) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	return s.drain(ctx, s.conn, &s.memory)
+	begin := beginner(outbox.Begin)
+	if s.inTurn {
+		begin, s.inTurn = outbox.BeginInTurn, false
+	}
+	drained, err := s.drain(ctx, s.conn, begin, &s.memory)
+	if !errors.Is(err, outbox.ErrBusy) {
+		s.busy = 0
+	}
+	return drained, err
+}
+
+// giveWay leaves the lock to whoever has it. Another node that relays will not sleep before it has looked. But those who hold it
+// for one event each, that was scheduled or is tried again, wait for it in line: where nobody has relayed for a while, so does this relay.
+func (s *session) giveWay(ctx context.Context) error {
+	if s.busy++; s.busy%busyPatience == 0 {
+		glance, err := s.peek(ctx)
+		if err != nil {
+			return err
+		}
+		s.inTurn = s.busy > busyPatience && glance.Reached == s.reached
+		s.reached = glance.Reached
+	}
+	return s.pause(ctx, busyPause)
 }
 
 func (s *session) arm(ctx context.Context) error {

@@ -27,6 +27,13 @@ WITH locked AS (
 )
 SELECT set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked;
 
+-- name: StateLockInTurn :one
+-- As StateLock, but in the line of those who wait for their turn, for a while.
+WITH locked AS (
+    SELECT FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' AND set_config('lock_timeout', '500ms', true) <> '' FOR UPDATE
+)
+SELECT set_config('herald.locked', 'yes', true) <> '' AND set_config('lock_timeout', '0', true) <> '' AS locked FROM locked;
+
 -- name: TargetSet :one
 -- Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
 -- on the server for the statements that follow, with its floor and its stragglers. A snapshot's xmax is one above the newest xid
@@ -154,7 +161,7 @@ SELECT setval('herald.relay_armed', sqlc.arg(armed)::bigint);
 -- Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
 -- have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
 -- the distance to.
-SELECT (s.paused_at IS NOT NULL)::boolean AS paused,
+SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)::bigint AS reached,
     (s.target IS NOT NULL
         OR (SELECT true FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot) ORDER BY o.seq LIMIT 1) IS NOT NULL
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,

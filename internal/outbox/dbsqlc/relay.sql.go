@@ -242,7 +242,7 @@ func (q *Queries) LogAppendKnown(ctx context.Context, arg LogAppendKnownParams) 
 }
 
 const OutboxPeek = `-- name: OutboxPeek :one
-SELECT (s.paused_at IS NOT NULL)::boolean AS paused,
+SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)::bigint AS reached,
     (s.target IS NOT NULL
         OR (SELECT true FROM herald.outbox o WHERE o.seq > s.floor AND NOT pg_visible_in_snapshot(o.xid, s.snapshot) ORDER BY o.seq LIMIT 1) IS NOT NULL
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
@@ -257,6 +257,7 @@ FROM herald.relay_state s
 
 type OutboxPeekRow struct {
 	Paused     bool
+	Reached    int64
 	Waiting    bool
 	InProgress []int64
 }
@@ -267,7 +268,12 @@ type OutboxPeekRow struct {
 func (q *Queries) OutboxPeek(ctx context.Context) (OutboxPeekRow, error) {
 	row := q.db.QueryRow(ctx, OutboxPeek)
 	var i OutboxPeekRow
-	err := row.Scan(&i.Paused, &i.Waiting, &i.InProgress)
+	err := row.Scan(
+		&i.Paused,
+		&i.Reached,
+		&i.Waiting,
+		&i.InProgress,
+	)
 	return i, err
 }
 
@@ -345,6 +351,21 @@ SELECT set_config('herald.locked', 'yes', true) <> '' AS locked FROM locked
 func (q *Queries) StateLock(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, StateLock)
 	var locked bool
+	err := row.Scan(&locked)
+	return locked, err
+}
+
+const StateLockInTurn = `-- name: StateLockInTurn :one
+WITH locked AS (
+    SELECT FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' AND set_config('lock_timeout', '500ms', true) <> '' FOR UPDATE
+)
+SELECT set_config('herald.locked', 'yes', true) <> '' AND set_config('lock_timeout', '0', true) <> '' AS locked FROM locked
+`
+
+// As StateLock, but in the line of those who wait for their turn, for a while.
+func (q *Queries) StateLockInTurn(ctx context.Context) (*bool, error) {
+	row := q.db.QueryRow(ctx, StateLockInTurn)
+	var locked *bool
 	err := row.Scan(&locked)
 	return locked, err
 }
