@@ -1,0 +1,73 @@
+package outbox_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+)
+
+// What the statistics say of a table is older than the table, or true of what a migration has written to it in one transaction. The statements of
+// the hot path look at the same few pages all the same, with the plans that a session made when it began.
+func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, table := range []string{"relayed_event", "access_grant"} {
+		b.exec(t, "ALTER TABLE herald."+table+" SET (autovacuum_enabled = off)")
+	}
+	conn := b.Conn(t)
+	exec := func(format string, args ...any) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), fmt.Sprintf(format, args...))
+		require.NoError(t, err)
+	}
+	eventID := uuid.New()
+	statements := []struct{ name, sql, arguments string }{
+		{"batch_read", dbsqlc.BatchRead, "(10)"},
+		{"outbox_peek", dbsqlc.OutboxPeek, ""},
+		{"outbox_lag", dbsqlc.OutboxLag, "(10)"},
+		{"grant_feed", dbsqlc.GrantFeed, fmt.Sprintf("('{%s}', '{%s}')", orderID, customer)},
+		{"log_read_from", dbsqlc.LogReadFrom, "(19990, 10)"},
+		{"log_read_group", dbsqlc.LogReadGroup, fmt.Sprintf("('restaurant:%s', 10, 20000, 10)", restaurantID)},
+		{"log_group_head", dbsqlc.LogGroupHead, fmt.Sprintf("('restaurant:%s', 20000)", restaurantID)},
+		{"log_locate", dbsqlc.LogLocate, fmt.Sprintf("('%s', 'restaurant:%s')", eventID, restaurantID)},
+		{"can_subscribe", "SELECT herald.can_subscribe('MustBeOrderOwner', $1, $2)", "(gen_random_uuid(), 'nobody')"},
+	}
+	const rows = 10_000
+	b.exec(t, `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id)
+		SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`, restaurantID, rows)
+	b.insert(t, order(columns{"event_id": eventID}))
+	b.exec(t, "ANALYZE herald.outbox") // where one transaction has written everything
+	b.exec(t, "UPDATE pg_class SET reltuples = 100 * reltuples WHERE relnamespace = 'herald'::regnamespace AND relname LIKE 'outbox_p%' AND relkind = 'r'")
+	exec("%s", strings.ReplaceAll(dbsqlc.TransactionSet, ", true)", ", false)"))
+	for _, s := range statements {
+		if s.name == "can_subscribe" { // runs with the settings of whoever asks
+			exec("PREPARE %s (uuid, text) AS %s", s.name, s.sql)
+			continue
+		}
+		exec("PREPARE %s AS %s", s.name, s.sql)
+		exec("EXECUTE %s%s", s.name, s.arguments)
+	}
+	b.relay(t)
+	open := b.Conn(t)
+	tx, err := open.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = insert(t, tx, order())
+	require.NoError(t, err)
+	b.insert(t, order())
+	b.relay(t)
+	require.NotEmpty(t, scan[[]string](t, b.pool, "SELECT stragglers::text[] FROM herald.relay_state"))
+
+	require.NoError(t, tx.Commit(t.Context()))
+
+	exec("SELECT set_config('herald.read', 'yes', false), set_config('herald.target', pg_current_snapshot()::text, false)")
+	for _, s := range statements {
+		read := pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments))
+		t.Log(s.name, read)
+		require.Less(t, read, 120, s.name)
+	}
+}
