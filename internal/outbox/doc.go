@@ -7,7 +7,16 @@
 // A [Drain] is two round trips and one flush to disk, however many events it carries:
 //
 //	1  BEGIN · TransactionSet · StateLock · TargetSet · BatchRead     (pipelined)
-//	2  LogAppend · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
+//	2  LogAppend or LogAppendKnown · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
+//
+// For a single event that is some 0.8 ms of the server's time, most of it the start of statements over tables of many partitions. In a
+// large batch an event with two entries costs the server about 40 µs, of which inserting two rows of the log with their two indexes is
+// 20 µs, the row of relayed_event 4 µs and reading the outbox 7 µs; and it costs this process some 10 µs. A group whose head is not
+// remembered costs 25 µs more, as all days of the log are asked; an order that has no grant yet, 15 µs.
+//
+// What a statement looks up for each of its rows it looks up row by row, by index ("(SELECT … LIMIT 1)"). A join or an EXISTS may be done
+// by reading the whole other table once, and is, where the statistics are older than the table: that made the relay a fifth as fast.
+// Columns are read and written in types that need no reflection.
 //
 // The state is a row that is inserted, never updated, and read from the end of its index; the mutex is a row that is only locked; a group's
 // head is read from the end of its part of the log's index, unless it is remembered from the drain before ([Memory]). So nothing that
