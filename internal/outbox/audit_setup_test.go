@@ -1,0 +1,101 @@
+package outbox_test
+
+import (
+	"bytes"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// audited is a database in which everything that can become of an event has become of one, and a node that has broadcast it all.
+//
+//	positions 1–2   event 1, an order's, for both audiences
+//	positions 3–12  events 2 to 11, of a cart
+//	scheduled, set aside, dead, dropped, published twice: one each
+//	positions 13–14 event 1 of another order
+type audited struct {
+	*bundle
+
+	journal outbox.Journal
+	order   uuid.UUID // event 1
+	carts   []uuid.UUID
+	kept    map[string]uuid.UUID
+	log     *bytes.Buffer
+	auditor *outbox.Auditor
+}
+
+func setupAudit(t *testing.T) *audited {
+	t.Helper()
+	b := &audited{bundle: setup(t), kept: map[string]uuid.UUID{}, log: &bytes.Buffer{}}
+	b.auditor = outbox.NewAuditor(b.pool, slog.New(slog.NewTextHandler(b.log, nil))).InSteps(3, 0)
+	b.journal.Begin(0)
+	b.order = b.insert(t, order())
+	b.relay(t)
+	straggler := b.begin(t)
+	late, err := insert(t, straggler, cart())
+	require.NoError(t, err)
+	for range 9 {
+		b.carts = append(b.carts, b.insert(t, cart()))
+	}
+	b.relay(t)
+	b.journal.Record(1, make([]int32, 11))
+	require.NoError(t, heartbeat(t.Context(), b.pool, nodeID, &b.journal))
+	require.NoError(t, straggler.Commit(t.Context()))
+	b.carts = append(b.carts, late)
+
+	b.kept["scheduled"] = b.insert(t, cart(columns{"deliver_after": time.Now().Add(time.Hour)}))
+	for _, what := range []string{"retrying", "dead", "dropped"} {
+		b.kept[what] = b.insert(t, order(columns{"payload": `{}`}))
+	}
+	b.insert(t, cart(columns{"event_id": b.carts[0]}))
+	b.kept["last"] = b.insert(t, order(columns{"resource_id": uuid.New()}))
+	b.relay(t)
+	for _, what := range []string{"dead", "dropped"} {
+		b.exec(t, "DELETE FROM herald.river_job WHERE args->>'event_id' = $1", b.kept[what].String())
+		b.bury(t, b.kept[what], outbox.ErrRowGone)
+	}
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, b.kept["dropped"]))
+	b.journal.Record(12, make([]int32, 3))
+	require.NoError(t, heartbeat(t.Context(), b.pool, nodeID, &b.journal))
+	require.Equal(t, int64(14), scan[int64](t, b.pool, "SELECT position FROM herald.relay_state"))
+	waiting := b.begin(t) // not committed, and so of no interest
+	_, err = insert(t, waiting, cart())
+	require.NoError(t, err)
+	b.insert(t, cart()) // not relayed yet
+	return b
+}
+
+// alive makes the node's heartbeat a new one.
+func (b *audited) alive(t *testing.T) {
+	t.Helper()
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = clock_timestamp()")
+}
+
+func (b *audited) run(t *testing.T) []outbox.Discrepancy {
+	t.Helper()
+	b.alive(t)
+	require.NoError(t, b.auditor.Run(t.Context()))
+	found, err := outbox.Discrepancies(t.Context(), b.pool, time.Hour, 1000)
+	require.NoError(t, err)
+	return found
+}
+
+func (b *audited) full(t *testing.T) *outbox.FullAudit {
+	t.Helper()
+	b.alive(t)
+	full, err := b.auditor.Full(t.Context(), func(_ string, done, total int64) { require.LessOrEqual(t, done, total) })
+	require.NoError(t, err)
+	return full
+}
+
+func (b *audited) auditStatus(t *testing.T) outbox.AuditStatus {
+	t.Helper()
+	status, err := outbox.ReadAuditStatus(t.Context(), b.pool)
+	require.NoError(t, err)
+	return status
+}
