@@ -14,9 +14,10 @@ import (
 
 // Publish is a run of the publish bench: how many small transactions a second producers get done that insert an order and publish an
 // event of it, while a server relays. The baseline is the same transaction with a plain insert of a row of the same size instead of the
-// event. Both are measured again with a NOTIFY in every transaction, which shows what arming spares producers.
+// event. Both are measured again with a NOTIFY in every transaction, which shows what arming spares producers; and the events once more
+// while the relay is paused, which shows what producers pay themselves, where relay, server and producers share processors.
 //
-// The four take turns in short slices. A slice begins when everything that was published before it has been relayed and broadcast, so
+// The five take turns in short slices. A slice begins when everything that was published before it has been relayed and broadcast, so
 // none pays for what another has left behind; how much waited at the end of a slice is in the conditions.
 type Publish struct {
 	// Server relays meanwhile, DSN is its database.
@@ -24,7 +25,7 @@ type Publish struct {
 	DSN    string
 	// Writers are how many producers there are, each with a connection of its own: each number is measured.
 	Writers []int
-	// Runs is how often each is measured. Duration is how long one run takes, for each of the four.
+	// Runs is how often each is measured. Duration is how long one run takes, for each of the five.
 	Runs     int
 	Duration time.Duration
 	// Progress is told what happens.
@@ -101,8 +102,9 @@ func (r *publishRun) measure(ctx context.Context, writers int) ([]Figure, error)
 		if err != nil {
 			return nil, err
 		}
-		r.Progress(fmt.Sprintf("%d writers, run %d of %d: %.0f tx/s, baseline %.0f, ratio %.2f; with NOTIFY %.0f, baseline %.0f; %d rows waited at most",
-			writers, i+1, r.Runs, p.rates[eventInsert], p.rates[plainInsert], p.rates[eventInsert]/p.rates[plainInsert], p.rates[eventNotify], p.rates[plainNotify], p.backlog))
+		r.Progress(fmt.Sprintf("%d writers, run %d of %d: %.0f tx/s, baseline %.0f, ratio %.2f; relay paused %.0f, ratio %.2f; with NOTIFY %.0f, baseline %.0f; %d rows waited at most",
+			writers, i+1, r.Runs, p.rates[eventInsert], p.rates[plainInsert], p.rates[eventInsert]/p.rates[plainInsert],
+			p.rates[eventPaused], p.rates[eventPaused]/p.rates[plainInsert], p.rates[eventNotify], p.rates[plainNotify], p.backlog))
 		all = append(all, p)
 	}
 	return r.figures(ctx, writers, all)
@@ -117,7 +119,7 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 		if err := awaitEmpty(ctx, r.conn, r.Server.URL); err != nil {
 			return p, err
 		}
-		transactions, lasted, err := r.slice(ctx, conns, c, min(duration, publishSlice))
+		transactions, lasted, err := r.sliceOf(ctx, conns, c, min(duration, publishSlice))
 		if err != nil {
 			return p, err
 		}
@@ -127,7 +129,9 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 		if err != nil {
 			return p, err
 		}
-		p.backlog = max(p.backlog, lag.Waiting)
+		if c != eventPaused {
+			p.backlog = max(p.backlog, lag.Waiting)
+		}
 	}
 	for c := range done {
 		p.rates[c] = float64(done[c]) / took[c].Seconds()
@@ -137,6 +141,21 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 
 // turn is the column of a slice: all of them in each round, and a different one is the first in each.
 func turn(n int) column { return column((n + n/columns) % columns) }
+
+// sliceOf is a slice of one column's, with what belongs to it.
+func (r *publishRun) sliceOf(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
+	if c == eventPaused {
+		if _, err := outbox.Pause(ctx, r.conn, "herald bench publish"); err != nil {
+			return 0, 0, err
+		}
+		defer func() {
+			if _, resumed := outbox.Resume(context.WithoutCancel(ctx), r.conn); err == nil {
+				err = resumed
+			}
+		}()
+	}
+	return r.slice(ctx, conns, c, duration)
+}
 
 // slice has all writers write for a while.
 func (r *publishRun) slice(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
@@ -194,6 +213,7 @@ func (r *publishRun) figures(ctx context.Context, writers int, all []published) 
 	}
 	return []Figure{
 		figure("publish", eventInsert, plainInsert, "a plain insert of a row of the same size instead of the event"),
+		figure("publish_paused", eventPaused, plainInsert, "a plain insert of a row of the same size instead of the event; the relay is paused, so this is what producers pay themselves"),
 		figure("publish_notify", eventNotify, eventInsert, "the same without a NOTIFY in every transaction"),
 		figure("plain_notify", plainNotify, plainInsert, "the same without a NOTIFY in every transaction"),
 	}, nil

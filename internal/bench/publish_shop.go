@@ -19,7 +19,8 @@ const (
 	eventInsert               // an order, and an event
 	plainNotify               // plainInsert, with a NOTIFY in every transaction
 	eventNotify               // eventInsert, with a NOTIFY in every transaction
-	columns     = 4
+	eventPaused               // eventInsert, while the relay is paused
+	columns     = 5
 )
 
 func (c column) isPlain() bool      { return c == plainInsert || c == plainNotify }

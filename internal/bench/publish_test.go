@@ -75,7 +75,7 @@ func TestColumnsWriteWhatTheySay(t *testing.T) {
 			require.Equal(t, 1, count(shopSchema+"."+c.eventTable()))
 		}
 	}
-	require.Equal(t, 2, count("herald.outbox"))
+	require.Equal(t, 3, count("herald.outbox"))
 	within(t, arrived)
 	require.Empty(t, arrived, "only one of the plain columns notifies")
 	waiting, cancel := context.WithTimeout(t.Context(), patience)

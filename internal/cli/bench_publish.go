@@ -14,7 +14,7 @@ type benchPublishCmd struct {
 
 	Writers  []int         `default:"1,8,32,64" placeholder:"N,…" help:"Numbers of producers that are measured, each with a connection of its own (${default})."`
 	Runs     int           `default:"5" help:"Runs of each, with its baseline in between (${default})."`
-	Duration time.Duration `default:"4s" help:"Length of a run, for each of the four kinds of transaction (${default})."`
+	Duration time.Duration `default:"4s" help:"Length of a run, for each of the five kinds of transaction (${default})."`
 }
 
 func (c *benchPublishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {

@@ -59,8 +59,8 @@ func TestBenchLatency(t *testing.T) {
 func TestBenchPublish(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "publish", "--database-url="+pgtest.New(t).DSN(), "--writers=1,3", "--runs=2", "--duration=40ms")
-	requireRatios(t, figures, "publish_1", "publish_notify_1", "plain_notify_1", "publish_3", "publish_notify_3", "plain_notify_3")
-	require.Len(t, figures, 6)
+	requireRatios(t, figures, "publish_1", "publish_paused_1", "publish_notify_1", "plain_notify_1", "publish_3", "publish_notify_3", "plain_notify_3")
+	require.Len(t, figures, 8)
 	require.InDelta(t, figures["publish_3"].Value, figures["publish_notify_3"].Baseline, 0, "what arming saves")
 	require.InDelta(t, figures["publish_3"].Baseline, figures["plain_notify_3"].Baseline, 0)
 	conditions := figures["publish_3"].Conditions
