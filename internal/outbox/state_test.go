@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -103,4 +104,27 @@ func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	}
 	require.Equal(t, []int64{1, 2, 3, 4, 5, 6, 7, 8}, sequences)
 	require.Equal(t, int64(8), scan[int64](t, b.pool, "SELECT max(sequence) FROM herald.event_log"))
+}
+
+// A relay that remembers whose order it is grants it to nobody else, and to everybody whom an event names.
+func TestARememberedGrantIsThatCustomers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn, memory := b.Conn(t), outbox.Memory{}
+	for _, row := range []columns{
+		order(), order(), order(columns{"customer_id": "user-2"}), order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(),
+		order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(columns{"resource_id": uuid.New(), "customer_id": "user-2"}),
+	} {
+		b.insert(t, row)
+		drain, err := outbox.Begin(t.Context(), conn, 10)
+		require.NoError(t, err)
+		drain.Memory = &memory
+		entries := entriesOf(t, drain)
+		entries.Grant(&drain.Rows[0])
+		_, err = drain.Commit(t.Context(), entries, nodeID, false)
+		require.NoError(t, err)
+	}
+	granted := scan[[]string](t, b.pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant WHERE resource_id = $1", orderID)
+	require.Equal(t, []string{customer, "user-2", "user-3"}, granted)
+	require.Equal(t, 4, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"))
 }
