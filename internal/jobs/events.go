@@ -86,13 +86,14 @@ func passing(err error) bool {
 	return slices.Contains([]string{"08", "25", "40", "53", "55", "57", "58"}, server.Code[:2])
 }
 
+// completing completes the job in the transaction of its effect, and before it: the effect takes the relay's lock, and the less is done
+// under it the better.
 func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], effect func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := effect(tx); err != nil {
-			return err
+		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
+			return fmt.Errorf("completing the job: %w", err)
 		}
-		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
-		return err
+		return effect(tx)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", job.Kind, err)

@@ -29,20 +29,9 @@ func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.Wri
 // id is in the log already is a success without an entry. It fails with [ErrRowGone], [ErrPaused] or an event.UndeliverableError.
 func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) error {
 	q := dbsqlc.New(tx)
-	state, err := lockState(ctx, q)
+	state, row, err := lockRow(ctx, tx, ref)
 	if err != nil {
 		return err
-	}
-	rows, err := tx.Query(ctx, dbsqlc.OutboxRow, ref.Seq, ref.WrittenAt)
-	if err != nil {
-		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
-	}
-	row, err := pgx.CollectExactlyOneRow(rows, scanRow)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrRowGone
-	}
-	if err != nil {
-		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
 	}
 	if row.Duplicate {
 		if err := q.DuplicateEventInsert(ctx, dbsqlc.DuplicateEventInsertParams{
@@ -70,19 +59,29 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	return nil
 }
 
-// lockState waits for the lock and returns the state as its last holder has left it. It fails with [ErrPaused].
-func lockState(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.StateReadRow, error) {
-	if _, err := q.StateLockWait(ctx); err != nil {
-		return dbsqlc.StateReadRow{}, fmt.Errorf("waiting for the relay's lock: %w", err)
+// lockRow waits for the lock and returns the state as its last holder has left it, and the row: one round trip, for whoever waits behind
+// waits for each of them. It fails with [ErrPaused] and [ErrRowGone].
+func lockRow(ctx context.Context, tx pgx.Tx, ref Ref) (state dbsqlc.StateReadRow, row Row, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(dbsqlc.LogPlan)
+	batch.Queue(dbsqlc.StateLockWait)
+	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
+	batch.Queue(dbsqlc.OutboxRow, ref.Seq, ref.WrittenAt).Query(func(rows pgx.Rows) error {
+		var err error
+		row, err = pgx.CollectExactlyOneRow(rows, scanRow)
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+	})
+	err = tx.SendBatch(ctx, batch).Close()
+	switch {
+	case state.Paused:
+		return state, row, ErrPaused
+	case errors.Is(err, pgx.ErrNoRows):
+		return state, row, ErrRowGone
+	case err != nil:
+		return state, row, fmt.Errorf("reading event %s under the relay's lock: %w", ref.EventID, err)
+	default:
+		return state, row, nil
 	}
-	state, err := q.StateRead(ctx)
-	if err != nil {
-		return state, fmt.Errorf("reading the relay's state: %w", err)
-	}
-	if state.Paused {
-		return state, ErrPaused
-	}
-	return state, nil
 }
 
 // Bury records that an event is not tried again, and why.

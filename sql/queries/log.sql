@@ -1,6 +1,7 @@
 -- name: LogPlan :exec
--- What goes before each of the reads below, in the same round trip and the same transaction: that they find everything by index, whatever
--- the statistics say of tables that have just grown. The rows of the outbox are looked up one by one, for the same reason.
+-- What goes before each of the reads below, and before an event is appended later, in the same round trip and the same transaction: that
+-- they find everything by index, whatever the statistics say of tables that have just grown. The rows of the outbox are looked up
+-- one by one, for the same reason.
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true);
 
 -- name: LogReadFrom :many
