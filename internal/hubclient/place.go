@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// maxHeld bounds the events that wait for the answer to a resume of the admins group. A replay has 1000 at most.
+// maxHeld bounds the events that wait for the answer to a resume of the admins group.
 const maxHeld = 10_000
 
 // place is where in its group a follower stands, over all its connections.
@@ -23,9 +23,10 @@ type place struct {
 	sequence int64      // its number
 	known    bool       // whether sequence is: a cursor from the caller has none
 
-	// On one connection: events that have to wait for the answer.
+	// On one connection: events that have to wait for the answer, and the number of the first that was taken for the replay's.
 	joining bool
 	held    []Event
+	first   int64
 }
 
 func newPlace(sub Subscription, handle func(Event) error) *place {
@@ -40,7 +41,7 @@ func newPlace(sub Subscription, handle func(Event) error) *place {
 func (p *place) connected() {
 	// Connecting to the admin hub joins the admins group, live; the resume then sends what lies before that. Nothing else is
 	// sent before the answer but what was asked for.
-	p.joining, p.held = p.group == event.Admins, nil
+	p.joining, p.held, p.first = p.group == event.Admins, nil, 0
 }
 
 // receive handles one invocation and returns whether it was an event of the group.
@@ -50,13 +51,46 @@ func (p *place) receive(i Invocation) (handled bool, err error) {
 		return false, nil
 	}
 	if p.joining {
-		if len(p.held) == maxHeld {
-			return false, errTooManyHeld
-		}
-		p.held = append(p.held, e)
-		return false, nil
+		return p.join(e)
 	}
 	return true, p.accept(e)
+}
+
+// join handles an event that comes before the answer: one of the replay, or one that was sent live before that. What continues the place is
+// handled at once, however much is replayed, so that nothing of it is lost with the connection.
+func (p *place) join(e Event) (handled bool, err error) {
+	switch {
+	case e.Sequence < p.first: // the replay's, and what was taken for it was live
+		return false, &ContiguityError{Group: p.group, Want: p.first, Got: e.Sequence, EventID: e.EventID}
+	case p.known && e.Sequence <= p.sequence:
+		return false, nil
+	case p.known && e.Sequence == p.sequence+1:
+		return true, p.accept(e)
+	case len(p.held) < maxHeld:
+		p.held = append(p.held, e)
+		return false, nil
+	case p.known:
+		return false, errTooManyHeld
+	default:
+		return true, p.begin(e)
+	}
+}
+
+// begin handles what is held up to the first hole, from the lowest number on: so long a run is the replay of a cursor whose number is
+// unknown.
+func (p *place) begin(e Event) error {
+	held := slices.Concat(p.held, []Event{e})
+	slices.SortFunc(held, func(a, b Event) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	held = slices.CompactFunc(held, func(a, b Event) bool { return a.EventID == b.EventID })
+	p.first = held[0].Sequence
+	for len(held) > 0 && (!p.known || held[0].Sequence == p.sequence+1) {
+		if err := p.accept(held[0]); err != nil {
+			return err
+		}
+		held = held[1:]
+	}
+	p.held = slices.Clone(held)
+	return nil
 }
 
 // foreign tells the events of the admins group, in which every connection of the admin hub is, from the group's.

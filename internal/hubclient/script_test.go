@@ -284,6 +284,51 @@ func TestAdminsOutOfOrder(t *testing.T) {
 	}
 }
 
+// However much is replayed, and whatever was sent live before, it is handled as it comes.
+func TestAdminsThatHaveMissedMuch(t *testing.T) {
+	t.Parallel()
+	const missed = 25_000
+	notice := func(n int) string {
+		return strings.Replace(scriptedEvent(n, 0), "ReceiveOrderPlaced", "AdminNotification", 1)
+	}
+	replay := func(s *stage, from, to int) {
+		for n := from; n <= to; n += 1000 {
+			var records []string
+			for i := n; i < n+1000 && i <= to; i++ {
+				records = append(records, notice(i))
+			}
+			s.say(records...)
+		}
+	}
+	for name, last := range map[string]*uuid.UUID{"the beginning": &uuid.Nil, "an event": new(scriptedID(100))} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cursor := 0
+			if *last != uuid.Nil {
+				cursor = 100
+			}
+			s := play(t, func(s *stage) { // cut off before the answer
+				s.read()
+				s.say(`{}`)
+				s.say(notice(missed+1), notice(missed+2))
+				replay(s, cursor+1, missed-1000)
+				_ = s.socket.Close(websocket.StatusNormalClosure, "")
+			}, func(s *stage) { // goes on where that one was
+				s.read()
+				s.say(`{}`)
+				replay(s, missed-999, missed)
+				s.resumed(missed)
+				s.say(notice(missed + 1))
+				s.listen()
+			})
+			f := follow(t, s.config(), hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: "admins", LastEventID: last})
+			for n := cursor + 1; n <= missed+1; n++ {
+				f.expectNumber(t, int64(n))
+			}
+		})
+	}
+}
+
 // A client's method that wants an answer is none of ours, and the server is told so.
 func TestServerThatAsks(t *testing.T) {
 	t.Parallel()
