@@ -17,10 +17,10 @@ func TestNodeDropsWhatIsOlderThanItsRetention(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		retention time.Duration
-		left      string // of 13: five that are past, today's, and seven ahead
+		left      string // of nine: five that are past, today's, and three ahead
 	}{
-		"three days, as set": {72 * time.Hour, `herald_outbox_partitions{table="event_log"} 8`},
-		"seven, by default":  {168 * time.Hour, `herald_outbox_partitions{table="event_log"} 11`},
+		"three days, as set": {72 * time.Hour, `herald_outbox_partitions{table="event_log"} 4`},
+		"seven, by default":  {168 * time.Hour, `herald_outbox_partitions{table="event_log"} 7`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -67,8 +67,8 @@ type retentionArgs struct{}
 
 func (retentionArgs) Kind() string { return "retention" }
 
-// InsertOpts: what failed is tried again by the next one.
-func (retentionArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+// InsertOpts: a partition that others are using is tried again after 1, 16 and 81 s, and then by the next one.
+func (retentionArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 4} }
 
 type housekeepingArgs struct{}
 

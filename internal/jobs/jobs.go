@@ -23,13 +23,14 @@ const (
 	housekeepingInterval = time.Minute
 	promoteInterval      = time.Second
 	auditInterval        = 10 * time.Second
-	daysAhead            = 7
+	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
 	// pool's connections, which permissions and resumes need.
 	workers = 4
 
 	fetchPollInterval  = 500 * time.Millisecond
+	fetchCooldown      = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
 	jobTimeout         = 30 * time.Second
 	retentionTimeout   = 50 * time.Minute
 	completedRetention = time.Hour // a sweep a second makes 3600 rows
@@ -86,6 +87,7 @@ func New(cfg Config) (*Jobs, error) {
 		Workers:                     registered,
 		PollOnly:                    true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval:           fetchPollInterval,
+		FetchCooldown:               fetchCooldown,
 		JobTimeout:                  jobTimeout,
 		CompletedJobRetentionPeriod: completedRetention,
 		PeriodicJobs:                periodics(cfg),

@@ -42,9 +42,9 @@
 // LISTEN connection that is broken, a pooler that swallows notifications. The listener asks for a notification of its own when it begins
 // and whenever all is quiet: what does not come is told.
 //
-// Under load the relay disarms, and nobody notifies. Then it rests after each drain that has caught up, for twice as long as that took but 10 ms
-// at most: a transaction of the relay costs nearly the same for five events as for fifty, and relays, producers and their database share the
-// same processors. What is left is a third of one. A backlog is worked off without a rest.
+// Under load the relay disarms, and nobody notifies. Then it rests after each drain that has caught up, for as long as that took but 5 ms at
+// most: a transaction of the relay costs nearly the same for five events as for fifty, and relays, producers and their database share
+// processors. A backlog is worked off without a rest.
 //
 //	         found rows                     nothing for Linger
 //	┌────▶ DRAINING ◀───────┐   ┌──────────────────────────────────┐

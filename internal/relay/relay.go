@@ -26,10 +26,9 @@ const (
 	settleStep   = time.Millisecond
 	busyPause    = 20 * time.Millisecond
 	busyPatience = 3 // looks
-	// Under load a relay that has caught up rests for a multiple of the time that it took, but not for long: a transaction of the relay
-	// costs about the same for five rows as for fifty, and it is the producers who pay for it.
-	restShare = 2
-	restMost  = 10 * time.Millisecond
+	// Under load a relay that has caught up rests for as long as that took, but not for long: a transaction of the relay costs about the
+	// same for five rows as for fifty, and it is the producers who pay for it.
+	restMost = 5 * time.Millisecond
 
 	retryMost    = 500 * time.Millisecond // whoever relays when a node dies, does so by then
 	closeTimeout = time.Second
@@ -223,7 +222,7 @@ func (s *session) run(ctx context.Context, well func()) error {
 				continue
 			}
 			if drained.Rows > busyRows {
-				if err := s.pause(ctx, min(restShare*time.Since(start), restMost)); err != nil {
+				if err := s.pause(ctx, min(time.Since(start), restMost)); err != nil {
 					return err
 				}
 				continue
