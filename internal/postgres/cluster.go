@@ -246,7 +246,9 @@ func (c *Cluster) forget() {
 
 func (c *Cluster) unlock() {
 	if c.lock != nil {
-		_ = c.lock.Close() // closing releases the lock
+		// Closing alone releases it only when no child that is being started just now has inherited it.
+		_ = syscall.Flock(int(c.lock.Fd()), syscall.LOCK_UN)
+		_ = c.lock.Close()
 		c.lock = nil
 	}
 }
