@@ -53,7 +53,24 @@ LANGUAGE sql STABLE AS $$
 $$;
 -- +goose StatementEnd
 
+-- The relay's own statement does this for all groups of a batch, where the lookups are set up once.
+DROP FUNCTION herald.group_head(text);
+
 -- +goose Down
+-- +goose StatementBegin
+CREATE FUNCTION herald.group_head(of_group text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    found bigint;
+BEGIN
+    SELECT l.sequence INTO found FROM herald.event_log l WHERE l.group_name = of_group AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1;
+    IF found IS NULL THEN
+        SELECT h.sequence INTO found FROM herald.stream_head h WHERE h.group_name = of_group;
+    END IF;
+    RETURN coalesce(found, 0);
+END
+$$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION herald.group_head(text) FROM PUBLIC;
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION herald.can_subscribe(policy text, resource_id uuid, user_id text) RETURNS boolean
 LANGUAGE sql STABLE AS $$

@@ -52,7 +52,7 @@ func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	return begin(ctx, conn, maxRows, dbsqlc.StateLock)
 }
 
-// BeginInTurn is Begin, but waits in line for the lock, ten seconds at most, before it fails with [ErrBusy].
+// BeginInTurn is Begin, but waits in line for the lock, four seconds at most, before it fails with [ErrBusy].
 func BeginInTurn(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
 	return begin(ctx, conn, maxRows, dbsqlc.StateLockInTurn)
 }

@@ -59,7 +59,7 @@ func NewEntries(size int) *Entries {
 	}
 }
 
-// Add appends row's event to each of groups.
+// Add appends row's event to each of groups, behind Grant.
 func (e *Entries) Add(row *Row, groups []event.Group) {
 	e.events = append(e.events, row.ID)
 	e.firsts = append(e.firsts, int64(len(e.logged)))
@@ -71,8 +71,10 @@ func (e *Entries) Add(row *Row, groups []event.Group) {
 			ord = int64(len(e.groups))
 			e.ordinal[g] = ord
 		}
-		if g.Kind() == "order" && row.CustomerID != "" {
-			e.grants[grant{row.ResourceID, row.CustomerID}] = true
+		if noted := (grant{row.ResourceID, row.CustomerID}); g.Kind() == "order" {
+			if _, ok := e.grants[noted]; ok {
+				e.grants[noted] = true
+			}
 		}
 		ordinal := int64(0) // Herald's own entries take no number: clients never see them
 		if row.Type.Family() != event.Control {

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -41,9 +40,7 @@ func TestARelayGetsItsTurn(t *testing.T) {
 	for range 3 {
 		id := publish(t, producer)
 		before := turns.Load()
-		for !b.has(id) {
-			require.Less(t, turns.Load(), before+most, "turns of the others")
-			time.Sleep(time.Millisecond)
-		}
+		b.await(t, id)
+		require.Less(t, turns.Load(), before+most, "turns of the others")
 	}
 }

@@ -357,13 +357,13 @@ func (q *Queries) StateLock(ctx context.Context) (bool, error) {
 
 const StateLockInTurn = `-- name: StateLockInTurn :one
 WITH locked AS (
-    SELECT FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' AND set_config('lock_timeout', '10s', true) <> '' FOR UPDATE
+    SELECT FROM herald.relay_lock l WHERE set_config('synchronous_commit', 'on', true) <> '' AND set_config('lock_timeout', '4s', true) <> '' FOR UPDATE
 )
 SELECT set_config('herald.locked', 'yes', true) <> '' AND set_config('lock_timeout', '0', true) <> '' AS locked FROM locked
 `
 
 // As StateLock, but in the line of those who wait for their turn. Each of them takes milliseconds, or as long as a busy machine makes of
-// that; none that is frozen keeps the lock for more than a second.
+// that; none that is frozen keeps the lock for more than a second. A node whose relay has not looked for 5 s is not ready.
 func (q *Queries) StateLockInTurn(ctx context.Context) (*bool, error) {
 	row := q.db.QueryRow(ctx, StateLockInTurn)
 	var locked *bool
