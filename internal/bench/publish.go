@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -35,6 +36,7 @@ type Publish struct {
 const (
 	publishSlice = time.Second
 	backlogLimit = 100_000 // rows that are counted at most
+	pausedBy     = "herald bench publish"
 )
 
 // published is what one run came to.
@@ -52,6 +54,9 @@ func (b *Publish) Run(ctx context.Context) ([]Figure, error) {
 	}
 	defer disconnect(ctx, r.conn)
 	if r.settings, err = conditions(ctx, r.conn); err != nil {
+		return nil, err
+	}
+	if err := endPause(ctx, r.conn); err != nil {
 		return nil, err
 	}
 	if r.shop, err = openShop(ctx, r.conn); err != nil {
@@ -72,6 +77,19 @@ func (b *Publish) Run(ctx context.Context) ([]Figure, error) {
 		figures = append(figures, measured...)
 	}
 	return figures, nil
+}
+
+// endPause ends a pause that a bench has left that was killed. Anybody else's stays, and nothing can be measured.
+func endPause(ctx context.Context, conn *pgx.Conn) error {
+	pause, err := outbox.ReadPausing(ctx, conn)
+	if err != nil || !pause.Paused() {
+		return err
+	}
+	if pause.By != pausedBy {
+		return fmt.Errorf("the relay is paused by %s: end that with herald relay resume", pause.By)
+	}
+	_, err = outbox.Resume(ctx, conn)
+	return err
 }
 
 // publishRun is the bench at work.
@@ -145,8 +163,12 @@ func turn(n int) column { return column((n + n/columns) % columns) }
 // sliceOf is a slice of one column's, with what belongs to it.
 func (r *publishRun) sliceOf(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
 	if c == eventPaused {
-		if _, err := outbox.Pause(ctx, r.conn, "herald bench publish"); err != nil {
+		paused, err := outbox.Pause(ctx, r.conn, pausedBy)
+		if err != nil {
 			return 0, 0, err
+		}
+		if !paused {
+			return 0, 0, errors.New("somebody has paused the relay meanwhile: see herald relay status")
 		}
 		defer func() {
 			if _, resumed := outbox.Resume(context.WithoutCancel(ctx), r.conn); err == nil {

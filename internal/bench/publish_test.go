@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
@@ -113,4 +114,28 @@ func TestASliceEndsWithItsTransactions(t *testing.T) {
 	s.close(t.Context())
 	_, _, err = r.slice(t.Context(), writers, eventInsert, 0)
 	require.ErrorContains(t, err, "inserting an order")
+}
+
+// A bench that was killed may have left the relay paused; what an operator has paused is none of its business.
+func TestAPauseThatIsLeftIsEnded(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.New(t).Conn(t)
+	paused := func() bool {
+		p, err := outbox.ReadPausing(t.Context(), conn)
+		require.NoError(t, err)
+		return p.Paused()
+	}
+	require.NoError(t, endPause(t.Context(), conn))
+	_, err := outbox.Pause(t.Context(), conn, pausedBy)
+	require.NoError(t, err)
+	require.NoError(t, endPause(t.Context(), conn))
+	require.False(t, paused())
+
+	_, err = outbox.Pause(t.Context(), conn, "an operator")
+	require.NoError(t, err)
+	require.ErrorContains(t, endPause(t.Context(), conn), "paused by an operator")
+	require.True(t, paused())
+	_, _, err = (&publishRun{Publish: &Publish{}, conn: conn}).sliceOf(t.Context(), nil, eventPaused, 0)
+	require.ErrorContains(t, err, "somebody has paused the relay")
+	require.True(t, paused())
 }
