@@ -159,9 +159,8 @@ func TestADayWithARowThatCannotBeMovedStays(t *testing.T) {
 	id := b.dead(t, poison())
 	b.age(t, 9)
 	day := "herald.outbox_p" + time.Now().UTC().AddDate(0, 0, -9).Format("20060102")
-	b.exec(t, `CREATE OR REPLACE FUNCTION herald.check_event(event_type text, resource_id uuid, restaurant_id uuid, customer_id text,
-			audience text, payload jsonb, occurred_on_utc timestamptz, deliver_after timestamptz, traceparent text)
-		RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'herald.outbox: unknown event_type %', $1 USING ERRCODE = 'check_violation'; END $$`)
+	b.exec(t, `CREATE OR REPLACE FUNCTION herald.accept_event() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE EXCEPTION 'herald.outbox: unknown event_type %', NEW.event_type USING ERRCODE = 'check_violation'; END $$`)
 	_, err := b.retention().Run(t.Context())
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	require.True(t, ok, "%v", err)
