@@ -2,6 +2,17 @@
 // statistics, nodes. The queries are in sql/queries, generated into dbsqlc. What serves events goes through this package; only what
 // looks on (herald check, the benches) or plays a producer (the simulation) writes SQL of its own.
 //
+// # Cost of publishing
+//
+// publish_order_event in a transaction of its own costs the server about 70 µs under load, where a plain insert of a row of the same size
+// costs 22 µs: the row with its two indexes 13 µs, preparing and routing an insert of so many columns into a partition 14 µs, the
+// trigger that checks the row and wakes the relay 17 µs, the event's id, its payload and the function around them the rest. PL/pgSQL prepares an
+// expression anew in each transaction that evaluates it, so what counts is how many parts the expressions of the common case have.
+// Nothing is locked that another producer waits for, and nothing is sent while the relay is awake.
+//
+// The index on (xid, seq) is 3 µs of that. It finds what a transaction that was open for long has written without reading all that was
+// written meanwhile.
+//
 // # Cost of relaying a batch
 //
 // A [Drain] is two round trips and one flush to disk, however many events it carries:

@@ -1,0 +1,68 @@
+package outbox_test
+
+import (
+	"io/fs"
+	"log/slog"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/migrations"
+)
+
+// upTo holds the first so many migrations.
+func upTo(t *testing.T, count int) fs.FS {
+	t.Helper()
+	names, err := fs.Glob(migrations.FS, "*.sql")
+	require.NoError(t, err)
+	first := fstest.MapFS{}
+	for _, name := range names[:count] {
+		data, err := fs.ReadFile(migrations.FS, name)
+		require.NoError(t, err)
+		first[name] = &fstest.MapFile{Data: data}
+	}
+	return first
+}
+
+// A migration that changes the outbox needs it for itself for a moment. A transaction that has written to it and goes on keeps the migration
+// waiting, but not the producers behind the migration.
+func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
+	t.Parallel()
+	const before = 11 // the outbox is changed by the migration after these
+	db := pgtest.NewEmpty(t)
+	b := &bundle{db, db.Pool(t)}
+	logger := slog.New(slog.DiscardHandler)
+	_, err := postgres.Migrate(t.Context(), b.pool, upTo(t, before), logger)
+	require.NoError(t, err)
+
+	long, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = insert(t, long, order())
+	require.NoError(t, err)
+	migrated := make(chan error, 1)
+	go func() {
+		_, err := postgres.Migrate(t.Context(), b.pool, migrations.FS, logger)
+		migrated <- err
+	}()
+	require.Eventually(t, func() bool {
+		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'herald.outbox'::regclass AND NOT granted)")
+	}, 20*time.Second, time.Millisecond, "the migration waits")
+	for start := time.Now(); time.Since(start) < 2*time.Second; {
+		from := time.Now()
+		_, err := insert(t, b.pool, order())
+		require.NoError(t, err)
+		require.Less(t, time.Since(from), 900*time.Millisecond)
+	}
+	require.Empty(t, migrated)
+
+	require.NoError(t, long.Commit(t.Context()))
+	require.NoError(t, <-migrated)
+	_, err = insert(t, b.pool, order())
+	require.NoError(t, err)
+	_, err = insert(t, b.pool, cart(columns{"event_type": "CartEaten"}))
+	require.ErrorContains(t, err, "unknown event_type 'CartEaten'")
+}
