@@ -12,6 +12,7 @@
 //	00010_stats_broadcast.sql  what the periodic statistics have said last
 //	00011_cached_plans.sql     functions of the hot path that keep their plans
 //	00012_lean_publish.sql     what a producer's insert costs, halved
+//	00013_pace.sql             how often events of one type have been relayed
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

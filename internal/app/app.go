@@ -198,6 +198,7 @@ func (a *App) buildRelay(log history) error {
 	}
 	a.relay, err = relay.New(relay.Config{
 		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
+		AnalyticsInterval: a.cfg.Server.AnalyticsMinInterval, Holder: setAside,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			session := a.pool.Config().ConnConfig
 			outbox.ConfigureRelay(session)

@@ -57,26 +57,27 @@ func (a Auth) HasKey() bool { return a.JWTSecret != "" || a.JWTPublicKeyFile != 
 
 // Server is how connections are served.
 type Server struct {
-	Listen            string        `default:":5006" env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API (${default})."`
-	OpsListen         string        `env:"HERALD_OPS_LISTEN" placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics. Defaults to the main one."`
-	TLSCertFile       string        `name:"tls-cert-file" env:"HERALD_TLS_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM). With HERALD_TLS_KEY_FILE the main address speaks TLS."`
-	TLSKeyFile        string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
-	FeatureTeamcart   bool          `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
-	AllowedOrigins    []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example. Defaults to the same origin only."`
-	AuthorizeFunction string        `default:"herald.can_subscribe" env:"HERALD_AUTHORIZE_FUNCTION" placeholder:"SCHEMA.NAME" help:"SQL function that answers who may subscribe (${default})."`
-	ReplayLimit       int           `default:"1000" env:"HERALD_REPLAY_LIMIT" placeholder:"N" help:"Events that a resume replays at most; further behind is a gap (${default})."`
-	RingBytes         int64         `default:"67108864" env:"HERALD_RING_BYTES" placeholder:"BYTES" help:"Memory for recent events, which resumes are answered from (${default})."`
-	QueueBytes        int           `default:"1048576" env:"HERALD_QUEUE_BYTES" placeholder:"BYTES" help:"What may wait for one connection before it is closed to resume later (${default})."`
-	MessageBytes      int           `default:"32768" env:"HERALD_MESSAGE_BYTES" placeholder:"BYTES" help:"Largest message that a client may send (${default})."`
-	KeepAlive         time.Duration `default:"15s" env:"HERALD_KEEP_ALIVE" placeholder:"DURATION" help:"Silence after which a connection is sent a ping (${default})."`
-	ClientTimeout     time.Duration `default:"30s" env:"HERALD_CLIENT_TIMEOUT" placeholder:"DURATION" help:"Silence after which a client counts as gone (${default})."`
-	HandshakeTimeout  time.Duration `default:"15s" env:"HERALD_HANDSHAKE_TIMEOUT" placeholder:"DURATION" help:"Time that a client has for its handshake (${default})."`
-	WriteTimeout      time.Duration `default:"30s" env:"HERALD_WRITE_TIMEOUT" placeholder:"DURATION" help:"Time that one write to a connection may take before it is cut off (${default})."`
-	ShutdownTimeout   time.Duration `default:"15s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to leave and to be flushed when the server stops (${default})."`
-	Retention         time.Duration `default:"168h" env:"HERALD_RETENTION" placeholder:"DURATION" help:"Time for which events can be replayed and duplicates are recognised, the same on every node; at least 24h (${default})."`
-	GroupRetention    time.Duration `default:"2160h" env:"HERALD_GROUP_RETENTION" placeholder:"DURATION" help:"Time for which a group without events keeps its numbering, and an order without events its customer's access (${default})."`
-	StatsInterval     time.Duration `default:"30s" env:"HERALD_STATS_INTERVAL" placeholder:"DURATION" help:"How often changed platform statistics are sent to the admins' analytics group; 0: never (${default})."`
-	ShutdownSpread    time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
+	Listen               string        `default:":5006" env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API (${default})."`
+	OpsListen            string        `env:"HERALD_OPS_LISTEN" placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics. Defaults to the main one."`
+	TLSCertFile          string        `name:"tls-cert-file" env:"HERALD_TLS_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM). With HERALD_TLS_KEY_FILE the main address speaks TLS."`
+	TLSKeyFile           string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	FeatureTeamcart      bool          `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
+	AllowedOrigins       []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example. Defaults to the same origin only."`
+	AuthorizeFunction    string        `default:"herald.can_subscribe" env:"HERALD_AUTHORIZE_FUNCTION" placeholder:"SCHEMA.NAME" help:"SQL function that answers who may subscribe (${default})."`
+	ReplayLimit          int           `default:"1000" env:"HERALD_REPLAY_LIMIT" placeholder:"N" help:"Events that a resume replays at most; further behind is a gap (${default})."`
+	RingBytes            int64         `default:"67108864" env:"HERALD_RING_BYTES" placeholder:"BYTES" help:"Memory for recent events, which resumes are answered from (${default})."`
+	QueueBytes           int           `default:"1048576" env:"HERALD_QUEUE_BYTES" placeholder:"BYTES" help:"What may wait for one connection before it is closed to resume later (${default})."`
+	MessageBytes         int           `default:"32768" env:"HERALD_MESSAGE_BYTES" placeholder:"BYTES" help:"Largest message that a client may send (${default})."`
+	KeepAlive            time.Duration `default:"15s" env:"HERALD_KEEP_ALIVE" placeholder:"DURATION" help:"Silence after which a connection is sent a ping (${default})."`
+	ClientTimeout        time.Duration `default:"30s" env:"HERALD_CLIENT_TIMEOUT" placeholder:"DURATION" help:"Silence after which a client counts as gone (${default})."`
+	HandshakeTimeout     time.Duration `default:"15s" env:"HERALD_HANDSHAKE_TIMEOUT" placeholder:"DURATION" help:"Time that a client has for its handshake (${default})."`
+	WriteTimeout         time.Duration `default:"30s" env:"HERALD_WRITE_TIMEOUT" placeholder:"DURATION" help:"Time that one write to a connection may take before it is cut off (${default})."`
+	ShutdownTimeout      time.Duration `default:"15s" env:"HERALD_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"Time that connections have to leave and to be flushed when the server stops (${default})."`
+	Retention            time.Duration `default:"168h" env:"HERALD_RETENTION" placeholder:"DURATION" help:"Time for which events can be replayed and duplicates are recognised, the same on every node; at least 24h (${default})."`
+	GroupRetention       time.Duration `default:"2160h" env:"HERALD_GROUP_RETENTION" placeholder:"DURATION" help:"Time for which a group without events keeps its numbering, and an order without events its customer's access (${default})."`
+	AnalyticsMinInterval time.Duration `default:"0s" env:"HERALD_ANALYTICS_MIN_INTERVAL" placeholder:"DURATION" help:"How often events of one type are sent to the admins' analytics group at most: of those that come within it the latest wins; 0: all are sent (${default})."`
+	StatsInterval        time.Duration `default:"30s" env:"HERALD_STATS_INTERVAL" placeholder:"DURATION" help:"How often changed platform statistics are sent to the admins' analytics group; 0: never (${default})."`
+	ShutdownSpread       time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
 
 	Limits
 }
@@ -125,6 +126,9 @@ func (s Server) Check() error {
 	}
 	if s.ShutdownTimeout > 0 && s.ShutdownSpread >= s.ShutdownTimeout {
 		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT"))
+	}
+	if s.AnalyticsMinInterval < 0 || s.AnalyticsMinInterval > time.Hour {
+		errs = append(errs, fmt.Errorf("HERALD_ANALYTICS_MIN_INTERVAL is %s: it must be from 0 to 1h", s.AnalyticsMinInterval))
 	}
 	if s.StatsInterval != 0 && s.StatsInterval < time.Second {
 		errs = append(errs, fmt.Errorf("HERALD_STATS_INTERVAL is %s: it must be 0 or at least 1s", s.StatsInterval))

@@ -138,6 +138,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--shutdown-spread=-1s":                    "HERALD_SHUTDOWN_SPREAD",
 		"--shutdown-spread=15s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
 		"--shutdown-timeout=5s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
+		"--analytics-min-interval=2h":              "HERALD_ANALYTICS_MIN_INTERVAL is 2h0m0s: it must be from 0 to 1h",
 		"--stats-interval=-1s":                     "HERALD_STATS_INTERVAL is -1s: it must be 0 or at least 1s",
 		"--retention=23h59m":                       "HERALD_RETENTION is 23h59m0s: it must be at least 24h",
 		"--retention=-1h":                          "HERALD_RETENTION",

@@ -206,3 +206,31 @@ func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
 	set(`{"totalUsers":1524}`)
 	expect(2, 1524)
 }
+
+// Many updates in a short time are a few for those who watch, the last one among them, and no hole in the sequence; whichever node relays.
+func TestAnalyticsAreLimited(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t).DSN()
+	limit := "HERALD_ANALYTICS_MIN_INTERVAL=1s"
+	s, d, p := serve(t, dsn, limit), drive(t), produce(t, dsn)
+	serve(t, dsn, limit)
+	c := d.connect(t, s.url+adminHub, admin(t))
+	require.Equal(t, "ConnectionEstablished", c.next(t).Event)
+	c.call(t, "SubscribeToAnalytics")
+	const published = 50
+	start := time.Now()
+	for n := range published {
+		_, err := p.Exec(t.Context(), "SELECT herald.publish_admin_event('RevenueUpdate', jsonb_build_object('dailyRevenue', $1::int, 'totalRevenue30d', 1))", n)
+		require.NoError(t, err)
+	}
+	for sequence := 1.0; ; sequence++ {
+		update := c.next(t)
+		require.Equal(t, "RevenueUpdate", update.Event)
+		fields := object(t, string(update.Args[0]))
+		require.InDelta(t, sequence, fields["sequence"], 0)
+		require.LessOrEqual(t, sequence, 2+time.Since(start).Seconds())
+		if fields["dailyRevenue"] == published-1.0 {
+			return
+		}
+	}
+}

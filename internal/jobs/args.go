@@ -32,6 +32,8 @@ type deliverScheduledArgs struct {
 	outbox.Ref
 
 	DeliverAfter time.Time `json:"deliver_after"`
+	// Reason says why an event is delivered later that did not ask for it.
+	Reason string `json:"reason,omitempty"`
 }
 
 func (deliverScheduledArgs) Kind() string { return "deliver_scheduled" }

@@ -90,6 +90,9 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	if err := outbox.PruneCheckpoints(ctx, w.pool); err != nil {
 		return err
 	}
+	if err := outbox.PrunePace(ctx, w.pool); err != nil {
+		return err
+	}
 	if err := w.nodes.PruneJournal(ctx); err != nil {
 		return err
 	}

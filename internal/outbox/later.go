@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
 )
 
@@ -51,6 +52,9 @@ func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) e
 	entries.doubtful(state.EpochSeq)
 	entries.queue(batch, nil, state.Position, relayedBy)
 	position := state.Position + int64(entries.Len())
+	if groups[0] == event.Analytics {
+		batch.Queue(dbsqlc.PaceDelivered, row.ID, string(row.Type))
+	}
 	batch.Queue(dbsqlc.StatePosition, position)
 	batch.Queue(dbsqlc.RelayedNotify, position)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {

@@ -59,6 +59,12 @@
 // relay a single event, which was scheduled or is tried again, wait in line, and could keep passing the lock on among themselves.
 // So a relay that finds the lock taken three times, and three times more without the relays having come any further, waits in line itself.
 //
+// # What is not relayed
+//
+// A row that asks to be delivered later, or cannot be turned into messages, becomes a job in the relay's transaction. So does an event of the
+// analytics group that comes too soon after one of its type, where that is limited: its job delivers the latest of those that come until it is
+// due, and the others are dropped, which is recorded. It all happens before the log numbers anything, so positions and sequences have no holes.
+//
 // # Pause
 //
 // A pause is a step of the state like any other, taken under the lock: once it is there nobody relays. A paused relay looks every

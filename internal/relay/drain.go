@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -107,11 +108,11 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memor
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
-// sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, or appended to the log.
+// sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, limited, or appended to the log.
 func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*outbox.Entries, error) {
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
-	var later []*outbox.Row
+	var later, limited []*outbox.Row
 	for i := range drain.Rows {
 		row := &drain.Rows[i]
 		entries.Grant(row)
@@ -131,7 +132,20 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			continue
 		}
 		seen[row.ID] = struct{}{}
+		if r.cfg.AnalyticsInterval > 0 && groups[0] == event.Analytics {
+			limited = append(limited, row)
+			continue
+		}
 		entries.Add(row, groups)
+	}
+	if len(limited) > 0 {
+		now, err := drain.Limit(ctx, outbox.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range now {
+			entries.Add(row, []event.Group{event.Analytics})
+		}
 	}
 	if len(later) > 0 {
 		tx, err := drain.Tx(ctx)
