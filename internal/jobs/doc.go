@@ -23,5 +23,8 @@
 // which River fetches by the clock, twice a second. The rest can wait: the sweep, which stands behind relays that look by
 // themselves, partitions, which are made days ahead, and housekeeping.
 //
+// Many events may be due at the same moment. Whoever delivers one takes up to a hundred others along, whose jobs nobody has begun: the relay's
+// lock is taken once for all of them. Where one of them fails, each is delivered by itself.
+//
 // Nothing here listens: River polls, so that it works behind a pooler.
 package jobs

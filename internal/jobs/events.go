@@ -34,7 +34,47 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 	if early := time.Until(job.Args.DeliverAfter); early > 0 {
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
 	}
-	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)
+	err := completing(ctx, w.pool, job, func(tx pgx.Tx) error {
+		others, err := takeDue(ctx, tx, w.nodeID)
+		if err != nil {
+			return err
+		}
+		return outbox.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
+	})
+	if err == nil {
+		return nil
+	}
+	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID) // without the others, for it may be one of them that fails
+}
+
+// Thousands of events may be due at the same moment, and a transaction of a hundred costs little more than that of one.
+const dueTogether = 100
+
+const takeDueJobs = `
+WITH due AS MATERIALIZED (
+    SELECT j.id FROM herald.river_job j
+    WHERE j.state = 'available' AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now() AND j.kind = 'deliver_scheduled'
+        AND j.errors IS NULL AND (j.args->>'deliver_after')::timestamptz <= now()
+    ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
+), done AS (
+    UPDATE herald.river_job j SET state = 'completed', finalized_at = now(), attempt = j.attempt + 1, attempted_at = now(),
+        attempted_by = array_append(j.attempted_by, $2::text)
+    FROM due WHERE j.id = due.id RETURNING j.args
+)
+SELECT (d.args->>'event_id')::uuid, (d.args->>'outbox_seq')::bigint, (d.args->>'outbox_written_at')::timestamptz
+FROM done d ORDER BY (d.args->>'deliver_after')::timestamptz, (d.args->>'outbox_seq')::bigint`
+
+// takeDue completes other jobs whose events are due and have not been tried, and returns those events.
+func takeDue(ctx context.Context, tx pgx.Tx, nodeID uuid.UUID) ([]outbox.Ref, error) {
+	rows, err := tx.Query(ctx, takeDueJobs, dueTogether, nodeID.String())
+	if err != nil {
+		return nil, fmt.Errorf("looking for other events that are due: %w", err)
+	}
+	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[outbox.Ref])
+	if err != nil {
+		return nil, fmt.Errorf("looking for other events that are due: %w", err)
+	}
+	return refs, nil
 }
 
 type retryEventWorker struct {
@@ -56,7 +96,7 @@ func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventAr
 // event's and costs no attempt: else a restart would make a scheduled event minutes late, and a bad day a dead letter of it.
 func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID) error {
 	err := completing(ctx, pool, job, func(tx pgx.Tx) error {
-		return outbox.AppendLater(ctx, tx, ref, nodeID)
+		return outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
 	})
 	if err == nil {
 		return nil

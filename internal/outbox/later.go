@@ -26,65 +26,72 @@ type Ref struct {
 // Ref returns the row's place.
 func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.WrittenAt} }
 
-// AppendLater gives one set-aside event its place in the log, within tx, behind everything that has been relayed. An event whose
-// id is in the log already is a success without an entry. It fails with [ErrRowGone], [ErrPaused] or an event.UndeliverableError.
-func AppendLater(ctx context.Context, tx pgx.Tx, ref Ref, relayedBy uuid.UUID) error {
-	q := dbsqlc.New(tx)
-	state, row, err := lockRow(ctx, tx, ref)
+// AppendLater gives events that were set aside their places in the log, within tx, behind everything that has been relayed and in the
+// order of refs. An event whose id is in the log already is a success without an entry. It fails with [ErrRowGone], [ErrPaused] or an
+// event.UndeliverableError.
+func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID) error {
+	state, rows, err := lockRows(ctx, tx, refs)
 	if err != nil {
 		return err
 	}
-	if row.Duplicate {
-		if err := q.DuplicateEventInsert(ctx, dbsqlc.DuplicateEventInsertParams{
-			EventIds: []uuid.UUID{row.ID}, OutboxSeqs: []int64{row.Seq}, WrittenAts: []time.Time{row.WrittenAt},
-		}); err != nil {
-			return fmt.Errorf("recording that event %s is a duplicate: %w", ref.EventID, err)
-		}
-		return nil
-	}
-	groups, err := row.Groups()
-	if err != nil {
-		return err
-	}
-	entries := NewEntries(1)
-	entries.Add(&row, groups)
+	entries := NewEntries(len(rows))
+	seen := make(map[uuid.UUID]bool, len(rows))
 	batch := &pgx.Batch{}
+	for i := range rows {
+		row := &rows[i]
+		if row.Duplicate || seen[row.ID] {
+			entries.Duplicate(row)
+			continue
+		}
+		groups, err := row.Groups()
+		if err != nil {
+			return err
+		}
+		seen[row.ID] = true
+		entries.Add(row, groups)
+		if groups[0] == event.Analytics {
+			batch.Queue(dbsqlc.PaceDelivered, row.ID, string(row.Type))
+		}
+	}
 	entries.doubtful(state.EpochSeq)
 	entries.queue(batch, nil, state.Position, relayedBy)
-	position := state.Position + int64(entries.Len())
-	if groups[0] == event.Analytics {
-		batch.Queue(dbsqlc.PaceDelivered, row.ID, string(row.Type))
+	if entries.Len() > 0 {
+		position := state.Position + int64(entries.Len())
+		batch.Queue(dbsqlc.StatePosition, position)
+		batch.Queue(dbsqlc.RelayedNotify, position)
 	}
-	batch.Queue(dbsqlc.StatePosition, position)
-	batch.Queue(dbsqlc.RelayedNotify, position)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("appending event %s to the log: %w", ref.EventID, err)
+		return fmt.Errorf("appending %d events to the log: %w", len(rows), err)
 	}
 	return nil
 }
 
-// lockRow waits for the lock and returns the state as its last holder has left it, and the row: one round trip, for whoever waits behind
-// waits for each of them. It fails with [ErrPaused] and [ErrRowGone].
-func lockRow(ctx context.Context, tx pgx.Tx, ref Ref) (state dbsqlc.StateReadRow, row Row, err error) {
+// lockRows waits for the lock and returns the state as its last holder has left it, and the rows: one round trip, for whoever waits
+// behind waits for each of them. It fails with [ErrPaused] and [ErrRowGone].
+func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateReadRow, rows []Row, err error) {
+	seqs, writtenAts := make([]int64, len(refs)), make([]time.Time, len(refs))
+	for i, ref := range refs {
+		seqs[i], writtenAts[i] = ref.Seq, ref.WrittenAt
+	}
 	batch := &pgx.Batch{}
 	batch.Queue(dbsqlc.LogPlan)
 	batch.Queue(dbsqlc.StateLockWait)
 	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
-	batch.Queue(dbsqlc.OutboxRow, ref.Seq, ref.WrittenAt).Query(func(rows pgx.Rows) error {
+	batch.Queue(dbsqlc.OutboxRows, seqs, writtenAts).Query(func(found pgx.Rows) error {
 		var err error
-		row, err = pgx.CollectExactlyOneRow(rows, scanRow)
+		rows, err = pgx.CollectRows(found, scanRow)
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err = tx.SendBatch(ctx, batch).Close()
 	switch {
 	case state.Paused:
-		return state, row, ErrPaused
-	case errors.Is(err, pgx.ErrNoRows):
-		return state, row, ErrRowGone
+		return state, nil, ErrPaused
 	case err != nil:
-		return state, row, fmt.Errorf("reading event %s under the relay's lock: %w", ref.EventID, err)
+		return state, nil, fmt.Errorf("reading %d events under the relay's lock: %w", len(refs), err)
+	case len(rows) < len(refs):
+		return state, nil, ErrRowGone
 	default:
-		return state, row, nil
+		return state, rows, nil
 	}
 }
 

@@ -35,7 +35,7 @@ func TestAPausedRelayLosesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, glance.Paused)
 	tx := b.begin(t)
-	require.Equal(t, outbox.ErrPaused, outbox.AppendLater(t.Context(), tx, outbox.Ref{EventID: waiting, Seq: 2}, nodeID))
+	require.Equal(t, outbox.ErrPaused, outbox.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: waiting, Seq: 2}}, nodeID))
 	require.NoError(t, tx.Rollback(t.Context()))
 	b.relay(t)
 	require.Equal(t, "waiting", b.status(t, waiting)[0].Status)

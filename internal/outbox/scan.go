@@ -34,7 +34,7 @@ func (c *eventColumns) event() event.Event {
 	}
 }
 
-// scanRow reads a row of BatchRead or OutboxRow.
+// scanRow reads a row of BatchRead or OutboxRows.
 func scanRow(row pgx.CollectableRow) (Row, error) {
 	var c eventColumns
 	var r Row

@@ -42,7 +42,7 @@ func TestAFrozenNodeIsCutOff(t *testing.T) {
 			t.Helper()
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
-			require.ErrorIs(t, outbox.AppendLater(t.Context(), tx, outbox.Ref{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}, uuid.New()), outbox.ErrRowGone)
+			require.ErrorIs(t, outbox.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}}, uuid.New()), outbox.ErrRowGone)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,9 +1,12 @@
--- name: OutboxRow :one
--- One row by its place, for the jobs that deliver an event later.
+-- name: OutboxRows :many
+-- Rows by their places, in that order, for the jobs that deliver events later.
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
     ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
-FROM herald.outbox b WHERE b.seq = sqlc.arg(seq) AND b.written_at = sqlc.arg(written_at);
+FROM (SELECT unnest(sqlc.arg(seqs)::bigint[]) AS seq, unnest(sqlc.arg(written_ats)::timestamptz[]) AS written_at,
+        generate_series(1, cardinality(sqlc.arg(seqs)::bigint[])) AS ord) p,
+    LATERAL (SELECT o.* FROM herald.outbox o WHERE o.seq = p.seq AND o.written_at = p.written_at LIMIT 1) b
+ORDER BY p.ord;
 
 -- name: StateLockWait :one
 -- As StateLock, but waits for its turn. No crash takes this transaction back once it has committed, either, and a node that is frozen

@@ -120,19 +120,22 @@ func (q *Queries) DeadLetterTake(ctx context.Context, eventID uuid.UUID) (DeadLe
 	return i, err
 }
 
-const OutboxRow = `-- name: OutboxRow :one
+const OutboxRows = `-- name: OutboxRows :many
 SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
     b.occurred_on_utc, b.deliver_after, b.traceparent,
     ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
-FROM herald.outbox b WHERE b.seq = $1 AND b.written_at = $2
+FROM (SELECT unnest($1::bigint[]) AS seq, unnest($2::timestamptz[]) AS written_at,
+        generate_series(1, cardinality($1::bigint[])) AS ord) p,
+    LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o WHERE o.seq = p.seq AND o.written_at = p.written_at LIMIT 1) b
+ORDER BY p.ord
 `
 
-type OutboxRowParams struct {
-	Seq       int64
-	WrittenAt time.Time
+type OutboxRowsParams struct {
+	Seqs       []int64
+	WrittenAts []time.Time
 }
 
-type OutboxRowRow struct {
+type OutboxRowsRow struct {
 	Seq           int64
 	WrittenAt     time.Time
 	EventID       uuid.UUID
@@ -148,26 +151,39 @@ type OutboxRowRow struct {
 	Duplicate     bool
 }
 
-// One row by its place, for the jobs that deliver an event later.
-func (q *Queries) OutboxRow(ctx context.Context, arg OutboxRowParams) (OutboxRowRow, error) {
-	row := q.db.QueryRow(ctx, OutboxRow, arg.Seq, arg.WrittenAt)
-	var i OutboxRowRow
-	err := row.Scan(
-		&i.Seq,
-		&i.WrittenAt,
-		&i.EventID,
-		&i.EventType,
-		&i.ResourceID,
-		&i.RestaurantID,
-		&i.CustomerID,
-		&i.Audience,
-		&i.Payload,
-		&i.OccurredOnUtc,
-		&i.DeliverAfter,
-		&i.Traceparent,
-		&i.Duplicate,
-	)
-	return i, err
+// Rows by their places, in that order, for the jobs that deliver events later.
+func (q *Queries) OutboxRows(ctx context.Context, arg OutboxRowsParams) ([]OutboxRowsRow, error) {
+	rows, err := q.db.Query(ctx, OutboxRows, arg.Seqs, arg.WrittenAts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OutboxRowsRow
+	for rows.Next() {
+		var i OutboxRowsRow
+		if err := rows.Scan(
+			&i.Seq,
+			&i.WrittenAt,
+			&i.EventID,
+			&i.EventType,
+			&i.ResourceID,
+			&i.RestaurantID,
+			&i.CustomerID,
+			&i.Audience,
+			&i.Payload,
+			&i.OccurredOnUtc,
+			&i.DeliverAfter,
+			&i.Traceparent,
+			&i.Duplicate,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const StateLockWait = `-- name: StateLockWait :one
