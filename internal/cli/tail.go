@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,7 +18,11 @@ import (
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
-const tailTokenLife = time.Hour
+const (
+	tailTokenLife = time.Hour
+	// forbiddenPatience is how long a group that was open before may be refused: a server whose database is away refuses everybody.
+	forbiddenPatience = time.Minute
+)
 
 type tailCmd struct {
 	config.Auth
@@ -38,7 +43,9 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 	if c.Beginning {
 		sub.LastEventID = &uuid.Nil
 	}
-	cfg := hubclient.Config{URL: c.URL, Token: func(context.Context) (string, error) { return c.token(group) }, Logger: logger}
+	cfg := hubclient.Config{
+		URL: c.URL, Token: func(context.Context) (string, error) { return c.token(group) }, ForbiddenPatience: forbiddenPatience, Logger: logger,
+	}
 	note := func(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
 	err := hubclient.Follow(ctx, cfg, sub, func(e hubclient.Event) error { return c.print(s.out, e) }, hubclient.Hooks{
 		OnResumed: func(r hubclient.Result) {
@@ -47,7 +54,13 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 		OnGap: func(r hubclient.Result) {
 			note("gap: what was missed can no longer be replayed; going on behind sequence %d", r.Sequence)
 		},
-		OnDisconnected: func(err error) { note("disconnected (%v), reconnecting", err) },
+		OnDisconnected: func(err error) {
+			if refusal, ok := errors.AsType[*hubclient.HubError](err); ok && refusal.Forbidden() {
+				note("%s is forbidden now: access was revoked, or the server cannot ask its database; trying again for %s", group, forbiddenPatience)
+				return
+			}
+			note("disconnected (%v), reconnecting", err)
+		},
 	})
 	return err
 }

@@ -45,6 +45,11 @@ type Config struct {
 	// Defaults to 0, 2 s, 10 s, 30 s.
 	Backoff []time.Duration
 
+	// ForbiddenPatience is how long [Follow] goes on trying where a group is refused that it has been let into before: a server whose
+	// database is away refuses everybody. The attempts wait as Backoff says, but never for longer than a fifth of it.
+	// Defaults to 0: a refusal ends it.
+	ForbiddenPatience time.Duration
+
 	// ConnectTimeout bounds token, negotiation, WebSocket upgrade and handshake together.
 	// Defaults to 15 s.
 	ConnectTimeout time.Duration
@@ -97,7 +102,7 @@ func (c Config) validate() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		errs = append(errs, fmt.Errorf("URL: %q is not a server such as https://host:port", c.URL))
 	}
-	if min(c.ConnectTimeout, c.KeepAliveInterval, c.ServerTimeout, c.ResumeTimeout) < 0 || c.MaximumMessageSize < 0 {
+	if min(c.ConnectTimeout, c.KeepAliveInterval, c.ServerTimeout, c.ResumeTimeout, c.ForbiddenPatience) < 0 || c.MaximumMessageSize < 0 {
 		errs = append(errs, errors.New("no time-out and no size may be negative"))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -52,8 +52,8 @@ func (e *HubError) Error() string { return e.Method + ": " + e.Message }
 // Forbidden says that the user may not join the group.
 func (e *HubError) Forbidden() bool { return strings.HasSuffix(e.Message, " HubException: Forbidden") }
 
-// permanent tells a refusal, or a server that does not know the method, from a failure that may pass: a database that is
-// away, a token that has just expired.
+// permanent tells a refusal, or a server that does not know the method, from a failure that may pass, such as a token that has just
+// expired. A refusal may pass, too: see [Config.ForbiddenPatience].
 func (e *HubError) permanent() bool {
 	return e.Forbidden() || strings.HasPrefix(e.Message, "Failed to invoke ")
 }

@@ -2,6 +2,7 @@ package hubclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -32,7 +33,7 @@ type Hooks struct {
 // reconnects and resumes by itself. It returns
 //   - the cause of ctx's end, once that ends;
 //   - what handle failed with, wrapped: the event counts as not handled;
-//   - a [*HubError] where the server refuses the group or does not know the method, a [*StatusError] where it answers
+//   - a [*HubError] where the server refuses the group, for [Config.ForbiddenPatience] if it had let Follow in before, or does not know the method, a [*StatusError] where it answers
 //     negotiate with 401, 403 or 404, a [*ServerClosedError] where it forbids to reconnect;
 //   - a [*ContiguityError] where the server skipped, repeated or reordered an event;
 //   - what is wrong with cfg or sub.
@@ -51,6 +52,7 @@ func Follow(ctx context.Context, cfg Config, sub Subscription, handle func(Event
 	for {
 		err := f.once(ctx)
 		switch {
+		case f.mayPass(err):
 		case permanent(err): // first: a handler that fails may have cancelled ctx too
 			return fmt.Errorf("following %s: %w", sub.Group, err)
 		case ctx.Err() != nil:
@@ -74,11 +76,34 @@ type follower struct {
 	hooks   Hooks
 	place   *place
 	attempt int // connects since the last that was good for something
+
+	joined    bool      // the server has let it into the group before
+	forbidden time.Time // since when it has refused every attempt; zero where the last one ended otherwise
+}
+
+// forbiddenAttempts is into how many parts of [Config.ForbiddenPatience] the attempts divide it at least.
+const forbiddenAttempts = 5
+
+// mayPass says whether err is a refusal of a group that was open before, and not for too long.
+func (f *follower) mayPass(err error) bool {
+	var refusal *HubError
+	if !f.joined || !errors.As(err, &refusal) || !refusal.Forbidden() {
+		f.forbidden = time.Time{}
+		return false
+	}
+	if f.forbidden.IsZero() {
+		f.forbidden = time.Now()
+	}
+	return time.Since(f.forbidden) < f.cfg.ForbiddenPatience
 }
 
 // wait waits for the next attempt's turn.
 func (f *follower) wait(ctx context.Context) error {
-	timer := time.NewTimer(f.cfg.Backoff[min(f.attempt, len(f.cfg.Backoff)-1)])
+	pause := f.cfg.Backoff[min(f.attempt, len(f.cfg.Backoff)-1)]
+	if !f.forbidden.IsZero() {
+		pause = min(pause, f.cfg.ForbiddenPatience/forbiddenAttempts)
+	}
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	f.attempt++
 	select {
@@ -186,6 +211,7 @@ func (f *follower) answered(o outcome) error {
 	if o.err != nil {
 		return o.err
 	}
+	f.joined, f.forbidden = true, time.Time{}
 	result, err := f.place.joined(o.result)
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -17,13 +18,56 @@ func TestFollowEndsWhenRefused(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, anOrder())
 	h.refusal = &signalr.HubError{Message: "Forbidden"}
-	f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
+	cfg := h.config()
+	cfg.ForbiddenPatience = patience // which is for those who have been let in before
+	f := follow(t, cfg, hubclient.Subscription{Group: h.group})
 	err := within(t, f.ended, "the end")
 	var refused *hubclient.HubError
 	require.ErrorAs(t, err, &refused)
 	require.True(t, refused.Forbidden())
 	require.Equal(t, "An unexpected error occurred invoking 'ResumeOrder' on the server. HubException: Forbidden", refused.Message)
 	require.Empty(t, f.disconnected)
+}
+
+// A server whose database is away refuses everybody, also those who were in the group a moment ago.
+func TestFollowTriesAgainWhereItHasBeenLetIn(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, anOrder())
+	cfg := h.config()
+	cfg.ForbiddenPatience = patience
+	f := follow(t, cfg, hubclient.Subscription{Group: h.group})
+	within(t, f.results, "OnResumed")
+	for round := range int64(2) {
+		h.do(func() { h.refusal = &signalr.HubError{Message: "Forbidden"} })
+		h.kill()
+		h.publish(event.OrderPlaced, 1)
+		h.start(t)
+		for refusals := 0; refusals < 3; {
+			var refused *hubclient.HubError
+			if errors.As(within(t, f.disconnected, "OnDisconnected"), &refused) {
+				require.True(t, refused.Forbidden())
+				refusals++
+			}
+		}
+		h.do(func() { h.refusal = nil })
+		f.expect(t, h, round+1, round+1)
+		require.Equal(t, round+1, within(t, f.results, "OnResumed").Sequence)
+	}
+}
+
+func TestFollowEndsWhenItIsRefusedForLong(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, anOrder())
+	cfg := h.config()
+	cfg.ForbiddenPatience = 100 * time.Millisecond
+	f := follow(t, cfg, hubclient.Subscription{Group: h.group})
+	within(t, f.results, "OnResumed")
+	h.do(func() { h.refusal = &signalr.HubError{Message: "Forbidden"} })
+	h.kill()
+	h.start(t)
+	var refused *hubclient.HubError
+	require.ErrorAs(t, within(t, f.ended, "the end"), &refused)
+	require.True(t, refused.Forbidden())
 }
 
 func TestFollowEndsWhereTheMethodDoesNotExist(t *testing.T) {
