@@ -20,7 +20,6 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -43,7 +42,8 @@ type App struct {
 	tail        *relay.Tail
 	listener    *relay.Listener
 	jobs        *jobs.Jobs
-	checker     *policy.Checker
+	checker     *policy.Checker // remembers
+	asker       *policy.Checker // does not
 	broadcaster *broadcast.Broadcaster
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
@@ -114,9 +114,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
-		Revoked: func(userID string, g event.Group, conns []broadcast.Conn) { //nolint:contextcheck // the answer has a time-out of its own
-			go a.lookAgain(userID, g, conns)
-		},
+		Revoked:     a.lookAgain,                                                                                          //nolint:contextcheck // the answer has a time-out of its own
 		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
 		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
 	}, log)
@@ -130,8 +128,12 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.epoch = state.Epoch
 	a.broadcaster.Start(state.Position)
 
-	a.checker, err = policy.New(policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}, a.pool)
-	if err != nil {
+	rules := policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}
+	if a.asker, err = policy.New(rules, a.pool); err != nil {
+		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
+	}
+	rules.Cache, rules.Observer = s.AuthorizeCache, a.metrics
+	if a.checker, err = policy.New(rules, a.pool); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
@@ -143,17 +145,6 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 		return fmt.Errorf("building the hubs: %w", err)
 	}
 	return a.buildSignalR(s)
-}
-
-// lookAgain closes connections that a revocation has taken out of a group although the user has been granted access again meanwhile:
-// they come back and resume. Granting and revoking may take turns faster than a node reads, and a grant is not in the log.
-func (a *App) lookAgain(userID string, g event.Group, conns []broadcast.Conn) {
-	if !a.checker.Granted(context.Background(), userID, g) {
-		return
-	}
-	for _, c := range conns {
-		c.Close("permissions have changed", true)
-	}
 }
 
 func (a *App) buildSignalR(s config.Server) error {
@@ -184,10 +175,7 @@ func limit(setting int) int { return cmp.Or(setting, signalr.NoLimit) }
 
 // buildRelay builds the line from the outbox to the broadcaster.
 func (a *App) buildRelay(log history) error {
-	var to relay.Broadcaster = a.broadcaster
-	if a.cfg.Broadcast != nil {
-		to = watched{a.broadcaster, a.cfg.Broadcast}
-	}
+	to := broadcaster{a.broadcaster, a.checker, a.cfg.Broadcast}
 	var err error
 	if a.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
 		return err
@@ -245,7 +233,8 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		return err
 	}
 	api, err := adminapi.New(adminapi.Config{
-		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
+		// Nothing takes back what a poll has been answered with, so none is answered from memory.
+		Authenticator: verifier, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
 	})

@@ -22,15 +22,3 @@ func (h history) Locate(ctx context.Context, group event.Group, eventID uuid.UUI
 	}
 	return sequence, err
 }
-
-// watched shows each batch to somebody before it is broadcast.
-type watched struct {
-	*broadcast.Broadcaster
-	watch func(batch []event.Logged)
-}
-
-// Broadcast shows the batch and broadcasts it.
-func (w watched) Broadcast(ctx context.Context, batch []event.Logged) error {
-	w.watch(batch)
-	return w.Broadcaster.Broadcast(ctx, batch)
-}

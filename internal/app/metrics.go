@@ -17,6 +17,7 @@ type metrics struct {
 	batchSize, batchSeconds                      prometheus.Histogram
 
 	broadcastEntries, broadcastMessages, undeliverable prometheus.Counter
+	remembered, asked                                  prometheus.Counter
 	resumes                                            *prometheus.CounterVec
 	resumedEvents                                      prometheus.Counter
 	resumeSeconds                                      *prometheus.HistogramVec
@@ -43,6 +44,8 @@ func newMetrics() *metrics {
 	m.broadcastEntries = m.counter("broadcast_entries_total", "Log entries that this node has broadcast.")
 	m.broadcastMessages = m.counter("broadcast_messages_total", "Messages queued for connections by broadcasting.")
 	m.undeliverable = m.counter("broadcast_undeliverable_total", "Log entries that could not be encoded.")
+	m.remembered = m.counter("authorize_cache_hits_total", "Permissions that were known from a question of the last moments.")
+	m.asked = m.counter("authorize_cache_misses_total", "Permissions that the database was asked for.")
 	m.resumes = m.counterVec("resumes_total", "Resumes by status (resumed, gap) and by what answered them (ring, log).", "status", "source")
 	m.resumedEvents = m.counter("resume_replayed_events_total", "Events that resumes have sent.")
 	m.resumeSeconds = m.histogramVec("resume_duration_seconds", "Time that a resume took.",
@@ -122,6 +125,15 @@ func (m *metrics) Resumed(status, source string, replayed int, took time.Duratio
 
 func (m *metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
 func (m *metrics) Undeliverable()        { m.undeliverable.Inc() }
+
+// Remembered makes metrics a policy.Observer.
+func (m *metrics) Remembered(hit bool) {
+	if hit {
+		m.remembered.Inc()
+	} else {
+		m.asked.Inc()
+	}
+}
 
 // The rest makes metrics a signalr.Observer.
 func (m *metrics) ConnectionOpened(hub string) { m.connections.WithLabelValues(hub).Inc() }

@@ -2,13 +2,13 @@ package app_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -32,16 +32,8 @@ func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 	require.NoError(t, err)
 	exec("SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester')")
 	exec("SELECT herald.grant_access('MustBeTeamCartMember', $1, 'tester')")
-	following, stop := context.WithCancel(t.Context())
-	joined, received := make(chan struct{}, 8), make(chan hubclient.Event, 8)
-	var follower sync.WaitGroup
-	follower.Go(func() {
-		sub := hubclient.Subscription{Group: event.TeamCartGroup(cart), LastEventID: &uuid.UUID{}}
-		_ = hubclient.Follow(following, cfg, sub, func(e hubclient.Event) error { received <- e; return nil },
-			hubclient.Hooks{OnResumed: func(hubclient.Result) { joined <- struct{}{} }})
-	})
-	defer follower.Wait()
-	defer stop()
+	f := follow(t, cfg, hubclient.Subscription{Group: event.TeamCartGroup(cart), LastEventID: &uuid.UUID{}})
+	joined, received := f.joined, f.received
 	within(t, joined, "joining")
 	_, err = outbox.Resume(t.Context(), pool)
 	require.NoError(t, err)
@@ -57,6 +49,79 @@ func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 		return err == nil && relayed
 	}, patience, time.Millisecond)
 	require.Empty(t, received)
+}
+
+// A token that says more than the database does opens the group all the same: its member comes back and misses nothing.
+func TestARevokedMemberWhoseTokenStillOpensTheGroup(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := db.Pool(t)
+	cart := uuid.New()
+	cfg := node(t, db, "TeamCartMember:"+cart.String())
+	sub := hubclient.Subscription{Group: event.TeamCartGroup(cart), LastEventID: &uuid.UUID{}}
+	f := follow(t, cfg, sub)
+	within(t, f.joined, "joining")
+	for sequence := range int64(5) {
+		_, err := pool.Exec(t.Context(), "SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester'), herald.publish_teamcart_event('CartUpdated', $1)", cart)
+		require.NoError(t, err)
+		within(t, f.joined, "coming back")
+		require.Equal(t, sequence+1, within(t, f.received, "the event").Sequence)
+	}
+}
+
+// What a node remembers of a permission ends when it reads the revocation, not when it would have forgotten it.
+func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := db.Pool(t)
+	cart := uuid.New()
+	sub := hubclient.Subscription{Group: event.TeamCartGroup(cart), LastEventID: &uuid.UUID{}}
+	exec := func(sql string) {
+		t.Helper()
+		_, err := pool.Exec(t.Context(), sql, cart)
+		require.NoError(t, err)
+	}
+	cfg := node(t, db)
+	other, err := auth.Mint(secret, auth.Grant{Subject: "other", Permissions: []string{"TeamCartHost:" + cart.String()}, TTL: time.Hour})
+	require.NoError(t, err)
+	witness := cfg
+	witness.Token = func(context.Context) (string, error) { return other, nil }
+	w := follow(t, witness, sub)
+	within(t, w.joined, "joining")
+	for range 3 {
+		exec("SELECT herald.grant_access('MustBeTeamCartMember', $1, 'tester')")
+		f := follow(t, cfg, sub)
+		within(t, f.joined, "joining")
+		f.stop()
+		exec("SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester'), herald.publish_teamcart_event('CartUpdated', $1)")
+		within(t, w.received, "what was written behind the revocation")
+		var refused *hubclient.HubError
+		require.ErrorAs(t, within(t, follow(t, cfg, sub).ended, "the refusal"), &refused)
+		require.True(t, refused.Forbidden())
+	}
+}
+
+// follower is a Follow under way.
+type follower struct {
+	joined   chan struct{}
+	received chan hubclient.Event
+	ended    chan error
+	stop     context.CancelFunc
+}
+
+func follow(t *testing.T, cfg hubclient.Config, sub hubclient.Subscription) *follower {
+	t.Helper()
+	const many = 100
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	f := &follower{make(chan struct{}, many), make(chan hubclient.Event, many), make(chan error, 1), cancel}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.ended <- hubclient.Follow(ctx, cfg, sub, func(e hubclient.Event) error { f.received <- e; return nil },
+			hubclient.Hooks{OnResumed: func(hubclient.Result) { f.joined <- struct{}{} }})
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return f
 }
 
 func within[T any](t *testing.T, ch <-chan T, what string) T {

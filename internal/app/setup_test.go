@@ -37,7 +37,7 @@ func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server)
 func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
 	server := config.Server{
-		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", ReplayLimit: 100_000,
+		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", AuthorizeCache: time.Minute, ReplayLimit: 100_000,
 		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
 		ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
 		ShutdownTimeout: 15 * time.Second, Retention: 168 * time.Hour, GroupRetention: 2160 * time.Hour,

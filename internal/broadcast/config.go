@@ -31,9 +31,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Observer counts. Defaults to nothing.
 	Observer Observer
-	// Revoked is told which connections of a user a revocation has taken out of a group, so that somebody can look whether access was
-	// granted again before the revocation was read: those would be left without events and without a word. It must not
-	// block. Defaults to nothing.
+	// Revoked is told which connections of a user a revocation has taken out of a group, so that somebody can look whether they may
+	// be there all the same, by their token or because access was granted again before the revocation was read: those would be left
+	// without events and without a word. It must not block. Defaults to nothing.
 	Revoked func(userID string, g event.Group, conns []Conn)
 	// Journal is told what has become of every entry. Defaults to nothing.
 	Journal Journal

@@ -64,6 +64,7 @@ type Server struct {
 	FeatureTeamcart      bool          `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
 	AllowedOrigins       []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example. Defaults to the same origin only."`
 	AuthorizeFunction    string        `default:"herald.can_subscribe" env:"HERALD_AUTHORIZE_FUNCTION" placeholder:"SCHEMA.NAME" help:"SQL function that answers who may subscribe (${default})."`
+	AuthorizeCache       time.Duration `default:"2s" env:"HERALD_AUTHORIZE_CACHE" placeholder:"DURATION" help:"How long that function's yes is remembered, unless access is revoked meanwhile; at most 1m, 0: not at all (${default})."`
 	ReplayLimit          int           `default:"1000" env:"HERALD_REPLAY_LIMIT" placeholder:"N" help:"Events that a resume replays at most; further behind is a gap (${default})."`
 	RingBytes            int64         `default:"67108864" env:"HERALD_RING_BYTES" placeholder:"BYTES" help:"Memory for recent events, which resumes are answered from (${default})."`
 	QueueBytes           int           `default:"1048576" env:"HERALD_QUEUE_BYTES" placeholder:"BYTES" help:"What may wait for one connection before it is closed to resume later (${default})."`
@@ -132,6 +133,10 @@ func (s Server) Check() error {
 	}
 	if s.StatsInterval != 0 && s.StatsInterval < time.Second {
 		errs = append(errs, fmt.Errorf("HERALD_STATS_INTERVAL is %s: it must be 0 or at least 1s", s.StatsInterval))
+	}
+	const longestCache = time.Minute
+	if s.AuthorizeCache < 0 || s.AuthorizeCache > longestCache {
+		errs = append(errs, fmt.Errorf("HERALD_AUTHORIZE_CACHE is %s: it must be between 0 and 1m", s.AuthorizeCache))
 	}
 	const shortestRetention = 24 * time.Hour // whole days are dropped
 	if s.Retention < shortestRetention {

@@ -69,6 +69,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, ".herald", s.DataDir)
 	require.Equal(t, "Admin", s.AdminRole)
 	require.Equal(t, "herald.can_subscribe", s.AuthorizeFunction)
+	require.Equal(t, 2*time.Second, s.AuthorizeCache)
 	require.Equal(t, 1000, s.ReplayLimit)
 	require.Equal(t, 1<<20, s.QueueBytes)
 	require.Equal(t, 7*24*time.Hour, s.Retention)
@@ -135,6 +136,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--keep-alive=0s":                          "HERALD_KEEP_ALIVE",
 		"--client-timeout=15s":                     "HERALD_CLIENT_TIMEOUT",
 		"--write-timeout=0s":                       "HERALD_WRITE_TIMEOUT",
+		"--authorize-cache=-1s":                    "HERALD_AUTHORIZE_CACHE",
+		"--authorize-cache=2m":                     "HERALD_AUTHORIZE_CACHE is 2m0s: it must be between 0 and 1m",
 		"--shutdown-spread=-1s":                    "HERALD_SHUTDOWN_SPREAD",
 		"--shutdown-spread=15s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",
 		"--shutdown-timeout=5s":                    "HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT",

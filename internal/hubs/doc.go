@@ -23,6 +23,9 @@
 // is refused like one that belongs to somebody else. On the admin hub the caller is sent ErrorOccurred as well, before the
 // completion.
 //
+// A permission that could not be found out refuses who wants to join, and makes who has joined come back: on a token refresh the connection is
+// closed with allowReconnect, and no group is left without a word.
+//
 // A resume is completed at the very place in the connection's queue where it joined: behind every replayed event and before
 // any later one.
 package hubs

@@ -25,8 +25,8 @@ const (
 	AdminPath            = "/hubs/admin"
 )
 
-// Authorizer decides whether a principal may join a group: nil, policy.ErrUnauthorized for a token that has expired, any
-// other error to forbid it.
+// Authorizer decides whether a principal may join a group: nil, policy.ErrUnauthorized for a token that has expired,
+// policy.ErrForbidden for a no, any other error where that could not be found out.
 type Authorizer interface {
 	Authorize(ctx context.Context, p *auth.Principal, g event.Group) error
 }
@@ -63,7 +63,7 @@ type Config struct {
 	AdminRole string
 	// TeamCart says whether the team cart hub exists. Defaults to false.
 	TeamCart bool
-	// RefreshTimeout bounds the checks of a connection's groups against its new token; those not checked by then are left.
+	// RefreshTimeout bounds the checks of a connection's groups against its new token; one that takes longer is closed to resume.
 	// Defaults to 10 s.
 	RefreshTimeout time.Duration
 	// Now is the clock. Defaults to time.Now.

@@ -2,9 +2,11 @@ package hubs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -12,7 +14,9 @@ type refreshed struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// refreshToken gives the connection a new token of the same user. Groups that the new claims no longer open are left.
+// refreshToken gives the connection a new token of the same user. Groups that the new claims no longer open are left. Where that cannot be
+// found out for all of them, the connection is closed to come back and resume: it must not stay in a group without a permission, nor lose
+// one without a word.
 func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
 	was := principal(call.Conn)
 	p, err := h.cfg.Tokens.Verify(ctx, token)
@@ -23,10 +27,18 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 	checking, cancel := context.WithTimeout(ctx, h.cfg.RefreshTimeout)
 	defer cancel()
 	for _, g := range h.cfg.Broadcaster.Groups(call.Conn) {
-		if err := h.authorize(checking, p, g); err != nil {
+		switch err := h.cfg.Authorizer.Authorize(checking, p, g); {
+		case err == nil:
+		case errors.Is(err, policy.ErrForbidden):
 			h.cfg.Broadcaster.Unsubscribe(call.Conn, g)
 			h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", call.Conn.ID()),
-				slog.String("group", string(g)), slog.Any("reason", err))
+				slog.String("group", string(g)))
+		default:
+			h.cfg.Logger.WarnContext(ctx, "connection closed to resume: its new token could not be checked",
+				slog.String("connection_id", call.Conn.ID()), slog.String("group", string(g)), slog.Any("reason", err))
+			call.Complete(refreshed{p.ExpiresAt().UTC()})
+			call.Conn.Close("permissions could not be checked", true)
+			return nil, nil //nolint:nilerr,nilnil // completed above
 		}
 	}
 	return refreshed{p.ExpiresAt().UTC()}, nil

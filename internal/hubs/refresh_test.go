@@ -2,6 +2,7 @@ package hubs_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/policy"
 )
 
 func TestRefreshTokenReplacesTheClaims(t *testing.T) {
@@ -50,6 +52,40 @@ func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 		}
 		require.Equal(t, 1, s.b.Members(h.group(id)))
 		c.must("SubscribeTo"+h.name, id)
+	})
+}
+
+// A check that could not be made takes nobody out of a group without a word: the client is made to come back, and resumes.
+func TestRefreshTokenWhenNobodyCanBeAsked(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{policy.ErrUndecided, policy.ErrUnauthorized, errors.New("anything else")} {
+		each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
+			t.Helper()
+			c.must("SubscribeTo"+h.name, id)
+			s.guard.set(failure, nil)
+			require.Contains(t, c.must("RefreshToken", s.token(auth.Grant{Subject: "u"})), "expiresAt")
+			require.Equal(t, `{"type":7,"error":"permissions could not be checked","allowReconnect":true}`, c.receive())
+		})
+	}
+}
+
+// Whoever loses a role or a permission with the new token leaves what it opened and stays in the rest; nothing comes of the former any more.
+func TestRefreshTokenLeavesWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
+		t.Helper()
+		kept := uuid.New()
+		both := []string{string(h.group(id)), string(h.group(kept))}
+		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: both}))
+		c.must("Resume"+h.name, id, nil)
+		c.must("Resume"+h.name, kept, nil)
+		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: both[1:]}))
+		s.publish(h.group(id), h.event)
+		s.publish(h.group(kept), h.event)
+		s.publish(h.group(kept), h.event)
+		for sequence := range int64(2) {
+			require.Equal(t, sequence+1, c.sequence())
+		}
 	})
 }
 

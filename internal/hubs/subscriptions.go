@@ -61,7 +61,7 @@ func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter
 	return h.refused(call, &signalr.HubError{Message: forbidden})
 }
 
-// authorize returns a refusal unless p may join g.
+// authorize returns a refusal unless p may join g. What could not be found out is refused like a no.
 func (h *hub) authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
 	err := h.cfg.Authorizer.Authorize(ctx, p, g)
 	switch {

@@ -26,10 +26,12 @@ const (
 	TimeoutDefault = 2 * time.Second
 )
 
-// The two ways to be refused.
+// The ways to be refused.
 var (
 	ErrForbidden    = errors.New("forbidden")
 	ErrUnauthorized = errors.New("unauthorized: the token has expired")
+	// ErrUndecided refuses because the database could not be asked, or has not answered in time. It says nothing about the permission.
+	ErrUndecided = errors.New("undecided: the database could not be asked")
 )
 
 // DB is the database that is asked. A pgx pool or connection is one.
@@ -43,8 +45,15 @@ type Config struct {
 	AdminRole string
 	// Function is the SQL function's name with its schema. Defaults to herald.can_subscribe.
 	Function string
-	// Timeout is how long the SQL function may take before the answer is no. Defaults to 2 s.
+	// Timeout is how long the SQL function may take before it is refused. Defaults to 2 s.
 	Timeout time.Duration
+	// Cache is how long the SQL function's yes is remembered, unless a revocation is told of before ([Checker.Revoked]). A no never
+	// is, so that whoever has just been granted access is let in at once. Defaults to 0: every question is asked.
+	Cache time.Duration
+	// CacheEntries is how many answers are remembered at most. Defaults to 10,000.
+	CacheEntries int
+	// Observer counts. Defaults to nothing.
+	Observer Observer
 	// Logger receives the errors that led to a refusal. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
@@ -58,6 +67,7 @@ type Checker struct {
 	timeout   time.Duration
 	logger    *slog.Logger
 	now       func() time.Time
+	cache     *cache // nil: none
 
 	one, either string // the SQL for one policy, and for either of two
 }
@@ -78,6 +88,9 @@ func New(cfg Config, db DB) (*Checker, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	if cfg.Cache > 0 {
+		c.cache = newCache(cfg)
+	}
 	// The casts choose the function by its documented signature even where it is overloaded.
 	call := func(policy string) string {
 		return "coalesce(" + function + "(" + policy + "::text, $1::uuid, $2::text), false)"
@@ -87,7 +100,8 @@ func New(cfg Config, db DB) (*Checker, error) {
 	return c, nil
 }
 
-// Authorize returns nil where p may join g, [ErrUnauthorized] where p has expired, else [ErrForbidden].
+// Authorize returns nil where p may join g, [ErrUnauthorized] where p has expired, [ErrUndecided] where that could not be found out, else
+// [ErrForbidden].
 func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
 	if p == nil || (!p.Expires.IsZero() && !c.now().Before(p.Expires)) {
 		return ErrUnauthorized
@@ -108,15 +122,18 @@ func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Grou
 	if rule.permits(p, resource) {
 		return nil
 	}
-	return allowed(c.ask(ctx, rule, resource, p.Subject))
-}
-
-// Granted asks the database alone whether a user may join g, whatever a token says.
-func (c *Checker) Granted(ctx context.Context, userID string, g event.Group) bool {
-	rule, known := ruleFor(g.Kind())
-	_, id, _ := strings.Cut(string(g), ":")
-	resource, ok := parseID(id)
-	return known && ok && c.ask(ctx, rule, resource, userID)
+	q := question{rule: rule, resource: resource, user: p.Subject}
+	var answer bool
+	var err error
+	if c.cache == nil {
+		answer, err = c.ask(ctx, q)
+	} else {
+		answer, err = c.recall(ctx, q)
+	}
+	if err != nil {
+		return err
+	}
+	return allowed(answer)
 }
 
 func allowed(ok bool) error {
@@ -126,28 +143,35 @@ func allowed(ok bool) error {
 	return ErrForbidden
 }
 
-// ask puts the question to the database. Whatever goes wrong is a no, and logged.
-func (c *Checker) ask(caller context.Context, r rule, resource uuid.UUID, userID string) bool {
+// question is what the database is asked.
+type question struct {
+	rule     rule
+	resource uuid.UUID
+	user     string
+}
+
+// ask puts the question to the database. Whatever goes wrong is [ErrUndecided], and logged.
+func (c *Checker) ask(caller context.Context, q question) (bool, error) {
 	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	defer cancel()
-	query, args := c.one, []any{resource.String(), userID}
-	if len(r.policies) > 1 {
+	query, args := c.one, []any{q.resource.String(), q.user}
+	if len(q.rule.policies) > 1 {
 		query = c.either
 	}
-	for _, policy := range r.policies {
+	for _, policy := range q.rule.policies {
 		args = append(args, policy)
 	}
 	var answer bool
 	if err := c.db.QueryRow(ctx, query, args...).Scan(&answer); err != nil {
 		if caller.Err() != nil {
-			return false // nobody waits for the answer any more
+			return false, ErrUndecided // nobody waits for the answer any more
 		}
 		c.logger.ErrorContext(ctx, "authorization failed, so it was refused",
-			slog.Any("policies", r.policies), slog.String("resource_id", resource.String()),
+			slog.Any("policies", q.rule.policies), slog.String("resource_id", q.resource.String()),
 			slog.Any("error", err), slog.Any("cause", context.Cause(ctx)))
-		return false
+		return false, ErrUndecided
 	}
-	return answer
+	return answer, nil
 }
 
 // rule is what guards one kind of group: any of the permissions, or any of the policies.

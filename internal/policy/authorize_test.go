@@ -149,7 +149,7 @@ func TestErrorsRefuseAndAreLogged(t *testing.T) {
 	c := checker(t, policy.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))},
 		answer(func(context.Context) (bool, error) { return true, errors.New("connection refused") }))
 	err := c.Authorize(t.Context(), &auth.Principal{Subject: "user-1"}, "order:"+id)
-	require.Equal(t, policy.ErrForbidden, err)
+	require.Equal(t, policy.ErrUndecided, err)
 	require.Contains(t, log.String(), "connection refused")
 	require.Contains(t, log.String(), id)
 	require.NotContains(t, log.String(), "user-1")
@@ -165,7 +165,7 @@ func TestTimeoutRefuses(t *testing.T) {
 				return true, ctx.Err()
 			}))
 		start := time.Now()
-		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, "teamcart:"+id))
+		require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, "teamcart:"+id))
 		require.Equal(t, 2*time.Second, time.Since(start))
 		require.Contains(t, log.String(), "no answer within 2s")
 	})
@@ -178,7 +178,7 @@ func TestCallerThatIsGoneIsNotLogged(t *testing.T) {
 		answer(func(ctx context.Context) (bool, error) { return true, ctx.Err() }))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, policy.ErrForbidden, c.Authorize(ctx, &auth.Principal{Subject: "u"}, "order:"+id))
+	require.Equal(t, policy.ErrUndecided, c.Authorize(ctx, &auth.Principal{Subject: "u"}, "order:"+id))
 	require.Empty(t, log.String())
 }
 

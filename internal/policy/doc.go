@@ -15,6 +15,16 @@
 // # Invariants
 //
 // Whatever goes wrong refuses: an error, a time-out, null, a malformed group. A principal that has expired is
-// [ErrUnauthorized], everything else [ErrForbidden], and no third thing is ever returned. An id that does not exist is
-// refused like one that belongs to somebody else.
+// [ErrUnauthorized]; a question that the database could not answer is [ErrUndecided], which refuses like a no and is no reason to end what
+// exists; everything else is [ErrForbidden], and no fourth thing is ever returned. An id that does not exist is refused like one that
+// belongs to somebody else.
+//
+// # The cache
+//
+// A yes of the database is remembered for a short time, a no never: whoever has just been granted access, or has just placed the order, is let
+// in at once. What is remembered, and what is being asked, ends with a revocation of the same user: the node that reads one in the log calls
+// [Checker.Revoked] before it takes the user's connections out of the group. So a yes that is older than the revocation either meets the
+// broadcaster before it has handled the revocation, which then finds the member or makes the join stale, or is not found any more. Until the node
+// reads the revocation a remembered yes can still open the group, for a moment and for nothing that was published behind the
+// revocation. Rights that end in tables of a service's own, without herald.revoke_access, are not seen: the lifetime of an entry bounds that.
 package policy

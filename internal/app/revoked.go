@@ -1,0 +1,58 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/policy"
+)
+
+// broadcaster ends what is remembered of a user's permissions before a revocation is acted on.
+type broadcaster struct {
+	*broadcast.Broadcaster
+	checker *policy.Checker
+	watch   func(batch []event.Logged) // is shown each batch before it is broadcast; may be nil
+}
+
+// Broadcast broadcasts the batch.
+func (b broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error {
+	if b.watch != nil {
+		b.watch(batch)
+	}
+	for _, l := range batch {
+		if l.Type == event.AccessRevoked {
+			r, _ := l.Revocation() // whom an unreadable one concerns cannot be told: everybody
+			b.checker.Revoked(r.UserID)
+		}
+	}
+	return b.Broadcaster.Broadcast(ctx, batch)
+}
+
+// Reset passes over entries of the log, of which any may be a revocation.
+func (b broadcaster) Reset(ctx context.Context, position int64) {
+	b.checker.Revoked("")
+	b.Broadcaster.Reset(ctx, position)
+}
+
+// lookAgain closes those of the connections that a revocation has taken out of a group which may be there all the same: they come back and
+// resume. Their tokens may open it, and granting and revoking may take turns faster than a node reads, while a grant is not in the
+// log. Where that cannot be found out, coming back will tell.
+func (a *App) lookAgain(_ string, g event.Group, conns []broadcast.Conn) {
+	go func() {
+		undecided := false // then the others' questions would only wait, too
+		for _, c := range conns {
+			p, _ := c.User().(*auth.Principal) // nil is refused
+			if !undecided {
+				err := a.asker.Authorize(context.Background(), p, g)
+				if errors.Is(err, policy.ErrForbidden) {
+					continue
+				}
+				undecided = errors.Is(err, policy.ErrUndecided)
+			}
+			c.Close("permissions have changed", true)
+		}
+	}()
+}

@@ -1,0 +1,303 @@
+package policy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/policy"
+)
+
+// oracle is a database whose answers are counted, and held back until they are wanted.
+type oracle struct {
+	asked   atomic.Int32
+	answers chan bool // each answers one question
+}
+
+func newOracle(ready ...bool) *oracle {
+	o := &oracle{answers: make(chan bool, 100)}
+	for _, answer := range ready {
+		o.answers <- answer
+	}
+	return o
+}
+
+func (o *oracle) answer(ctx context.Context) (bool, error) {
+	o.asked.Add(1)
+	select {
+	case yes := <-o.answers:
+		return yes, nil
+	case <-ctx.Done():
+		return true, ctx.Err()
+	}
+}
+
+// counter counts what was remembered.
+type counter struct{ hits, misses atomic.Int32 }
+
+func (c *counter) Remembered(hit bool) {
+	if hit {
+		c.hits.Add(1)
+	} else {
+		c.misses.Add(1)
+	}
+}
+
+const lifetime = 2 * time.Second
+
+func remembering(t *testing.T, o *oracle) (*policy.Checker, *counter) {
+	t.Helper()
+	count := &counter{}
+	return checker(t, policy.Config{Cache: lifetime, Observer: count, Logger: slog.New(slog.DiscardHandler)}, answer(o.answer)), count
+}
+
+func authorize(t *testing.T, c *policy.Checker, user string, g event.Group) error {
+	t.Helper()
+	return c.Authorize(t.Context(), &auth.Principal{Subject: user}, g)
+}
+
+func TestAYesIsRememberedForAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOracle(true, false)
+		c, count := remembering(t, o)
+		for range 3 {
+			require.NoError(t, authorize(t, c, "u", "order:"+id))
+			time.Sleep(lifetime/3 - 1)
+		}
+		require.Equal(t, int32(1), o.asked.Load())
+		require.Equal(t, int32(2), count.hits.Load())
+		time.Sleep(5)
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id), "it has been forgotten")
+		require.Equal(t, int32(2), count.misses.Load())
+	})
+}
+
+// The age of what is remembered counts from the question, however long the answer took.
+func TestALateYesIsNotRememberedLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOracle()
+		c, _ := remembering(t, o)
+		go func() {
+			time.Sleep(lifetime - 1)
+			o.answers <- true
+		}()
+		require.NoError(t, authorize(t, c, "u", "order:"+id))
+		o.answers <- false
+		require.NoError(t, authorize(t, c, "u", "order:"+id))
+		time.Sleep(1)
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id))
+	})
+}
+
+func TestANoAndAFailureAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	failing := errors.New("the database is away")
+	answers := []error{policy.ErrForbidden, failing, policy.ErrForbidden, nil}
+	var asked atomic.Int32
+	c := checker(t, policy.Config{Cache: lifetime, Logger: slog.New(slog.DiscardHandler)}, answer(func(context.Context) (bool, error) {
+		switch err := answers[asked.Add(1)-1]; {
+		case errors.Is(err, failing):
+			return true, err
+		default:
+			return err == nil, nil
+		}
+	}))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id))
+	require.Equal(t, policy.ErrUndecided, authorize(t, c, "u", "teamcart:"+id))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id))
+	require.NoError(t, authorize(t, c, "u", "teamcart:"+id))
+}
+
+func TestWhatIsRememberedIsOneUsersInOneGroup(t *testing.T) {
+	t.Parallel()
+	o := newOracle(true, false, false, false, false)
+	c, _ := remembering(t, o)
+	require.NoError(t, authorize(t, c, "u", "order:"+id))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "v", "order:"+id))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+other))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "restaurant:"+id))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id))
+}
+
+func TestARevocationEndsWhatIsRemembered(t *testing.T) {
+	t.Parallel()
+	for name, revoked := range map[string]string{"of the user": "u", "of nobody knows whom": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOracle(true, true, false, false)
+			c, _ := remembering(t, o)
+			require.NoError(t, authorize(t, c, "u", "order:"+id))
+			require.NoError(t, authorize(t, c, "u", "teamcart:"+id))
+			c.Revoked(revoked)
+			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id))
+			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id), "in whichever group: a service's own function may look at both")
+		})
+	}
+}
+
+// The race that a cache can lose: a question is put before the revocation commits, and answered after the node has read it.
+func TestAYesThatIsUnderWayDuringARevocation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOracle()
+		c, _ := remembering(t, o)
+		early, late := make(chan error, 1), make(chan error, 1)
+		go func() { early <- authorize(t, c, "u", "order:"+id) }()
+		synctest.Wait()
+		c.Revoked("u")
+		go func() { late <- authorize(t, c, "u", "order:"+id) }()
+		synctest.Wait()
+		require.Equal(t, int32(2), o.asked.Load(), "the second does not wait for the answer to the first")
+		o.answers <- true // the first one's: questions are answered in their order
+		require.NoError(t, <-early)
+		o.answers <- false
+		require.Equal(t, policy.ErrForbidden, <-late)
+		o.answers <- false
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id), "nor is it remembered")
+	})
+}
+
+func TestEqualQuestionsArePutOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOracle()
+		c, count := remembering(t, o)
+		const callers = 50
+		results := make(chan error, callers)
+		for range callers {
+			go func() { results <- authorize(t, c, "u", "order:"+id) }()
+		}
+		synctest.Wait()
+		require.Equal(t, int32(1), o.asked.Load())
+		o.answers <- true
+		for range callers {
+			require.NoError(t, <-results)
+		}
+		require.Equal(t, int32(1), o.asked.Load())
+		require.Equal(t, int32(callers-1), count.hits.Load())
+		require.Equal(t, int32(1), count.misses.Load())
+	})
+}
+
+// Whoever comes while somebody else is just being refused may have been granted access in between.
+func TestNobodyIsRefusedByAnAnswerThatIsOlderThanHisQuestion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOracle()
+		c, _ := remembering(t, o)
+		const callers = 50
+		first, later := make(chan error, 1), make(chan error, callers)
+		go func() { first <- authorize(t, c, "u", "order:"+id) }()
+		synctest.Wait()
+		for range callers {
+			go func() { later <- authorize(t, c, "u", "order:"+id) }()
+		}
+		synctest.Wait()
+		o.answers <- false
+		require.Equal(t, policy.ErrForbidden, <-first)
+		synctest.Wait()
+		o.answers <- true
+		for range callers {
+			require.NoError(t, <-later)
+		}
+		require.Equal(t, int32(2), o.asked.Load())
+	})
+}
+
+func TestWaitingTogetherHasTheSameTimeOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := remembering(t, newOracle())
+		const callers = 3
+		took := make(chan time.Duration, callers)
+		for i := range callers {
+			go func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				start := time.Now()
+				_ = authorize(t, c, "u", "order:"+id)
+				took <- time.Since(start)
+			}()
+		}
+		for range callers {
+			require.Equal(t, policy.TimeoutDefault, <-took)
+		}
+		time.Sleep(policy.TimeoutDefault) // until nothing is asked any more
+	})
+}
+
+// Who has put the question may leave: the others get their answer.
+func TestACallerThatLeavesTakesNobodysAnswerAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOracle()
+		c, _ := remembering(t, o)
+		leaving, leave := context.WithCancel(t.Context())
+		gone, stays := make(chan error, 1), make(chan error, 1)
+		go func() { gone <- c.Authorize(leaving, &auth.Principal{Subject: "u"}, "order:"+id) }()
+		synctest.Wait()
+		go func() { stays <- authorize(t, c, "u", "order:"+id) }()
+		synctest.Wait()
+		leave()
+		require.Equal(t, policy.ErrUndecided, <-gone)
+		o.answers <- true
+		require.NoError(t, <-stays)
+		require.Equal(t, int32(1), o.asked.Load())
+	})
+}
+
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	c := checker(t, policy.Config{Cache: time.Hour, CacheEntries: 10}, answer(func(context.Context) (bool, error) {
+		asked.Add(1)
+		return true, nil
+	}))
+	for i := range 25 {
+		require.NoError(t, authorize(t, c, fmt.Sprint("user-", i), "order:"+id))
+	}
+	for i := range 25 {
+		require.NoError(t, authorize(t, c, fmt.Sprint("user-", i), "order:"+id))
+	}
+	require.GreaterOrEqual(t, asked.Load(), int32(25+15), "no more than ten of them were remembered")
+}
+
+// With a real database, and others who ask all the while: behind a revocation nobody is let in, behind a grant everybody.
+func TestRevocationsAndGrantsHoldAtOnceWhoeverElseAsks(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t).Pool(t)
+	c := checker(t, policy.Config{Cache: time.Hour, Logger: slog.New(slog.DiscardHandler)}, pool)
+	cart := uuid.New()
+	group := event.TeamCartGroup(cart)
+	asking, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for asking.Err() == nil {
+				_ = c.Authorize(asking, &auth.Principal{Subject: "u"}, group)
+			}
+		})
+	}
+	defer others.Wait()
+	defer stop()
+	for range 50 {
+		execute(t, pool, "SELECT herald.grant_access('MustBeTeamCartMember', $1, 'u')", cart)
+		require.NoError(t, authorize(t, c, "u", group))
+		execute(t, pool, "SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'u')", cart)
+		c.Revoked("u")
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", group))
+	}
+}
