@@ -13,6 +13,7 @@
 //	00011_cached_plans.sql     functions of the hot path that keep their plans
 //	00012_lean_publish.sql     what a producer's insert costs, halved
 //	00013_pace.sql             how often events of one type have been relayed
+//	00014_producers_rights.sql what producers may not: grant access, and write Herald's own event
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

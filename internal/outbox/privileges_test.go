@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -69,7 +70,6 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	}
 	for _, function := range []string{
 		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "set_platform_stats", "event_status",
-		"grant_access", "revoke_access",
 		"uuidv7", "utc", "check_event", // what an insert's default, the functions and the check call in the producer's name
 	} {
 		want = append(want, "EXECUTE on "+function)
@@ -104,8 +104,6 @@ func TestProducersLoginAtWork(t *testing.T) {
 	require.ErrorContains(t, err, "unknown event_type 'CartEaten'", "the reason reaches a producer, too")
 	for _, sql := range []string{
 		`SELECT herald.set_platform_stats('{"totalUsers": 1}')`,
-		`SELECT herald.grant_access('MustBeTeamCartMember', gen_random_uuid(), 'user-1')`,
-		`SELECT herald.revoke_access('MustBeTeamCartMember', gen_random_uuid(), 'user-1')`,
 	} {
 		_, err := producer.Exec(t.Context(), sql)
 		require.NoError(t, err, sql)
@@ -117,6 +115,8 @@ func TestProducersLoginAtWork(t *testing.T) {
 	for _, sql := range []string{
 		"SELECT payload FROM herald.outbox",
 		"SELECT * FROM herald.event_log",
+		"SELECT herald.grant_access('MustBeTeamCartMember', gen_random_uuid(), 'user-1')",
+		"SELECT herald.revoke_access('MustBeTeamCartMember', gen_random_uuid(), 'user-1')",
 		"SELECT herald.can_subscribe('MustBeOrderOwner', gen_random_uuid(), 'user-1')",
 		"UPDATE herald.outbox SET audience = 'Customer'",
 		"DELETE FROM herald.outbox",
@@ -134,4 +134,46 @@ func TestProducersLoginAtWork(t *testing.T) {
 		require.True(t, ok, "%s: %v", sql, err)
 		require.Equal(t, "42501", refused.Code, "%s: %v", sql, err)
 	}
+}
+
+// A service that says who may follow what is granted the two functions by name; what they write is then written in the owner's name.
+func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	service := b.login(t, "herald_producer")
+	b.exec(t, "GRANT EXECUTE ON FUNCTION herald.grant_access(text, uuid, text), herald.revoke_access(text, uuid, text) TO "+service.Config().User)
+	t.Cleanup(func() {
+		_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+service.Config().User)
+		require.NoError(t, err)
+	})
+	for _, function := range []string{"grant_access", "revoke_access"} {
+		_, err := service.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", owner, orderID, customer)
+		require.NoError(t, err)
+		require.Equal(t, function == "grant_access", b.may(t, owner, orderID, customer))
+	}
+	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
+}
+
+// AccessRevoked takes people out of groups: whoever may insert events may not insert this one, whatever functions he puts in its way.
+func TestOnlyTheOutboxOwnersWriteRevocations(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	row := columns{"event_type": "AccessRevoked", "resource_id": orderID, "payload": `{"policy": "MustBeOrderOwner", "userId": "user-1"}`}
+	producer := b.login(t, "herald_producer")
+	b.exec(t, `CREATE SCHEMA evil;
+		CREATE FUNCTION evil.pg_has_role(name, oid, text) RETURNS boolean LANGUAGE sql RETURN true;
+		GRANT USAGE ON SCHEMA evil TO PUBLIC`)
+	for _, path := range []string{"public", "evil, pg_catalog"} {
+		_, err := producer.Exec(t.Context(), "SET search_path = "+path)
+		require.NoError(t, err)
+		_, err = insert(t, producer, row)
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, "herald.outbox: unknown event_type 'AccessRevoked'", refused.Message)
+		require.Equal(t, "23514", refused.Code)
+		require.Contains(t, refused.Hint, "Use one of OrderPlaced, ")
+		require.NotContains(t, refused.Hint, "AccessRevoked")
+	}
+	_, err := insert(t, b.pool, row)
+	require.NoError(t, err, "its owner may")
 }

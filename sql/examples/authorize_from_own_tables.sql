@@ -3,8 +3,8 @@
 --   HERALD_AUTHORIZE_FUNCTION=shop.can_subscribe
 --
 -- Herald calls it once for each subscribe that the token's permission claims do not decide. An error, null, and no answer within two
--- seconds refuse. Whoever leaves a table is refused from the next subscribe on; to take open connections out of the group at
--- once, call herald.revoke_access in the same transaction.
+-- seconds refuse. A yes is remembered for HERALD_AUTHORIZE_CACHE, so whoever leaves a table is refused two seconds later; to refuse at once, and to take
+-- open connections out of the group, call herald.revoke_access in the same transaction (order_service.sql grants it to the service).
 --
 -- SECURITY DEFINER: the server's role needs no right to the service's tables, only to this function.
 

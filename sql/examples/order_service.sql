@@ -29,5 +29,7 @@ CREATE TABLE shop.cart_members (
 -- Everything that publishing needs comes with the membership.
 CREATE ROLE order_service LOGIN PASSWORD 'order_service';
 GRANT herald_producer TO order_service;
+-- Who may follow what is another right: only a service that says so (authorize_from_own_tables.sql takes people out of groups) needs it.
+GRANT EXECUTE ON FUNCTION herald.grant_access(text, uuid, text), herald.revoke_access(text, uuid, text) TO order_service;
 GRANT USAGE ON SCHEMA shop TO order_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shop TO order_service;
