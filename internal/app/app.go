@@ -114,7 +114,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
-		Revoked:     a.lookAgain,                                                                                          //nolint:contextcheck // the answer has a time-out of its own
+		Revoked:     a.lookAgain,
 		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
 		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
 	}, log)

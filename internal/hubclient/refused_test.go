@@ -43,8 +43,7 @@ func TestFollowTriesAgainWhereItHasBeenLetIn(t *testing.T) {
 		h.publish(event.OrderPlaced, 1)
 		h.start(t)
 		for refusals := 0; refusals < 3; {
-			var refused *hubclient.HubError
-			if errors.As(within(t, f.disconnected, "OnDisconnected"), &refused) {
+			if refused, ok := errors.AsType[*hubclient.HubError](within(t, f.disconnected, "OnDisconnected")); ok {
 				require.True(t, refused.Forbidden())
 				refusals++
 			}

@@ -38,7 +38,7 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 				slog.String("connection_id", call.Conn.ID()), slog.String("group", string(g)), slog.Any("reason", err))
 			call.Complete(refreshed{p.ExpiresAt().UTC()})
 			call.Conn.Close("permissions could not be checked", true)
-			return nil, nil //nolint:nilerr,nilnil // completed above
+			return nil, nil //nolint:nilnil // completed above
 		}
 	}
 	return refreshed{p.ExpiresAt().UTC()}, nil

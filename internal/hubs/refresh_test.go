@@ -64,7 +64,7 @@ func TestRefreshTokenWhenNobodyCanBeAsked(t *testing.T) {
 			c.must("SubscribeTo"+h.name, id)
 			s.guard.set(failure, nil)
 			require.Contains(t, c.must("RefreshToken", s.token(auth.Grant{Subject: "u"})), "expiresAt")
-			require.Equal(t, `{"type":7,"error":"permissions could not be checked","allowReconnect":true}`, c.receive())
+			require.JSONEq(t, `{"type":7,"error":"permissions could not be checked","allowReconnect":true}`, c.receive())
 		})
 	}
 }

@@ -118,7 +118,8 @@ func (c *Checker) share(ctx context.Context, q question, k key, generation uint6
 	})
 	select {
 	case result := <-flight:
-		return result.Val.(bool), asked, result.Err //nolint:forcetypeassert // from above
+		answer, _ = result.Val.(bool)
+		return answer, asked, result.Err
 	case <-ctx.Done():
 		return false, false, ErrUndecided
 	}
