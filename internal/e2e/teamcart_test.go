@@ -76,13 +76,14 @@ func TestTeamCartHubIsNotThereUnlessItIsSwitchedOn(t *testing.T) {
 
 func TestGrantsOpenATeamCartAndRevocationsCloseItOnEveryNode(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t).DSN()
-	d, p := drive(t), produce(t, dsn)
+	db := pgtest.New(t)
+	dsn := db.DSN()
+	d, p, owner := drive(t), produce(t, dsn), db.Pool(t)
 	nodes := []*server{serve(t, dsn), serve(t, dsn)}
 	cart := uuid.New()
 	exec := func(sql string, args ...any) {
 		t.Helper()
-		_, err := p.Exec(t.Context(), sql, args...)
+		_, err := owner.Exec(t.Context(), sql, args...)
 		require.NoError(t, err)
 	}
 	for _, subject := range []string{"host", "guest"} {

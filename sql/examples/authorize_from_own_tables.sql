@@ -20,6 +20,7 @@ AS $$
             EXISTS (SELECT FROM shop.staff s WHERE s.restaurant_id = $2 AND s.user_id = $3 AND s.role = 'owner')
         WHEN 'MustBeRestaurantStaff' THEN
             EXISTS (SELECT FROM shop.staff s WHERE s.restaurant_id = $2 AND s.user_id = $3)
+        -- The host and the guests alike.
         WHEN 'MustBeTeamCartMember' THEN
             EXISTS (SELECT FROM shop.cart_members m WHERE m.team_cart_id = $2 AND m.user_id = $3)
         ELSE false

@@ -175,16 +175,16 @@ func TestAuthorizationFromOwnTables(t *testing.T) {
 	order, restaurant, cart := uuid.New(), uuid.New(), uuid.New()
 	execute(t, pool, "INSERT INTO shop.orders VALUES ($1, 'YZ-1', $2, 'customer', 'Placed', 1, gen_random_uuid())", order, restaurant)
 	execute(t, pool, "INSERT INTO shop.staff VALUES ($1, 'owner', 'owner'), ($1, 'cook', 'staff')", restaurant)
-	execute(t, pool, "INSERT INTO shop.cart_members VALUES ($1, 'guest')", cart)
+	execute(t, pool, "INSERT INTO shop.cart_members VALUES ($1, 'host', 'host'), ($1, 'guest', 'guest')", cart)
 
 	c, err := policy.New(policy.Config{Function: "shop.can_subscribe", Logger: slog.New(slog.DiscardHandler)}, pool)
 	require.NoError(t, err)
 	allowed := map[event.Group][]string{
-		event.OrderGroup(order): {"customer"}, event.RestaurantGroup(restaurant): {"owner", "cook"}, event.TeamCartGroup(cart): {"guest"},
+		event.OrderGroup(order): {"customer"}, event.RestaurantGroup(restaurant): {"owner", "cook"}, event.TeamCartGroup(cart): {"host", "guest"},
 		event.OrderGroup(uuid.New()): nil, event.OrderGroup(cart): nil, event.RestaurantGroup(order): nil,
 	}
 	for group, users := range allowed {
-		for _, user := range []string{"customer", "owner", "cook", "guest", "stranger"} {
+		for _, user := range []string{"customer", "owner", "cook", "host", "guest", "stranger"} {
 			err := c.Authorize(t.Context(), &auth.Principal{Subject: user}, group)
 			if slices.Contains(users, user) {
 				require.NoError(t, err, "%s %s", user, group)

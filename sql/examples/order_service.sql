@@ -13,6 +13,7 @@ CREATE TABLE shop.orders (
     placed_event_id  uuid           NOT NULL  -- chosen with the order, so that placing it can be repeated
 );
 
+-- Who has which role at which restaurant.
 CREATE TABLE shop.staff (
     restaurant_id  uuid  NOT NULL,
     user_id        text  NOT NULL,
@@ -23,6 +24,7 @@ CREATE TABLE shop.staff (
 CREATE TABLE shop.cart_members (
     team_cart_id  uuid  NOT NULL,
     user_id       text  NOT NULL,
+    role          text  NOT NULL DEFAULT 'guest' CHECK (role IN ('host', 'guest')),
     PRIMARY KEY (team_cart_id, user_id)
 );
 
