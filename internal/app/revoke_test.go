@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -99,6 +100,38 @@ func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
 		require.ErrorAs(t, within(t, follow(t, cfg, sub).ended, "the refusal"), &refused)
 		require.True(t, refused.Forbidden())
 	}
+}
+
+// What has been sent to a poll cannot be taken back by a revocation that is read later, so a poll is never answered from memory.
+func TestAPollIsRefusedFromTheRevocationsCommitOn(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := db.Pool(t)
+	cart := uuid.New()
+	cfg := node(t, db)
+	poll := func() int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, cfg.URL+"/api/realtime/events?hub=teamcart&resource="+cart.String(), http.NoBody)
+		require.NoError(t, err)
+		token, err := cfg.Token(t.Context())
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Close = true
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	require.Equal(t, http.StatusForbidden, poll())
+	_, err := pool.Exec(t.Context(), "SELECT herald.grant_access('MustBeTeamCartMember', $1, 'tester')", cart)
+	require.NoError(t, err)
+	within(t, follow(t, cfg, hubclient.Subscription{Group: event.TeamCartGroup(cart)}).joined, "joining")
+	require.Equal(t, http.StatusOK, poll())
+	_, err = outbox.Pause(t.Context(), pool, "so that the revocation is not read")
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), "SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester')", cart)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, poll())
 }
 
 // follower is a Follow under way.

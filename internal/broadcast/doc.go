@@ -88,6 +88,9 @@
 // [Admission] closes it: it is taken before the check and notes how many revocations have been handled; joining compares
 // the number under the lock, and one that has changed is [ErrStale]. A revocation that is committed after the check is
 // handled after the Admission was taken: either before the join, which is then stale, or after it, when it finds the member.
+// Whoever answers the check from memory has to forget before [Broadcaster.Broadcast] is called with the revocation.
+//
+// A member that a revocation has taken out may be entitled all the same. [Config].Revoked lets somebody look, and close it to come back.
 //
 // # Bounds
 //

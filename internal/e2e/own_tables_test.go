@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func (s *shop) exec(t *testing.T, sql string, args ...any) {
 func TestAnOrderServicesOwnTablesDecide(t *testing.T) {
 	t.Parallel()
 	shop := newShop(t)
-	s, d := serve(t, shop.dsn, "HERALD_AUTHORIZE_FUNCTION=shop.can_subscribe"), drive(t)
+	s, d := serve(t, shop.dsn, "HERALD_AUTHORIZE_FUNCTION=shop.can_subscribe", "HERALD_AUTHORIZE_CACHE=1m"), drive(t)
 	groups := []struct {
 		hub, name string
 		id        uuid.UUID
@@ -86,6 +87,9 @@ func TestAnOrderServicesOwnTablesDecide(t *testing.T) {
 			c.stop(t)
 		}
 	}
+	_, metrics := request(t, http.MethodGet, s.url+"/metrics", "", "")
+	require.Regexp(t, `(?m)^herald_authorize_cache_hits_total 5$`, metrics.body, "each who is allowed has subscribed and resumed")
+	require.Regexp(t, `(?m)^herald_authorize_cache_misses_total 67$`, metrics.body, "a yes is asked for once, each of the other 62 questions too")
 }
 
 // Who leaves a table is refused as soon as Herald has forgotten that he was in it; with herald.revoke_access in the same transaction at once, and
