@@ -87,11 +87,12 @@ func (a *API) answer(e endpoint, r *http.Request) (any, error) {
 	}
 	principal, err := a.cfg.Authenticator.FromRequest(r)
 	if err != nil {
-		a.logger.InfoContext(r.Context(), "a request was refused", slog.String("path", e.path), slog.Any("error", err))
+		a.refusals.Refused(r.Context(), e.path, err)
 		return nil, unauthorized()
 	}
 	if e.access == administrator {
 		if err := a.authorize(r.Context(), principal, event.Admins); err != nil {
+			a.refusals.Refused(r.Context(), e.path, err)
 			return nil, err
 		}
 	}

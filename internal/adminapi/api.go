@@ -82,6 +82,8 @@ type Config struct {
 	Rate float64
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
+	// Refusals tells the operator why tokens were refused. Defaults to one that writes to Logger.
+	Refusals *auth.RefusalLog
 	// Logger receives what went wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
@@ -90,9 +92,10 @@ type Config struct {
 
 // API serves the REST endpoints. It has no goroutines.
 type API struct {
-	cfg     Config
-	logger  *slog.Logger
-	limiter *limiter
+	cfg      Config
+	logger   *slog.Logger
+	refusals *auth.RefusalLog
+	limiter  *limiter
 }
 
 // New returns the API for cfg.
@@ -112,10 +115,12 @@ func New(cfg Config) (*API, error) {
 	}
 	cfg.AdminHubPath = cmp.Or(cfg.AdminHubPath, AdminHubPathDefault)
 	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
+	logger := cmp.Or(cfg.Logger, slog.Default())
 	return &API{
-		cfg:     cfg,
-		logger:  cmp.Or(cfg.Logger, slog.Default()),
-		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
+		cfg:      cfg,
+		logger:   logger,
+		refusals: cmp.Or(cfg.Refusals, auth.NewRefusalLog(logger)),
+		limiter:  newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
 	}, nil
 }
 

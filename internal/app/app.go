@@ -50,6 +50,7 @@ type App struct {
 	nodes       *outbox.Nodes
 	journal     outbox.Journal
 	metrics     *metrics
+	refusals    *auth.RefusalLog
 
 	stopping            atomic.Bool // it is not ready any more
 	main, ops           *http.Server
@@ -65,6 +66,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	a := &App{cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics()}
+	a.refusals = auth.NewRefusalLog(a.logger)
 	verifier, err := a.verifier(ctx)
 	if err != nil {
 		return nil, err
@@ -98,11 +100,15 @@ func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 }
 
 func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
-	c := a.cfg.Auth
-	verifier, err := auth.NewVerifier(ctx, auth.Config{
-		Secret: c.JWTSecret, PublicKeyFile: c.JWTPublicKeyFile, JWKSURL: c.JWKSURL,
-		Issuer: c.JWTIssuer, Audience: c.JWTAudience, Logger: a.logger,
-	})
+	cfg, err := auth.FromSettings(a.cfg.Auth)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.JWKSURL != "" {
+		a.metrics.registerKeys()
+	}
+	cfg.Logger, cfg.Observer = a.logger, a.metrics
+	verifier, err := auth.NewVerifier(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("configuring tokens: %w", err)
 	}
@@ -137,7 +143,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
-		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Logger: a.logger,
+		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Refusals: a.refusals, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the hubs: %w", err)
@@ -247,7 +253,8 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 	api, err := adminapi.New(adminapi.Config{
 		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
-		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
+		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
+		Refusals: a.refusals, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)

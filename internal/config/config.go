@@ -44,12 +44,13 @@ type Listen struct {
 
 // Auth says which tokens to believe.
 type Auth struct {
-	JWTSecret        string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
-	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
-	JWKSURL          string `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
-	JWTIssuer        string `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
-	JWTAudience      string `name:"jwt-audience" env:"HERALD_JWT_AUDIENCE" placeholder:"AUD" help:"Required aud of tokens. Defaults to any."`
-	AdminRole        string `default:"Admin" env:"HERALD_ADMIN_ROLE" placeholder:"ROLE" help:"Role that may use the admin hub and the admin API (${default})."`
+	JWTSecret        string        `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
+	JWTPublicKeyFile string        `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
+	JWKSURL          string        `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
+	JWKSRefresh      time.Duration `name:"jwks-refresh" default:"15m" env:"HERALD_JWKS_REFRESH" placeholder:"DURATION" help:"Time after which the issuer's keys are fetched anew: so long a key that is gone is still accepted; a new one is fetched when a token names it (${default})."`
+	JWTIssuer        string        `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
+	JWTAudience      string        `name:"jwt-audience" env:"HERALD_JWT_AUDIENCE" placeholder:"AUD" help:"Required aud of tokens. Defaults to any."`
+	AdminRole        string        `default:"Admin" env:"HERALD_ADMIN_ROLE" placeholder:"ROLE" help:"Role that may use the admin hub and the admin API (${default})."`
 }
 
 // HasKey says whether any key is configured.

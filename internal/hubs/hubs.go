@@ -66,6 +66,8 @@ type Config struct {
 	// RefreshTimeout bounds the checks of a connection's groups against its new token; those not checked by then are left.
 	// Defaults to 10 s.
 	RefreshTimeout time.Duration
+	// Refusals tells the operator why tokens were refused. Defaults to one that writes to Logger.
+	Refusals *auth.RefusalLog
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what an operator should know. Defaults to slog.Default().
@@ -83,6 +85,9 @@ func (c *Config) validate() error {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Refusals == nil {
+		c.Refusals = auth.NewRefusalLog(c.Logger)
 	}
 	return nil
 }
@@ -143,14 +148,16 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 }
 
 // Authenticate says who sends r, for signalr.Config: an error for no token or a bad one, [signalr.ErrForbidden] on the admin
-// hub for a user without the role.
+// hub for a user without the role. The client is not told more than the status; the log is.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
-	if err != nil {
-		return nil, err
+	path := strings.TrimSuffix(r.URL.Path, "/negotiate")
+	if err == nil && path == AdminPath && !p.HasRole(h.cfg.AdminRole) {
+		err = fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
 	}
-	if strings.TrimSuffix(r.URL.Path, "/negotiate") == AdminPath && !p.HasRole(h.cfg.AdminRole) {
-		return nil, fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
+	if err != nil {
+		h.cfg.Refusals.Refused(r.Context(), path, err)
+		return nil, err
 	}
 	return p, nil
 }

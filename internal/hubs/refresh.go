@@ -2,11 +2,15 @@ package hubs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr"
 )
+
+var errOtherSubject = errors.New("the new token is another subject's")
 
 type refreshed struct {
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -16,7 +20,15 @@ type refreshed struct {
 func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
 	was := principal(call.Conn)
 	p, err := h.cfg.Tokens.Verify(ctx, token)
-	if err != nil || was == nil || p.Subject != was.Subject || h.admin && !p.HasRole(h.cfg.AdminRole) {
+	switch {
+	case err != nil:
+	case was == nil || p.Subject != was.Subject:
+		err = errOtherSubject
+	case h.admin && !p.HasRole(h.cfg.AdminRole):
+		err = fmt.Errorf("the admin hub requires the role %q", h.cfg.AdminRole)
+	}
+	if err != nil {
+		h.cfg.Refusals.Refused(ctx, h.path+" RefreshToken", err)
 		return nil, h.refused(call, &signalr.HubError{Message: unauthorized})
 	}
 	call.Conn.SetUser(p)
