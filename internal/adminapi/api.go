@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -82,8 +83,8 @@ type Config struct {
 	Rate float64
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
-	// Refusals tells the operator why tokens were refused. Defaults to one that writes to Logger.
-	Refusals *auth.RefusalLog
+	// Audit is told who published, decided about a dead letter or was refused. Defaults to one that writes to Logger.
+	Audit *audit.Log
 	// Logger receives what went wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
@@ -92,10 +93,10 @@ type Config struct {
 
 // API serves the REST endpoints. It has no goroutines.
 type API struct {
-	cfg      Config
-	logger   *slog.Logger
-	refusals *auth.RefusalLog
-	limiter  *limiter
+	cfg     Config
+	logger  *slog.Logger
+	audit   *audit.Log
+	limiter *limiter
 }
 
 // New returns the API for cfg.
@@ -117,10 +118,10 @@ func New(cfg Config) (*API, error) {
 	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
 	logger := cmp.Or(cfg.Logger, slog.Default())
 	return &API{
-		cfg:      cfg,
-		logger:   logger,
-		refusals: cmp.Or(cfg.Refusals, auth.NewRefusalLog(logger)),
-		limiter:  newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
+		cfg:     cfg,
+		logger:  logger,
+		audit:   cmp.Or(cfg.Audit, audit.New(audit.Config{Logger: logger})),
+		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
 	}, nil
 }
 

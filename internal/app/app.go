@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/config"
@@ -50,7 +51,7 @@ type App struct {
 	nodes       *outbox.Nodes
 	journal     outbox.Journal
 	metrics     *metrics
-	refusals    *auth.RefusalLog
+	audit       *audit.Log
 
 	stopping            atomic.Bool // it is not ready any more
 	main, ops           *http.Server
@@ -66,7 +67,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	a := &App{cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics()}
-	a.refusals = auth.NewRefusalLog(a.logger)
+	a.audit = audit.New(audit.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
 	verifier, err := a.verifier(ctx)
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
-		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Refusals: a.refusals, Logger: a.logger,
+		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the hubs: %w", err)
@@ -254,7 +255,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		Authenticator: verifier, Authorizer: a.checker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
-		Refusals: a.refusals, Logger: a.logger,
+		Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)

@@ -10,7 +10,7 @@
 // where configured. Clocks may differ by [Config].Leeway.
 //
 // A refusal is an error of type [*TokenError]: its text is for logs and for the developer who holds the token, and never
-// contains the token. A client is told 401 and nothing else; a [RefusalLog] tells the operator. [Verifier.Inspect] makes each
+// contains the token. A client is told 401 and nothing else; the audit log tells the operator. [Verifier.Inspect] makes each
 // check by itself, for whoever holds a token and wonders.
 //
 // # When a principal expires

@@ -170,6 +170,10 @@ func TestEndsAndRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
 	d.connect(t, s.url+customerHub, user(t, "alice")).stop(t)
+	connected, _ := s.logs.await(t, 0, "who connected", func(line string) bool { return strings.Contains(line, `"log":"audit"`) })
+	for _, part := range []string{`"action":"connect"`, `"path":"/hubs/customer-orders"`, `"subject":"alice"`, `"connection_id":"`, `"outcome":"ok"`} {
+		require.Contains(t, connected, part)
+	}
 	awaitMetric(t, s.url, `herald_connections_closed_total{hub="customer-orders",reason="client"} 1`)
 	short, a := d.open(t, s.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{Subject: "alice", TTL: 2 * time.Second})}})
 	require.Empty(t, a.Error)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
@@ -66,8 +67,8 @@ type Config struct {
 	// RefreshTimeout bounds the checks of a connection's groups against its new token; those not checked by then are left.
 	// Defaults to 10 s.
 	RefreshTimeout time.Duration
-	// Refusals tells the operator why tokens were refused. Defaults to one that writes to Logger.
-	Refusals *auth.RefusalLog
+	// Audit is told who connected, joined a group or was refused. Defaults to one that writes to Logger.
+	Audit *audit.Log
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what an operator should know. Defaults to slog.Default().
@@ -86,8 +87,8 @@ func (c *Config) validate() error {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if c.Refusals == nil {
-		c.Refusals = auth.NewRefusalLog(c.Logger)
+	if c.Audit == nil {
+		c.Audit = audit.New(audit.Config{Logger: c.Logger})
 	}
 	return nil
 }
@@ -123,6 +124,7 @@ func New(cfg Config) (*Hubs, error) {
 
 func (h *Hubs) add(path string) *hub {
 	one := &hub{Hubs: h, Hub: signalr.NewHub(strings.TrimPrefix(path, "/hubs/")), path: path, admin: path == AdminPath}
+	one.OnConnected(one.connected)
 	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
 	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
 	h.hubs = append(h.hubs, one)
@@ -156,7 +158,11 @@ func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 		err = fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
 	}
 	if err != nil {
-		h.cfg.Refusals.Refused(r.Context(), path, err)
+		refused := audit.Entry{Action: audit.Connect, Path: path}
+		if p != nil {
+			refused.Subject = p.Subject
+		}
+		h.cfg.Audit.Refused(r.Context(), refused, err)
 		return nil, err
 	}
 	return p, nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -28,10 +29,11 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 		err = fmt.Errorf("the admin hub requires the role %q", h.cfg.AdminRole)
 	}
 	if err != nil {
-		h.cfg.Refusals.Refused(ctx, h.path+" RefreshToken", err)
+		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, call.Conn, ""), err)
 		return nil, h.refused(call, &signalr.HubError{Message: unauthorized})
 	}
 	call.Conn.SetUser(p)
+	h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, call.Conn, ""))
 	checking, cancel := context.WithTimeout(ctx, h.cfg.RefreshTimeout)
 	defer cancel()
 	for _, g := range h.cfg.Broadcaster.Groups(call.Conn) {

@@ -99,7 +99,7 @@ func TestTheLogTellsWhyARefreshWasRefused(t *testing.T) {
 		c.client.refused("Unauthorized", "RefreshToken", c.token)
 		text := log.take()
 		require.Contains(t, text, `"reason":"`+c.reason+`"`)
-		require.Contains(t, text, "RefreshToken")
+		require.Contains(t, text, `"action":"refresh_token"`)
 		require.Contains(t, strings.ReplaceAll(text, `\"`, `"`), c.says)
 		require.NotContains(t, text, "eyJ")
 	}
