@@ -51,6 +51,8 @@ func TestEveryAdminEndpointNeedsTheRole(t *testing.T) {
 	}
 	require.Empty(t, b.outbox.all())
 	require.Contains(t, b.log.String(), "it expired at")
+	require.Contains(t, b.log.String(), "reason=expired")
+	require.Contains(t, b.log.String(), "reason=not_permitted")
 	require.NotContains(t, b.log.String(), "eyJ", "tokens are not logged")
 }
 

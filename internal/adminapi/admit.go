@@ -87,11 +87,12 @@ func (a *API) answer(e endpoint, r *http.Request) (any, error) {
 	}
 	principal, err := a.cfg.Authenticator.FromRequest(r)
 	if err != nil {
-		a.logger.InfoContext(r.Context(), "a request was refused", slog.String("path", e.path), slog.Any("error", err))
+		a.audit.Refused(r.Context(), e.entry(nil), err)
 		return nil, unauthorized()
 	}
 	if e.access == administrator {
 		if err := a.authorize(r.Context(), principal, event.Admins); err != nil {
+			a.audit.Refused(r.Context(), e.entry(principal), err)
 			return nil, err
 		}
 	}
@@ -100,7 +101,9 @@ func (a *API) answer(e endpoint, r *http.Request) (any, error) {
 		p.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return nil, p
 	}
-	return e.serve(&request{Request: r, principal: principal})
+	answer, err := e.serve(&request{Request: r, principal: principal})
+	a.note(r.Context(), e.entry(principal), answer, err)
+	return answer, err
 }
 
 func checkMethod(e endpoint, r *http.Request) error {

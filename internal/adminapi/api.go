@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -82,6 +83,8 @@ type Config struct {
 	Rate float64
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
+	// Audit is told who published, decided about a dead letter or was refused. Defaults to one that writes to Logger.
+	Audit *audit.Log
 	// Logger receives what went wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
@@ -92,6 +95,7 @@ type Config struct {
 type API struct {
 	cfg     Config
 	logger  *slog.Logger
+	audit   *audit.Log
 	limiter *limiter
 }
 
@@ -112,9 +116,11 @@ func New(cfg Config) (*API, error) {
 	}
 	cfg.AdminHubPath = cmp.Or(cfg.AdminHubPath, AdminHubPathDefault)
 	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
+	logger := cmp.Or(cfg.Logger, slog.Default())
 	return &API{
 		cfg:     cfg,
-		logger:  cmp.Or(cfg.Logger, slog.Default()),
+		logger:  logger,
+		audit:   cmp.Or(cfg.Audit, audit.New(audit.Config{Logger: logger})),
 		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
 	}, nil
 }

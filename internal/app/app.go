@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/config"
@@ -50,6 +51,7 @@ type App struct {
 	nodes       *outbox.Nodes
 	journal     outbox.Journal
 	metrics     *metrics
+	audit       *audit.Log
 
 	stopping            atomic.Bool // it is not ready any more
 	main, ops           *http.Server
@@ -65,6 +67,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	a := &App{cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics()}
+	a.audit = audit.New(audit.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
 	verifier, err := a.verifier(ctx)
 	if err != nil {
 		return nil, err
@@ -98,11 +101,15 @@ func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 }
 
 func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
-	c := a.cfg.Auth
-	verifier, err := auth.NewVerifier(ctx, auth.Config{
-		Secret: c.JWTSecret, PublicKeyFile: c.JWTPublicKeyFile, JWKSURL: c.JWKSURL,
-		Issuer: c.JWTIssuer, Audience: c.JWTAudience, Logger: a.logger,
-	})
+	cfg, err := auth.FromSettings(a.cfg.Auth)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.JWKSURL != "" {
+		a.metrics.registerKeys()
+	}
+	cfg.Logger, cfg.Observer = a.logger, a.metrics
+	verifier, err := auth.NewVerifier(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("configuring tokens: %w", err)
 	}
@@ -139,7 +146,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
-		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Logger: a.logger,
+		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the hubs: %w", err)
@@ -236,7 +243,8 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
 		Authenticator: verifier, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
-		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
+		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
+		Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)

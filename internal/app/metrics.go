@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -28,6 +29,10 @@ type metrics struct {
 	closed, sentMessages, sentBytes, queueOverflows *prometheus.CounterVec
 	invocations                                     *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
+
+	refusedTokens  *prometheus.CounterVec
+	keys, keysAt   prometheus.Gauge
+	keysNotFetched prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -62,8 +67,20 @@ func newMetrics() *metrics {
 	m.invocations = m.counterVec("invocations_total", "Hub method invocations, by outcome.", "hub", "method", "outcome")
 	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
 		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
+
+	m.refusedTokens = m.counterVec("tokens_refused_total", "Tokens that were refused, at a hub or by the API, by reason.", "reason")
+	m.keys = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "jwks_keys", Help: "Keys of the issuer's JWK Set that are in use."})
+	m.keysAt = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "jwks_last_fetch_timestamp_seconds", Help: "When the JWK Set was fetched last; 0: never.",
+	})
+	m.keysNotFetched = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Name: "jwks_fetch_failures_total", Help: "Fetches of the JWK Set that failed. The last keys stay in use.",
+	})
 	return m
 }
+
+// registerKeys shows the metrics of a JWK Set, where there is one.
+func (m *metrics) registerKeys() { m.registry.MustRegister(m.keys, m.keysAt, m.keysNotFetched) }
 
 const namespace = "herald"
 
@@ -134,6 +151,18 @@ func (m *metrics) Remembered(hit bool) {
 		m.asked.Inc()
 	}
 }
+
+// TokenRefused, KeysFetched and KeysNotFetched make metrics an auth.Observer.
+func (m *metrics) TokenRefused(reason auth.Reason) {
+	m.refusedTokens.WithLabelValues(string(reason)).Inc()
+}
+
+func (m *metrics) KeysFetched(keys int) {
+	m.keys.Set(float64(keys))
+	m.keysAt.SetToCurrentTime()
+}
+
+func (m *metrics) KeysNotFetched() { m.keysNotFetched.Inc() }
 
 // The rest makes metrics a signalr.Observer.
 func (m *metrics) ConnectionOpened(hub string) { m.connections.WithLabelValues(hub).Inc() }

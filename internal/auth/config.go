@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/config"
 )
 
 const (
@@ -16,6 +18,7 @@ const (
 	LeewayDefault = 30 * time.Second
 	// JWKSRefreshDefault is how often a JWK Set is fetched without being asked for.
 	JWKSRefreshDefault = 15 * time.Minute
+	jwksRefreshMinimum = time.Second
 	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, what issuers in the field still use.
 	SecretMinimumBytes = 16
 	// SecretAdvisedBytes is the length below which a secret is accepted with a warning: the hash's own size (RFC 7518 §3.2).
@@ -46,8 +49,21 @@ type Config struct {
 	HTTPClient *http.Client
 	// Logger receives failures to fetch the JWK Set. Defaults to slog.Default().
 	Logger *slog.Logger
+	// Observer is told of refusals and of fetches. Defaults to nobody.
+	Observer Observer
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
+}
+
+// FromSettings returns the Config that an operator's settings describe.
+func FromSettings(s config.Auth) (Config, error) {
+	if s.JWKSRefresh != 0 && s.JWKSRefresh < jwksRefreshMinimum {
+		return Config{}, fmt.Errorf("HERALD_JWKS_REFRESH is %s: it must be at least %s", s.JWKSRefresh, jwksRefreshMinimum)
+	}
+	return Config{
+		Secret: s.JWTSecret, PublicKeyFile: s.JWTPublicKeyFile, JWKSURL: s.JWKSURL, JWKSRefresh: s.JWKSRefresh,
+		Issuer: s.JWTIssuer, Audience: s.JWTAudience,
+	}, nil
 }
 
 // LogValue keeps the secret out of the logs.
@@ -68,6 +84,9 @@ func (c Config) withDefaults() Config {
 	}
 	c.HTTPClient = cmp.Or(c.HTTPClient, &http.Client{Timeout: jwksFetchTimeout})
 	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Observer == nil {
+		c.Observer = ignorant{}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

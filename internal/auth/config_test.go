@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/config"
 )
 
 func TestNewVerifierExplainsItsConfiguration(t *testing.T) {
@@ -87,11 +88,26 @@ func TestMintedTokenIsAccepted(t *testing.T) {
 	require.Equal(t, now().Add(5*time.Minute), p.Expires.UTC())
 }
 
+func TestSettingsBecomeAConfig(t *testing.T) {
+	t.Parallel()
+	cfg, err := auth.FromSettings(config.Auth{
+		JWTSecret: "s", JWTPublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, JWTIssuer: "i", JWTAudience: "a",
+	})
+	require.NoError(t, err)
+	require.Equal(t, auth.Config{Secret: "s", PublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, Issuer: "i", Audience: "a"}, cfg)
+	for _, short := range []time.Duration{-time.Minute, time.Millisecond} {
+		_, err = auth.FromSettings(config.Auth{JWKSRefresh: short})
+		require.ErrorContains(t, err, "HERALD_JWKS_REFRESH is "+short.String())
+	}
+}
+
 func TestMintRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := auth.Mint(secret, auth.Grant{})
-	require.ErrorContains(t, err, "subject")
-	_, err = auth.Mint("short", auth.Grant{Subject: "a"})
+	for _, nobody := range []string{"", " \t"} {
+		_, err := auth.Mint(secret, auth.Grant{Subject: nobody})
+		require.ErrorContains(t, err, "subject")
+	}
+	_, err := auth.Mint("short", auth.Grant{Subject: "a"})
 	require.ErrorContains(t, err, "at least 16")
 }
 

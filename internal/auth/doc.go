@@ -10,7 +10,8 @@
 // where configured. Clocks may differ by [Config].Leeway.
 //
 // A refusal is an error of type [*TokenError]: its text is for logs and for the developer who holds the token, and never
-// contains the token. A client is told 401 and nothing else.
+// contains the token. A client is told 401 and nothing else; the audit log tells the operator. [Verifier.Inspect] makes each
+// check by itself, for whoever holds a token and wonders.
 //
 // # When a principal expires
 //
@@ -21,7 +22,8 @@
 // # Lifecycle
 //
 // A Verifier for a secret or a file is immutable. One for a JWK Set fetches it when it is made, again every
-// [Config].JWKSRefresh and, at most every ten seconds, for a key id that it does not know. The goroutine that does so ends
-// with the context given to [NewVerifier]. A JWK Set that cannot be fetched at first is not fatal: tokens are refused, and
-// the failure logged, until it can.
+// [Config].JWKSRefresh and, at most every ten seconds, for a key id that it does not know. What is fetched replaces what was
+// there: a key that is gone is refused. What cannot be fetched, or is no JWK Set, changes nothing but the log and what the
+// [Observer] is told: the last keys stay in use. A JWK Set that cannot be fetched at first is not fatal: tokens are refused
+// until it can. The goroutine that fetches ends with the context given to [NewVerifier].
 package auth

@@ -27,6 +27,9 @@ const (
 	WrongAudience   Reason = "wrong_audience"
 	MissingSubject  Reason = "missing_subject"
 	BadClaim        Reason = "bad_claim"
+
+	// NotPermitted is for a token that was not refused, and does not permit what it was used for.
+	NotPermitted Reason = "not_permitted"
 )
 
 // TokenError says why a token was refused. Its text is for logs and developers; clients are told 401 only.

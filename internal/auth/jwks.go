@@ -5,12 +5,10 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/time/rate"
 )
@@ -23,28 +21,34 @@ const (
 
 // jwks is the key set that an issuer publishes.
 type jwks struct {
-	storage jwkset.Storage
+	storage   jwkset.Storage // of published, and fetches for an unknown key
+	published *published
 }
 
 func newJWKS(ctx context.Context, cfg Config) (keySource, error) {
 	name := redactedURL(cfg.JWKSURL)
-	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{cfg.JWKSURL}, keyfunc.Override{
-		Client:            cfg.HTTPClient,
-		HTTPTimeout:       jwksFetchTimeout,
-		RateLimitWaitMax:  jwksFetchTimeout, // bounds the fetch as well as the wait for it
-		RefreshInterval:   cfg.JWKSRefresh,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownKeyInterval), 1),
-		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-			return func(ctx context.Context, err error) {
-				cfg.Logger.ErrorContext(ctx, "the JWK Set could not be fetched: tokens that need a new key are refused",
-					slog.String("url", name), slog.Any("error", err))
-			}
-		},
+	p := newPublished(cfg, name)
+	fetched, err := jwkset.NewStorageFromHTTP(cfg.JWKSURL, jwkset.HTTPClientStorageOptions{
+		Client:                    boundedClient(cfg.HTTPClient),
+		Ctx:                       ctx,
+		HTTPTimeout:               jwksFetchTimeout,
+		NoErrorReturnFirstHTTPReq: true,
+		RefreshErrorHandler:       p.failed,
+		RefreshInterval:           cfg.JWKSRefresh,
+		Storage:                   p,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing the JWK Set of %s: %w", name, err)
 	}
-	return jwks{storage: keys.Storage()}, nil
+	storage, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
+		HTTPURLs:          map[string]jwkset.Storage{cfg.JWKSURL: fetched},
+		RateLimitWaitMax:  jwksFetchTimeout, // bounds the fetch as well as the wait for it
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownKeyInterval), 1),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the JWK Set of %s: %w", name, err)
+	}
+	return jwks{storage: storage, published: p}, nil
 }
 
 func (jwks) algorithms() []string         { return asymmetricAlgorithms() }
@@ -63,8 +67,12 @@ func (s jwks) key(ctx context.Context, token *jwt.Token) (any, error) {
 	if !ok {
 		return nil, refused(Malformed, "its kid is %s, not a string", quoted(kid))
 	}
-	jwk, err := s.storage.KeyRead(ctx, id)
+	// A client that invents a key id and hangs up must not take the one fetch of these seconds from everybody else.
+	jwk, err := s.storage.KeyRead(context.WithoutCancel(ctx), id)
 	switch {
+	case errors.Is(err, jwkset.ErrKeyNotFound) && s.published.isAway():
+		return nil, &TokenError{Reason: KeysUnavailable, Err: err, Detail: fmt.Sprintf(
+			"its key id %s is not known, and the JWK Set cannot be fetched", quoted(id))}
 	case errors.Is(err, jwkset.ErrKeyNotFound):
 		return nil, refused(UnknownKey, "its key id %s is not in the JWK Set", quoted(id))
 	case err != nil:
@@ -89,10 +97,14 @@ func (s jwks) unnamed(ctx context.Context, algorithm string) (any, error) {
 			set.Keys = append(set.Keys, key)
 		}
 	}
-	if len(set.Keys) == 0 {
+	switch {
+	case len(set.Keys) > 0:
+		return set, nil
+	case s.published.isAway():
+		return nil, refused(KeysUnavailable, "it names no key (kid), and the JWK Set cannot be fetched")
+	default:
 		return nil, refused(UnknownKey, "it names no key (kid), and the JWK Set has none for %s", algorithm)
 	}
-	return set, nil
 }
 
 func usable(jwk jwkset.JWK, algorithm string) (crypto.PublicKey, error) {

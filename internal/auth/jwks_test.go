@@ -23,6 +23,7 @@ type issuer struct {
 	*httptest.Server
 
 	set     atomic.Pointer[[]byte]
+	down    atomic.Bool // connections are cut
 	fetches atomic.Int64
 }
 
@@ -31,6 +32,9 @@ func newIssuer(t *testing.T) *issuer {
 	i := &issuer{}
 	i.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		i.fetches.Add(1)
+		if i.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
 		set := i.set.Load()
 		if set == nil {
 			w.WriteHeader(http.StatusBadGateway)
@@ -44,7 +48,7 @@ func newIssuer(t *testing.T) *issuer {
 
 func (i *issuer) publish(t *testing.T, keys ...jwkset.JWKMarshal) {
 	t.Helper()
-	set, err := json.Marshal(jwkset.JWKSMarshal{Keys: keys})
+	set, err := json.Marshal(jwkset.JWKSMarshal{Keys: append([]jwkset.JWKMarshal{}, keys...)})
 	require.NoError(t, err)
 	i.set.Store(&set)
 }
@@ -151,7 +155,7 @@ func TestJWKSetUnavailableAtFirst(t *testing.T) {
 	v := i.verifier(t)
 
 	_, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodES256, key, goodClaims()))
-	requireRefused(t, err, auth.UnknownKey, "")
+	requireRefused(t, err, auth.KeysUnavailable, "")
 
 	i.publish(t, published(t, key.Public(), jwkset.JWKMetadataOptions{KID: "key"}))
 	_, err = v.Verify(t.Context(), signAs(t, "key", jwt.SigningMethodES256, key))

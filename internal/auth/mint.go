@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -36,7 +37,7 @@ func Mint(secret string, g Grant) (string, error) {
 	if err := checkSecret(secret); err != nil {
 		return "", err
 	}
-	if g.Subject == "" {
+	if strings.TrimSpace(g.Subject) == "" {
 		return "", errors.New("a token needs a subject")
 	}
 	now := g.Now

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -32,6 +33,7 @@ type Verifier struct {
 	audience string
 	leeway   time.Duration
 	now      func() time.Time
+	observer Observer
 }
 
 // NewVerifier returns a Verifier for cfg's key, or an error that says what is wrong with cfg: [ErrNoKey] where there is no
@@ -69,6 +71,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		audience: cfg.Audience,
 		leeway:   cfg.Leeway,
 		now:      cfg.Now,
+		observer: cfg.Observer,
 	}, nil
 }
 
@@ -92,6 +95,14 @@ func bearer(authorization string) (token string, ok bool) {
 
 // Verify checks token and returns whom it speaks for. Any error is a [*TokenError].
 func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
+	p, err := v.verify(ctx, token)
+	if refusal, ok := errors.AsType[*TokenError](err); ok {
+		v.observer.TokenRefused(refusal.Reason)
+	}
+	return p, err
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (*Principal, error) {
 	if token == "" {
 		return nil, refused(NoToken, "there is none in Authorization: Bearer nor in the query value access_token")
 	}
@@ -102,7 +113,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	parsed, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		// RFC 7515 §4.1.11: a header that the token calls critical must be understood, and there is none that we do.
 		if _, critical := t.Header["crit"]; critical {
-			return nil, refused(Malformed, "it has a crit header, which names extensions that are not supported")
+			return nil, errCritical()
 		}
 		return v.keys.key(ctx, t)
 	})
@@ -121,15 +132,25 @@ func (v *Verifier) principal(claims jwt.MapClaims) (*Principal, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Principal{Subject: subject, Permissions: stringsOf(claims[claimPermission]), Expires: expires}
+	return &Principal{
+		Subject: subject, Roles: rolesOf(claims), Permissions: stringsOf(claims[claimPermission]), Expires: expires,
+	}, nil
+}
+
+func errCritical() error {
+	return refused(Malformed, "it has a crit header, which names extensions that are not supported")
+}
+
+// rolesOf returns the roles of every spelling of the claim, each once.
+func rolesOf(claims jwt.MapClaims) (roles []string) {
 	for _, name := range []string{"role", "roles", claimMicrosoftRole} {
 		for _, role := range stringsOf(claims[name]) {
-			if !slices.Contains(p.Roles, role) {
-				p.Roles = append(p.Roles, role)
+			if !slices.Contains(roles, role) {
+				roles = append(roles, role)
 			}
 		}
 	}
-	return p, nil
+	return roles
 }
 
 func subjectOf(claims jwt.MapClaims) (string, error) {

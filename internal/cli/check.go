@@ -73,9 +73,10 @@ func (c *checkCmd) checkAuth(ctx context.Context, f *findings) {
 		f.add(errNoKey, "tokens")
 		return
 	}
-	_, err := auth.NewVerifier(ctx, auth.Config{
-		Secret: c.JWTSecret, PublicKeyFile: c.JWTPublicKeyFile, JWKSURL: c.JWKSURL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
-	})
+	cfg, err := auth.FromSettings(c.Auth)
+	if err == nil {
+		_, err = auth.NewVerifier(ctx, cfg)
+	}
 	f.add(err, "tokens")
 }
 

@@ -28,7 +28,7 @@ type commands struct {
 	Dev     devCmd     `cmd:"" help:"Everything on this machine: database, simulated services, server."`
 	Serve   serveCmd   `cmd:"" help:"Serve, in production."`
 	Migrate migrateCmd `cmd:"" help:"Create or upgrade the database schema."`
-	Token   tokenCmd   `cmd:"" help:"Mint a development JWT."`
+	Token   tokenCmd   `cmd:"" help:"Mint a development JWT, or explain one."`
 	Publish publishCmd `cmd:"" help:"Publish one event."`
 	Tail    tailCmd    `cmd:"" help:"Follow a hub group in the terminal, resuming by itself."`
 	Trace   traceCmd   `cmd:"" help:"Tell where an event is."`

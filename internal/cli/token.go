@@ -10,6 +10,11 @@ import (
 )
 
 type tokenCmd struct {
+	Mint    tokenMintCmd    `cmd:"" default:"withargs" help:"Mint a development JWT; the default."`
+	Inspect tokenInspectCmd `cmd:"" help:"Explain whether this configuration accepts a token, and why not."`
+}
+
+type tokenMintCmd struct {
 	config.Auth
 
 	DataDir    string        `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key, used where HERALD_JWT_SECRET is not set."`
@@ -19,7 +24,7 @@ type tokenCmd struct {
 	TTL        time.Duration `name:"ttl" default:"24h" help:"Life of the token; negative makes one that has expired (${default})."`
 }
 
-func (c *tokenCmd) Run(_ context.Context, s *streams) error {
+func (c *tokenMintCmd) Run(_ context.Context, s *streams) error {
 	secret := c.JWTSecret
 	if secret == "" {
 		var err error

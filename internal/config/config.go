@@ -44,12 +44,13 @@ type Listen struct {
 
 // Auth says which tokens to believe.
 type Auth struct {
-	JWTSecret        string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
-	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
-	JWKSURL          string `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
-	JWTIssuer        string `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
-	JWTAudience      string `name:"jwt-audience" env:"HERALD_JWT_AUDIENCE" placeholder:"AUD" help:"Required aud of tokens. Defaults to any."`
-	AdminRole        string `default:"Admin" env:"HERALD_ADMIN_ROLE" placeholder:"ROLE" help:"Role that may use the admin hub and the admin API (${default})."`
+	JWTSecret        string        `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
+	JWTPublicKeyFile string        `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
+	JWKSURL          string        `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
+	JWKSRefresh      time.Duration `name:"jwks-refresh" default:"15m" env:"HERALD_JWKS_REFRESH" placeholder:"DURATION" help:"Time after which the issuer's keys are fetched anew: so long a key that is gone is still accepted; a new one is fetched when a token names it (${default})."`
+	JWTIssuer        string        `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
+	JWTAudience      string        `name:"jwt-audience" env:"HERALD_JWT_AUDIENCE" placeholder:"AUD" help:"Required aud of tokens. Defaults to any."`
+	AdminRole        string        `default:"Admin" env:"HERALD_ADMIN_ROLE" placeholder:"ROLE" help:"Role that may use the admin hub and the admin API (${default})."`
 }
 
 // HasKey says whether any key is configured.
@@ -62,6 +63,7 @@ type Server struct {
 	TLSCertFile          string        `name:"tls-cert-file" env:"HERALD_TLS_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM). With HERALD_TLS_KEY_FILE the main address speaks TLS."`
 	TLSKeyFile           string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 	FeatureTeamcart      bool          `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
+	AuditLog             bool          `default:"true" env:"HERALD_AUDIT_LOG" help:"Log who connects, joins a group, broadcasts or decides about a dead letter, a line each; refusals are logged anyway (${default})."`
 	AllowedOrigins       []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example. Defaults to the same origin only."`
 	AuthorizeFunction    string        `default:"herald.can_subscribe" env:"HERALD_AUTHORIZE_FUNCTION" placeholder:"SCHEMA.NAME" help:"SQL function that answers who may subscribe (${default})."`
 	AuthorizeCache       time.Duration `default:"2s" env:"HERALD_AUTHORIZE_CACHE" placeholder:"DURATION" help:"How long that function's yes is remembered, unless access is revoked meanwhile; at most 1m, 0: not at all (${default})."`

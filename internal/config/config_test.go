@@ -75,6 +75,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 7*24*time.Hour, s.Retention)
 	require.Equal(t, 90*24*time.Hour, s.GroupRetention)
 	require.False(t, s.FeatureTeamcart)
+	require.True(t, s.AuditLog)
 	require.False(t, s.HasKey())
 	require.Empty(t, s.TrustedProxies)
 	require.Positive(t, s.MaxConnectionsPerAddress)

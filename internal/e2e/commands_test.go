@@ -193,7 +193,7 @@ func TestPublishTraceAndTail(t *testing.T) {
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{
-		{}, {"serve"}, {"dev"}, {"migrate", "up"}, {"migrate", "status"}, {"token"}, {"publish"}, {"trace"}, {"tail"}, {"check"}, {"version"},
+		{}, {"serve"}, {"dev"}, {"migrate", "up"}, {"migrate", "status"}, {"token"}, {"token", "mint"}, {"token", "inspect"}, {"publish"}, {"trace"}, {"tail"}, {"check"}, {"version"},
 	} {
 		code, out, logs := herald(t, nil, append(command, "--help")...)
 		require.Zero(t, code, "%v: %s", command, logs)

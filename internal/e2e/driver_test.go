@@ -71,12 +71,13 @@ type resumeResult struct {
 // nodeClient is where the published client is installed.
 const nodeClient = "client"
 
-// drive starts a driver, which ends with the test.
-func drive(t *testing.T) *driver {
+// drive starts a driver with env beside this process's environment. It ends with the test.
+func drive(t *testing.T, env ...string) *driver {
 	t.Helper()
 	requireInstalled(t)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", "driver.mjs") // it ends with its input
 	cmd.Dir = nodeClient
+	cmd.Env = append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()

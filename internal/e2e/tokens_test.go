@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,5 +162,29 @@ func TestTokenExpiresWhileConnected(t *testing.T) {
 	all, _ = refreshed.all()
 	for _, a := range all {
 		require.NotEmpty(t, a.Event, "%v: a connection with a new token stays", a)
+	}
+}
+
+// TestEndsAndRefusalsAreCounted: why connections ended and tokens were refused is told by the metrics.
+func TestEndsAndRefusalsAreCounted(t *testing.T) {
+	t.Parallel()
+	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
+	d.connect(t, s.url+customerHub, user(t, "alice")).stop(t)
+	connected, _ := s.logs.await(t, 0, "who connected", func(line string) bool { return strings.Contains(line, `"log":"audit"`) })
+	for _, part := range []string{`"action":"connect"`, `"path":"/hubs/customer-orders"`, `"subject":"alice"`, `"connection_id":"`, `"outcome":"ok"`} {
+		require.Contains(t, connected, part)
+	}
+	awaitMetric(t, s.url, `herald_connections_closed_total{hub="customer-orders",reason="client"} 1`)
+	short, a := d.open(t, s.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{Subject: "alice", TTL: 2 * time.Second})}})
+	require.Empty(t, a.Error)
+	short.until(t, "closed")
+	awaitMetric(t, s.url, `herald_connections_closed_total{hub="customer-orders",reason="expired"} 1`)
+	awaitMetric(t, s.url, `herald_connections{hub="customer-orders"} 0`)
+	require.Equal(t, http.StatusUnauthorized, negotiated(t, s, customerHub, mint(t, auth.Grant{Subject: "alice", TTL: -time.Hour})))
+	awaitMetric(t, s.url, `herald_tokens_refused_total{reason="expired"} 1`)
+	awaitMetric(t, s.url, `herald_connections_refused_total{hub="customer-orders",reason="unauthenticated"} 1`)
+	line, _ := s.logs.await(t, 0, "why the token was refused", func(line string) bool { return strings.Contains(line, "a request was refused") })
+	for _, part := range []string{`"level":"INFO"`, `"path":"/hubs/customer-orders"`, `"reason":"expired"`, "it expired at"} {
+		require.Contains(t, line, part)
 	}
 }

@@ -72,14 +72,17 @@ func (h *hub) resumable(name string, g event.Group) {
 
 // adminConnected greets an administrator and joins the group of all of them. The role has been checked with the request;
 // it is checked again because this is the door.
-func (h *hub) adminConnected(_ context.Context, c *signalr.Conn) error {
+func (h *hub) adminConnected(ctx context.Context, c *signalr.Conn) error {
 	if p := principal(c); p == nil || !p.HasRole(h.cfg.AdminRole) {
 		return fmt.Errorf("connecting to the admin hub: %w", signalr.ErrForbidden)
 	}
 	if err := h.send(c, "ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"}); err != nil {
 		return err
 	}
-	return h.cfg.Broadcaster.Subscribe(c, event.Admins, event.Plain)
+	if err := h.cfg.Broadcaster.Subscribe(c, event.Admins, event.Plain); err != nil {
+		return err
+	}
+	return h.connected(ctx, c)
 }
 
 func (h *hub) getPlatformStats(ctx context.Context, call *signalr.Call) (any, error) {

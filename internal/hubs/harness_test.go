@@ -45,15 +45,17 @@ type server struct {
 	stats    *statistics
 	counts   *counts
 	teamCart bool
+	logger   *slog.Logger // of the hubs
 }
 
 func setup(t *testing.T, options ...func(*server)) *server {
 	t.Helper()
 	s := &server{t: t, guard: &guard{}, log: &memory{}, stats: &statistics{}, counts: &counts{}, teamCart: true}
+	quiet := slog.New(slog.DiscardHandler)
+	s.logger = quiet
 	for _, o := range options {
 		o(s)
 	}
-	quiet := slog.New(slog.DiscardHandler)
 	var err error
 	s.b, err = broadcast.New(broadcast.Config{Logger: quiet, ReplayLimit: 5}, s.log)
 	require.NoError(t, err)
@@ -61,7 +63,7 @@ func setup(t *testing.T, options ...func(*server)) *server {
 	require.NoError(t, err)
 	s.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: s.b, Authorizer: s.guard, Tokens: tokens, Stats: s.stats, Connections: s.counts,
-		TeamCart: s.teamCart, Logger: quiet, RefreshTimeout: time.Second,
+		TeamCart: s.teamCart, Logger: s.logger, RefreshTimeout: time.Second,
 	})
 	require.NoError(t, err)
 	s.signalr, err = signalr.New(signalr.Config{Authenticate: s.hubs.Authenticate, Logger: quiet})

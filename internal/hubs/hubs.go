@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
@@ -66,6 +67,8 @@ type Config struct {
 	// RefreshTimeout bounds the checks of a connection's groups against its new token; one that takes longer is closed to resume.
 	// Defaults to 10 s.
 	RefreshTimeout time.Duration
+	// Audit is told who connected, joined a group or was refused. Defaults to one that writes to Logger.
+	Audit *audit.Log
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what an operator should know. Defaults to slog.Default().
@@ -83,6 +86,9 @@ func (c *Config) validate() error {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Audit == nil {
+		c.Audit = audit.New(audit.Config{Logger: c.Logger})
 	}
 	return nil
 }
@@ -118,6 +124,7 @@ func New(cfg Config) (*Hubs, error) {
 
 func (h *Hubs) add(path string) *hub {
 	one := &hub{Hubs: h, Hub: signalr.NewHub(strings.TrimPrefix(path, "/hubs/")), path: path, admin: path == AdminPath}
+	one.OnConnected(one.connected)
 	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
 	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
 	h.hubs = append(h.hubs, one)
@@ -143,14 +150,20 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 }
 
 // Authenticate says who sends r, for signalr.Config: an error for no token or a bad one, [signalr.ErrForbidden] on the admin
-// hub for a user without the role.
+// hub for a user without the role. The client is not told more than the status; the log is.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
-	if err != nil {
-		return nil, err
+	path := strings.TrimSuffix(r.URL.Path, "/negotiate")
+	if err == nil && path == AdminPath && !p.HasRole(h.cfg.AdminRole) {
+		err = fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
 	}
-	if strings.TrimSuffix(r.URL.Path, "/negotiate") == AdminPath && !p.HasRole(h.cfg.AdminRole) {
-		return nil, fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
+	if err != nil {
+		refused := audit.Entry{Action: audit.Connect, Path: path}
+		if p != nil {
+			refused.Subject = p.Subject
+		}
+		h.cfg.Audit.Refused(r.Context(), refused, err)
+		return nil, err
 	}
 	return p, nil
 }

@@ -3,12 +3,16 @@ package hubs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
+
+var errOtherSubject = errors.New("the new token is another subject's")
 
 type refreshed struct {
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -20,10 +24,19 @@ type refreshed struct {
 func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
 	was := principal(call.Conn)
 	p, err := h.cfg.Tokens.Verify(ctx, token)
-	if err != nil || was == nil || p.Subject != was.Subject || h.admin && !p.HasRole(h.cfg.AdminRole) {
+	switch {
+	case err != nil:
+	case was == nil || p.Subject != was.Subject:
+		err = errOtherSubject
+	case h.admin && !p.HasRole(h.cfg.AdminRole):
+		err = fmt.Errorf("the admin hub requires the role %q", h.cfg.AdminRole)
+	}
+	if err != nil {
+		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, call.Conn, ""), err)
 		return nil, h.refused(call, &signalr.HubError{Message: unauthorized})
 	}
 	call.Conn.SetUser(p)
+	h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, call.Conn, ""))
 	checking, cancel := context.WithTimeout(ctx, h.cfg.RefreshTimeout)
 	defer cancel()
 	for _, g := range h.cfg.Broadcaster.Groups(call.Conn) {

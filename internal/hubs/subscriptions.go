@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
@@ -47,8 +48,19 @@ func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur
 // joinAttempts is how often a permission is asked for again because somebody's access was revoked meanwhile.
 const joinAttempts = 5
 
-// join enters g with a permission that is no older than any revocation.
+// join enters g with a permission that is no older than any revocation, and leaves a line in the audit log.
 func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
+	err := h.tryToJoin(ctx, call, g, enter)
+	entry := h.entry(audit.Subscribe, call.Conn, g)
+	if err == nil {
+		h.cfg.Audit.Done(ctx, entry)
+	} else if _, ok := errors.AsType[*signalr.HubError](err); ok { // else the connection has ended meanwhile
+		h.cfg.Audit.Refused(ctx, entry, err)
+	}
+	return err
+}
+
+func (h *hub) tryToJoin(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
 	for range joinAttempts {
 		admission := h.cfg.Broadcaster.Admit(g)
 		if err := h.authorize(ctx, principal(call.Conn), g); err != nil {

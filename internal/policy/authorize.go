@@ -198,14 +198,16 @@ func ruleFor(kind string) (rule, bool) {
 
 // permits looks for the permission among the token's. What is malformed among them grants nothing.
 func (r rule) permits(p *auth.Principal, resource uuid.UUID) bool {
-	return slices.ContainsFunc(p.Permissions, func(permission string) bool {
-		name, value, found := strings.Cut(permission, ":")
-		if !found || !slices.Contains(r.permissions, name) {
-			return false
-		}
-		id, ok := parseID(value)
-		return ok && id == resource
-	})
+	return slices.ContainsFunc(p.Permissions, func(permission string) bool { return r.grants(permission, resource) })
+}
+
+func (r rule) grants(permission string, resource uuid.UUID) bool {
+	name, value, found := strings.Cut(permission, ":")
+	if !found || !slices.Contains(r.permissions, name) {
+		return false
+	}
+	id, ok := parseID(value)
+	return ok && id == resource
 }
 
 // parseID reads a UUID in its canonical form, in either case; uuid.Parse alone would take braces and URNs too.

@@ -1,0 +1,46 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auth"
+)
+
+// entry is what the audit log is told about a request of somebody, or of nobody known.
+func (e *endpoint) entry(p *auth.Principal) audit.Entry {
+	entry := audit.Entry{Action: audit.Request, Path: e.path}
+	switch {
+	case e.method == http.MethodDelete:
+		entry.Action = audit.DropDeadLetter
+	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/retry"):
+		entry.Action = audit.RetryDeadLetter
+	case e.method == http.MethodPost:
+		entry.Action = audit.Broadcast
+	}
+	if p != nil {
+		entry.Subject = p.Subject
+	}
+	return entry
+}
+
+// note tells the audit log of what has changed something, and of what the endpoint itself did not permit. A request that only
+// reads, or that was malformed, has done nothing.
+func (a *API) note(ctx context.Context, entry audit.Entry, answer any, err error) {
+	if p, ok := errors.AsType[*problem](err); ok && p.Status == http.StatusForbidden {
+		a.audit.Refused(ctx, entry, err)
+	}
+	if err != nil || entry.Action == audit.Request {
+		return
+	}
+	switch done := answer.(type) {
+	case published:
+		entry.EventID = done.EventID
+	case decided:
+		entry.EventID = done.EventID
+	}
+	a.audit.Done(ctx, entry)
+}

@@ -1,0 +1,207 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Check is one thing that is looked at before a token is believed.
+type Check struct {
+	Name string `json:"check"`
+	OK   bool   `json:"ok"`
+	// Detail says what was found, and what is wrong where it is not OK. It never contains the token.
+	Detail string `json:"detail"`
+}
+
+// Inspection tells what becomes of a token and why. Everything that the token says about itself is in it: it is for whoever
+// holds the token, and not for logs.
+type Inspection struct {
+	// Header and Claims are what the token says, believed or not. Nil where it cannot be read.
+	Header, Claims map[string]any
+	// Subject, Roles and Permissions are what Herald reads in the claims, believed or not.
+	Subject            string
+	Roles, Permissions []string
+	// Checks are all that could be made, whatever became of those before: a token that has expired may be another issuer's, too.
+	Checks []Check
+	// Refusal is what [Verifier.Verify] answers. Nil where the token is accepted.
+	Refusal *TokenError
+}
+
+// Inspect makes each of Verify's checks by itself and tells what it came to. Verify's own answer is in it too, and decides.
+func (v *Verifier) Inspect(ctx context.Context, token string) *Inspection {
+	var i Inspection
+	_, err := v.verify(ctx, token)
+	i.Refusal, _ = errors.AsType[*TokenError](err)
+	form, signed := v.checkForm(token, i.Refusal)
+	i.Checks = []Check{form}
+	if signed == nil {
+		return &i
+	}
+	claims, _ := signed.Claims.(jwt.MapClaims)
+	i.Header, i.Claims = signed.Header, claims
+	i.Subject, _ = subjectOf(claims)
+	i.Roles, i.Permissions = rolesOf(claims), stringsOf(claims[claimPermission])
+	i.Checks = append(i.Checks, v.checkSignature(ctx, signed, token, i.Refusal)...)
+	i.Checks = append(i.Checks,
+		v.checkExpiry(claims),
+		v.checkNotBefore(claims),
+		checkName("iss", "HERALD_JWT_ISSUER", v.issuer, claims, jwt.WithIssuer(v.issuer)),
+		checkName("aud", "HERALD_JWT_AUDIENCE", v.audience, claims, jwt.WithAudience(v.audience)),
+		checkSubject(claims),
+	)
+	return &i
+}
+
+// passed and failed word a check.
+func passed(name, format string, args ...any) Check {
+	return Check{Name: name, OK: true, Detail: fmt.Sprintf(format, args...)}
+}
+
+func failed(name string, err error) Check {
+	if refusal, ok := errors.AsType[*TokenError](err); ok {
+		return Check{Name: name, Detail: refusal.Detail}
+	}
+	return Check{Name: name, Detail: err.Error()}
+}
+
+// checkForm reads the token without believing it. It returns nil where it cannot be read.
+func (v *Verifier) checkForm(token string, refusal *TokenError) (Check, *jwt.Token) {
+	const name = "form"
+	if token == "" || len(token) > tokenMaximumBytes {
+		return failed(name, refusal), nil
+	}
+	signed, _, err := v.parser.ParseUnverified(token, jwt.MapClaims{})
+	if signed == nil || signed.Header == nil || errors.Is(err, jwt.ErrTokenMalformed) {
+		return failed(name, refusal), nil
+	}
+	if _, critical := signed.Header["crit"]; critical {
+		return failed(name, errCritical()), signed
+	}
+	return passed(name, "a JSON Web Token of %d bytes", len(token)), signed
+}
+
+// checkSignature makes the checks that need the key: one that fails leaves nothing to look at for the next.
+func (v *Verifier) checkSignature(ctx context.Context, signed *jwt.Token, token string, refusal *TokenError) []Check {
+	alg, ok := signed.Header["alg"].(string)
+	if !ok || signed.Method == nil || !v.keys.allows(alg) {
+		return []Check{failed("algorithm", refused(WrongAlgorithm,
+			"its alg is %s, but the configured key is for %s", quoted(signed.Header["alg"]), v.keys.describe()))}
+	}
+	checks := []Check{passed("algorithm", "%s, which the configured key is for", alg)}
+	if _, err := v.keys.key(ctx, signed); err != nil {
+		if refusal != nil && refusal.Reason == UnknownKey { // when it was asked first, the JWK Set was fetched for it
+			err = refusal
+		}
+		return append(checks, failed("key", err))
+	}
+	checks = append(checks, passed("key", "there is one for it"))
+	// The same parser as Verify's, but without the claims.
+	bare := jwt.NewParser(jwt.WithValidMethods(v.keys.algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	if _, err := bare.Parse(token, func(t *jwt.Token) (any, error) { return v.keys.key(ctx, t) }); err != nil {
+		return append(checks, failed("signature", refused(BadSignature, "it does not fit the configured key")))
+	}
+	return append(checks, passed("signature", "it fits the configured key"))
+}
+
+// only is what a validator sees where one claim is to be looked at.
+func only(name string, claims jwt.MapClaims) jwt.MapClaims {
+	if value, ok := claims[name]; ok {
+		return jwt.MapClaims{name: value}
+	}
+	return jwt.MapClaims{}
+}
+
+func (v *Verifier) checkExpiry(claims jwt.MapClaims) Check {
+	const name = "exp"
+	at, err := claims.GetExpirationTime()
+	if err != nil || at == nil {
+		return failed(name, badTime(claims[name], "it is missing: a token that never expires is not accepted"))
+	}
+	if _, err := v.expiresAt(claims); err != nil {
+		return failed(name, err)
+	}
+	if v.validate(only(name, claims), jwt.WithExpirationRequired()) != nil {
+		return failed(name, refused(Expired, "%s", v.inWords(at.Time)))
+	}
+	return passed(name, "%s%s", v.inWords(at.Time), v.leniently(!v.now().Before(at.Time)))
+}
+
+func (v *Verifier) checkNotBefore(claims jwt.MapClaims) Check {
+	const name = "nbf"
+	at, err := claims.GetNotBefore()
+	switch {
+	case err != nil:
+		return failed(name, badTime(claims[name], ""))
+	case at == nil:
+		return passed(name, "it has none, and needs none")
+	case v.validate(only(name, claims)) != nil:
+		return failed(name, refused(NotYetValid, "%s", v.inWords(at.Time)))
+	default:
+		return passed(name, "%s%s", v.inWords(at.Time), v.leniently(v.now().Before(at.Time)))
+	}
+}
+
+func (v *Verifier) validate(claims jwt.MapClaims, options ...jwt.ParserOption) error {
+	options = append(options, jwt.WithLeeway(v.leeway), jwt.WithTimeFunc(v.now))
+	return jwt.NewValidator(options...).Validate(claims) //nolint:wrapcheck // only whether there is one is asked
+}
+
+func badTime(claim any, missing string) error {
+	if claim == nil || claim == 0.0 { // 0 counts as none
+		return refused(MissingExpiry, "%s", missing)
+	}
+	return refused(BadClaim, "it is %s, not a number of seconds since 1970", quoted(claim))
+}
+
+// inWords tells a moment and how far from now it is.
+func (v *Verifier) inWords(at time.Time) string { return InWords(at, v.now()) }
+
+// leniently says that only the leeway makes a time good.
+func (v *Verifier) leniently(needed bool) string {
+	if needed {
+		return fmt.Sprintf(", within the leeway of %s", v.leeway)
+	}
+	return ""
+}
+
+// InWords tells a moment and how far from now it is, such as "2026-01-20T11:00:00Z, in 1h0m0s".
+func InWords(at, now time.Time) string {
+	if distance := at.Sub(now).Round(time.Second); distance > 0 {
+		return fmt.Sprintf("%s, in %s", at.UTC().Format(timestamp), distance)
+	}
+	return fmt.Sprintf("%s, %s ago", at.UTC().Format(timestamp), now.Sub(at).Round(time.Second))
+}
+
+func checkName(name, setting, want string, claims jwt.MapClaims, option jwt.ParserOption) Check {
+	if want == "" {
+		return passed(name, "any will do: %s is not set", setting)
+	}
+	if jwt.NewValidator(option).Validate(only(name, claims)) != nil {
+		return failed(name, refused(BadClaim, "it is %s, but %s is %q", listed(claims[name]), setting, want))
+	}
+	return passed(name, "%q, as %s says", want, setting)
+}
+
+// listed is quoted for a claim that may be a list, too.
+func listed(claim any) string {
+	switch values := stringsOf(claim); {
+	case claim == nil:
+		return "missing"
+	case len(values) > 0:
+		return fmt.Sprintf("%q", values)
+	default:
+		return quoted(claim)
+	}
+}
+
+func checkSubject(claims jwt.MapClaims) Check {
+	subject, err := subjectOf(claims)
+	if err != nil {
+		return failed("subject", err)
+	}
+	return passed("subject", "%q", subject)
+}

@@ -1,0 +1,208 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/elliptic"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/auth"
+)
+
+// witness is an observer and a log, and tells whoever waits that there is something new.
+type witness struct {
+	mu       sync.Mutex
+	refused  []auth.Reason
+	keys     []int // of each fetch; -1: it failed
+	log      bytes.Buffer
+	happened chan struct{}
+}
+
+func newWitness() *witness { return &witness{happened: make(chan struct{}, 1)} }
+
+func (w *witness) note(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+	select {
+	case w.happened <- struct{}{}:
+	default:
+	}
+}
+
+func (w *witness) TokenRefused(r auth.Reason) { w.note(func() { w.refused = append(w.refused, r) }) }
+func (w *witness) KeysFetched(n int)          { w.note(func() { w.keys = append(w.keys, n) }) }
+func (w *witness) KeysNotFetched()            { w.note(func() { w.keys = append(w.keys, -1) }) }
+
+func (w *witness) Write(line []byte) (n int, err error) {
+	w.note(func() { n, err = w.log.Write(line) })
+	return n, err
+}
+
+func (w *witness) logged() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
+}
+
+// fetches returns the outcome of each.
+func (w *witness) fetches() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]int{}, w.keys...)
+}
+
+// await waits until the answer is yes.
+func (w *witness) await(t *testing.T, yes func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	for !yes() {
+		select {
+		case <-w.happened:
+		case <-deadline.C:
+			require.FailNow(t, "waited in vain", "%v\n%s", w.fetches(), w.logged())
+		}
+	}
+}
+
+// more waits for two fetches to have ended from now on: the second began after whatever was published before.
+func (w *witness) more(t *testing.T) {
+	t.Helper()
+	before := len(w.fetches())
+	w.await(t, func() bool { return len(w.fetches()) >= before+2 })
+}
+
+// watched is a verifier that fetches the set again and again.
+func (i *issuer) watched(t *testing.T) (*auth.Verifier, *witness) {
+	t.Helper()
+	w := newWitness()
+	return verifier(t, auth.Config{
+		JWKSURL: i.URL, HTTPClient: i.Client(), JWKSRefresh: 5 * time.Millisecond, Observer: w,
+		Logger: slog.New(slog.NewTextHandler(w, nil)),
+	}), w
+}
+
+// TestAKeyThatIsGoneIsRefused: without anybody asking for another, and whether or not the token names its key.
+func TestAKeyThatIsGoneIsRefused(t *testing.T) {
+	t.Parallel()
+	before, after := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	old, current := signAs(t, "before", jwt.SigningMethodES256, before), signAs(t, "after", jwt.SigningMethodES256, after)
+	unnamed := sign(t, jwt.SigningMethodES256, before, goodClaims())
+	i := newIssuer(t)
+	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}))
+	v, w := i.watched(t)
+	for _, token := range []string{old, unnamed} {
+		_, err := v.Verify(t.Context(), token)
+		require.NoError(t, err)
+	}
+	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}), published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
+	w.more(t)
+	for _, token := range []string{old, unnamed, current} {
+		_, err := v.Verify(t.Context(), token)
+		require.NoError(t, err, "both are good while both are published")
+	}
+	i.publish(t, published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
+	w.more(t)
+	_, err := v.Verify(t.Context(), old)
+	requireRefused(t, err, auth.UnknownKey, old)
+	_, err = v.Verify(t.Context(), unnamed)
+	requireRefused(t, err, auth.BadSignature, unnamed)
+	_, err = v.Verify(t.Context(), current)
+	require.NoError(t, err)
+	i.publish(t) // every key is withdrawn
+	w.more(t)
+	_, err = v.Verify(t.Context(), sign(t, jwt.SigningMethodES256, after, goodClaims()))
+	requireRefused(t, err, auth.UnknownKey, "")
+	require.Contains(t, w.logged(), "keys=1 new=1 gone=0")
+	require.Contains(t, w.logged(), "keys=2 new=1 gone=0")
+	require.Contains(t, w.logged(), "keys=1 new=0 gone=1")
+	require.Contains(t, w.logged(), "keys=0 new=0 gone=1")
+	require.NotContains(t, w.fetches(), -1)
+}
+
+// TestTheLastKeysStayWhileTheIssuerIsAway: whatever comes instead of a JWK Set.
+func TestTheLastKeysStayWhileTheIssuerIsAway(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"an error status":              "",
+		"no answer":                    "down",
+		"a page":                       "<html>We are back soon</html>",
+		"another object":               `{"error":"maintenance"}`,
+		"null":                         "null",
+		"keys that are null":           `{"keys":null}`,
+		"keys that are no array":       `{"keys":{}}`,
+		"a key that cannot be read":    `{"keys":[{"kty":"EC","crv":"P-256","kid":"key","x":"AA","y":"AA"}]}`,
+		"more than anybody would send": `{"keys":[]}` + strings.Repeat(" ", 1<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			key := ecKey(t, elliptic.P256())
+			token := signAs(t, "key", jwt.SigningMethodES256, key)
+			i := newIssuer(t)
+			i.publish(t, published(t, key.Public(), jwkset.JWKMetadataOptions{KID: "key"}))
+			v, w := i.watched(t)
+			good := *i.set.Load()
+			switch raw := []byte(answer); answer {
+			case "":
+				i.set.Store(nil)
+			case "down":
+				i.down.Store(true)
+			default:
+				i.set.Store(&raw)
+			}
+			w.await(t, func() bool { return strings.Contains(w.logged(), "the last keys stay in use") })
+			require.Contains(t, w.logged(), "level=ERROR")
+			require.Contains(t, w.logged(), "keys=1")
+			for range 2 {
+				_, err := v.Verify(t.Context(), token)
+				require.NoError(t, err, "it is signed with a key of the last set")
+				w.more(t)
+			}
+			_, err := v.Verify(t.Context(), signAs(t, "new", jwt.SigningMethodES256, key))
+			requireRefused(t, err, auth.KeysUnavailable, "")
+			require.ErrorContains(t, err, "cannot be fetched")
+
+			i.down.Store(false)
+			i.set.Store(&good)
+			before := len(w.fetches())
+			w.await(t, func() bool { all := w.fetches(); return len(all) > before && all[len(all)-1] == 1 })
+			_, err = v.Verify(t.Context(), token)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestAClientThatHangsUpDoesNotKeepTheNewKeyFromTheOthers: a key id that nobody knows is asked for only now and then.
+func TestAClientThatHangsUpDoesNotKeepTheNewKeyFromTheOthers(t *testing.T) {
+	t.Parallel()
+	before, after := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	i := newIssuer(t)
+	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}))
+	v := i.verifier(t)
+	i.publish(t, published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := v.Verify(gone, signAs(t, "invented", jwt.SigningMethodES256, before))
+	requireRefused(t, err, auth.UnknownKey, "")
+	_, err = v.Verify(t.Context(), signAs(t, "after", jwt.SigningMethodES256, after))
+	require.NoError(t, err)
+}
+
+func TestTheObserverIsToldOfRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWitness()
+	v := verifier(t, auth.Config{Secret: secret, Observer: w})
+	_, _ = v.Verify(t.Context(), "")
+	_, _ = v.Verify(t.Context(), hs256(t, goodClaims()))
+	_, _ = v.Verify(t.Context(), hs256(t, with(goodClaims(), "exp", nil)))
+	require.Equal(t, []auth.Reason{auth.NoToken, auth.MissingExpiry}, w.refused)
+}
