@@ -96,6 +96,44 @@ func TestBodySize(t *testing.T) {
 	require.Len(t, b.outbox.all(), 1)
 }
 
+// What takes no body is not given any kind of one either.
+func TestBodyWhereNoneIsNeeded(t *testing.T) {
+	t.Parallel()
+	for _, o := range ofTheAPI() {
+		if o.body() != nil || o.method == http.MethodGet {
+			continue
+		}
+		for name, test := range map[string]struct {
+			contentType, body string
+			status            int
+		}{
+			"none":               {"", "", http.StatusOK},
+			"none, but its type": {"text/plain", "", http.StatusOK},
+			"an object":          {"application/json", `{"ignored":true}`, http.StatusOK},
+			"null":               {"application/json", `null`, http.StatusOK},
+			"64 KiB":             {"application/json", `"` + strings.Repeat("a", 64<<10-2) + `"`, http.StatusOK},
+			"more than 64 KiB":   {"application/json", `"` + strings.Repeat("a", 64<<10-1) + `"`, http.StatusRequestEntityTooLarge},
+			"a form":             {"application/x-www-form-urlencoded", `a=b`, http.StatusUnsupportedMediaType},
+			"of no type":         {"", `{}`, http.StatusUnsupportedMediaType},
+			"no JSON":            {"application/json", `{"a":`, http.StatusBadRequest},
+		} {
+			b := setupKnowing(t)
+			r := request(t, o.method, strings.ReplaceAll(o.path, "{eventId}", knownID().String()), test.body)
+			r.Header.Del("Content-Type")
+			if test.contentType != "" {
+				r.Header.Set("Content-Type", test.contentType)
+			}
+			w := b.serve(t, r)
+			require.Equal(t, test.status, w.Code, "%s, %s: %s", o.path, name, w.Body)
+			if test.status != http.StatusOK {
+				requireProblem(t, w, test.status)
+				require.Empty(t, b.outbox.all())
+				require.Len(t, b.dead.letters, 1)
+			}
+		}
+	}
+}
+
 func TestContentType(t *testing.T) {
 	t.Parallel()
 	for header, accepted := range map[string]bool{

@@ -22,6 +22,14 @@ type body struct {
 	errors fieldErrors
 }
 
+// err is the [*problem] that names every wrong field, or nil.
+func (b *body) err() error {
+	if len(b.errors) == 0 {
+		return nil
+	}
+	return invalid(b.errors)
+}
+
 // required returns the field, or notes that it is missing.
 func (b *body) required(name string) (any, bool) {
 	value := b.fields[name]
