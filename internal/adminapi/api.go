@@ -25,6 +25,8 @@ const (
 	ReplayLimitDefault = 1000
 	// NoLimit as [Config.Rate] is as many requests as are made.
 	NoLimit = -1.0
+	// WriteTimeoutDefault is how long a client may take for 64 KiB of an answer.
+	WriteTimeoutDefault = 30 * time.Second
 	// AdminHubPathDefault is what health names.
 	AdminHubPathDefault = "/hubs/admin"
 
@@ -84,6 +86,8 @@ type Config struct {
 	Rate float64
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
+	// WriteTimeout is how long a client may take for 64 KiB of an answer. Defaults to 30 s.
+	WriteTimeout time.Duration
 	// AllowsOrigin says whether pages of another origin may use the API, by CORS. Defaults to none.
 	AllowsOrigin func(origin string) bool
 	// Logger receives what went wrong. Defaults to slog.Default().
@@ -118,6 +122,7 @@ func New(cfg Config) (*API, error) {
 		cfg.Now = time.Now
 	}
 	cfg.AdminHubPath = cmp.Or(cfg.AdminHubPath, AdminHubPathDefault)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, WriteTimeoutDefault)
 	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
 	return &API{
 		cfg:     cfg,

@@ -249,6 +249,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit, Logger: a.logger,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
+		WriteTimeout: s.WriteTimeout,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)
