@@ -125,6 +125,15 @@ func TestDefaultRateIsGenerous(t *testing.T) {
 	requireProblem(t, b.get(t, prefix+"status"), http.StatusTooManyRequests)
 }
 
+func TestRateMayBeUnlimited(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.cfg.Rate, b.cfg.Burst = adminapi.NoLimit, 1
+	for range 3 * adminapi.BurstDefault {
+		require.Equal(t, http.StatusOK, b.get(t, prefix+"status").Code)
+	}
+}
+
 func TestIdempotencyKeyBecomesTheEventID(t *testing.T) {
 	t.Parallel()
 	key := uuid.MustParse("0197a1b2-0000-7000-8000-00000000000f")

@@ -51,6 +51,7 @@ func (a *API) endpoints() []endpoint {
 		{http.MethodPost, dead + "/{eventId}/retry", administrator, a.deciding("Dead letter is tried again", DeadLetters.Retry)},
 		{http.MethodDelete, dead + "/{eventId}", administrator, a.deciding("Dead letter dropped", DeadLetters.Drop)},
 		{http.MethodGet, "/api/admin/outbox/events/{eventId}", administrator, a.traceEvent},
+		{http.MethodGet, OpenAPIPath, anybody, openAPI},
 	}
 	for _, p := range publications() {
 		list = append(list, endpoint{http.MethodPost, admin + p.path, administrator, a.publishing(p)})

@@ -24,6 +24,10 @@ const (
 	BurstDefault = 100
 	// ReplayLimitDefault is how many events a client may be behind and still be served from the log.
 	ReplayLimitDefault = 1000
+	// NoLimit as [Config.Rate] is as many requests as are made.
+	NoLimit = -1.0
+	// WriteTimeoutDefault is how long a client may take for 64 KiB of an answer.
+	WriteTimeoutDefault = 30 * time.Second
 	// AdminHubPathDefault is what health names.
 	AdminHubPathDefault = "/hubs/admin"
 
@@ -79,12 +83,16 @@ type Config struct {
 	AdminHubPath string
 	// ReplayLimit is the most that one page of events holds. Defaults to 1000.
 	ReplayLimit int
-	// Rate is how many requests a second a user may make of one endpoint. Defaults to 50.
+	// Rate is how many requests a second a user may make of one endpoint, or [NoLimit]. Defaults to 50.
 	Rate float64
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
 	// Audit is told who published, decided about a dead letter or was refused. Defaults to one that writes to Logger.
 	Audit *audit.Log
+	// WriteTimeout is how long a client may take for 64 KiB of an answer. Defaults to 30 s.
+	WriteTimeout time.Duration
+	// AllowsOrigin says whether pages of another origin may use the API, by CORS. Defaults to none.
+	AllowsOrigin func(origin string) bool
 	// Logger receives what went wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
@@ -105,16 +113,20 @@ func New(cfg Config) (*API, error) {
 		cfg.Tracer == nil {
 		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher, Replayer, DeadLetters and Tracer are required")
 	}
-	if cfg.Rate < 0 || cfg.Burst < 0 || cfg.ReplayLimit < 0 {
+	if (cfg.Rate < 0 && cfg.Rate != NoLimit) || cfg.Burst < 0 || cfg.ReplayLimit < 0 {
 		return nil, errors.New("adminapi: Rate, Burst and ReplayLimit must not be negative")
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func(context.Context) error { return nil }
 	}
+	if cfg.AllowsOrigin == nil {
+		cfg.AllowsOrigin = func(string) bool { return false }
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	cfg.AdminHubPath = cmp.Or(cfg.AdminHubPath, AdminHubPathDefault)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, WriteTimeoutDefault)
 	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
 	logger := cmp.Or(cfg.Logger, slog.Default())
 	return &API{
@@ -125,7 +137,7 @@ func New(cfg Config) (*API, error) {
 	}, nil
 }
 
-// Handler returns the API's handler, for "/api/". Whatever it does not know below that is a 404 problem.
+// Handler returns the API's handler, for "/api/" and [OpenAPIPath]. Whatever it does not know is a 404 problem.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, e := range a.endpoints() {
@@ -134,7 +146,7 @@ func (a *API) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.writeProblem(w, r, newProblem(http.StatusNotFound, "There is nothing at this path."))
 	})
-	return mux
+	return a.cors(mux)
 }
 
 // timestamp is the present as the API writes it.

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,30 @@ const bodyMaximumBytes = 64 << 10
 
 // readBody reads a JSON object, or returns a [*problem]: 415, 413 or 400.
 func readBody(r *http.Request) (*body, error) {
+	value, err := readJSON(r)
+	if err != nil {
+		return nil, err
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return nil, malformed("The body must be a JSON object.")
+	}
+	return &body{fields: fields, errors: fieldErrors{}}, nil
+}
+
+// ignoreBody is for endpoints that take no body. One that comes nevertheless is held to the same rules, so that a sender who
+// takes the endpoint for another one learns of it, and is not looked at further.
+func ignoreBody(r *http.Request) error {
+	start := bufio.NewReader(r.Body)
+	if _, err := start.Peek(1); errors.Is(err, io.EOF) {
+		return nil
+	}
+	r.Body = io.NopCloser(start)
+	_, err := readJSON(r)
+	return err
+}
+
+func readJSON(r *http.Request) (any, error) {
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
 	}
@@ -38,11 +63,7 @@ func readBody(r *http.Request) (*body, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, malformed("There is something behind the JSON value.")
 	}
-	fields, ok := value.(map[string]any)
-	if !ok {
-		return nil, malformed("The body must be a JSON object.")
-	}
-	return &body{fields: fields, errors: fieldErrors{}}, nil
+	return value, nil
 }
 
 // malformed names the body as a whole the way that ASP.NET Core does.
@@ -64,18 +85,35 @@ func checkContentType(h http.Header) error {
 	return nil
 }
 
+const idempotencyHeader = "Idempotency-Key"
+
 // idempotencyKey returns the event id that the sender chose, or uuid.Nil. The draft of the header's specification puts the
 // key in quotes, its users mostly do not: both are understood.
-func idempotencyKey(h http.Header) (uuid.UUID, error) {
-	values := h.Values("Idempotency-Key")
+func idempotencyKey(h http.Header) (id uuid.UUID, ok bool) {
+	values := h.Values(idempotencyHeader)
 	if len(values) == 0 {
-		return uuid.Nil, nil
+		return uuid.Nil, true
 	}
-	id, ok := parseID(strings.Trim(values[0], `"`))
-	if !ok || len(values) > 1 || id == uuid.Nil {
-		return uuid.Nil, invalid(fieldErrors{"Idempotency-Key": {"The header must be one UUID, and not the all-zero one."}})
+	id, ok = parseID(strings.Trim(values[0], `"`))
+	return id, ok && len(values) == 1 && id != uuid.Nil
+}
+
+// keyBeside returns the [idempotencyKey], or what is wrong with the request: err is what was found in the body, and where that
+// names fields, a bad key is named beside them.
+func keyBeside(err error, h http.Header) (uuid.UUID, error) {
+	key, ok := idempotencyKey(h)
+	if ok {
+		return key, err
 	}
-	return id, nil
+	p, named := errors.AsType[*problem](err)
+	switch {
+	case err == nil:
+		p = invalid(fieldErrors{})
+	case !named || p.Errors == nil:
+		return uuid.Nil, err
+	}
+	p.Errors.add(idempotencyHeader, "The header must be one UUID, and not the all-zero one.")
+	return uuid.Nil, p
 }
 
 // parseID reads a UUID in its canonical form, in either case.

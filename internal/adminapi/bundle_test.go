@@ -120,8 +120,8 @@ type bundle struct {
 	handler http.Handler
 }
 
-func setup(t *testing.T) *bundle {
-	t.Helper()
+func setup(tb testing.TB) *bundle {
+	tb.Helper()
 	b := &bundle{
 		outbox: &outboxRecorder{stats: seedStats()},
 		replay: &replays{status: adminapi.Resumed},
@@ -131,10 +131,10 @@ func setup(t *testing.T) *bundle {
 		stories: &stories{},
 	}
 	logger := slog.New(slog.NewTextHandler(b.log, nil))
-	verifier, err := auth.NewVerifier(t.Context(), auth.Config{Secret: secret, Now: now})
-	require.NoError(t, err)
+	verifier, err := auth.NewVerifier(tb.Context(), auth.Config{Secret: secret, Now: now})
+	require.NoError(tb, err)
 	checker, err := policy.New(policy.Config{Now: now, Logger: logger}, noGrants{})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	b.cfg = adminapi.Config{
 		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead, Tracer: b.stories,
 		TeamCart: true, Logger: logger, Now: now,
@@ -142,6 +142,7 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
+// serve answers the request, and holds the answer against the OpenAPI document.
 func (b *bundle) serve(t *testing.T, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	if b.handler == nil {
@@ -151,6 +152,7 @@ func (b *bundle) serve(t *testing.T, r *http.Request) *httptest.ResponseRecorder
 	}
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
+	requireDocumented(t, r, w)
 	return w
 }
 

@@ -94,6 +94,9 @@ type decided struct {
 // deciding is the endpoint that does something about one dead letter.
 func (a *API) deciding(message string, do func(DeadLetters, context.Context, uuid.UUID) error) func(*request) (any, error) {
 	return func(r *request) (any, error) {
+		if err := ignoreBody(r.Request); err != nil {
+			return nil, err
+		}
 		id, ok := parseID(r.PathValue("eventId"))
 		if !ok {
 			return nil, invalid(fieldErrors{"eventId": {"The path must hold the UUID of an event."}})

@@ -1,5 +1,6 @@
 // Package adminapi is Herald's REST: the admin endpoints under /api/admin/realtime, those about single events and dead letters under
-// /api/admin/outbox, and the replay for clients that poll, GET /api/realtime/events.
+// /api/admin/outbox, and the replay for clients that poll, GET /api/realtime/events. GET /openapi.json describes them; whoever changes
+// one changes openapi.json, or the tests fail.
 //
 // # What it promises
 //
@@ -8,10 +9,13 @@
 // the event's id: the outbox delivers one id once, so a request may be repeated until it is answered.
 //
 // What goes wrong is application/problem+json (RFC 9457) in the form of ASP.NET Core's ValidationProblemDetails: "errors"
-// names every wrong field at once. What is wrong inside Herald is logged, never told.
+// names every wrong field at once, a bad Idempotency-Key among them. What is wrong inside Herald is logged, never told.
+//
+// Pages of the origins that may use the hubs may use this, too: CORS comes before all else, so that they can read every answer.
 //
 // A request passes, in this order: path (404), method (405), token (401), role (403), rate (429), Content-Type (415), size
-// (413), JSON (400), fields (400). Only GET health needs no token.
+// (413), JSON (400), fields and Idempotency-Key (400). Only GET health and the document need no token. A body that comes to an
+// endpoint without one is held to the same rules and then ignored.
 //
 // # Numbers
 //

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 const (
 	nestingMaximum     = 64
 	numberMaximumBytes = 64
+	exponentMaximum    = 1000
 	// countMaximum is 2^53-1, the largest whole number that JavaScript keeps exactly.
 	countMaximum = 1<<53 - 1
 )
@@ -20,6 +22,14 @@ const (
 type body struct {
 	fields map[string]any
 	errors fieldErrors
+}
+
+// err is the [*problem] that names every wrong field, or nil.
+func (b *body) err() error {
+	if len(b.errors) == 0 {
+		return nil
+	}
+	return invalid(b.errors)
 }
 
 // required returns the field, or notes that it is missing.
@@ -173,8 +183,11 @@ func checkNumber(n json.Number) string {
 		return fmt.Sprintf("A number must not have more than %d characters.", numberMaximumBytes)
 	}
 	f, err := n.Float64()
-	mantissa, _, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	if err != nil || (f == 0 && strings.ContainsAny(mantissa, "123456789")) {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	// Zero has any exponent, but Postgres does not read any.
+	power, powerErr := strconv.Atoi(cmp.Or(exponent, "0"))
+	unreadable := powerErr != nil || power < -exponentMaximum || power > exponentMaximum
+	if err != nil || unreadable || (f == 0 && strings.ContainsAny(mantissa, "123456789")) {
 		return "The number is outside the range of a 64-bit floating-point number."
 	}
 	return ""

@@ -30,10 +30,10 @@ type live struct {
 	relay *relay.Relay
 }
 
-func setupLive(t *testing.T) *live {
-	t.Helper()
-	pool := pgtest.New(t).Pool(t)
-	b := setup(t)
+func setupLive(tb testing.TB) *live {
+	tb.Helper()
+	pool := pgtest.New(tb).Pool(tb)
+	b := setup(tb)
 	b.cfg.Publisher = outbox.NewPublisher(pool)
 	b.cfg.Replayer = adminapi.NewPager(outbox.NewLog(pool), adminapi.ReplayLimitDefault)
 	r, err := relay.New(relay.Config{
@@ -42,7 +42,7 @@ func setupLive(t *testing.T) *live {
 		SetAside: nothingSetAside{},
 		Relayed:  func(int64, []event.Logged) {},
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return &live{bundle: b, pool: pool, relay: r}
 }
 

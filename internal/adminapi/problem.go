@@ -2,9 +2,12 @@ package adminapi
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
+	"time"
 )
 
 const (
@@ -89,9 +92,30 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentT
 	w.Header().Set("Cache-Control", "no-store") // answers are about one user, at one moment
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(&patientWriter{w, http.NewResponseController(w), a.cfg.WriteTimeout})
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
 		a.logger.DebugContext(r.Context(), "an answer could not be written", slog.Any("error", err))
 	}
+}
+
+// patientWriter gives a client that reads slowly its time for each piece, and one that does not read at all no more than that: a page
+// of events may have many megabytes.
+type patientWriter struct {
+	to         io.Writer
+	controller *http.ResponseController
+	timeout    time.Duration
+}
+
+func (p *patientWriter) Write(b []byte) (written int, err error) {
+	const piece = 64 << 10
+	for rest := range slices.Chunk(b, piece) {
+		_ = p.controller.SetWriteDeadline(time.Now().Add(p.timeout)) // a test's recorder takes none
+		n, err := p.to.Write(rest)
+		written += n
+		if err != nil {
+			return written, err //nolint:wrapcheck // the encoder's caller logs it
+		}
+	}
+	return written, nil
 }

@@ -111,15 +111,17 @@ func systemEvent(b *body) map[string]any {
 
 func (a *API) publishing(p publication) func(r *request) (any, error) {
 	return func(r *request) (any, error) {
+		var payload map[string]any
 		b, err := readBody(r.Request)
+		if err == nil {
+			payload = p.payload(b)
+			err = b.err()
+		}
+		key, err := keyBeside(err, r.Header)
 		if err != nil {
 			return nil, err
 		}
-		payload := p.payload(b)
-		if len(b.errors) > 0 {
-			return nil, invalid(b.errors)
-		}
-		id, err := a.publish(r, p.event, payload)
+		id, err := a.publish(r, p.event, payload, key)
 		if err != nil {
 			return nil, err
 		}
@@ -127,12 +129,8 @@ func (a *API) publishing(p publication) func(r *request) (any, error) {
 	}
 }
 
-// publish writes the event to the outbox, or returns a [*problem].
-func (a *API) publish(r *request, eventType event.Type, payload map[string]any) (uuid.UUID, error) {
-	key, err := idempotencyKey(r.Header)
-	if err != nil {
-		return uuid.Nil, err
-	}
+// publish writes the event to the outbox, with key as its id unless that is uuid.Nil, or returns a [*problem].
+func (a *API) publish(r *request, eventType event.Type, payload map[string]any, key uuid.UUID) (uuid.UUID, error) {
 	encoded, err := encode(payload)
 	if err != nil {
 		return uuid.Nil, err

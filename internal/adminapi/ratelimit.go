@@ -24,7 +24,11 @@ type limiter struct {
 type limitKey struct{ user, endpoint string }
 
 func newLimiter(perSecond float64, burst int) *limiter {
-	return &limiter{limit: rate.Limit(perSecond), burst: burst, current: map[limitKey]*rate.Limiter{}}
+	l := &limiter{limit: rate.Limit(perSecond), burst: burst, current: map[limitKey]*rate.Limiter{}}
+	if perSecond == NoLimit {
+		l.limit = rate.Inf
+	}
+	return l
 }
 
 // wait takes one request from the allowance and returns 0, or returns how long until there is one to take.

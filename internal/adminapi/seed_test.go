@@ -123,6 +123,36 @@ func TestSeedPublications(t *testing.T) {
 	}
 }
 
+// The document's lists of values: each is taken, and comes out as it went in.
+func TestEveryAlertTypeAndEveryAction(t *testing.T) {
+	t.Parallel()
+	for endpoint, test := range map[string]struct {
+		field, body string
+		values      map[string]string // to the severity that follows, or empty
+	}{
+		"alert": {
+			"type", `{"type":%q,"message":"m"}`,
+			map[string]string{"info": "low", "success": "low", "warning": "medium", "error": "high"},
+		},
+		"notify/role-assignment": {
+			"action", `{"userId":"u","roleName":"Moderator","action":%q}`, map[string]string{"assigned": "", "revoked": ""},
+		},
+	} {
+		for value, severity := range test.values {
+			b := setup(t)
+			require.Equal(t, http.StatusOK, b.post(t, endpoint, fmt.Sprintf(test.body, value)).Code)
+			invocation, err := b.outbox.all()[0].Invocation(event.Plain)
+			require.NoError(t, err)
+			var object map[string]any
+			require.NoError(t, json.Unmarshal(invocation.Arguments[0], &object))
+			require.Equal(t, value, object[test.field])
+			if severity != "" {
+				require.Equal(t, severity, object["severity"], value)
+			}
+		}
+	}
+}
+
 func TestOptionalFieldsMayBeMissingOrNull(t *testing.T) {
 	t.Parallel()
 	for endpoint, bodies := range map[string][]string{

@@ -44,6 +44,10 @@ func (a *API) platformSnapshot(r *request) (any, error) {
 }
 
 func (a *API) broadcastPlatformUpdate(r *request) (any, error) {
+	key, err := keyBeside(ignoreBody(r.Request), r.Header)
+	if err != nil {
+		return nil, err
+	}
 	stats, err := a.platformStats(r)
 	if err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func (a *API) broadcastPlatformUpdate(r *request) (any, error) {
 		"websitesGenerated": stats.WebsitesGenerated,
 		"imagesGenerated":   stats.ImagesGenerated,
 		"revenue":           stats.TotalRevenue,
-	})
+	}, key)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +75,10 @@ func (a *API) broadcastPlatformUpdate(r *request) (any, error) {
 }
 
 func (a *API) broadcastUserCount(r *request) (any, error) {
+	key, err := keyBeside(ignoreBody(r.Request), r.Header)
+	if err != nil {
+		return nil, err
+	}
 	stats, err := a.platformStats(r)
 	if err != nil {
 		return nil, err
@@ -86,7 +94,7 @@ func (a *API) broadcastUserCount(r *request) (any, error) {
 		"totalUsers":    stats.TotalUsers,
 		"activeUsers":   stats.ActiveUsers,
 		"newUsersToday": stats.NewUsersToday,
-	})
+	}, key)
 	if err != nil {
 		return nil, err
 	}

@@ -244,14 +244,17 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		Authenticator: verifier, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
-		Audit: a.audit, Logger: a.logger,
+		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
+		WriteTimeout: s.WriteTimeout, Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the API: %w", err)
 	}
 	mux := http.NewServeMux()
 	a.hubs.Mount(mux, a.signalr)
-	mux.Handle("/api/", api.Handler()) //nolint:contextcheck // requests bring their own
+	rest := api.Handler() //nolint:contextcheck // requests bring their own
+	mux.Handle("/api/", rest)
+	mux.Handle(adminapi.OpenAPIPath, rest)
 	ops := mux
 	if s.OpsListen != "" {
 		ops = http.NewServeMux()

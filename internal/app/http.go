@@ -21,6 +21,9 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	// bodyTimeout is how long a body may take to arrive, drainTimeout what is left of it once the request has been answered.
+	bodyTimeout  = 10 * time.Second
+	drainTimeout = time.Second
 
 	readyTimeout = 2 * time.Second
 	// staleLook is how long ago the relay or the tail may have looked last for the node to be ready: a sleeping one looks ten
@@ -35,8 +38,24 @@ const (
 // hours, and bounds its writes itself.
 func newHTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: boundBodies(handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
+}
+
+// boundBodies bounds the reading of bodies. net/http waits for one that nobody reads, too, before it writes an answer. A read time-out
+// for all requests would end those that are answered for hours: net/http reads on meanwhile, to see the client leave. The hubs
+// lift the bound from what they read.
+func boundBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		controller := http.NewResponseController(w)
+		_ = controller.SetReadDeadline(time.Now().Add(bodyTimeout)) // which every connection of this server takes
+		next.ServeHTTP(w, r)
+		_ = controller.SetReadDeadline(time.Now().Add(drainTimeout))
+	})
 }
 
 // listen opens the sockets, so that a wrong address or certificate is told before anything has begun.

@@ -85,7 +85,7 @@ func TestEveryLimitMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	var s settings
 	_, err := parser(t, &s).Parse(strings.Fields("--max-connections=0 --max-connections-per-user=0 --max-connections-per-address=0 " +
-		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --shutdown-spread=0"))
+		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --api-rate=0 --api-burst=0 --shutdown-spread=0"))
 	require.NoError(t, err)
 	require.NoError(t, s.Check())
 }
@@ -158,6 +158,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--invocation-burst=0":                     "HERALD_INVOCATION_BURST",
 		"--message-rate=-1":                        "HERALD_MESSAGE_RATE",
 		"--message-burst=0":                        "HERALD_MESSAGE_BURST",
+		"--api-rate=-1":                            "HERALD_API_RATE must be at least 0",
+		"--api-burst=0":                            "HERALD_API_BURST must be at least 1",
 		"--max-streams=0":                          "HERALD_MAX_STREAMS must be at least 1",
 		"--disconnect-timeout=0s":                  "HERALD_DISCONNECT_TIMEOUT",
 		"--poll-timeout=500ms":                     "HERALD_POLL_TIMEOUT must be at least 1s",

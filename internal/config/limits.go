@@ -19,6 +19,8 @@ type Limits struct {
 	InvocationBurst          int `default:"2000" env:"HERALD_INVOCATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	MessageRate              int `default:"10000" env:"HERALD_MESSAGE_RATE" placeholder:"N" help:"Messages of any kind that one connection may send per second before it is closed; 0: no limit (${default})."`
 	MessageBurst             int `default:"20000" env:"HERALD_MESSAGE_BURST" placeholder:"N" help:"How many of them at once (${default})."`
+	APIRate                  int `name:"api-rate" default:"50" env:"HERALD_API_RATE" placeholder:"N" help:"Requests that one user may make of one endpoint of the REST API per second; 0: no limit (${default})."`
+	APIBurst                 int `name:"api-burst" default:"100" env:"HERALD_API_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	MaxStreams               int `default:"100" env:"HERALD_MAX_STREAMS" placeholder:"N" help:"Streams that may be open on one connection (${default})."`
 
 	DisconnectTimeout time.Duration `default:"15s" env:"HERALD_DISCONNECT_TIMEOUT" placeholder:"DURATION" help:"Time for which a connection is kept while its client is away: with stateful reconnect, or between two polls (${default})."`
@@ -45,6 +47,8 @@ func (l Limits) Check() error {
 		{"HERALD_INVOCATION_BURST", l.InvocationBurst, min(1, l.InvocationRate)},
 		{"HERALD_MESSAGE_RATE", l.MessageRate, 0},
 		{"HERALD_MESSAGE_BURST", l.MessageBurst, min(1, l.MessageRate)},
+		{"HERALD_API_RATE", l.APIRate, 0},
+		{"HERALD_API_BURST", l.APIBurst, min(1, l.APIRate)},
 		{"HERALD_MAX_STREAMS", l.MaxStreams, 1},
 		{"HERALD_RECONNECT_BYTES", l.ReconnectBytes, 1},
 	} {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -15,16 +16,23 @@ import (
 // buryNow makes an event without an order number a dead letter, as seven hours of attempts would.
 func buryNow(t *testing.T, db *pgxpool.Pool, o order) string {
 	t.Helper()
-	var id string
-	require.NoError(t, db.QueryRow(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
-		VALUES ('OrderPlaced', $1, $2, 'alice', '{"status": "Placed"}') RETURNING event_id`, o.id, o.restaurant).Scan(&id))
+	id := uuid.NewString()
+	buryAs(t, db, o, id)
+	return id
+}
+
+// buryAs is buryNow for an event whose id is given.
+func buryAs(t *testing.T, db *pgxpool.Pool, o order, id string) {
+	t.Helper()
+	_, err := db.Exec(t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
+		VALUES ($3, 'OrderPlaced', $1, $2, 'alice', '{"status": "Placed"}')`, o.id, o.restaurant, id)
+	require.NoError(t, err)
 	require.True(t, eventually(func() bool {
 		tag, err := db.Exec(t.Context(), `WITH job AS (DELETE FROM herald.river_job WHERE args->>'event_id' = $1 AND state <> 'running' RETURNING 1)
 			INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
 			SELECT o.event_id, o.seq, o.written_at, 'payload: orderNumber is missing', 10 FROM herald.outbox o, job WHERE o.event_id = $1::uuid`, id)
 		return err == nil && tag.RowsAffected() == 1
 	}))
-	return id
 }
 
 // Dead letters are found, mended and delivered, or given up, with the command line and over REST.

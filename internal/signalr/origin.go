@@ -28,7 +28,7 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) b
 		return true
 	}
 	one := len(r.Header.Values("Origin")) == 1
-	if !one || !slices.Contains(s.origins, canonicalOrigin(origin)) {
+	if !one || !s.AllowsOrigin(origin) {
 		if one && sameOrigin(origin, r.Host) {
 			return true
 		}
@@ -41,6 +41,11 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) b
 		allowPreflight(h, r)
 	}
 	return true
+}
+
+// AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
+func (s *Server) AllowsOrigin(origin string) bool {
+	return slices.Contains(s.origins, canonicalOrigin(origin))
 }
 
 // allowPreflight allows every method and header that the client sends, and those that the page has it send in addition (its

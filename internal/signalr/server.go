@@ -59,6 +59,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's own may be too short for a body that is wanted
 			defer limitBody(w)
 		}
 		if !s.allowOrigin(w, r, hub) {
