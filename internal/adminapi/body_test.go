@@ -13,6 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
+// Acceptance.
 func TestEveryWrongFieldIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -59,6 +60,7 @@ func TestEveryWrongFieldIsNamedAtOnce(t *testing.T) {
 	}
 }
 
+// Acceptance: A-360.
 func TestMalformedBody(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -83,6 +85,7 @@ func TestMalformedBody(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestBodySize(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 10
@@ -96,6 +99,7 @@ func TestBodySize(t *testing.T) {
 	require.Len(t, b.outbox.all(), 1)
 }
 
+// Acceptance: A-363.
 func TestContentType(t *testing.T) {
 	t.Parallel()
 	for header, accepted := range map[string]bool{
@@ -126,6 +130,7 @@ func TestContentType(t *testing.T) {
 	requireProblem(t, b.serve(t, r), http.StatusUnsupportedMediaType)
 }
 
+// Acceptance: A-089.
 func TestWhatIsStoredIsWhatWasSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

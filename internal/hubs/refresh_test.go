@@ -13,6 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/hubs"
 )
 
+// Acceptance.
 func TestRefreshTokenReplacesTheClaims(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -37,6 +38,7 @@ func TestRefreshTokenReplacesTheClaims(t *testing.T) {
 	})
 }
 
+// Acceptance.
 func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -53,6 +55,7 @@ func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 	})
 }
 
+// Acceptance: A-274.
 func TestRefreshTokenOnTheAdminHub(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

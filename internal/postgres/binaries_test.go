@@ -31,6 +31,7 @@ func installed(t *testing.T, majors ...int) string {
 	return root
 }
 
+// Acceptance.
 func TestFindBinaries(t *testing.T) {
 	t.Parallel()
 	path, usual := installed(t, 14, 16), installed(t, 9, 15, 17, 19)
@@ -61,6 +62,7 @@ func TestFindBinaries(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestNamedBinaries(t *testing.T) {
 	t.Parallel()
 	root := installed(t, 14, 16)
@@ -127,6 +129,7 @@ func sum(jar []byte) string {
 	return hex.EncodeToString(digest[:])
 }
 
+// Acceptance: A-417.
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{Repository: repository(t, sum)}.withDefaults()}
@@ -141,6 +144,7 @@ func TestDownload(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// Acceptance: A-417.
 func TestDownloadRefusesAWrongChecksum(t *testing.T) {
 	t.Parallel()
 	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{

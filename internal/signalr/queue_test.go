@@ -62,6 +62,8 @@ func TestInvocationsRunInOrder(t *testing.T) {
 }
 
 // A client that reads nothing has its queue fill up; it is closed, and whoever sends is held up by nothing.
+//
+// Acceptance: A-164.
 func TestStuckClientOverflows(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 256 << 10 })
@@ -89,6 +91,8 @@ func TestStuckClientOverflows(t *testing.T) {
 }
 
 // A client that was only slow for a moment is told why, and to come back.
+//
+// Acceptance: A-164.
 func TestOverflowSaysWhy(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 1 << 10 })
