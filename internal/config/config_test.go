@@ -126,6 +126,7 @@ func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 	require.True(t, s.HasKey())
 }
 
+// Acceptance: A-397.
 func TestBadSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	for flags, want := range map[string]string{

@@ -197,7 +197,36 @@ func TestPublishTraceAndTail(t *testing.T) {
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{
-		{}, {"serve"}, {"dev"}, {"migrate", "up"}, {"migrate", "status"}, {"token"}, {"publish"}, {"trace"}, {"tail"}, {"check"}, {"version"},
+		{},
+		{"serve"},
+		{"dev"},
+		{"migrate"},
+		{"migrate", "up"},
+		{"migrate", "status"},
+		{"migrate", "reseed"},
+		{"token"},
+		{"publish"},
+		{"trace"},
+		{"tail"},
+		{"check"},
+		{"version"},
+		{"dead"},
+		{"dead", "list"},
+		{"dead", "retry"},
+		{"dead", "drop"},
+		{"relay"},
+		{"relay", "pause"},
+		{"relay", "resume"},
+		{"relay", "status"},
+		{"bench"},
+		{"bench", "publish"},
+		{"bench", "relay"},
+		{"bench", "latency"},
+		{"bench", "fanout"},
+		{"bench", "idle"},
+		{"bench", "invoke"},
+		{"bench", "storm"},
+		{"bench", "replay"},
 	} {
 		code, out, logs := herald(t, nil, append(command, "--help")...)
 		require.Zero(t, code, "%v: %s", command, logs)

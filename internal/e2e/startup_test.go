@@ -44,7 +44,7 @@ func TestServerWaitsForItsDatabase(t *testing.T) {
 	c.next(t)
 }
 
-// Acceptance.
+// Acceptance.
 func TestServerRefusesToStart(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

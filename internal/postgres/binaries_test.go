@@ -160,3 +160,23 @@ func TestDownloadFromNowhere(t *testing.T) {
 	_, err := c.download(t.Context(), 15)
 	require.ErrorContains(t, err, "unable to connect")
 }
+
+// A machine without PostgreSQL downloads one by itself, and only once.
+//
+// Acceptance: A-418.
+func TestWhereNothingIsFoundItIsDownloaded(t *testing.T) {
+	t.Parallel()
+	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{Repository: repository(t, sum)}.withDefaults()}
+	nowhere := [][]string{nil, {filepath.Join(t.TempDir(), "*", "bin")}} // an empty PATH, and no package
+	want := binaries{dir: c.home.path(binariesDir + "/18/bin"), major: 18}
+	b, err := c.findOrDownload(t.Context(), nowhere, 0)
+	require.NoError(t, err)
+	require.Equal(t, want, b)
+
+	c.config.Repository = "http://127.0.0.1:1"
+	b, err = c.findOrDownload(t.Context(), nowhere, 18)
+	require.NoError(t, err, "it is there already")
+	require.Equal(t, want, b)
+	_, err = c.findOrDownload(t.Context(), nowhere, 17)
+	require.ErrorContains(t, err, "HERALD_POSTGRES_BIN")
+}

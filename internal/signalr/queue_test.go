@@ -201,6 +201,8 @@ func TestMessageIsEncodedOnceForAll(t *testing.T) {
 }
 
 // Behind TLS there is no writev, and a read that was interrupted must still be able to see the client's farewell.
+//
+// Acceptance: A-076.
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
