@@ -215,6 +215,8 @@ func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
 }
 
 // Many updates in a short time are a few for those who watch, the last one among them, and no hole in the sequence; whichever node relays.
+//
+// Acceptance: A-165.
 func TestAnalyticsAreLimited(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
