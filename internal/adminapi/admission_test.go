@@ -30,6 +30,7 @@ func adminEndpoints() map[string]string {
 	return endpoints
 }
 
+// Acceptance.
 func TestEveryAdminEndpointNeedsTheRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -84,6 +85,7 @@ func TestWrongMethodNamesTheRightOne(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.serve(t, request(t, http.MethodHead, prefix+"health", "")).Code)
 }
 
+// Acceptance: A-348.
 func TestUnknownPath(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -92,6 +94,7 @@ func TestUnknownPath(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestRateLimitPerUserAndEndpoint(t *testing.T) {
 	t.Parallel()
 	clock := now()
@@ -116,6 +119,7 @@ func TestRateLimitPerUserAndEndpoint(t *testing.T) {
 	requireProblem(t, b.get(t, prefix+"status"), http.StatusTooManyRequests)
 }
 
+// Acceptance: A-155.
 func TestDefaultRateIsGenerous(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -134,6 +138,7 @@ func TestRateMayBeUnlimited(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestIdempotencyKeyBecomesTheEventID(t *testing.T) {
 	t.Parallel()
 	key := uuid.MustParse("0197a1b2-0000-7000-8000-00000000000f")
@@ -182,6 +187,7 @@ func TestOutboxFailures(t *testing.T) {
 	})
 }
 
+// Acceptance.
 func TestStatisticsAreNeverInvented(t *testing.T) {
 	t.Parallel()
 	t.Run("never set", func(t *testing.T) {
@@ -209,6 +215,7 @@ func TestStatisticsAreNeverInvented(t *testing.T) {
 	})
 }
 
+// Acceptance: A-103.
 func TestStatusTellsWhenTheServiceIsNotOperational(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Acceptance.
 func TestEveryWrongFieldIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -56,6 +57,7 @@ func TestEveryWrongFieldIsNamedAtOnce(t *testing.T) {
 	}
 }
 
+// Acceptance: A-360.
 func TestMalformedBody(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -80,6 +82,7 @@ func TestMalformedBody(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestBodySize(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 10
@@ -131,6 +134,7 @@ func TestBodyWhereNoneIsNeeded(t *testing.T) {
 	}
 }
 
+// Acceptance: A-363.
 func TestContentType(t *testing.T) {
 	t.Parallel()
 	for header, accepted := range map[string]bool{
@@ -161,6 +165,7 @@ func TestContentType(t *testing.T) {
 	requireProblem(t, b.serve(t, r), http.StatusUnsupportedMediaType)
 }
 
+// Acceptance: A-089.
 func TestWhatIsStoredIsWhatWasSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

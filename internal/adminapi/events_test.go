@@ -35,6 +35,7 @@ func (b *bundle) getAs(t *testing.T, token, path string) *httptest.ResponseRecor
 	return b.serve(t, r)
 }
 
+// Acceptance: A-367.
 func TestEventsPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -68,6 +69,7 @@ func TestEventsPage(t *testing.T) {
 	require.Equal(t, 2, b.replay.limit)
 }
 
+// Acceptance: A-080, A-086, A-092, A-096, A-370, A-371.
 func TestEventsQuery(t *testing.T) {
 	t.Parallel()
 	beginning, some := uuid.Nil, uuid.MustParse("0197a1b2-0000-7000-8000-000000000001")
@@ -104,6 +106,7 @@ func TestEventsGap(t *testing.T) {
 		`{"status":"gap","lastEventId":"0197a1b2-0000-7000-8000-000000000009","events":[]}`)
 }
 
+// Acceptance: A-373.
 func TestEventsBadQuery(t *testing.T) {
 	t.Parallel()
 	for query, fields := range map[string][]string{
@@ -128,6 +131,7 @@ func TestEventsBadQuery(t *testing.T) {
 	requireProblem(t, b.get(t, events+"?hub=%zz"), http.StatusBadRequest)
 }
 
+// Acceptance: A-368.
 func TestEventsAuthorisation(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -145,6 +149,7 @@ func TestEventsAuthorisation(t *testing.T) {
 	}
 }
 
+// Acceptance: A-374.
 func TestEventsOfASwitchedOffHub(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

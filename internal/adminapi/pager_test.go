@@ -67,6 +67,7 @@ func (s *shelf) Read(_ context.Context, _ event.Group, after, _ int64, limit int
 
 func (s *shelf) id(sequence int) *uuid.UUID { return &s.entries[sequence-1].ID }
 
+// Acceptance.
 func TestPager(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -136,6 +137,8 @@ func TestPagerPassesErrorsOn(t *testing.T) {
 
 // A client that polls from the cursor it was given last, while events are published and leave the retention, sees every
 // event once and in order, except where it was told of a gap.
+//
+// Acceptance.
 func TestPollingNeverSkipsSilently(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

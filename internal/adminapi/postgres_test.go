@@ -96,6 +96,7 @@ func eventID(t *testing.T, w *httptest.ResponseRecorder) uuid.UUID {
 	return answer.EventID
 }
 
+// Acceptance: A-350.
 func TestPublishedEventsArriveAtAPoller(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)
@@ -130,6 +131,7 @@ func TestPublishedEventsArriveAtAPoller(t *testing.T) {
 	require.Equal(t, adminapi.Gap, l.poll(t, "resource=analytics&after="+ids[0].String()).Status, "another group's event")
 }
 
+// Acceptance: A-352.
 func TestRepeatedIdempotencyKeyIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)
@@ -145,6 +147,7 @@ func TestRepeatedIdempotencyKeyIsDeliveredOnce(t *testing.T) {
 	require.Equal(t, key, page.Events[0].EventID)
 }
 
+// Acceptance.
 func TestStatisticsAsTheyWereSet(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)

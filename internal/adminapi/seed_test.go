@@ -13,6 +13,8 @@ import (
 )
 
 // The published document's GET examples.
+//
+// Acceptance.
 func TestSeedReads(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -26,6 +28,9 @@ func TestSeedReads(t *testing.T) {
 }
 
 // The published document's POST examples, and what the members of the group receive.
+//
+// Acceptance,
+//
 func TestSeedPublications(t *testing.T) {
 	t.Parallel()
 	for endpoint, test := range map[string]struct {
@@ -153,6 +158,7 @@ func TestEveryAlertTypeAndEveryAction(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestOptionalFieldsMayBeMissingOrNull(t *testing.T) {
 	t.Parallel()
 	for endpoint, bodies := range map[string][]string{
@@ -172,6 +178,7 @@ func TestOptionalFieldsMayBeMissingOrNull(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestSeverityGivenWithAnAlertStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

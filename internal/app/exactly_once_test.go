@@ -32,6 +32,8 @@ const (
 
 // Every committed event reaches every subscriber of its groups exactly once, in the group's order, with contiguous sequences,
 // whatever the writers' transactions do and however often the subscribers come and go.
+//
+// Acceptance.
 func TestEveryCommittedEventIsReceivedExactlyOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -42,6 +42,7 @@ func ask(t *testing.T, cfg hubclient.Config, method, path, forwardedFor string) 
 	return response.StatusCode, string(body)
 }
 
+// Acceptance: A-160.
 func TestSettingsLimitConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

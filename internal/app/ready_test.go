@@ -29,6 +29,8 @@ func readyz(t *testing.T, cfg hubclient.Config) (int, string) {
 
 // A log that ends before what a node has broadcast is an older state of the database: events would come at positions that the node
 // has passed. Readiness says so instead of staying silent.
+//
+// Acceptance: A-377.
 func TestANodeAheadOfTheLogIsNotReady(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -71,6 +71,7 @@ func TestPublicKeyFormats(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Acceptance: A-281.
 func TestMintedTokenIsAccepted(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, auth.Config{Secret: secret, Issuer: "https://issuer", Audience: "herald"})

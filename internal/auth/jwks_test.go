@@ -72,6 +72,7 @@ func signAs(t *testing.T, kid string, method jwt.SigningMethod, key any) string 
 	return signWithHeader(t, method, key, goodClaims(), map[string]any{"kid": kid})
 }
 
+// Acceptance: A-283.
 func TestJWKSetVerifiesEachKeyForItsOwnAlgorithm(t *testing.T) {
 	t.Parallel()
 	rsaPrivate, ecPrivate, edPrivate := rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
@@ -126,6 +127,7 @@ func TestJWKSetVerifiesEachKeyForItsOwnAlgorithm(t *testing.T) {
 	require.EqualValues(t, 1, i.fetches.Load())
 }
 
+// Acceptance: A-283.
 func TestJWKSetRotation(t *testing.T) {
 	t.Parallel()
 	before, after := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())

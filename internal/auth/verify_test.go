@@ -21,6 +21,7 @@ const (
 	nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 )
 
+// Acceptance.
 func TestVerifyReadsThePrincipal(t *testing.T) {
 	t.Parallel()
 	in := now().Add(time.Hour)
@@ -77,6 +78,7 @@ func TestVerifyReadsThePrincipal(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestVerifyRefusesClaims(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -123,6 +125,7 @@ type null struct{ jwt.MapClaims }
 
 func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
+// Acceptance: A-290.
 func TestLeewayOnBothSides(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, auth.Config{Secret: secret})
@@ -205,6 +208,7 @@ func TestRefusalBoundsWhatTheTokenWritesIntoTheLog(t *testing.T) {
 	require.NotContains(t, err.Error(), "\n")
 }
 
+// Acceptance.
 func TestAlgorithmFollowsTheKey(t *testing.T) {
 	t.Parallel()
 	rsaPrivate, ecPrivate, edPrivate := rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
@@ -273,6 +277,7 @@ func TestAlgorithmFollowsTheKey(t *testing.T) {
 	})
 }
 
+// Acceptance.
 func TestFromRequest(t *testing.T) {
 	t.Parallel()
 	alice, bob := hs256(t, with(goodClaims(), "sub", "alice")), hs256(t, with(goodClaims(), "sub", "bob"))

@@ -46,6 +46,7 @@ func TestAPersonReadsAFigure(t *testing.T) {
 	require.Equal(t, []string{"b", "0.250", "s", "runs", "3"}, strings.Fields(lines[1]))
 }
 
+// Acceptance: A-401.
 func TestAFigureIsOneLineOfJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -54,6 +54,7 @@ func TestMessageIsBuiltOncePerShapeAndOnlyWhenNeeded(t *testing.T) {
 	require.Equal(t, 16, bu.observed.sent)
 }
 
+// Acceptance: A-210.
 func TestSubscribingTwiceDeliversOnce(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{})
@@ -71,6 +72,7 @@ func TestSubscribingTwiceDeliversOnce(t *testing.T) {
 	require.Zero(t, bu.Members(cartGroup))
 }
 
+// Acceptance: A-164.
 func TestClientThatDoesNotReadDelaysNobody(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{})
@@ -179,6 +181,7 @@ func TestSequenceWithAHoleIsNotReplayedFromTheRing(t *testing.T) {
 	require.Zero(t, bu.Stats().RingBytes)
 }
 
+// Acceptance: A-309.
 func TestRevocationTakesTheUsersConnectionsOut(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{})

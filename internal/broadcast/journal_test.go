@@ -28,6 +28,7 @@ func (d *diary) Record(first int64, connections []int32) {
 	d.connections = append(d.connections, slices.Clone(connections)...)
 }
 
+// Acceptance: A-170.
 func TestJournalCountsWhoWasHandedEachEntry(t *testing.T) {
 	t.Parallel()
 	d := &diary{}

@@ -18,6 +18,8 @@ import (
 // TestNoGapNoDuplicate drives one broadcaster through random interleavings. Whatever a resume reads from the log, or waits
 // for, is a point at which anything else may happen. Each connection's part of the world is checked message by message
 // against what the package documentation promises.
+//
+// Acceptance.
 func TestNoGapNoDuplicate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -14,6 +14,8 @@ import (
 )
 
 // TestResult tells the same story to a broadcaster that holds the events in its ring, and to one that has to read the log.
+//
+// Acceptance.
 func TestResult(t *testing.T) {
 	t.Parallel()
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
@@ -55,6 +57,7 @@ func TestResult(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{RingBytes: 1})
@@ -77,6 +80,8 @@ func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 }
 
 // A group that was quiet for longer than the retention goes on with its numbering, and whoever joins it meanwhile has a cursor.
+//
+// Acceptance.
 func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 	t.Parallel()
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
@@ -107,6 +112,8 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 }
 
 // After the retention of groups an event may be the first of its group again, while members wait for the one behind the last.
+//
+// Acceptance: A-252.
 func TestNumberingThatBeginsAnew(t *testing.T) {
 	t.Parallel()
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
@@ -194,6 +201,7 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestLiveEventsWaitForTheEndOfTheReplay(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{RingBytes: 1})
@@ -210,6 +218,7 @@ func TestLiveEventsWaitForTheEndOfTheReplay(t *testing.T) {
 	require.Equal(t, []int64{2, 3, 4, 5, 6}, c.sequences(cartGroup))
 }
 
+// Acceptance: A-246.
 func TestTooManyEventsDuringAReplay(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{RingBytes: 1, PendingBytes: 500})

@@ -18,6 +18,8 @@ import (
 
 // TestConcurrentResumes lets clients come and go, on real goroutines, while events flow. Each keeps what it has received over
 // all its connections: in the end that is every event, once, in order.
+//
+// Acceptance: A-231.
 func TestConcurrentResumes(t *testing.T) {
 	t.Parallel()
 	for name, ring := range map[string]int64{"log": 1, "short ring": 5_000, "ring": 64 << 20} {

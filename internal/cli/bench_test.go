@@ -44,6 +44,7 @@ func requireRatios(t *testing.T, figures map[string]bench.Figure, names ...strin
 	}
 }
 
+// Acceptance.
 func TestBenchLatency(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms",
@@ -56,6 +57,7 @@ func TestBenchLatency(t *testing.T) {
 	require.EqualValues(t, 3, figures["latency_400_p99"].Conditions["writers"])
 }
 
+// Acceptance: A-402.
 func TestBenchPublish(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "publish", "--database-url="+pgtest.New(t).DSN(), "--writers=1,3", "--runs=2", "--duration=40ms")
@@ -70,6 +72,7 @@ func TestBenchPublish(t *testing.T) {
 	require.Greater(t, conditions["outbox_bytes"], 0.0)
 }
 
+// Acceptance: A-403.
 func TestBenchRelay(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "relay", "--database-url="+pgtest.New(t).DSN(), "--events=3000", "--groups=100", "--runs=2")
@@ -86,6 +89,7 @@ func TestBenchRelay(t *testing.T) {
 	require.Equal(t, "off", conditions["fsync"], "as the tests' databases are")
 }
 
+// Acceptance: A-405.
 func TestBenchFanout(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "fanout", "--members=3,1", "--windows=1,4", "--stuck=2", "--duration=20ms", "--runs=2")
@@ -97,6 +101,7 @@ func TestBenchFanout(t *testing.T) {
 	require.EqualValues(t, 204, figures["fanout_3_window_4"].Conditions["frame_bytes"])
 }
 
+// Acceptance: A-406.
 func TestBenchIdle(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "idle", "--database-url="+pgtest.New(t).DSN(), "--connections=20", "--settle=10ms")
@@ -108,6 +113,7 @@ func TestBenchIdle(t *testing.T) {
 	require.Greater(t, figures["idle_goroutines"].Value, 0.5)
 }
 
+// Acceptance.
 func TestBenchInvoke(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "invoke", "--database-url="+pgtest.New(t).DSN(), "--connections=2", "--window=4", "--orders=3", "--runs=2", "--duration=50ms")
@@ -115,6 +121,7 @@ func TestBenchInvoke(t *testing.T) {
 	require.Len(t, figures, 2)
 }
 
+// Acceptance.
 func TestBenchStorm(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "storm", "--database-url="+pgtest.New(t).DSN(), "--clients=5", "--orders=2", "--events=3", "--quiet=50ms", "--runs=2")
@@ -124,6 +131,7 @@ func TestBenchStorm(t *testing.T) {
 	require.Equal(t, []any{5.0, 5.0}, figures["storm_last"].Conditions["resumed_from_ring"])
 }
 
+// Acceptance.
 func TestBenchReplay(t *testing.T) {
 	t.Parallel()
 	figures := measure(t, "replay", "--database-url="+pgtest.New(t).DSN(), "--clients=1,4", "--events=30", "--runs=2", "--duration=5ms")

@@ -10,6 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
+// Acceptance: A-391.
 func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 	t.Parallel()
 	at := func(second int) time.Time { return time.Date(2026, time.January, 20, 10, 30, second, 0, time.UTC) }

@@ -29,6 +29,7 @@ func parser(t *testing.T, into any) *kong.Kong {
 	return p
 }
 
+// Acceptance.
 func TestEverySettingIsAFlagAndAVariableOfOneName(t *testing.T) {
 	t.Parallel()
 	for _, flag := range parser(t, &settings{}).Model.Flags {
@@ -41,6 +42,7 @@ func TestEverySettingIsAFlagAndAVariableOfOneName(t *testing.T) {
 	}
 }
 
+// Acceptance: A-399.
 func TestHelpShowsEveryDefault(t *testing.T) {
 	t.Parallel()
 	p := parser(t, &settings{})
@@ -56,6 +58,7 @@ func TestHelpShowsEveryDefault(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	for _, name := range os.Environ() {
@@ -110,6 +113,7 @@ func TestOrigins(t *testing.T) {
 	require.NoError(t, s.Check())
 }
 
+// Acceptance: A-398.
 func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 	t.Setenv("HERALD_REPLAY_LIMIT", "7")
 	t.Setenv("HERALD_FEATURE_TEAMCART", "true")
@@ -124,6 +128,7 @@ func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 	require.True(t, s.HasKey())
 }
 
+// Acceptance: A-397.
 func TestBadSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	for flags, want := range map[string]string{

@@ -33,6 +33,9 @@ func requireNow(t *testing.T, fields map[string]any) {
 	delete(fields, "timestamp")
 }
 
+// Acceptance,
+//
+//
 func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -111,6 +114,7 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	c.quiet(t)
 }
 
+// Acceptance.
 func TestAdminMethods(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -150,6 +154,7 @@ func TestAdminMethods(t *testing.T) {
 	c.quiet(t)
 }
 
+// Acceptance.
 func TestConnectionCountIsOverAllNodes(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -177,6 +182,8 @@ func TestConnectionCountIsOverAllNodes(t *testing.T) {
 }
 
 // The statistics come by themselves when they have changed, from one of the nodes.
+//
+// Acceptance: A-163.
 func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -208,6 +215,8 @@ func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
 }
 
 // Many updates in a short time are a few for those who watch, the last one among them, and no hole in the sequence; whichever node relays.
+//
+// Acceptance: A-165.
 func TestAnalyticsAreLimited(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

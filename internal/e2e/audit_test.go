@@ -10,6 +10,8 @@ import (
 )
 
 // What does not agree is told by the server's metrics, its log and herald check; what agrees is told as well.
+//
+// Acceptance: A-395.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
+// Acceptance.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.NewEmpty(t).DSN()
@@ -54,6 +55,7 @@ func TestMigrations(t *testing.T) {
 	serve(t, dsn)
 }
 
+// Acceptance: A-395.
 func TestCheckFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -85,6 +87,7 @@ func TestMigratingTakesADirectConnection(t *testing.T) {
 	require.Contains(t, out, "FAIL  notifications (LISTEN): notifications do not arrive")
 }
 
+// Acceptance.
 func TestPublishTraceAndTail(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -190,10 +193,42 @@ func TestPublishTraceAndTail(t *testing.T) {
 	}
 }
 
+// Acceptance: A-400.
 func TestEveryCommandExplainsItself(t *testing.T) {
 	t.Parallel()
 	for _, command := range [][]string{
-		{}, {"serve"}, {"dev"}, {"migrate", "up"}, {"migrate", "status"}, {"token"}, {"token", "mint"}, {"token", "inspect"}, {"publish"}, {"trace"}, {"tail"}, {"check"}, {"version"},
+		{},
+		{"serve"},
+		{"dev"},
+		{"migrate"},
+		{"migrate", "up"},
+		{"migrate", "status"},
+		{"migrate", "reseed"},
+		{"token"},
+		{"token", "mint"},
+		{"token", "inspect"},
+		{"publish"},
+		{"trace"},
+		{"tail"},
+		{"check"},
+		{"version"},
+		{"dead"},
+		{"dead", "list"},
+		{"dead", "retry"},
+		{"dead", "drop"},
+		{"relay"},
+		{"relay", "pause"},
+		{"relay", "resume"},
+		{"relay", "status"},
+		{"bench"},
+		{"bench", "publish"},
+		{"bench", "relay"},
+		{"bench", "latency"},
+		{"bench", "fanout"},
+		{"bench", "idle"},
+		{"bench", "invoke"},
+		{"bench", "storm"},
+		{"bench", "replay"},
 	} {
 		code, out, logs := herald(t, nil, append(command, "--help")...)
 		require.Zero(t, code, "%v: %s", command, logs)

@@ -11,6 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
+// Acceptance.
 func TestWhatIsRolledBackIsNeverSeen(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -45,6 +46,7 @@ func TestWhatIsRolledBackIsNeverSeen(t *testing.T) {
 	c.quiet(t)
 }
 
+// Acceptance.
 func TestTheSameEventIDIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -66,6 +68,8 @@ func TestTheSameEventIDIsDeliveredOnce(t *testing.T) {
 
 // TestCustomerSubscribesInTheMomentAfterTheCommit: whoever has placed an order may follow it at once, by a token that was issued
 // before there was an order, and nobody else may.
+//
+// Acceptance.
 func TestCustomerSubscribesInTheMomentAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -104,6 +108,7 @@ func TestCustomerSubscribesInTheMomentAfterTheCommit(t *testing.T) {
 	mallory.quiet(t)
 }
 
+// Acceptance: A-306.
 func TestCustomerOfAnUncommittedOrderIsNobody(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -120,6 +125,8 @@ func TestCustomerOfAnUncommittedOrderIsNobody(t *testing.T) {
 }
 
 // TestOwnFunctionDecides: HERALD_AUTHORIZE_FUNCTION takes the decision, and what goes wrong in it refuses.
+//
+// Acceptance.
 func TestOwnFunctionDecides(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

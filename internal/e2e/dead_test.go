@@ -36,6 +36,8 @@ func buryAs(t *testing.T, db *pgxpool.Pool, o order, id string) {
 }
 
 // Dead letters are found, mended and delivered, or given up, with the command line and over REST.
+//
+// Acceptance.
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

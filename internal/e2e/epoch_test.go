@@ -12,6 +12,8 @@ import (
 
 // A replica that lagged is promoted: positions and sequences that clients have seen are given to other events. Whoever has seen what is
 // lost is told of a gap, whoever has not resumes where they were, and nobody receives anything twice.
+//
+// Acceptance.
 func TestALaggingReplicaIsPromoted(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.NewCluster(t, nil)

@@ -13,6 +13,7 @@ import (
 // test's.
 const farBehind = "HERALD_REPLAY_LIMIT=100000"
 
+// Acceptance: A-186.
 func TestServerIsKilledWhileServicesPublish(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -48,6 +49,7 @@ func TestServerIsReplacedWhileServicesPublish(t *testing.T) {
 	w.finish(t, dsn)
 }
 
+// Acceptance.
 func TestClientsMoveToAnotherNode(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -74,6 +76,7 @@ func TestClientsMoveToAnotherNode(t *testing.T) {
 	w.finish(t, dsn)
 }
 
+// Acceptance: A-317.
 func TestPostgresRestartsWhileServicesPublish(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.NewCluster(t, nil)
@@ -109,6 +112,8 @@ func TestPostgresRestartsWhileServicesPublish(t *testing.T) {
 }
 
 // TestWhatClientsWereSentOutlivesACrashOfTheDatabase: even where the database is configured to take back what it has just committed.
+//
+// Acceptance: A-317.
 func TestWhatClientsWereSentOutlivesACrashOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.NewCluster(t, map[string]string{"synchronous_commit": "off", "wal_writer_delay": "10s"})

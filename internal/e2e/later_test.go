@@ -11,6 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
+// Acceptance.
 func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -38,6 +39,8 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 }
 
 // The node that is River's leader dies, and nobody takes its place for as long as its lease lasts: the other node keeps the time.
+//
+// Acceptance: A-333.
 func TestScheduledEventsComeInTimeWhenTheLeaderDies(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -32,6 +32,9 @@ func broadcastDTO(o order, status, updated, estimated, actual, delivered, occurr
 		o.id, status, o.restaurant, updated, nullable(estimated), nullable(actual), nullable(delivered), occurred, id, sequence)
 }
 
+// Acceptance: A-001, A-002, A-003, A-011, A-015, A-016, A-017, A-018, A-019, A-021, A-024, A-025, A-026, A-027, A-028,
+// A-029, A-030, A-031, A-033, A-034, A-035, A-037, A-038, A-039, A-040, A-041, A-060, A-061, A-062, A-219, A-220,
+// A-228, A-229, A-234, A-239, A-247, A-248, A-250, A-297, A-328.
 func TestOrderEventsReachCustomerAndRestaurant(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -60,30 +63,37 @@ func TestOrderEventsReachCustomerAndRestaurant(t *testing.T) {
 	failed := place("OrderPaymentFailed", "Restaurant")
 	changed := place("OrderStatusChanged", "Both")
 	placed := place("OrderPlaced", "Both")
+	failedForCustomer := place("OrderPaymentFailed", "Customer")
+	succeededForRestaurant := place("OrderPaymentSucceeded", "Restaurant")
 	receives(customer, "ReceiveOrderPaymentSucceeded", succeeded, 2)
 	receives(customer, "ReceiveOrderStatusChanged", changed, 3)
 	receives(customer, "ReceiveOrderPlaced", placed, 4)
+	receives(customer, "ReceiveOrderPaymentFailed", failedForCustomer, 5)
 	for _, r := range restaurants {
 		receives(r, "ReceiveOrderPaymentFailed", failed, 2)
 		receives(r, "ReceiveOrderStatusChanged", changed, 3)
 		receives(r, "ReceiveOrderPlaced", placed, 4)
+		receives(r, "ReceiveOrderPaymentSucceeded", succeededForRestaurant, 5)
 	}
 
 	// Resuming replays in the same shape, before it completes.
 	customer.call(t, "UnsubscribeFromOrder", o.id)
 	restaurants[0].call(t, "UnsubscribeFromRestaurant", o.restaurant)
-	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":3,"lastEventId":%q,"sequence":4}`, placed),
+	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":4,"lastEventId":%q,"sequence":5}`, failedForCustomer),
 		customer.call(t, "ResumeOrder", o.id, first))
 	receives(customer, "ReceiveOrderPaymentSucceeded", succeeded, 2)
 	receives(customer, "ReceiveOrderStatusChanged", changed, 3)
 	receives(customer, "ReceiveOrderPlaced", placed, 4)
-	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":1,"lastEventId":%q,"sequence":4}`, placed),
+	receives(customer, "ReceiveOrderPaymentFailed", failedForCustomer, 5)
+	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":5}`, succeededForRestaurant),
 		restaurants[0].call(t, "ResumeRestaurant", o.restaurant, changed))
 	receives(restaurants[0], "ReceiveOrderPlaced", placed, 4)
-	require.JSONEq(t, fmt.Sprintf(`{"status":"gap","replayed":0,"lastEventId":%q,"sequence":4}`, placed),
+	receives(restaurants[0], "ReceiveOrderPaymentSucceeded", succeededForRestaurant, 5)
+	require.JSONEq(t, fmt.Sprintf(`{"status":"gap","replayed":0,"lastEventId":%q,"sequence":5}`, failedForCustomer),
 		customer.call(t, "ResumeOrder", o.id, failed), "an event of another group")
 }
 
+// Acceptance: A-025, A-027, A-028, A-029, A-249, A-296.
 func TestDeliveredOrderHasAllItsTimes(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -98,6 +108,7 @@ func TestDeliveredOrderHasAllItsTimes(t *testing.T) {
 		"2025-01-20T10:40:00.123456Z", "2025-01-20T10:40:30Z", "2025-01-20T10:41:00Z", id, 1))
 }
 
+// Acceptance: A-009, A-013, A-014, A-204, A-208, A-209, A-210.
 func TestSubscribingTwiceDeliversOnceAndUnsubscribingIsIdempotent(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

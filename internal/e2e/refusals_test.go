@@ -16,6 +16,7 @@ func failed(method, why string) string {
 	return "An unexpected error occurred invoking '" + method + "' on the server. HubException: " + why
 }
 
+// Acceptance.
 func TestRefusalsAreWhatADotNetHubSays(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
@@ -54,6 +55,7 @@ func TestRefusalsAreWhatADotNetHubSays(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestAdminHubTellsOfRefusalsTwice(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
@@ -72,6 +74,7 @@ func TestAdminHubTellsOfRefusalsTwice(t *testing.T) {
 	c.call(t, "GetConnectionCount")
 }
 
+// Acceptance.
 func TestNegotiationIsRefusedWithoutAToken(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
@@ -100,6 +103,7 @@ func TestNegotiationIsRefusedWithoutAToken(t *testing.T) {
 	}
 }
 
+// Acceptance: A-197.
 func TestAdminRoleIsConfigurable(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN(), "HERALD_ADMIN_ROLE=Operator"), drive(t)

@@ -43,6 +43,10 @@ const sevenFields = `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"we
 	"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`
 
 // TestEveryRequestOfTheDocument makes the document's requests, compares the responses, and sees the events arrive.
+//
+// Acceptance: A-100, A-101, A-102, A-104, A-105, A-107, A-108, A-109, A-110, A-111, A-112, A-113, A-114, A-115, A-116,
+// A-117, A-118, A-123, A-124, A-125, A-126, A-127, A-131, A-153, A-178, A-179, A-187, A-265, A-268, A-348, A-349,
+// A-350, A-351, A-354, A-355, A-356, A-357, A-358, A-359.
 func TestEveryRequestOfTheDocument(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -132,6 +136,7 @@ func requireGuarded(t *testing.T, s *server, e example) {
 	require.Equal(t, http.StatusForbidden, status, e.path)
 }
 
+// Acceptance: A-122, A-155, A-352, A-353, A-360, A-361, A-363, A-364, A-365.
 func TestRESTRefusals(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -194,6 +199,7 @@ func TestRESTRefusals(t *testing.T) {
 	}
 }
 
+// Acceptance: A-162, A-367, A-368, A-369, A-372.
 func TestPollingClientSeesWhatASubscriberSees(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -267,6 +273,7 @@ func TestPollingClientSeesWhatASubscriberSees(t *testing.T) {
 	}
 }
 
+// Acceptance: A-159, A-375, A-377, A-379, A-380.
 func TestOperationsEndpoints(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

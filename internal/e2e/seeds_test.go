@@ -45,6 +45,8 @@ func blocks(t *testing.T, document, language string) []string {
 }
 
 // TestProgramsHoldTheDocumentsCode keeps the programs from drifting away from what was published.
+//
+// Acceptance.
 func TestProgramsHoldTheDocumentsCode(t *testing.T) {
 	t.Parallel()
 	changed := strings.NewReplacer(
@@ -147,6 +149,7 @@ func (p *program) proceed(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Acceptance.
 func TestExampleConnect(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pgtest.New(t).DSN())
@@ -157,6 +160,7 @@ func TestExampleConnect(t *testing.T) {
 	require.Equal(t, []any{"Disconnected"}, p.prints(t, "state"))
 }
 
+// Acceptance.
 func TestExampleOrderTracking(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -171,6 +175,7 @@ func TestExampleOrderTracking(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestExampleAdminHub(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -236,6 +241,7 @@ func TestExampleAdminHub(t *testing.T) {
 	require.NotContains(t, tail(all), "nobody listens")
 }
 
+// Acceptance.
 func TestExampleReactComponent(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

@@ -44,6 +44,7 @@ func TestServerWaitsForItsDatabase(t *testing.T) {
 	c.next(t)
 }
 
+// Acceptance: A-166, A-384, A-397.
 func TestServerRefusesToStart(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -93,6 +94,7 @@ func listenOf(env []string) string {
 	return "127.0.0.1:0"
 }
 
+// Acceptance: A-151.
 func TestTerminationSendsClientsElsewhere(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -139,6 +141,8 @@ func dialDeaf(t *testing.T, s *server, token string) net.Conn {
 }
 
 // TestServeWithoutADatabaseStartsOne: and says so, and keeps its data.
+//
+// Acceptance: A-383, A-414, A-420.
 func TestServeWithoutADatabaseStartsOne(t *testing.T) {
 	t.Parallel()
 	dir := openDir(t)
@@ -173,6 +177,8 @@ func openDir(t *testing.T) string {
 }
 
 // TestDevIsEverythingOnOneMachine takes what `herald dev` prints, and follows its simulated customer's order.
+//
+// Acceptance: A-381, A-382.
 func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "dev", "--data-dir="+openDir(t), "--listen=127.0.0.1:0", "--pace=20ms")

@@ -13,6 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
+// Acceptance,
+//
 func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -61,6 +63,7 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	resuming.quiet(t)
 }
 
+// Acceptance.
 func TestTeamCartHubIsNotThereUnlessItIsSwitchedOn(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -74,6 +77,7 @@ func TestTeamCartHubIsNotThereUnlessItIsSwitchedOn(t *testing.T) {
 	d.connect(t, s.url+customerHub, user(t, "alice"))
 }
 
+// Acceptance.
 func TestGrantsOpenATeamCartAndRevocationsCloseItOnEveryNode(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -42,6 +42,7 @@ func negotiated(t *testing.T, s *server, hub, token string) int {
 	return status
 }
 
+// Acceptance.
 func TestTokensThatAreNotToBeBelieved(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pgtest.New(t).DSN(), "HERALD_JWT_ISSUER=https://issuer.example", "HERALD_JWT_AUDIENCE=herald")
@@ -84,6 +85,8 @@ func TestTokensThatAreNotToBeBelieved(t *testing.T) {
 }
 
 // TestAlgorithmFollowsTheConfiguredKey: a public key is public, and signs nothing.
+//
+// Acceptance.
 func TestAlgorithmFollowsTheConfiguredKey(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -117,6 +120,7 @@ func (c *client) receivesGreeting(t *testing.T) {
 	require.Equal(t, "ConnectionEstablished", c.next(t).Event)
 }
 
+// Acceptance.
 func TestTokenExpiresWhileConnected(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

@@ -104,6 +104,8 @@ func goldens() map[string]*event.Event {
 }
 
 // The bytes that clients receive. A change here is a change of the wire, and of every event that is replayed from before it.
+//
+// Acceptance.
 func TestInvocationsAreTheGoldenOnes(t *testing.T) {
 	t.Parallel()
 	for name, e := range goldens() {
@@ -130,6 +132,7 @@ func TestInvocationsAreTheGoldenOnes(t *testing.T) {
 	}
 }
 
+// Acceptance: A-068.
 func TestEveryTypeHasAGoldenFile(t *testing.T) {
 	t.Parallel()
 	covered := map[event.Type]bool{}

@@ -15,6 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
+// Acceptance.
 func TestSeverity(t *testing.T) {
 	t.Parallel()
 	for payload, want := range map[string]string{
@@ -38,6 +39,8 @@ func TestSeverity(t *testing.T) {
 	}
 }
 
+// Acceptance,
+//
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	orders, restaurants := event.OrderGroup(orderID), event.RestaurantGroup(restaurantID)

@@ -26,6 +26,8 @@ func published(t *testing.T, document, start, end string) string {
 }
 
 // The published order payload, field for field and in its order, with sequence behind it.
+//
+// Acceptance.
 func TestOrderPayloadIsThePublishedOne(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
@@ -39,6 +41,8 @@ func TestOrderPayloadIsThePublishedOne(t *testing.T) {
 }
 
 // The published signatures of the team cart's events: the method's name and as many arguments as it has parameters.
+//
+// Acceptance.
 func TestTeamCartInvocationsAreThePublishedOnes(t *testing.T) {
 	t.Parallel()
 	payloads := map[string]*event.Event{
@@ -64,6 +68,8 @@ func TestTeamCartInvocationsAreThePublishedOnes(t *testing.T) {
 }
 
 // What the document shows to a listener of the admin hub: these fields are there.
+//
+// Acceptance.
 func TestAdminObjectsHaveThePublishedFields(t *testing.T) {
 	t.Parallel()
 	for _, e := range []*event.Event{
@@ -83,6 +89,8 @@ func TestAdminObjectsHaveThePublishedFields(t *testing.T) {
 }
 
 // The document's request bodies as payloads: every value arrives as it was sent.
+//
+// Acceptance: A-255.
 func TestAdminObjectsCarryThePublishedBodies(t *testing.T) {
 	t.Parallel()
 	for path, test := range map[string]struct {

@@ -121,6 +121,8 @@ func TestFollowFromNowOn(t *testing.T) {
 }
 
 // What is published while the first connection is away is not missed, although nothing had been received before.
+//
+// Acceptance: A-237.
 func TestFollowFromNowOnOfAnEmptyGroup(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, anOrder())
@@ -143,6 +145,8 @@ func TestFollowKeepsTheOrder(t *testing.T) {
 }
 
 // A server that is killed, restarted and killed again while it publishes costs no event and repeats none.
+//
+// Acceptance: A-390.
 func TestFollowSurvivesRestarts(t *testing.T) {
 	t.Parallel()
 	const events = 5000

@@ -147,6 +147,8 @@ func (h *herald) config(subject string) hubclient.Config {
 
 // Followers of every kind of group get every event once and in order while the server is killed again and again, and while
 // the log is ahead of the broadcast.
+//
+// Acceptance.
 func TestFollowHerald(t *testing.T) {
 	t.Parallel()
 	const rounds, events = 8, 40
@@ -203,6 +205,7 @@ func TestFollowHeraldForbidden(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestFollowHeraldGap(t *testing.T) {
 	t.Parallel()
 	h := newHerald(t)

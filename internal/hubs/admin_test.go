@@ -52,6 +52,7 @@ func alert() event.Event {
 	return event.Event{Type: event.SystemAlert, Payload: json.RawMessage(`{"type":"warning","message":"m"}`)}
 }
 
+// Acceptance: A-073, A-079, A-097, A-198, A-256, A-257.
 func TestAdministratorsAreGreetedAndInTheirGroup(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -63,6 +64,7 @@ func TestAdministratorsAreGreetedAndInTheirGroup(t *testing.T) {
 	require.Equal(t, "AdminNotification", c.next().Target)
 }
 
+// Acceptance: A-081, A-087, A-093, A-132, A-133, A-134, A-135, A-136, A-137, A-222, A-223, A-224.
 func TestAdminSubscriptions(t *testing.T) {
 	t.Parallel()
 	for name, g := range map[string]event.Group{
@@ -85,6 +87,7 @@ func TestAdminSubscriptions(t *testing.T) {
 	}
 }
 
+// Acceptance: A-225.
 func TestResumeAdmins(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -99,6 +102,7 @@ func TestResumeAdmins(t *testing.T) {
 	require.EqualValues(t, 2, c.sequence(), "only what came before it connected")
 }
 
+// Acceptance: A-148, A-149, A-214, A-217, A-226.
 func TestRefusalsOnTheAdminHub(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -122,6 +126,7 @@ func TestRefusalsOnTheAdminHub(t *testing.T) {
 	}
 }
 
+// Acceptance: A-138, A-269, A-270.
 func TestGetPlatformStats(t *testing.T) {
 	t.Parallel()
 	n := func(text string) json.RawMessage { return json.RawMessage(text) }
@@ -137,6 +142,7 @@ func TestGetPlatformStats(t *testing.T) {
 		`"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`, c.must("GetPlatformStats"))
 }
 
+// Acceptance: A-139, A-271.
 func TestGetConnectionCount(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -155,6 +161,7 @@ func TestGetConnectionCount(t *testing.T) {
 	require.Equal(t, "An unexpected error occurred invoking 'GetConnectionCount' on the server.", c.call("GetConnectionCount").Error)
 }
 
+// Acceptance: A-140, A-273.
 func TestSendTestMessage(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -140,6 +140,15 @@ func (h *Hubs) Mount(mux *http.ServeMux, s *signalr.Server) {
 	}
 }
 
+// Methods returns the names of the methods by the hub's path.
+func (h *Hubs) Methods() map[string][]string {
+	methods := make(map[string][]string, len(h.hubs))
+	for _, one := range h.hubs {
+		methods[one.path] = one.Hub.Methods()
+	}
+	return methods
+}
+
 // Connections returns the open connections of this node by the hub's path.
 func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 	counts := make(map[string]int, len(h.hubs))

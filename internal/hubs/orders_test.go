@@ -53,6 +53,8 @@ func each(t *testing.T, test func(t *testing.T, s *server, h resourceHub, id uui
 	}
 }
 
+// Acceptance: A-002, A-003, A-004, A-011, A-013, A-035, A-036, A-040, A-046, A-192, A-193, A-194, A-203, A-204, A-208,
+// A-209, A-210.
 func TestSubscribeAndUnsubscribe(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -76,6 +78,7 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	})
 }
 
+// Acceptance: A-186, A-219, A-220, A-221, A-227, A-229, A-230, A-232, A-233, A-234, A-236, A-238, A-241, A-244.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -112,6 +115,7 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// Acceptance: A-012, A-032, A-063, A-064, A-211, A-212, A-213, A-214, A-215, A-216, A-218, A-226.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -136,6 +140,7 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+// Acceptance: A-205, A-206, A-207.
 func TestArgumentsThatDoNotBind(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ *server, h resourceHub, id uuid.UUID, c *client) {
@@ -168,6 +173,8 @@ func TestArgumentsThatDoNotBind(t *testing.T) {
 
 // TestRevokedWhileThePermissionIsBeingChecked: the check says yes, then the revocation passes, and only then the
 // connection would join.
+//
+// Acceptance: A-309.
 func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -198,6 +205,7 @@ func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
 	require.Zero(t, s.b.Members(g))
 }
 
+// Acceptance: A-045, A-056, A-253, A-254.
 func TestTeamCartShapes(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -220,6 +228,7 @@ func TestTeamCartShapes(t *testing.T) {
 		{"eventId":%q,"sequence":1,"occurredOnUtc":"2026-01-02T03:04:05Z"}]}`, l.ID), text(resumed.next()))
 }
 
+// Acceptance: A-005, A-195.
 func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 	t.Parallel()
 	s := setup(t, func(s *server) { s.teamCart = false })
@@ -230,6 +239,7 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 	}
 }
 
+// Acceptance: A-006, A-010, A-032, A-077, A-152, A-168, A-172, A-192, A-193, A-194, A-196, A-200, A-201.
 func TestHubsAskForAToken(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
+// Acceptance.
 func TestRefreshTokenReplacesTheClaims(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -39,6 +40,7 @@ func TestRefreshTokenReplacesTheClaims(t *testing.T) {
 	})
 }
 
+// Acceptance.
 func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
@@ -89,6 +91,7 @@ func TestRefreshTokenLeavesWhatIsRefused(t *testing.T) {
 	})
 }
 
+// Acceptance.
 func TestRefreshTokenOnTheAdminHub(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -97,7 +100,13 @@ func TestRefreshTokenOnTheAdminHub(t *testing.T) {
 	c.refused("Unauthorized", "RefreshToken", s.token(auth.Grant{Subject: "boss"}))
 	require.Equal(t, "ErrorOccurred", c.next().Target)
 	c.must("SubscribeToAnalytics")
-	c.must("RefreshToken", s.token(admin()))
+	grant := admin()
+	grant.TTL = 3 * time.Hour
+	result := object(t, json.RawMessage(c.must("RefreshToken", s.token(grant))))
+	require.Len(t, result, 1)
+	expires, err := time.Parse(time.RFC3339, result["expiresAt"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(3*time.Hour), expires, 5*time.Minute)
 	for _, g := range []event.Group{event.Admins, event.Alerts, event.Analytics} {
 		require.Equal(t, 1, s.b.Members(g))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
+// Acceptance: A-333.
 func TestScheduledEventIsDeliveredAtItsTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -51,6 +51,7 @@ func (b *bundle) agrees(t *testing.T) {
 	require.Empty(t, scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.audit_discrepancy d"))
 }
 
+// Acceptance: A-165.
 func TestOfEventsWithinAnIntervalTheLatestWins(t *testing.T) {
 	t.Parallel()
 	b := limited(t)

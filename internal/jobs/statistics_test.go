@@ -23,6 +23,7 @@ func (b *bundle) said(t *testing.T) []string {
 	return scan[[]string](t, b, `SELECT coalesce(array_agg(payload::text ORDER BY seq), '{}') FROM herald.outbox WHERE event_type = 'AnalyticsUpdate'`)
 }
 
+// Acceptance: A-163.
 func TestStatisticsAreBroadcastWhenTheyChange(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

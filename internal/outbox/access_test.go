@@ -28,6 +28,7 @@ func (b *bundle) revoke(t *testing.T, policy string, id uuid.UUID) {
 	b.exec(t, "SELECT herald.revoke_access($1, $2, $3)", policy, id, customer)
 }
 
+// Acceptance.
 func TestNewestOfGrantAndRevocationDecides(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -47,6 +48,7 @@ func TestNewestOfGrantAndRevocationDecides(t *testing.T) {
 	}
 }
 
+// Acceptance: A-303.
 func TestGrantsTakeEffectWithTheirTransaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -85,6 +87,8 @@ func TestGrantsRefuseWhatNobodyCouldMean(t *testing.T) {
 }
 
 // The ownership race: the customer subscribes between the order's commit and the relay.
+//
+// Acceptance: A-305.
 func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]columns{
@@ -134,6 +138,7 @@ func TestOtherFamiliesGrantNothing(t *testing.T) {
 	}
 }
 
+// Acceptance: A-304.
 func TestRevocationGoesBeforeWhatAnOrderImplies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

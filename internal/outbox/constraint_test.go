@@ -31,6 +31,7 @@ func requireRefused(t *testing.T, err error, message, hint string) {
 	require.Equal(t, "23514", refused.Code, "check_violation")
 }
 
+// Acceptance.
 func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -136,6 +137,7 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 	}
 }
 
+// Acceptance: A-330.
 func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -160,6 +162,7 @@ func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestEveryEventTypeIsTaken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -185,6 +188,8 @@ func TestColumnsThatCannotBeNull(t *testing.T) {
 }
 
 // The functions refuse what the table refuses, with the table's words, and what only they can know with words of their own.
+//
+// Acceptance.
 func TestPublishFunctionsRefuse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -258,6 +263,8 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 }
 
 // The order function builds its payload itself, so its limit is met from outside: one byte more than what fits is refused.
+//
+// Acceptance: A-330.
 func TestOrderPayloadAtItsLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -31,6 +31,7 @@ func entriesOf(t require.TestingT, drain *outbox.Drain) *outbox.Entries {
 	return entries
 }
 
+// Acceptance: A-334.
 func TestDrainReturnsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -87,6 +88,7 @@ func TestDrainLocksTheOthersOut(t *testing.T) {
 	drain.Rollback(t.Context())
 }
 
+// Acceptance: A-250.
 func TestCommitNumbersEntries(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -275,6 +277,8 @@ func TestStatementsInTheDrainsTransaction(t *testing.T) {
 
 // The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous, the events of one
 // transaction in its order.
+//
+// Acceptance: A-251.
 func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -49,6 +49,7 @@ func (b *bundle) privileges(t *testing.T, role string) []string {
 	return granted
 }
 
+// Acceptance.
 func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -86,6 +87,8 @@ func TestARoleOfItsOwnMayDoNothing(t *testing.T) {
 }
 
 // What the catalog says, tried out: everything that a producer does works over a producer's login, and reading does not.
+//
+// Acceptance.
 func TestProducersLoginAtWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
+// Acceptance: A-320.
 func TestDuplicatesAreRecognisedWithinTheRetention(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -77,6 +78,7 @@ func TestDeadLettersAreForgottenOnceTheyAreDropped(t *testing.T) {
 	require.Equal(t, 2, scan[int](t, b.pool, "SELECT count(*) FROM herald.dead_letter"), "that, and what was dropped just now")
 }
 
+// Acceptance.
 func TestGroupsKeepTheirNumbering(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -11,6 +11,8 @@ import (
 )
 
 // The functions as the contract lists them: every argument by name, type and default, and what comes back.
+//
+// Acceptance: A-190, A-301, A-340, A-341, A-342, A-344.
 func TestSignaturesOfTheProducersFunctions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -71,6 +73,7 @@ func (b *bundle) written(t *testing.T, id uuid.UUID) written {
 	return row
 }
 
+// Acceptance: A-325, A-327, A-329, A-340.
 func TestOrderFunctionWritesEveryArgument(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -94,6 +97,7 @@ func TestOrderFunctionWritesEveryArgument(t *testing.T) {
 		"deliveredAt": "2025-01-20T10:37:00.000000Z"}`, string(row.Payload))
 }
 
+// Acceptance: A-025, A-328, A-334.
 func TestDefaultsOfAnOrderEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -126,6 +130,7 @@ func TestPayloadTimesDoNotDependOnTheSession(t *testing.T) {
 	require.Equal(t, "2025-01-20T10:05:00.000000Z", scan[string](t, tx, "SELECT payload->>'lastUpdateTimestamp' FROM herald.outbox WHERE event_id = $1", id))
 }
 
+// Acceptance: A-050, A-325, A-329, A-341.
 func TestTeamCartFunctionWritesWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -147,6 +152,7 @@ func TestTeamCartFunctionWritesWhatItIsGiven(t *testing.T) {
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
 }
 
+// Acceptance: A-326, A-342.
 func TestAdminFunctionWritesWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -161,6 +167,7 @@ func TestAdminFunctionWritesWhatItIsGiven(t *testing.T) {
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
 }
 
+// Acceptance: A-312, A-328, A-331, A-332, A-335.
 func TestDefaultsOfATableInsert(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -176,6 +183,8 @@ func TestDefaultsOfATableInsert(t *testing.T) {
 }
 
 // clock_timestamp and not now: two events of one long transaction occurred one after the other.
+//
+// Acceptance: A-331.
 func TestEventsOfOneTransactionOccurOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -191,6 +200,7 @@ func TestEventsOfOneTransactionOccurOneAfterTheOther(t *testing.T) {
 	require.True(t, scan[bool](t, tx, "SELECT count(DISTINCT occurred_on_utc) = 4 AND min(occurred_on_utc) > now() FROM herald.outbox"))
 }
 
+// Acceptance: A-318.
 func TestGeneratedIdsAreUUIDv7(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -216,6 +226,8 @@ func TestGeneratedIdsAreUUIDv7(t *testing.T) {
 }
 
 // What the outbox says about a transaction that is rolled back, wholly or to a savepoint: nothing.
+//
+// Acceptance: A-316.
 func TestRolledBackEventsWereNeverThere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -250,6 +262,8 @@ func TestRolledBackEventsWereNeverThere(t *testing.T) {
 }
 
 // The idempotent retry: whatever failed between commit and answer, the producer publishes again with the same id.
+//
+// Acceptance: A-319, A-345.
 func TestAnIdThatIsPublishedAgainIsRelayedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
+// Acceptance.
 func TestTraceTellsWhereAnEventIs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -94,6 +95,7 @@ func (b *bundle) bury(t *testing.T, id uuid.UUID, reason error) {
 	}))
 }
 
+// Acceptance.
 func TestPlatformStatisticsAreMerged(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -132,6 +134,7 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 	}
 }
 
+// Acceptance: A-343.
 func TestPlatformStatisticsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
+// Acceptance: A-170.
 func TestTraceTellsWhoBroadcastIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -49,6 +49,7 @@ func checker(t *testing.T, cfg policy.Config, db policy.DB) *policy.Checker {
 	return c
 }
 
+// Acceptance.
 func TestPermissionClaims(t *testing.T) {
 	t.Parallel()
 	c := checker(t, policy.Config{}, answer(no))
@@ -95,6 +96,7 @@ func TestPermissionClaims(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestAdminGroupsNeedTheRole(t *testing.T) {
 	t.Parallel()
 	groups := []event.Group{event.Admins, event.UserActivity, event.Analytics, event.Alerts}
@@ -127,6 +129,7 @@ func TestUnknownAndMalformedGroupsAreRefusedWithoutAsking(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestExpiredPrincipalIsUnauthorized(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 20, 10, 0, 0, 0, time.UTC)
@@ -143,6 +146,7 @@ func TestExpiredPrincipalIsUnauthorized(t *testing.T) {
 	require.NoError(t, c.Authorize(t.Context(), p(time.Time{}), "order:"+id))
 }
 
+// Acceptance: A-307.
 func TestErrorsRefuseAndAreLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -155,6 +159,7 @@ func TestErrorsRefuseAndAreLogged(t *testing.T) {
 	require.NotContains(t, log.String(), "user-1")
 }
 
+// Acceptance: A-308.
 func TestTimeoutRefuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,6 +22,7 @@ func execute(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
+// Acceptance.
 func TestGrantsDecideWhereTheTokenIsSilent(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)
@@ -49,6 +50,7 @@ func TestGrantsDecideWhereTheTokenIsSilent(t *testing.T) {
 	}
 }
 
+// Acceptance: A-305.
 func TestCustomerMayFollowTheOrderOnceItsFirstEventCommits(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)
@@ -66,6 +68,8 @@ func TestCustomerMayFollowTheOrderOnceItsFirstEventCommits(t *testing.T) {
 }
 
 // The application's own function: what it is called with, and that each question is one call to the database.
+//
+// Acceptance.
 func TestConfiguredFunction(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)
@@ -97,6 +101,7 @@ func TestConfiguredFunction(t *testing.T) {
 	}, asked)
 }
 
+// Acceptance: A-307.
 func TestFunctionsThatFailRefuse(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)

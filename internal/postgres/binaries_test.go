@@ -31,6 +31,7 @@ func installed(t *testing.T, majors ...int) string {
 	return root
 }
 
+// Acceptance.
 func TestFindBinaries(t *testing.T) {
 	t.Parallel()
 	path, usual := installed(t, 14, 16), installed(t, 9, 15, 17, 19)
@@ -61,6 +62,7 @@ func TestFindBinaries(t *testing.T) {
 	}
 }
 
+// Acceptance.
 func TestNamedBinaries(t *testing.T) {
 	t.Parallel()
 	root := installed(t, 14, 16)
@@ -127,6 +129,7 @@ func sum(jar []byte) string {
 	return hex.EncodeToString(digest[:])
 }
 
+// Acceptance: A-417.
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{Repository: repository(t, sum)}.withDefaults()}
@@ -141,6 +144,7 @@ func TestDownload(t *testing.T) {
 	require.Empty(t, left)
 }
 
+// Acceptance: A-417.
 func TestDownloadRefusesAWrongChecksum(t *testing.T) {
 	t.Parallel()
 	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{
@@ -155,4 +159,24 @@ func TestDownloadFromNowhere(t *testing.T) {
 	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{Repository: "http://127.0.0.1:1"}.withDefaults()}
 	_, err := c.download(t.Context(), 15)
 	require.ErrorContains(t, err, "unable to connect")
+}
+
+// A machine without PostgreSQL downloads one by itself, and only once.
+//
+// Acceptance: A-418.
+func TestWhereNothingIsFoundItIsDownloaded(t *testing.T) {
+	t.Parallel()
+	c := &Cluster{home: home{t.TempDir()}, config: ClusterConfig{Repository: repository(t, sum)}.withDefaults()}
+	nowhere := [][]string{nil, {filepath.Join(t.TempDir(), "*", "bin")}} // an empty PATH, and no package
+	want := binaries{dir: c.home.path(binariesDir + "/18/bin"), major: 18}
+	b, err := c.findOrDownload(t.Context(), nowhere, 0)
+	require.NoError(t, err)
+	require.Equal(t, want, b)
+
+	c.config.Repository = "http://127.0.0.1:1"
+	b, err = c.findOrDownload(t.Context(), nowhere, 18)
+	require.NoError(t, err, "it is there already")
+	require.Equal(t, want, b)
+	_, err = c.findOrDownload(t.Context(), nowhere, 17)
+	require.ErrorContains(t, err, "HERALD_POSTGRES_BIN")
 }

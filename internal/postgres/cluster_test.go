@@ -81,6 +81,7 @@ func TestClusterAnswersOnSocketAndLoopback(t *testing.T) {
 	require.GreaterOrEqual(t, c.Version(), OldestVersion)
 }
 
+// Acceptance: A-413.
 func TestClusterRefusesLoopbackWithoutPassword(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
@@ -97,6 +98,7 @@ func TestClusterRefusesLoopbackWithoutPassword(t *testing.T) {
 	}
 }
 
+// Acceptance: A-420.
 func TestClusterKeepsDataAndPortOverProcesses(t *testing.T) {
 	t.Parallel()
 	dir := reachableDir(t)
@@ -123,6 +125,7 @@ func TestClusterTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 	require.NotEqual(t, first.Port(), second.Port())
 }
 
+// Acceptance: A-420.
 func TestClusterSurvivesKill(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{Settings: map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}})

@@ -14,13 +14,14 @@ import (
 	embedded "github.com/fergusstrange/embedded-postgres"
 )
 
-// findOrDownload returns the binaries for data of the given major version (0: none yet), downloading them where this machine has none.
-func (c *Cluster) findOrDownload(ctx context.Context, major int) (binaries, error) {
+// findOrDownload returns the binaries for data of the given major version (0: none yet): from the directory that is configured, else from
+// places, else those that were downloaded before, else it downloads them.
+func (c *Cluster) findOrDownload(ctx context.Context, places [][]string, major int) (binaries, error) {
 	if c.config.BinDir != "" {
 		return namedBinaries(ctx, c.config.BinDir, major)
 	}
 	downloaded := filepath.Join(c.home.path(binariesDir), "*", "bin")
-	b, err := findBinaries(ctx, [][]string{filepath.SplitList(os.Getenv("PATH")), usualPlaces(), {downloaded}}, major)
+	b, err := findBinaries(ctx, append(places, []string{downloaded}), major)
 	if !errors.Is(err, errNoBinaries) {
 		return b, err
 	}

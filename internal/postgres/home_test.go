@@ -10,6 +10,8 @@ import (
 )
 
 // Root's server runs as somebody who cannot enter a private directory; an ordinary user's server is the user's.
+//
+// Acceptance: A-419.
 func TestClusterInAPrivateDirectory(t *testing.T) {
 	t.Parallel()
 	private := filepath.Join(reachableDir(t), "private")
@@ -37,6 +39,7 @@ func TestClusterInAPrivateDirectory(t *testing.T) {
 	require.False(t, scan[bool](t, fresh.DSN(), "SELECT to_regclass('kept') IS NOT NULL"), "deleting the data directory means a fresh start")
 }
 
+// Acceptance.
 func TestClusterRunsUnprivileged(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})

@@ -38,6 +38,7 @@ func pending(t *testing.T, pool *pgxpool.Pool, files fs.FS) (applied, missing in
 	return applied, missing
 }
 
+// Acceptance: A-190.
 func TestMigrateAppliesHeraldsAndRivers(t *testing.T) {
 	t.Parallel()
 	pool := emptyDatabase(t)
@@ -80,6 +81,7 @@ func TestMigrateAppliesOnlyWhatIsNew(t *testing.T) {
 	require.EqualValues(t, 3, done[0].Version)
 }
 
+// Acceptance: A-385.
 func TestMigrateAtOnceFromManyProcesses(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})

@@ -126,6 +126,7 @@ func TestHalfOverflow(t *testing.T) {
 	})
 }
 
+// Acceptance: A-294.
 func TestHalfCredentialsExpire(t *testing.T) {
 	t.Parallel()
 	expiring := func(cfg *signalr.Config) {

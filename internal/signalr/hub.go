@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +32,9 @@ func NewHub(name string) *Hub {
 
 // Name returns what [NewHub] was given.
 func (h *Hub) Name() string { return h.name }
+
+// Methods returns the names of the methods as they were registered, sorted.
+func (h *Hub) Methods() []string { return slices.Sorted(maps.Keys(h.exact)) }
 
 // OnConnected sets what is done after the handshake response was queued and before any invocation is read. An error closes
 // the connection, for good: the client is not asked to reconnect.

@@ -96,6 +96,7 @@ func race(count int, try func() attempt) (in []attempt, refused attempt) {
 	return in, refused
 }
 
+// Acceptance: A-160.
 func TestConnectionLimitsAreExactUnderARace(t *testing.T) {
 	t.Parallel()
 	const limit, racing = 7, 200

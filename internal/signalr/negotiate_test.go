@@ -133,6 +133,7 @@ func TestTokensOfAnotherHub(t *testing.T) {
 	require.Equal(t, ws.StatusError(http.StatusNotFound), err)
 }
 
+// Acceptance.
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -112,6 +112,8 @@ func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
 }
 
 // Behind a proxy that passes the port on, or ends TLS.
+//
+// Acceptance: A-154.
 func TestSameOrigin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

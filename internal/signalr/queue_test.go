@@ -62,6 +62,8 @@ func TestInvocationsRunInOrder(t *testing.T) {
 }
 
 // A client that reads nothing has its queue fill up; it is closed, and whoever sends is held up by nothing.
+//
+// Acceptance: A-164.
 func TestStuckClientOverflows(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 256 << 10 })
@@ -89,6 +91,8 @@ func TestStuckClientOverflows(t *testing.T) {
 }
 
 // A client that was only slow for a moment is told why, and to come back.
+//
+// Acceptance: A-164.
 func TestOverflowSaysWhy(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 1 << 10 })
@@ -197,6 +201,8 @@ func TestMessageIsEncodedOnceForAll(t *testing.T) {
 }
 
 // Behind TLS there is no writev, and a read that was interrupted must still be able to see the client's farewell.
+//
+// Acceptance: A-076.
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

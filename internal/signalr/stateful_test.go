@@ -18,6 +18,8 @@ import (
 )
 
 // Whatever is cut, both sides have every message once and in order, the invocations in flight included.
+//
+// Acceptance: A-173.
 func TestStatefulReconnect(t *testing.T) {
 	t.Parallel()
 	const each, cuts = 5_000, 40

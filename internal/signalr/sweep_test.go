@@ -210,6 +210,7 @@ func TestLateHandshake(t *testing.T) {
 	})
 }
 
+// Acceptance.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	lifetime := 6200 * time.Millisecond // due between two sweeps

@@ -154,6 +154,7 @@ func TestWebSocketViolations(t *testing.T) {
 	}
 }
 
+// Acceptance: A-161.
 func TestMessageTooLarge(t *testing.T) {
 	t.Parallel()
 	const limit = signalr.DefaultMaximumMessageSize

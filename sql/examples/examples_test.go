@@ -93,6 +93,8 @@ func sweep(t *testing.T, pool *pgxpool.Pool) {
 }
 
 // Every program places an order, rolls another one back, and places the first one again.
+//
+// Acceptance.
 func TestExamplesPublishWithTheirOrder(t *testing.T) {
 	t.Parallel()
 	for name, command := range programs(t) {
@@ -168,6 +170,7 @@ func TestColumnsOfTheEntityFrameworkModel(t *testing.T) {
 	}
 }
 
+// Acceptance: A-300.
 func TestAuthorizationFromOwnTables(t *testing.T) {
 	t.Parallel()
 	pool, _ := setup(t)

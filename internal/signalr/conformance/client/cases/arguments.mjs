@@ -3,6 +3,7 @@
 const refused = (method) => `Failed to invoke '${method}' due to an error on the server.`;
 
 export const aboutArguments = [
+  // Acceptance: A-206.
   ['too few', async (t) => {
     const c = await t.connect();
     await t.refused(c.invoke('Echo'), refused('Echo'));
@@ -10,6 +11,7 @@ export const aboutArguments = [
     t.equal(await c.invoke('Add', 1, 2), 3);
   }],
 
+  // Acceptance: A-206.
   ['too many', async (t) => {
     const c = await t.connect();
     await t.refused(c.invoke('Nothing', 1), refused('Nothing'));

@@ -46,6 +46,7 @@ export const aboutChoosing = [
     }
   }, automatic],
 
+  // Acceptance: A-174.
   ['a server without WebSockets', async (t) => {
     t.equal(await used(t, await t.connect({ hub: 'without-websockets' })), behindWebSockets(t));
     t.equal(await negotiations(t), 1);
@@ -65,6 +66,7 @@ export const aboutChoosing = [
       `${none}ServerSentEvents failed: Error: 'ServerSentEvents' does not support Binary.`);
   }, { ...automatic, json: 'see the one before' }],
 
+  // Acceptance: A-174.
   ['a WebSocket that cannot be made', async (t) => {
     t.equal(await used(t, await t.connect({ http: { WebSocket: broken } })), behindWebSockets(t));
     t.equal(await negotiations(t), 2); // a token is good for one attempt

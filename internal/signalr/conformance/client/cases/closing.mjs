@@ -52,6 +52,7 @@ export const aboutClosing = [
     t.equal(await t.ask('ended', { connection }), { error: '' });
   }],
 
+  // Acceptance: A-065.
   ['by the server with an error', async (t) => {
     const c = await t.connect();
     await c.send('CloseMe', 'So be it. 👋', false);

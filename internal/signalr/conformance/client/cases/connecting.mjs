@@ -124,8 +124,10 @@ export const aboutConnecting = [
     t.equal(await c.invoke('Cookie', 'expiredCookie'), null);
   }],
 
+  // Acceptance.
   ['access token', (t) => authorized(t, () => 'good', 'good')],
 
+  // Acceptance: A-007.
   ['access token from an asynchronous factory', (t) => authorized(t, async () => {
     await t.pause(10);
     return 'good+/=';
@@ -142,6 +144,7 @@ export const aboutConnecting = [
     await t.refused(t.client({ hub: 'guarded' }).connection.start(), unauthorized);
   }],
 
+  // Acceptance: A-065.
   ['bad access token', async (t) => {
     await t.refused(t.client({ hub: 'guarded', http: { accessTokenFactory: () => 'bad' } }).connection.start(), unauthorized);
   }],

@@ -39,11 +39,13 @@ export const aboutErrors = [
     await goesOn(t, c);
   }],
 
+  // Acceptance: A-213.
   ['method name in the casing of the caller', async (t) => {
     const c = await t.connect();
     await t.refused(c.invoke('fAIL', 'x'), "An unexpected error occurred invoking 'fAIL' on the server.");
   }],
 
+  // Acceptance: A-207.
   ['unknown method', async (t) => {
     const c = await t.connect();
     for (const name of ['NoSuchMethod', 'OnConnectedAsync']) {

@@ -41,6 +41,7 @@ export const aboutReconnecting = [
     await comesBack(t, c, before);
   }],
 
+  // Acceptance: A-066, A-176.
   ['with the published delays', async (t) => {
     const c = await t.connect({ configure: (b) => b.withAutomaticReconnect() });
     const before = c.id;
@@ -48,6 +49,7 @@ export const aboutReconnecting = [
     await comesBack(t, c, before);
   }],
 
+  // Acceptance: A-066, A-150.
   ['behind a lost connection', async (t) => {
     const proxy = await t.proxy();
     const c = await t.connect({ at: proxy.url, reconnect: true });
@@ -100,6 +102,7 @@ export const aboutReconnecting = [
     t.equal(last.authorization || `Bearer ${last.accessToken}`, 'Bearer good other');
   }],
 
+  // Acceptance: A-065.
   ['gives up when the policy is at its end', async (t) => {
     let token = 'good';
     const c = await t.connect({ hub: 'guarded', reconnect: [0, 10, 20], http: { accessTokenFactory: () => token } });

@@ -1,0 +1,13 @@
+package adminapi
+
+// Endpoint is one method of one path. A part of the path in braces stands for any.
+type Endpoint struct{ Method, Path string }
+
+// Endpoints returns all that the API serves.
+func Endpoints() []Endpoint {
+	var list []Endpoint
+	for _, e := range new(API).endpoints() {
+		list = append(list, Endpoint{e.method, e.path})
+	}
+	return list
+}

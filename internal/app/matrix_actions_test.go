@@ -1,0 +1,183 @@
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/policy"
+)
+
+func hubPaths() []string {
+	return []string{hubs.CustomerOrdersPath, hubs.RestaurantOrdersPath, hubs.TeamCartPath, hubs.AdminPath}
+}
+
+// registered returns the methods of all hubs as they are registered.
+func registered(t *testing.T) map[string][]string {
+	t.Helper()
+	all, err := hubs.New(hubs.Config{
+		Broadcaster: &broadcast.Broadcaster{}, Authorizer: &policy.Checker{}, Tokens: &auth.Verifier{},
+		Stats: &outbox.Publisher{}, Connections: &outbox.Nodes{}, TeamCart: true,
+	})
+	require.NoError(t, err)
+	return all.Methods()
+}
+
+// methodActions are the invocations of every method of every hub. Those that unsubscribe come apart, for afterwards.
+func methodActions(t *testing.T) (methods, unsubscribing []action) {
+	t.Helper()
+	of := map[string]resource{
+		hubs.CustomerOrdersPath: anOrder, hubs.RestaurantOrdersPath: aRestaurant, hubs.TeamCartPath: aCart, hubs.AdminPath: theAdmins,
+	}
+	names := registered(t)
+	require.Len(t, names, len(of))
+	for _, hub := range hubPaths() {
+		for _, method := range names[hub] {
+			a := action{name: hub + " " + method, hub: hub, refused: "Forbidden"}
+			var args func(*visit) []any
+			result := func(raw json.RawMessage) string { return string(raw) }
+			id := func(v *visit) []any {
+				switch of[hub] {
+				case anOrder:
+					return []any{v.at.order}
+				case aRestaurant:
+					return []any{v.at.restaurant}
+				case aCart:
+					return []any{v.at.cart}
+				default:
+					return []any{}
+				}
+			}
+			fields := func(raw json.RawMessage) string { return strings.Join(memberNames(t, raw), " ") }
+			switch {
+			case strings.HasPrefix(method, "SubscribeTo"):
+				a.of, args, a.admitted = of[hub], id, "null"
+			case strings.HasPrefix(method, "UnsubscribeFrom"):
+				args, a.admitted = id, "null" // which needs no permission
+			case strings.HasPrefix(method, "Resume"):
+				a.of, a.admitted, result = of[hub], "lastEventId replayed sequence status", fields
+				args = func(v *visit) []any { return append(id(v), nil) }
+			case method == "RefreshToken":
+				a.admitted, result = "expiresAt", fields
+				args = func(v *visit) []any { return []any{v.token} }
+			case method == "GetPlatformStats":
+				a.admitted, result, args = "activeUsers failedGenerations imagesGenerated newUsersToday revenueToday totalRevenue totalUsers websitesGenerated", fields, id
+			case method == "GetConnectionCount":
+				a.admitted, result, args = "connectionCount connectionId hubs timestamp", fields, id
+			case method == "SendTestMessage":
+				a.admitted, result = "echo message timestamp", fields
+				args = func(*visit) []any { return []any{"hello"} }
+			default:
+				require.Fail(t, "who may invoke "+a.name+" is not entered here")
+			}
+			a.do = func(t *testing.T, v *visit) string {
+				t.Helper()
+				return v.invoke(t, hub, method, args(v), result)
+			}
+			if strings.HasPrefix(method, "UnsubscribeFrom") {
+				unsubscribing = append(unsubscribing, a)
+			} else {
+				methods = append(methods, a)
+			}
+		}
+	}
+	return methods, unsubscribing
+}
+
+// memberNames returns the names of an object's members, sorted.
+func memberNames(t *testing.T, raw json.RawMessage) (names []string) {
+	t.Helper()
+	var object map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(raw, &object), string(raw))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// routeActions are the requests of every endpoint: the API's, and those that the node itself mounts.
+func routeActions(t *testing.T, at place) (actions []action) {
+	t.Helper()
+	const admin, dead = "/api/admin/realtime/", "/api/admin/outbox/dead"
+	bodies := map[string]string{
+		"broadcast/platform-update": "", "broadcast/user-count": "",
+		"broadcast/generation-metrics": `{"websitesGenerated":1,"imagesGenerated":2,"failedGenerations":0,"averageGenerationTime":4.2}`,
+		"broadcast/revenue":            `{"dailyRevenue":1,"totalRevenue30d":2}`,
+		"alert":                        `{"type":"info","message":"m"}`,
+		"alert/warning":                `{"message":"m"}`,
+		"alert/error":                  `{"message":"m"}`,
+		"alert/performance":            `{"metric":"m","value":1,"threshold":2}`,
+		"notify/user-action":           `{"userId":"u","action":"a"}`,
+		"notify/role-assignment":       `{"userId":"u","roleName":"r","action":"assigned"}`,
+		"notify/system-event":          `{"eventType":"t","description":"d"}`,
+	}
+	add := func(a action, e adminapi.Endpoint, query, body string) {
+		path := strings.ReplaceAll(e.Path, "{eventId}", at.event.String()) + query
+		a.name = e.Method + " " + e.Path + query
+		a.refused = "403"
+		a.do = func(t *testing.T, v *visit) string {
+			t.Helper()
+			status, _ := v.request(t, e.Method, path, body)
+			return status
+		}
+		actions = append(actions, a)
+	}
+	for _, e := range append(adminapi.Endpoints(), ownRoutes(t)...) {
+		body, known := bodies[strings.TrimPrefix(e.Path, admin)]
+		switch {
+		case e.Path == admin+"health", e.Path == "/openapi.json", slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, e.Path):
+			add(action{open: true, admitted: "200"}, e, "", "")
+		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead, e.Path == "/api/admin/outbox/events/{eventId}":
+			add(action{of: theAdmins, admitted: "200"}, e, "", "")
+		case strings.HasPrefix(e.Path, dead+"/"):
+			add(action{of: theAdmins, admitted: "404"}, e, "", "") // the event is no dead letter
+		case e.Method == http.MethodPost && known:
+			add(action{of: theAdmins, admitted: "200"}, e, "", body)
+		case e.Path == "/api/realtime/events":
+			add(action{of: anOrder, admitted: "200"}, e, fmt.Sprintf("?hub=customer-orders&resource=%s", at.order), "")
+			add(action{of: aRestaurant, admitted: "200"}, e, fmt.Sprintf("?hub=restaurant-orders&resource=%s", at.restaurant), "")
+			add(action{of: aCart, admitted: "200"}, e, fmt.Sprintf("?hub=teamcart&resource=%s", at.cart), "")
+			for _, group := range []string{"admins", "user-activity", "analytics", "alerts"} {
+				add(action{of: theAdmins, admitted: "200"}, e, "?hub=admin&resource="+group, "")
+			}
+		default:
+			require.Fail(t, "who may request "+e.Path+" is not entered here")
+		}
+	}
+	return actions
+}
+
+// ownRoutes reads the routes that the node mounts beside the hubs and the API.
+func ownRoutes(t *testing.T) (routes []adminapi.Endpoint) {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+			if m[2] != "/api/" {
+				routes = append(routes, adminapi.Endpoint{Method: m[1], Path: m[2]})
+			}
+		}
+	}
+	require.GreaterOrEqual(t, len(routes), 3)
+	return routes
+}

@@ -1,0 +1,91 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+// Each of the things that a node cannot do without takes it out of the load balancer, and back in; its process is not restarted for it.
+//
+// Acceptance: A-376, A-378.
+func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool, proxy := db.Pool(t), pgtest.NewProxy(t, db)
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()}, func(*config.Server) {})
+	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	exec := func(sql string) {
+		t.Helper()
+		_, err := pool.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	becomes := func(want int, because string) {
+		t.Helper()
+		var status int
+		var body string
+		require.Eventually(t, func() bool {
+			status, body = readyz(t, cfg)
+			return status == want
+		}, patience, 20*time.Millisecond, "not %d", want)
+		require.Contains(t, body, because)
+		alive, _ := ask(t, cfg, http.MethodGet, "/healthz", "")
+		require.Equal(t, http.StatusOK, alive)
+	}
+	becomes(http.StatusOK, "ready")
+
+	proxy.Shut()
+	becomes(http.StatusServiceUnavailable, "not ready")
+	proxy.Reopen()
+	becomes(http.StatusOK, "ready")
+
+	exec(`CREATE TABLE applied AS SELECT * FROM herald.goose_db_version ORDER BY version_id DESC LIMIT 1`)
+	exec(`DELETE FROM herald.goose_db_version WHERE version_id = (SELECT version_id FROM applied)`)
+	becomes(http.StatusServiceUnavailable, "herald migrate up")
+	exec(`INSERT INTO herald.goose_db_version OVERRIDING SYSTEM VALUE SELECT * FROM applied`)
+	becomes(http.StatusOK, "ready")
+
+	// The database answers, and no relay comes so far as to look.
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `LOCK TABLE herald.relay_lock IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	exec(`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`)
+	becomes(http.StatusServiceUnavailable, "the relay has not worked for")
+	require.NoError(t, tx.Rollback(t.Context()))
+	becomes(http.StatusOK, "ready")
+}
+
+// Why connections ended is counted by reason.
+//
+// Acceptance: A-175.
+func TestClosedConnectionsAreCountedByReason(t *testing.T) {
+	t.Parallel()
+	cfg := node(t, pgtest.New(t))
+	c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
+	require.NoError(t, err)
+	c.Close()
+	require.Eventually(t, func() bool {
+		_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
+		return strings.Contains(metrics, `herald_connections_closed_total{hub="admin",reason="client"} 1`+"\n")
+	}, patience, 10*time.Millisecond)
+
+	c, err = hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.Invoke(t.Context(), "SubscribeToAlerts", string(make([]byte, 64<<10)))
+	require.Error(t, err)
+	<-c.Done()
+	require.Eventually(t, func() bool {
+		_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
+		return strings.Contains(metrics, `herald_connections_closed_total{hub="admin",reason="protocol"} 1`+"\n")
+	}, patience, 10*time.Millisecond)
+}

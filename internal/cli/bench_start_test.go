@@ -1,0 +1,85 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/cli"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+const startsOwn = "starting a database and a server for the bench"
+
+// A bench that is told nothing brings a database and a server of its own.
+//
+// Acceptance: A-411.
+func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
+	t.Parallel()
+	var out, progress bytes.Buffer
+	code := cli.Run(t.Context(), []string{"bench", "publish", "--writers=1", "--runs=1", "--duration=20ms", "--json"}, &out, &progress)
+	require.Zero(t, code, progress.String())
+	require.Contains(t, progress.String(), startsOwn)
+	require.Contains(t, out.String(), `"name":"publish_1"`)
+}
+
+// A bench that is pointed at a server measures that one.
+//
+// Acceptance: A-412.
+func TestABenchMeasuresTheServerThatItIsPointedAt(t *testing.T) {
+	t.Parallel()
+	const secret = "a development secret of more than 32 bytes"
+	dsn := pgtest.New(t).DSN()
+	var listen net.ListenConfig
+	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
+	self, err := os.Executable()
+	require.NoError(t, err)
+	server := exec.CommandContext(context.WithoutCancel(t.Context()), self, "serve", "--listen", address, "--log-level", "warn")
+	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+dsn, "HERALD_JWT_SECRET="+secret, "HERALD_INVOCATION_RATE=0", "HERALD_MESSAGE_RATE=0")
+	var said bytes.Buffer
+	server.Stderr = &said
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	get := func(path string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
+		require.NoError(t, err)
+		r.Close = true
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0, ""
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, _ := io.ReadAll(response.Body)
+		return response.StatusCode, string(body)
+	}
+	require.Eventually(t, func() bool {
+		status, _ := get("/readyz")
+		return status == http.StatusOK
+	}, 20*time.Second, 20*time.Millisecond, "the server is not ready")
+
+	var out, progress bytes.Buffer
+	code := cli.Run(t.Context(), []string{
+		"bench", "invoke", "--url=http://" + address, "--database-url=" + dsn, "--jwt-secret=" + secret,
+		"--server-pid=" + strconv.Itoa(server.Process.Pid), "--connections=2", "--window=4", "--orders=3", "--runs=1", "--duration=50ms", "--json",
+	}, &out, &progress)
+	require.Zero(t, code, progress.String())
+	require.NotContains(t, progress.String(), startsOwn)
+	require.Contains(t, out.String(), `"name":"invoke_rate"`)
+	_, metrics := get("/metrics")
+	require.Contains(t, metrics, `herald_invocations_total{hub="customer-orders",method="SubscribeToOrder",outcome="ok"}`)
+}
