@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -100,6 +101,32 @@ func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
 		require.ErrorAs(t, within(t, follow(t, cfg, sub).ended, "the refusal"), &refused)
 		require.True(t, refused.Forbidden())
 	}
+}
+
+// A log that begins anew may have lost revocations, so what was remembered before is asked for again.
+func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := db.Pool(t)
+	cart := uuid.New()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		_, err := pool.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	cfg := node(t, db)
+	exec("SELECT herald.grant_access('MustBeTeamCartMember', $1, 'tester')", cart)
+	f := follow(t, cfg, hubclient.Subscription{Group: event.TeamCartGroup(cart)})
+	within(t, f.joined, "joining")
+	exec("DELETE FROM herald.access_grant")
+	exec("UPDATE herald.epoch SET timeline = '000000FF'") // as after a promotion
+	_, began, err := outbox.EnterEpoch(t.Context(), pool)
+	require.NoError(t, err)
+	require.True(t, began)
+	exec("SELECT herald.publish_teamcart_event('CartUpdated', $1)", cart)
+	refused, ok := errors.AsType[*hubclient.HubError](within(t, f.ended, "the refusal"))
+	require.True(t, ok)
+	require.True(t, refused.Forbidden())
 }
 
 // What has been sent to a poll cannot be taken back by a revocation that is read later, so a poll is never answered from memory.
