@@ -84,10 +84,11 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 }
 
 func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
-	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {
+	// A server that restarts, or a connection that is cut, now is no other than one that does so later.
+	if err := postgres.Persist(ctx, a.logger, func() error { return postgres.CheckMigrated(ctx, a.pool, migrations.FS) }); err != nil {
 		return err
 	}
-	if err := outbox.CheckEpoch(ctx, a.pool); err != nil {
+	if err := postgres.Persist(ctx, a.logger, func() error { return outbox.CheckEpoch(ctx, a.pool) }); err != nil {
 		return err
 	}
 	log := history{outbox.NewLog(a.pool)}
@@ -128,7 +129,11 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
 	}
-	state, err := log.State(ctx)
+	var state outbox.LogState
+	err = postgres.Persist(ctx, a.logger, func() error {
+		state, err = log.State(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
