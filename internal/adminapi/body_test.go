@@ -97,6 +97,8 @@ func TestBodySize(t *testing.T) {
 }
 
 // What takes no body is not given any kind of one either.
+//
+// Acceptance: A-362.
 func TestBodyWhereNoneIsNeeded(t *testing.T) {
 	t.Parallel()
 	for _, o := range ofTheAPI() {

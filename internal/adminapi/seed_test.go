@@ -129,6 +129,8 @@ func TestSeedPublications(t *testing.T) {
 }
 
 // The document's lists of values: each is taken, and comes out as it went in.
+//
+// Acceptance.
 func TestEveryAlertTypeAndEveryAction(t *testing.T) {
 	t.Parallel()
 	for endpoint, test := range map[string]struct {

@@ -54,6 +54,8 @@ func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 }
 
 // A token that says more than the database does opens the group all the same: its member comes back and misses nothing.
+//
+// Acceptance: A-311.
 func TestARevokedMemberWhoseTokenStillOpensTheGroup(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

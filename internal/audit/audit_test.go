@@ -89,6 +89,8 @@ func TestALineHasALimit(t *testing.T) {
 }
 
 // TestAFloodOfRefusalsDoesNotFillTheLog: what is left out is counted, each once.
+//
+// Acceptance: A-169.
 func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

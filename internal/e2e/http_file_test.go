@@ -62,6 +62,8 @@ func readHTTPFile(t *testing.T, file string, values map[string]string) (requests
 }
 
 // A-177: the file's requests run against `herald dev` as they stand, and there is one for each operation of the OpenAPI document.
+//
+// Acceptance: A-177.
 func TestEveryRequestOfTheHTTPFile(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

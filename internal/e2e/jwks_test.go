@@ -70,6 +70,8 @@ func (i *issuer) token(t *testing.T, kid string, claims jwt.MapClaims) string {
 
 // TestKeysRotateUnderARunningServer: the new key is accepted as soon as it is published, the old one refused soon after it is gone,
 // and while the issuer is away the last keys stay.
+//
+// Acceptance: A-284.
 func TestKeysRotateUnderARunningServer(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "january", "february", "march")

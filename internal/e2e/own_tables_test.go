@@ -59,6 +59,8 @@ func (s *shop) exec(t *testing.T, sql string, args ...any) {
 }
 
 // Whom an order service's own tables name is let in by a running server, and nobody else.
+//
+// Acceptance: A-308.
 func TestAnOrderServicesOwnTablesDecide(t *testing.T) {
 	t.Parallel()
 	shop := newShop(t)
@@ -127,6 +129,8 @@ func TestLeavingAnOrderServicesOwnTables(t *testing.T) {
 }
 
 // A function that does not answer in time refuses, and says so in the log, however right it would have been.
+//
+// Acceptance: A-307.
 func TestAnOwnFunctionThatIsSlowRefuses(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

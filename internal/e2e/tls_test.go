@@ -53,6 +53,8 @@ func certificate(t *testing.T) (certFile, keyFile string, authorities *x509.Cert
 
 // TestTLS: with a certificate the main address speaks https and wss, to the published client, to REST and to `herald tail`, and
 // nothing else.
+//
+// Acceptance: A-076, A-154, A-397.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

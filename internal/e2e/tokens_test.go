@@ -170,6 +170,8 @@ func TestTokenExpiresWhileConnected(t *testing.T) {
 }
 
 // TestEndsAndRefusalsAreCounted: why connections ended and tokens were refused is told by the metrics.
+//
+// Acceptance: A-175.
 func TestEndsAndRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)

@@ -11,6 +11,8 @@ import (
 )
 
 // A new token whose rights cannot be found out ends no subscription without a word: the client is sent away to come back, and has missed nothing.
+//
+// Acceptance: A-278.
 func TestRefreshTokenThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -36,6 +38,8 @@ func TestRefreshTokenThatCannotBeChecked(t *testing.T) {
 }
 
 // The terminal that has been let into a group tries again where it is refused, and goes on where it was.
+//
+// Acceptance: A-390.
 func TestTailTriesAgainWhereItHasBeenLetIn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

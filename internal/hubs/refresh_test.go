@@ -58,6 +58,8 @@ func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 }
 
 // A check that could not be made takes nobody out of a group without a word: the client is made to come back, and resumes.
+//
+// Acceptance: A-278.
 func TestRefreshTokenWhenNobodyCanBeAsked(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{policy.ErrUndecided, policy.ErrUnauthorized, errors.New("anything else")} {

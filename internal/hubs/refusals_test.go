@@ -43,6 +43,8 @@ func logging(j *journal) func(*server) {
 }
 
 // TestTheLogTellsWhyATokenWasRefused: the client learns the status and nothing else, and the log does not learn the token.
+//
+// Acceptance: A-169.
 func TestTheLogTellsWhyATokenWasRefused(t *testing.T) {
 	t.Parallel()
 	var log journal

@@ -49,7 +49,7 @@ func (b *bundle) privileges(t *testing.T, role string) []string {
 	return granted
 }
 
-// Acceptance.
+// Acceptance.
 func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -158,6 +158,8 @@ func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 }
 
 // AccessRevoked takes people out of groups: whoever may insert events may not insert this one, whatever functions he puts in its way.
+//
+// Acceptance: A-324.
 func TestOnlyTheOutboxOwnersWriteRevocations(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
