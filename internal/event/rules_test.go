@@ -83,6 +83,7 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, event.Group("order:f47ac10b-58cc-4372-a567-0e02b2c3d479"), event.OrderGroup(upper))
 }
 
+// Acceptance: A-053.
 func TestEventsThatCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -111,6 +112,10 @@ func TestEventsThatCannotBeDelivered(t *testing.T) {
 		"cart: payment without a user":   {cartEvent(event.CartPaymentEvent, `{"status": "Paid"}`), "payload: userId and status are required for CartPaymentEvent"},
 		"cart: payment without a status": {cartEvent(event.CartPaymentEvent, `{"userId": "u"}`), "payload: userId and status are required for CartPaymentEvent"},
 		"cart: conversion without order": {cartEvent(event.CartConverted, `{}`), "payload: orderId is required for CartConverted"},
+		"cart: conversion to no order":   {cartEvent(event.CartConverted, `{"orderId": "YZ-1"}`), `payload: orderId of CartConverted is "YZ-1", not a UUID`},
+		"cart: conversion to an order in another form": {
+			cartEvent(event.CartConverted, `{"orderId": "{f47ac10b-58cc-4372-a567-0e02b2c3d479"}`), "payload: orderId of CartConverted is ",
+		},
 		"cart: status is an object":      {cartEvent(event.CartPaymentEvent, `{"userId": "u", "status": {}}`), "payload: json: cannot unmarshal object"},
 		"admin: not an object":           {adminEvent(event.RevenueUpdate, `"text"`), "payload: json: cannot unmarshal string"},
 		"alert: no type":                 {adminEvent(event.SystemAlert, `{"message": "m"}`), `payload: type is null, not one of ["info" "warning" "error" "success"]`},

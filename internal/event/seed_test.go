@@ -50,7 +50,7 @@ func TestTeamCartInvocationsAreThePublishedOnes(t *testing.T) {
 		"ReceiveLocked":         cartEvent(event.CartLocked, `{}`),
 		"ReceivePaymentEvent":   cartEvent(event.CartPaymentEvent, `{"userId": "u", "status": "s"}`),
 		"ReceiveReadyToConfirm": cartEvent(event.CartReadyToConfirm, `{}`),
-		"ReceiveConverted":      cartEvent(event.CartConverted, `{"orderId": "o"}`),
+		"ReceiveConverted":      cartEvent(event.CartConverted, `{"orderId": "f47ac10b-58cc-4372-a567-0e02b2c3d479"}`),
 		"ReceiveExpired":        cartEvent(event.CartExpired, `{}`),
 	}
 	list := published(t, "realtime-events-api.md", "Event names published to TeamCart subscribers:", "Note:")

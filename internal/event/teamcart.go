@@ -1,6 +1,10 @@
 package event
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/google/uuid"
+)
 
 // The fields of a team cart event's payload.
 const (
@@ -25,7 +29,20 @@ func (e *Event) cartFields() (f [cartFields]json.RawMessage, err error) {
 	if e.Type == CartConverted && f[cartOrderID] == nil {
 		return f, e.undeliverable("payload: orderId is required for %s", e.Type)
 	}
+	if e.Type == CartConverted && !isUUID(f[cartOrderID]) {
+		return f, e.undeliverable("payload: orderId of %s is %.64s, not a UUID", e.Type, f[cartOrderID])
+	}
 	return f, nil
+}
+
+// isUUID says whether a JSON string is a UUID in its canonical form.
+func isUUID(quoted json.RawMessage) bool {
+	const canonical = len(`"00000000-0000-0000-0000-000000000000"`)
+	if len(quoted) != canonical {
+		return false
+	}
+	_, err := uuid.ParseBytes(quoted[1 : canonical-1])
+	return err == nil
 }
 
 // cartArguments are the positional arguments of a team cart event: none, or (userId, status) for a payment, or (orderId)

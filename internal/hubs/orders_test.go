@@ -33,7 +33,7 @@ func resourceHubs() map[string]resourceHub {
 		"restaurant": {hubs.RestaurantOrdersPath, "Restaurant", event.RestaurantGroup, order, "ReceiveOrderStatusChanged"},
 		"teamcart": {
 			hubs.TeamCartPath, "Cart", event.TeamCartGroup,
-			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"o"}`)},
+			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)},
 			"ReceiveConverted",
 		},
 	}
