@@ -77,7 +77,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memor
 	start := time.Now()
 	drain, err := begin(ctx, conn, r.cfg.BatchSize)
 	if err != nil {
-		if errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused) {
+		if errors.Is(err, outbox.ErrPaused) {
 			r.looked()
 		}
 		return Drained{}, err

@@ -124,7 +124,8 @@ func (r *Relay) Wake() {
 	}
 }
 
-// LastLook returns when the relay last looked at the outbox successfully; zero before the first time.
+// LastLook returns when the relay last looked at the outbox successfully, or saw that somebody else relays; zero before the first time. It
+// gets old where the database does not answer, and where events wait while somebody holds the lock and comes no further.
 func (r *Relay) LastLook() time.Time { return at(&r.alive) }
 
 // LastRelayed returns when this node last committed a batch; zero before the first one.
@@ -334,7 +335,11 @@ func (s *session) giveWay(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.inTurn = s.busy > busyPatience && glance.Reached == s.reached
+		stuck := glance.Waiting && glance.Reached == s.reached
+		if !stuck {
+			s.looked()
+		}
+		s.inTurn = s.busy > busyPatience && stuck
 		s.reached = glance.Reached
 	}
 	return s.pause(ctx, busyPause)

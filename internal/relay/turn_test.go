@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -43,4 +44,24 @@ func TestARelayGetsItsTurn(t *testing.T) {
 		b.await(t, id)
 		require.Less(t, turns.Load(), before+most, "turns of the others")
 	}
+}
+
+// Whoever holds the lock and comes no further keeps every relay from its work, which their last looks must tell.
+func TestALookAtEventsThatNobodyRelaysIsNoLook(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	holder, err := b.db.Pool(t).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = holder.Exec(t.Context(), "SELECT FROM herald.relay_lock FOR UPDATE")
+	require.NoError(t, err)
+	b.run(t)
+	r := b.relay
+	const patience = 20 * time.Second
+	require.Eventually(t, func() bool { return !r.LastLook().IsZero() }, patience, 10*time.Millisecond, "nothing waits")
+	id := publish(t, b.db.Conn(t))
+	require.Eventually(t, func() bool { return time.Since(r.LastLook()) > 5*time.Second }, patience, 10*time.Millisecond)
+	before := r.LastLook()
+	require.NoError(t, holder.Rollback(t.Context()))
+	b.await(t, id)
+	require.Greater(t, r.LastLook(), before)
 }
