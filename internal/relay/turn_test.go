@@ -52,6 +52,7 @@ func TestALookAtEventsThatNobodyRelaysIsNoLook(t *testing.T) {
 	b := setup(t, nil)
 	holder, err := b.db.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
+	defer func() { _ = holder.Rollback(context.Background()) }() // again, where the test has come so far
 	_, err = holder.Exec(t.Context(), "SELECT FROM herald.relay_lock FOR UPDATE")
 	require.NoError(t, err)
 	b.run(t)
