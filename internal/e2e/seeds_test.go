@@ -271,5 +271,13 @@ func TestExampleReactComponent(t *testing.T) {
 	p.at = again // the client may tell of its reconnection before or after the server's greeting
 	p.prints(t, "Reconnected to real-time service")
 	p.proceed(t)
+	p.step(t, "subscribed again")
+	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5433}`)
+	require.Subset(t, p.prints(t, "analytics")[0], map[string]any{"totalUsers": 5433.0, "sequence": 2.0})
+	publish(t, producer, "publish_admin_event('SystemAlert', $1)", `{"type":"info","message":"back"}`)
+	alerts, ok := p.prints(t, "alerts")[0].([]any)
+	require.True(t, ok)
+	require.Subset(t, alerts[0], map[string]any{"message": "back", "sequence": 13.0})
+	p.proceed(t)
 	p.step(t, "unmounted")
 }

@@ -3,13 +3,14 @@ import * as signalR from '@microsoft/signalr';
 
 // The two hooks, as far as the component uses them. A state is printed whenever it is set.
 const names = ['connection', 'analytics', 'alerts'];
-let unmount;
+let unmount, connected;
 
 function useState(initial) {
   const name = names.shift();
   let state = initial;
   return [state, (next) => {
     state = typeof next === 'function' ? next(state) : next;
+    if (name === 'connection') connected = state;
     console.log(name, name === 'connection' ? state.state : state);
   }];
 }
@@ -75,6 +76,11 @@ function AdminDashboard() {
 
 AdminDashboard();
 await step('mounted');
+
+// Re-subscribe to groups, as the component did
+await connected.invoke("SubscribeToAnalytics");
+await connected.invoke("SubscribeToAlerts");
+await step('subscribed again');
 unmount();
 await step('unmounted');
 process.exit(0);
