@@ -1,0 +1,88 @@
+package hubs_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// deepest is how deep a message's arguments may be nested at least; what is nested deeper may end the connection.
+const deepest = 60
+
+func depth(arguments string) (most int) {
+	level, quoted := 0, false
+	for i := 0; i < len(arguments); i++ {
+		switch c := arguments[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '[' || c == '{'):
+			level++
+			most = max(most, level)
+		case !quoted && (c == ']' || c == '}'):
+			level--
+		}
+	}
+	return most
+}
+
+// FuzzArguments calls each hub's methods with anything that is JSON. The call is answered, by its name where it failed; nobody is asked
+// about a group, nor in one, whose name is not what a group's must be; and the connection lives on.
+func FuzzArguments(f *testing.F) {
+	const id = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+	for i, arguments := range []string{
+		``, `null`, `"` + id + `"`, `"` + strings.ToUpper(id) + `",null`, `"` + id + `","00000000-0000-0000-0000-000000000000"`,
+		`"` + id + `' OR '1'='1"`, `"'; DROP TABLE herald.outbox; --","\u0000"`, `"{` + id + `}","urn:uuid:` + id + `"`, `"../../` + id + `"`,
+		`"\r\nSet-Cookie: a=b","\ud800"`, `1e400`, `[[[[[[]]]]]]`, `{"orderId":"` + id + `"}`, `true,false,3,4,5`,
+		strings.Repeat("[", 2000) + strings.Repeat("]", 2000), `"` + strings.Repeat("a", 20000) + `"`,
+	} {
+		for hub := range uint8(4) {
+			f.Add(hub, uint8(i), arguments)
+		}
+	}
+	name := regexp.MustCompile(`^((order|restaurant|teamcart):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|admins|user-activity|analytics|alerts)$`)
+	f.Fuzz(func(t *testing.T, hub, method uint8, arguments string) {
+		const most = 24 << 10 // a longer message is another test's
+		if len(arguments) > most || strings.Contains(arguments, "\x1e") || !json.Valid([]byte("["+arguments+"]")) {
+			return
+		}
+		s := setup(t)
+		s.guard.set(nil, func(g event.Group) {
+			if !name.MatchString(string(g)) {
+				t.Errorf("somebody was asked about %q", g)
+			}
+		})
+		all := s.hubs.Methods()
+		paths := slices.Sorted(maps.Keys(all))
+		path := paths[int(hub)%len(paths)]
+		target := all[path][int(method)%len(all[path])]
+		c := s.connect(path, auth.Grant{Subject: "u", Roles: []string{"Admin"}})
+		c.send(fmt.Sprintf(`{"type":1,"invocationId":"fuzzed","target":%q,"arguments":[%s]}`, target, arguments))
+		for {
+			answer := c.record()
+			if answer.Type == 1 {
+				continue
+			}
+			if answer.Type == 7 && depth(arguments) > deepest {
+				return // no message of the protocol
+			}
+			require.Equal(t, 3, answer.Type, "%+v", answer)
+			require.Equal(t, "fuzzed", answer.InvocationID)
+			if answer.Error != "" {
+				require.Contains(t, answer.Error, target)
+			}
+			break
+		}
+		require.Contains(t, c.call("NoSuchMethod").Error, "NoSuchMethod")
+	})
+}
