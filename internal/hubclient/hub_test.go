@@ -198,7 +198,7 @@ func (h *hub) next(kind event.Type) event.Logged {
 	case event.Admin:
 		e.Payload = fmt.Appendf(nil, `{"type":"system-event","eventType":"test","description":"%d"}`, n)
 	default:
-		e.Payload = []byte(`{"userId":"u","status":"Paid","orderId":"o"}`)
+		e.Payload = []byte(`{"userId":"u","status":"Paid","orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)
 	}
 	if kind == event.SystemAlert {
 		e.Payload = []byte(`{"type":"info","message":"m"}`)
