@@ -122,7 +122,7 @@ func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
 	within(t, f.joined, "joining")
 	exec("DELETE FROM herald.access_grant")
 	exec("UPDATE herald.epoch SET timeline = '000000FF'") // as after a promotion
-	_, _, err := outbox.EnterEpoch(t.Context(), pool) // unless the node's sweep has been quicker
+	_, _, err := outbox.EnterEpoch(t.Context(), pool)     // unless the node's sweep has been quicker
 	require.NoError(t, err)
 	exec("SELECT herald.publish_teamcart_event('CartUpdated', $1)", cart)
 	refused, ok := errors.AsType[*hubclient.HubError](within(t, f.ended, "the refusal"))
