@@ -34,27 +34,29 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 	if early := time.Until(job.Args.DeliverAfter); early > 0 {
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
 	}
-	err := completing(ctx, w.pool, job, func(tx pgx.Tx) error {
-		others, err := takeDue(ctx, tx, w.nodeID)
-		if err != nil {
+	var others []outbox.Ref
+	err := completing(ctx, w.pool, job, func(tx pgx.Tx) (err error) {
+		if others, err = takeDue(ctx, tx, w.nodeID); err != nil {
 			return err
 		}
 		return outbox.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
 	})
-	if err == nil {
-		return nil
+	if err != nil && len(others) > 0 { // one of which may be what fails
+		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)
 	}
-	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID) // without the others, for it may be one of them that fails
+	return settle(ctx, w.pool, job, job.Args.Ref, err)
 }
 
 // Thousands of events may be due at the same moment, and a transaction of a hundred costs little more than that of one.
 const dueTogether = 100
 
+// None is taken while the relay is paused: each job would take a hundred along and give them back, every second.
 const takeDueJobs = `
 WITH due AS MATERIALIZED (
     SELECT j.id FROM herald.river_job j
     WHERE j.state = 'available' AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now() AND j.kind = 'deliver_scheduled'
         AND j.errors IS NULL AND (j.args->>'deliver_after')::timestamptz <= now()
+        AND (SELECT s.paused_at IS NULL FROM herald.relay_state s)
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), done AS (
     UPDATE herald.river_job j SET state = 'completed', finalized_at = now(), attempt = j.attempt + 1, attempted_at = now(),
@@ -98,6 +100,11 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 	err := completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
 	})
+	return settle(ctx, pool, job, ref, err)
+}
+
+// settle says what becomes of an event and its job after an attempt that ended with err.
+func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error) error {
 	if err == nil {
 		return nil
 	}

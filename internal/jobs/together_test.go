@@ -1,11 +1,13 @@
 package jobs
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -92,4 +94,20 @@ func TestOneOfTheEventsThatAreDueTogetherIsGone(t *testing.T) {
 	require.Contains(t, b.status(t, events[1]).Detail, outbox.ErrRowGone.Error())
 	require.NoError(t, b.deliverScheduled(t, jobs[0]))
 	require.Equal(t, []uuid.UUID{events[0], events[2]}, b.logged(t))
+}
+
+// A paused relay has no use for company: nothing is touched that would have to be given back.
+func TestNothingIsTakenAlongWhileTheRelayIsPaused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	events, jobs := b.allDue(t, 3)
+	_, err := outbox.Pause(t.Context(), b.pool, "somebody")
+	require.NoError(t, err)
+	_, snoozed := errors.AsType[*river.JobSnoozeError](b.deliverScheduled(t, jobs[2]))
+	require.True(t, snoozed)
+	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.river_job WHERE id = ANY ($1) AND xmax <> '0'", jobs[:2]))
+	_, err = outbox.Resume(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.NoError(t, b.deliverScheduled(t, jobs[2]))
+	require.Equal(t, events, b.logged(t))
 }
