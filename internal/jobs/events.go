@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 type deliverScheduledWorker struct {
@@ -125,12 +125,8 @@ func passing(err error) bool {
 	if _, undeliverable := errors.AsType[*event.UndeliverableError](err); undeliverable || errors.Is(err, outbox.ErrRowGone) {
 		return false
 	}
-	server, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return true
-	}
-	// Classes of SQLSTATE: connection, transaction state (a time-out), rollback, resources, locks, intervention, system.
-	return slices.Contains([]string{"08", "25", "40", "53", "55", "57", "58"}, server.Code[:2])
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	return !answered || postgres.Passing(err)
 }
 
 // completing completes the job in the transaction of its effect, and before it: the effect takes the relay's lock, and the less is done

@@ -6,16 +6,18 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Passing reports whether a statement failed because of the connection or of a server that ends, starts or is full: it may succeed
-// later on another connection. Whether it had its effect is not known.
+// Passing reports whether a statement failed because of the connection, of the server's state or of others at work, and not because of
+// itself: it may succeed later on another connection. Whether it had its effect is not known.
 func Passing(err error) bool {
-	if _, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return mayHeal(err)
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Classes of SQLSTATE: connection, transaction state (a time-out), rollback, resources, locks, intervention, system.
+		return slices.Contains([]string{"08", "25", "40", "53", "55", "57", "58"}, server.Code[:2])
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return mayHeal(err)
