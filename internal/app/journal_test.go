@@ -52,10 +52,10 @@ func TestNodesTellWhatTheyHaveBroadcast(t *testing.T) {
 	require.Eventually(t, func() bool { return len(broadcasts(id)) == 2 }, 30*time.Second, 20*time.Millisecond)
 	require.ElementsMatch(t, []int{1, 2}, broadcasts(id))
 
-	<-received
+	within(t, received, "the first event")
 	last := publish()
-	<-received // on the second node, which has hardly told of it yet
-	require.NoError(t, <-stop())
+	within(t, received, "the last event") // on the second node, which has hardly told of it yet
+	stopped(t, stop)
 	require.Eventually(t, func() bool { return len(broadcasts(last)) == 2 }, 30*time.Second, 20*time.Millisecond)
 	require.ElementsMatch(t, []int{1, 2}, broadcasts(last))
 }

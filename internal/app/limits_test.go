@@ -20,7 +20,7 @@ import (
 func limited(t *testing.T, limits config.Limits) hubclient.Config {
 	t.Helper()
 	cfg, stop := startNode(t, pgtest.New(t), func(s *config.Server) { s.Limits = limits })
-	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	t.Cleanup(func() { stopped(t, stop) })
 	return cfg
 }
 
@@ -98,7 +98,7 @@ func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 			_, err = c.Invoke(context.WithoutCancel(t.Context()), "SubscribeToAlerts")
 		}
 		require.Error(t, err)
-		<-c.Done()
+		within(t, c.Done(), "the end of the connection")
 		var closed *hubclient.ServerClosedError
 		require.ErrorAs(t, c.Err(), &closed)
 		require.Equal(t, want, closed.Text)

@@ -59,7 +59,7 @@ func TestANodeThatCannotListenDelivers(t *testing.T) {
 	cfg, stop := startNodeAt(t, app.Config{
 		DatabaseURL: db.DSN(), ListenDatabaseURL: proxy.DSN(), Logger: slog.New(counter{slog.DiscardHandler, &warnings}),
 	}, func(*config.Server) {})
-	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	t.Cleanup(func() { stopped(t, stop) })
 	received := make(chan struct{}, 1)
 	conn, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", func(call hubclient.Invocation) {
 		if call.Method == "SystemAlert" {
@@ -81,29 +81,24 @@ func TestANodeThatCannotListenDelivers(t *testing.T) {
 			t.Fatal("nothing was received")
 		}
 	}
-	degraded := func() bool {
-		status, body := readyz(t, cfg)
-		return status == http.StatusOK && strings.Contains(body, "degraded: not listening")
-	}
-	listening := func() bool {
-		status, body := readyz(t, cfg)
-		return status == http.StatusOK && !strings.Contains(body, "degraded")
-	}
-	const tick = 20 * time.Millisecond
+	const (
+		tick      = 20 * time.Millisecond
+		listening = `{"status":"ready"}`
+	)
 
 	require.Eventually(t, func() bool { return proxy.Rejected() >= 4 }, patience, tick)
-	require.Eventually(t, degraded, patience, tick)
+	becomes(t, cfg, http.StatusOK, "degraded: not listening")
 	require.Equal(t, "0", metric(t, cfg, "herald_listener_connected"))
 	publish()
 	require.EqualValues(t, 1, warnings.Load(), "one line, however often it fails")
 
 	proxy.Reopen()
-	require.Eventually(t, listening, patience, tick)
+	becomes(t, cfg, http.StatusOK, listening)
 	require.Equal(t, "1", metric(t, cfg, "herald_listener_connected"))
 	publish()
 
 	proxy.Shut()
-	require.Eventually(t, degraded, patience, tick)
+	becomes(t, cfg, http.StatusOK, "degraded: not listening")
 	publish()
 	require.Eventually(t, func() bool { return warnings.Load() == 2 }, patience, tick, "one line a change")
 }
@@ -114,9 +109,6 @@ func TestANodeThatListensThroughAPoolerSaysSo(t *testing.T) {
 	const sessions = 4
 	db := pgtest.New(t)
 	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")}, func(*config.Server) {})
-	t.Cleanup(func() { require.NoError(t, <-stop()) })
-	require.Eventually(t, func() bool {
-		status, body := readyz(t, cfg)
-		return status == http.StatusOK && strings.Contains(body, "degraded: not listening")
-	}, patience, 20*time.Millisecond)
+	t.Cleanup(func() { stopped(t, stop) })
+	becomes(t, cfg, http.StatusOK, "degraded: not listening")
 }

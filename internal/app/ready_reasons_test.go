@@ -22,36 +22,30 @@ func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	db := pgtest.New(t)
 	pool, proxy := db.Pool(t), pgtest.NewProxy(t, db)
 	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()}, func(*config.Server) {})
-	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	t.Cleanup(func() { stopped(t, stop) })
 	exec := func(sql string) {
 		t.Helper()
 		_, err := pool.Exec(t.Context(), sql)
 		require.NoError(t, err)
 	}
-	becomes := func(want int, because string) {
+	alive := func(want int, because string) {
 		t.Helper()
-		var status int
-		var body string
-		require.Eventually(t, func() bool {
-			status, body = readyz(t, cfg)
-			return status == want
-		}, patience, 20*time.Millisecond, "not %d", want)
-		require.Contains(t, body, because)
-		alive, _ := ask(t, cfg, http.MethodGet, "/healthz", "")
-		require.Equal(t, http.StatusOK, alive)
+		becomes(t, cfg, want, because)
+		healthz, _ := ask(t, cfg, http.MethodGet, "/healthz", "")
+		require.Equal(t, http.StatusOK, healthz)
 	}
-	becomes(http.StatusOK, "ready")
+	alive(http.StatusOK, "ready")
 
 	proxy.Shut()
-	becomes(http.StatusServiceUnavailable, "not ready")
+	alive(http.StatusServiceUnavailable, "not ready")
 	proxy.Reopen()
-	becomes(http.StatusOK, "ready")
+	alive(http.StatusOK, "ready")
 
 	exec(`CREATE TABLE applied AS SELECT * FROM herald.goose_db_version ORDER BY version_id DESC LIMIT 1`)
 	exec(`DELETE FROM herald.goose_db_version WHERE version_id = (SELECT version_id FROM applied)`)
-	becomes(http.StatusServiceUnavailable, "herald migrate up")
+	alive(http.StatusServiceUnavailable, "herald migrate up")
 	exec(`INSERT INTO herald.goose_db_version OVERRIDING SYSTEM VALUE SELECT * FROM applied`)
-	becomes(http.StatusOK, "ready")
+	alive(http.StatusOK, "ready")
 
 	// The database answers, and no relay comes so far as to look.
 	tx, err := pool.Begin(t.Context())
@@ -59,9 +53,9 @@ func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	_, err = tx.Exec(t.Context(), `LOCK TABLE herald.relay_lock IN ACCESS EXCLUSIVE MODE`)
 	require.NoError(t, err)
 	exec(`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`)
-	becomes(http.StatusServiceUnavailable, "the relay has not worked for")
+	alive(http.StatusServiceUnavailable, "the relay has not worked for")
 	require.NoError(t, tx.Rollback(t.Context()))
-	becomes(http.StatusOK, "ready")
+	alive(http.StatusOK, "ready")
 }
 
 // Why connections ended is counted by reason.
@@ -83,7 +77,7 @@ func TestClosedConnectionsAreCountedByReason(t *testing.T) {
 	defer c.Close()
 	_, err = c.Invoke(t.Context(), "SubscribeToAlerts", string(make([]byte, 64<<10)))
 	require.Error(t, err)
-	<-c.Done()
+	within(t, c.Done(), "the end of the connection")
 	require.Eventually(t, func() bool {
 		_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
 		return strings.Contains(metrics, `herald_connections_closed_total{hub="admin",reason="protocol"} 1`+"\n")

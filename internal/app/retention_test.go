@@ -33,7 +33,7 @@ func TestNodeDropsWhatIsOlderThanItsRetention(t *testing.T) {
 				_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
 				return strings.Contains(metrics, c.left+"\n")
 			}, patience, patience/1000)
-			require.NoError(t, <-stop())
+			stopped(t, stop)
 		})
 	}
 }

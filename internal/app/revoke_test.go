@@ -184,14 +184,3 @@ func follow(t *testing.T, cfg hubclient.Config, sub hubclient.Subscription) *fol
 	t.Cleanup(func() { cancel(); <-done })
 	return f
 }
-
-func within[T any](t *testing.T, ch <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-ch:
-		return v
-	case <-time.After(patience):
-		require.FailNow(t, "waited in vain for "+what)
-		panic("unreachable")
-	}
-}

@@ -23,7 +23,7 @@ const secret = "a development secret of more than 32 bytes"
 func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Config {
 	t.Helper()
 	cfg, stop := startNode(t, db, func(*config.Server) {}, permissions...)
-	t.Cleanup(func() { require.NoError(t, <-stop()) })
+	t.Cleanup(func() { stopped(t, stop) })
 	return cfg
 }
 
@@ -31,6 +31,12 @@ func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Co
 func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
 	return startNodeAt(t, app.Config{DatabaseURL: db.DSN()}, configure, permissions...)
+}
+
+// stopped shuts down a node that startNode has started.
+func stopped(t *testing.T, stop func() <-chan error) {
+	t.Helper()
+	require.NoError(t, within(t, stop(), "the end of the node"))
 }
 
 // startNodeAt is startNode for a node that reaches its database in another way.
@@ -61,4 +67,16 @@ func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), pe
 		Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond},
 		Logger:  slog.New(slog.DiscardHandler),
 	}, func() <-chan error { cancel(); return ended }
+}
+
+// within receives from ch, or fails the test after [patience].
+func within[T any](t *testing.T, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "waited in vain for "+what)
+		panic("unreachable")
+	}
 }

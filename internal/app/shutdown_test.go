@@ -47,7 +47,7 @@ func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 		go func() { <-c.Done(); left <- i }()
 	}
 	ended := stop()
-	<-left // the first
+	within(t, left, "the first that leaves")
 	_, err := pool.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"during the shutdown"}')`)
 	require.NoError(t, err)
 	status, body := readyz(t, cfg)
@@ -60,9 +60,9 @@ func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 
 	last := 0
 	for range count - 1 {
-		last = <-left
+		last = within(t, left, "everybody's leaving")
 	}
-	require.NoError(t, <-ended)
+	require.NoError(t, within(t, ended, "the end of the node"))
 	var closed *hubclient.ServerClosedError
 	require.ErrorAs(t, conns[last].Err(), &closed)
 	require.True(t, closed.AllowReconnect)

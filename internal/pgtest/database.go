@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/yummyzoom/herald/internal/postgres"
 )
+
+const closeTimeout = 10 * time.Second // of a pool whose test has ended
 
 // Database is one test's.
 type Database struct {
@@ -64,8 +67,21 @@ func (d *Database) PoolWith(tb testing.TB, options postgres.Options) *pgxpool.Po
 	tb.Helper()
 	pool, err := postgres.Open(tb.Context(), d.DSN(), options)
 	require.NoError(tb, err)
-	tb.Cleanup(pool.Close)
+	tb.Cleanup(func() { closePool(tb, pool) })
 	return pool
+}
+
+// closePool closes pool, which waits for its connections: those of a transaction that a failed test has left open would never come back,
+// and the test would hang instead of saying why it failed.
+func closePool(tb testing.TB, pool *pgxpool.Pool) {
+	tb.Helper()
+	closed := make(chan struct{})
+	go func() { pool.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+		tb.Errorf("%d connections of a pool are in use after the test", pool.Stat().AcquiredConns())
+	}
 }
 
 // Conn returns a new connection to the database, closed when the test ends.

@@ -23,6 +23,7 @@ const Schema = "herald"
 
 const (
 	versionTable = Schema + ".goose_db_version"
+	riverTable   = Schema + ".river_migration"
 
 	// lockID is the advisory lock that migrating processes take: "herald" in ASCII.
 	lockID = 0x686572616c64

@@ -81,6 +81,18 @@ func TestMigrateAppliesOnlyWhatIsNew(t *testing.T) {
 	require.EqualValues(t, 3, done[0].Version)
 }
 
+func TestCheckMigratedMissesRiversToo(t *testing.T) {
+	t.Parallel()
+	pool := emptyDatabase(t)
+	_, err := Migrate(t.Context(), pool, twoMigrations(), discard())
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), "DELETE FROM herald.river_migration WHERE version = (SELECT max(version) FROM herald.river_migration)")
+	require.NoError(t, err)
+	err = CheckMigrated(t.Context(), pool, twoMigrations())
+	require.ErrorIs(t, err, ErrNotMigrated)
+	require.ErrorContains(t, err, "1 of ")
+}
+
 // Acceptance: A-385.
 func TestMigrateAtOnceFromManyProcesses(t *testing.T) {
 	t.Parallel()
