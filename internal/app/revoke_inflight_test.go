@@ -20,7 +20,7 @@ import (
 
 // With 50 events a second in flight, a customer at each of two nodes receives what stands before the revocation in the log, all of it, and nothing
 // that stands behind it; what is published after the revocation has committed is never received. How long after the commit the last event
-// came depends on the machine, so it is printed and not checked.
+// came is printed; of rounds that a busy machine may hold up, the quicker ones must stay within the time that is promised.
 func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 	t.Parallel()
 	const (
@@ -40,7 +40,7 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 		witnesses[i] = listen(t, cfg, hubclient.RestaurantOrders)
 		witnesses[i].must(t, "SubscribeToRestaurant", restaurant)
 	}
-	var latest time.Duration
+	var latest []time.Duration // of each round and node
 	for range rounds {
 		order := uuid.New()
 		publish := func() (id uuid.UUID) {
@@ -95,11 +95,14 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 				require.NotContains(t, behind, r.id)
 			}
 			require.Equal(t, before, ids)
-			latest = max(latest, received[len(received)-1].at.Sub(committed))
+			latest = append(latest, received[len(received)-1].at.Sub(committed))
 			c.Close()
 		}
 	}
-	t.Logf("the last event of %d rounds and %d nodes came %s after the revocation's commit at the latest", rounds, len(nodes), latest)
+	slices.Sort(latest)
+	t.Logf("the last event of %d rounds and %d nodes came %s after the revocation's commit in the middle, %s at the latest", rounds, len(nodes),
+		latest[len(latest)/2], latest[len(latest)-1])
+	require.Less(t, latest[len(latest)/4], 100*time.Millisecond)
 }
 
 // entitled returns the events of the order that stand before the revocation in the log, in their order.

@@ -5,9 +5,10 @@
 // A line is at info level and has the attribute log=audit. What it may hold beside that is in [Entry]: no payload, no token,
 // no claim but the subject, which is the one name that an operator has for a person.
 //
-// Lines about what was done can be switched off, for a server to which thousands come at once has as many of them. Lines about
-// refusals cannot, for they answer "why can I not get in?"; but anybody can cause them, so there is a limit: beyond
-// [RefusalsPerSecond] they are only counted, and the next line says how many were left out.
+// Lines about what was done can be switched off, for a server to which thousands come at once has as many of them; nobody has
+// more than [DonePerSecond] of his own. Lines about refusals cannot be switched off, for they answer "why can I not get in?"; but
+// anybody can cause them, so there are at most [RefusalsPerSecond] of all together. Beyond a limit lines are only counted, and the
+// next one says how many were left out.
 package audit
 
 import (
@@ -15,10 +16,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/google/uuid"
-	"golang.org/x/time/rate"
 
 	"github.com/yummyzoom/herald/internal/auth"
 )
@@ -28,6 +27,10 @@ const (
 	RefusalsPerSecond = 5
 	// RefusalsAtOnce is how many refusals are logged when they come all at once.
 	RefusalsAtOnce = 50
+	// DonePerSecond is how many lines about what one subject did are logged in the long run.
+	DonePerSecond = 50
+	// DoneAtOnce is how many of them are logged when they come all at once: a kitchen screen that joins a thousand groups has them all.
+	DoneAtOnce = 2000
 
 	// nameMaximum bounds what a token or a client can write into a line.
 	nameMaximum = 128
@@ -74,8 +77,8 @@ type Config struct {
 type Log struct {
 	logger       *slog.Logger
 	refusalsOnly bool
-	limit        *rate.Limiter // of refusals
-	leftOut      atomic.Int64
+	refusals     *limit
+	done         limits
 }
 
 // New returns a Log.
@@ -83,7 +86,8 @@ func New(cfg Config) *Log {
 	return &Log{
 		logger:       cmp.Or(cfg.Logger, slog.Default()).With(slog.String("log", "audit")),
 		refusalsOnly: cfg.RefusalsOnly,
-		limit:        rate.NewLimiter(RefusalsPerSecond, RefusalsAtOnce),
+		refusals:     newLimit(RefusalsPerSecond, RefusalsAtOnce),
+		done:         newLimits(DonePerSecond, DoneAtOnce),
 	}
 }
 
@@ -92,7 +96,11 @@ func (l *Log) Done(ctx context.Context, e Entry) {
 	if l.refusalsOnly || !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, "done", append(e.attrs(), slog.String("outcome", "ok"))...)
+	leftOut, ok := l.done.of(e.Subject).take()
+	if !ok {
+		return
+	}
+	l.logger.LogAttrs(ctx, slog.LevelInfo, "done", withLeftOut(append(e.attrs(), slog.String("outcome", "ok")), leftOut)...)
 }
 
 // Refused logs what somebody was not let do. The reason is that of an [*auth.TokenError]; any other err means that the token was
@@ -101,8 +109,8 @@ func (l *Log) Refused(ctx context.Context, e Entry, err error) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	if !l.limit.Allow() {
-		l.leftOut.Add(1)
+	leftOut, ok := l.refusals.take()
+	if !ok {
 		return
 	}
 	reason := auth.NotPermitted
@@ -110,10 +118,14 @@ func (l *Log) Refused(ctx context.Context, e Entry, err error) {
 		reason = refusal.Reason
 	}
 	attrs := append(e.attrs(), slog.String("outcome", "refused"), slog.String("reason", string(reason)), slog.Any("error", err))
-	if n := l.leftOut.Swap(0); n > 0 {
+	l.logger.LogAttrs(ctx, slog.LevelInfo, "a request was refused", withLeftOut(attrs, leftOut)...)
+}
+
+func withLeftOut(attrs []slog.Attr, n int64) []slog.Attr {
+	if n > 0 {
 		attrs = append(attrs, slog.Int64("left_out", n))
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, "a request was refused", attrs...)
+	return attrs
 }
 
 func (e *Entry) attrs() []slog.Attr {

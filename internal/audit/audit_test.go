@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,35 @@ func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
 		for range flood {
 			log.Done(t.Context(), everything())
 		}
-		require.Len(t, written(t, text), flood, "what was done is not left out")
+		require.Len(t, written(t, text), flood, "what was done has a limit of its own")
+	})
+}
+
+// TestNobodyFillsTheLog: who joins and leaves without end is left out after a while, and others are not.
+func TestNobodyFillsTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const tooMany = 100
+		log, text := setup(audit.Config{})
+		of := func(subject string) audit.Entry {
+			e := everything()
+			e.Subject = subject
+			return e
+		}
+		for range audit.DoneAtOnce + tooMany {
+			log.Done(t.Context(), of("mallory"))
+		}
+		require.Len(t, written(t, text), audit.DoneAtOnce)
+		for i := range tooMany { // a few may share mallory's limit
+			log.Done(t.Context(), of("user-"+strconv.Itoa(i)))
+		}
+		require.Greater(t, len(written(t, text)), tooMany/2)
+		time.Sleep(time.Second)
+		for range tooMany {
+			log.Done(t.Context(), of("mallory"))
+		}
+		lines := written(t, text)
+		require.Len(t, lines, audit.DonePerSecond)
+		require.GreaterOrEqual(t, lines[0]["left_out"], float64(tooMany))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,6 +69,7 @@ func FuzzArguments(f *testing.F) {
 		path := paths[int(hub)%len(paths)]
 		target := all[path][int(method)%len(all[path])]
 		c := s.connect(path, auth.Grant{Subject: "u", Roles: []string{"Admin"}})
+		require.NoError(t, c.conn.(*net.TCPConn).SetLinger(0)) // else the addresses of this machine are used up after some ten thousand
 		c.send(fmt.Sprintf(`{"type":1,"invocationId":"fuzzed","target":%q,"arguments":[%s]}`, target, arguments))
 		for {
 			answer := c.record()

@@ -278,7 +278,7 @@ func TestStatementsInTheDrainsTransaction(t *testing.T) {
 // The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous, the events of one
 // transaction in its order.
 //
-// Acceptance: A-251.
+// Acceptance.
 func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

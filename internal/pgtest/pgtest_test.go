@@ -2,8 +2,10 @@ package pgtest
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,23 @@ func TestDatabaseIsDroppedWhoeverIsConnected(t *testing.T) {
 	})
 	_, err := pgx.Connect(t.Context(), dsn)
 	require.ErrorContains(t, err, "does not exist")
+}
+
+// The tests run on the version whose binaries they were given, and `make test` gives them all.
+//
+// Acceptance: A-422.
+func TestServerIsOfTheVersionThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	var major int
+	var serves string
+	require.NoError(t, New(t).Pool(t).QueryRow(t.Context(),
+		"SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000").Scan(&serves, &major))
+	require.Contains(t, []int{15, 16, 17, 18}, major)
+	if dir := os.Getenv("HERALD_POSTGRES_BIN"); dir != "" {
+		asked, err := exec.CommandContext(t.Context(), filepath.Join(dir, "postgres"), "--version").Output()
+		require.NoError(t, err)
+		require.Equal(t, "postgres (PostgreSQL) "+serves, strings.TrimSpace(string(asked)))
+	}
 }
 
 func TestEmptyDatabase(t *testing.T) {
