@@ -45,9 +45,9 @@ func (r *Retention) pruneOutboxDefault(ctx context.Context, cutoff time.Time, pr
 }
 
 func (r *Retention) pruneDeadLetters(ctx context.Context, _ time.Time, progress func(rows int64)) error {
-	rows, err := r.q.DeadLetterPrune(ctx, r.events)
-	progress(rows)
-	return err
+	return repeat(progress, func() (int64, error) {
+		return r.q.DeadLetterPrune(ctx, dbsqlc.DeadLetterPruneParams{Events: r.events, MaxRows: pruneChunk})
+	})
 }
 
 // forgetRelayed walks over the blocks that the index names. Rows deleted stay in the way until the table is vacuumed, so looking for

@@ -19,7 +19,8 @@ SELECT coalesce(herald.retire_log_day(sqlc.arg(day)::date), '')::text AS stays;
 SELECT herald.prune_log_default(sqlc.arg(cutoff)::timestamptz, sqlc.arg(max_rows)::int);
 
 -- name: DeadLetterPrune :execrows
-DELETE FROM herald.dead_letter WHERE dropped_at < now() - sqlc.arg(events)::interval;
+DELETE FROM herald.dead_letter WHERE event_id IN (
+    SELECT d.event_id FROM herald.dead_letter d WHERE d.dropped_at < now() - sqlc.arg(events)::interval LIMIT sqlc.arg(max_rows)::int);
 
 -- name: RelayedForgettable :one
 SELECT herald.forgettable_before(sqlc.arg(cutoff)::timestamptz);

@@ -13,11 +13,17 @@ import (
 )
 
 const DeadLetterPrune = `-- name: DeadLetterPrune :execrows
-DELETE FROM herald.dead_letter WHERE dropped_at < now() - $1::interval
+DELETE FROM herald.dead_letter WHERE event_id IN (
+    SELECT d.event_id FROM herald.dead_letter d WHERE d.dropped_at < now() - $1::interval LIMIT $2::int)
 `
 
-func (q *Queries) DeadLetterPrune(ctx context.Context, events pgtype.Interval) (int64, error) {
-	result, err := q.db.Exec(ctx, DeadLetterPrune, events)
+type DeadLetterPruneParams struct {
+	Events  pgtype.Interval
+	MaxRows int32
+}
+
+func (q *Queries) DeadLetterPrune(ctx context.Context, arg DeadLetterPruneParams) (int64, error) {
+	result, err := q.db.Exec(ctx, DeadLetterPrune, arg.Events, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
