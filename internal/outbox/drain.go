@@ -137,7 +137,7 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 		batch.Queue(dbsqlc.RelayedNotify, position)
 	}
 	if disarm {
-		batch.Queue(dbsqlc.ArmedSet, 0)
+		batch.Queue(dbsqlc.ArmedSet, disarmed)
 	}
 	batch.Queue("commit")
 	if err := d.conn.SendBatch(ctx, batch).Close(); err != nil {

@@ -29,9 +29,16 @@ func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
 	return Glance(g), nil
 }
 
+// The flag that producers read counts those that notify. From armed on it lets a few of them, up to disarmed; a producer that has read it in between
+// and counts itself a moment later must not arm a relay that has disarmed meanwhile, so disarmed is the end of the count and not its beginning.
+const (
+	armed    = 1
+	disarmed = 5
+)
+
 // Arm makes every insert from now on notify the relay.
 func Arm(ctx context.Context, conn *pgx.Conn) error {
-	if err := dbsqlc.New(conn).ArmedSet(ctx, 1); err != nil {
+	if err := dbsqlc.New(conn).ArmedSet(ctx, armed); err != nil {
 		return fmt.Errorf("arming the wake-up: %w", err)
 	}
 	return nil
@@ -39,7 +46,7 @@ func Arm(ctx context.Context, conn *pgx.Conn) error {
 
 // Disarm makes inserts notify nobody.
 func Disarm(ctx context.Context, conn *pgx.Conn) error {
-	if err := dbsqlc.New(conn).ArmedSet(ctx, 0); err != nil {
+	if err := dbsqlc.New(conn).ArmedSet(ctx, disarmed); err != nil {
 		return fmt.Errorf("disarming the wake-up: %w", err)
 	}
 	return nil

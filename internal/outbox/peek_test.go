@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
@@ -75,6 +76,47 @@ func TestProducersNotifyOnlyAnArmedRelay(t *testing.T) {
 		told, err := listener.WaitForNotification(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, payload, told.Payload)
+	}
+}
+
+// A NOTIFY serialises commits, so of many transactions that meet an armed relay a few notify; each counts once.
+func TestFewProducersNotifyAnArmedRelay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	relay, listener := b.Conn(t), b.Conn(t)
+	_, err := listener.Exec(t.Context(), "LISTEN herald_outbox")
+	require.NoError(t, err)
+	const (
+		few  = 4
+		many = 20
+	)
+	for range 2 { // whoever arms again is notified again
+		require.NoError(t, outbox.Arm(t.Context(), relay))
+		txs := make([]pgx.Tx, many)
+		for i := range txs {
+			txs[i], err = b.Conn(t).Begin(t.Context())
+			require.NoError(t, err)
+			for range 10 {
+				_, err := insert(t, txs[i], cart())
+				require.NoError(t, err)
+			}
+		}
+		for _, tx := range txs {
+			require.NoError(t, tx.Commit(t.Context()))
+		}
+		require.False(t, scan[bool](t, b.pool, "SELECT herald.relay_is_armed()"))
+		b.insert(t, cart()) // tells nobody
+		b.exec(t, "SELECT pg_notify('herald_outbox', 'end')")
+		told := 0
+		for {
+			n, err := listener.WaitForNotification(t.Context())
+			require.NoError(t, err)
+			if n.Payload == "end" {
+				break
+			}
+			told++
+		}
+		require.Equal(t, few, told)
 	}
 }
 

@@ -61,7 +61,8 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 		"USAGE on schema herald",
 		// What INSERT … RETURNING event_id needs, which is how a producer learns a generated id.
 		"SELECT (event_id) on outbox",
-		"SELECT on sequence relay_armed", // what the trigger reads in the producer's name
+		"SELECT on sequence relay_armed", // what the trigger reads in the producer's name,
+		"USAGE on sequence relay_armed",  // and counts
 	}
 	for _, column := range []string{
 		"event_id", "event_type", "resource_id", "restaurant_id", "customer_id", "audience", "payload", "occurred_on_utc",

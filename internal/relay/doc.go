@@ -38,6 +38,10 @@
 //     and is in the list of those. While any of that list is still in progress the relay is not settled: it does not sleep
 //     until it is told, but looks again after 1, 2, 4, … ms, so that such an event waits no longer than its own commit took.
 //
+// Many transactions that meet an armed relay would commit one after another, so four of them notify and then nobody, until the relay arms
+// again. Who read that enough others notify has been found when the last of those commits: the drain that this one wakes sees that the
+// count is full, so the relay is not armed, and arms as above. If it rolls back, or stays open, the next look finds the event.
+//
 // Behind this stand a look every PollInterval and a sweep job every second, for what the proof assumes and life does not keep: a
 // LISTEN connection that is broken, a pooler that swallows notifications. The listener asks for a notification of its own when it begins
 // and whenever all is quiet: what does not come is told.

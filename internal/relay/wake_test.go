@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -69,6 +70,27 @@ func TestACommitLongAfterArmingIsFound(t *testing.T) {
 	pause(50 * time.Millisecond) // the second look has found nothing by now
 	require.NoError(t, tx.Commit(t.Context()))
 	b.await(t, late)
+}
+
+// Those that were to notify do not commit; what others commit meanwhile tells nobody, and is found by the next look.
+func TestWhoNotifiesMayStayOpen(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.run(t)
+	b.await(t, publish(t, b.db.Conn(t)))
+	isArmed := func(other *pgx.Conn) (armed bool) {
+		require.NoError(t, other.QueryRow(t.Context(), `SELECT herald.relay_is_armed()`).Scan(&armed))
+		return armed
+	}
+	other := b.db.Conn(t)
+	for isArmed(other) {
+		conn := b.db.Conn(t)
+		tx, err := conn.Begin(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback(t.Context()) }()
+		publish(t, conn)
+	}
+	b.await(t, publish(t, other))
 }
 
 // Under load producers are spared the notification, and at rest they are asked for it again.
