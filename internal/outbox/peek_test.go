@@ -90,11 +90,15 @@ func TestFewProducersNotifyAnArmedRelay(t *testing.T) {
 		few  = 4
 		many = 20
 	)
-	for range 2 { // whoever arms again is notified again
+	sessions := make([]*pgx.Conn, many)
+	for i := range sessions {
+		sessions[i] = b.Conn(t)
+	}
+	for range 2 { // whoever arms again is notified again, by the next transactions of the same sessions
 		require.NoError(t, outbox.Arm(t.Context(), relay))
 		txs := make([]pgx.Tx, many)
 		for i := range txs {
-			txs[i], err = b.Conn(t).Begin(t.Context())
+			txs[i], err = sessions[i].Begin(t.Context())
 			require.NoError(t, err)
 			for range 10 {
 				_, err := insert(t, txs[i], cart())
