@@ -5,4 +5,5 @@
 // What it tries, by file:
 //
 //   - revocation: a producer that writes Herald's own AccessRevoked.
+//   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 package hostile

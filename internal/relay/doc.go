@@ -57,6 +57,13 @@
 //	│                                                           │ nothing
 //	└────────── woken, or a poll finds rows ──── SLEEPING ◀─────┘
 //
+// # Noise
+//
+// Any role of the cluster may notify Herald's channels, and a producer may use up the count of those that notify. A look that finds the count
+// used up makes the relay look every millisecond for the next second, and begin the count anew when that lasts; three wake-ups in a row that
+// led to nothing make relay and tail look every millisecond instead of listening to more. So the others wait half a millisecond longer, and
+// noise costs a thousand looks a second at most. What remains: each notification is received and parsed, and a look takes its share of PostgreSQL.
+//
 // # Whose turn it is
 //
 // A relay that finds the lock taken goes on looking every 20 ms and waits for nobody: whoever has it relays what is there. Only those who

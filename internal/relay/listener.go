@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/time/rate"
 )
 
 // The channels of herald's notifications.
@@ -24,6 +25,7 @@ const (
 const (
 	defaultLiveness = 5 * time.Second
 	listenRetryMost = 5 * time.Second // nothing waits for it: events are found by looking
+	strayInterval   = time.Minute
 )
 
 // ErrNotListening is returned where a LISTEN was accepted and no notification comes.
@@ -48,6 +50,8 @@ type Listener struct {
 	Liveness time.Duration
 
 	listening atomic.Bool
+	strays    rate.Sometimes // lines
+	leftOut   int
 }
 
 // Listening says whether notifications arrive.
@@ -172,9 +176,20 @@ func (l *Listener) dispatch(ctx context.Context, n *pgconn.Notification) {
 		}
 		position, err := strconv.ParseInt(n.Payload, 10, 64)
 		if err != nil {
-			l.Logger.WarnContext(ctx, "unexpected notification", slog.String("channel", n.Channel), slog.String("payload", n.Payload))
+			l.stray(ctx, n)
 			return
 		}
 		l.Log(position)
 	}
+}
+
+// stray tells of a notification that no relay sends. Any role of the cluster may send as many as it likes, of 8 kB each.
+func (l *Listener) stray(ctx context.Context, n *pgconn.Notification) {
+	l.leftOut++
+	l.strays.Interval = strayInterval
+	l.strays.Do(func() {
+		l.Logger.WarnContext(ctx, "another program notifies a channel of Herald's", slog.String("channel", n.Channel),
+			slog.Uint64("server_process", uint64(n.PID)), slog.Int("bytes", len(n.Payload)), slog.Int("left_out", l.leftOut-1))
+		l.leftOut = 0
+	})
 }

@@ -21,6 +21,11 @@ type session struct {
 	unsettled []int64 // transactions that may have written before the relay was armed
 	lastFound time.Time
 
+	woken bool // by a notification, since the last drain
+	vain  vain
+	spent time.Time // since when looks find the count of those that notify used up; zero: it is not
+	close time.Time // until when the relay looks closely
+
 	busy    int   // looks in a row at which somebody else had the lock
 	reached int64 // by whatever relay, at the last of these that counted
 	inTurn  bool  // the next look waits in line
@@ -51,7 +56,11 @@ func (s *session) run(ctx context.Context, well func()) error {
 			s.armed = drained.Armed
 			if drained.Rows > 0 {
 				s.lastFound = time.Now()
+				s.vain.found()
+			} else if s.woken {
+				s.vain.nothing()
 			}
+			s.woken = false
 			if drained.More {
 				continue
 			}
@@ -79,42 +88,85 @@ func (s *session) run(ctx context.Context, well func()) error {
 
 // sleep returns when there is something to relay, or may be.
 func (s *session) sleep(ctx context.Context) error {
-	if !s.armed {
-		if err := s.arm(ctx); err != nil {
-			return err
-		}
-		s.armed = true
-		glance, err := s.peek(ctx)
-		if err != nil {
-			return err
-		}
-		if glance.Waiting {
-			return nil
-		}
-		s.unsettled = glance.InProgress
-	}
 	for wait := settleStep; ; wait *= 2 {
+		if !s.armed {
+			waiting, err := s.settle(ctx)
+			if err != nil || waiting {
+				return err
+			}
+		}
 		if len(s.unsettled) == 0 || wait > s.cfg.PollInterval {
 			wait = s.cfg.PollInterval
 		}
-		s.timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.wake:
-			return nil
-		case <-s.timer.C:
+		woken, err := s.wait(ctx, wait)
+		if err != nil || woken {
+			s.woken = woken
+			return err
 		}
 		glance, err := s.peek(ctx)
 		if err != nil {
 			return err
 		}
 		s.looked()
+		s.count(glance.Spent)
 		if glance.Waiting {
+			s.vain.found()
 			return nil
 		}
 		s.unsettled = slices.DeleteFunc(s.unsettled, func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
 	}
+}
+
+// settle arms and looks once more, whether anything waits.
+func (s *session) settle(ctx context.Context) (waiting bool, err error) {
+	if err := s.arm(ctx); err != nil {
+		return false, err
+	}
+	s.armed, s.spent = true, time.Time{}
+	glance, err := s.peek(ctx)
+	if err != nil {
+		return false, err
+	}
+	s.unsettled = glance.InProgress
+	return glance.Waiting, nil
+}
+
+// wait returns when it is time to look, or whether a wake-up came first.
+func (s *session) wait(ctx context.Context, wait time.Duration) (woken bool, err error) {
+	wake := s.wake
+	if throttled := s.vain.throttled(); throttled || time.Now().Before(s.close) {
+		wait = min(wait, closeLook)
+		if throttled {
+			wake = nil
+			defer s.vain.relax(s.wake)
+		}
+	}
+	s.timer.Reset(wait)
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-wake:
+		return true, nil
+	case <-s.timer.C:
+		return false, nil
+	}
+}
+
+// count notes whether a look finds the count of those that notify used up: by transactions that stay open or roll back, or by a producer that
+// does nothing else. A commit notifies nobody meanwhile, so the relay looks closely. It begins the count anew only when that has lasted for a
+// while: transactions that are just committing need no others that notify beside them.
+func (s *session) count(spent bool) {
+	now := time.Now()
+	switch {
+	case !spent:
+		s.spent = time.Time{}
+		return
+	case s.spent.IsZero():
+		s.spent = now
+	case now.Sub(s.spent) > s.cfg.PollInterval:
+		s.armed = false
+	}
+	s.close = now.Add(closeFor)
 }
 
 // waitForResume returns when the relay is not paused any more. Nobody has to notify it meanwhile but the one who ends the pause.
@@ -136,6 +188,9 @@ func (s *session) waitForResume(ctx context.Context) error {
 			return err
 		}
 		s.looked()
+		if err := s.pause(ctx, closeLook); err != nil { // however often it is woken
+			return err
+		}
 	}
 }
 

@@ -114,8 +114,18 @@ func (t *Tail) Run(ctx context.Context) error {
 	ticker := time.NewTicker(t.cfg.PollInterval)
 	defer ticker.Stop()
 	failure := outage{logger: t.cfg.Logger}
+	var (
+		vain  vain
+		again = time.NewTimer(closeLook) // while it listens to no wake-up
+	)
+	again.Stop()
+	defer again.Stop()
 	for {
 		var err error
+		wake := t.wake
+		if vain.throttled() {
+			wake = nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -123,9 +133,25 @@ func (t *Tail) Run(ctx context.Context) error {
 			if err = t.follow(ctx, o); err == nil {
 				ticker.Reset(t.cfg.PollInterval) // the log has nothing that would not be offered next
 			}
-		case <-t.wake:
+		case <-wake:
+			before := t.cfg.Broadcaster.Position()
 			if err = t.followOffered(ctx); err == nil && t.told.Swap(0) > t.cfg.Broadcaster.Position() {
-				err = t.catchUp(ctx)
+				if err = t.catchUp(ctx); err == nil && t.cfg.Broadcaster.Position() == before {
+					if vain.nothing(); vain.throttled() {
+						again.Reset(closeLook)
+					}
+				} else {
+					vain.found()
+				}
+			}
+		case <-again.C: // one reading for all that was told meanwhile
+			if vain.relax(t.wake); vain.throttled() {
+				before := t.cfg.Broadcaster.Position()
+				if err = t.catchUp(ctx); t.cfg.Broadcaster.Position() == before {
+					again.Reset(closeLook)
+				} else {
+					vain.found()
+				}
 			}
 		case <-ticker.C:
 			err = t.catchUp(ctx)

@@ -168,6 +168,7 @@ SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)
         OR EXISTS (SELECT FROM (SELECT unnest(s.stragglers) AS xid) old,
             LATERAL (SELECT FROM herald.outbox o WHERE (o.xid, o.seq) >= (old.xid, 0) AND (o.xid, o.seq) <= (old.xid, s.floor)
                 ORDER BY o.xid, o.seq LIMIT 1) o))::boolean AS waiting,
+    herald.relay_is_spent() AS spent,
     (ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint) || ARRAY(
         SELECT x FROM generate_series(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x
