@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/loglimit"
 )
 
 // The exit codes.
@@ -68,7 +69,7 @@ func Run(ctx context.Context, args []string, out, err io.Writer) int {
 		parser.FatalIfErrorf(parseErr)
 		return exitUsage
 	}
-	logger := cmd.Logger()
+	logger := slog.New(loglimit.New(cmd.Logger().Handler()))
 	slog.SetDefault(logger) // for what libraries log
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(logger, &streams{out, err})

@@ -1,0 +1,123 @@
+// Package loglimit keeps the log readable and the disk free whatever others send: of lines that say the same it passes a few a second, and
+// counts those left out; what is long in a line it cuts.
+//
+// Two lines say the same where their message and level are the same. Messages are constants of the program, so what the package remembers
+// does not grow. The audit log has a limit of its own, for each subject, and passes.
+package loglimit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	perSecond = 10
+	atOnce    = 50      // of one message, when it has been quiet
+	longest   = 2 << 10 // bytes of one attribute's text
+)
+
+// Handler passes lines on to another handler. Use [New].
+type Handler struct {
+	next    slog.Handler
+	limits  *sync.Map // of key to *limit, shared by all that derive from one
+	limited bool
+}
+
+type key struct {
+	message string
+	level   slog.Level
+}
+
+type limit struct {
+	limiter *rate.Limiter
+	leftOut atomic.Int64
+}
+
+// New returns a handler before next.
+func New(next slog.Handler) *Handler { return &Handler{next: next, limits: &sync.Map{}, limited: true} }
+
+// Enabled is next's.
+func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.next.Enabled(ctx, level)
+}
+
+// Handle passes the line on, or counts it; the next line of its kind tells how many were left out.
+func (h *Handler) Handle(ctx context.Context, line slog.Record) error {
+	short := slog.NewRecord(line.Time, line.Level, line.Message, line.PC)
+	line.Attrs(func(a slog.Attr) bool { short.AddAttrs(cut(a)); return true })
+	if h.limited {
+		l := h.of(key{line.Message, line.Level})
+		if !l.limiter.AllowN(line.Time, 1) {
+			l.leftOut.Add(1)
+			return nil
+		}
+		if n := l.leftOut.Swap(0); n > 0 {
+			short.AddAttrs(slog.Int64("left_out", n))
+		}
+	}
+	return h.next.Handle(ctx, short) //nolint:wrapcheck // the logger's, which drops it
+}
+
+func (h *Handler) of(k key) *limit {
+	if l, ok := h.limits.Load(k); ok {
+		return l.(*limit) //nolint:forcetypeassert,errcheck // of is the only one that stores
+	}
+	l, _ := h.limits.LoadOrStore(k, &limit{limiter: rate.NewLimiter(perSecond, atOnce)})
+	return l.(*limit) //nolint:forcetypeassert,errcheck // as above
+}
+
+// WithAttrs keeps the limits. A logger of the audit log has none here.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	limited := h.limited
+	for i, a := range attrs {
+		limited = limited && (a.Key != "log" || a.Value.String() != "audit")
+		attrs[i] = cut(a)
+	}
+	return &Handler{h.next.WithAttrs(attrs), h.limits, limited}
+}
+
+// WithGroup keeps the limits.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	return &Handler{h.next.WithGroup(name), h.limits, h.limited}
+}
+
+// cut shortens what is long: an error that quotes what somebody sent, say.
+func cut(a slog.Attr) slog.Attr {
+	v := a.Value.Resolve()
+	switch v.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(shorten(v.String()))
+	case slog.KindAny:
+		switch x := v.Any().(type) {
+		case error:
+			a.Value = slog.StringValue(shorten(x.Error()))
+		case fmt.Stringer:
+			a.Value = slog.StringValue(shorten(x.String()))
+		}
+	case slog.KindGroup:
+		group := make([]slog.Attr, len(v.Group()))
+		for i, member := range v.Group() {
+			group[i] = cut(member)
+		}
+		a.Value = slog.GroupValue(group...)
+	default:
+	}
+	return a
+}
+
+func shorten(s string) string {
+	if len(s) <= longest {
+		return s
+	}
+	end := longest
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s… (%d bytes more)", s[:end], len(s)-end)
+}
