@@ -61,7 +61,7 @@ func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drai
 	d := &Drain{conn: conn, maxRows: maxRows}
 	busy := false
 	batch := &pgx.Batch{}
-	batch.Queue("begin")
+	batch.Queue("begin isolation level read committed read write") // whatever a session behind a pooler has for it
 	batch.Queue(dbsqlc.TransactionSet)
 	batch.Queue(lock).QueryRow(func(row pgx.Row) error {
 		var locked *bool

@@ -253,7 +253,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 func TestStatementsInTheDrainsTransaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.exec(t, "CREATE TABLE effect (n int)")
+	b.exec(t, "CREATE TABLE public.effect (n int)")
 	conn := b.Conn(t)
 	for n, commit := range []bool{false, true} {
 		b.insert(t, cart())
@@ -262,7 +262,7 @@ func TestStatementsInTheDrainsTransaction(t *testing.T) {
 		for range 2 {
 			tx, err := drain.Tx(t.Context())
 			require.NoError(t, err)
-			_, err = tx.Exec(t.Context(), "INSERT INTO effect VALUES ($1)", n)
+			_, err = tx.Exec(t.Context(), "INSERT INTO public.effect VALUES ($1)", n)
 			require.NoError(t, err)
 		}
 		if !commit {
@@ -272,7 +272,7 @@ func TestStatementsInTheDrainsTransaction(t *testing.T) {
 		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 		require.NoError(t, err)
 	}
-	require.Equal(t, "{1,1}", scan[string](t, b.pool, "SELECT array_agg(n)::text FROM effect"))
+	require.Equal(t, "{1,1}", scan[string](t, b.pool, "SELECT array_agg(n)::text FROM public.effect"))
 }
 
 // The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous, the events of one

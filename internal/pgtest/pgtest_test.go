@@ -26,7 +26,7 @@ func TestEveryTestHasItsOwnMigratedDatabase(t *testing.T) {
 			d := New(t)
 			pool := d.Pool(t)
 			require.NoError(t, postgres.CheckMigrated(t.Context(), pool, migrations.FS))
-			_, err := pool.Exec(t.Context(), "CREATE TABLE mine (n int)")
+			_, err := pool.Exec(t.Context(), "CREATE TABLE public.mine (n int)")
 			require.NoError(t, err, "nobody else's table is there")
 		})
 	}

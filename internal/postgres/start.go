@@ -136,7 +136,11 @@ func (c *Cluster) awaitReady(ctx context.Context, p *process) error {
 }
 
 func (c *Cluster) ensureDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.socketDSN("postgres"))
+	config, err := ConnConfig(c.socketDSN("postgres"))
+	if err != nil {
+		return err
+	}
+	conn, err := Connect(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connecting to the embedded PostgreSQL: %w", err)
 	}

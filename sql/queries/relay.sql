@@ -12,9 +12,14 @@
 -- frozen in the middle of a transaction must not keep the others from relaying.
 --
 -- The floor is read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
-SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
-    set_config('enable_bitmapscan', 'off', true), set_config('idle_in_transaction_session_timeout', '1s', true),
-    set_config('statement_timeout', '30s', true), set_config('herald.floor', herald.last_seq()::text, true);
+--
+-- Every name is qualified, for behind a pooler this is what makes the ones of the statements behind it safe: see package postgres.
+SELECT CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, herald, pg_temp'
+        THEN pg_catalog.set_config('search_path', 'pg_catalog, herald, pg_temp', true) END,
+    pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+    pg_catalog.set_config('enable_seqscan', 'off', true), pg_catalog.set_config('enable_bitmapscan', 'off', true),
+    pg_catalog.set_config('idle_in_transaction_session_timeout', '1s', true), pg_catalog.set_config('statement_timeout', '30s', true),
+    pg_catalog.set_config('herald.floor', herald.last_seq()::pg_catalog.text, true);
 
 -- name: StateLock :one
 -- The mutex: whoever holds this row relays. Locking it gives this transaction its xid. The setting tells TargetSet and BatchRead,

@@ -432,9 +432,12 @@ func (q *Queries) TargetSet(ctx context.Context) (TargetSetRow, error) {
 
 const TransactionSet = `-- name: TransactionSet :exec
 
-SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
-    set_config('enable_bitmapscan', 'off', true), set_config('idle_in_transaction_session_timeout', '1s', true),
-    set_config('statement_timeout', '30s', true), set_config('herald.floor', herald.last_seq()::text, true)
+SELECT CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) 'pg_catalog, herald, pg_temp'
+        THEN pg_catalog.set_config('search_path', 'pg_catalog, herald, pg_temp', true) END,
+    pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+    pg_catalog.set_config('enable_seqscan', 'off', true), pg_catalog.set_config('enable_bitmapscan', 'off', true),
+    pg_catalog.set_config('idle_in_transaction_session_timeout', '1s', true), pg_catalog.set_config('statement_timeout', '30s', true),
+    pg_catalog.set_config('herald.floor', herald.last_seq()::pg_catalog.text, true)
 `
 
 // The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
@@ -449,6 +452,8 @@ SELECT set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_gene
 // frozen in the middle of a transaction must not keep the others from relaying.
 //
 // The floor is read before StateLock gives this transaction its xid: a transaction with a higher xid draws only higher seqs.
+//
+// Every name is qualified, for behind a pooler this is what makes the ones of the statements behind it safe: see package postgres.
 func (q *Queries) TransactionSet(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, TransactionSet)
 	return err
