@@ -13,7 +13,8 @@
 // # Migrations
 //
 // [Migrate] applies Herald's own migrations with goose and then River's, in the schema herald. Any number of processes may
-// call it at once: each step holds the same advisory lock, and a step that another process has done is not done again.
+// call it at once: one of them holds the lock of a table that only Herald's role can lock, and a step that another process has done is not
+// done again. Who waits says for whom.
 // [Status] and [CheckMigrated] only read.
 //
 // # The embedded cluster

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 )
@@ -25,16 +24,8 @@ const (
 	versionTable = Schema + ".goose_db_version"
 	riverTable   = Schema + ".river_migration"
 
-	// lockID is the advisory lock that migrating processes take: "herald" in ASCII.
-	lockID = 0x686572616c64
-	// The lock is tried for, not waited for: a waiting statement holds a snapshot, and an index that is being built concurrently
-	// under the lock would wait for that in turn.
-	lockEverySeconds = 1
-	lockAttempts     = 600
-
 	// connectionsToMigrate are in use at once: the lock's and those of the step under it.
 	connectionsToMigrate = 3
-	unlockTimeout        = 5 * time.Second
 )
 
 // The lines of migrations.
@@ -74,20 +65,13 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.
 	if pool.Config().MaxConns < connectionsToMigrate {
 		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	defer func() { _ = db.Close() }() // the pool stays open
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(lockEverySeconds, lockAttempts))
-	if err != nil {
-		return nil, fmt.Errorf("making the migrations' lock: %w", err)
-	}
-	if err := underLock(ctx, db, locker, func(conn *sql.Conn) error { return createSchema(ctx, conn) }); err != nil {
-		return nil, err
-	}
-	applied, err := migrateHerald(ctx, db, locker, files, logger) // goose takes the lock itself
-	if err != nil {
-		return applied, err
-	}
-	err = underLock(ctx, db, locker, func(*sql.Conn) error {
+	var applied []Migration
+	err := underLock(ctx, pool, logger, lockPatience, func() error {
+		herald, err := migrateHerald(ctx, pool, files, logger)
+		applied = herald
+		if err != nil {
+			return err
+		}
 		river, err := migrateRiver(ctx, pool, logger)
 		applied = append(applied, river...)
 		if err != nil || len(applied) == 0 {
@@ -98,42 +82,10 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.
 	return applied, err
 }
 
-// underLock calls f while conn's session holds the lock.
-func underLock(ctx context.Context, db *sql.DB, locker lock.SessionLocker, f func(conn *sql.Conn) error) (err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connecting to migrate: %w", err)
-	}
-	defer func() { _ = conn.Close() }()
-	if err := locker.SessionLock(ctx, conn); err != nil {
-		return fmt.Errorf("waiting for the migrations' lock: %w", err)
-	}
-	defer func() {
-		unlockCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
-		defer cancel()
-		if unlockErr := locker.SessionUnlock(unlockCtx, conn); unlockErr != nil {
-			err = errors.Join(err, fmt.Errorf("releasing the migrations' lock: %w", unlockErr))
-		}
-	}()
-	return f(conn)
-}
-
-// createSchema makes sure of the schema before goose, whose version table lies in it, so much as looks. It asks first: creating
-// needs a right on the database that the owner of an existing schema need not have.
-func createSchema(ctx context.Context, conn *sql.Conn) error {
-	var exists bool
-	err := conn.QueryRowContext(ctx, "SELECT to_regnamespace($1) IS NOT NULL", Schema).Scan(&exists)
-	if err == nil && !exists {
-		_, err = conn.ExecContext(ctx, "CREATE SCHEMA "+Schema)
-	}
-	if err != nil {
-		return fmt.Errorf("creating the schema %s: %w", Schema, err)
-	}
-	return nil
-}
-
-func migrateHerald(ctx context.Context, db *sql.DB, locker lock.SessionLocker, files fs.FS, logger *slog.Logger) ([]Migration, error) {
-	provider, err := newProvider(db, files, goose.WithSessionLocker(locker))
+func migrateHerald(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
+	db := stdlib.OpenDBFromPool(pool)
+	defer func() { _ = db.Close() }() // the pool stays open
+	provider, err := newProvider(db, files)
 	if err != nil {
 		return nil, err
 	}
@@ -186,9 +138,8 @@ func logApplied(ctx context.Context, logger *slog.Logger, m Migration, took time
 		slog.String("line", m.Line), slog.Int64("version", m.Version), slog.String("name", m.Name), slog.Duration("took", took))
 }
 
-func newProvider(db *sql.DB, files fs.FS, options ...goose.ProviderOption) (*goose.Provider, error) {
-	options = append(options, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, options...)
+func newProvider(db *sql.DB, files fs.FS) (*goose.Provider, error) {
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("reading Herald's migrations: %w", err)
 	}
