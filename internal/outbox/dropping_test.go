@@ -117,7 +117,7 @@ func TestPartitionsAreChangedOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.begin(t)
-	_, err := other.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended('herald partitions', 0))")
+	_, err := other.Exec(t.Context(), "SELECT FROM herald.partition_lock FOR UPDATE")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() {
@@ -125,7 +125,7 @@ func TestPartitionsAreChangedOneAfterTheOther(t *testing.T) {
 		ended <- err
 	}()
 	require.Eventually(t, func() bool {
-		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')")
+		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')")
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, other.Rollback(t.Context()))
 	require.NoError(t, <-ended)

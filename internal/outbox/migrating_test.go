@@ -7,6 +7,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/pgtest"
@@ -65,4 +67,28 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	require.NoError(t, err)
 	_, err = insert(t, b.pool, cart(columns{"event_type": "CartEaten"}))
 	require.ErrorContains(t, err, "unknown event_type 'CartEaten'")
+}
+
+// What the last migrations of a release have done can be taken back, and done again.
+func TestMigrationsAreTakenBackAndDoneAgain(t *testing.T) {
+	t.Parallel()
+	const before = 15
+	b := setup(t)
+	db := stdlib.OpenDBFromPool(b.pool)
+	t.Cleanup(func() { _ = db.Close() })
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithTableName("herald.goose_db_version"), goose.WithDisableGlobalRegistry(true))
+	require.NoError(t, err)
+	shape := func() string {
+		return scan[string](t, b.pool, `SELECT string_agg(concat_ws(' ', p.oid::regprocedure, p.proconfig, md5(p.prosrc)), E'\n' ORDER BY p.oid::regprocedure::text)
+			FROM pg_proc p WHERE p.pronamespace = 'herald'::regnamespace`)
+	}
+	done := shape()
+	_, err = provider.DownTo(t.Context(), before)
+	require.NoError(t, err)
+	require.NotEqual(t, done, shape())
+	_, err = provider.Up(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, done, shape())
+	b.relayed(t, order())
+	b.retire(t)
 }

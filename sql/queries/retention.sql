@@ -5,12 +5,12 @@
 SELECT (date_trunc('day', (now() - sqlc.arg(events)::interval) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')::timestamptz AS cutoff;
 
 -- name: PartitionsLock :exec
--- One transaction at a time creates or drops partitions: those of two could wait for each other. Nobody else takes this lock.
-SELECT pg_advisory_xact_lock(hashtextextended('herald partitions', 0));
+-- One transaction at a time creates or drops partitions: those of two could wait for each other. Nobody else can take this lock.
+SELECT FROM herald.partition_lock FOR UPDATE;
 
 -- name: PartitionDays :many
--- The days before cutoff that have a partition, oldest first.
-SELECT d::date AS day FROM herald.partition_days(sqlc.arg(parent)::text) d WHERE herald.day_begins(d) < sqlc.arg(cutoff)::timestamptz ORDER BY d;
+-- The days that end before cutoff and have a partition, oldest first.
+SELECT d::date AS day FROM herald.days_before(sqlc.arg(parent)::text, sqlc.arg(cutoff)::timestamptz) d;
 
 -- name: LogDayRetire :one
 SELECT coalesce(herald.retire_log_day(sqlc.arg(day)::date), '')::text AS stays;

@@ -125,7 +125,7 @@ func (q *Queries) LogDefaultPrune(ctx context.Context, arg LogDefaultPruneParams
 }
 
 const PartitionDays = `-- name: PartitionDays :many
-SELECT d::date AS day FROM herald.partition_days($1::text) d WHERE herald.day_begins(d) < $2::timestamptz ORDER BY d
+SELECT d::date AS day FROM herald.days_before($1::text, $2::timestamptz) d
 `
 
 type PartitionDaysParams struct {
@@ -133,7 +133,7 @@ type PartitionDaysParams struct {
 	Cutoff time.Time
 }
 
-// The days before cutoff that have a partition, oldest first.
+// The days that end before cutoff and have a partition, oldest first.
 func (q *Queries) PartitionDays(ctx context.Context, arg PartitionDaysParams) ([]pgtype.Date, error) {
 	rows, err := q.db.Query(ctx, PartitionDays, arg.Parent, arg.Cutoff)
 	if err != nil {
@@ -155,10 +155,10 @@ func (q *Queries) PartitionDays(ctx context.Context, arg PartitionDaysParams) ([
 }
 
 const PartitionsLock = `-- name: PartitionsLock :exec
-SELECT pg_advisory_xact_lock(hashtextextended('herald partitions', 0))
+SELECT FROM herald.partition_lock FOR UPDATE
 `
 
-// One transaction at a time creates or drops partitions: those of two could wait for each other. Nobody else takes this lock.
+// One transaction at a time creates or drops partitions: those of two could wait for each other. Nobody else can take this lock.
 func (q *Queries) PartitionsLock(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, PartitionsLock)
 	return err
