@@ -33,11 +33,11 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-pg16 test-pg17 test-pg18 torture fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-pg16 test-pg17 test-pg18 test-shadows torture fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup build ## Start everything on this machine: database, simulated services, server (ARGS="--listen :5007")
 	@exec bin/herald dev $(ARGS)
@@ -51,6 +51,7 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@echo 'what a connection at rest holds, without the race detector, which keeps memory of its own' >&2
 	@go test -run Footprint ./internal/signalr
 	@$(MAKE) --no-print-directory test-pg18
+	@$(MAKE) --no-print-directory test-shadows
 	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/hostile"
 
 DATABASE_PACKAGES ?= ./internal/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/hostile
@@ -62,6 +63,13 @@ test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/
 	echo 'testing on PostgreSQL $*' >&2; \
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cp -R "$$native/." "$$dir/"; \
 	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) $(DATABASE_PACKAGES)
+
+SHADOWED_PACKAGES := ./internal/outbox ./internal/relay ./internal/jobs ./internal/policy
+
+# The newest PostgreSQL, for from 17 on a session's pg_temp can be filled when it begins.
+test-shadows: ## Run the database's tests where a schema and pg_temp shadow every function, operator, type and table that Herald names
+	@echo 'testing among shadows: whatever finds one fails' >&2
+	@HERALD_TEST_SHADOWS=1 $(MAKE) --no-print-directory test-pg18 DATABASE_PACKAGES="$(SHADOWED_PACKAGES)"
 
 torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, database and network fail under load, and check what arrived (EVENTS=1000000 FAULTS=100 SEED=7)
 	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \

@@ -19,6 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
@@ -38,7 +39,7 @@ func setupLive(tb testing.TB) *live {
 	b.cfg.Replayer = adminapi.NewPager(outbox.NewLog(pool), adminapi.ReplayLimitDefault)
 	r, err := relay.New(relay.Config{
 		NodeID:   uuid.New(),
-		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, pool.Config().ConnString()) },
+		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return postgres.Connect(ctx, pool.Config().ConnConfig) },
 		SetAside: nothingSetAside{},
 		Relayed:  func(int64, []event.Logged) {},
 	})

@@ -4,6 +4,8 @@
 //
 // What it tries, by file:
 //
+//   - names: functions and operators in public of names and arguments that Herald calls; locks that anybody may take.
+//   - settings: a database and a role whose settings are all hostile, and a producer in a session of theirs.
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 package hostile

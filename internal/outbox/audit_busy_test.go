@@ -17,6 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
@@ -226,7 +227,7 @@ func (b *bundle) busyNode(ctx context.Context, t *testing.T) *busyNode {
 				return nil, err
 			}
 			outbox.ConfigureRelay(cfg)
-			return pgx.ConnectConfig(ctx, cfg)
+			return postgres.Connect(ctx, cfg)
 		},
 	})
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// A day is UTC's, whatever the session that makes its partition says of times. Acceptance: A-481.
+// A day is UTC's, whatever the session that makes its partition says of times.
 func TestADayIsUTCsWhateverTheSessionSays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -58,7 +58,7 @@ func (b *bundle) shift(t *testing.T, from, to int) {
 }
 
 // A day's partition may hold rows of the next one, where an earlier release has made it: what is needed of them stays, and what is not old
-// enough does too. Acceptance: A-481.
+// enough does too.
 func TestRetentionGoesByBoundsAndNotByNames(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -79,7 +79,7 @@ func TestRetentionGoesByBoundsAndNotByNames(t *testing.T) {
 	require.Equal(t, partition(today.AddDate(0, 0, -8)), b.home(t, recent))
 }
 
-// The days behind one that an earlier release has shifted begin where that one ends. Acceptance: A-481.
+// The days behind one that an earlier release has shifted begin where that one ends.
 func TestADayBehindAShiftedOneIsWhatIsLeftOfIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

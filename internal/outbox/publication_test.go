@@ -13,7 +13,6 @@ import (
 )
 
 // A publication of all tables, as logical replication and change data capture make one, takes no UPDATE and no DELETE from Herald.
-// Acceptance: A-483.
 func TestAPublicationOfAllTablesIsInNobodysWay(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, map[string]string{"wal_level": "logical"})

@@ -84,10 +84,16 @@ func closePool(tb testing.TB, pool *pgxpool.Pool) {
 	}
 }
 
-// Conn returns a new connection to the database, closed when the test ends.
+// Conn returns a new connection to the database, closed when the test ends. Its session is as the database and the role say, but that it sees
+// no shadows where the run is [Shadowed]: it is the test's own.
 func (d *Database) Conn(tb testing.TB) *pgx.Conn {
 	tb.Helper()
-	conn, err := pgx.Connect(tb.Context(), d.DSN())
+	config, err := pgx.ParseConfig(d.DSN())
+	require.NoError(tb, err)
+	if Shadowed() {
+		config.RuntimeParams["search_path"] = `pg_catalog, "$user", public, pg_temp`
+	}
+	conn, err := pgx.ConnectConfig(tb.Context(), config)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = conn.Close(context.WithoutCancel(tb.Context())) })
 	return conn

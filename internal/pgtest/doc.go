@@ -13,6 +13,9 @@
 //
 // A test that stops, kills or reconfigures the server asks for one of its own with [NewCluster].
 //
+// With HERALD_TEST_SHADOWS every database has a schema that shadows all that pg_catalog and herald have, before all others on the path of a session
+// that does not say otherwise; each shadow fails when it is used ([Database.Shadow]). Herald's sessions and functions do not meet one.
+//
 // Whatever happens to the test process, no server stays behind: the kernel ends it with its parent (Linux), and the next test
 // process clears away the directories of those that were killed.
 package pgtest

@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // Pooler is a connection pooler in transaction mode, as PgBouncer is one: each transaction gets one of a few sessions, and never
@@ -67,7 +69,14 @@ func statuses(tb testing.TB, db *Database) map[string]string {
 }
 
 func (p *Pooler) connect(ctx context.Context) (*session, error) {
-	pg, err := pgconn.Connect(ctx, p.dsn)
+	config, err := pgconn.ParseConfig(p.dsn)
+	if err != nil {
+		return nil, fmt.Errorf("reading the test database's address: %w", err)
+	}
+	if Shadowed() { // what the README tells to give the role behind a pooler, where Herald sets no session
+		config.RuntimeParams["search_path"] = postgres.SearchPath
+	}
+	pg, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the test database: %w", err)
 	}

@@ -106,11 +106,21 @@ func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
 	if err := execute(ctx, cluster, "CREATE DATABASE "+template); err != nil {
 		return err
 	}
+	if Shadowed() {
+		if err := shadow(ctx, cluster.DatabaseDSN(template), shadowsSQL, "ALTER ROLE CURRENT_USER SET search_path = "+shadowPath); err != nil {
+			return err
+		}
+	}
 	pool, err := postgres.Open(ctx, cluster.DatabaseDSN(template), postgres.Options{Wait: -1})
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	_, err = postgres.Migrate(ctx, pool, migrations.FS, slog.New(slog.DiscardHandler))
-	return err
+	if _, err := postgres.Migrate(ctx, pool, migrations.FS, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	if Shadowed() {
+		return shadow(ctx, cluster.DatabaseDSN(template), ownShadowsSQL)
+	}
+	return nil
 }

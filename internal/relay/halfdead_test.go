@@ -83,9 +83,11 @@ func TestASilentListenConnectionIsReplaced(t *testing.T) {
 	pool := b.db.Pool(t)
 	connected := make(chan struct{}, 100)
 	listener := &relay.Listener{
-		Connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, proxy.DSN()) },
-		Probe:   func(ctx context.Context) error { return relay.Probe(ctx, pool) },
-		Outbox:  b.relay.Wake, Log: func(int64) {}, Reconnected: func() { b.relay.Wake(); connected <- struct{}{} },
+		Connect: func(ctx context.Context) (*pgx.Conn, error) {
+			return connectTo(ctx, proxy.DSN(), func(*pgx.ConnConfig) {})
+		},
+		Probe:  func(ctx context.Context) error { return relay.Probe(ctx, pool) },
+		Outbox: b.relay.Wake, Log: func(int64) {}, Reconnected: func() { b.relay.Wake(); connected <- struct{}{} },
 		Logger: slog.New(slog.DiscardHandler), Liveness: 200 * time.Millisecond,
 	}
 	b.runWith(t, listener)

@@ -15,6 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
@@ -44,14 +45,17 @@ type bundle struct {
 }
 
 func connector(db *pgtest.Database, configure func(*pgx.ConnConfig)) func(context.Context) (*pgx.Conn, error) {
-	return func(ctx context.Context) (*pgx.Conn, error) {
-		cfg, err := pgx.ParseConfig(db.DSN())
-		if err != nil {
-			return nil, err
-		}
-		configure(cfg)
-		return pgx.ConnectConfig(ctx, cfg)
+	return func(ctx context.Context) (*pgx.Conn, error) { return connectTo(ctx, db.DSN(), configure) }
+}
+
+// connectTo opens a session as a node does.
+func connectTo(ctx context.Context, dsn string, configure func(*pgx.ConnConfig)) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
 	}
+	configure(cfg)
+	return postgres.Connect(ctx, cfg)
 }
 
 func setup(t *testing.T, change func(*relay.Config)) *bundle {
