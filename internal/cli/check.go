@@ -59,6 +59,7 @@ func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 		defer pool.Close()
 		if c.checkDatabase(ctx, pool, f) {
 			c.checkSessions(ctx, pool, f)
+			c.checkNames(ctx, pool, f)
 			c.checkAudit(ctx, pool, f, logger, s.err)
 		}
 	}
@@ -105,18 +106,7 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 			time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
 	}
 	f.add(err, "outbox: %d rows wait", lag.Waiting)
-	var missing int
-	err = pool.QueryRow(ctx, `SELECT count(*) FROM unnest(ARRAY['outbox', 'event_log']) t, generate_series(0, 1) d
-		WHERE to_regclass('herald.' || t || '_p' || to_char((now() AT TIME ZONE 'UTC')::date + d, 'YYYYMMDD')) IS NULL`).Scan(&missing)
-	if err == nil && missing > 0 {
-		err = fmt.Errorf("%d are missing for today and tomorrow: is a server running?", missing)
-	}
-	f.add(err, "daily partitions")
-	var exists bool
-	err = pool.QueryRow(ctx, `SELECT to_regprocedure($1 || '(text, uuid, text)') IS NOT NULL`, c.AuthorizeFunction).Scan(&exists)
-	if err == nil && !exists {
-		err = errors.New("there is no such function (policy text, resource_id uuid, user_id text)")
-	}
-	f.add(err, "HERALD_AUTHORIZE_FUNCTION %s", c.AuthorizeFunction)
+	checkDays(ctx, pool, f)
+	c.checkFunction(ctx, pool, f)
 	return true
 }

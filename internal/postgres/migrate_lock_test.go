@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The key that releases before took is anybody's to take, and keeps nobody waiting. Acceptance: A-484.
+// The key that releases before took is anybody's to take, and keeps nobody waiting.
 func TestAnAdvisoryLockOfSomebodyElsesDoesNotKeepMigrationsWaiting(t *testing.T) {
 	t.Parallel()
 	pool := emptyDatabase(t)
@@ -21,7 +21,7 @@ func TestAnAdvisoryLockOfSomebodyElsesDoesNotKeepMigrationsWaiting(t *testing.T)
 	require.NoError(t, err)
 }
 
-// Acceptance: A-484.
+// Acceptance: A-385.
 func TestWhoWaitsForTheMigrationsLockSaysForWhom(t *testing.T) {
 	t.Parallel()
 	pool := emptyDatabase(t)
@@ -53,7 +53,7 @@ func TestWhoWaitsForTheMigrationsLockSaysForWhom(t *testing.T) {
 	require.True(t, called)
 }
 
-// A login that may only publish cannot take it. Acceptance: A-484.
+// A login that may only publish cannot take it.
 func TestAProducerCannotTakeTheMigrationsLock(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})

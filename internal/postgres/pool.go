@@ -83,7 +83,12 @@ func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, erro
 		return nil, err
 	}
 	if pooled && !strings.Contains(dsn, "default_query_exec_mode") {
-		return o.withoutStatements(ctx, pool)
+		if pool, err = o.withoutStatements(ctx, pool); err != nil {
+			return nil, err
+		}
+	}
+	if pooled {
+		o.tellUnsettled(ctx, pool)
 	}
 	return pool, nil
 }

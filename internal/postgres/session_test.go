@@ -51,7 +51,6 @@ func oppress(t *testing.T, c *Cluster) {
 	}
 }
 
-// Acceptance: A-480.
 func TestASessionHasItsSettingsWhateverTheDatabaseAndTheRoleSay(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
@@ -113,7 +112,7 @@ func pointer(text sql.NullString) *string {
 	return &text.String
 }
 
-// What a role may not set for itself keeps nobody from connecting. Acceptance: A-480.
+// What a role may not set for itself keeps nobody from connecting.
 func TestASessionOfAModestRole(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
@@ -130,7 +129,7 @@ func TestASessionOfAModestRole(t *testing.T) {
 }
 
 // Everything is migrated in a database of hostile settings, and the migrations find nothing but what they name: a schema that comes before
-// theirs has a type, a table and an operator of the names that they use. Acceptance: A-480.
+// theirs has a type, a table and an operator of the names that they use.
 func TestMigratingInADatabaseOfHostileSettings(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
