@@ -41,10 +41,10 @@ func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	proxy.Reopen()
 	alive(http.StatusOK, "ready")
 
-	exec(`CREATE TABLE applied AS SELECT * FROM herald.goose_db_version ORDER BY version_id DESC LIMIT 1`)
-	exec(`DELETE FROM herald.goose_db_version WHERE version_id = (SELECT version_id FROM applied)`)
+	exec(`CREATE TABLE public.applied AS SELECT * FROM herald.goose_db_version ORDER BY version_id DESC LIMIT 1`)
+	exec(`DELETE FROM herald.goose_db_version WHERE version_id = (SELECT version_id FROM public.applied)`)
 	alive(http.StatusServiceUnavailable, "herald migrate up")
-	exec(`INSERT INTO herald.goose_db_version OVERRIDING SYSTEM VALUE SELECT * FROM applied`)
+	exec(`INSERT INTO herald.goose_db_version OVERRIDING SYSTEM VALUE SELECT * FROM public.applied`)
 	alive(http.StatusOK, "ready")
 
 	// The database answers, and no relay comes so far as to look.

@@ -6,7 +6,8 @@
 -- seconds refuse. A yes is remembered for HERALD_AUTHORIZE_CACHE, so whoever leaves a table is refused two seconds later; to refuse at once, and to take
 -- open connections out of the group, call herald.revoke_access in the same transaction (order_service.sql grants it to the service).
 --
--- SECURITY DEFINER: the server's role needs no right to the service's tables, only to this function.
+-- SECURITY DEFINER: the server's role needs no right to the service's tables, only to this function. SET search_path: Herald calls it in a session
+-- that looks for names in pg_catalog and herald only, so a function of your own says where its tables are, here by naming each with its schema.
 
 CREATE FUNCTION shop.can_subscribe(policy text, resource_id uuid, user_id text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
