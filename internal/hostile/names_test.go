@@ -54,7 +54,7 @@ func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 func TestAnAdvisoryLockKeepsNoPartitionFromBeingMade(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	exec(t, login(t, db, "svc"), "SELECT pg_advisory_lock(hashtextextended('herald partitions', 0))")
+	exec(t, login(t, db, "keeper"), "SELECT pg_advisory_lock(hashtextextended('herald partitions', 0))")
 	created, err := outbox.EnsurePartitions(t.Context(), db.Pool(t), time.Now().AddDate(0, 0, 30), 2)
 	require.NoError(t, err)
 	require.Equal(t, 2*3, created)

@@ -48,7 +48,7 @@ func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 			continue
 		}
 		path := ""
-		for _, setting := range strings.Split(f.Config, ";") {
+		for setting := range strings.SplitSeq(f.Config, ";") {
 			if value, ok := strings.CutPrefix(setting, "search_path="); ok {
 				path = value
 			}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/postgres"
@@ -46,7 +45,7 @@ func TestShadowsAreMet(t *testing.T) {
 			args = append(args, nil)
 		}
 		_, err := naive.Exec(t.Context(), statement, args...)
-		assert.Error(t, err, statement)
+		require.Error(t, err, statement)
 	}
 	require.NoError(t, postgres.CheckMigrated(t.Context(), d.Pool(t), migrations.FS))
 }

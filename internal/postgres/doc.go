@@ -7,8 +7,9 @@
 // help (a wrong password, a database that does not exist). No error and no log line carries a password.
 //
 // Where a pooler stands in between, nothing is relied on that lasts longer than a transaction: no startup parameter that a pooler
-// refuses, no setting of a session, no statement that is prepared by name. Sessions that are Herald's alone get their time-outs:
-// what is left half-dead at either end is cut.
+// refuses, no setting of a session, no statement that is prepared by name. Sessions that are Herald's alone get every setting that the
+// correctness or the timing of their work depends on, whatever the database and the role have for it (session.go): a name is looked for in
+// [SearchPath] only, and what is left half-dead at either end is cut. Behind a pooler the role has to have them: [Unsettled] says which lack.
 //
 // # Migrations
 //

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (o Options) settings() []setting {
 	}
 }
 
-func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // ThroughPooler reports whether a connection pooler stands between conn and the database: it names its clients' sessions itself,
 // so the number that the session began with is not that of the server process behind it.
