@@ -111,13 +111,18 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 	if errors.Is(err, outbox.ErrPaused) || passing(err) {
 		return river.JobSnooze(shortSnooze) //nolint:wrapcheck // River reads it
 	}
-	gone := errors.Is(err, outbox.ErrRowGone)
-	if !gone && job.Attempt < eventAttempts {
+	if !hopeless(err) && job.Attempt < eventAttempts {
 		return err
 	}
 	return completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.Bury(ctx, tx, ref, err, job.Attempt)
 	})
+}
+
+// hopeless reports whether no other attempt can end otherwise.
+func hopeless(err error) bool {
+	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
+	return errors.Is(err, outbox.ErrRowGone) || ok && !undeliverable.UnknownType
 }
 
 // passing reports whether an attempt failed for a reason that is the database's or the connection's and not the event's.

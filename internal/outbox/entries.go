@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -33,8 +34,17 @@ type Entries struct {
 	// The rows that are left out because their events are in the log already.
 	duplicates []*Row
 
+	// The rows whose events cannot be delivered, ever, by event: the last one counts.
+	dead map[uuid.UUID]deadRow
+
 	// Who placed which order; true where the order has an entry here.
 	grants map[grant]bool
+}
+
+type deadRow struct {
+	*Row
+
+	reason error
 }
 
 // grant lets a customer follow an order.
@@ -110,6 +120,14 @@ func (e *Entries) doubtful(seq int64) {
 // Duplicate notes that row is left out because an event of its id has its place already, so that whoever asks can be told.
 func (e *Entries) Duplicate(row *Row) { e.duplicates = append(e.duplicates, row) }
 
+// Bury notes that row becomes a dead letter, and why.
+func (e *Entries) Bury(row *Row, reason error) {
+	if e.dead == nil {
+		e.dead = make(map[uuid.UUID]deadRow)
+	}
+	e.dead[row.ID] = deadRow{row, reason}
+}
+
 // Len returns the number of entries.
 func (e *Entries) Len() int { return len(e.logged) }
 
@@ -129,11 +147,20 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
 	}
 	if len(e.duplicates) > 0 {
-		ids, seqs, writtenAts := make([][16]byte, len(e.duplicates)), make([]int64, len(e.duplicates)), make([]time.Time, len(e.duplicates))
-		for i, row := range e.duplicates {
-			ids[i], seqs[i], writtenAts[i] = row.ID, row.Seq, row.WrittenAt
+		at := newPlaces(len(e.duplicates))
+		for _, row := range e.duplicates {
+			at.add(row)
 		}
-		batch.Queue(dbsqlc.DuplicateEventInsert, ids, seqs, writtenAts)
+		batch.Queue(dbsqlc.DuplicateEventInsert, at.ids, at.seqs, at.writtenAts)
+	}
+	if len(e.dead) > 0 {
+		at, reasons := newPlaces(len(e.dead)), make([]string, 0, len(e.dead))
+		for _, d := range e.dead {
+			at.add(d.Row)
+			reasons = append(reasons, shortReason(d.reason.Error()))
+		}
+		const never = 0 // has it been tried again
+		batch.Queue(dbsqlc.DeadLetterInsert, at.ids, at.seqs, at.writtenAts, reasons, never)
 	}
 	var orders [][16]byte
 	var customers []string
@@ -145,6 +172,21 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 	if len(orders) > 0 {
 		batch.Queue(dbsqlc.GrantFeed, orders, customers)
 	}
+}
+
+// places are where rows are found again, as columns.
+type places struct {
+	ids        [][16]byte
+	seqs       []int64
+	writtenAts []pgtype.Timestamptz
+}
+
+func newPlaces(size int) *places {
+	return &places{make([][16]byte, 0, size), make([]int64, 0, size), make([]pgtype.Timestamptz, 0, size)}
+}
+
+func (p *places) add(row *Row) {
+	p.ids, p.seqs, p.writtenAts = append(p.ids, row.ID), append(p.seqs, row.Seq), append(p.writtenAts, row.exactly())
 }
 
 // append adds the statement that writes the log. Where m knows all heads, the entries are numbered here, and the server need not

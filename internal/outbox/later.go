@@ -43,7 +43,7 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 			entries.Duplicate(row)
 			continue
 		}
-		groups, err := row.Groups()
+		groups, err := row.Targets()
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,8 @@ func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateRea
 	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
 	batch.Queue(dbsqlc.OutboxRows, seqs, writtenAts).Query(func(found pgx.Rows) error {
 		var err error
-		rows, err = pgx.CollectRows(found, scanRow)
+		var bytes int64 // a hundred rows at most
+		rows, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (Row, error) { return scanRow(row, &bytes) })
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err = tx.SendBatch(ctx, batch).Close()
@@ -98,7 +99,8 @@ func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateRea
 // Bury records that an event is not tried again, and why.
 func Bury(ctx context.Context, tx pgx.Tx, ref Ref, reason error, attempts int) error {
 	err := dbsqlc.New(tx).DeadLetterInsert(ctx, dbsqlc.DeadLetterInsertParams{
-		EventID: ref.EventID, OutboxSeq: ref.Seq, OutboxWrittenAt: ref.WrittenAt, Reason: reason.Error(), Attempts: int32(attempts), //nolint:gosec // a few dozen at most
+		EventIds: []uuid.UUID{ref.EventID}, OutboxSeqs: []int64{ref.Seq}, WrittenAts: []time.Time{ref.WrittenAt},
+		Reasons: []string{shortReason(reason.Error())}, Attempts: int32(attempts), //nolint:gosec // a few dozen at most
 	})
 	if err != nil {
 		return fmt.Errorf("recording dead letter %s: %w", ref.EventID, err)

@@ -49,7 +49,7 @@ func TestAppendLaterTakesThePlaceBehindEverything(t *testing.T) {
 func TestAppendLaterRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.insert(t, order(columns{"payload": `{"status": "Placed"}`}))
+	poison := b.insertPast(t, unfit())
 	err := b.appendLater(t, b.ref(t, poison))
 	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 	require.True(t, ok, "%v", err)
@@ -68,7 +68,7 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	id := b.insert(t, cart())
 	ref := b.ref(t, id)
 	conn := b.Conn(t)
-	drain, err := outbox.Begin(t.Context(), conn, 10)
+	drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	appended := make(chan error, 1)
 	ctx := t.Context()

@@ -28,7 +28,7 @@ func TestAPausedRelayLosesNothing(t *testing.T) {
 
 	waiting := b.insert(t, cart())
 	conn := b.Conn(t)
-	_, err = outbox.Begin(t.Context(), conn, 10)
+	_, err = outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 	require.Equal(t, outbox.ErrPaused, err)
 	require.Equal(t, byte('I'), conn.PgConn().TxStatus(), "it holds nothing")
 	glance, err := outbox.Peek(t.Context(), conn)
@@ -59,7 +59,7 @@ func TestAPauseInABacklog(t *testing.T) {
 	b := setup(t)
 	conn := b.Conn(t)
 	b.exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", cartID)
-	drain, err := outbox.Begin(t.Context(), conn, 4)
+	drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 4})
 	require.NoError(t, err)
 	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestAPauseWaitsForTheBatchThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.insert(t, cart())
-	drain, err := outbox.Begin(t.Context(), b.Conn(t), 10)
+	drain, err := outbox.Begin(t.Context(), b.Conn(t), outbox.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	paused := make(chan error, 1)
 	go func() {

@@ -25,7 +25,7 @@ func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
 	const drains = 500
 	for range drains {
 		b.insert(t, order())
-		drain, err := outbox.Begin(t.Context(), conn, 10)
+		drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 		require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	sequences := []int64{}
 	for _, relay := range []int{0, 0, 1, 0, 0, 1, 1, 0} {
 		b.insert(t, cart())
-		drain, err := outbox.Begin(t.Context(), conns[relay], 10)
+		drain, err := outbox.Begin(t.Context(), conns[relay], outbox.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		drain.Memory = &memories[relay]
 		batch, err := drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
@@ -116,7 +116,7 @@ func TestARememberedGrantIsThatCustomers(t *testing.T) {
 		order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(columns{"resource_id": uuid.New(), "customer_id": "user-2"}),
 	} {
 		b.insert(t, row)
-		drain, err := outbox.Begin(t.Context(), conn, 10)
+		drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		drain.Memory = &memory
 		entries := outbox.NewEntries(1)

@@ -27,9 +27,6 @@ type Drained struct {
 	Armed bool // producers notify, from here on
 }
 
-// beginner is [outbox.Begin] or [outbox.BeginInTurn].
-type beginner func(ctx context.Context, conn *pgx.Conn, maxRows int) (*outbox.Drain, error)
-
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
 // work is a success: that one does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
@@ -69,18 +66,26 @@ func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 // Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work, and with
 // [outbox.ErrPaused].
 func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
-	return r.drain(ctx, conn, outbox.Begin, nil)
+	return r.drain(ctx, conn, false, nil)
 }
 
 // drain is Drain with what is remembered of the drain before.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memory *outbox.Memory) (Drained, error) {
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *outbox.Memory) (Drained, error) {
 	start := time.Now()
-	drain, err := begin(ctx, conn, r.cfg.BatchSize)
+	most := r.cfg.BatchSize
+	if room := int(r.room.Load()); room > 0 {
+		most = min(most, room)
+	}
+	drain, err := outbox.Begin(ctx, conn, outbox.Reading{MaxRows: most, InTurn: inTurn})
 	if err != nil {
 		if errors.Is(err, outbox.ErrPaused) {
 			r.looked()
 		}
 		return Drained{}, err
+	}
+	r.room.Store(int64(2 * len(drain.Rows))) // where rows are large, no more are looked at than fit into a batch
+	if !drain.Full() {
+		r.room.Store(0)
 	}
 	drain.Memory = memory
 	if !drain.Worthwhile() {
@@ -108,7 +113,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memor
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
-// sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, limited, or appended to the log.
+// sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log.
 func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*outbox.Entries, error) {
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
@@ -120,7 +125,12 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			entries.Duplicate(row)
 			continue
 		}
-		groups, err := row.Groups()
+		groups, err := row.Targets()
+		if undeliverable, ok := errors.AsType[*event.UndeliverableError](err); ok && !undeliverable.UnknownType {
+			r.cfg.Logger.WarnContext(ctx, "dead letter", slog.Any("event", &row.Event), slog.Any("reason", err))
+			entries.Bury(row, err)
+			continue
+		}
 		if err != nil {
 			if err := r.setAside(ctx, drain, row, err); err != nil {
 				return nil, err

@@ -18,7 +18,7 @@ import (
 // holding takes the relay's lock over conn, in a transaction that nobody goes on with.
 func holding(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	_, err := outbox.Begin(t.Context(), conn, 10)
+	_, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 	require.NoError(t, err)
 }
 

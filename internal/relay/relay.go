@@ -87,6 +87,7 @@ type Relay struct {
 	wake    chan struct{}
 	alive   atomic.Int64 // unix nanoseconds of the last look that succeeded
 	relayed atomic.Int64 // unix nanoseconds of the last batch
+	room    atomic.Int64 // rows that the next batch has room for; 0: as many as it may
 	backend atomic.Uint32
 }
 
