@@ -7,4 +7,5 @@
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 //   - rows: what no check lets in, in each column of the outbox: infinite and impossible times, missing ids, megabytes, payloads that are none.
+//   - flood: twenty thousand rows that cannot be delivered in one statement.
 package hostile

@@ -89,7 +89,11 @@ type retryEventWorker struct {
 // Timeout is that of a scheduled event.
 func (*retryEventWorker) Timeout(*river.Job[retryEventArgs]) time.Duration { return eventTimeout }
 
+// Work looks at the event before it waits for the relay's lock: as long as its type is unknown, its attempts are in nobody's way.
 func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventArgs]) error {
+	if err := outbox.Deliverable(ctx, w.pool, job.Args.Ref); err != nil {
+		return settle(ctx, w.pool, job, job.Args.Ref, err)
+	}
 	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)
 }
 
@@ -111,18 +115,12 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 	if errors.Is(err, outbox.ErrPaused) || passing(err) {
 		return river.JobSnooze(shortSnooze) //nolint:wrapcheck // River reads it
 	}
-	if !hopeless(err) && job.Attempt < eventAttempts {
+	if !errors.Is(err, outbox.ErrRowGone) && !outbox.IsHopeless(err) && job.Attempt < eventAttempts {
 		return err
 	}
 	return completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.Bury(ctx, tx, ref, err, job.Attempt)
 	})
-}
-
-// hopeless reports whether no other attempt can end otherwise.
-func hopeless(err error) bool {
-	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
-	return errors.Is(err, outbox.ErrRowGone) || ok && !undeliverable.UnknownType
 }
 
 // passing reports whether an attempt failed for a reason that is the database's or the connection's and not the event's.

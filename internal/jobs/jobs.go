@@ -27,7 +27,8 @@ const (
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
 	// pool's connections, which permissions and resumes need.
-	workers = 4
+	workers      = 4
+	retryWorkers = 1
 
 	fetchPollInterval  = 500 * time.Millisecond
 	fetchCooldown      = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
@@ -83,7 +84,7 @@ func New(cfg Config) (*Jobs, error) {
 		ID:                          cfg.NodeID.String(),
 		Schema:                      schema,
 		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, retryQueue: {MaxWorkers: retryWorkers}},
 		Workers:                     registered,
 		PollOnly:                    true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval:           fetchPollInterval,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 )
 
 const (
@@ -31,12 +32,12 @@ const (
 const promote = `
 WITH due AS (
     SELECT j.id FROM herald.river_job j
-    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now()
+    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = $4 AND j.priority = 1 AND j.scheduled_at <= now()
         AND j.kind IN ('deliver_scheduled', 'retry_event')
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), orphaned AS (
     SELECT j.id FROM herald.river_job j
-    WHERE j.state = 'running' AND j.queue = 'default' AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
+    WHERE j.state = 'running' AND j.queue = $4 AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
         AND j.kind IN ('deliver_scheduled', 'retry_event')
         AND (j.attempted_at < now() - make_interval(secs => $3)
             OR NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
@@ -48,11 +49,15 @@ UPDATE herald.river_job SET state = 'available' WHERE id IN (SELECT d.id FROM du
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
 	defer cancel()
-	tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds(), stuckAfter.Seconds())
-	if err != nil {
-		return 0, fmt.Errorf("making due jobs ready: %w", err)
+	promoted := int64(0)
+	for _, queue := range []string{river.QueueDefault, retryQueue} {
+		tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds(), stuckAfter.Seconds(), queue)
+		if err != nil {
+			return promoted, fmt.Errorf("making due jobs ready: %w", err)
+		}
+		promoted += tag.RowsAffected()
 	}
-	return tag.RowsAffected(), nil
+	return promoted, nil
 }
 
 // keepPromoting looks every second until ctx ends.

@@ -95,15 +95,21 @@ func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.R
 	return tag.RowsAffected() > 0, nil
 }
 
-// Retry keeps a row that could not be turned into messages, to be tried again.
-func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, row *outbox.Row, reason error) error {
-	at := time.Now().Add(firstRetry)
-	if row.DeliverAfter.After(at) {
-		at = row.DeliverAfter
+// Retry keeps rows that could not be turned into messages, each for its reason, to be tried again.
+func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error {
+	soon := time.Now().Add(firstRetry)
+	params := make([]river.InsertManyParams, len(rows))
+	for i, row := range rows {
+		at := soon
+		if row.DeliverAfter.After(at) {
+			at = row.DeliverAfter
+		}
+		params[i] = river.InsertManyParams{
+			Args: retryEventArgs{Ref: row.Ref(), Reason: reasons[i].Error()}, InsertOpts: &river.InsertOpts{ScheduledAt: at},
+		}
 	}
-	_, err := s.client.InsertTx(ctx, tx, retryEventArgs{Ref: row.Ref(), Reason: reason.Error()}, &river.InsertOpts{ScheduledAt: at})
-	if err != nil {
-		return fmt.Errorf("inserting a retry_event job: %w", err)
+	if _, err := s.client.InsertManyFastTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("inserting retry_event jobs: %w", err)
 	}
 	return nil
 }

@@ -170,6 +170,8 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 	}
 	if len(entries.logged) > 0 {
 		batch.Queue(dbsqlc.RelayedNotify, position)
+	} else { // no client is told of anything that a crash could take back: what it took back would be done again
+		batch.Queue("set local synchronous_commit to off")
 	}
 	if disarm {
 		batch.Queue(dbsqlc.ArmedSet, disarmed)

@@ -29,6 +29,12 @@ func (r *Row) Targets() ([]event.Group, error) {
 	return r.Groups()
 }
 
+// IsHopeless says whether err is about an event that no later attempt can deliver. One of a type that is not known may be of a newer release.
+func IsHopeless(err error) bool {
+	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
+	return ok && !undeliverable.UnknownType
+}
+
 // unfit says which column holds something that no event has, and what is wrong with it.
 func (c *rowColumns) unfit() string {
 	switch {

@@ -66,23 +66,44 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 	return nil
 }
 
-// lockRows waits for the lock and returns the state as its last holder has left it, and the rows: one round trip, for whoever waits
-// behind waits for each of them. It fails with [ErrPaused] and [ErrRowGone].
-func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateReadRow, rows []Row, err error) {
+// Deliverable says whether AppendLater could deliver an event, without waiting for the relay's lock: it fails as AppendLater would.
+func Deliverable(ctx context.Context, db Batcher, ref Ref) error {
+	var rows []Row
+	batch := newLogBatch()
+	queueRows(batch, []Ref{ref}, &rows)
+	err := db.SendBatch(ctx, batch).Close()
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
+	case len(rows) == 0:
+		return ErrRowGone
+	case rows[0].Duplicate:
+		return nil
+	}
+	_, err = rows[0].Targets()
+	return err
+}
+
+// queueRows adds the statement that reads rows by their places.
+func queueRows(batch *pgx.Batch, refs []Ref, rows *[]Row) {
 	seqs, writtenAts := make([]int64, len(refs)), make([]time.Time, len(refs))
 	for i, ref := range refs {
 		seqs[i], writtenAts[i] = ref.Seq, ref.WrittenAt
 	}
-	batch := &pgx.Batch{}
-	batch.Queue(dbsqlc.LogPlan)
-	batch.Queue(dbsqlc.StateLockWait)
-	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
-	batch.Queue(dbsqlc.OutboxRows, seqs, writtenAts).Query(func(found pgx.Rows) error {
-		var err error
+	batch.Queue(dbsqlc.OutboxRows, seqs, writtenAts).Query(func(found pgx.Rows) (err error) {
 		var bytes int64 // a hundred rows at most
-		rows, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (Row, error) { return scanRow(row, &bytes) })
+		*rows, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (Row, error) { return scanRow(row, &bytes) })
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
+}
+
+// lockRows waits for the lock and returns the state as its last holder has left it, and the rows: one round trip, for whoever waits
+// behind waits for each of them. It fails with [ErrPaused] and [ErrRowGone].
+func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateReadRow, rows []Row, err error) {
+	batch := newLogBatch()
+	batch.Queue(dbsqlc.StateLockWait)
+	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
+	queueRows(batch, refs, &rows)
 	err = tx.SendBatch(ctx, batch).Close()
 	switch {
 	case state.Paused:

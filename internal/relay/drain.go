@@ -118,6 +118,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
 	var later, limited []*outbox.Row
+	dead, retried := aside{logger: r.cfg.Logger, what: "dead letter"}, aside{logger: r.cfg.Logger, what: "event set aside"}
 	for i := range drain.Rows {
 		row := &drain.Rows[i]
 		entries.Grant(row)
@@ -126,15 +127,13 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			continue
 		}
 		groups, err := row.Targets()
-		if undeliverable, ok := errors.AsType[*event.UndeliverableError](err); ok && !undeliverable.UnknownType {
-			r.cfg.Logger.WarnContext(ctx, "dead letter", slog.Any("event", &row.Event), slog.Any("reason", err))
+		if outbox.IsHopeless(err) {
+			dead.add(ctx, row, err)
 			entries.Bury(row, err)
 			continue
 		}
 		if err != nil {
-			if err := r.setAside(ctx, drain, row, err); err != nil {
-				return nil, err
-			}
+			retried.add(ctx, row, err)
 			continue
 		}
 		if row.DeliverAfter.After(now) {
@@ -166,17 +165,16 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			return nil, fmt.Errorf("scheduling %d events: %w", len(later), err)
 		}
 	}
+	dead.end(ctx)
+	retried.end(ctx)
+	if len(retried.rows) > 0 {
+		tx, err := drain.Tx(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.cfg.SetAside.Retry(ctx, tx, retried.rows, retried.reasons); err != nil {
+			return nil, fmt.Errorf("setting %d events aside: %w", len(retried.rows), err)
+		}
+	}
 	return entries, nil
-}
-
-func (r *Relay) setAside(ctx context.Context, drain *outbox.Drain, row *outbox.Row, reason error) error {
-	r.cfg.Logger.WarnContext(ctx, "event set aside", slog.Any("event", &row.Event), slog.Any("reason", reason))
-	tx, err := drain.Tx(ctx)
-	if err != nil {
-		return err
-	}
-	if err := r.cfg.SetAside.Retry(ctx, tx, row, reason); err != nil {
-		return fmt.Errorf("setting event %s aside: %w", row.ID, err)
-	}
-	return nil
 }

@@ -69,8 +69,8 @@ type Config struct {
 type SetAside interface {
 	// DeliverLater keeps the rows until their DeliverAfter.
 	DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error
-	// Retry keeps a row that could not be turned into messages, and why.
-	Retry(ctx context.Context, tx pgx.Tx, row *outbox.Row, reason error) error
+	// Retry keeps rows that could not be turned into messages by this release, and why: there is a reason for each.
+	Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error
 }
 
 // Observer is told what a relay does.
