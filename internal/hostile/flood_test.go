@@ -65,8 +65,8 @@ func TestRowsThatCannotBeDeliveredHoldNothingUp(t *testing.T) {
 			t.Logf("at rest %s, meanwhile p50 %s, p99 %s, at most %s; the scheduled event %s late; %d lines",
 				atRest, took[len(took)/2], took[len(took)*99/100], longest, delivered.Sub(due), lines)
 			require.Less(t, took[len(took)/2], 4*atRest+100*time.Millisecond) // it was 7 s
-			require.Less(t, longest, 50*atRest+5*time.Second)
-			require.Less(t, delivered.Sub(due), 10*time.Second) // it was 39 s
+			require.Less(t, longest, 20*time.Second)
+			require.Less(t, delivered.Sub(due), 20*time.Second) // it was 39 s
 			require.Less(t, lines, 200)
 		})
 	}

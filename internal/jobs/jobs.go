@@ -51,6 +51,8 @@ type Config struct {
 	Logger  *slog.Logger
 	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
 	Retention, GroupRetention time.Duration
+	// Contested is relay.Config's.
+	Contested func(ctx context.Context, events []outbox.Contested)
 	// StatsInterval is how often changed platform statistics are broadcast. Defaults to never.
 	StatsInterval time.Duration
 }
@@ -68,8 +70,8 @@ func New(cfg Config) (*Jobs, error) {
 	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
-	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
-	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
+	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
+	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{

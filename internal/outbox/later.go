@@ -28,11 +28,11 @@ func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.Wri
 
 // AppendLater gives events that were set aside their places in the log, within tx, behind everything that has been relayed and in the
 // order of refs. An event whose id is in the log already is a success without an entry. It fails with [ErrRowGone], [ErrPaused] or an
-// event.UndeliverableError.
-func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID) error {
+// event.UndeliverableError. It returns the events that name another customer than their order's.
+func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID) ([]Contested, error) {
 	state, rows, err := lockRows(ctx, tx, refs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	entries := NewEntries(len(rows))
 	seen := make(map[uuid.UUID]bool, len(rows))
@@ -45,7 +45,7 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 		}
 		groups, err := row.Targets()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		seen[row.ID] = true
 		entries.Add(row, groups)
@@ -61,9 +61,9 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 		batch.Queue(dbsqlc.RelayedNotify, position)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("appending %d events to the log: %w", len(rows), err)
+		return nil, fmt.Errorf("appending %d events to the log: %w", len(rows), err)
 	}
-	return nil
+	return entries.Contested(), nil
 }
 
 // Deliverable says whether AppendLater could deliver an event, without waiting for the relay's lock: it fails as AppendLater would.

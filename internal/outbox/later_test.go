@@ -15,7 +15,8 @@ import (
 func (b *bundle) appendLater(t *testing.T, ref outbox.Ref) error {
 	t.Helper()
 	return pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-		return outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+		_, err := outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+		return err
 	})
 }
 
@@ -73,7 +74,10 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	appended := make(chan error, 1)
 	ctx := t.Context()
 	go func() {
-		appended <- pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error { return outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID) })
+		appended <- pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+			_, err := outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
+			return err
+		})
 	}()
 	require.Eventually(t, func() bool {
 		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")

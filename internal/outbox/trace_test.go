@@ -100,7 +100,8 @@ func TestTraceTellsOfDuplicates(t *testing.T) {
 	refs := b.refs(t, later)
 	for _, ref := range []outbox.Ref{refs[1], refs[0], refs[1], refs[1]} { // jobs are worked at least once
 		require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-			return outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+			_, err := outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+			return err
 		}))
 	}
 	found = b.status(t, later)

@@ -109,6 +109,9 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 	if len(batch) > 0 {
 		r.cfg.Relayed(drain.Epoch(), batch)
 	}
+	if contested := sorted.Contested(); len(contested) > 0 {
+		r.cfg.Contested(ctx, contested)
+	}
 	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
@@ -121,7 +124,6 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 	dead, retried := aside{logger: r.cfg.Logger, what: "dead letter"}, aside{logger: r.cfg.Logger, what: "event set aside"}
 	for i := range drain.Rows {
 		row := &drain.Rows[i]
-		entries.Grant(row)
 		if _, again := seen[row.ID]; row.Duplicate || again {
 			entries.Duplicate(row)
 			continue

@@ -48,6 +48,8 @@ type Config struct {
 	SetAside SetAside
 	// Relayed is called with every batch that this node has committed, in position order, and the log's epoch. It must not block.
 	Relayed func(epoch int64, batch []event.Logged)
+	// Contested is called with events of a committed batch that name another customer than their order's. Defaults to nobody.
+	Contested func(ctx context.Context, events []outbox.Contested)
 	// Observer is told what happens. Defaults to nobody.
 	Observer Observer
 	// Logger defaults to slog.Default.
@@ -104,6 +106,9 @@ func New(cfg Config) (*Relay, error) {
 	cfg.Linger = cmp.Or(cfg.Linger, defaultLinger)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Contested == nil {
+		cfg.Contested = func(context.Context, []outbox.Contested) {}
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}

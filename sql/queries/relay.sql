@@ -150,13 +150,20 @@ WHERE NOT EXISTS (SELECT FROM herald.relayed_event r
     WHERE r.event_id = d.event_id AND l.outbox_seq = d.outbox_seq)
 ON CONFLICT DO NOTHING;
 
--- name: GrantFeed :exec
--- Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
-INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
-SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
-FROM (SELECT unnest(sqlc.arg(resource_ids)::uuid[]) AS resource_id, unnest(sqlc.arg(user_ids)::text[]) AS user_id) g
-WHERE (SELECT true FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
-    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event' LIMIT 1) IS NULL;
+-- name: GrantFeed :many
+-- An order's customer is the one of its first event that is given a place in its group. Returns who that is, for each order. Only the relay writes
+-- rows of this source, under the state's lock, so nobody is waited for.
+WITH named AS MATERIALIZED (
+    SELECT n.ord, n.resource_id, n.user_id,
+        (SELECT a.user_id FROM herald.access_grant a WHERE a.resource_id = n.resource_id AND a.source = 'event' AND a.policy = 'MustBeOrderOwner'
+            ORDER BY a.resource_id, a.id LIMIT 1) AS customer
+    FROM (SELECT unnest(sqlc.arg(resource_ids)::uuid[]) AS resource_id, unnest(sqlc.arg(user_ids)::text[]) AS user_id,
+        generate_series(1, cardinality(sqlc.arg(resource_ids)::uuid[])) AS ord) n
+), fed AS (
+    INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
+    SELECT 'MustBeOrderOwner', n.resource_id, n.user_id, true, 'event' FROM named n WHERE n.customer IS NULL ORDER BY n.ord
+)
+SELECT coalesce(n.customer, n.user_id)::text AS customer FROM named n ORDER BY n.ord;
 
 -- name: StateComplete :exec
 -- Everything up to the target has been relayed: it becomes the snapshot.

@@ -168,12 +168,18 @@ func (q *Queries) DuplicateEventInsert(ctx context.Context, arg DuplicateEventIn
 	return err
 }
 
-const GrantFeed = `-- name: GrantFeed :exec
-INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
-SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
-FROM (SELECT unnest($1::uuid[]) AS resource_id, unnest($2::text[]) AS user_id) g
-WHERE (SELECT true FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
-    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event' LIMIT 1) IS NULL
+const GrantFeed = `-- name: GrantFeed :many
+WITH named AS MATERIALIZED (
+    SELECT n.ord, n.resource_id, n.user_id,
+        (SELECT a.user_id FROM herald.access_grant a WHERE a.resource_id = n.resource_id AND a.source = 'event' AND a.policy = 'MustBeOrderOwner'
+            ORDER BY a.resource_id, a.id LIMIT 1) AS customer
+    FROM (SELECT unnest($1::uuid[]) AS resource_id, unnest($2::text[]) AS user_id,
+        generate_series(1, cardinality($1::uuid[])) AS ord) n
+), fed AS (
+    INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
+    SELECT 'MustBeOrderOwner', n.resource_id, n.user_id, true, 'event' FROM named n WHERE n.customer IS NULL ORDER BY n.ord
+)
+SELECT coalesce(n.customer, n.user_id)::text AS customer FROM named n ORDER BY n.ord
 `
 
 type GrantFeedParams struct {
@@ -181,10 +187,26 @@ type GrantFeedParams struct {
 	UserIds     []string
 }
 
-// Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
-func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) error {
-	_, err := q.db.Exec(ctx, GrantFeed, arg.ResourceIds, arg.UserIds)
-	return err
+// An order's customer is the one of its first event that is given a place in its group. Returns who that is, for each order. Only the relay writes
+// rows of this source, under the state's lock, so nobody is waited for.
+func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, GrantFeed, arg.ResourceIds, arg.UserIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var customer string
+		if err := rows.Scan(&customer); err != nil {
+			return nil, err
+		}
+		items = append(items, customer)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LogAppend = `-- name: LogAppend :many
