@@ -18,10 +18,10 @@ import (
 const (
 	StatusWaiting   = "waiting"   // to be relayed
 	StatusScheduled = "scheduled" // until DeliverAfter
-	StatusRetrying  = "retrying"  // it could not be turned into messages, or its job failed
+	StatusRetrying  = "retrying"  // its type was not known, or its job failed
 	StatusRelayed   = "relayed"   // it has its place in Group
 	StatusDuplicate = "duplicate" // its id was published before
-	StatusDead      = "dead"      // tried too often, see DeadLetters
+	StatusDead      = "dead"      // it does not fit, or was tried too often, see DeadLetters
 	StatusDropped   = "dropped"   // dead, and given up
 	StatusUnknown   = "unknown"
 )
