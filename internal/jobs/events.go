@@ -57,13 +57,13 @@ const dueTogether = 100
 // None is taken while the relay is paused: each job would take a hundred along and give them back, every second.
 const takeDueJobs = `
 WITH due AS MATERIALIZED (
-    SELECT j.id FROM herald.river_job j
+    SELECT j.id FROM ` + riverJobs + ` j
     WHERE j.state = 'available' AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now() AND j.kind = 'deliver_scheduled'
         AND j.errors IS NULL AND (j.args->>'deliver_after')::timestamptz <= now()
         AND (SELECT s.paused_at IS NULL FROM herald.relay_state s)
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), done AS (
-    UPDATE herald.river_job j SET state = 'completed', finalized_at = now(), attempt = j.attempt + 1, attempted_at = now(),
+    UPDATE ` + riverJobs + ` j SET state = 'completed', finalized_at = now(), attempt = j.attempt + 1, attempted_at = now(),
         attempted_by = array_append(j.attempted_by, $2::text)
     FROM due WHERE j.id = due.id RETURNING j.args
 )

@@ -31,12 +31,12 @@ const (
 // The index is on (state, queue, priority, scheduled_at).
 const promote = `
 WITH due AS (
-    SELECT j.id FROM herald.river_job j
+    SELECT j.id FROM ` + riverJobs + ` j
     WHERE j.state IN ('scheduled', 'retryable') AND j.queue = $4 AND j.priority = 1 AND j.scheduled_at <= now()
         AND j.kind IN ('deliver_scheduled', 'retry_event')
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), orphaned AS (
-    SELECT j.id FROM herald.river_job j
+    SELECT j.id FROM ` + riverJobs + ` j
     WHERE j.state = 'running' AND j.queue = $4 AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
         AND j.kind IN ('deliver_scheduled', 'retry_event')
         AND (j.attempted_at < now() - make_interval(secs => $3)
@@ -44,7 +44,7 @@ WITH due AS (
                 AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $2)))
     LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE herald.river_job SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
+UPDATE ` + riverJobs + ` SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
 
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
