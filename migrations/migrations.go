@@ -15,6 +15,7 @@
 //	00013_pace.sql             how often events of one type have been relayed
 //	00014_producers_rights.sql what producers may not: grant access, and write Herald's own event
 //	00018_own_names.sql        names that are Herald's own, days that are UTC's, locks that nobody else takes
+//	00017_first_customer.sql   an order's customer is that of its first relayed event; what event_status tells a producer
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

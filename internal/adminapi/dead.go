@@ -105,6 +105,9 @@ func (a *API) deciding(message string, do func(DeadLetters, context.Context, uui
 		if errors.Is(err, outbox.ErrNotDead) {
 			return nil, newProblem(http.StatusNotFound, "There is no dead letter of this event.")
 		}
+		if errors.Is(err, outbox.ErrRowLost) {
+			return nil, newProblem(http.StatusConflict, "The event cannot be tried again: "+outbox.ErrRowLost.Error()+".")
+		}
 		if err != nil {
 			a.logger.ErrorContext(r.Context(), "a dead letter could not be changed", slog.String("event_id", id.String()), slog.Any("error", err))
 			return nil, unavailable("The dead letter could not be changed.")

@@ -54,8 +54,8 @@ func (nothingSetAside) DeliverLater(context.Context, pgx.Tx, []*outbox.Row) erro
 	return errors.New("set aside for later")
 }
 
-func (nothingSetAside) Retry(_ context.Context, _ pgx.Tx, _ *outbox.Row, reason error) error {
-	return reason
+func (nothingSetAside) Retry(_ context.Context, _ pgx.Tx, _ []*outbox.Row, reasons []error) error {
+	return errors.Join(reasons...)
 }
 
 // sweep relays what was published, and returns how many events that were.

@@ -198,7 +198,7 @@ func (a *App) buildRelay(log history) error {
 	}
 	a.relay, err = relay.New(relay.Config{
 		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
-		AnalyticsInterval: a.cfg.Server.AnalyticsMinInterval, Holder: setAside,
+		AnalyticsInterval: a.cfg.Server.AnalyticsMinInterval, Holder: setAside, Contested: a.contested,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			session := a.pool.Config().ConnConfig
 			outbox.ConfigureRelay(session)
@@ -220,7 +220,7 @@ func (a *App) buildRelay(log history) error {
 	a.jobs, err = jobs.New(jobs.Config{
 		Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger,
 		Retention: a.cfg.Server.Retention, GroupRetention: a.cfg.Server.GroupRetention,
-		StatsInterval: a.cfg.Server.StatsInterval,
+		StatsInterval: a.cfg.Server.StatsInterval, Contested: a.contested,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	relayedEvents, relayedEntries, relayFailures prometheus.Counter
+	otherCustomers                               prometheus.Counter
 	batchSize, batchSeconds                      prometheus.Histogram
 
 	broadcastEntries, broadcastMessages, undeliverable prometheus.Counter
@@ -42,6 +43,8 @@ func newMetrics() *metrics {
 	m.relayedEvents = m.counter("relay_rows_total", "Outbox rows that this node has taken out of the outbox.")
 	m.relayedEntries = m.counter("relay_entries_total", "Log entries that this node has appended, one an event and group.")
 	m.relayFailures = m.counter("relay_failures_total", "Looks and batches of this node's relay that failed.")
+	m.otherCustomers = m.counter("relay_other_customers_total",
+		"Events that this node has relayed which name another customer than their order's first one. They grant nothing.")
 	m.batchSize = m.histogram("relay_batch_rows", "Outbox rows a batch.", prometheus.ExponentialBuckets(1, 4, 7))
 	m.batchSeconds = m.histogram("relay_batch_duration_seconds", "Time from the start of a batch's transaction to its commit.",
 		prometheus.ExponentialBuckets(0.0005, 2, 12))

@@ -48,6 +48,7 @@ const (
 	Broadcast       Action = "broadcast"         // an event, by the API
 	RetryDeadLetter Action = "retry_dead_letter" // by the API
 	DropDeadLetter  Action = "drop_dead_letter"  // by the API
+	NameCustomer    Action = "name_customer"     // of an order, by an event
 )
 
 // Entry is who did what, where. What is empty is left out of the line.

@@ -110,6 +110,9 @@ func (c *deadChoice) apply(
 		case errors.Is(err, outbox.ErrNotDead):
 			missed++
 			_, _ = fmt.Fprintf(s.err, "%s: %v; see herald trace\n", id, outbox.ErrNotDead)
+		case errors.Is(err, outbox.ErrRowLost):
+			missed++
+			_, _ = fmt.Fprintf(s.err, "%s: %v\n", id, outbox.ErrRowLost)
 		case err != nil:
 			return err
 		default:

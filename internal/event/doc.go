@@ -6,5 +6,6 @@
 // that was broadcast live.
 //
 // An event that cannot be turned into invocations (a type that this release does not know, a payload whose fields have the
-// wrong shape) is an [UndeliverableError]. The relay sets such an event aside instead of letting it block those behind it.
+// wrong shape) is an [UndeliverableError]. The relay sets such an event aside instead of letting it block those behind it: one of a type
+// that a newer release may know is tried again, any other is a dead letter at once.
 package event

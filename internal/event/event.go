@@ -46,6 +46,8 @@ type Logged struct {
 type UndeliverableError struct {
 	EventID uuid.UUID
 	Reason  string
+	// UnknownType says that this release does not know the event's type, which a newer one may. All else cannot mend itself.
+	UnknownType bool
 }
 
 func (e *UndeliverableError) Error() string {
@@ -87,7 +89,7 @@ func (e *Event) Groups() ([]Group, error) {
 		return []Group{r.Group}, nil
 	case Unknown:
 	}
-	return nil, e.undeliverable("unknown event type %q", e.Type)
+	return nil, &UndeliverableError{EventID: e.ID, Reason: fmt.Sprintf("unknown event_type %q", e.Type), UnknownType: true}
 }
 
 func (e *Event) checkPayload() error {

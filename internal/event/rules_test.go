@@ -90,7 +90,7 @@ func TestEventsThatCannotBeDelivered(t *testing.T) {
 		event  *event.Event
 		reason string
 	}{
-		"a type of a newer release":      {cartEvent("CartSplit", `{}`), `unknown event type "CartSplit"`},
+		"a type of a newer release":      {cartEvent("CartSplit", `{}`), `unknown event_type "CartSplit"`},
 		"an audience of a newer release": {&event.Event{ID: eventID, Type: event.OrderPlaced, Audience: "Courier", Payload: json.RawMessage(placed)}, `unknown audience "Courier"`},
 		"order: no payload":              {orderEvent(event.OrderPlaced, ``), "payload: unexpected end of JSON input"},
 		"order: null":                    {orderEvent(event.OrderPlaced, `null`), "payload: orderNumber is missing"},
@@ -132,6 +132,7 @@ func TestEventsThatCannotBeDelivered(t *testing.T) {
 			undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 			require.True(t, ok, "%v", err)
 			require.Equal(t, eventID, undeliverable.EventID)
+			require.Equal(t, strings.HasPrefix(test.reason, "unknown event_type"), undeliverable.UnknownType, "only this may mend itself")
 			require.True(t, strings.HasPrefix(undeliverable.Reason, test.reason), undeliverable.Reason)
 			require.EqualError(t, err, "event "+eventID.String()+" cannot be delivered: "+undeliverable.Reason)
 		})

@@ -8,4 +8,7 @@
 //   - settings: a database and a role whose settings are all hostile, and a producer in a session of theirs.
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
+//   - rows: what no check lets in, in each column of the outbox: infinite and impossible times, missing ids, megabytes, payloads that are none.
+//   - flood: twenty thousand rows that cannot be delivered in one statement.
+//   - access: a producer that names a user of its own as the customer of somebody else's order, in every way; what a producer is told.
 package hostile

@@ -18,6 +18,9 @@ const (
 	riverAttempts = 100
 )
 
+// retryQueue is the queue of the events that are tried again: however many they are, those that have a time do not wait for them.
+const retryQueue = "retries"
+
 // shortSnooze is how long an event that is due waits while the relay is paused or the database is away. It costs no attempt.
 const shortSnooze = time.Second
 
@@ -51,7 +54,7 @@ type retryEventArgs struct {
 func (retryEventArgs) Kind() string { return "retry_event" }
 
 func (retryEventArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{MaxAttempts: riverAttempts}
+	return river.InsertOpts{MaxAttempts: riverAttempts, Queue: retryQueue}
 }
 
 type statisticsArgs struct{}

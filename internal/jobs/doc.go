@@ -2,8 +2,8 @@
 //
 //	sweep              every second: the relay's own drain, so that events flow even where notifications do not
 //	deliver_scheduled  an event whose deliver_after has come takes its place in the log
-//	retry_event        an event that could not be turned into messages is tried again, with River's backoff, and at last
-//	                   becomes a dead letter
+//	retry_event        an event of a type that this release does not know is tried again, with River's backoff, and at last
+//	                   becomes a dead letter; in a queue of its own, so that however many there are, events with a time do not wait
 //	partitions         every hour: the days ahead have their partitions
 //	retention          every hour: what is older than the retention is dropped
 //	statistics         every HERALD_STATS_INTERVAL: an AnalyticsUpdate where the platform's statistics have changed

@@ -21,8 +21,9 @@ import (
 type deliverScheduledWorker struct {
 	river.WorkerDefaults[deliverScheduledArgs]
 
-	pool   *pgxpool.Pool
-	nodeID uuid.UUID
+	pool      *pgxpool.Pool
+	nodeID    uuid.UUID
+	contested tellContested
 }
 
 // Timeout is less than River's for all jobs, so that an attempt that is stuck is soon given up.
@@ -35,15 +36,18 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
 	}
 	var others []outbox.Ref
+	var contested []outbox.Contested
 	err := completing(ctx, w.pool, job, func(tx pgx.Tx) (err error) {
 		if others, err = takeDue(ctx, tx, w.nodeID); err != nil {
 			return err
 		}
-		return outbox.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
+		contested, err = outbox.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
+		return err
 	})
 	if err != nil && len(others) > 0 { // one of which may be what fails
-		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)
+		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested)
 	}
+	w.contested.tell(ctx, contested, err)
 	return settle(ctx, w.pool, job, job.Args.Ref, err)
 }
 
@@ -53,13 +57,13 @@ const dueTogether = 100
 // None is taken while the relay is paused: each job would take a hundred along and give them back, every second.
 const takeDueJobs = `
 WITH due AS MATERIALIZED (
-    SELECT j.id FROM herald.river_job j
+    SELECT j.id FROM ` + riverJobs + ` j
     WHERE j.state = 'available' AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now() AND j.kind = 'deliver_scheduled'
         AND j.errors IS NULL AND (j.args->>'deliver_after')::timestamptz <= now()
         AND (SELECT s.paused_at IS NULL FROM herald.relay_state s)
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), done AS (
-    UPDATE herald.river_job j SET state = 'completed', finalized_at = now(), attempt = j.attempt + 1, attempted_at = now(),
+    UPDATE ` + riverJobs + ` j SET state = 'completed', finalized_at = now(), attempt = j.attempt + 1, attempted_at = now(),
         attempted_by = array_append(j.attempted_by, $2::text)
     FROM due WHERE j.id = due.id RETURNING j.args
 )
@@ -82,25 +86,43 @@ func takeDue(ctx context.Context, tx pgx.Tx, nodeID uuid.UUID) ([]outbox.Ref, er
 type retryEventWorker struct {
 	river.WorkerDefaults[retryEventArgs]
 
-	pool   *pgxpool.Pool
-	nodeID uuid.UUID
+	pool      *pgxpool.Pool
+	nodeID    uuid.UUID
+	contested tellContested
 }
 
 // Timeout is that of a scheduled event.
 func (*retryEventWorker) Timeout(*river.Job[retryEventArgs]) time.Duration { return eventTimeout }
 
+// Work looks at the event before it waits for the relay's lock: as long as its type is unknown, its attempts are in nobody's way.
 func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventArgs]) error {
-	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID)
+	if err := outbox.Deliverable(ctx, w.pool, job.Args.Ref); err != nil {
+		return settle(ctx, w.pool, job, job.Args.Ref, err)
+	}
+	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested)
 }
 
 // deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; from
 // the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well. A database that is away is no fault of the
 // event's and costs no attempt: else a restart would make a scheduled event minutes late, and a bad day a dead letter of it.
-func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID) error {
-	err := completing(ctx, pool, job, func(tx pgx.Tx) error {
-		return outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
+func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID, to tellContested) error {
+	var contested []outbox.Contested
+	err := completing(ctx, pool, job, func(tx pgx.Tx) (err error) {
+		contested, err = outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
+		return err
 	})
+	to.tell(ctx, contested, err)
 	return settle(ctx, pool, job, ref, err)
+}
+
+// tellContested is Config.Contested.
+type tellContested func(ctx context.Context, events []outbox.Contested)
+
+// tell tells of events that name another customer than their order's, if the transaction that delivered them has committed.
+func (t tellContested) tell(ctx context.Context, events []outbox.Contested, err error) {
+	if t != nil && err == nil && len(events) > 0 {
+		t(ctx, events)
+	}
 }
 
 // settle says what becomes of an event and its job after an attempt that ended with err.
@@ -111,8 +133,7 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 	if errors.Is(err, outbox.ErrPaused) || passing(err) {
 		return river.JobSnooze(shortSnooze) //nolint:wrapcheck // River reads it
 	}
-	gone := errors.Is(err, outbox.ErrRowGone)
-	if !gone && job.Attempt < eventAttempts {
+	if !errors.Is(err, outbox.ErrRowGone) && !outbox.IsHopeless(err) && job.Attempt < eventAttempts {
 		return err
 	}
 	return completing(ctx, pool, job, func(tx pgx.Tx) error {

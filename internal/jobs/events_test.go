@@ -82,10 +82,10 @@ func TestScheduledEventThatIsPublishedAtOnceMeanwhile(t *testing.T) {
 	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.event_log"))
 }
 
-func TestUndeliverableEventBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
+func TestEventOfAnUnknownTypeBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.poison(t, nil)
+	poison := b.newer(t, nil)
 	behind := b.cart(t, uuid.New(), nil)
 	b.sweep(t)
 	require.Equal(t, int64(1), b.status(t, behind).Position, "the event behind it is relayed")
@@ -94,7 +94,7 @@ func TestUndeliverableEventBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 	jobs := b.waiting(t, "retry_event")
 	require.Len(t, jobs, 1)
 	require.Greater(t, scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]), time.Now(), "after a rest")
-	const reason = "payload: orderNumber is missing"
+	const reason = `unknown event_type "OrderSplit"`
 	require.Equal(t, "event "+poison.String()+" cannot be delivered: "+reason,
 		scan[string](t, b, "SELECT args->>'reason' FROM herald.river_job WHERE id = $1", jobs[0]))
 
@@ -113,15 +113,58 @@ func TestUndeliverableEventBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 	require.Equal(t, int64(1), scan[int64](t, b, "SELECT position FROM herald.relay_state"))
 }
 
+// What cannot mend itself is not tried again: it is a dead letter in the transaction that takes it out of the outbox, and no job.
+func TestEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	unfit := b.past(t, "OrderPlaced", `{"status": "Placed"}`, nil)
+	behind := b.cart(t, uuid.New(), nil)
+	b.sweep(t)
+	require.Equal(t, int64(1), b.status(t, behind).Position, "the event behind it is relayed")
+	found := b.status(t, unfit)
+	require.Equal(t, "dead", found.Status)
+	require.Contains(t, found.Detail, "payload: orderNumber is missing")
+	require.Zero(t, found.Attempts)
+	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.river_job"))
+
+	b.exec(t, `UPDATE herald.outbox SET payload = payload || '{"orderNumber": "YZ-1"}'`)
+	require.NoError(t, b.deadLetters(t).Retry(t.Context(), unfit))
+	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
+	require.Equal(t, "relayed", b.status(t, unfit).Status, "who has mended it has it tried again")
+}
+
+// One that has its time and does not fit is not kept until then.
+func TestScheduledEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	due := time.Now().Add(time.Hour)
+	unfit := b.past(t, "OrderPlaced", `{}`, &due)
+	b.sweep(t)
+	require.Equal(t, "dead", b.status(t, unfit).Status)
+}
+
+// What fits when it is scheduled may not any more when it is due: it is not tried again, either.
+func TestEventThatHasBecomeUnfitIsADeadLetterAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.newer(t, nil)
+	b.sweep(t)
+	job := b.waiting(t, "retry_event")[0]
+	b.exec(t, "UPDATE herald.outbox SET event_type = 'OrderPlaced', occurred_on_utc = 'infinity'")
+	require.NoError(t, b.retryEvent(t, job, 1))
+	require.Equal(t, "dead", b.status(t, id).Status)
+	require.Contains(t, b.status(t, id).Detail, "occurred_on_utc is not a time")
+}
+
 // A rolling upgrade: the node that set it aside did not know what to do with the event, the node that tries again does.
 func TestEventThatHasBecomeDeliverable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.poison(t, nil)
+	id := b.newer(t, nil)
 	b.sweep(t)
 	job := b.waiting(t, "retry_event")[0]
 	require.Error(t, b.retryEvent(t, job, 1))
-	b.exec(t, `UPDATE herald.outbox SET payload = payload || '{"orderNumber": "YZ-1"}'`)
+	b.exec(t, "UPDATE herald.outbox SET event_type = 'OrderStatusChanged'")
 	require.NoError(t, b.retryEvent(t, job, 2))
 	require.Equal(t, "relayed", b.status(t, id).Status)
 	require.Equal(t, "completed", b.state(t, job))
@@ -132,7 +175,7 @@ func TestUndeliverableEventIsNotRetriedBeforeItsTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	due := time.Now().Add(time.Hour)
-	b.poison(t, &due)
+	b.newer(t, &due)
 	b.sweep(t)
 	require.WithinDuration(t, due,
 		scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE kind = 'retry_event'"), time.Millisecond)
@@ -199,7 +242,7 @@ func TestLogEntryAndCompletionAreOneTransaction(t *testing.T) {
 func TestDeadLetterThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.poison(t, nil)
+	id := b.newer(t, nil)
 	b.sweep(t)
 	job := b.waiting(t, "retry_event")[0]
 	b.exec(t, "ALTER TABLE herald.dead_letter ADD CONSTRAINT fault CHECK (false)")

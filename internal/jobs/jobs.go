@@ -27,7 +27,8 @@ const (
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
 	// pool's connections, which permissions and resumes need.
-	workers = 4
+	workers      = 4
+	retryWorkers = 1
 
 	fetchPollInterval  = 500 * time.Millisecond
 	fetchCooldown      = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
@@ -50,6 +51,8 @@ type Config struct {
 	Logger  *slog.Logger
 	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
 	Retention, GroupRetention time.Duration
+	// Contested is relay.Config's.
+	Contested func(ctx context.Context, events []outbox.Contested)
 	// StatsInterval is how often changed platform statistics are broadcast. Defaults to never.
 	StatsInterval time.Duration
 }
@@ -67,8 +70,8 @@ func New(cfg Config) (*Jobs, error) {
 	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
-	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
-	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
+	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
+	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
@@ -83,7 +86,7 @@ func New(cfg Config) (*Jobs, error) {
 		ID:                          cfg.NodeID.String(),
 		Schema:                      schema,
 		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, retryQueue: {MaxWorkers: retryWorkers}},
 		Workers:                     registered,
 		PollOnly:                    true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval:           fetchPollInterval,

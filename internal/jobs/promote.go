@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 )
 
 const (
@@ -30,29 +31,33 @@ const (
 // The index is on (state, queue, priority, scheduled_at).
 const promote = `
 WITH due AS (
-    SELECT j.id FROM herald.river_job j
-    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = 'default' AND j.priority = 1 AND j.scheduled_at <= now()
+    SELECT j.id FROM ` + riverJobs + ` j
+    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = $4 AND j.priority = 1 AND j.scheduled_at <= now()
         AND j.kind IN ('deliver_scheduled', 'retry_event')
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), orphaned AS (
-    SELECT j.id FROM herald.river_job j
-    WHERE j.state = 'running' AND j.queue = 'default' AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
+    SELECT j.id FROM ` + riverJobs + ` j
+    WHERE j.state = 'running' AND j.queue = $4 AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
         AND j.kind IN ('deliver_scheduled', 'retry_event')
         AND (j.attempted_at < now() - make_interval(secs => $3)
             OR NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
                 AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $2)))
     LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE herald.river_job SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
+UPDATE ` + riverJobs + ` SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
 
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
 	defer cancel()
-	tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds(), stuckAfter.Seconds())
-	if err != nil {
-		return 0, fmt.Errorf("making due jobs ready: %w", err)
+	promoted := int64(0)
+	for _, queue := range []string{river.QueueDefault, retryQueue} {
+		tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds(), stuckAfter.Seconds(), queue)
+		if err != nil {
+			return promoted, fmt.Errorf("making due jobs ready: %w", err)
+		}
+		promoted += tag.RowsAffected()
 	}
-	return tag.RowsAffected(), nil
+	return promoted, nil
 }
 
 // keepPromoting looks every second until ctx ends.

@@ -12,7 +12,7 @@ import (
 )
 
 // heldByJobs are the outbox rows that jobs hold: delivered by them, when it is time.
-const heldByJobs = `SELECT (j.args->>'outbox_seq')::bigint FROM herald.river_job j
+const heldByJobs = `SELECT (j.args->>'outbox_seq')::bigint FROM ` + riverJobs + ` j
 	WHERE j.kind IN ('deliver_scheduled', 'retry_event') AND j.finalized_at IS NULL`
 
 // Reseed lets relaying go on in a database that was restored from a dump; see [outbox.Reseed]. What jobs hold stays theirs. All or

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +17,13 @@ import (
 func (b *bundle) nineDaysPass(t *testing.T) {
 	t.Helper()
 	b.exec(t, "SELECT herald.ensure_partition(p, (now() AT TIME ZONE 'UTC')::date - d) FROM unnest('{outbox,event_log}'::text[]) p, generate_series(8, 10) d")
-	b.exec(t, "UPDATE herald.outbox SET written_at = written_at - interval '9 days'")
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // past the checks: a row is inserted where it moves to
+		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), "UPDATE herald.outbox SET written_at = written_at - interval '9 days'")
+		return err
+	}))
 	b.exec(t, "UPDATE herald.dead_letter SET outbox_written_at = outbox_written_at - interval '9 days'")
 	b.exec(t, `UPDATE herald.river_job SET args = jsonb_set(args, '{outbox_written_at}', to_jsonb((args->>'outbox_written_at')::timestamptz - interval '9 days'))
 		WHERE args ? 'outbox_written_at'`)
@@ -57,7 +64,7 @@ func TestDeadLetterOutlivesItsDay(t *testing.T) {
 	id := b.bury(t)
 	b.nineDaysPass(t)
 	require.Equal(t, []uuid.UUID{id}, listed(t, d, nil, 10))
-	b.exec(t, `UPDATE herald.outbox SET payload = payload || '{"orderNumber": "YZ-1"}' WHERE event_id = $1`, id)
+	b.exec(t, "UPDATE herald.outbox SET event_type = 'OrderPlaced' WHERE event_id = $1", id)
 	require.NoError(t, d.Retry(t.Context(), id))
 	b.nineDaysPass(t) // as a job it does, too
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))

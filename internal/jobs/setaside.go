@@ -13,9 +13,6 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// schema holds River's tables, beside Herald's own.
-const schema = "herald"
-
 // How long River may take to promote a scheduled job, and how long a failed event rests before its first retry.
 const (
 	promotionInterval = 5 * time.Second
@@ -81,10 +78,10 @@ func (s *SetAside) Hold(ctx context.Context, tx pgx.Tx, row *outbox.Row, due tim
 // move makes a job that waits deliver another event. One that is being worked is not waited for: it may be waiting for this transaction.
 const move = `
 WITH job AS (
-    SELECT j.id FROM herald.river_job j
+    SELECT j.id FROM ` + riverJobs + ` j
     WHERE j.id = $1 AND j.state IN ('available', 'pending', 'retryable', 'scheduled') FOR UPDATE SKIP LOCKED
 )
-UPDATE herald.river_job r SET args = r.args || $2::jsonb FROM job WHERE r.id = job.id`
+UPDATE ` + riverJobs + ` r SET args = r.args || $2::jsonb FROM job WHERE r.id = job.id`
 
 // Move makes the job deliver row instead. It returns false where the job is being worked or has been.
 func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.Row) (bool, error) {
@@ -95,15 +92,21 @@ func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.R
 	return tag.RowsAffected() > 0, nil
 }
 
-// Retry keeps a row that could not be turned into messages, to be tried again.
-func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, row *outbox.Row, reason error) error {
-	at := time.Now().Add(firstRetry)
-	if row.DeliverAfter.After(at) {
-		at = row.DeliverAfter
+// Retry keeps rows that could not be turned into messages, each for its reason, to be tried again.
+func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error {
+	soon := time.Now().Add(firstRetry)
+	params := make([]river.InsertManyParams, len(rows))
+	for i, row := range rows {
+		at := soon
+		if row.DeliverAfter.After(at) {
+			at = row.DeliverAfter
+		}
+		params[i] = river.InsertManyParams{
+			Args: retryEventArgs{Ref: row.Ref(), Reason: reasons[i].Error()}, InsertOpts: &river.InsertOpts{ScheduledAt: at},
+		}
 	}
-	_, err := s.client.InsertTx(ctx, tx, retryEventArgs{Ref: row.Ref(), Reason: reason.Error()}, &river.InsertOpts{ScheduledAt: at})
-	if err != nil {
-		return fmt.Errorf("inserting a retry_event job: %w", err)
+	if _, err := s.client.InsertManyFastTx(ctx, tx, params); err != nil {
+		return fmt.Errorf("inserting retry_event jobs: %w", err)
 	}
 	return nil
 }

@@ -67,11 +67,23 @@ func (b *bundle) cart(t *testing.T, id uuid.UUID, due *time.Time) uuid.UUID {
 	return scan[uuid.UUID](t, b, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2, deliver_after => $3)", cartID, id, due)
 }
 
-// poison publishes an order event that has no order number.
-func (b *bundle) poison(t *testing.T, due *time.Time) uuid.UUID {
+// newer publishes an event as a newer release would, of a type that this one does not know.
+func (b *bundle) newer(t *testing.T, due *time.Time) uuid.UUID {
 	t.Helper()
-	return scan[uuid.UUID](t, b, `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, deliver_after)
-		VALUES ('OrderPlaced', gen_random_uuid(), gen_random_uuid(), 'user-1', '{"status": "Placed"}', $1) RETURNING event_id`, due)
+	return b.past(t, "OrderSplit", `{"orderNumber": "YZ-1", "status": "Split"}`, due)
+}
+
+// past writes an order's event past the checks of the outbox.
+func (b *bundle) past(t *testing.T, eventType, payload string, due *time.Time) (id uuid.UUID) {
+	t.Helper()
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
+			return err
+		}
+		return tx.QueryRow(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, deliver_after)
+			VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'user-1', $2, $3) RETURNING event_id`, eventType, payload, due).Scan(&id)
+	}))
+	return id
 }
 
 func (b *bundle) sweep(t *testing.T) {

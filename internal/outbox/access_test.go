@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 const owner = "MustBeOrderOwner"
@@ -88,42 +90,110 @@ func TestGrantsRefuseWhatNobodyCouldMean(t *testing.T) {
 
 // The ownership race: the customer subscribes between the order's commit and the relay.
 //
-// Acceptance: A-305.
+// Acceptance: A-305, A-465.
 func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 	t.Parallel()
-	for name, row := range map[string]columns{
-		"at once":                           order(),
-		"scheduled":                         order(columns{"deliver_after": "2999-01-01 00:00:00+00"}),
-		"undeliverable":                     order(columns{"payload": `{}`}),
-		"for the restaurant, of a customer": order(columns{"audience": "Restaurant"}),
+	b := setup(t)
+	b.relay(t) // the relay is not at its beginning
+	tx := b.begin(t)
+	_, err := insert(t, tx, order())
+	require.NoError(t, err)
+	require.False(t, b.may(t, owner, orderID, customer), "not committed")
+	b.relay(t) // this transaction is a straggler now
+	require.NoError(t, tx.Commit(t.Context()))
+	requireOnlyCustomer := func() {
+		t.Helper()
+		require.True(t, b.may(t, owner, orderID, customer))
+		require.False(t, b.may(t, owner, orderID, "user-2"))
+		require.False(t, b.may(t, owner, restaurantID, customer))
+		require.False(t, b.may(t, "MustBeTeamCartMember", orderID, customer))
+		require.False(t, b.may(t, "MustBeRestaurantStaff", restaurantID, customer))
+	}
+	requireOnlyCustomer()
+	b.relay(t)
+	requireOnlyCustomer()
+	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"), "the relay noted it")
+	b.insert(t, order())
+	b.relay(t)
+	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"), "once")
+}
+
+// What is not the first event of an order that is delivered to its customer grants nothing, neither before the relay has come to it nor behind.
+//
+// Acceptance: A-466, A-467.
+func TestEventsThatGrantNothing(t *testing.T) {
+	t.Parallel()
+	seen := uuid.New()
+	for name, test := range map[string]struct {
+		before, row columns
+		past        bool
+	}{
+		"an id that was relayed":                    {before: cart(columns{"event_id": seen}), row: order(columns{"event_id": seen})},
+		"scheduled for later":                       {row: order(columns{"deliver_after": "9999-12-31 00:00:00+00"})},
+		"for the restaurant alone":                  {row: order(columns{"audience": "Restaurant"})},
+		"a payload without a number":                {row: order(columns{"payload": `{"status": "Placed"}`}), past: true},
+		"a payload whose time is none":              {row: order(columns{"payload": `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "soon"}`}), past: true},
+		"a payload that is none":                    {row: order(columns{"payload": `[]`}), past: true},
+		"a time that is none":                       {row: order(columns{"occurred_on_utc": "infinity"}), past: true},
+		"an unknown type":                           {row: order(columns{"event_type": "OrderSplit"}), past: true},
+		"no restaurant":                             {row: order(columns{"restaurant_id": nil}), past: true},
+		"another customer than the first event's":   {before: order(columns{"customer_id": "user-2"}), row: order()},
+		"of a team cart with the id of an order":    {row: cart(columns{"resource_id": orderID, "customer_id": customer})},
+		"an id that is dead":                        {before: order(columns{"resource_id": uuid.New(), "event_id": seen, "payload": `{}`}), row: order(columns{"event_id": seen})},
+		"an id that is scheduled":                   {before: cart(columns{"event_id": seen, "deliver_after": "2999-01-01 00:00:00+00"}), row: order(columns{"event_id": seen})},
+		"an id of an unknown type, to be tried":     {before: order(columns{"resource_id": uuid.New(), "event_id": seen, "event_type": "OrderSplit"}), row: order(columns{"event_id": seen})},
+		"an id that was relayed, for another order": {before: order(columns{"resource_id": uuid.New(), "event_id": seen}), row: order(columns{"event_id": seen})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
-			b.relay(t) // the relay is not at its beginning
-			tx := b.begin(t)
-			_, err := insert(t, tx, row)
-			require.NoError(t, err)
-			require.False(t, b.may(t, owner, orderID, customer), "not committed")
-			b.relay(t) // this transaction is a straggler now
-			require.NoError(t, tx.Commit(t.Context()))
-			requireOnlyCustomer := func() {
-				t.Helper()
-				require.True(t, b.may(t, owner, orderID, customer))
-				require.False(t, b.may(t, owner, orderID, "user-2"))
-				require.False(t, b.may(t, owner, restaurantID, customer))
-				require.False(t, b.may(t, "MustBeTeamCartMember", orderID, customer))
-				require.False(t, b.may(t, "MustBeRestaurantStaff", restaurantID, customer))
+			for _, relayedBefore := range []bool{true, false} {
+				b := setup(t)
+				insert := b.insert
+				if test.before != nil {
+					b.insertPast(t, test.before)
+				}
+				if relayedBefore {
+					b.relay(t)
+				}
+				if test.past {
+					insert = b.insertPast
+				}
+				id := insert(t, test.row)
+				require.False(t, b.may(t, owner, orderID, customer), "before the relay has come to it")
+				b.relay(t)
+				if status := b.status(t, id)[0]; status.Status == "relayed" && status.Group == event.OrderGroup(orderID) && test.before["customer_id"] != "user-2" {
+					continue // published again in place of one that was never delivered: now it is the order's first
+				}
+				require.False(t, b.may(t, owner, orderID, customer), "behind it")
 			}
-			requireOnlyCustomer()
-			b.relay(t)
-			requireOnlyCustomer()
-			require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"), "the relay noted it")
-			b.insert(t, row)
-			b.relay(t)
-			require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"), "once")
 		})
 	}
+}
+
+// Acceptance: A-465.
+func TestTheLowestOfSeveralFirstEventsCounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.insertPast(t, order(columns{"customer_id": "user-0", "payload": `{}`}))
+	b.insert(t, order(columns{"customer_id": "user-1"}))
+	b.insert(t, order(columns{"customer_id": "user-2"}))
+	for range 2 {
+		require.False(t, b.may(t, owner, orderID, "user-0"))
+		require.True(t, b.may(t, owner, orderID, "user-1"))
+		require.False(t, b.may(t, owner, orderID, "user-2"))
+		b.relay(t)
+	}
+}
+
+// An event that was scheduled grants when it is delivered.
+func TestScheduledFirstEventGrantsWhenItIsDelivered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.insert(t, order(columns{"deliver_after": "2999-01-01 00:00:00+00"}))
+	b.relay(t)
+	require.False(t, b.may(t, owner, orderID, customer))
+	require.NoError(t, b.appendLater(t, b.ref(t, id)))
+	require.True(t, b.may(t, owner, orderID, customer))
 }
 
 func TestOtherFamiliesGrantNothing(t *testing.T) {

@@ -20,6 +20,10 @@
 //	1  BEGIN · TransactionSet · StateLock · TargetSet · BatchRead     (pipelined)
 //	2  LogAppend or LogAppendKnown · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
 //
+// That is 10 statements, 11 with the first event of an order, and what becomes a dead letter or is a duplicate adds one a batch, each; an idle
+// relay's look is one round trip with two. A test holds these numbers. A batch has at most a thousand rows and, but for the last of them,
+// 8 MiB of payloads.
+//
 // For a single event that is some 0.8 ms of the server's time, most of it the start of statements over tables of many partitions. In a
 // large batch an event with two entries costs the server about 40 µs, of which inserting two rows of the log with their two indexes is
 // 20 µs, the row of relayed_event 4 µs and reading the outbox 7 µs; and it costs this process some 10 µs. A group whose head is not
@@ -34,6 +38,14 @@
 // the relay reads has dead versions before it, however long other transactions of the cluster have been open.
 //
 // An idle relay asks [Peek], one round trip that locks and writes nothing.
+//
+// # What a row may hold
+//
+// Anything: the outbox checks what producers write, but its owner can write past that, and an older release checked less. What cannot be
+// delivered is found when the row is read (a time that is none, an id that is missing, a column that is too large to be read at all), or when its event
+// is turned into groups; [Row.Targets] says which. What the server itself cannot send makes a batch fail: it is halved until the row is
+// alone, of which only its place is read then. Whoever reads rows behind the relay (the log, the lists, the traces) takes what no check
+// has seen, too, because an owner can change a row that has its place.
 //
 // # Invariants
 //

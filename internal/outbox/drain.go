@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -27,6 +28,9 @@ type Row struct {
 	WrittenAt    time.Time
 	DeliverAfter time.Time // zero: at once
 	Duplicate    bool      // an event of this id is in the log already
+
+	unfit   string             // what is wrong with a column, whatever the event's type says
+	written pgtype.Timestamptz // as it stands in the row, where that is no time and WrittenAt is zero
 }
 
 // Drain is one transaction of the relay: it holds the lock from Begin until Commit or Rollback.
@@ -38,6 +42,7 @@ type Drain struct {
 	conn    *pgx.Conn
 	state   dbsqlc.TargetSetRow
 	maxRows int
+	bytes   int64 // of payloads in Rows
 }
 
 // Armed says that producers are notifying.
@@ -46,19 +51,42 @@ func (d *Drain) Armed() bool { return d.state.Armed }
 // Epoch is the log's.
 func (d *Drain) Epoch() int64 { return d.state.Epoch }
 
-// Begin takes the lock and reads the next rows, at most maxRows, oldest first. It fails with [ErrBusy] where another relay holds the
-// lock, and with [ErrPaused]; on any error the connection is out of the transaction or closed.
-func Begin(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
-	return begin(ctx, conn, maxRows, dbsqlc.StateLock)
+// batchBytes is how much of payloads a drain reads, but for the row that makes it more: 64 KiB at most.
+const batchBytes = 8 << 20
+
+// Reading is how Begin reads.
+type Reading struct {
+	// MaxRows is how many rows are read at most.
+	MaxRows int
+	// InTurn waits in line for the lock, four seconds at most, before Begin fails with [ErrBusy].
+	InTurn bool
+	// unreadable is why only the places of rows are read.
+	unreadable error
 }
 
-// BeginInTurn is Begin, but waits in line for the lock, four seconds at most, before it fails with [ErrBusy].
-func BeginInTurn(ctx context.Context, conn *pgx.Conn, maxRows int) (*Drain, error) {
-	return begin(ctx, conn, maxRows, dbsqlc.StateLockInTurn)
+// Begin takes the lock and reads the next rows, oldest first, up to some megabytes of them. It fails with [ErrBusy] where another relay
+// holds the lock, and with [ErrPaused]; on any error the connection is out of the transaction or closed.
+//
+// A row that cannot be read stops nobody: fewer and fewer rows are read until there is only that one, of which Begin returns no more than
+// its place, and its Targets why.
+func Begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error) {
+	d, err := begin(ctx, conn, reading)
+	for isUnreadable(err) && reading.unreadable == nil {
+		if reading.MaxRows == 1 {
+			reading.unreadable = err
+		}
+		reading.MaxRows = max(1, reading.MaxRows/2)
+		d, err = begin(ctx, conn, reading)
+	}
+	return d, err
 }
 
-func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drain, error) {
-	d := &Drain{conn: conn, maxRows: maxRows}
+func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error) {
+	d := &Drain{conn: conn, maxRows: reading.MaxRows}
+	lock := dbsqlc.StateLock
+	if reading.InTurn {
+		lock = dbsqlc.StateLockInTurn
+	}
 	busy := false
 	batch := &pgx.Batch{}
 	batch.Queue("begin isolation level read committed read write") // whatever a session behind a pooler has for it
@@ -76,9 +104,9 @@ func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drai
 		s := &d.state
 		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed)
 	})
-	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
+	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows, batchBytes).Query(func(rows pgx.Rows) error {
 		var err error
-		d.Rows, err = pgx.CollectRows(rows, scanRow)
+		d.Rows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Row, error) { return scanRow(row, &d.bytes) })
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
@@ -98,11 +126,18 @@ func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drai
 		d.Rollback(ctx)
 		return nil, ErrPaused
 	}
+	for i := range d.Rows {
+		if reading.unreadable != nil {
+			d.Rows[i].unfit = fmt.Sprintf("its row cannot be read: %v", reading.unreadable)
+		}
+	}
 	return d, nil
 }
 
-// Full says that the window holds more rows than this drain read.
-func (d *Drain) Full() bool { return len(d.Rows) == d.maxRows }
+// Full says that the window may hold more rows than this drain read.
+func (d *Drain) Full() bool {
+	return len(d.Rows) == d.maxRows || d.bytes >= batchBytes
+}
 
 // Worthwhile says whether an empty drain should be committed all the same: it finishes a backlog, or it moves the window past
 // seqs that were drawn and rolled back, which every later look would step over again.
@@ -135,6 +170,8 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 	}
 	if len(entries.logged) > 0 {
 		batch.Queue(dbsqlc.RelayedNotify, position)
+	} else { // no client is told of anything that a crash could take back: what it took back would be done again
+		batch.Queue("set local synchronous_commit to off")
 	}
 	if disarm {
 		batch.Queue(dbsqlc.ArmedSet, disarmed)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -33,14 +34,26 @@ type Entries struct {
 	// The rows that are left out because their events are in the log already.
 	duplicates []*Row
 
-	// Who placed which order; true where the order has an entry here.
-	grants map[grant]bool
+	// The rows whose events cannot be delivered, ever, by event: the last one counts.
+	dead map[uuid.UUID]deadRow
+
+	// The customers that the orders' events name, in order, and who is each order's: by the first event of it here until the entries have
+	// been written, and then by its first event of all.
+	named     []Contested
+	orders    []uuid.UUID
+	customers map[uuid.UUID]string
 }
 
-// grant lets a customer follow an order.
-type grant struct {
-	order    uuid.UUID
-	customer string
+type deadRow struct {
+	*Row
+
+	reason error
+}
+
+// Contested is an event that names another customer than its order's first one. It is delivered and grants nothing.
+type Contested struct {
+	EventID, OrderID uuid.UUID
+	Customer         string // whom it names
 }
 
 // NewEntries returns an empty collection for about size events.
@@ -55,11 +68,11 @@ func NewEntries(size int) *Entries {
 		eventIDs:   make([][16]byte, 0, 2*size),
 		events:     make([][16]byte, 0, size),
 		firsts:     make([]int64, 0, size),
-		grants:     make(map[grant]bool, size),
+		customers:  make(map[uuid.UUID]string, size),
 	}
 }
 
-// Add appends row's event to each of groups, behind Grant.
+// Add appends row's event to each of groups.
 func (e *Entries) Add(row *Row, groups []event.Group) {
 	e.events = append(e.events, row.ID)
 	e.firsts = append(e.firsts, int64(len(e.logged)))
@@ -71,10 +84,8 @@ func (e *Entries) Add(row *Row, groups []event.Group) {
 			ord = int64(len(e.groups))
 			e.ordinal[g] = ord
 		}
-		if noted := (grant{row.ResourceID, row.CustomerID}); g.Kind() == "order" {
-			if _, ok := e.grants[noted]; ok {
-				e.grants[noted] = true
-			}
+		if row.Type.Family() == event.Order && g == event.OrderGroup(row.ResourceID) {
+			e.names(row)
 		}
 		ordinal := int64(0) // Herald's own entries take no number: clients never see them
 		if row.Type.Family() != event.Control {
@@ -90,14 +101,24 @@ func (e *Entries) Add(row *Row, groups []event.Group) {
 	}
 }
 
-// Grant notes that row's customer may follow the order, even where the event itself is not relayed yet.
-func (e *Entries) Grant(row *Row) {
-	if row.Type.Family() == event.Order && row.CustomerID != "" {
-		g := grant{row.ResourceID, row.CustomerID}
-		if _, noted := e.grants[g]; !noted {
-			e.grants[g] = false
+// names notes whom row's event names as its order's customer.
+func (e *Entries) names(row *Row) {
+	if _, known := e.customers[row.ResourceID]; !known {
+		e.customers[row.ResourceID] = row.CustomerID
+		e.orders = append(e.orders, row.ResourceID)
+	}
+	e.named = append(e.named, Contested{EventID: row.ID, OrderID: row.ResourceID, Customer: row.CustomerID})
+}
+
+// Contested returns the events that name another customer than their order's, once the entries have been written.
+func (e *Entries) Contested() []Contested {
+	var contested []Contested
+	for _, c := range e.named {
+		if c.Customer != e.customers[c.OrderID] {
+			contested = append(contested, c)
 		}
 	}
+	return contested
 }
 
 // doubtful marks the events that were in the outbox before the log's epoch began, up to seq.
@@ -109,6 +130,14 @@ func (e *Entries) doubtful(seq int64) {
 
 // Duplicate notes that row is left out because an event of its id has its place already, so that whoever asks can be told.
 func (e *Entries) Duplicate(row *Row) { e.duplicates = append(e.duplicates, row) }
+
+// Bury notes that row becomes a dead letter, and why.
+func (e *Entries) Bury(row *Row, reason error) {
+	if e.dead == nil {
+		e.dead = make(map[uuid.UUID]deadRow)
+	}
+	e.dead[row.ID] = deadRow{row, reason}
+}
 
 // Len returns the number of entries.
 func (e *Entries) Len() int { return len(e.logged) }
@@ -129,22 +158,60 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 		batch.Queue(dbsqlc.RelayedEventInsert, e.events, e.firsts, relayedBy)
 	}
 	if len(e.duplicates) > 0 {
-		ids, seqs, writtenAts := make([][16]byte, len(e.duplicates)), make([]int64, len(e.duplicates)), make([]time.Time, len(e.duplicates))
-		for i, row := range e.duplicates {
-			ids[i], seqs[i], writtenAts[i] = row.ID, row.Seq, row.WrittenAt
+		at := newPlaces(len(e.duplicates))
+		for _, row := range e.duplicates {
+			at.add(row)
 		}
-		batch.Queue(dbsqlc.DuplicateEventInsert, ids, seqs, writtenAts)
+		batch.Queue(dbsqlc.DuplicateEventInsert, at.ids, at.seqs, at.writtenAts)
 	}
+	if len(e.dead) > 0 {
+		at, reasons := newPlaces(len(e.dead)), make([]string, 0, len(e.dead))
+		for _, d := range e.dead {
+			at.add(d.Row)
+			reasons = append(reasons, shortReason(d.reason.Error()))
+		}
+		const never = 0 // has it been tried again
+		batch.Queue(dbsqlc.DeadLetterInsert, at.ids, at.seqs, at.writtenAts, reasons, never)
+	}
+	e.queueCustomers(batch, m)
+}
+
+// queueCustomers adds the statement that notes the orders' customers, where m does not know them.
+func (e *Entries) queueCustomers(batch *pgx.Batch, m *Memory) {
 	var orders [][16]byte
 	var customers []string
-	for g := range e.grants {
-		if !m.granted(g.order, g.customer) {
-			orders, customers = append(orders, g.order), append(customers, g.customer)
+	for _, order := range e.orders {
+		if customer, known := m.customer(order); known {
+			e.customers[order] = customer
+			continue
 		}
+		orders, customers = append(orders, order), append(customers, e.customers[order])
 	}
-	if len(orders) > 0 {
-		batch.Queue(dbsqlc.GrantFeed, orders, customers)
+	if len(orders) == 0 {
+		return
 	}
+	batch.Queue(dbsqlc.GrantFeed, orders, customers).Query(func(rows pgx.Rows) error {
+		first, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for i := range first {
+			e.customers[orders[i]] = first[i]
+		}
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+	})
+}
+
+// places are where rows are found again, as columns.
+type places struct {
+	ids        [][16]byte
+	seqs       []int64
+	writtenAts []pgtype.Timestamptz
+}
+
+func newPlaces(size int) *places {
+	return &places{make([][16]byte, 0, size), make([]int64, 0, size), make([]pgtype.Timestamptz, 0, size)}
+}
+
+func (p *places) add(row *Row) {
+	p.ids, p.seqs, p.writtenAts = append(p.ids, row.ID), append(p.seqs, row.Seq), append(p.writtenAts, row.exactly())
 }
 
 // append adds the statement that writes the log. Where m knows all heads, the entries are numbered here, and the server need not

@@ -28,11 +28,11 @@ func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.Wri
 
 // AppendLater gives events that were set aside their places in the log, within tx, behind everything that has been relayed and in the
 // order of refs. An event whose id is in the log already is a success without an entry. It fails with [ErrRowGone], [ErrPaused] or an
-// event.UndeliverableError.
-func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID) error {
+// event.UndeliverableError. It returns the events that name another customer than their order's.
+func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID) ([]Contested, error) {
 	state, rows, err := lockRows(ctx, tx, refs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	entries := NewEntries(len(rows))
 	seen := make(map[uuid.UUID]bool, len(rows))
@@ -43,9 +43,9 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 			entries.Duplicate(row)
 			continue
 		}
-		groups, err := row.Groups()
+		groups, err := row.Targets()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		seen[row.ID] = true
 		entries.Add(row, groups)
@@ -61,27 +61,49 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 		batch.Queue(dbsqlc.RelayedNotify, position)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("appending %d events to the log: %w", len(rows), err)
+		return nil, fmt.Errorf("appending %d events to the log: %w", len(rows), err)
 	}
-	return nil
+	return entries.Contested(), nil
+}
+
+// Deliverable says whether AppendLater could deliver an event, without waiting for the relay's lock: it fails as AppendLater would.
+func Deliverable(ctx context.Context, db Batcher, ref Ref) error {
+	var rows []Row
+	batch := newLogBatch()
+	queueRows(batch, []Ref{ref}, &rows)
+	err := db.SendBatch(ctx, batch).Close()
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
+	case len(rows) == 0:
+		return ErrRowGone
+	case rows[0].Duplicate:
+		return nil
+	}
+	_, err = rows[0].Targets()
+	return err
+}
+
+// queueRows adds the statement that reads rows by their places.
+func queueRows(batch *pgx.Batch, refs []Ref, rows *[]Row) {
+	seqs, writtenAts := make([]int64, len(refs)), make([]time.Time, len(refs))
+	for i, ref := range refs {
+		seqs[i], writtenAts[i] = ref.Seq, ref.WrittenAt
+	}
+	batch.Queue(dbsqlc.OutboxRows, seqs, writtenAts).Query(func(found pgx.Rows) (err error) {
+		var bytes int64 // a hundred rows at most
+		*rows, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (Row, error) { return scanRow(row, &bytes) })
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+	})
 }
 
 // lockRows waits for the lock and returns the state as its last holder has left it, and the rows: one round trip, for whoever waits
 // behind waits for each of them. It fails with [ErrPaused] and [ErrRowGone].
 func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateReadRow, rows []Row, err error) {
-	seqs, writtenAts := make([]int64, len(refs)), make([]time.Time, len(refs))
-	for i, ref := range refs {
-		seqs[i], writtenAts[i] = ref.Seq, ref.WrittenAt
-	}
-	batch := &pgx.Batch{}
-	batch.Queue(dbsqlc.LogPlan)
+	batch := newLogBatch()
 	batch.Queue(dbsqlc.StateLockWait)
 	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
-	batch.Queue(dbsqlc.OutboxRows, seqs, writtenAts).Query(func(found pgx.Rows) error {
-		var err error
-		rows, err = pgx.CollectRows(found, scanRow)
-		return err //nolint:wrapcheck // wrapped once, by the batch's reader
-	})
+	queueRows(batch, refs, &rows)
 	err = tx.SendBatch(ctx, batch).Close()
 	switch {
 	case state.Paused:
@@ -98,7 +120,8 @@ func lockRows(ctx context.Context, tx pgx.Tx, refs []Ref) (state dbsqlc.StateRea
 // Bury records that an event is not tried again, and why.
 func Bury(ctx context.Context, tx pgx.Tx, ref Ref, reason error, attempts int) error {
 	err := dbsqlc.New(tx).DeadLetterInsert(ctx, dbsqlc.DeadLetterInsertParams{
-		EventID: ref.EventID, OutboxSeq: ref.Seq, OutboxWrittenAt: ref.WrittenAt, Reason: reason.Error(), Attempts: int32(attempts), //nolint:gosec // a few dozen at most
+		EventIds: []uuid.UUID{ref.EventID}, OutboxSeqs: []int64{ref.Seq}, WrittenAts: []time.Time{ref.WrittenAt},
+		Reasons: []string{shortReason(reason.Error())}, Attempts: int32(attempts), //nolint:gosec // a few dozen at most
 	})
 	if err != nil {
 		return fmt.Errorf("recording dead letter %s: %w", ref.EventID, err)

@@ -15,7 +15,8 @@ import (
 func (b *bundle) appendLater(t *testing.T, ref outbox.Ref) error {
 	t.Helper()
 	return pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-		return outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+		_, err := outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+		return err
 	})
 }
 
@@ -49,7 +50,7 @@ func TestAppendLaterTakesThePlaceBehindEverything(t *testing.T) {
 func TestAppendLaterRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.insert(t, order(columns{"payload": `{"status": "Placed"}`}))
+	poison := b.insertPast(t, unfit())
 	err := b.appendLater(t, b.ref(t, poison))
 	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 	require.True(t, ok, "%v", err)
@@ -68,12 +69,15 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	id := b.insert(t, cart())
 	ref := b.ref(t, id)
 	conn := b.Conn(t)
-	drain, err := outbox.Begin(t.Context(), conn, 10)
+	drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	appended := make(chan error, 1)
 	ctx := t.Context()
 	go func() {
-		appended <- pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error { return outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID) })
+		appended <- pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+			_, err := outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
+			return err
+		})
 	}()
 	require.Eventually(t, func() bool {
 		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")

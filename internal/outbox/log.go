@@ -39,8 +39,64 @@ func (l *Log) State(ctx context.Context) (LogState, error) {
 	return LogState{Epoch: state.Epoch, Origin: state.EpochPosition, Position: state.Position}, nil
 }
 
-// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none.
+// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none. Behind what
+// cannot be read it goes on: such an entry has no payload.
 func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+	entries, epoch, err = l.readFrom(ctx, after, limit)
+	if !isUnreadable(err) {
+		return entries, epoch, err
+	}
+	if limit <= 1 {
+		return l.place(ctx, dbsqlc.LogPlacesFrom, after)
+	}
+	half := limit / 2 //nolint:mnd // and so on, until it is alone
+	entries, epoch, err = l.ReadFrom(ctx, after, half)
+	if err != nil || len(entries) < half {
+		return entries, epoch, err
+	}
+	rest, restEpoch, err := l.ReadFrom(ctx, entries[half-1].Position, limit-half)
+	if err != nil || restEpoch != epoch {
+		return entries, epoch, err
+	}
+	return append(entries, rest...), epoch, nil
+}
+
+// place reads the place of one entry that cannot be read.
+func (l *Log) place(ctx context.Context, sql string, args ...any) (entries []event.Logged, epoch int64, err error) {
+	batch := newLogBatch()
+	batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		var err error
+		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Logged, error) {
+			entry := event.Logged{Event: &event.Event{}}
+			err := row.Scan(&epoch, &entry.Position, (*string)(&entry.Group), &entry.Sequence, &entry.ID)
+			entry.Type = typeOf(entry)
+			return entry, err
+		})
+		return err //nolint:wrapcheck // wrapped once, by the batch's reader
+	})
+	if err := l.db.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, 0, fmt.Errorf("reading the place of an entry that cannot be read: %w", err)
+	}
+	return entries, epoch, nil
+}
+
+// typeOf returns a type of the family of an entry's group. What is of no type may be of a newer release, for which readers wait; this one is
+// passed over.
+func typeOf(entry event.Logged) event.Type {
+	if entry.Sequence == 0 {
+		return event.AccessRevoked
+	}
+	switch entry.Group.Kind() {
+	case "order", "restaurant":
+		return event.OrderStatusChanged
+	case "teamcart":
+		return event.CartUpdated
+	default:
+		return event.SystemAlert
+	}
+}
+
+func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
 	batch := newLogBatch()
 	batch.Queue(dbsqlc.LogReadFrom, after, limit).Query(func(rows pgx.Rows) error {
 		var err error
@@ -59,7 +115,26 @@ func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []e
 }
 
 // Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
+// What cannot be read has no payload, as in ReadFrom.
 func (l *Log) Read(ctx context.Context, group event.Group, after, upTo int64, limit int) (entries []event.Logged, err error) {
+	entries, err = l.read(ctx, group, after, upTo, limit)
+	if !isUnreadable(err) {
+		return entries, err
+	}
+	if limit <= 1 {
+		entries, _, err = l.place(ctx, dbsqlc.LogPlacesGroup, group, after, upTo)
+		return entries, err
+	}
+	half := limit / 2 //nolint:mnd // as in ReadFrom
+	entries, err = l.Read(ctx, group, after, upTo, half)
+	if err != nil || len(entries) < half {
+		return entries, err
+	}
+	rest, err := l.Read(ctx, group, entries[half-1].Sequence, upTo, limit-half)
+	return append(entries, rest...), err
+}
+
+func (l *Log) read(ctx context.Context, group event.Group, after, upTo int64, limit int) (entries []event.Logged, err error) {
 	batch := newLogBatch()
 	batch.Queue(dbsqlc.LogReadGroup, group, after, upTo, limit).Query(func(rows pgx.Rows) error {
 		var err error

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,9 +51,12 @@ func (m *Memory) heads(groups []string) (sequences []int64, all bool) {
 	return sequences, all
 }
 
-// granted says whether order is known to be granted to customer.
-func (m *Memory) granted(order uuid.UUID, customer string) bool {
-	return m != nil && m.customers[order] == customer
+// customer returns whose an order is, where that is known.
+func (m *Memory) customer(order uuid.UUID) (customer string, known bool) {
+	if m != nil {
+		customer, known = m.customers[order]
+	}
+	return customer, known
 }
 
 // learn notes what entries have changed, in the step that their commit was.
@@ -63,16 +67,12 @@ func (m *Memory) learn(step int64, e *Entries) {
 	if m.sequences == nil || len(m.sequences)+len(e.groups) > maxRemembered {
 		m.sequences = make(map[string]int64)
 	}
-	if m.customers == nil || len(m.customers)+len(e.grants) > maxRemembered {
+	if m.customers == nil || len(m.customers)+len(e.customers) > maxRemembered {
 		m.customers = make(map[uuid.UUID]string)
 	}
 	m.step = step
 	for i, group := range e.groups {
 		m.sequences[group] = e.heads[i] + e.counts[i]
 	}
-	for g, logged := range e.grants {
-		if logged {
-			m.customers[g.order] = g.customer
-		}
-	}
+	maps.Copy(m.customers, e.customers)
 }

@@ -14,16 +14,26 @@ import (
 )
 
 // dead makes an event a dead letter.
-func (b *bundle) dead(t *testing.T, row columns) uuid.UUID {
+func (b *bundle) dead(t *testing.T) uuid.UUID {
 	t.Helper()
-	id := b.relayed(t, row)
-	b.bury(t, id, errors.New("it cannot be"))
-	b.exec(t, "DELETE FROM herald.river_job WHERE args->>'event_id' = $1", id.String())
+	id := b.insertPast(t, unfit())
+	b.relay(t)
 	return id
 }
 
-// poison is an event that cannot be turned into messages.
-func poison() columns { return order(columns{"payload": `{"status": "Placed"}`}) }
+// newer returns an event of a type that this release does not know.
+func newer() columns { return order(columns{"event_type": "OrderSplit"}) }
+
+// unfit returns an event that cannot be delivered, ever.
+func unfit() columns { return order(columns{"payload": `{"status": "Placed"}`}) }
+
+// setAside publishes an event of a type that this release does not know, which is tried again.
+func (b *bundle) setAside(t *testing.T) uuid.UUID {
+	t.Helper()
+	id := b.insertPast(t, newer())
+	b.relay(t)
+	return id
+}
 
 func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 	t.Parallel()
@@ -33,8 +43,8 @@ func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 		aged    string // what happens when it has become old
 	}{
 		"by a scheduled delivery": {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.relayed(t, cart(inAYear)) }, ""},
-		"by a retry":              {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.relayed(t, poison()) }, ""},
-		"by a dead letter":        {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.dead(t, poison()) }, ""},
+		"by a retry":              {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.setAside(t) }, ""},
+		"by a dead letter":        {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.dead(t) }, ""},
 		"by an entry that came late": {
 			func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.relayed(t, cart()) },
 			"UPDATE herald.event_log SET relayed_at = relayed_at + interval '8 days' WHERE event_id = $1",
@@ -112,7 +122,7 @@ func TestRowsThatAreNotNeededAnyMoreGo(t *testing.T) {
 			t.Parallel()
 			for moved, when := range map[bool]string{false: "before its day is dropped", true: "after it was moved"} {
 				b := setup(t)
-				id := b.dead(t, poison())
+				id := b.dead(t)
 				b.age(t, 9)
 				if moved {
 					b.retire(t)
@@ -151,23 +161,35 @@ func TestADayOfWhichTooMuchIsNeededStays(t *testing.T) {
 	require.Equal(t, left, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 
-// A row that the check of today would refuse cannot be moved. It is not lost for that: its day stays, and the error says which
-// event it is about.
-func TestADayWithARowThatCannotBeMovedStays(t *testing.T) {
+// A row that the check of today would refuse is not judged again when it moves: a dead letter keeps it, and its day goes.
+func TestARowThatTheCheckWouldRefuseMovesAllTheSame(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.dead(t, poison())
+	id := b.dead(t)
+	b.age(t, 9)
+	b.exec(t, `CREATE OR REPLACE FUNCTION herald.accept_event() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE EXCEPTION 'herald.outbox: unknown event_type %', NEW.event_type USING ERRCODE = 'check_violation'; END $$`)
+	require.Equal(t, 2, b.retire(t).Days, "the log's and the outbox's")
+	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox_default WHERE event_id = $1", id))
+	_, err := insert(t, b.pool, order(columns{"written_at": time.Now().AddDate(0, 0, -9)}))
+	require.ErrorContains(t, err, "unknown event_type OrderPlaced", "what is inserted there is judged, before and behind")
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, id))
+}
+
+// A day that cannot be dropped stays as it is, and the error says why.
+func TestADayThatCannotBeDroppedStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.dead(t)
 	b.age(t, 9)
 	day := "herald.outbox_p" + time.Now().UTC().AddDate(0, 0, -9).Format("20060102")
 	b.exec(t, `CREATE OR REPLACE FUNCTION herald.accept_event() RETURNS trigger LANGUAGE plpgsql AS $$
-		BEGIN RAISE EXCEPTION 'herald.outbox: unknown event_type %', NEW.event_type USING ERRCODE = 'check_violation'; END $$`)
+		BEGIN RAISE EXCEPTION 'no room for %', NEW.event_type USING ERRCODE = 'disk_full'; END $$`)
 	_, err := b.retention().Run(t.Context())
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	require.True(t, ok, "%v", err)
-	require.Contains(t, refused.Message, "unknown event_type OrderPlaced")
+	require.Contains(t, refused.Message, "no room for OrderPlaced")
 	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM "+day+" WHERE event_id = $1", id))
-	require.NoError(t, outbox.Drop(t.Context(), b.pool, id))
-	require.Equal(t, 1, b.retire(t).Days)
 }
 
 // What the default partitions have caught of a day is as old as anything else of that day.
@@ -175,7 +197,7 @@ func TestTheDefaultPartitionsAreBoundToTheRetention(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.dropPartitions(t)
-	old, needed, waiting := b.relayed(t, order()), b.dead(t, poison()), uuid.New()
+	old, needed, waiting := b.relayed(t, order()), b.dead(t), uuid.New()
 	for _, change := range []string{
 		"outbox SET written_at = written_at - interval '30 days'",
 		"event_log SET relayed_at = relayed_at - interval '30 days', outbox_written_at = outbox_written_at - interval '30 days'",

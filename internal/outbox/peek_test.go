@@ -54,7 +54,7 @@ func TestPeekSeesWhatADrainWouldFind(t *testing.T) {
 
 	b.insert(t, cart())
 	b.insert(t, cart())
-	drain, err := outbox.Begin(t.Context(), conn, 2)
+	drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 2})
 	require.NoError(t, err)
 	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestLag(t *testing.T) {
 	require.InDelta(t, 60, lag(100).OldestSeconds, 30)
 	require.Equal(t, int64(2), lag(2).Waiting, "counted up to the limit")
 
-	drain, err := outbox.Begin(t.Context(), b.Conn(t), 2)
+	drain, err := outbox.Begin(t.Context(), b.Conn(t), outbox.Reading{MaxRows: 2})
 	require.NoError(t, err)
 	_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 	require.NoError(t, err)

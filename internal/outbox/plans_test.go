@@ -27,7 +27,7 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	}
 	eventID := uuid.New()
 	statements := []struct{ name, sql, arguments string }{
-		{"batch_read", dbsqlc.BatchRead, "(10)"},
+		{"batch_read", dbsqlc.BatchRead, "(false, 10, 1000000)"},
 		{"outbox_peek", dbsqlc.OutboxPeek, ""},
 		{"outbox_lag", dbsqlc.OutboxLag, "(10)"},
 		{"grant_feed", dbsqlc.GrantFeed, fmt.Sprintf("('{%s}', '{%s}')", orderID, customer)},

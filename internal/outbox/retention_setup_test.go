@@ -37,7 +37,12 @@ func (b *bundle) age(t *testing.T, days int) {
 		"stream_head SET retired_at = retired_at - $1::interval",
 		"access_grant SET written_at = written_at - $1::interval",
 	} {
-		b.exec(t, "UPDATE herald."+older, time.Duration(days)*24*time.Hour)
+		tx := b.begin(t) // past the outbox's checks: a row that changes its partition is inserted there
+		_, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica")
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "UPDATE herald."+older, time.Duration(days)*24*time.Hour)
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
 	}
 	b.exec(t, `UPDATE herald.river_job SET args = jsonb_set(args, '{outbox_written_at}',
 		to_jsonb((args->>'outbox_written_at')::timestamptz - make_interval(days => $1))) WHERE args ? 'outbox_written_at'`, days)

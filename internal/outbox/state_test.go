@@ -25,7 +25,7 @@ func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
 	const drains = 500
 	for range drains {
 		b.insert(t, order())
-		drain, err := outbox.Begin(t.Context(), conn, 10)
+		drain, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		_, err = drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
 		require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	sequences := []int64{}
 	for _, relay := range []int{0, 0, 1, 0, 0, 1, 1, 0} {
 		b.insert(t, cart())
-		drain, err := outbox.Begin(t.Context(), conns[relay], 10)
+		drain, err := outbox.Begin(t.Context(), conns[relay], outbox.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		drain.Memory = &memories[relay]
 		batch, err := drain.Commit(t.Context(), entriesOf(t, drain), nodeID, false)
@@ -106,28 +106,52 @@ func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	require.Equal(t, int64(8), scan[int64](t, b.pool, "SELECT max(sequence) FROM herald.event_log"))
 }
 
-// A relay that remembers whose order it is grants it to nobody else, and to everybody whom an event names.
-func TestARememberedGrantIsThatCustomers(t *testing.T) {
+// An order's customer is the one of its first event in its group. A relay that remembers whose an order is, and one that asks, note it once, and
+// tell of each event that names another.
+func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	conn, memory := b.Conn(t), outbox.Memory{}
-	for _, row := range []columns{
-		order(), order(), order(columns{"customer_id": "user-2"}), order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(),
-		order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(columns{"resource_id": uuid.New(), "customer_id": "user-2"}),
-	} {
-		b.insert(t, row)
-		drain, err := outbox.Begin(t.Context(), conn, 10)
-		require.NoError(t, err)
-		drain.Memory = &memory
-		entries := outbox.NewEntries(1)
-		entries.Grant(&drain.Rows[0])
-		groups, err := drain.Rows[0].Groups()
-		require.NoError(t, err)
-		entries.Add(&drain.Rows[0], groups)
-		_, err = drain.Commit(t.Context(), entries, nodeID, false)
-		require.NoError(t, err)
+	other := uuid.New()
+	rows := []columns{
+		order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(), order(), order(columns{"customer_id": "user-2"}),
+		order(columns{"customer_id": "user-3", "audience": "Restaurant"}), order(columns{"customer_id": "user-2", "audience": "Customer"}),
+		order(columns{"resource_id": other, "customer_id": "user-2"}), order(columns{"resource_id": other}),
 	}
-	granted := scan[[]string](t, b.pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant WHERE resource_id = $1", orderID)
-	require.Equal(t, []string{customer, "user-2", "user-3"}, granted)
-	require.Equal(t, 4, scan[int](t, b.pool, "SELECT count(*) FROM herald.access_grant"))
+	var told []string
+	relay := func(d *outbox.Drain, memory *outbox.Memory) {
+		d.Memory = memory
+		entries := entriesOf(t, d)
+		_, err := d.Commit(t.Context(), entries, nodeID, false)
+		require.NoError(t, err)
+		for _, c := range entries.Contested() {
+			told = append(told, c.Customer)
+		}
+	}
+	begin := func(conn *pgx.Conn) *outbox.Drain {
+		d, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
+		require.NoError(t, err)
+		return d
+	}
+	for name, memory := range map[string]*outbox.Memory{"remembers": {}, "asks": nil} {
+		for _, together := range []bool{true, false} {
+			t.Log(name, together)
+			told = nil
+			b.exec(t, "DELETE FROM herald.access_grant")
+			conn := b.Conn(t)
+			if memory != nil {
+				memory = &outbox.Memory{}
+			}
+			for _, row := range rows {
+				b.insert(t, row)
+				if !together {
+					relay(begin(conn), memory)
+				}
+			}
+			if together {
+				relay(begin(conn), memory)
+			}
+			require.Equal(t, []string{"user-2", "user-2", customer}, told)
+			require.Equal(t, []string{customer, "user-2"}, scan[[]string](t, b.pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant"))
+		}
+	}
 }

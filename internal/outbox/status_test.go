@@ -33,7 +33,7 @@ func TestTraceTellsWhereAnEventIs(t *testing.T) {
 
 	overdue := b.insert(t, cart(columns{"deliver_after": time.Now().Add(-time.Hour)}))
 	require.Equal(t, "waiting", b.status(t, overdue)[0].Status)
-	poison := b.insert(t, order(columns{"payload": `{}`}))
+	poison := b.insertPast(t, newer())
 
 	b.relay(t)
 	requireWhereabouts(t, []outbox.Whereabouts{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -17,10 +18,10 @@ import (
 const (
 	StatusWaiting   = "waiting"   // to be relayed
 	StatusScheduled = "scheduled" // until DeliverAfter
-	StatusRetrying  = "retrying"  // it could not be turned into messages, or its job failed
+	StatusRetrying  = "retrying"  // its type was not known, or its job failed
 	StatusRelayed   = "relayed"   // it has its place in Group
 	StatusDuplicate = "duplicate" // its id was published before
-	StatusDead      = "dead"      // tried too often, see DeadLetters
+	StatusDead      = "dead"      // it does not fit, or was tried too often, see DeadLetters
 	StatusDropped   = "dropped"   // dead, and given up
 	StatusUnknown   = "unknown"
 )
@@ -77,7 +78,7 @@ func Trace(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Whereabout
 
 func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
 	var w Whereabouts
-	var written, after, relayed, next, settled *time.Time
+	var written, after, relayed, next, settled pgtype.Timestamptz
 	var by uuid.NullUUID
 	var group, detail, host *string
 	var position, sequence, seq *int64
@@ -88,10 +89,10 @@ func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
 	if err != nil {
 		return w, err //nolint:wrapcheck // wrapped once, by Trace
 	}
-	w.WrittenAt, w.DeliverAfter, w.RelayedAt = orZero(written), orZero(after), orZero(relayed)
+	w.WrittenAt, w.DeliverAfter, w.RelayedAt = clock(written), clock(after), clock(relayed)
 	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, orZero(host), event.Group(orZero(group)), orZero(detail)
 	w.Position, w.Sequence, w.OutboxSeq = orZero(position), orZero(sequence), orZero(seq)
-	w.Attempts, w.NextAttemptAt, w.SettledAt = orZero(attempts), orZero(next), orZero(settled)
+	w.Attempts, w.NextAttemptAt, w.SettledAt = orZero(attempts), clock(next), clock(settled)
 	if broadcasts != nil {
 		if err := json.Unmarshal(broadcasts, &w.Broadcasts); err != nil {
 			return w, fmt.Errorf("reading who broadcast it: %w", err)

@@ -100,7 +100,8 @@ func TestTraceTellsOfDuplicates(t *testing.T) {
 	refs := b.refs(t, later)
 	for _, ref := range []outbox.Ref{refs[1], refs[0], refs[1], refs[1]} { // jobs are worked at least once
 		require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-			return outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+			_, err := outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+			return err
 		}))
 	}
 	found = b.status(t, later)
@@ -122,13 +123,12 @@ func (b *bundle) refs(t *testing.T, id uuid.UUID) []outbox.Ref {
 func TestTraceTellsWhyAnEventIsRetried(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.insert(t, order(columns{"payload": `{}`}))
-	b.relay(t)
+	poison := b.setAside(t)
 	found := b.status(t, poison)[0]
 	require.Equal(t, outbox.StatusRetrying, found.Status)
 	require.Zero(t, found.Attempts)
 	require.WithinDuration(t, time.Now(), found.NextAttemptAt, time.Minute)
-	require.Contains(t, found.Detail, "orderNumber")
+	require.Contains(t, found.Detail, "OrderSplit")
 
 	const fail = `UPDATE herald.river_job SET state = 'retryable', attempt = 3, scheduled_at = now() + interval '81 s',
 		errors = ARRAY['{"error": "first"}', '{"error": "the newest"}']::jsonb[]`

@@ -72,7 +72,8 @@
 //
 // # What is not relayed
 //
-// A row that asks to be delivered later, or cannot be turned into messages, becomes a job in the relay's transaction. So does an event of the
+// A row that cannot be delivered, whatever it holds, becomes a dead letter in the relay's transaction, by one statement a batch. One of a type that only a
+// newer release may know becomes a job that tries it again, as does, with its own time, a row that asks to be delivered later. So does an event of the
 // analytics group that comes too soon after one of its type, where that is limited: its job delivers the latest of those that come until it is
 // due, and the others are dropped, which is recorded. It all happens before the log numbers anything, so positions and sequences have no holes.
 //

@@ -27,9 +27,6 @@ type Drained struct {
 	Armed bool // producers notify, from here on
 }
 
-// beginner is [outbox.Begin] or [outbox.BeginInTurn].
-type beginner func(ctx context.Context, conn *pgx.Conn, maxRows int) (*outbox.Drain, error)
-
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
 // work is a success: that one does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
@@ -69,18 +66,26 @@ func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 // Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work, and with
 // [outbox.ErrPaused].
 func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
-	return r.drain(ctx, conn, outbox.Begin, nil)
+	return r.drain(ctx, conn, false, nil)
 }
 
 // drain is Drain with what is remembered of the drain before.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memory *outbox.Memory) (Drained, error) {
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *outbox.Memory) (Drained, error) {
 	start := time.Now()
-	drain, err := begin(ctx, conn, r.cfg.BatchSize)
+	most := r.cfg.BatchSize
+	if room := int(r.room.Load()); room > 0 {
+		most = min(most, room)
+	}
+	drain, err := outbox.Begin(ctx, conn, outbox.Reading{MaxRows: most, InTurn: inTurn})
 	if err != nil {
 		if errors.Is(err, outbox.ErrPaused) {
 			r.looked()
 		}
 		return Drained{}, err
+	}
+	r.room.Store(int64(2 * len(drain.Rows))) // where rows are large, no more are looked at than fit into a batch
+	if !drain.Full() {
+		r.room.Store(0)
 	}
 	drain.Memory = memory
 	if !drain.Worthwhile() {
@@ -104,27 +109,33 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memor
 	if len(batch) > 0 {
 		r.cfg.Relayed(drain.Epoch(), batch)
 	}
+	if contested := sorted.Contested(); len(contested) > 0 {
+		r.cfg.Contested(ctx, contested)
+	}
 	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
-// sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, limited, or appended to the log.
+// sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log.
 func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*outbox.Entries, error) {
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
 	var later, limited []*outbox.Row
+	dead, retried := aside{logger: r.cfg.Logger, what: "dead letter"}, aside{logger: r.cfg.Logger, what: "event set aside"}
 	for i := range drain.Rows {
 		row := &drain.Rows[i]
-		entries.Grant(row)
 		if _, again := seen[row.ID]; row.Duplicate || again {
 			entries.Duplicate(row)
 			continue
 		}
-		groups, err := row.Groups()
+		groups, err := row.Targets()
+		if outbox.IsHopeless(err) {
+			dead.add(ctx, row, err)
+			entries.Bury(row, err)
+			continue
+		}
 		if err != nil {
-			if err := r.setAside(ctx, drain, row, err); err != nil {
-				return nil, err
-			}
+			retried.add(ctx, row, err)
 			continue
 		}
 		if row.DeliverAfter.After(now) {
@@ -156,17 +167,16 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			return nil, fmt.Errorf("scheduling %d events: %w", len(later), err)
 		}
 	}
+	dead.end(ctx)
+	retried.end(ctx)
+	if len(retried.rows) > 0 {
+		tx, err := drain.Tx(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.cfg.SetAside.Retry(ctx, tx, retried.rows, retried.reasons); err != nil {
+			return nil, fmt.Errorf("setting %d events aside: %w", len(retried.rows), err)
+		}
+	}
 	return entries, nil
-}
-
-func (r *Relay) setAside(ctx context.Context, drain *outbox.Drain, row *outbox.Row, reason error) error {
-	r.cfg.Logger.WarnContext(ctx, "event set aside", slog.Any("event", &row.Event), slog.Any("reason", reason))
-	tx, err := drain.Tx(ctx)
-	if err != nil {
-		return err
-	}
-	if err := r.cfg.SetAside.Retry(ctx, tx, row, reason); err != nil {
-		return fmt.Errorf("setting event %s aside: %w", row.ID, err)
-	}
-	return nil
 }

@@ -114,7 +114,7 @@ func TestASecondRelayIsNotKeptWaiting(t *testing.T) {
 	b := setup(t, nil)
 	first, second := b.conn(t), b.conn(t)
 	publish(t, b.db.Conn(t))
-	drain, err := outbox.Begin(t.Context(), first, 10)
+	drain, err := outbox.Begin(t.Context(), first, outbox.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	_, err = b.relay.Drain(t.Context(), second)
 	require.ErrorIs(t, err, outbox.ErrBusy)
@@ -128,7 +128,7 @@ func TestARelayThatDiesInItsTransactionChangesNothing(t *testing.T) {
 	b := setup(t, nil)
 	first, second := b.conn(t), b.conn(t)
 	id := publish(t, b.db.Conn(t))
-	_, err := outbox.Begin(t.Context(), first, 10)
+	_, err := outbox.Begin(t.Context(), first, outbox.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	var killed bool
 	require.NoError(t, second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))

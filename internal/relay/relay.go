@@ -48,6 +48,8 @@ type Config struct {
 	SetAside SetAside
 	// Relayed is called with every batch that this node has committed, in position order, and the log's epoch. It must not block.
 	Relayed func(epoch int64, batch []event.Logged)
+	// Contested is called with events of a committed batch that name another customer than their order's. Defaults to nobody.
+	Contested func(ctx context.Context, events []outbox.Contested)
 	// Observer is told what happens. Defaults to nobody.
 	Observer Observer
 	// Logger defaults to slog.Default.
@@ -69,8 +71,8 @@ type Config struct {
 type SetAside interface {
 	// DeliverLater keeps the rows until their DeliverAfter.
 	DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error
-	// Retry keeps a row that could not be turned into messages, and why.
-	Retry(ctx context.Context, tx pgx.Tx, row *outbox.Row, reason error) error
+	// Retry keeps rows that could not be turned into messages by this release, and why: there is a reason for each.
+	Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error
 }
 
 // Observer is told what a relay does.
@@ -87,6 +89,7 @@ type Relay struct {
 	wake    chan struct{}
 	alive   atomic.Int64 // unix nanoseconds of the last look that succeeded
 	relayed atomic.Int64 // unix nanoseconds of the last batch
+	room    atomic.Int64 // rows that the next batch has room for; 0: as many as it may
 	backend atomic.Uint32
 }
 
@@ -103,6 +106,9 @@ func New(cfg Config) (*Relay, error) {
 	cfg.Linger = cmp.Or(cfg.Linger, defaultLinger)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Contested == nil {
+		cfg.Contested = func(context.Context, []outbox.Contested) {}
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}

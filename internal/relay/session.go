@@ -197,11 +197,9 @@ func (s *session) waitForResume(ctx context.Context) error {
 func (s *session) step(ctx context.Context) (Drained, error) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	begin := beginner(outbox.Begin)
-	if s.inTurn {
-		begin, s.inTurn = outbox.BeginInTurn, false
-	}
-	drained, err := s.drain(ctx, s.conn, begin, &s.memory)
+	inTurn := s.inTurn
+	s.inTurn = false
+	drained, err := s.drain(ctx, s.conn, inTurn, &s.memory)
 	if !errors.Is(err, outbox.ErrBusy) {
 		s.busy = 0
 	}

@@ -29,8 +29,8 @@ func (r refusing) DeliverLater(context.Context, pgx.Tx, []*outbox.Row) error {
 	return nil
 }
 
-func (r refusing) Retry(_ context.Context, _ pgx.Tx, row *outbox.Row, reason error) error {
-	r.tb.Errorf("event %s was set aside: %v", row.ID, reason)
+func (r refusing) Retry(_ context.Context, _ pgx.Tx, _ []*outbox.Row, reasons []error) error {
+	r.tb.Errorf("events were set aside: %v", reasons)
 	return nil
 }
 

@@ -24,6 +24,18 @@ FROM herald.event_log l,
 WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > sqlc.arg(after)::bigint AND l.position <= sqlc.arg(up_to)::bigint
 ORDER BY l.sequence LIMIT sqlc.arg(max_entries)::int;
 
+-- name: LogPlacesFrom :many
+-- The next entry of LogReadFrom, without what its event's row holds: for one that cannot be read.
+SELECT (SELECT s.epoch FROM herald.relay_state s)::bigint AS epoch, l.position, l.group_name, l.sequence, l.event_id
+FROM herald.event_log l WHERE l.position > sqlc.arg(after)::bigint ORDER BY l.position LIMIT 1;
+
+-- name: LogPlacesGroup :many
+-- The next entry of LogReadGroup, likewise.
+SELECT (SELECT s.epoch FROM herald.relay_state s)::bigint AS epoch, l.position, l.group_name, l.sequence, l.event_id
+FROM herald.event_log l
+WHERE l.group_name = sqlc.arg(group_name) AND l.sequence > sqlc.arg(after)::bigint AND l.position <= sqlc.arg(up_to)::bigint
+ORDER BY l.sequence LIMIT 1;
+
 -- name: LogGroupHead :one
 -- The newest entry of a group at or before a position. Where the log has none, its sequence is what the retention has kept of those
 -- that it dropped: they are before any position that is still asked for.

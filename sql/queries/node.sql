@@ -23,7 +23,9 @@ SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);
 
 -- name: OutboxLag :one
 -- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
-SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
+-- A row that no clock has stamped is not asked for its age.
+SELECT count(*)::bigint AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds
 FROM (
     (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.written_at FROM herald.outbox o

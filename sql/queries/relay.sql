@@ -68,25 +68,51 @@ FROM herald.relay_state s, (
 -- The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
 -- the stragglers can have any, and those few are looked up by xid. The pairs are compared as such, and in the order of the index on both:
 -- where one transaction has written most of the table, its statistics say that finding rows by xid finds all.
-SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
-    b.occurred_on_utc, b.deliver_after, b.traceparent,
-    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
+--
+-- What a row holds can neither fail this nor make it large, even where it has come past every check. A column that is too large is left out
+-- and named. A batch ends with the row that makes its payloads more than max_bytes, which bytes tells. Of a row that cannot be read at all
+-- keys_only reads no more than where it is. A payload is made text once, for its size and for sending it: hence the OFFSET 0.
+SELECT r.seq, r.written_at, r.event_id, r.event_type, r.resource_id, r.restaurant_id, r.customer_id, r.audience, r.payload,
+    r.occurred_on_utc, r.deliver_after, r.traceparent, r.duplicate, r.too_large, r.bytes
 FROM (
-    (SELECT o.* FROM herald.outbox o
-        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
-        AND o.seq <= (SELECT coalesce(s.ceiling, herald.last_seq()) FROM herald.relay_state s)
-        AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
-        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
-        ORDER BY o.seq LIMIT sqlc.arg(max_events)::int)
-    UNION ALL
-    (SELECT o.* FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
-        LATERAL (SELECT o.* FROM herald.outbox o
-            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
-            AND pg_visible_in_snapshot(old.xid, (SELECT current_setting('herald.target')::pg_snapshot))
-            ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_events)::int) o)
-) b
-WHERE current_setting('herald.read', true) = 'yes'
-ORDER BY b.seq LIMIT sqlc.arg(max_events)::int;
+    SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.resource_id, b.restaurant_id, b.occurred_on_utc, b.deliver_after, t.payload,
+        CASE WHEN NOT sqlc.arg(keys_only)::boolean AND octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type,
+        CASE WHEN NOT sqlc.arg(keys_only)::boolean AND octet_length(b.customer_id) <= 1024 THEN b.customer_id END AS customer_id,
+        CASE WHEN NOT sqlc.arg(keys_only)::boolean AND octet_length(b.audience) <= 1024 THEN b.audience END AS audience,
+        CASE WHEN NOT sqlc.arg(keys_only)::boolean AND octet_length(b.traceparent) <= 2048 THEN b.traceparent END AS traceparent,
+        ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate,
+        CASE WHEN t.payload IS NULL OR octet_length(b.event_type) > 1024 OR octet_length(b.customer_id) > 1024 OR octet_length(b.audience) > 1024
+                OR octet_length(b.traceparent) > 2048
+            THEN concat_ws(', ', CASE WHEN octet_length(b.event_type) > 1024 THEN 'event_type' END,
+                CASE WHEN octet_length(b.customer_id) > 1024 THEN 'customer_id' END, CASE WHEN octet_length(b.audience) > 1024 THEN 'audience' END,
+                CASE WHEN octet_length(b.traceparent) > 2048 THEN 'traceparent' END, CASE WHEN t.payload IS NULL THEN 'payload' END)
+            ELSE '' END AS too_large,
+        (sum(octet_length(coalesce(t.payload, ''))) OVER before)::bigint AS bytes
+    FROM (
+        SELECT n.* FROM (
+            (SELECT o.* FROM herald.outbox o
+                WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+                AND o.seq <= (SELECT coalesce(s.ceiling, herald.last_seq()) FROM herald.relay_state s)
+                AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+                AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+                ORDER BY o.seq LIMIT sqlc.arg(max_events)::int)
+            UNION ALL
+            (SELECT o.* FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+                LATERAL (SELECT o.* FROM herald.outbox o
+                    WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+                    AND pg_visible_in_snapshot(old.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+                    ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_events)::int) o)
+        ) n
+        WHERE current_setting('herald.read', true) = 'yes'
+        ORDER BY n.seq LIMIT sqlc.arg(max_events)::int
+    ) b, LATERAL (
+        SELECT CASE WHEN octet_length(whole.payload) <= 65536 THEN whole.payload END AS payload
+        FROM (SELECT CASE WHEN NOT sqlc.arg(keys_only)::boolean THEN b.payload::text END AS payload OFFSET 0) whole OFFSET 0
+    ) t
+    WINDOW before AS (ORDER BY b.seq ROWS UNBOUNDED PRECEDING)
+) r
+WHERE r.bytes - octet_length(coalesce(r.payload, '')) < sqlc.arg(max_bytes)::bigint
+ORDER BY r.seq;
 
 -- name: LogAppend :many
 -- Gives every entry its sequence, which is its group's head plus its ordinal within this batch, and returns the heads. The heads that
@@ -129,13 +155,20 @@ WHERE NOT EXISTS (SELECT FROM herald.relayed_event r
     WHERE r.event_id = d.event_id AND l.outbox_seq = d.outbox_seq)
 ON CONFLICT DO NOTHING;
 
--- name: GrantFeed :exec
--- Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
-INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
-SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
-FROM (SELECT unnest(sqlc.arg(resource_ids)::uuid[]) AS resource_id, unnest(sqlc.arg(user_ids)::text[]) AS user_id) g
-WHERE (SELECT true FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
-    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event' LIMIT 1) IS NULL;
+-- name: GrantFeed :many
+-- An order's customer is the one of its first event that is given a place in its group. Returns who that is, for each order. Only the relay writes
+-- rows of this source, under the state's lock, so nobody is waited for.
+WITH named AS MATERIALIZED (
+    SELECT n.ord, n.resource_id, n.user_id,
+        (SELECT a.user_id FROM herald.access_grant a WHERE a.resource_id = n.resource_id AND a.source = 'event' AND a.policy = 'MustBeOrderOwner'
+            ORDER BY a.resource_id, a.id LIMIT 1) AS customer
+    FROM (SELECT unnest(sqlc.arg(resource_ids)::uuid[]) AS resource_id, unnest(sqlc.arg(user_ids)::text[]) AS user_id,
+        generate_series(1, cardinality(sqlc.arg(resource_ids)::uuid[])) AS ord) n
+), fed AS (
+    INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
+    SELECT 'MustBeOrderOwner', n.resource_id, n.user_id, true, 'event' FROM named n WHERE n.customer IS NULL ORDER BY n.ord
+)
+SELECT coalesce(n.customer, n.user_id)::text AS customer FROM named n ORDER BY n.ord;
 
 -- name: StateComplete :exec
 -- Everything up to the target has been relayed: it becomes the snapshot.

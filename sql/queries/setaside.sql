@@ -1,11 +1,20 @@
 -- name: OutboxRows :many
--- Rows by their places, in that order, for the jobs that deliver events later.
-SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
-    b.occurred_on_utc, b.deliver_after, b.traceparent,
-    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
+-- Rows by their places, in that order, for the jobs that deliver events later. What is too large is left out and named, as in BatchRead.
+SELECT b.seq::bigint AS seq, b.written_at, b.event_id,
+    CASE WHEN octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type, b.resource_id, b.restaurant_id,
+    CASE WHEN octet_length(b.customer_id) <= 1024 THEN b.customer_id END AS customer_id,
+    CASE WHEN octet_length(b.audience) <= 1024 THEN b.audience END AS audience, t.payload, b.occurred_on_utc, b.deliver_after,
+    CASE WHEN octet_length(b.traceparent) <= 2048 THEN b.traceparent END AS traceparent,
+    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate,
+    concat_ws(', ', CASE WHEN octet_length(b.event_type) > 1024 THEN 'event_type' END,
+        CASE WHEN octet_length(b.customer_id) > 1024 THEN 'customer_id' END, CASE WHEN octet_length(b.audience) > 1024 THEN 'audience' END,
+        CASE WHEN octet_length(b.traceparent) > 2048 THEN 'traceparent' END, CASE WHEN t.payload IS NULL THEN 'payload' END) AS too_large,
+    0::bigint AS bytes
 FROM (SELECT unnest(sqlc.arg(seqs)::bigint[]) AS seq, unnest(sqlc.arg(written_ats)::timestamptz[]) AS written_at,
         generate_series(1, cardinality(sqlc.arg(seqs)::bigint[])) AS ord) p,
-    LATERAL (SELECT o.* FROM herald.outbox o WHERE o.seq = p.seq AND o.written_at = p.written_at LIMIT 1) b
+    LATERAL (SELECT o.* FROM herald.outbox o WHERE o.seq = p.seq AND o.written_at = p.written_at LIMIT 1) b,
+    LATERAL (SELECT CASE WHEN octet_length(whole.payload) <= 65536 THEN whole.payload END AS payload
+        FROM (SELECT b.payload::text AS payload OFFSET 0) whole OFFSET 0) t
 ORDER BY p.ord;
 
 -- name: StateLockWait :one
@@ -27,14 +36,19 @@ SELECT s.version + 1, s.epoch, sqlc.arg(position), s.snapshot, s.floor, s.stragg
 FROM herald.relay_state s;
 
 -- name: DeadLetterInsert :exec
+-- Events that are not tried again, each once, and why.
 INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
-VALUES (sqlc.arg(event_id), sqlc.arg(outbox_seq), sqlc.arg(outbox_written_at), sqlc.arg(reason), sqlc.arg(attempts))
-ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL;
+SELECT unnest(sqlc.arg(event_ids)::uuid[]), unnest(sqlc.arg(outbox_seqs)::bigint[]), unnest(sqlc.arg(written_ats)::timestamptz[]),
+    unnest(sqlc.arg(reasons)::text[]), sqlc.arg(attempts)::int
+ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason,
+    attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL;
 
 -- name: DeadLetterList :many
 -- The newest first, behind the one given. One whose event was published again and relayed is settled.
 SELECT d.event_id, d.outbox_written_at, d.reason, d.attempts, d.died_at, o.event_type, o.resource_id
-FROM herald.dead_letter d LEFT JOIN herald.outbox o ON o.seq = d.outbox_seq AND o.written_at = d.outbox_written_at
+FROM herald.dead_letter d LEFT JOIN LATERAL (
+    SELECT CASE WHEN octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type, b.resource_id
+    FROM herald.outbox b WHERE b.seq = d.outbox_seq AND b.written_at = d.outbox_written_at LIMIT 1) o ON true
 WHERE d.dropped_at IS NULL AND (d.died_at, d.event_id) < (sqlc.arg(died_before)::timestamptz, sqlc.arg(event_before)::uuid)
     AND NOT EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = d.event_id)
 ORDER BY d.died_at DESC, d.event_id DESC LIMIT sqlc.arg(max_letters)::int;

@@ -64,6 +64,7 @@ func (q *Queries) EpochRead(ctx context.Context) (EpochReadRow, error) {
 
 const ReseedDays = `-- name: ReseedDays :one
 SELECT coalesce(min(o.written_at), now())::timestamptz AS oldest, coalesce(max(o.written_at), now())::timestamptz AS newest FROM herald.outbox o
+WHERE o.written_at >= '2000-01-01 00:00:00+00' AND o.written_at < now() + interval '1 year'
 `
 
 type ReseedDaysRow struct {
@@ -71,6 +72,7 @@ type ReseedDaysRow struct {
 	Newest time.Time
 }
 
+// Of rows that no clock has stamped nothing is relayed again: they are dead letters.
 func (q *Queries) ReseedDays(ctx context.Context) (ReseedDaysRow, error) {
 	row := q.db.QueryRow(ctx, ReseedDays)
 	var i ReseedDaysRow

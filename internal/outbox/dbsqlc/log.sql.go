@@ -63,6 +63,94 @@ func (q *Queries) LogLocate(ctx context.Context, arg LogLocateParams) (int64, er
 	return sequence, err
 }
 
+const LogPlacesFrom = `-- name: LogPlacesFrom :many
+SELECT (SELECT s.epoch FROM herald.relay_state s)::bigint AS epoch, l.position, l.group_name, l.sequence, l.event_id
+FROM herald.event_log l WHERE l.position > $1::bigint ORDER BY l.position LIMIT 1
+`
+
+type LogPlacesFromRow struct {
+	Epoch     int64
+	Position  int64
+	GroupName string
+	Sequence  int64
+	EventID   uuid.UUID
+}
+
+// The next entry of LogReadFrom, without what its event's row holds: for one that cannot be read.
+func (q *Queries) LogPlacesFrom(ctx context.Context, after int64) ([]LogPlacesFromRow, error) {
+	rows, err := q.db.Query(ctx, LogPlacesFrom, after)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LogPlacesFromRow
+	for rows.Next() {
+		var i LogPlacesFromRow
+		if err := rows.Scan(
+			&i.Epoch,
+			&i.Position,
+			&i.GroupName,
+			&i.Sequence,
+			&i.EventID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LogPlacesGroup = `-- name: LogPlacesGroup :many
+SELECT (SELECT s.epoch FROM herald.relay_state s)::bigint AS epoch, l.position, l.group_name, l.sequence, l.event_id
+FROM herald.event_log l
+WHERE l.group_name = $1 AND l.sequence > $2::bigint AND l.position <= $3::bigint
+ORDER BY l.sequence LIMIT 1
+`
+
+type LogPlacesGroupParams struct {
+	GroupName string
+	After     int64
+	UpTo      int64
+}
+
+type LogPlacesGroupRow struct {
+	Epoch     int64
+	Position  int64
+	GroupName string
+	Sequence  int64
+	EventID   uuid.UUID
+}
+
+// The next entry of LogReadGroup, likewise.
+func (q *Queries) LogPlacesGroup(ctx context.Context, arg LogPlacesGroupParams) ([]LogPlacesGroupRow, error) {
+	rows, err := q.db.Query(ctx, LogPlacesGroup, arg.GroupName, arg.After, arg.UpTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LogPlacesGroupRow
+	for rows.Next() {
+		var i LogPlacesGroupRow
+		if err := rows.Scan(
+			&i.Epoch,
+			&i.Position,
+			&i.GroupName,
+			&i.Sequence,
+			&i.EventID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const LogPlan = `-- name: LogPlan :exec
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)
 `

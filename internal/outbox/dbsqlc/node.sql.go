@@ -153,7 +153,8 @@ func (q *Queries) NodesAlive(ctx context.Context) (int64, error) {
 }
 
 const OutboxLag = `-- name: OutboxLag :one
-SELECT count(*)::bigint AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at)), 0)::float8 AS oldest_seconds
+SELECT count(*)::bigint AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds
 FROM (
     (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.written_at FROM herald.outbox o
@@ -174,6 +175,7 @@ type OutboxLagRow struct {
 }
 
 // How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
+// A row that no clock has stamped is not asked for its age.
 func (q *Queries) OutboxLag(ctx context.Context, maxRows int32) (OutboxLagRow, error) {
 	row := q.db.QueryRow(ctx, OutboxLag, maxRows)
 	var i OutboxLagRow

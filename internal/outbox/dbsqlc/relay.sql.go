@@ -7,7 +7,6 @@ package dbsqlc
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,26 +22,54 @@ func (q *Queries) ArmedSet(ctx context.Context, armed int64) error {
 }
 
 const BatchRead = `-- name: BatchRead :many
-SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
-    b.occurred_on_utc, b.deliver_after, b.traceparent,
-    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
+SELECT r.seq, r.written_at, r.event_id, r.event_type, r.resource_id, r.restaurant_id, r.customer_id, r.audience, r.payload,
+    r.occurred_on_utc, r.deliver_after, r.traceparent, r.duplicate, r.too_large, r.bytes
 FROM (
-    (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
-        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
-        AND o.seq <= (SELECT coalesce(s.ceiling, herald.last_seq()) FROM herald.relay_state s)
-        AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
-        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
-        ORDER BY o.seq LIMIT $1::int)
-    UNION ALL
-    (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
-        LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
-            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
-            AND pg_visible_in_snapshot(old.xid, (SELECT current_setting('herald.target')::pg_snapshot))
-            ORDER BY o.xid, o.seq LIMIT $1::int) o)
-) b
-WHERE current_setting('herald.read', true) = 'yes'
-ORDER BY b.seq LIMIT $1::int
+    SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.resource_id, b.restaurant_id, b.occurred_on_utc, b.deliver_after, t.payload,
+        CASE WHEN NOT $1::boolean AND octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type,
+        CASE WHEN NOT $1::boolean AND octet_length(b.customer_id) <= 1024 THEN b.customer_id END AS customer_id,
+        CASE WHEN NOT $1::boolean AND octet_length(b.audience) <= 1024 THEN b.audience END AS audience,
+        CASE WHEN NOT $1::boolean AND octet_length(b.traceparent) <= 2048 THEN b.traceparent END AS traceparent,
+        ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate,
+        CASE WHEN t.payload IS NULL OR octet_length(b.event_type) > 1024 OR octet_length(b.customer_id) > 1024 OR octet_length(b.audience) > 1024
+                OR octet_length(b.traceparent) > 2048
+            THEN concat_ws(', ', CASE WHEN octet_length(b.event_type) > 1024 THEN 'event_type' END,
+                CASE WHEN octet_length(b.customer_id) > 1024 THEN 'customer_id' END, CASE WHEN octet_length(b.audience) > 1024 THEN 'audience' END,
+                CASE WHEN octet_length(b.traceparent) > 2048 THEN 'traceparent' END, CASE WHEN t.payload IS NULL THEN 'payload' END)
+            ELSE '' END AS too_large,
+        (sum(octet_length(coalesce(t.payload, ''))) OVER before)::bigint AS bytes
+    FROM (
+        SELECT n.xid, n.seq, n.written_at, n.event_id, n.event_type, n.resource_id, n.restaurant_id, n.customer_id, n.audience, n.payload, n.occurred_on_utc, n.deliver_after, n.traceparent FROM (
+            (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
+                WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+                AND o.seq <= (SELECT coalesce(s.ceiling, herald.last_seq()) FROM herald.relay_state s)
+                AND pg_visible_in_snapshot(o.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+                AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+                ORDER BY o.seq LIMIT $2::int)
+            UNION ALL
+            (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+                LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
+                    WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+                    AND pg_visible_in_snapshot(old.xid, (SELECT current_setting('herald.target')::pg_snapshot))
+                    ORDER BY o.xid, o.seq LIMIT $2::int) o)
+        ) n
+        WHERE current_setting('herald.read', true) = 'yes'
+        ORDER BY n.seq LIMIT $2::int
+    ) b, LATERAL (
+        SELECT CASE WHEN octet_length(whole.payload) <= 65536 THEN whole.payload END AS payload
+        FROM (SELECT CASE WHEN NOT $1::boolean THEN b.payload::text END AS payload OFFSET 0) whole OFFSET 0
+    ) t
+    WINDOW before AS (ORDER BY b.seq ROWS UNBOUNDED PRECEDING)
+) r
+WHERE r.bytes - octet_length(coalesce(r.payload, '')) < $3::bigint
+ORDER BY r.seq
 `
+
+type BatchReadParams struct {
+	KeysOnly  bool
+	MaxEvents int32
+	MaxBytes  int64
+}
 
 type BatchReadRow struct {
 	Seq           int64
@@ -51,20 +78,26 @@ type BatchReadRow struct {
 	EventType     string
 	ResourceID    uuid.NullUUID
 	RestaurantID  uuid.NullUUID
-	CustomerID    *string
-	Audience      *string
-	Payload       json.RawMessage
+	CustomerID    interface{}
+	Audience      interface{}
+	Payload       interface{}
 	OccurredOnUtc time.Time
 	DeliverAfter  *time.Time
-	Traceparent   *string
+	Traceparent   interface{}
 	Duplicate     bool
+	TooLarge      string
+	Bytes         int64
 }
 
 // The rows that crossed from invisible (in state.snapshot) to visible (in the target): above the floor by seq; below it only
 // the stragglers can have any, and those few are looked up by xid. The pairs are compared as such, and in the order of the index on both:
 // where one transaction has written most of the table, its statistics say that finding rows by xid finds all.
-func (q *Queries) BatchRead(ctx context.Context, maxEvents int32) ([]BatchReadRow, error) {
-	rows, err := q.db.Query(ctx, BatchRead, maxEvents)
+//
+// What a row holds can neither fail this nor make it large, even where it has come past every check. A column that is too large is left out
+// and named. A batch ends with the row that makes its payloads more than max_bytes, which bytes tells. Of a row that cannot be read at all
+// keys_only reads no more than where it is. A payload is made text once, for its size and for sending it: hence the OFFSET 0.
+func (q *Queries) BatchRead(ctx context.Context, arg BatchReadParams) ([]BatchReadRow, error) {
+	rows, err := q.db.Query(ctx, BatchRead, arg.KeysOnly, arg.MaxEvents, arg.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +119,8 @@ func (q *Queries) BatchRead(ctx context.Context, maxEvents int32) ([]BatchReadRo
 			&i.DeliverAfter,
 			&i.Traceparent,
 			&i.Duplicate,
+			&i.TooLarge,
+			&i.Bytes,
 		); err != nil {
 			return nil, err
 		}
@@ -133,12 +168,18 @@ func (q *Queries) DuplicateEventInsert(ctx context.Context, arg DuplicateEventIn
 	return err
 }
 
-const GrantFeed = `-- name: GrantFeed :exec
-INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
-SELECT 'MustBeOrderOwner', g.resource_id, g.user_id, true, 'event'
-FROM (SELECT unnest($1::uuid[]) AS resource_id, unnest($2::text[]) AS user_id) g
-WHERE (SELECT true FROM herald.access_grant a WHERE a.resource_id = g.resource_id AND a.user_id = g.user_id
-    AND a.policy = 'MustBeOrderOwner' AND a.source = 'event' LIMIT 1) IS NULL
+const GrantFeed = `-- name: GrantFeed :many
+WITH named AS MATERIALIZED (
+    SELECT n.ord, n.resource_id, n.user_id,
+        (SELECT a.user_id FROM herald.access_grant a WHERE a.resource_id = n.resource_id AND a.source = 'event' AND a.policy = 'MustBeOrderOwner'
+            ORDER BY a.resource_id, a.id LIMIT 1) AS customer
+    FROM (SELECT unnest($1::uuid[]) AS resource_id, unnest($2::text[]) AS user_id,
+        generate_series(1, cardinality($1::uuid[])) AS ord) n
+), fed AS (
+    INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source)
+    SELECT 'MustBeOrderOwner', n.resource_id, n.user_id, true, 'event' FROM named n WHERE n.customer IS NULL ORDER BY n.ord
+)
+SELECT coalesce(n.customer, n.user_id)::text AS customer FROM named n ORDER BY n.ord
 `
 
 type GrantFeedParams struct {
@@ -146,10 +187,26 @@ type GrantFeedParams struct {
 	UserIds     []string
 }
 
-// Whoever placed an order may follow it. Only the relay writes rows of this source, under the state's lock, so nobody is waited for.
-func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) error {
-	_, err := q.db.Exec(ctx, GrantFeed, arg.ResourceIds, arg.UserIds)
-	return err
+// An order's customer is the one of its first event that is given a place in its group. Returns who that is, for each order. Only the relay writes
+// rows of this source, under the state's lock, so nobody is waited for.
+func (q *Queries) GrantFeed(ctx context.Context, arg GrantFeedParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, GrantFeed, arg.ResourceIds, arg.UserIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var customer string
+		if err := rows.Scan(&customer); err != nil {
+			return nil, err
+		}
+		items = append(items, customer)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LogAppend = `-- name: LogAppend :many

@@ -7,7 +7,6 @@ package dbsqlc
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,24 +26,27 @@ func (q *Queries) DeadLetterDrop(ctx context.Context, eventID uuid.UUID) (int64,
 
 const DeadLetterInsert = `-- name: DeadLetterInsert :exec
 INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason, attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL
+SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::timestamptz[]),
+    unnest($4::text[]), $5::int
+ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason,
+    attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL
 `
 
 type DeadLetterInsertParams struct {
-	EventID         uuid.UUID
-	OutboxSeq       int64
-	OutboxWrittenAt time.Time
-	Reason          string
-	Attempts        int32
+	EventIds   []uuid.UUID
+	OutboxSeqs []int64
+	WrittenAts []time.Time
+	Reasons    []string
+	Attempts   int32
 }
 
+// Events that are not tried again, each once, and why.
 func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertParams) error {
 	_, err := q.db.Exec(ctx, DeadLetterInsert,
-		arg.EventID,
-		arg.OutboxSeq,
-		arg.OutboxWrittenAt,
-		arg.Reason,
+		arg.EventIds,
+		arg.OutboxSeqs,
+		arg.WrittenAts,
+		arg.Reasons,
 		arg.Attempts,
 	)
 	return err
@@ -52,7 +54,9 @@ func (q *Queries) DeadLetterInsert(ctx context.Context, arg DeadLetterInsertPara
 
 const DeadLetterList = `-- name: DeadLetterList :many
 SELECT d.event_id, d.outbox_written_at, d.reason, d.attempts, d.died_at, o.event_type, o.resource_id
-FROM herald.dead_letter d LEFT JOIN herald.outbox o ON o.seq = d.outbox_seq AND o.written_at = d.outbox_written_at
+FROM herald.dead_letter d LEFT JOIN LATERAL (
+    SELECT CASE WHEN octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type, b.resource_id
+    FROM herald.outbox b WHERE b.seq = d.outbox_seq AND b.written_at = d.outbox_written_at LIMIT 1) o ON true
 WHERE d.dropped_at IS NULL AND (d.died_at, d.event_id) < ($1::timestamptz, $2::uuid)
     AND NOT EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = d.event_id)
 ORDER BY d.died_at DESC, d.event_id DESC LIMIT $3::int
@@ -70,7 +74,7 @@ type DeadLetterListRow struct {
 	Reason          string
 	Attempts        int32
 	DiedAt          time.Time
-	EventType       *string
+	EventType       string
 	ResourceID      uuid.NullUUID
 }
 
@@ -121,12 +125,21 @@ func (q *Queries) DeadLetterTake(ctx context.Context, eventID uuid.UUID) (DeadLe
 }
 
 const OutboxRows = `-- name: OutboxRows :many
-SELECT b.seq::bigint AS seq, b.written_at, b.event_id, b.event_type, b.resource_id, b.restaurant_id, b.customer_id, b.audience, b.payload,
-    b.occurred_on_utc, b.deliver_after, b.traceparent,
-    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate
+SELECT b.seq::bigint AS seq, b.written_at, b.event_id,
+    CASE WHEN octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type, b.resource_id, b.restaurant_id,
+    CASE WHEN octet_length(b.customer_id) <= 1024 THEN b.customer_id END AS customer_id,
+    CASE WHEN octet_length(b.audience) <= 1024 THEN b.audience END AS audience, t.payload, b.occurred_on_utc, b.deliver_after,
+    CASE WHEN octet_length(b.traceparent) <= 2048 THEN b.traceparent END AS traceparent,
+    ((SELECT true FROM herald.relayed_event r WHERE r.event_id = b.event_id LIMIT 1) IS NOT NULL)::boolean AS duplicate,
+    concat_ws(', ', CASE WHEN octet_length(b.event_type) > 1024 THEN 'event_type' END,
+        CASE WHEN octet_length(b.customer_id) > 1024 THEN 'customer_id' END, CASE WHEN octet_length(b.audience) > 1024 THEN 'audience' END,
+        CASE WHEN octet_length(b.traceparent) > 2048 THEN 'traceparent' END, CASE WHEN t.payload IS NULL THEN 'payload' END) AS too_large,
+    0::bigint AS bytes
 FROM (SELECT unnest($1::bigint[]) AS seq, unnest($2::timestamptz[]) AS written_at,
         generate_series(1, cardinality($1::bigint[])) AS ord) p,
-    LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o WHERE o.seq = p.seq AND o.written_at = p.written_at LIMIT 1) b
+    LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o WHERE o.seq = p.seq AND o.written_at = p.written_at LIMIT 1) b,
+    LATERAL (SELECT CASE WHEN octet_length(whole.payload) <= 65536 THEN whole.payload END AS payload
+        FROM (SELECT b.payload::text AS payload OFFSET 0) whole OFFSET 0) t
 ORDER BY p.ord
 `
 
@@ -142,16 +155,18 @@ type OutboxRowsRow struct {
 	EventType     string
 	ResourceID    uuid.NullUUID
 	RestaurantID  uuid.NullUUID
-	CustomerID    *string
-	Audience      *string
-	Payload       json.RawMessage
+	CustomerID    interface{}
+	Audience      interface{}
+	Payload       interface{}
 	OccurredOnUtc time.Time
 	DeliverAfter  *time.Time
-	Traceparent   *string
+	Traceparent   interface{}
 	Duplicate     bool
+	TooLarge      string
+	Bytes         int64
 }
 
-// Rows by their places, in that order, for the jobs that deliver events later.
+// Rows by their places, in that order, for the jobs that deliver events later. What is too large is left out and named, as in BatchRead.
 func (q *Queries) OutboxRows(ctx context.Context, arg OutboxRowsParams) ([]OutboxRowsRow, error) {
 	rows, err := q.db.Query(ctx, OutboxRows, arg.Seqs, arg.WrittenAts)
 	if err != nil {
@@ -175,6 +190,8 @@ func (q *Queries) OutboxRows(ctx context.Context, arg OutboxRowsParams) ([]Outbo
 			&i.DeliverAfter,
 			&i.Traceparent,
 			&i.Duplicate,
+			&i.TooLarge,
+			&i.Bytes,
 		); err != nil {
 			return nil, err
 		}

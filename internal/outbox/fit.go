@@ -1,0 +1,133 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+const (
+	maxNameCharacters  = 256 // of a customer_id, as the outbox's check has it
+	maxTraceCharacters = 512
+)
+
+// Targets returns the groups that receive the row's event, as [event.Event.Groups] does. It fails with an [*event.UndeliverableError] also
+// where a column holds what the outbox refuses: the row was written past its checks, or by a release that had others.
+func (r *Row) Targets() ([]event.Group, error) {
+	if r.unfit != "" {
+		return nil, &event.UndeliverableError{EventID: r.ID, Reason: r.unfit}
+	}
+	return r.Groups()
+}
+
+// IsHopeless says whether err is about an event that no later attempt can deliver. One of a type that is not known may be of a newer release.
+func IsHopeless(err error) bool {
+	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
+	return ok && !undeliverable.UnknownType
+}
+
+// unfit says which column holds something that no event has, and what is wrong with it.
+func (c *rowColumns) unfit() string {
+	switch {
+	case c.tooLarge != "":
+		return "too large: " + c.tooLarge
+	case c.id == uuid.Nil:
+		return "event_id is missing"
+	}
+	if column := c.unfitTime(); column != "" {
+		return column + " is not a time between the years 1 and 9999"
+	}
+	if len(c.payload) == 0 || c.payload[0] != '{' {
+		return "payload is not a JSON object"
+	}
+	if n := characters(c.traceText.String, maxTraceCharacters); n > maxTraceCharacters {
+		return fmt.Sprintf("traceparent has %d characters; at most %d are allowed", n, maxTraceCharacters)
+	}
+	if n := characters(c.customerID.String, maxNameCharacters); n > maxNameCharacters {
+		return fmt.Sprintf("customer_id has %d characters; at most %d are allowed", n, maxNameCharacters)
+	}
+	switch event.Type(c.eventType).Family() {
+	case event.Order:
+		return c.unfitOrder()
+	case event.TeamCart, event.Control:
+		if c.resourceID.Bytes == uuid.Nil {
+			return "resource_id is missing"
+		}
+	case event.Admin, event.Unknown:
+	}
+	return ""
+}
+
+func (c *rowColumns) unfitOrder() string {
+	switch {
+	case c.resourceID.Bytes == uuid.Nil:
+		return "resource_id is missing"
+	case c.restaurantID.Bytes == uuid.Nil:
+		return "restaurant_id is missing"
+	case c.audience.Valid && c.audience.String == "":
+		return `unknown audience ""`
+	case c.customerID.String == "" && event.Audience(c.audience.String) != event.Restaurant:
+		return "customer_id is missing"
+	}
+	return ""
+}
+
+func (c *rowColumns) unfitTime() string {
+	switch {
+	case !isClock(c.written):
+		return "written_at"
+	case !isClock(c.occurredOn):
+		return "occurred_on_utc"
+	case c.deliverAfter.Valid && !isClock(c.deliverAfter):
+		return "deliver_after"
+	}
+	return ""
+}
+
+// characters counts them where a text can have more than most.
+func characters(text string, most int) int {
+	if len(text) <= most {
+		return len(text)
+	}
+	return utf8.RuneCountInString(text)
+}
+
+// isUnreadable says whether err is about a value that was to be read, and not about the database or the way to it.
+func isUnreadable(err error) bool {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		const outOfMemory = "53200"
+		class := refused.Code[:min(2, len(refused.Code))] // of data, limits of the program, and damaged values
+		return class == "22" || class == "54" || class == "XX" || refused.Code == outOfMemory
+	}
+	_, ok := errors.AsType[pgx.ScanArgError](err)
+	return ok
+}
+
+const maxReason = 1000 // bytes
+
+// shortReason is what is written down of a reason: a producer may have had its say in it.
+func shortReason(reason string) string {
+	reason = strings.ToValidUTF8(strings.ReplaceAll(reason, "\x00", ""), "�")
+	if len(reason) <= maxReason {
+		return reason
+	}
+	cut := []byte(reason)[:maxReason]
+	return string(bytes.ToValidUTF8(cut, nil)) + "…"
+}
+
+// exactly is when the row was written as it stands there, which may be what is no time here: with its seq it is where the row is found.
+func (r *Row) exactly() pgtype.Timestamptz {
+	if r.written.Valid {
+		return r.written
+	}
+	return pgtype.Timestamptz{Time: r.WrittenAt, Valid: true}
+}
