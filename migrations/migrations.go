@@ -14,6 +14,8 @@
 //	00012_lean_publish.sql     what a producer's insert costs, halved
 //	00013_pace.sql             how often events of one type have been relayed
 //	00014_producers_rights.sql what producers may not: grant access, and write Herald's own event
+//	00015_few_notify.sql       of those that meet a sleeping relay a few notify
+//	00016_safe_publish.sql     what is published, whatever a producer's session has; payloads that fit; prepared transactions
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

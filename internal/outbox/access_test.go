@@ -94,7 +94,7 @@ func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 	for name, row := range map[string]columns{
 		"at once":                           order(),
 		"scheduled":                         order(columns{"deliver_after": "2999-01-01 00:00:00+00"}),
-		"undeliverable":                     order(columns{"payload": `{}`}),
+		"undeliverable":                     poison(),
 		"for the restaurant, of a customer": order(columns{"audience": "Restaurant"}),
 	} {
 		t.Run(name, func(t *testing.T) {

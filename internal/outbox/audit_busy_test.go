@@ -141,8 +141,8 @@ func busyTransaction(ctx context.Context, conn *pgx.Conn, random *rand.Rand) err
 			return err
 		},
 		func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id) VALUES ('OrderPlaced', $1, $2, 'user-1')", orderID, restaurantID)
-			return err
+			row := order(columns{"resource_id": orderID, "restaurant_id": restaurantID, "payload": `{}`})
+			return writeUnchecked(ctx, tx, func() error { _, err := insertRow(ctx, tx, row); return err })
 		},
 		func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, "SELECT herald.revoke_access('MustBeOrderOwner', $1, 'user-1')", orderID)

@@ -50,7 +50,7 @@ func setupAudit(t *testing.T) *audited {
 
 	b.kept["scheduled"] = b.insert(t, cart(columns{"deliver_after": time.Now().Add(time.Hour)}))
 	for _, what := range []string{"retrying", "dead", "dropped"} {
-		b.kept[what] = b.insert(t, order(columns{"payload": `{}`}))
+		b.kept[what] = b.insert(t, poison())
 	}
 	b.insert(t, cart(columns{"event_id": b.carts[0]}))
 	b.kept["last"] = b.insert(t, order(columns{"resource_id": uuid.New()}))

@@ -49,7 +49,7 @@ func TestAppendLaterTakesThePlaceBehindEverything(t *testing.T) {
 func TestAppendLaterRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.insert(t, order(columns{"payload": `{"status": "Placed"}`}))
+	poison := b.insert(t, poison())
 	err := b.appendLater(t, b.ref(t, poison))
 	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 	require.True(t, ok, "%v", err)

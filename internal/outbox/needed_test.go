@@ -22,9 +22,6 @@ func (b *bundle) dead(t *testing.T, row columns) uuid.UUID {
 	return id
 }
 
-// poison is an event that cannot be turned into messages.
-func poison() columns { return order(columns{"payload": `{"status": "Placed"}`}) }
-
 func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 	t.Parallel()
 	inAYear := columns{"deliver_after": time.Now().AddDate(1, 0, 0)}
@@ -34,7 +31,11 @@ func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 	}{
 		"by a scheduled delivery": {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.relayed(t, cart(inAYear)) }, ""},
 		"by a retry":              {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.relayed(t, poison()) }, ""},
-		"by a dead letter":        {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.dead(t, poison()) }, ""},
+		"by a retry, of a time that is none": {func(t *testing.T, b *bundle) uuid.UUID {
+			t.Helper()
+			return b.relayed(t, poison(columns{"payload": `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "yesterday"}`}))
+		}, ""},
+		"by a dead letter": {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.dead(t, poison()) }, ""},
 		"by an entry that came late": {
 			func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.relayed(t, cart()) },
 			"UPDATE herald.event_log SET relayed_at = relayed_at + interval '8 days' WHERE event_id = $1",

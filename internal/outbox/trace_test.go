@@ -122,7 +122,7 @@ func (b *bundle) refs(t *testing.T, id uuid.UUID) []outbox.Ref {
 func TestTraceTellsWhyAnEventIsRetried(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.insert(t, order(columns{"payload": `{}`}))
+	poison := b.insert(t, poison())
 	b.relay(t)
 	found := b.status(t, poison)[0]
 	require.Equal(t, outbox.StatusRetrying, found.Status)
