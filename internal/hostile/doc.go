@@ -6,4 +6,6 @@
 //
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
+//   - shadows: a producer with operators, functions, types, tables, a collation and settings of its own, ahead of PostgreSQL's.
+//   - prepared: a producer that prepares its transactions for a two-phase commit.
 package hostile
