@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
 	nestingMaximum     = 64
 	numberMaximumBytes = 64
 	exponentMaximum    = 1000
+	// wordMaximum is the outbox's own limit for such fields (herald.check_payload).
+	wordMaximum = 256
 	// countMaximum is 2^53-1, the largest whole number that JavaScript keeps exactly.
 	countMaximum = 1<<53 - 1
 )
@@ -56,6 +59,15 @@ func (b *body) text(name string) string {
 		b.errors.add(name, "The field must not be empty.")
 	default:
 		b.note(name, checkText(s))
+	}
+	return s
+}
+
+// word reads a name or an id: a string that says something in at most wordMaximum characters.
+func (b *body) word(name string) string {
+	s := b.text(name)
+	if utf8.RuneCountInString(s) > wordMaximum {
+		b.errors[name] = []string{fmt.Sprintf("The field must not have more than %d characters.", wordMaximum)}
 	}
 	return s
 }
@@ -115,7 +127,7 @@ func (b *body) textOrNumber(name string) any {
 	case json.Number:
 		return b.number(name)
 	case nil, string:
-		return b.text(name)
+		return b.word(name)
 	default:
 		b.errors.add(name, "The field must be a string or a number.")
 		return nil

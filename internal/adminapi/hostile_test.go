@@ -106,7 +106,7 @@ func TestHostileBodiesAreRefusedOrData(t *testing.T) {
 		"30,000 digits":          {`{"message":"m","data":{"a":` + strings.Repeat("9", 30_000) + `}}`, http.StatusBadRequest, "data"},
 		"hexadecimal":            {`{"message":"m","data":{"a":0x10}}`, http.StatusBadRequest, "$"},
 		"10,000 names":           {`{"message":"m","data":{` + strings.Repeat(`"a":0,`, 10_000) + `"b":1}}`, http.StatusOK, ""},
-		"__proto__":              {`{"message":"m","data":{"__proto__":{"admin":true}}}`, http.StatusOK, ""},
+		"__proto__":              {`{"message":"m","data":{"__proto__":{"admin":true}}}`, http.StatusBadRequest, "$"},
 	} {
 		w := l.post(t, "alert/error", test.body)
 		require.Equal(t, test.status, w.Code, "%s: %s", name, w.Body)

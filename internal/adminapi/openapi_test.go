@@ -180,6 +180,8 @@ func TestExamplesOfRequestsAreAccepted(t *testing.T) {
 }
 
 // What the document demands of a field is what the handler demands: whatever breaks it is refused, and the field named.
+//
+// Acceptance: A-460.
 func TestWhatTheDocumentDemandsOfABodyIsDemanded(t *testing.T) {
 	t.Parallel()
 	d := documented()
@@ -229,6 +231,9 @@ func wrongValues(s schema, required bool) []any {
 	}
 	if s["pattern"] != nil {
 		wrong = append(wrong, "", " \t\n")
+	}
+	if s["maxLength"] != nil {
+		wrong = append(wrong, strings.Repeat("ü", 257))
 	}
 	if s["minimum"] != nil {
 		wrong = append(wrong, json.Number("-1"))

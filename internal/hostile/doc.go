@@ -11,4 +11,6 @@
 //   - rows: what no check lets in, in each column of the outbox: infinite and impossible times, missing ids, megabytes, payloads that are none.
 //   - flood: twenty thousand rows that cannot be delivered in one statement.
 //   - access: a producer that names a user of its own as the customer of somebody else's order, in every way; what a producer is told.
+//   - shadows: a producer with operators, functions, types, tables, a collation and settings of its own, ahead of PostgreSQL's.
+//   - prepared: a producer that prepares its transactions for a two-phase commit.
 package hostile

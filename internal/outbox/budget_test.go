@@ -97,7 +97,7 @@ func TestBudgetOfADrain(t *testing.T) {
 	for range 2 { // the statements are prepared
 		b.insert(t, order(columns{"resource_id": uuid.New()}))
 		drain()
-		b.insertPast(t, unfit())
+		b.insert(t, poison())
 		drain()
 		b.insert(t, cart())
 		drain()
@@ -114,7 +114,7 @@ func TestBudgetOfADrain(t *testing.T) {
 	}
 	require.Equal(t, cost{2, 10}, spent(drain), "however many there are")
 	for range 50 {
-		b.insertPast(t, unfit())
+		b.insert(t, poison())
 	}
 	require.Equal(t, cost{2, 9}, spent(drain), "and what cannot be delivered costs one statement a batch")
 }

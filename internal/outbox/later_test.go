@@ -50,7 +50,7 @@ func TestAppendLaterTakesThePlaceBehindEverything(t *testing.T) {
 func TestAppendLaterRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	poison := b.insertPast(t, unfit())
+	poison := b.insert(t, poison())
 	err := b.appendLater(t, b.ref(t, poison))
 	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 	require.True(t, ok, "%v", err)

@@ -75,7 +75,7 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	old := b.relayed(t, order())
-	b.dead(t, poison())
+	b.dead(t)
 	b.age(t, 9)
 	recent := b.insert(t, cart())
 	naive := b.naive(t)
@@ -138,7 +138,7 @@ func TestQueriesMeetNoShadow(t *testing.T) {
 	db.Shadow(t)
 	b := &bundle{db, db.Pool(t)}
 	id := b.relayed(t, order())
-	b.dead(t, poison())
+	b.dead(t)
 	require.Equal(t, "relayed", b.status(t, id)[0].Status)
 	b.age(t, 9)
 	require.Positive(t, b.retire(t).Days)

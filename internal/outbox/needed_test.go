@@ -16,16 +16,13 @@ import (
 // dead makes an event a dead letter.
 func (b *bundle) dead(t *testing.T) uuid.UUID {
 	t.Helper()
-	id := b.insertPast(t, unfit())
+	id := b.insert(t, poison())
 	b.relay(t)
 	return id
 }
 
 // newer returns an event of a type that this release does not know.
 func newer() columns { return order(columns{"event_type": "OrderSplit"}) }
-
-// unfit returns an event that cannot be delivered, ever.
-func unfit() columns { return order(columns{"payload": `{"status": "Placed"}`}) }
 
 // setAside publishes an event of a type that this release does not know, which is tried again.
 func (b *bundle) setAside(t *testing.T) uuid.UUID {

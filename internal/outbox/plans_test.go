@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -38,8 +39,13 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 		{"can_subscribe", "SELECT herald.can_subscribe('MustBeOrderOwner', $1, $2)", "(gen_random_uuid(), 'nobody')"},
 	}
 	const rows = 10_000
-	b.exec(t, `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id)
-		SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`, restaurantID, rows)
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		return writeUnchecked(t.Context(), tx, func() error {
+			_, err := tx.Exec(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id)
+				SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`, restaurantID, rows)
+			return err
+		})
+	}))
 	b.insert(t, order(columns{"event_id": eventID}))
 	b.exec(t, "ANALYZE herald.outbox") // where one transaction has written everything
 	b.exec(t, "UPDATE pg_class SET reltuples = 100 * reltuples WHERE relnamespace = 'herald'::regnamespace AND relname LIKE 'outbox_p%' AND relkind = 'r'")

@@ -20,7 +20,7 @@ func TestAPublicationOfAllTablesIsInNobodysWay(t *testing.T) {
 	b.exec(t, "CREATE PUBLICATION everything FOR ALL TABLES")
 	b.dropPartitions(t)
 
-	old, needed := b.relayed(t, order()), b.dead(t, poison())
+	old, needed := b.relayed(t, order()), b.dead(t)
 	today := b.insert(t, cart())
 	created, err := outbox.EnsurePartitions(t.Context(), b.pool, time.Now(), 2)
 	require.NoError(t, err)

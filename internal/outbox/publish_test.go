@@ -158,11 +158,11 @@ func TestAdminFunctionWritesWhatItIsGiven(t *testing.T) {
 	b := setup(t)
 	own := uuid.New()
 	row := b.written(t, scan[uuid.UUID](t, b.pool, `SELECT herald.publish_admin_event(event_type => 'RevenueUpdate',
-		payload => '{"dailyRevenue": 1.50}', occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $1, deliver_after => '2025-01-20T10:06:00Z')`, own))
+		payload => '{"dailyRevenue": 1.50, "totalRevenue30d": 2}', occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $1, deliver_after => '2025-01-20T10:06:00Z')`, own))
 	require.Equal(t, own, row.EventID)
 	require.Equal(t, "RevenueUpdate", row.EventType)
 	require.False(t, row.ResourceID.Valid)
-	require.JSONEq(t, `{"dailyRevenue": 1.50}`, string(row.Payload))
+	require.JSONEq(t, `{"dailyRevenue": 1.50, "totalRevenue30d": 2}`, string(row.Payload))
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 5, 0, 0, time.UTC), row.OccurredOn, 0)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
 }
@@ -192,7 +192,7 @@ func TestEventsOfOneTransactionOccurOneAfterTheOther(t *testing.T) {
 	for _, sql := range []string{
 		"INSERT INTO herald.outbox (event_type, resource_id) VALUES ('CartLocked', gen_random_uuid()) RETURNING event_id",
 		"SELECT herald.publish_teamcart_event('CartLocked', gen_random_uuid())",
-		"SELECT herald.publish_admin_event('RevenueUpdate', '{}')",
+		`SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`,
 		"SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', gen_random_uuid(), 'user-1')",
 	} {
 		scan[uuid.UUID](t, tx, sql)

@@ -1,7 +1,9 @@
 package outbox_test
 
 import (
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,7 +136,36 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 	}
 }
 
-// Acceptance: A-343.
+// What earlier releases stored and no event can carry, or the table's owner has written, counts as never set.
+//
+// Acceptance: A-459.
+func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	publisher := outbox.NewPublisher(b.pool)
+	b.exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 12.0, "activeUsers": 1e3, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
+		"totalRevenue": -1.7976931348623157e308}')`)
+	for _, value := range []string{"-12.5", "12.5", "1e400", "NaN", "Infinity", "9007199254740992"} {
+		b.exec(t, "INSERT INTO herald.platform_stats (field, value) SELECT unnest('{totalUsers,activeUsers,newUsersToday}'::text[]), $1::text::numeric", value)
+	}
+	for _, value := range []string{"1e309", "-1e309", "NaN", "-Infinity"} {
+		b.exec(t, "INSERT INTO herald.platform_stats (field, value) SELECT unnest('{totalRevenue,revenueToday}'::text[]), $1::text::numeric", value)
+	}
+	stats, _, ok, err := publisher.PlatformStats(t.Context())
+	require.NoError(t, err)
+	require.True(t, ok)
+	encoded, err := json.Marshal(stats)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"totalUsers": 12, "activeUsers": 1000, "newUsersToday": null, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
+		"failedGenerations": null, "totalRevenue": -1.7976931348623157e308, "revenueToday": null}`, string(encoded))
+	require.Equal(t, "12", string(stats.TotalUsers), "a count is whole")
+	tx := b.begin(t)
+	published, err := outbox.BroadcastStats(t.Context(), tx)
+	require.NoError(t, err)
+	require.True(t, published)
+}
+
+// Acceptance: A-343, A-459.
 func TestPlatformStatisticsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -145,6 +176,14 @@ func TestPlatformStatisticsThatAreRefused(t *testing.T) {
 		{`'{"totalUser": 1}'`, "herald.set_platform_stats: unknown field 'totalUser'", "The fields are totalUsers, activeUsers, newUsersToday, " +
 			"websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday."},
 		{`'{"totalUsers": "1"}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
+		{`'{"totalRevenue": 1e400}'`, "herald.set_platform_stats: totalRevenue is 1" + strings.Repeat("0", 31) + ", which is not a number that a 64-bit float holds", ""},
+		{`'{"revenueToday": -1e309}'`, "herald.set_platform_stats: revenueToday is -1" + strings.Repeat("0", 30) + ", which is not a number that a 64-bit float holds", ""},
+		{`'{"activeUsers": -12.5}'`, "herald.set_platform_stats: activeUsers is -12.5, which is not a whole number from 0 to 9007199254740991", ""},
+		{`'{"activeUsers": 12.5}'`, "herald.set_platform_stats: activeUsers is 12.5, which is not a whole number from 0 to 9007199254740991", ""},
+		{`'{"newUsersToday": -1}'`, "herald.set_platform_stats: newUsersToday is -1, which is not a whole number from 0 to 9007199254740991", ""},
+		{`'{"totalUsers": 1, "imagesGenerated": 9007199254740992}'`, "herald.set_platform_stats: imagesGenerated is 9007199254740992, which is not a whole number from 0 to 9007199254740991", ""},
+		{`'{"` + strings.Repeat("x", 100) + `": 1}'`, "herald.set_platform_stats: unknown field '" + strings.Repeat("x", 64) + "'", "The fields are totalUsers, " +
+			"activeUsers, newUsersToday, websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday."},
 		{`'{"activeUsers": 1, "totalUsers": null}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
 	} {
 		_, err := b.pool.Exec(t.Context(), "SELECT herald.set_platform_stats("+test.stats+")")

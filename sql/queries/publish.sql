@@ -1,8 +1,12 @@
 -- name: AdminEventPublish :one
-SELECT herald.publish_admin_event(sqlc.arg(event_type)::text, sqlc.arg(payload)::jsonb, NULL, sqlc.narg(event_id)::uuid)::uuid AS event_id;
+-- Herald prepares no transaction for a two-phase commit, so it wakes the relay where the server would allow that, too.
+SELECT herald.publish_admin_event(sqlc.arg(event_type)::text, sqlc.arg(payload)::jsonb, NULL, sqlc.narg(event_id)::uuid)::uuid AS event_id
+FROM set_config('herald.notify', 'on', true);
 
 -- name: PlatformStats :many
-SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p ORDER BY p.field, p.id DESC;
+-- What an earlier release has stored and no event could carry counts as never set.
+SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p
+WHERE herald.is_platform_stat(p.field, p.value) ORDER BY p.field, p.id DESC;
 
 -- name: PlatformStatsPrune :exec
 DELETE FROM herald.platform_stats p
@@ -25,7 +29,8 @@ WITH known AS (
     SELECT jsonb_object_agg(CASE c.field WHEN 'totalRevenue' THEN 'revenue' ELSE c.field END, c.value) AS stats
     FROM (
         SELECT DISTINCT ON (p.field) p.field, p.value FROM herald.platform_stats p
-        WHERE p.field IN ('totalUsers', 'activeUsers', 'websitesGenerated', 'imagesGenerated', 'totalRevenue') ORDER BY p.field, p.id DESC
+        WHERE p.field IN ('totalUsers', 'activeUsers', 'websitesGenerated', 'imagesGenerated', 'totalRevenue')
+            AND herald.is_platform_stat(p.field, p.value) ORDER BY p.field, p.id DESC
     ) c
     HAVING count(*) = 5
 ), said AS (

@@ -15,6 +15,7 @@ import (
 
 const AdminEventPublish = `-- name: AdminEventPublish :one
 SELECT herald.publish_admin_event($1::text, $2::jsonb, NULL, $3::uuid)::uuid AS event_id
+FROM set_config('herald.notify', 'on', true)
 `
 
 type AdminEventPublishParams struct {
@@ -23,6 +24,7 @@ type AdminEventPublishParams struct {
 	EventID   uuid.NullUUID
 }
 
+// Herald prepares no transaction for a two-phase commit, so it wakes the relay where the server would allow that, too.
 func (q *Queries) AdminEventPublish(ctx context.Context, arg AdminEventPublishParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, AdminEventPublish, arg.EventType, arg.Payload, arg.EventID)
 	var event_id uuid.UUID
@@ -62,7 +64,8 @@ func (q *Queries) OutboxInsert(ctx context.Context, arg OutboxInsertParams) erro
 }
 
 const PlatformStats = `-- name: PlatformStats :many
-SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p ORDER BY p.field, p.id DESC
+SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p
+WHERE herald.is_platform_stat(p.field, p.value) ORDER BY p.field, p.id DESC
 `
 
 type PlatformStatsRow struct {
@@ -71,6 +74,7 @@ type PlatformStatsRow struct {
 	SetAt time.Time
 }
 
+// What an earlier release has stored and no event could carry counts as never set.
 func (q *Queries) PlatformStats(ctx context.Context) ([]PlatformStatsRow, error) {
 	rows, err := q.db.Query(ctx, PlatformStats)
 	if err != nil {
@@ -107,7 +111,8 @@ WITH known AS (
     SELECT jsonb_object_agg(CASE c.field WHEN 'totalRevenue' THEN 'revenue' ELSE c.field END, c.value) AS stats
     FROM (
         SELECT DISTINCT ON (p.field) p.field, p.value FROM herald.platform_stats p
-        WHERE p.field IN ('totalUsers', 'activeUsers', 'websitesGenerated', 'imagesGenerated', 'totalRevenue') ORDER BY p.field, p.id DESC
+        WHERE p.field IN ('totalUsers', 'activeUsers', 'websitesGenerated', 'imagesGenerated', 'totalRevenue')
+            AND herald.is_platform_stat(p.field, p.value) ORDER BY p.field, p.id DESC
     ) c
     HAVING count(*) = 5
 ), said AS (

@@ -1,0 +1,291 @@
+package outbox_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// A payload that its event type cannot be made of is refused in the producer's transaction.
+//
+// Acceptance: A-451, A-452, A-453, A-460.
+func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const (
+		number   = "a number that a 64-bit float holds"
+		count    = "a whole number from 0 to 9007199254740991"
+		rfc3339  = "a time in RFC 3339 with an offset, such as 2025-01-20T10:05:00Z"
+		dotNet   = `payload has "OrderNumber"; names are camelCase and matched exactly.`
+		okMetric = `"websitesGenerated": 1, "imagesGenerated": 1, "failedGenerations": 1`
+	)
+	ordered := func(rest string) string { return `{"orderNumber": "YZ-1", "status": "Placed", ` + rest + `}` }
+	for _, test := range []struct{ eventType, payload, message, hint string }{
+		{"OrderPlaced", `{}`, "has no orderNumber: an event of type OrderPlaced needs it", "Set orderNumber to a string."},
+		{"OrderPlaced", `{"orderNumber": null, "status": "Placed"}`, "has no orderNumber: an event of type OrderPlaced needs it", "Set orderNumber to a string."},
+		{"OrderStatusChanged", `{"OrderNumber": "YZ-1", "Status": "Placed"}`, "has no orderNumber: an event of type OrderStatusChanged needs it", dotNet},
+		{"OrderStatusChanged", `{"orderNumber": "YZ-1", "STATUS": "Placed"}`, "has no status: an event of type OrderStatusChanged needs it", `payload has "STATUS"; names are camelCase and matched exactly.`},
+		{"OrderPaymentFailed", `{"orderNumber": 17, "status": "Placed"}`, "has orderNumber of type number, not a string", "Set orderNumber to a string."},
+		{"OrderPaymentFailed", `{"orderNumber": ["YZ-1"], "status": "Placed"}`, "has orderNumber of type array, not a string", "Set orderNumber to a string."},
+		{"OrderPaymentSucceeded", `{"orderNumber": "", "status": "Placed"}`, "has an empty orderNumber", "Set orderNumber to a string."},
+		{"OrderPlaced", ordered(`"deliveredAt": "yesterday"`), "has deliveredAt 'yesterday', which is not " + rfc3339, "Set deliveredAt to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"deliveredAt": 1737367500`), "has deliveredAt of type number, not " + rfc3339, "Set deliveredAt to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"actualDeliveryTime": "2025-01-20T10:05:00"`), "has actualDeliveryTime '2025-01-20T10:05:00', which is not " + rfc3339, "Set actualDeliveryTime to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"estimatedDeliveryTime": ""`), "has an empty estimatedDeliveryTime", "Set estimatedDeliveryTime to " + rfc3339 + "."},
+		{"CartPaymentEvent", `{"userId": "u"}`, "has no status: an event of type CartPaymentEvent needs it", "Set status to a string."},
+		{"CartPaymentEvent", `{"UserId": "u", "status": "Paid"}`, "has no userId: an event of type CartPaymentEvent needs it", `payload has "UserId"; names are camelCase and matched exactly.`},
+		{"CartConverted", `{"orderId": "17"}`, "has orderId '17', which is not a UUID, and not the all-zero one", "Set orderId to a UUID, and not the all-zero one."},
+		{"CartConverted", `{"orderId": "00000000-0000-0000-0000-000000000000"}`, "has orderId '00000000-0000-0000-0000-000000000000', which is not a UUID, and not the all-zero one", "Set orderId to a UUID, and not the all-zero one."},
+		{"UserActivityUpdate", `{"userId": "u"}`, "has no action: an event of type UserActivityUpdate needs it", "Set action to a string."},
+		{"UserActivityUpdate", `{"userId": "u", "action": "a", "details": []}`, "has details of type array, not an object", "Set details to an object."},
+		{"UserActivityUpdate", `{"userId": "u", "action": "` + strings.Repeat("ü", 257) + `"}`, "has action of 257 characters; at most 256 are allowed", "Set action to a string."},
+		{"AnalyticsUpdate", `{"totalUsers": 1, "activeUsers": 1, "websitesGenerated": 1, "imagesGenerated": 1}`, "has no revenue: an event of type AnalyticsUpdate needs it", "Set revenue to " + number + "."},
+		{"AnalyticsUpdate", `{"totalUsers": -12.5, "activeUsers": 1, "websitesGenerated": 1, "imagesGenerated": 1, "revenue": 1}`, "has totalUsers -12.5, which is not " + count, "Set totalUsers to " + count + "."},
+		{"UserCountUpdate", `{"totalUsers": 9007199254740992, "activeUsers": 1, "newUsersToday": 1}`, "has totalUsers 9007199254740992, which is not " + count, "Set totalUsers to " + count + "."},
+		{"UserCountUpdate", `{"totalUsers": "1", "activeUsers": 1, "newUsersToday": 1}`, "has totalUsers of type string, not " + count, "Set totalUsers to " + count + "."},
+		{"GenerationMetricsUpdate", `{` + okMetric + `, "averageGenerationTime": -0.1}`, "has averageGenerationTime -0.1, which is not a number from 0 that a 64-bit float holds", "Set averageGenerationTime to a number from 0 that a 64-bit float holds."},
+		{"RevenueUpdate", `{"dailyRevenue": 1, "totalRevenue30d": -1e400}`, "has totalRevenue30d -1" + strings.Repeat("0", 62) + ", which is not " + number, "Set totalRevenue30d to " + number + "."},
+		{"SystemAlert", `{"type": "fatal", "message": "m"}`, "has type 'fatal', which is not one of info, warning, error, success", "Set type to one of info, warning, error, success."},
+		{"SystemAlert", `{"type": "` + strings.Repeat("x", 63<<10) + `", "message": "m"}`, "has type '" + strings.Repeat("x", 64) + "', which is not one of info, warning, error, success", "Set type to one of info, warning, error, success."},
+		{"SystemAlert", `{"type": "info", "message": " "}`, "has an empty message", "Set message to a string."},
+		{"SystemAlert", `{"type": "info", "message": "m", "severity": 1}`, "has severity of type number, not a string", "Set severity to a string."},
+		{"SystemAlert", `{"type": "info", "message": "m", "data": "d"}`, "has data of type string, not an object", "Set data to an object."},
+		{"AdminNotification", `{"userId": "u"}`, "has no type: an event of type AdminNotification needs it", "Set type to one of role-assignment, system-event."},
+		{"AdminNotification", `{"type": "SystemAlert", "message": "m"}`, "has type 'SystemAlert', which is not one of role-assignment, system-event", "Set type to one of role-assignment, system-event."},
+		{"AdminNotification", `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "granted"}`, "has action 'granted', which is not one of assigned, revoked", "Set action to one of assigned, revoked."},
+		{"AdminNotification", `{"type": "system-event", "eventType": "e"}`, "has no description: an event of type AdminNotification needs it", "Set description to a string."},
+	} {
+		t.Run(test.eventType+" "+test.payload[:min(len(test.payload), 40)], func(t *testing.T) {
+			t.Parallel()
+			_, err := insert(t, b.pool, of(test.eventType, test.payload))
+			requireRefused(t, err, "herald.outbox: payload "+test.message, test.hint)
+		})
+	}
+}
+
+// of is a row of an event type with a payload.
+func of(eventType, payload string) columns {
+	row := columns{"event_type": eventType, "payload": payload}
+	switch event.Type(eventType).Family() {
+	case event.Order:
+		row = order(row)
+	case event.TeamCart:
+		row = cart(row)
+	case event.Admin, event.Control, event.Unknown:
+	}
+	return row
+}
+
+// What no client's method is made of may be anything: payloads are additive.
+//
+// Acceptance: A-451.
+func TestOutboxTakesWhatAnEventTypeDoesNotUse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, row := range []columns{
+		of("OrderPlaced", `{"orderNumber": "YZ-1", "status": "Placed", "OrderNumber": 17, "ordernumber": null, "deliveredat": "yesterday", "userId": 42, "items": [{"a": [1]}]}`),
+		of("OrderPlaced", `{"orderNumber": "ü", "status": "¡", "deliveredAt": null, "lastUpdateTimestamp": "2024-02-29T23:59:59.1234567+05:30"}`),
+		of("OrderPlaced", `{"orderNumber": "YZ-1", "status": "~", "actualDeliveryTime": "2025-12-31T23:59:59Z", "estimatedDeliveryTime": "0001-01-01T00:00:00Z"}`),
+		of("CartUpdated", `{"userId": 42, "status": [], "orderId": "none"}`),
+		of("CartPaymentEvent", `{"userId": "u", "status": "Paid", "orderId": 17}`),
+		of("CartConverted", `{"orderId": "F47AC10B-58CC-4372-A567-0E02B2C3D479", "userId": null}`),
+		of("SystemAlert", `{"type": "info", "message": "the key is __proto__", "severity": "odd", "data": null, "more": [[[]]]}`),
+		of("UserCountUpdate", `{"totalUsers": 0, "activeUsers": 9007199254740991, "newUsersToday": 1000000000000000, "revenue": "none"}`),
+		of("RevenueUpdate", `{"dailyRevenue": 1.7976931348623157e308, "totalRevenue30d": -1e-300}`),
+		of("AdminNotification", `{"type": "role-assignment", "userId": "¡", "roleName": "r", "action": "revoked", "data": 1}`),
+	} {
+		id := b.insert(t, row)
+		require.NotZero(t, id, row)
+	}
+}
+
+// The all-zero UUID is what a Guid holds that was never set.
+//
+// Acceptance: A-454.
+func TestTheAllZeroUUIDIsAMissingID(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const unset = "the all-zero UUID is an id that was not set"
+	admin := func(overrides columns) columns { return admin(overrides) }
+	for _, test := range []struct {
+		row           columns
+		message, hint string
+	}{
+		{order(columns{"event_id": uuid.Nil}), "event_id is missing: " + unset, "Leave event_id out for a new one, or set it."},
+		{cart(columns{"event_id": uuid.Nil}), "event_id is missing: " + unset, "Leave event_id out for a new one, or set it."},
+		{admin(columns{"event_id": uuid.Nil}), "event_id is missing: " + unset, "Leave event_id out for a new one, or set it."},
+		{order(columns{"resource_id": uuid.Nil}), "resource_id is missing: an event of type OrderPlaced needs the id of its order", "Set resource_id; " + unset + "."},
+		{cart(columns{"resource_id": uuid.Nil}), "resource_id is missing: an event of type CartUpdated needs the id of its team cart", "Set resource_id; " + unset + "."},
+		{admin(columns{"resource_id": uuid.Nil}), "resource_id is missing: " + unset, "Leave it null, or set it."},
+		{order(columns{"restaurant_id": uuid.Nil}), "restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant", "Set restaurant_id; " + unset + "."},
+		{cart(columns{"restaurant_id": uuid.Nil}), "restaurant_id is missing: " + unset, "Leave it null, or set it."},
+		{admin(columns{"restaurant_id": uuid.Nil}), "restaurant_id is missing: " + unset, "Leave it null, or set it."},
+	} {
+		_, err := insert(t, b.pool, test.row)
+		requireRefused(t, err, "herald.outbox: "+test.message, test.hint)
+	}
+	for _, call := range []string{
+		"publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1', event_id => $3)",
+		"publish_order_event('OrderPlaced', $3, 'YZ-1', 'Placed', $2, 'user-1', event_id => $1)",
+		"publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $3, 'user-1', event_id => $2)",
+		"publish_teamcart_event('CartUpdated', $1, event_id => $3, user_id => $2::text)",
+		"publish_teamcart_event('CartUpdated', $3, event_id => $1, user_id => $2::text)",
+		"publish_teamcart_event('CartConverted', $1, order_id => $3, event_id => $2)",
+		`publish_admin_event('SystemAlert', jsonb_build_object('type', 'info', 'message', $1::text || $2::text), event_id => $3)`,
+	} {
+		_, err := b.pool.Exec(t.Context(), "SELECT herald."+call, orderID, restaurantID, uuid.Nil)
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		require.True(t, ok, "%s: %v", call, err)
+		require.Equal(t, "23514", refused.Code, "%s: %v", call, err)
+	}
+}
+
+// deep is a value with n levels of arrays or objects, in turn.
+func deep(n int, inner string) string {
+	var opening, closing strings.Builder
+	ends := make([]string, 0, n)
+	for i := range n {
+		if i%2 == 0 {
+			opening.WriteString("[1, ")
+			ends = append(ends, "]")
+		} else {
+			opening.WriteString(`{"a": 1, "b": `)
+			ends = append(ends, "}")
+		}
+	}
+	for i := range ends {
+		closing.WriteString(ends[len(ends)-1-i])
+	}
+	return opening.String() + inner + closing.String()
+}
+
+// A message has 64 levels at most, of which two are the message and its argument list; an order's or an admin event's payload is the argument.
+//
+// Acceptance: A-457, A-458.
+func TestOutboxRefusesWhatEndsClients(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	payload := func(value string) []columns {
+		return []columns{
+			of("OrderPlaced", `{"orderNumber": "YZ-1", "status": "Placed", "more": `+value+`}`),
+			of("OrderPlaced", `{"orderNumber": "YZ-1", "status": "Placed", "more": `+value+`, "padding": "`+strings.Repeat("x", 5000)+`"}`),
+			of("OrderPlaced", `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "2025-01-20T10:05:00Z", "more": `+value+`}`),
+			of("CartUpdated", `{"more": `+value+`}`),
+			of("SystemAlert", `{"type": "info", "message": "m", "data": {}, "more": `+value+`}`),
+		}
+	}
+	const most = 61 // the payload itself is one
+	for _, inner := range []string{"1", `"x"`, "null"} {
+		for _, row := range payload(deep(most, inner)) {
+			_, err := insert(t, b.pool, row)
+			require.NoError(t, err, row)
+		}
+		for _, row := range payload(deep(most+1, inner)) {
+			_, err := insert(t, b.pool, row)
+			requireRefused(t, err, "herald.outbox: payload is nested deeper than 62 levels, itself included; clients do not read it", "Send ids and let the client fetch what is nested.")
+		}
+	}
+	for _, inner := range []string{"[]", "{}"} {
+		for _, row := range payload(deep(most, inner)) {
+			_, err := insert(t, b.pool, row)
+			requireRefused(t, err, "herald.outbox: payload is nested deeper than 62 levels, itself included; clients do not read it", "Send ids and let the client fetch what is nested.")
+		}
+	}
+	for _, value := range []string{`{"__proto__": 1}`, `[[{"a": {"\u005f_pro\u0074o__": null}}]]`, deep(58, `[{"__proto__": []}]`)} {
+		for _, row := range payload(value) {
+			_, err := insert(t, b.pool, row)
+			requireRefused(t, err, "herald.outbox: payload has a key named __proto__, which ends clients", "Give the key another name.")
+		}
+	}
+	for _, value := range []string{`"__proto__"`, `{"___proto___": ["__proto__"]}`, `{"a\"__proto__": 1}`} {
+		for _, row := range payload(value) {
+			_, err := insert(t, b.pool, row)
+			require.NoError(t, err, row)
+		}
+	}
+}
+
+// Whatever the outbox takes can be turned into messages, as far as its payload is known: random values in every field of every type.
+//
+// Acceptance: A-451, A-453.
+func TestWhatTheOutboxTakesIsDelivered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	order := []string{"orderNumber", "status", "lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime", "deliveredAt"}
+	names := map[string][]string{
+		"OrderPlaced": order, "OrderPaymentSucceeded": order, "OrderPaymentFailed": order, "OrderStatusChanged": order,
+		"CartPaymentEvent": {"userId", "status"}, "CartConverted": {"orderId"}, "UserActivityUpdate": {"userId", "action", "details"},
+		"AnalyticsUpdate":         {"totalUsers", "activeUsers", "websitesGenerated", "imagesGenerated", "revenue"},
+		"UserCountUpdate":         {"totalUsers", "activeUsers", "newUsersToday"},
+		"GenerationMetricsUpdate": {"websitesGenerated", "imagesGenerated", "failedGenerations", "averageGenerationTime"},
+		"RevenueUpdate":           {"dailyRevenue", "totalRevenue30d"}, "SystemAlert": {"type", "message", "severity", "data"},
+		"AdminNotification": {"type", "userId", "roleName", "action", "eventType", "description", "data"},
+	}
+	// Each name's good value is more likely than any other, so that many events are taken.
+	good := func(name string) string {
+		switch {
+		case strings.HasSuffix(name, "Time") && strings.HasPrefix(name, "average"), strings.HasSuffix(name, "Users"), strings.HasSuffix(name, "Generated"),
+			strings.Contains(name, "evenue"), name == "newUsersToday", name == "failedGenerations":
+			return "1"
+		case strings.HasSuffix(name, "Time"), strings.HasSuffix(name, "Timestamp"), name == "deliveredAt":
+			return `"2025-01-20T10:05:00.123456Z"`
+		case name == "details", name == "data":
+			return `{"a": [1]}`
+		case name == "orderId":
+			return `"f47ac10b-58cc-4372-a567-0e02b2c3d479"`
+		case name == "type":
+			return []string{`"info"`, `"role-assignment"`, `"system-event"`}[rand.IntN(3)]
+		case name == "action":
+			return `"assigned"`
+		}
+		return `"text"`
+	}
+	odd := []string{
+		"null", `""`, `" "`, "0", "-1", "1.5", "1e400", "true", "[]", "{}", `"2025-02-29T10:05:00Z"`, `"2025-01-20T24:00:00Z"`, `"2025-01-20T10:05:60.000000Z"`,
+		`"2025-00-20T10:05:00.000000Z"`, `"0000-01-20T10:05:00.000000Z"`, `"9999-12-31T23:59:59-01:00"`, `"2025-01-20t10:05:00z"`, `"2025-01-20T10:05:00,5Z"`,
+		`"2025-01-20 10:05:00Z"`, `"F47AC10B58CC4372A5670E02B2C3D479"`, `"ü"`, `"2024-02-29T10:05:00.1+14:00"`,
+	}
+	types := strings.Split(orderTypes+", "+cartTypes+", "+adminTypes, ", ")
+	taken, rows := 0, 2000
+	tx := b.begin(t)
+	for range rows {
+		eventType := types[rand.IntN(len(types))]
+		fields := []string{`"more": {"type": 1}`}
+		for _, name := range names[eventType] {
+			switch p := rand.Float64(); {
+			case p < 0.8:
+				fields = append(fields, fmt.Sprintf("%q: %s", name, good(name)))
+			case p < 0.95:
+				fields = append(fields, fmt.Sprintf("%q: %s", name, odd[rand.IntN(len(odd))]))
+			}
+		}
+		payload := "{" + strings.Join(fields, ", ") + "}"
+		part, err := tx.Begin(t.Context())
+		require.NoError(t, err)
+		row := of(eventType, payload)
+		_, err = insert(t, part, row)
+		if err != nil {
+			refused, ok := errors.AsType[*pgconn.PgError](err)
+			require.True(t, ok, "%v", err)
+			require.Equal(t, "23514", refused.Code, "%s %s: %v", eventType, payload, err)
+			require.NoError(t, part.Rollback(t.Context()))
+			continue
+		}
+		require.NoError(t, part.Commit(t.Context()))
+		taken++
+		e := event.Event{Type: event.Type(eventType), ResourceID: orderID, RestaurantID: restaurantID, Payload: json.RawMessage(payload)}
+		_, err = e.Groups()
+		require.NoError(t, err, "%s %s", eventType, payload)
+	}
+	require.Greater(t, taken, rows/4)
+	require.Less(t, taken, rows)
+}
