@@ -6,4 +6,5 @@
 //
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
+//   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
 package hostile
