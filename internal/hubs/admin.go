@@ -66,7 +66,7 @@ func (h *hub) administration() {
 
 func (h *hub) resumable(name string, g event.Group) {
 	signalr.Method1(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, last *ID) (any, error) {
-		return nil, h.resume(ctx, call, g, cursor(last))
+		return nil, h.resume(ctx, call, g, cursor(last), event.Plain)
 	})
 }
 

@@ -9,6 +9,8 @@
 //	admin             /hubs/admin               the same three for UserActivity, Analytics and Alerts, ResumeAdmins,
 //	                                            GetPlatformStats, GetConnectionCount, SendTestMessage
 //
+// ResumeCart takes a third argument, which need not be there: true has each event say, behind its positional arguments, which it is.
+//
 // # Lifecycle
 //
 // [New] registers the methods; [Hubs.Authenticate] goes into the signalr server's configuration; [Hubs.Mount] puts the
