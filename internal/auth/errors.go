@@ -44,6 +44,20 @@ func (e *TokenError) Error() string { return "token refused: " + e.Detail }
 
 func (e *TokenError) Unwrap() error { return e.Err }
 
+// The answers to a request that may not do what it wants: a token is asked for, or, where one was sent, another one (RFC 6750 §3).
+const (
+	challengeToken   = "Bearer"
+	challengeAnother = `Bearer error="invalid_token"`
+)
+
+// Challenge is the value of WWW-Authenticate with which 401 is answered. What is wrong with a token it does not say.
+func (e *TokenError) Challenge() string {
+	if e.Reason == NoToken {
+		return challengeToken
+	}
+	return challengeAnother
+}
+
 func refused(reason Reason, format string, args ...any) error {
 	return &TokenError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }

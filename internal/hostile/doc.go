@@ -7,4 +7,5 @@
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 //   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
+//   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
 package hostile

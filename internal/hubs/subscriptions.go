@@ -82,13 +82,13 @@ func (h *hub) tryToJoin(ctx context.Context, call *signalr.Call, g event.Group, 
 	for range joinAttempts {
 		admission := h.cfg.Broadcaster.Admit(g)
 		if err := h.authorize(ctx, principal(call.Conn), g); err != nil {
-			return h.refused(call, err)
+			return err
 		}
 		if err := enter(admission); !errors.Is(err, broadcast.ErrStale) {
-			return h.refused(call, err)
+			return err
 		}
 	}
-	return h.refused(call, &signalr.HubError{Message: forbidden})
+	return &signalr.HubError{Message: forbidden}
 }
 
 // authorize returns a refusal unless p may join g. What could not be found out is refused like a no.
@@ -102,16 +102,6 @@ func (h *hub) authorize(ctx context.Context, p *auth.Principal, g event.Group) e
 	default:
 		return &signalr.HubError{Message: forbidden}
 	}
-}
-
-// refused lets the caller of the admin hub know of a refusal by an event, too, and returns err.
-func (h *hub) refused(call *signalr.Call, err error) error {
-	var refusal *signalr.HubError
-	if h.admin && errors.As(err, &refusal) {
-		// If it cannot be sent, the completion cannot either.
-		_ = h.send(call.Conn, "ErrorOccurred", errorOccurred{"error", refusal.Message, h.now()})
-	}
-	return err
 }
 
 // principal is who c belongs to: [Hubs.Authenticate] lets nobody else in.

@@ -6,7 +6,7 @@ import * as signalR from '@microsoft/signalr';
 const serverEvents = [
   'ReceiveOrderPlaced', 'ReceiveOrderPaymentSucceeded', 'ReceiveOrderPaymentFailed', 'ReceiveOrderStatusChanged',
   'ReceiveCartUpdated', 'ReceiveLocked', 'ReceivePaymentEvent', 'ReceiveReadyToConfirm', 'ReceiveConverted', 'ReceiveExpired',
-  'ConnectionEstablished', 'ErrorOccurred', 'UserActivityUpdate', 'AnalyticsUpdate', 'UserCountUpdate',
+  'ConnectionEstablished', 'ErrorOccurred', 'ReceiveMessage', 'UserActivityUpdate', 'AnalyticsUpdate', 'UserCountUpdate',
   'GenerationMetricsUpdate', 'RevenueUpdate', 'SystemAlert', 'AdminNotification',
 ];
 
