@@ -265,8 +265,8 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		ops = http.NewServeMux()
 		a.ops = newHTTPServer(ops)
 	}
-	a.mountOps(ops) //nolint:contextcheck // scrapes bring none
-	a.main = newHTTPServer(mux)
+	a.mountOps(ops)                                         //nolint:contextcheck // scrapes bring none
+	a.main = newHTTPServer(newPaths(a.hubs).inAnyCase(mux)) //nolint:contextcheck // it names paths only
 	return a.listen(ctx)
 }
 

@@ -8,4 +8,5 @@
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 //   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
 //   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
+//   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 package hostile
