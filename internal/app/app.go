@@ -124,7 +124,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.broadcaster, err = broadcast.New(broadcast.Config{
 		Revoked:     a.lookAgain,
 		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
-		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
+		Logger: a.logger, Observer: a.metrics, Journal: &a.journal, MaxSubscriptions: s.MaxGroups,
 	}, log)
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)

@@ -102,6 +102,8 @@ func oddKeys(t *testing.T, signer crypto.Signer) map[string]string {
 }
 
 // TestAnOddKeyKeepsNoGoodOneOut: neither at first nor at rotation (RFC 7517 §5). It is said once, and counted.
+//
+// Acceptance: A-491.
 func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
 	t.Parallel()
 	odd, good, next := rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
@@ -140,6 +142,8 @@ func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
 }
 
 // TestCertificatesAndUnknownMembersAreHints: a key is taken for what it is, whatever is said beside it.
+//
+// Acceptance: A-491.
 func TestCertificatesAndUnknownMembersAreHints(t *testing.T) {
 	t.Parallel()
 	key := rsaKey(t, 2048)
@@ -246,6 +250,8 @@ func sameID(t *testing.T, id string, keys ...string) *auth.Verifier {
 }
 
 // TestEveryKeyOfAnIDIsTried: RFC 7517 §4.5, whichever comes first.
+//
+// Acceptance: A-492.
 func TestEveryKeyOfAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	one, other, ec, ed := rsaKey(t, 2048), rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
@@ -290,6 +296,8 @@ func TestAKeyForEncryptionVerifiesNoSignature(t *testing.T) {
 }
 
 // TestTheKeysTriedForATokenAreBounded: a forged one costs so many verifications at most.
+//
+// Acceptance: A-492.
 func TestTheKeysTriedForATokenAreBounded(t *testing.T) {
 	t.Parallel()
 	var keys []string

@@ -110,6 +110,8 @@ func trusting(i *issuer) func(*app.Config) {
 }
 
 // An issuer's odd keys keep no good one out, neither at first nor at rotation, nor are they believed.
+//
+// Acceptance: A-491.
 func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -128,7 +130,7 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	require.Equal(t, http.StatusOK, negotiate(t, client, signed(t, good, "good", user)))
 	require.Equal(t, http.StatusOK, negotiate(t, client, signed(t, good, "", user)))
 	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, signed(t, tls, "tls", user)))
-	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, token(t, "user-1")), "a secret in a public set is none")
+	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, token(t, "user-1", "OrderOwner:"+uuid.NewString())), "a secret in a public set is none")
 	_, metrics, _ := ask(t, http.MethodGet, client.URL+"/metrics", "")
 	require.Contains(t, metrics, "\nherald_jwks_keys_ignored 11\n")
 	require.Contains(t, metrics, "\nherald_jwks_keys 1\n")
@@ -139,6 +141,8 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 }
 
 // Several keys of one id are all tried.
+//
+// Acceptance: A-492.
 func TestOneIDOfSeveralKeysOfAnIssuer(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -156,6 +160,8 @@ func TestOneIDOfSeveralKeysOfAnIssuer(t *testing.T) {
 }
 
 // A user may be an integer, named as .NET names users: it is the one whose order it is, to the digit, and no other.
+//
+// Acceptance: A-490.
 func TestAUserThatIsAnInteger(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -50,7 +50,7 @@ type Config struct {
 	Logger  *slog.Logger
 	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
 	Retention, GroupRetention time.Duration
-	// StatsInterval is how often changed platform statistics are broadcast. Defaults to never.
+	// StatsInterval is how often changed platform statistics are broadcast at most, whoever has broadcast the last. Defaults to never.
 	StatsInterval time.Duration
 }
 
@@ -69,7 +69,7 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
 	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID})
-	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool})
+	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
 		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger,
@@ -107,7 +107,7 @@ func periodics(cfg Config) []*river.PeriodicJob {
 		periodic("audit", auditInterval, auditArgs{}),
 	}
 	if cfg.StatsInterval > 0 {
-		all = append(all, periodic("statistics", cfg.StatsInterval, statisticsArgs{}))
+		all = append(all, periodic("statistics", statisticsEvery(cfg.StatsInterval), statisticsArgs{}))
 	}
 	return all
 }
