@@ -212,7 +212,7 @@ func (i *issuer) tellIgnored(ctx context.Context, ignored []ignoredKey) {
 	i.mu.Unlock()
 	if !same && len(ignored) > 0 {
 		i.logger.WarnContext(ctx, "keys of the JWK Set are left out: no token is verified with them", slog.String("url", i.name),
-			slog.Int("keys", len(ignored)), slog.String("left_out", text.String()))
+			slog.Int("keys", len(ignored)), slog.String("reasons", text.String()))
 	}
 }
 

@@ -189,4 +189,18 @@ func TestAUserThatIsAnInteger(t *testing.T) {
 			require.Equal(t, http.StatusUnauthorized, negotiate(t, client, signed(t, private, "key", jwt.MapClaims{name: json.RawMessage(odd)})), odd)
 		}
 	}
+
+	// A new token of the same user is one that spells it as text, too.
+	client.Token = func(context.Context) (string, error) { return signed(t, private, "key", jwt.MapClaims{"sub": 42}), nil }
+	connection, err := hubclient.Connect(t.Context(), client, customerOrders, nil)
+	require.NoError(t, err)
+	t.Cleanup(connection.Close)
+	for _, same := range []jwt.MapClaims{{"sub": "42"}, {"nameid": 42}, {"sub": 42, "nameid": "43"}} {
+		_, err = connection.Invoke(t.Context(), "RefreshToken", signed(t, private, "key", same))
+		require.NoError(t, err, "%v", same)
+	}
+	for _, other := range []jwt.MapClaims{{"sub": 43}, {"sub": "042"}, {"sub": -42}, {"sub": json.RawMessage("42.0")}} {
+		_, err = connection.Invoke(t.Context(), "RefreshToken", signed(t, private, "key", other))
+		require.ErrorContains(t, err, "Unauthorized", "%v", other)
+	}
 }
