@@ -30,7 +30,7 @@ func adminEndpoints() map[string]string {
 	return endpoints
 }
 
-// Acceptance: A-100, A-153, A-348.
+// Acceptance: A-100, A-153, A-348, A-493.
 func TestEveryAdminEndpointNeedsTheRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -44,7 +44,11 @@ func TestEveryAdminEndpointNeedsTheRole(t *testing.T) {
 			r.Header.Set("Authorization", authorization)
 			w := b.serve(t, r)
 			p := requireProblem(t, w, http.StatusUnauthorized)
-			require.Equal(t, "Bearer", w.Header().Get("WWW-Authenticate"), "%s %s", path, name)
+			challenge := "Bearer"
+			if authorization != "" { // RFC 6750 §3: it is not told what is wrong with the token, but that another is wanted
+				challenge = `Bearer error="invalid_token"`
+			}
+			require.Equal(t, challenge, w.Header().Get("WWW-Authenticate"), "%s %s", path, name)
 			require.NotContains(t, p.Detail, "expired", "why a token is refused is not the client's business")
 		}
 		r.Header.Set("Authorization", "Bearer "+token(t, auth.Grant{Subject: "a", Roles: []string{"User", "admin"}}))

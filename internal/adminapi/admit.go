@@ -89,7 +89,7 @@ func (a *API) answer(e endpoint, r *http.Request) (any, error) {
 	principal, err := a.cfg.Authenticator.FromRequest(r)
 	if err != nil {
 		a.audit.Refused(r.Context(), e.entry(nil), err)
-		return nil, unauthorized()
+		return nil, unauthorized(err)
 	}
 	if e.access == administrator {
 		if err := a.authorize(r.Context(), principal, event.Admins); err != nil {
@@ -130,7 +130,7 @@ func (a *API) authorize(ctx context.Context, p *auth.Principal, g event.Group) e
 	case err == nil:
 		return nil
 	case errors.Is(err, policy.ErrUnauthorized):
-		return unauthorized()
+		return unauthorized(&auth.TokenError{Reason: auth.Expired, Detail: "it expired meanwhile", Err: err})
 	default:
 		return newProblem(http.StatusForbidden, "The token does not permit this.")
 	}

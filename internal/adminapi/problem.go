@@ -2,12 +2,15 @@ package adminapi
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/auth"
 )
 
 const (
@@ -47,9 +50,14 @@ func invalid(errs fieldErrors) *problem {
 	return p
 }
 
-func unauthorized() *problem {
+// unauthorized answers a request without a token, or one whose token was refused for err.
+func unauthorized(err error) *problem {
+	challenge := "Bearer"
+	if refusal, ok := errors.AsType[*auth.TokenError](err); ok {
+		challenge = refusal.Challenge()
+	}
 	p := newProblem(http.StatusUnauthorized, "A valid token is required: Authorization: Bearer, or the query value access_token.")
-	p.header.Set("WWW-Authenticate", "Bearer")
+	p.header.Set("WWW-Authenticate", challenge)
 	return p
 }
 

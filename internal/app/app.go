@@ -124,7 +124,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.broadcaster, err = broadcast.New(broadcast.Config{
 		Revoked:     a.lookAgain,
 		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
-		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
+		Logger: a.logger, Observer: a.metrics, Journal: &a.journal, MaxSubscriptions: s.MaxGroups,
 	}, log)
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
@@ -265,8 +265,8 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 		ops = http.NewServeMux()
 		a.ops = newHTTPServer(ops)
 	}
-	a.mountOps(ops) //nolint:contextcheck // scrapes bring none
-	a.main = newHTTPServer(mux)
+	a.mountOps(ops)                                         //nolint:contextcheck // scrapes bring none
+	a.main = newHTTPServer(newPaths(a.hubs).inAnyCase(mux)) //nolint:contextcheck // it names paths only
 	return a.listen(ctx)
 }
 

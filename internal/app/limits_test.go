@@ -3,14 +3,18 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/pgtest"
@@ -122,4 +126,51 @@ func TestSettingOfPolls(t *testing.T) {
 	require.InDelta(t, 1, time.Since(from).Seconds(), 0.9)
 	status, _ = ask(t, cfg, http.MethodDelete, path, "")
 	require.Equal(t, http.StatusAccepted, status)
+}
+
+// A connection joins so many groups, on the admin hub those that it is in from the beginning among them; what it leaves makes room.
+//
+// Acceptance: A-160.
+func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
+	t.Parallel()
+	cfg := limited(t, config.Limits{MaxGroups: 3})
+	orders := make([]uuid.UUID, 4)
+	for i := range orders {
+		orders[i] = uuid.New()
+	}
+	permissions := make([]string, len(orders))
+	for i, id := range orders {
+		permissions[i] = "OrderOwner:" + id.String()
+	}
+	cfg.Token = func(context.Context) (string, error) {
+		return auth.Mint(secret, auth.Grant{Subject: "user-1", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
+	}
+	refusal := func(err error) string {
+		refused, ok := errors.AsType[*hubclient.HubError](err)
+		require.True(t, ok, "%v", err)
+		return refused.Message
+	}
+	c, err := hubclient.Connect(t.Context(), cfg, hubclient.CustomerOrders, nil)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	invoke := func(method string, args ...any) error {
+		_, err := c.Invoke(t.Context(), method, args...)
+		return err
+	}
+	for _, id := range orders[:3] {
+		require.NoError(t, invoke("SubscribeToOrder", id))
+	}
+	const tooMany = "An unexpected error occurred invoking '%s' on the server. HubException: Too many subscriptions on this connection"
+	require.Equal(t, fmt.Sprintf(tooMany, "SubscribeToOrder"), refusal(invoke("SubscribeToOrder", orders[3])))
+	require.Equal(t, fmt.Sprintf(tooMany, "ResumeOrder"), refusal(invoke("ResumeOrder", orders[3], nil)))
+	require.NoError(t, invoke("SubscribeToOrder", orders[0]), "it is in that one")
+	require.NoError(t, invoke("UnsubscribeFromOrder", orders[0]))
+	require.NoError(t, invoke("SubscribeToOrder", orders[3]))
+
+	c, err = hubclient.Connect(t.Context(), cfg, hubclient.Admin, nil)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	require.NoError(t, invoke("SubscribeToAlerts"))
+	require.NoError(t, invoke("SubscribeToAnalytics"))
+	require.Equal(t, fmt.Sprintf(tooMany, "SubscribeToUserActivity"), refusal(invoke("SubscribeToUserActivity")))
 }

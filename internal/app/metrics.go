@@ -31,9 +31,9 @@ type metrics struct {
 	invocations                                     *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
 
-	refusedTokens  *prometheus.CounterVec
-	keys, keysAt   prometheus.Gauge
-	keysNotFetched prometheus.Counter
+	refusedTokens             *prometheus.CounterVec
+	keys, keysIgnored, keysAt prometheus.Gauge
+	keysNotFetched            prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -73,6 +73,9 @@ func newMetrics() *metrics {
 
 	m.refusedTokens = m.counterVec("tokens_refused_total", "Tokens that were refused, at a hub or by the API, by reason.", "reason")
 	m.keys = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "jwks_keys", Help: "Keys of the issuer's JWK Set that are in use."})
+	m.keysIgnored = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "jwks_keys_ignored", Help: "Keys of the issuer's JWK Set that are left out; the log says which and why.",
+	})
 	m.keysAt = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "jwks_last_fetch_timestamp_seconds", Help: "When the JWK Set was fetched last; 0: never.",
 	})
@@ -83,7 +86,9 @@ func newMetrics() *metrics {
 }
 
 // registerKeys shows the metrics of a JWK Set, where there is one.
-func (m *metrics) registerKeys() { m.registry.MustRegister(m.keys, m.keysAt, m.keysNotFetched) }
+func (m *metrics) registerKeys() {
+	m.registry.MustRegister(m.keys, m.keysIgnored, m.keysAt, m.keysNotFetched)
+}
 
 const namespace = "herald"
 
@@ -155,7 +160,7 @@ func (m *metrics) Remembered(hit bool) {
 	}
 }
 
-// TokenRefused, KeysFetched and KeysNotFetched make metrics an auth.Observer.
+// TokenRefused and the methods about keys make metrics an auth.Observer.
 func (m *metrics) TokenRefused(reason auth.Reason) {
 	m.refusedTokens.WithLabelValues(string(reason)).Inc()
 }
@@ -164,6 +169,8 @@ func (m *metrics) KeysFetched(keys int) {
 	m.keys.Set(float64(keys))
 	m.keysAt.SetToCurrentTime()
 }
+
+func (m *metrics) KeysIgnored(keys int) { m.keysIgnored.Set(float64(keys)) }
 
 func (m *metrics) KeysNotFetched() { m.keysNotFetched.Inc() }
 

@@ -6,7 +6,10 @@
 // Set (RS256, ES256 or EdDSA, whichever the key is for). The algorithm follows the key. The token's own "alg" is only
 // compared with it, so neither "none" nor a public key taken for an HMAC secret gets anyone in.
 //
-// A token needs a valid signature, a subject and an expiry. "nbf" is checked where present; issuer and audience are checked
+// A JWK Set is read key by key. What is in it beside keys for those algorithms, or cannot be read, is left out and keeps no other key out (RFC
+// 7517 §5). Of several keys of one id all that are for the token's algorithm are tried (§4.5), so many at most.
+//
+// A token needs a valid signature, a subject and an expiry. The subject is text or an integer, which counts as its digits. "nbf" is checked where present; issuer and audience are checked
 // where configured. Clocks may differ by [Config].Leeway.
 //
 // A refusal is an error of type [*TokenError]: its text is for logs and for the developer who holds the token, and never
@@ -23,7 +26,7 @@
 //
 // A Verifier for a secret or a file is immutable. One for a JWK Set fetches it when it is made, again every
 // [Config].JWKSRefresh and, at most every ten seconds, for a key id that it does not know. What is fetched replaces what was
-// there: a key that is gone is refused. What cannot be fetched, or is no JWK Set, changes nothing but the log and what the
+// there: a key that is gone is refused. What cannot be fetched, is no JWK Set, or has keys and none that can be used, changes nothing but the log and what the
 // [Observer] is told: the last keys stay in use. A JWK Set that cannot be fetched at first is not fatal: tokens are refused
 // until it can. The goroutine that fetches ends with the context given to [NewVerifier].
 package auth

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -43,6 +44,20 @@ func (e *TokenError) Error() string { return "token refused: " + e.Detail }
 
 func (e *TokenError) Unwrap() error { return e.Err }
 
+// The answers to a request that may not do what it wants: a token is asked for, or, where one was sent, another one (RFC 6750 §3).
+const (
+	challengeToken   = "Bearer"
+	challengeAnother = `Bearer error="invalid_token"`
+)
+
+// Challenge is the value of WWW-Authenticate with which 401 is answered. What is wrong with a token it does not say.
+func (e *TokenError) Challenge() string {
+	if e.Reason == NoToken {
+		return challengeToken
+	}
+	return challengeAnother
+}
+
 func refused(reason Reason, format string, args ...any) error {
 	return &TokenError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
@@ -53,6 +68,9 @@ const quotedMaximum = 64
 // quoted makes a value that came with a token fit for a log line.
 func quoted(v any) string {
 	s, ok := v.(string)
+	if _, number := v.(json.Number); number {
+		return "a number"
+	}
 	if !ok {
 		return fmt.Sprintf("a %T", v)
 	}
@@ -63,8 +81,8 @@ func quoted(v any) string {
 }
 
 // explain translates what the JWT library says. Its own texts are not passed on: they were not written with a promise to
-// keep the token out of them.
-func (v *Verifier) explain(token *jwt.Token, err error) error {
+// keep the token out of them. tried is the key, or the keys, that the signature was compared with.
+func (v *Verifier) explain(token *jwt.Token, tried any, err error) error {
 	if own, ok := errors.AsType[*TokenError](err); ok {
 		return own
 	}
@@ -76,7 +94,7 @@ func (v *Verifier) explain(token *jwt.Token, err error) error {
 			"its alg is %s, but the configured key is for %s", quoted(token.Header["alg"]), v.keys.describe())}
 	}
 	if errors.Is(err, jwt.ErrTokenSignatureInvalid) {
-		return &TokenError{Reason: BadSignature, Detail: "its signature does not fit the configured key", Err: err}
+		return &TokenError{Reason: BadSignature, Detail: fitsNone(tried), Err: err}
 	}
 	return v.explainClaims(token, err)
 }

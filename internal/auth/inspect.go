@@ -151,7 +151,7 @@ func (v *Verifier) validate(claims jwt.MapClaims, options ...jwt.ParserOption) e
 }
 
 func badTime(claim any, missing string) error {
-	if claim == nil || claim == 0.0 { // 0 counts as none
+	if claim == nil {
 		return refused(MissingExpiry, "%s", missing)
 	}
 	return refused(BadClaim, "it is %s, not a number of seconds since 1970", quoted(claim))

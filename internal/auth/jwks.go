@@ -3,128 +3,136 @@ package auth
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
-	"golang.org/x/time/rate"
 )
 
 const (
-	jwksFetchTimeout = 5 * time.Second
-	// unknownKeyInterval stops tokens with invented key ids from making us fetch the set for each of them.
-	unknownKeyInterval = 10 * time.Second
+	// keysTried bounds the verifications that a token costs where many keys could have signed it.
+	keysTried = 16
+
+	headerKID = "kid"
 )
 
-// jwks is the key set that an issuer publishes.
-type jwks struct {
-	storage   jwkset.Storage // of published, and fetches for an unknown key
-	published *published
-}
+// jwks is the key set that an issuer publishes, as a source of keys.
+type jwks struct{ issuer *issuer }
 
 func newJWKS(ctx context.Context, cfg Config) (keySource, error) {
-	name := redactedURL(cfg.JWKSURL)
-	p := newPublished(cfg, name)
-	fetched, err := jwkset.NewStorageFromHTTP(cfg.JWKSURL, jwkset.HTTPClientStorageOptions{
-		Client:                    boundedClient(cfg.HTTPClient),
-		Ctx:                       ctx,
-		HTTPTimeout:               jwksFetchTimeout,
-		NoErrorReturnFirstHTTPReq: true,
-		RefreshErrorHandler:       p.failed,
-		RefreshInterval:           cfg.JWKSRefresh,
-		Storage:                   p,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("preparing the JWK Set of %s: %w", name, err)
-	}
-	storage, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
-		HTTPURLs:          map[string]jwkset.Storage{cfg.JWKSURL: fetched},
-		RateLimitWaitMax:  jwksFetchTimeout, // bounds the fetch as well as the wait for it
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownKeyInterval), 1),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("preparing the JWK Set of %s: %w", name, err)
-	}
-	return jwks{storage: storage, published: p}, nil
+	i := newIssuer(cfg)
+	i.fetch(ctx)
+	go i.run(ctx)
+	return jwks{i}, nil
 }
 
 func (jwks) algorithms() []string         { return asymmetricAlgorithms() }
 func (jwks) allows(algorithm string) bool { return isAsymmetric(algorithm) }
 func (jwks) describe() string             { return strings.Join(asymmetricAlgorithms(), ", ") }
 
-// key finds the key that the token names or, where it names none, all that could have signed it. A key is taken only for
-// its own algorithm: a symmetric key in the set is for none, and "use": "enc" excludes a key altogether.
+// key finds the keys that the token names (RFC 7517 §4.5: there may be several of one id) or, where it names none, all that could have
+// signed it. A key is taken only for its own algorithm. A key without an id is for every token whose id is not known.
 func (s jwks) key(ctx context.Context, token *jwt.Token) (any, error) {
 	algorithm := token.Method.Alg()
-	kid, named := token.Header[jwkset.HeaderKID]
+	kid, named := token.Header[headerKID]
 	if !named {
-		return s.unnamed(ctx, algorithm)
+		return s.unnamed(algorithm)
 	}
 	id, ok := kid.(string)
 	if !ok {
 		return nil, refused(Malformed, "its kid is %s, not a string", quoted(kid))
 	}
-	// A client that invents a key id and hangs up must not take the one fetch of these seconds from everybody else.
-	jwk, err := s.storage.KeyRead(context.WithoutCancel(ctx), id)
-	switch {
-	case errors.Is(err, jwkset.ErrKeyNotFound) && s.published.isAway():
-		return nil, &TokenError{Reason: KeysUnavailable, Err: err, Detail: fmt.Sprintf(
-			"its key id %s is not known, and the JWK Set cannot be fetched", quoted(id))}
-	case errors.Is(err, jwkset.ErrKeyNotFound):
-		return nil, refused(UnknownKey, "its key id %s is not in the JWK Set", quoted(id))
-	case err != nil:
-		return nil, &TokenError{Reason: KeysUnavailable, Err: err, Detail: fmt.Sprintf(
-			"its key id %s is not known, and the JWK Set was fetched too recently to do so again", quoted(id))}
-	}
-	key, err := usable(jwk, algorithm)
-	if err != nil {
-		return nil, refused(WrongAlgorithm, "its alg is %s, but the key %s cannot be used for it: %v", algorithm, quoted(id), err)
-	}
-	return key, nil
-}
-
-func (s jwks) unnamed(ctx context.Context, algorithm string) (any, error) {
-	all, err := s.storage.KeyReadAll(ctx)
-	if err != nil {
-		return nil, &TokenError{Reason: KeysUnavailable, Detail: "the JWK Set cannot be read", Err: err}
-	}
-	var set jwt.VerificationKeySet
-	for _, jwk := range all {
-		if key, err := usable(jwk, algorithm); err == nil {
-			set.Keys = append(set.Keys, key)
+	set := s.issuer.keys()
+	if !set.knows(id) {
+		fetched := s.issuer.fetchForUnknown(ctx)
+		if set = s.issuer.keys(); !set.knows(id) {
+			return s.unknown(set, id, algorithm, fetched)
 		}
 	}
+	if keys := set.candidates(algorithm, func(k jwk) bool { return k.id == id }); len(keys) > 0 {
+		return jwt.VerificationKeySet{Keys: keys}, nil
+	}
+	return nil, refused(WrongAlgorithm, "its alg is %s, but the key %s cannot be used for it: %s", algorithm, quoted(id), set.unfit(id))
+}
+
+// unknown answers for a token whose key id is not in the set.
+func (s jwks) unknown(set *keySet, id, algorithm string, fetched bool) (any, error) {
+	keys := set.candidates(algorithm, func(k jwk) bool { return k.id == "" })
 	switch {
-	case len(set.Keys) > 0:
-		return set, nil
-	case s.published.isAway():
+	case len(keys) > 0:
+		return jwt.VerificationKeySet{Keys: keys}, nil
+	case s.issuer.isAway():
+		return nil, refused(KeysUnavailable, "its key id %s is not known, and the JWK Set cannot be fetched", quoted(id))
+	case !fetched:
+		return nil, refused(KeysUnavailable,
+			"its key id %s is not known, and the JWK Set was fetched too recently to do so again", quoted(id))
+	default:
+		return nil, refused(UnknownKey, "its key id %s is not in the JWK Set", quoted(id))
+	}
+}
+
+func (s jwks) unnamed(algorithm string) (any, error) {
+	keys := s.issuer.keys().candidates(algorithm, func(jwk) bool { return true })
+	switch {
+	case len(keys) > 0:
+		return jwt.VerificationKeySet{Keys: keys}, nil
+	case s.issuer.isAway():
 		return nil, refused(KeysUnavailable, "it names no key (kid), and the JWK Set cannot be fetched")
 	default:
 		return nil, refused(UnknownKey, "it names no key (kid), and the JWK Set has none for %s", algorithm)
 	}
 }
 
-func usable(jwk jwkset.JWK, algorithm string) (crypto.PublicKey, error) {
-	described := jwk.Marshal()
-	if described.USE != "" && described.USE != jwkset.UseSig {
-		return nil, fmt.Errorf("its use is %q", described.USE)
+// keySet is what one document of the issuer came to. It is never changed once made.
+type keySet struct {
+	keys    []jwk
+	ignored []ignoredKey
+}
+
+// knows says whether an id is in the set, be its keys used or left out.
+func (s *keySet) knows(id string) bool {
+	for _, k := range s.keys {
+		if k.id == id && id != "" {
+			return true
+		}
 	}
-	if alg := described.ALG.String(); alg != "" && alg != algorithm {
-		return nil, fmt.Errorf("it is for %q", alg)
+	for _, k := range s.ignored {
+		if k.id == id && id != "" {
+			return true
+		}
 	}
-	key := jwk.Key()
-	if private, ok := key.(interface{ Public() crypto.PublicKey }); ok {
-		key = private.Public()
+	return false
+}
+
+// candidates are the first keys for the algorithm, in the set's order, at most keysTried.
+func (s *keySet) candidates(algorithm string, wanted func(jwk) bool) (keys []jwt.VerificationKey) {
+	for _, k := range s.keys {
+		if k.algorithm == algorithm && wanted(k) && len(keys) < keysTried {
+			keys = append(keys, k.key)
+		}
 	}
-	own, err := algorithmOf(key)
-	if err != nil {
-		return nil, err
+	return keys
+}
+
+// unfit says why no key of an id that the set knows is for another algorithm than its own.
+func (s *keySet) unfit(id string) string {
+	for _, k := range s.keys {
+		if k.id == id {
+			return "it is for " + k.algorithm
+		}
 	}
-	if own != algorithm {
-		return nil, fmt.Errorf("it is for %s", own)
+	for _, k := range s.ignored {
+		if k.id == id {
+			return k.reason
+		}
 	}
-	return key, nil
+	return "it is not in the JWK Set"
+}
+
+// fitsNone words that a signature is of none of the keys that were tried.
+func fitsNone(tried crypto.PublicKey) string {
+	if set, ok := tried.(jwt.VerificationKeySet); ok && len(set.Keys) == keysTried {
+		return fmt.Sprintf("its signature fits none of the first %d keys that could have made it", keysTried)
+	}
+	return "its signature does not fit the configured key"
 }

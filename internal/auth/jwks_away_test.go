@@ -22,6 +22,7 @@ type witness struct {
 	mu       sync.Mutex
 	refused  []auth.Reason
 	keys     []int // of each fetch; -1: it failed
+	ignored  int   // by the last fetch
 	log      bytes.Buffer
 	happened chan struct{}
 }
@@ -41,6 +42,15 @@ func (w *witness) note(change func()) {
 func (w *witness) TokenRefused(r auth.Reason) { w.note(func() { w.refused = append(w.refused, r) }) }
 func (w *witness) KeysFetched(n int)          { w.note(func() { w.keys = append(w.keys, n) }) }
 func (w *witness) KeysNotFetched()            { w.note(func() { w.keys = append(w.keys, -1) }) }
+
+func (w *witness) KeysIgnored(n int) { w.note(func() { w.ignored = n }) }
+
+// leftOut returns how many keys the last fetch brought that are not used.
+func (w *witness) leftOut() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ignored
+}
 
 func (w *witness) Write(line []byte) (n int, err error) {
 	w.note(func() { n, err = w.log.Write(line) })

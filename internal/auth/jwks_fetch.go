@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,124 +9,225 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/MicahParks/jwkset"
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 )
 
-// jwksMaximumBytes is far above any honest JWK Set and bounds what one fetch can make us hold.
-const jwksMaximumBytes = 1 << 20
+const (
+	jwksFetchTimeout = 5 * time.Second
+	// unknownKeyInterval stops tokens with invented key ids from making us fetch the set for each of them.
+	unknownKeyInterval = 10 * time.Second
+	// jwksMaximumBytes and jwksMaximumKeys are far above any honest JWK Set and bound what one fetch can make us hold.
+	jwksMaximumBytes = 1 << 20
+	jwksMaximumKeys  = 500
+	// ignoredKeysTold bounds what one line of the log says of keys that are left out.
+	ignoredKeysTold = 10
+)
 
-// published is the JWK Set as it was fetched last. A fetch that fails leaves the keys as they are.
-type published struct {
-	jwkset.Storage
+// issuer is who publishes a JWK Set, with the keys of the last fetch that worked. A fetch that fails leaves the keys as they are.
+type issuer struct {
+	url, name string // as it is, and for the log
+	client    *http.Client
+	interval  time.Duration
+	logger    *slog.Logger
+	observer  Observer
+	now       func() time.Time
 
-	name     string // of the URL, for the log
-	logger   *slog.Logger
-	observer Observer
-	now      func() time.Time
+	unknown  *rate.Limiter // of fetches for an unknown key
+	fetching singleflight.Group
+	one      sync.Mutex // held by a fetch, so that an older answer never replaces a newer one
 
 	mu      sync.Mutex
+	set     *keySet
+	told    string    // the keys that were left out when it was said last
 	fetched time.Time // when it worked last; zero: never
 	away    bool      // the last fetch has failed
-	ids     []string  // of the keys, in order
 }
 
-func newPublished(cfg Config, name string) *published {
-	return &published{
-		Storage: jwkset.NewMemoryStorage(), name: name, logger: cfg.Logger, observer: cfg.Observer, now: cfg.Now,
+func newIssuer(cfg Config) *issuer {
+	return &issuer{
+		url: cfg.JWKSURL, name: redactedURL(cfg.JWKSURL), client: cfg.HTTPClient, interval: cfg.JWKSRefresh,
+		logger: cfg.Logger, observer: cfg.Observer, now: cfg.Now,
+		unknown: rate.NewLimiter(rate.Every(unknownKeyInterval), 1), set: &keySet{},
 	}
+}
+
+func (i *issuer) keys() *keySet {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.set
 }
 
 // isAway says whether the last fetch has failed.
-func (p *published) isAway() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.away
+func (i *issuer) isAway() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.away
 }
 
-// KeyReplaceAll is called with what each fetch has brought.
-func (p *published) KeyReplaceAll(ctx context.Context, keys []jwkset.JWK) error {
-	if err := p.Storage.KeyReplaceAll(ctx, keys); err != nil {
-		return fmt.Errorf("keeping the keys: %w", err)
+// run fetches the set again and again until ctx ends.
+func (i *issuer) run(ctx context.Context) {
+	ticker := time.NewTicker(i.interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			i.fetch(ctx)
+		}
 	}
-	ids := make([]string, len(keys))
-	for i := range keys {
-		ids[i] = keys[i].Marshal().KID
+}
+
+// fetchForUnknown fetches the set for a key id that is not known, or waits for the fetch that another such id has begun. It returns
+// false where the last one was too recent. A client that invents a key id and hangs up must not take the one fetch of these seconds
+// from everybody else.
+func (i *issuer) fetchForUnknown(ctx context.Context) bool {
+	fetched, _, _ := i.fetching.Do("", func() (any, error) {
+		if !i.unknown.Allow() {
+			return false, nil
+		}
+		i.fetch(context.WithoutCancel(ctx))
+		return true, nil
+	})
+	return fetched == true
+}
+
+// fetch replaces the keys by those that the issuer publishes now.
+func (i *issuer) fetch(ctx context.Context) {
+	i.one.Lock()
+	defer i.one.Unlock()
+	bounded, cancel := context.WithTimeout(ctx, jwksFetchTimeout)
+	defer cancel()
+	set, err := i.read(bounded)
+	if ctx.Err() != nil { // the process ends
+		return
 	}
-	slices.Sort(ids)
-	p.mu.Lock()
-	before, first := p.ids, p.fetched.IsZero()
-	p.fetched, p.away, p.ids = p.now(), false, ids
-	p.mu.Unlock()
-	p.observer.KeysFetched(len(keys))
-	if first || !slices.Equal(before, ids) {
-		p.logger.InfoContext(ctx, "the JWK Set has other keys than before", slog.String("url", p.name),
-			slog.Int("keys", len(ids)), slog.Int("new", without(ids, before)), slog.Int("gone", without(before, ids)))
+	if set != nil {
+		i.observer.KeysIgnored(len(set.ignored))
+		i.tellIgnored(ctx, set.ignored)
+		if err == nil {
+			i.replace(ctx, set)
+			return
+		}
 	}
-	return nil
+	i.failed(ctx, err)
+}
+
+// read returns what the issuer publishes. A set that has keys and none that can be used is returned with an error.
+func (i *issuer) read(ctx context.Context) (*keySet, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the JWK Set: %w", err)
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	response, err := i.client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the JWK Set: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the issuer answers %s", response.Status)
+	}
+	document, err := io.ReadAll(io.LimitReader(response.Body, jwksMaximumBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the JWK Set: %w", err)
+	}
+	if len(document) > jwksMaximumBytes {
+		return nil, fmt.Errorf("the JWK Set is longer than %d bytes", jwksMaximumBytes)
+	}
+	return readSet(document)
+}
+
+var errNoSet = errors.New("what is there is no JWK Set: a JSON object with an array of keys")
+
+// readSet reads a JWK Set key by key: what cannot be used is left out, whatever is odd about it (RFC 7517 §5).
+func readSet(document []byte) (*keySet, error) {
+	var set map[string]json.RawMessage
+	var entries []json.RawMessage
+	if json.Unmarshal(document, &set) != nil || json.Unmarshal(set["keys"], &entries) != nil || entries == nil {
+		return nil, errNoSet
+	}
+	s := &keySet{}
+	for n, entry := range entries {
+		k, err := readJWK(entry)
+		if n >= jwksMaximumKeys {
+			err = fmt.Errorf("the JWK Set has more than %d keys", jwksMaximumKeys)
+		}
+		if err != nil {
+			s.ignored = append(s.ignored, ignoredKey{k.id, err.Error()})
+			continue
+		}
+		s.keys = append(s.keys, k)
+	}
+	if len(entries) > 0 && len(s.keys) == 0 { // no better than an error page
+		return s, fmt.Errorf("none of its %d keys can be used: of the first, %s", len(entries), s.ignored[0].reason)
+	}
+	return s, nil
+}
+
+func (i *issuer) replace(ctx context.Context, set *keySet) {
+	i.mu.Lock()
+	before, first := i.set, i.fetched.IsZero()
+	i.fetched, i.away, i.set = i.now(), false, set
+	i.mu.Unlock()
+	i.observer.KeysFetched(len(set.keys))
+	if fresh, gone := without(set.keys, before.keys), without(before.keys, set.keys); first || fresh+gone > 0 {
+		i.logger.InfoContext(ctx, "the JWK Set has other keys than before", slog.String("url", i.name),
+			slog.Int("keys", len(set.keys)), slog.Int("new", fresh), slog.Int("gone", gone))
+	}
 }
 
 // without counts those of a that are not in b.
-func without(a, b []string) (n int) {
-	for _, id := range a {
-		if !slices.Contains(b, id) {
+func without(a, b []jwk) (n int) {
+	for _, k := range a {
+		if !slices.ContainsFunc(b, k.equal) {
 			n++
 		}
 	}
 	return n
 }
 
-// failed is called with what has kept a fetch from its end.
-func (p *published) failed(ctx context.Context, err error) {
-	if errors.Is(err, context.Canceled) { // the process ends
-		return
+// tellIgnored says which keys are left out, once, and once more when they have changed.
+func (i *issuer) tellIgnored(ctx context.Context, ignored []ignoredKey) {
+	var text strings.Builder
+	for n, k := range ignored {
+		switch {
+		case n == ignoredKeysTold:
+			fmt.Fprintf(&text, "; and %d more", len(ignored)-n)
+		case n < ignoredKeysTold && n > 0:
+			text.WriteString("; ")
+			fallthrough
+		case n == 0:
+			fmt.Fprintf(&text, "%s: %s", quoted(k.id), k.reason)
+		}
 	}
-	p.mu.Lock()
-	p.away = true
-	fetched, keys := p.fetched, len(p.ids)
-	p.mu.Unlock()
-	p.observer.KeysNotFetched()
+	i.mu.Lock()
+	same := i.told == text.String()
+	i.told = text.String()
+	i.mu.Unlock()
+	if !same && len(ignored) > 0 {
+		i.logger.WarnContext(ctx, "keys of the JWK Set are left out: no token is verified with them", slog.String("url", i.name),
+			slog.Int("keys", len(ignored)), slog.String("reasons", text.String()))
+	}
+}
+
+// failed notes what has kept a fetch from its end.
+func (i *issuer) failed(ctx context.Context, err error) {
+	i.mu.Lock()
+	i.away = true
+	fetched, keys := i.fetched, len(i.set.keys)
+	i.mu.Unlock()
+	i.observer.KeysNotFetched()
 	if fetched.IsZero() {
-		p.logger.ErrorContext(ctx, "the JWK Set could not be fetched: every token is refused until it can be",
-			slog.String("url", p.name), slog.Any("error", err))
+		i.logger.ErrorContext(ctx, "the JWK Set could not be fetched: every token is refused until it can be",
+			slog.String("url", i.name), slog.Any("error", err))
 		return
 	}
-	p.logger.ErrorContext(ctx, "the JWK Set could not be fetched: the last keys stay in use, and tokens that need a new one are refused",
-		slog.String("url", p.name), slog.Int("keys", keys), slog.Duration("age", p.now().Sub(fetched).Round(time.Second)), slog.Any("error", err))
-}
-
-// boundedClient is client for answers that may be a JWK Set: an error page with status 200 must not take the keys away.
-func boundedClient(client *http.Client) *http.Client {
-	bounded := *client
-	bounded.Transport = setsOnly{client.Transport}
-	return &bounded
-}
-
-type setsOnly struct{ next http.RoundTripper }
-
-func (s setsOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	next := s.next
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	response, err := next.RoundTrip(r)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return response, err //nolint:wrapcheck // http.Client wraps it
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, jwksMaximumBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the JWK Set: %w", err)
-	}
-	if len(body) > jwksMaximumBytes {
-		return nil, fmt.Errorf("the JWK Set is longer than %d bytes", jwksMaximumBytes)
-	}
-	var set struct{ Keys *[]json.RawMessage }
-	if err := json.Unmarshal(body, &set); err != nil || set.Keys == nil {
-		return nil, errors.New("what is there is no JWK Set: a JSON object with an array of keys")
-	}
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	return response, nil
+	i.logger.ErrorContext(ctx, "the JWK Set could not be fetched: the last keys stay in use, and tokens that need a new one are refused",
+		slog.String("url", i.name), slog.Int("keys", keys), slog.Duration("age", i.now().Sub(fetched).Round(time.Second)), slog.Any("error", err))
 }

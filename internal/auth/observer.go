@@ -5,8 +5,10 @@ package auth
 type Observer interface {
 	// TokenRefused reports a token, or a request without one, that was refused.
 	TokenRefused(reason Reason)
-	// KeysFetched reports that the JWK Set was fetched, and how many keys it has that Herald can read.
+	// KeysFetched reports that the JWK Set was fetched, and how many of its keys are in use.
 	KeysFetched(keys int)
+	// KeysIgnored reports, with each JWK Set that could be read, how many of its keys are left out.
+	KeysIgnored(keys int)
 	// KeysNotFetched reports that the JWK Set could not be fetched. The last keys stay in use.
 	KeysNotFetched()
 }
@@ -15,4 +17,5 @@ type ignorant struct{}
 
 func (ignorant) TokenRefused(Reason) {}
 func (ignorant) KeysFetched(int)     {}
+func (ignorant) KeysIgnored(int)     {}
 func (ignorant) KeysNotFetched()     {}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 // Claims beside the registered ones. The long names are what ASP.NET Core writes.
 const (
+	claimNameID         = "nameid" // what its JwtSecurityTokenHandler makes of the next
 	claimNameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 	claimMicrosoftRole  = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 	claimPermission     = "permission"
@@ -57,6 +59,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		jwt.WithLeeway(cfg.Leeway),
 		jwt.WithTimeFunc(cfg.Now),
 		jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber(), // a user may be an integer that a float would round
 	}
 	if cfg.Issuer != "" {
 		options = append(options, jwt.WithIssuer(cfg.Issuer))
@@ -110,15 +113,18 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Principal, error)
 		return nil, refused(Malformed, "it is %d bytes long, more than %d", len(token), tokenMaximumBytes)
 	}
 	claims := jwt.MapClaims{}
+	var tried any
 	parsed, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		// RFC 7515 §4.1.11: a header that the token calls critical must be understood, and there is none that we do.
 		if _, critical := t.Header["crit"]; critical {
 			return nil, errCritical()
 		}
-		return v.keys.key(ctx, t)
+		var err error
+		tried, err = v.keys.key(ctx, t)
+		return tried, err
 	})
 	if err != nil {
-		return nil, v.explain(parsed, err)
+		return nil, v.explain(parsed, tried, err)
 	}
 	return v.principal(claims)
 }
@@ -153,19 +159,26 @@ func rolesOf(claims jwt.MapClaims) (roles []string) {
 	return roles
 }
 
+// subjectOf returns the user's id: of the claims that may name it the first that is there. An integer is the user of its digits. Any
+// other number is refused, because two spellings of it would be two users; so is what is neither text nor number.
 func subjectOf(claims jwt.MapClaims) (string, error) {
-	for _, name := range []string{"sub", claimNameIdentifier} {
+	for _, name := range []string{"sub", claimNameID, claimNameIdentifier} {
 		switch value := claims[name].(type) {
 		case nil:
 		case string:
 			if strings.TrimSpace(value) != "" {
 				return value, nil
 			}
+		case json.Number:
+			if digits := value.String(); digits != "-0" && !strings.ContainsAny(digits, ".eE") {
+				return digits, nil
+			}
+			return "", refused(BadClaim, "its %s is the number %s, neither a string nor an integer", name, quoted(value.String()))
 		default:
-			return "", refused(BadClaim, "its %s is %s, not a string", name, quoted(value))
+			return "", refused(BadClaim, "its %s is %s, neither a string nor an integer", name, quoted(value))
 		}
 	}
-	return "", refused(MissingSubject, "it has no subject: neither sub nor %s", claimNameIdentifier)
+	return "", refused(MissingSubject, "it has no subject: neither sub nor %s nor %s", claimNameID, claimNameIdentifier)
 }
 
 func (v *Verifier) expiresAt(claims jwt.MapClaims) (time.Time, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/elliptic"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +22,7 @@ const (
 	nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 )
 
-// Acceptance: A-291, A-292, A-293, A-299.
+// Acceptance: A-291, A-292, A-293, A-299, A-490.
 func TestVerifyReadsThePrincipal(t *testing.T) {
 	t.Parallel()
 	in := now().Add(time.Hour)
@@ -40,6 +41,39 @@ func TestVerifyReadsThePrincipal(t *testing.T) {
 		},
 		"an empty sub counts as none": {
 			with(with(goodClaims(), "sub", ""), nameIdentifier, "user-2"), auth.Principal{Subject: "user-2", Expires: in},
+		},
+		"an integer is the user of that spelling": {
+			with(goodClaims(), "sub", 42), auth.Principal{Subject: "42", Expires: in},
+		},
+		"an integer that a float would round": {
+			with(goodClaims(), "sub", 9007199254740993), auth.Principal{Subject: "9007199254740993", Expires: in},
+		},
+		"an integer beyond 64 bits": {
+			with(goodClaims(), "sub", json.Number("123456789012345678901234567890")),
+			auth.Principal{Subject: "123456789012345678901234567890", Expires: in},
+		},
+		"an integer below zero": {with(goodClaims(), "sub", -5), auth.Principal{Subject: "-5", Expires: in}},
+		"zero":                  {with(goodClaims(), "sub", 0), auth.Principal{Subject: "0", Expires: in}},
+		"the subject as .NET's token writer names it": {
+			with(with(goodClaims(), "sub", nil), "nameid", "user-2"), auth.Principal{Subject: "user-2", Expires: in},
+		},
+		"that one an integer": {
+			with(with(goodClaims(), "sub", nil), "nameid", 9007199254740993), auth.Principal{Subject: "9007199254740993", Expires: in},
+		},
+		"the long name an integer": {
+			with(with(goodClaims(), "sub", nil), nameIdentifier, 7), auth.Principal{Subject: "7", Expires: in},
+		},
+		"sub before nameid, nameid before the long name": {
+			with(with(goodClaims(), "nameid", "user-2"), nameIdentifier, "user-3"), auth.Principal{Subject: "user-1", Expires: in},
+		},
+		"nameid before the long name": {
+			with(with(with(goodClaims(), "sub", nil), "nameid", "user-2"), nameIdentifier, "user-3"), auth.Principal{Subject: "user-2", Expires: in},
+		},
+		"a sub that is null counts as none": {
+			with(with(goodClaims(), "sub", json.RawMessage("null")), "nameid", "user-2"), auth.Principal{Subject: "user-2", Expires: in},
+		},
+		"other claims may be any number": {
+			with(goodClaims(), "x", json.Number("1e400")), auth.Principal{Subject: "user-1", Expires: in},
 		},
 		"a role": {
 			with(goodClaims(), "role", "Admin"), auth.Principal{Subject: "user-1", Expires: in, Roles: []string{"Admin"}},
@@ -78,7 +112,7 @@ func TestVerifyReadsThePrincipal(t *testing.T) {
 	}
 }
 
-// Acceptance: A-286, A-287, A-288, A-289, A-290.
+// Acceptance: A-286, A-287, A-288, A-289, A-290, A-490.
 func TestVerifyRefusesClaims(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -97,9 +131,17 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"no audience":               {with(goodClaims(), "aud", nil), auth.WrongAudience, `"herald"`},
 		"no subject":                {with(goodClaims(), "sub", nil), auth.MissingSubject, "neither sub nor"},
 		"blank subject":             {with(goodClaims(), "sub", " \t"), auth.MissingSubject, "neither sub nor"},
-		"subject that is no string": {with(goodClaims(), "sub", 7), auth.BadClaim, "not a string"},
-		"nothing at all":            {jwt.MapClaims{}, auth.MissingExpiry, "has no exp"},
-		"null":                      {null{}, auth.MissingExpiry, "has no exp"},
+		"subject that is a boolean": {with(goodClaims(), "sub", true), auth.BadClaim, "neither a string nor an integer"},
+		"subject that is a list":    {with(goodClaims(), "sub", []string{"user-1"}), auth.BadClaim, "neither a string nor an integer"},
+		"subject that is an object": {with(goodClaims(), "sub", map[string]any{}), auth.BadClaim, "neither a string nor an integer"},
+		"a sub of the wrong kind is not passed over": {with(with(goodClaims(), "sub", true), "nameid", "user-2"), auth.BadClaim, "its sub is"},
+		"nameid that is a list":                      {with(with(goodClaims(), "sub", nil), "nameid", []int{1}), auth.BadClaim, "its nameid is"},
+		"subject with a fraction":                    {with(goodClaims(), "sub", json.Number("42.0")), auth.BadClaim, "42.0"},
+		"subject with an exponent":                   {with(goodClaims(), "sub", json.Number("1e3")), auth.BadClaim, "1e3"},
+		"subject that no float holds":                {with(goodClaims(), "sub", json.Number("1e400")), auth.BadClaim, "1e400"},
+		"subject that is a negative zero":            {with(goodClaims(), "sub", json.Number("-0")), auth.BadClaim, "-0"},
+		"nothing at all":                             {jwt.MapClaims{}, auth.MissingExpiry, "has no exp"},
+		"null":                                       {null{}, auth.MissingExpiry, "has no exp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

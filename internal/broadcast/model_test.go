@@ -92,11 +92,7 @@ func (pl *place) leave(why error) {
 func (pl *place) begin(head int64) {
 	c := pl.call
 	c.began, c.head, c.was = true, head, pl.shape
-	if pl.member {
-		pl.shape = max(pl.shape, c.shape)
-	} else {
-		pl.shape = c.shape
-	}
+	pl.shape = c.shape
 }
 
 var modelGroups = []event.Group{cartGroup, orderGroup, event.Alerts}
@@ -197,6 +193,7 @@ func (w *world) act() {
 			if !pl.member && (!pl.catchingUp() || pl.call.left != nil) {
 				*pl = place{member: true, next: w.heads[g] + 1, since: since{sequence: w.heads[g]}, call: pl.call}
 			}
+			pl.shape = event.Plain
 		}
 	case "unsubscribe":
 		w.b.Unsubscribe(p.client, g)

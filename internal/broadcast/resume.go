@@ -100,7 +100,6 @@ func (r *resume) begin(ctx context.Context, a Admission) (done bool, err error) 
 		return false, ErrResuming
 	default:
 		r.earlier, r.was = r.member.since, r.member.shape
-		r.shape = max(r.shape, r.was)
 		r.member.shape = r.shape
 	}
 	r.at, r.head, r.headAtP = r.joinPosition(g), g.head, g.head

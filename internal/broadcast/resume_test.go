@@ -196,6 +196,10 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 			bu.publish(cartGroup, 1)
 			require.Equal(t, []int64{5, 6, 3, 4, 3, 4, 5, 6, 6, 7}, c.sequences(cartGroup))
 			require.Equal(t, event.WithCursor, c.got[len(c.got)-1].shape)
+			require.NoError(t, bu.Resume(c.ctx, c, cartGroup, at(3), event.Plain, func(Result) {}))
+			require.Equal(t, event.Plain, c.got[len(c.got)-1].shape, "the newest wish holds, for the replay")
+			bu.publish(cartGroup, 1)
+			require.Equal(t, event.Plain, c.got[len(c.got)-1].shape, "and for what follows")
 			require.Equal(t, 1, bu.Members(cartGroup))
 		})
 	}

@@ -24,8 +24,7 @@ func (b *Broadcaster) Admit(g event.Group) Admission {
 	return Admission{b: b, group: g, revocations: s.revocations}
 }
 
-// Subscribe joins c to g, live from now on. Joining a second time changes nothing, but for the shape, which becomes
-// [event.WithCursor] once that has been asked for. It fails with [ErrTooManySubscriptions] or [ErrDisconnected].
+// Subscribe joins c to g, live from now on. Joining a second time changes nothing but the shape: the one that was asked for last holds. It fails with [ErrTooManySubscriptions] or [ErrDisconnected].
 func (b *Broadcaster) Subscribe(c Conn, g event.Group, shape event.Shape) error {
 	for {
 		if err := b.Admit(g).Subscribe(c, shape); err != ErrStale { //nolint:errorlint // never wrapped
@@ -48,7 +47,7 @@ func (a Admission) subscribe(l *link, shape event.Shape) error {
 	}
 	g := a.b.group(s, a.group)
 	if m := l.find(g); m != nil {
-		m.shape = max(m.shape, shape)
+		m.shape = shape
 		return nil
 	}
 	_, err := a.b.add(l, g, shape)

@@ -159,8 +159,9 @@ func (c *tokenInspectCmd) tell(out io.Writer, r *tokenReport) error {
 // claimInWords is a claim as JSON, with what a time means.
 func claimInWords(name string, value any, now time.Time) string {
 	text := inJSON(value)
-	seconds, ok := value.(float64)
-	if !ok || !slices.Contains([]string{"exp", "nbf", "iat", "auth_time"}, name) || seconds < 0 || seconds > maxSeconds {
+	number, ok := value.(json.Number)
+	seconds, err := number.Float64()
+	if !ok || err != nil || !slices.Contains([]string{"exp", "nbf", "iat", "auth_time"}, name) || seconds < 0 || seconds > maxSeconds {
 		return text
 	}
 	return fmt.Sprintf("%s: %s", text, auth.InWords(time.Unix(int64(seconds), 0), now))

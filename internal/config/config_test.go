@@ -165,6 +165,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--message-burst=0":                        "HERALD_MESSAGE_BURST",
 		"--api-rate=-1":                            "HERALD_API_RATE must be at least 0",
 		"--api-burst=0":                            "HERALD_API_BURST must be at least 1",
+		"--max-groups=0":                           "HERALD_MAX_GROUPS must be at least 1",
 		"--max-streams=0":                          "HERALD_MAX_STREAMS must be at least 1",
 		"--disconnect-timeout=0s":                  "HERALD_DISCONNECT_TIMEOUT",
 		"--poll-timeout=500ms":                     "HERALD_POLL_TIMEOUT must be at least 1s",

@@ -114,7 +114,7 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	c.quiet(t)
 }
 
-// Acceptance: A-138, A-139, A-140, A-269, A-270, A-271, A-273, A-343.
+// Acceptance: A-138, A-139, A-140, A-147, A-269, A-270, A-271, A-273, A-343.
 func TestAdminMethods(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -131,7 +131,7 @@ func TestAdminMethods(t *testing.T) {
 	require.Len(t, told.Args, 1)
 	failure := object(t, string(told.Args[0]))
 	requireNow(t, failure)
-	require.Equal(t, map[string]any{"type": "error", "message": strings.TrimPrefix(refusal, prefix)}, failure)
+	require.Equal(t, map[string]any{"type": "error", "message": refusal}, failure)
 
 	_, err := p.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":1,"newUsersToday":12,
 		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`)
@@ -144,6 +144,7 @@ func TestAdminMethods(t *testing.T) {
 	answer := object(t, c.call(t, "SendTestMessage", "Test payload"))
 	requireNow(t, answer)
 	require.Equal(t, map[string]any{"message": "Test received", "echo": "Test payload"}, answer)
+	c.receives(t, "ReceiveMessage", `"Test payload"`)
 
 	count := object(t, c.call(t, "GetConnectionCount"))
 	requireNow(t, count)

@@ -173,6 +173,7 @@ type options struct {
 	Tokens    []string // one for each start, the last one for ever
 	Reconnect bool
 	Follow    *follow
+	Strict    bool // a handler is called only with as many arguments as the document gives it, as in .NET
 }
 
 // follow has the client resume a group after each start, from the last event that it was sent.
@@ -193,7 +194,7 @@ func (d *driver) open(t *testing.T, url string, o options) (*client, answer) {
 	d.clients[c.name] = c
 	d.mu.Unlock()
 	a := await(t, d.command(t, map[string]any{
-		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow,
+		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow, "strict": o.Strict,
 	}), url)
 	return c, a
 }

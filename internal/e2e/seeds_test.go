@@ -229,7 +229,7 @@ func TestExampleAdminHub(t *testing.T) {
 	require.InDelta(t, 5432, printed("stats")["totalUsers"], 0)
 	require.InDelta(t, 1, printed("info")["connectionCount"], 0)
 	require.Equal(t, "Test received", printed("response")["message"])
-	require.Equal(t, "Unauthorized", printed("Hub error:")["message"])
+	require.Equal(t, "An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized", printed("Hub error:")["message"])
 	require.Equal(t, []any{"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized"}, p.prints(t, "refused"))
 	p.step(t, "listening for errors")
 	code, _ := s.terminate(t)

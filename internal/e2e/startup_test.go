@@ -200,7 +200,7 @@ func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	staff.call(t, "SubscribeToRestaurant", restaurant)
 	staff.next(t)
 	member := d.connect(t, url+teamCartHub, field("customer")[1])
-	member.call(t, "ResumeCart", cart, nil)
+	member.call(t, "ResumeCart", cart, nil, true)
 	member.next(t)
 	root := d.connect(t, url+adminHub, field("admin")[1])
 	root.receivesGreeting(t)

@@ -23,8 +23,13 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	plain := d.connect(t, s.url+teamCartHub, mint(t, auth.Grant{Subject: "host", Permissions: []string{"TeamCartHost:" + cart.String()}}))
 	require.Equal(t, "null", plain.call(t, "SubscribeToCart", cart))
 	resuming := d.connect(t, s.url+teamCartHub, mint(t, auth.Grant{Subject: "guest", Permissions: []string{"TeamCartMember:" + cart.String()}}))
-	require.JSONEq(t, `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`,
-		resuming.call(t, "ResumeCart", cart, nil))
+	const atStart = `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`
+	require.JSONEq(t, atStart, resuming.call(t, "ResumeCart", cart, nil, true))
+	strict, a := d.open(t, s.url+teamCartHub, options{
+		Tokens: []string{mint(t, auth.Grant{Subject: "guest", Permissions: []string{"TeamCartMember:" + cart.String()}})}, Strict: true,
+	})
+	require.Empty(t, a.Error)
+	require.JSONEq(t, atStart, strict.call(t, "ResumeCart", cart, nil))
 
 	const occurred = "2025-01-20T10:05:00Z"
 	send := func(eventType string, userID, status any, order any) uuid.UUID {
@@ -37,6 +42,7 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 		sequence++
 		ids = append(ids, id)
 		plain.receives(t, method, args...)
+		strict.receives(t, method, args...) // after ResumeCart, too, unless the cursor is asked for
 		resuming.receives(t, method, append(args, fmt.Sprintf(`{"eventId":%q,"sequence":%d,"occurredOnUtc":%q}`, id, sequence, occurred))...)
 	}
 	expect("ReceiveCartUpdated", send("CartUpdated", nil, nil, nil))
@@ -46,19 +52,24 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	expect("ReceiveConverted", send("CartConverted", nil, nil, orderID), strconv.Quote(orderID.String()))
 	expect("ReceiveExpired", send("CartExpired", nil, nil, nil))
 
-	// A replay carries the cursor too, on a subscription that did not before.
+	// A replay carries the cursor where it is asked for, and else what the document says.
 	plain.call(t, "UnsubscribeFromCart", cart)
-	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":6}`, ids[5]),
-		plain.call(t, "ResumeCart", cart, ids[3]))
+	replayed := fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":6}`, ids[5])
+	require.JSONEq(t, replayed, plain.call(t, "ResumeCart", cart, ids[3], true))
 	plain.receives(t, "ReceiveConverted", strconv.Quote(orderID.String()),
 		fmt.Sprintf(`{"eventId":%q,"sequence":5,"occurredOnUtc":%q}`, ids[4], occurred))
 	plain.receives(t, "ReceiveExpired", fmt.Sprintf(`{"eventId":%q,"sequence":6,"occurredOnUtc":%q}`, ids[5], occurred))
+	strict.call(t, "UnsubscribeFromCart", cart)
+	require.JSONEq(t, replayed, strict.call(t, "ResumeCart", cart, ids[3]))
+	strict.receives(t, "ReceiveConverted", strconv.Quote(orderID.String()))
+	strict.receives(t, "ReceiveExpired")
 
 	// And a plain subscription from then on does not.
 	plain.call(t, "UnsubscribeFromCart", cart)
 	plain.call(t, "SubscribeToCart", cart)
 	send("CartUpdated", nil, nil, nil)
 	plain.receives(t, "ReceiveCartUpdated")
+	strict.receives(t, "ReceiveCartUpdated")
 	resuming.next(t)
 	resuming.quiet(t)
 }
@@ -99,7 +110,7 @@ func TestGrantsOpenATeamCartAndRevocationsCloseItOnEveryNode(t *testing.T) {
 		guests = append(guests, d.connect(t, node.url+teamCartHub, user(t, "guest")))
 	}
 	for i := range nodes {
-		hosts[i].call(t, "ResumeCart", cart, nil)
+		hosts[i].call(t, "ResumeCart", cart, nil, true)
 		guests[i].call(t, "ResumeCart", cart, nil)
 	}
 	updated := func() { publish(t, p, "publish_teamcart_event('CartUpdated', $1)", cart) }

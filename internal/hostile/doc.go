@@ -13,4 +13,7 @@
 //   - access: a producer that names a user of its own as the customer of somebody else's order, in every way; what a producer is told.
 //   - shadows: a producer with operators, functions, types, tables, a collation and settings of its own, ahead of PostgreSQL's.
 //   - prepared: a producer that prepares its transactions for a two-phase commit.
+//   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
+//   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
+//   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 package hostile

@@ -143,7 +143,7 @@ func (f *follower) once(ctx context.Context) error {
 	calling, cancel := context.WithCancel(ctx)
 	answer := make(chan outcome, 1)
 	called := make(chan struct{})
-	args := slices.Concat(f.how.args, []any{f.place.cursor})
+	args := slices.Concat(f.how.args, []any{f.place.cursor}, f.how.behind)
 	go func() {
 		defer close(called)
 		result, err := c.Invoke(calling, f.how.method, args...)

@@ -122,11 +122,15 @@ func (h *hub) methods() *signalr.Hub {
 		defer h.mu.Unlock()
 		delete(h.members, c)
 	})
-	for _, name := range []string{"ResumeOrder", "ResumeCart"} {
-		signalr.Method2(s, name, func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID) (any, error) {
-			return nil, h.resume(call, last)
-		})
-	}
+	signalr.Method2(s, "ResumeOrder", func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID) (any, error) {
+		return nil, h.resume(call, last)
+	})
+	signalr.Method3(s, "ResumeCart", func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID, withCursor bool) (any, error) {
+		if !withCursor {
+			return nil, errors.New("a follower cannot do without the cursor")
+		}
+		return nil, h.resume(call, last)
+	})
 	for _, name := range []string{"ResumeAdmins", "ResumeAlerts"} {
 		signalr.Method1(s, name, func(_ context.Context, call *signalr.Call, last *uuid.UUID) (any, error) {
 			return nil, h.resume(call, last)

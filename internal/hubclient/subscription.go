@@ -59,6 +59,7 @@ type resumption struct {
 	hub    string
 	method string
 	args   []any // in front of the cursor
+	behind []any // it
 }
 
 func (s Subscription) resumption() (resumption, error) {
@@ -70,7 +71,8 @@ func (s Subscription) resumption() (resumption, error) {
 	case "restaurant":
 		r = resumption{hub: RestaurantOrders, method: "ResumeRestaurant"}
 	case "teamcart":
-		r = resumption{hub: TeamCart, method: "ResumeCart"}
+		// A team cart event has its id and number in a trailing argument, which has to be asked for; without them nothing can be resumed.
+		r = resumption{hub: TeamCart, method: "ResumeCart", behind: []any{true}}
 	case string(event.Admins):
 		r = resumption{hub: Admin, method: "ResumeAdmins"}
 	case string(event.UserActivity):

@@ -46,6 +46,9 @@ func adminGroups() map[string]event.Group {
 // administration registers the methods of the admin hub.
 func (h *hub) administration() {
 	h.OnConnected(h.adminConnected)
+	h.OnFailed(func(c *signalr.Conn, text string) {
+		_ = h.send(c, "ErrorOccurred", errorOccurred{"error", text, h.now()}) // if it cannot be sent, the completion cannot either
+	})
 	for name, g := range adminGroups() {
 		signalr.Method0(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call) (any, error) {
 			return nil, h.subscribe(ctx, call, g)
@@ -59,14 +62,17 @@ func (h *hub) administration() {
 	h.resumable("Admins", event.Admins)
 	signalr.Method0(h.Hub, "GetPlatformStats", h.getPlatformStats)
 	signalr.Method0(h.Hub, "GetConnectionCount", h.getConnectionCount)
-	signalr.Method1(h.Hub, "SendTestMessage", func(_ context.Context, _ *signalr.Call, text string) (any, error) {
+	signalr.Method1(h.Hub, "SendTestMessage", func(_ context.Context, call *signalr.Call, text string) (any, error) {
+		if err := h.send(call.Conn, "ReceiveMessage", text); err != nil {
+			return nil, err
+		}
 		return testReceived{h.now(), "Test received", text}, nil
 	})
 }
 
 func (h *hub) resumable(name string, g event.Group) {
 	signalr.Method1(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, last *ID) (any, error) {
-		return nil, h.resume(ctx, call, g, cursor(last))
+		return nil, h.resume(ctx, call, g, cursor(last), event.Plain)
 	})
 }
 
@@ -85,13 +91,13 @@ func (h *hub) adminConnected(ctx context.Context, c *signalr.Conn) error {
 	return h.connected(ctx, c)
 }
 
-func (h *hub) getPlatformStats(ctx context.Context, call *signalr.Call) (any, error) {
+func (h *hub) getPlatformStats(ctx context.Context, _ *signalr.Call) (any, error) {
 	stats, _, ok, err := h.cfg.Stats.PlatformStats(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return nil, h.refused(call, &signalr.HubError{Message: noStats})
+		return nil, &signalr.HubError{Message: noStats}
 	}
 	return stats, nil
 }

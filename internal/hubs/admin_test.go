@@ -3,6 +3,7 @@ package hubs_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,7 @@ func TestAdministratorsAreGreetedAndInTheirGroup(t *testing.T) {
 	s.publish(event.Admins, event.Event{
 		Type: event.AdminNotification, Payload: json.RawMessage(`{"type":"role-assignment","userId":"u","roleName":"r","action":"assigned"}`),
 	})
+	c.receivesMessage("the group is joined by now")
 	require.Equal(t, "AdminNotification", c.next().Target)
 }
 
@@ -95,6 +97,7 @@ func TestResumeAdmins(t *testing.T) {
 	s.publish(event.Admins, alert())
 	c, _ := s.connectAdmin()
 	c.must("SendTestMessage", "the group is joined by now")
+	c.receivesMessage("the group is joined by now")
 	third := s.publish(event.Admins, alert())
 	require.EqualValues(t, 3, c.sequence())
 	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":1,"lastEventId":%q,"sequence":3}`, third.ID),
@@ -114,16 +117,80 @@ func TestRefusalsOnTheAdminHub(t *testing.T) {
 			c.refused(text, "Resume"+name, nil)
 		}
 		c.refused(text, "ResumeAdmins", uuid.New())
-		for range 7 {
-			in := c.next()
-			require.Equal(t, "ErrorOccurred", in.Target)
-			fields := object(t, in.Arguments[0])
-			isTimestamp(t, fields["timestamp"])
-			delete(fields, "timestamp")
-			require.Equal(t, map[string]any{"type": "error", "message": text}, fields)
+		for _, method := range []string{"UserActivity", "Analytics", "Alerts"} {
+			c.toldOf("An unexpected error occurred invoking 'SubscribeTo" + method + "' on the server. HubException: " + text)
+			c.toldOf("An unexpected error occurred invoking 'Resume" + method + "' on the server. HubException: " + text)
 		}
+		c.toldOf("An unexpected error occurred invoking 'ResumeAdmins' on the server. HubException: " + text)
 		require.Empty(t, c.seen)
 	}
+}
+
+// toldOf takes an ErrorOccurred with this text.
+func (c *client) toldOf(text string) {
+	c.t.Helper()
+	in := c.next()
+	require.Equal(c.t, "ErrorOccurred", in.Target)
+	require.Len(c.t, in.Arguments, 1)
+	fields := object(c.t, in.Arguments[0])
+	isTimestamp(c.t, fields["timestamp"])
+	delete(fields, "timestamp")
+	require.Equal(c.t, map[string]any{"type": "error", "message": text}, fields)
+}
+
+// receivesMessage takes a ReceiveMessage with this text.
+func (c *client) receivesMessage(text string) {
+	c.t.Helper()
+	in := c.next()
+	require.Equal(c.t, "ReceiveMessage", in.Target)
+	require.Len(c.t, in.Arguments, 1)
+	var got string
+	require.NoError(c.t, json.Unmarshal(in.Arguments[0], &got))
+	require.Equal(c.t, text, got)
+}
+
+// Whatever fails on the admin hub, its caller is told twice, with the same text: before the completion, or without one.
+//
+// Acceptance: A-148.
+func TestEveryFailureOnTheAdminHubIsToldTwice(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	c, _ := s.connectAdmin()
+	s.counts.away.Store(true)
+	for _, call := range []struct {
+		text, method string
+		args         []any
+	}{
+		{"An unexpected error occurred invoking 'GetConnectionCount' on the server.", "GetConnectionCount", nil},
+		{"An unexpected error occurred invoking 'getconnectioncount' on the server.", "getconnectioncount", nil},
+		{"An unexpected error occurred invoking 'GetPlatformStats' on the server. HubException: Platform statistics have never been set; " +
+			"herald.set_platform_stats sets them", "GetPlatformStats", nil},
+		{"Failed to invoke 'NoSuchMethod' due to an error on the server. HubException: Method does not exist.", "NoSuchMethod", nil},
+		{"Failed to invoke '' due to an error on the server. HubException: Method does not exist.", "", nil},
+		{"Failed to invoke 'SendTestMessage' due to an error on the server.", "SendTestMessage", nil},
+		{"Failed to invoke 'SendTestMessage' due to an error on the server.", "SendTestMessage", []any{1}},
+		{"Failed to invoke 'ResumeAlerts' due to an error on the server.", "ResumeAlerts", []any{"nonsense"}},
+		{"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized", "RefreshToken", []any{"nonsense"}},
+	} {
+		require.Equal(t, call.text, c.call(call.method, call.args...).Error)
+		require.Len(t, c.seen, 1, "it comes before the completion, and once")
+		c.toldOf(call.text)
+
+		raw, err := json.Marshal(append([]any{}, call.args...))
+		require.NoError(t, err)
+		c.send(fmt.Sprintf(`{"type":1,"target":%q,"arguments":%s}`, call.method, raw))
+		c.toldOf(call.text)
+	}
+	c.send(`{"type":4,"invocationId":"s","target":"GetPlatformStats","arguments":[]}`)
+	c.toldOf("The client attempted to invoke the non-streaming 'GetPlatformStats' method with a streaming invocation.")
+	require.Equal(t, "s", c.record().InvocationID)
+	c.must("UnsubscribeFromAlerts")
+	require.Empty(t, c.seen, "what succeeds is told once")
+
+	customer := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u"})
+	require.NotEmpty(t, customer.call("NoSuchMethod").Error)
+	customer.refused("Forbidden", "SubscribeToOrder", uuid.New())
+	require.Empty(t, customer.seen, "other hubs have no such event")
 }
 
 // Acceptance: A-138, A-269, A-270.
@@ -161,7 +228,7 @@ func TestGetConnectionCount(t *testing.T) {
 	require.Equal(t, "An unexpected error occurred invoking 'GetConnectionCount' on the server.", c.call("GetConnectionCount").Error)
 }
 
-// Acceptance: A-140, A-273.
+// Acceptance: A-140, A-147, A-273.
 func TestSendTestMessage(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -170,4 +237,14 @@ func TestSendTestMessage(t *testing.T) {
 	isTimestamp(t, fields["timestamp"])
 	delete(fields, "timestamp")
 	require.Equal(t, map[string]any{"message": "Test received", "echo": "Test payload"}, fields)
+	require.Len(t, c.seen, 1, "before the completion")
+	c.receivesMessage("Test payload")
+	for _, text := range []string{"", "<&>\u2028\"", strings.Repeat("é", 4000)} {
+		require.Equal(t, text, object(t, json.RawMessage(c.must("SendTestMessage", text)))["echo"])
+		c.receivesMessage(text)
+		raw, err := json.Marshal(text)
+		require.NoError(t, err)
+		c.send(`{"type":1,"target":"SendTestMessage","arguments":[` + string(raw) + `]}`)
+		c.receivesMessage(text)
+	}
 }

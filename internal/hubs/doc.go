@@ -9,6 +9,8 @@
 //	admin             /hubs/admin               the same three for UserActivity, Analytics and Alerts, ResumeAdmins,
 //	                                            GetPlatformStats, GetConnectionCount, SendTestMessage
 //
+// ResumeCart takes a third argument, which need not be there: true has each event say, behind its positional arguments, which it is.
+//
 // # Lifecycle
 //
 // [New] registers the methods; [Hubs.Authenticate] goes into the signalr server's configuration; [Hubs.Mount] puts the
@@ -21,7 +23,7 @@
 //
 // A refusal is a [signalr.HubError] with the text Forbidden or Unauthorized and nothing else: an id that does not exist
 // is refused like one that belongs to somebody else. On the admin hub the caller is sent ErrorOccurred as well, before the
-// completion.
+// completion and with its text: for every call that fails, whatever failed, and also where the call wants no completion.
 //
 // A permission that could not be found out refuses who wants to join, and makes who has joined come back: on a token refresh the connection is
 // closed with allowReconnect, and no group is left without a word.

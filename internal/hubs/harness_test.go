@@ -46,6 +46,7 @@ type server struct {
 	counts   *counts
 	teamCart bool
 	logger   *slog.Logger // of the hubs
+	asking   func(*hubs.Config)
 }
 
 func setup(t *testing.T, options ...func(*server)) *server {
@@ -61,10 +62,14 @@ func setup(t *testing.T, options ...func(*server)) *server {
 	require.NoError(t, err)
 	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Secret: secret})
 	require.NoError(t, err)
-	s.hubs, err = hubs.New(hubs.Config{
+	cfg := hubs.Config{
 		Broadcaster: s.b, Authorizer: s.guard, Tokens: tokens, Stats: s.stats, Connections: s.counts,
 		TeamCart: s.teamCart, Logger: s.logger, RefreshTimeout: time.Second,
-	})
+	}
+	if s.asking != nil {
+		s.asking(&cfg)
+	}
+	s.hubs, err = hubs.New(cfg)
 	require.NoError(t, err)
 	s.signalr, err = signalr.New(signalr.Config{Authenticate: s.hubs.Authenticate, Logger: quiet})
 	require.NoError(t, err)

@@ -116,7 +116,7 @@ func New(cfg Config) (*Hubs, error) {
 	h.add(CustomerOrdersPath).resource("Order", event.OrderGroup)
 	h.add(RestaurantOrdersPath).resource("Restaurant", event.RestaurantGroup)
 	if cfg.TeamCart {
-		h.add(TeamCartPath).resource("Cart", event.TeamCartGroup)
+		h.add(TeamCartPath).carts()
 	}
 	h.add(AdminPath).administration()
 	return h, nil

@@ -33,7 +33,7 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 	}
 	if err != nil {
 		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, call.Conn, ""), err)
-		return nil, h.refused(call, &signalr.HubError{Message: unauthorized})
+		return nil, &signalr.HubError{Message: unauthorized}
 	}
 	call.Conn.SetUser(p)
 	h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, call.Conn, ""))

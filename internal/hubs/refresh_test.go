@@ -81,8 +81,8 @@ func TestRefreshTokenLeavesWhatIsRefused(t *testing.T) {
 		kept := uuid.New()
 		both := []string{string(h.group(id)), string(h.group(kept))}
 		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: both}))
-		c.must("Resume"+h.name, id, nil)
-		c.must("Resume"+h.name, kept, nil)
+		c.must("Resume"+h.name, h.resuming(id, nil)...)
+		c.must("Resume"+h.name, h.resuming(kept, nil)...)
 		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: both[1:]}))
 		s.publish(h.group(id), h.event)
 		s.publish(h.group(kept), h.event)

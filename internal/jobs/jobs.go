@@ -53,7 +53,7 @@ type Config struct {
 	Retention, GroupRetention time.Duration
 	// Contested is relay.Config's.
 	Contested func(ctx context.Context, events []outbox.Contested)
-	// StatsInterval is how often changed platform statistics are broadcast. Defaults to never.
+	// StatsInterval is how often changed platform statistics are broadcast at most, whoever has broadcast the last. Defaults to never.
 	StatsInterval time.Duration
 }
 
@@ -72,7 +72,7 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
 	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
-	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool})
+	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
 		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger,
@@ -110,7 +110,7 @@ func periodics(cfg Config) []*river.PeriodicJob {
 		periodic("audit", auditInterval, auditArgs{}),
 	}
 	if cfg.StatsInterval > 0 {
-		all = append(all, periodic("statistics", cfg.StatsInterval, statisticsArgs{}))
+		all = append(all, periodic("statistics", statisticsEvery(cfg.StatsInterval), statisticsArgs{}))
 	}
 	return all
 }

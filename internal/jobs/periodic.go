@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
@@ -60,19 +59,6 @@ func (w *retentionWorker) Timeout(*river.Job[retentionArgs]) time.Duration { ret
 func (w *retentionWorker) Work(ctx context.Context, _ *river.Job[retentionArgs]) error {
 	_, err := w.retention.Run(ctx)
 	return err
-}
-
-type statisticsWorker struct {
-	river.WorkerDefaults[statisticsArgs]
-
-	pool *pgxpool.Pool
-}
-
-func (w *statisticsWorker) Work(ctx context.Context, job *river.Job[statisticsArgs]) error {
-	return completing(ctx, w.pool, job, func(tx pgx.Tx) error {
-		_, err := outbox.BroadcastStats(ctx, tx)
-		return err
-	})
 }
 
 type housekeepingWorker struct {

@@ -30,6 +30,8 @@ type bundle struct {
 	pool  *pgxpool.Pool
 	relay *relay.Relay
 	jobs  *Jobs
+
+	interval time.Duration // of the statistics
 }
 
 func setup(t *testing.T) *bundle {
@@ -45,7 +47,7 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, err)
 	jobs, err := New(Config{Pool: pool, Sweeper: r, NodeID: nodeID, Logger: logger})
 	require.NoError(t, err)
-	return &bundle{pool, r, jobs}
+	return &bundle{pool: pool, relay: r, jobs: jobs}
 }
 
 func (b *bundle) exec(t *testing.T, sql string, args ...any) {

@@ -70,14 +70,15 @@ func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, set
 	return stats, setAt, ok, nil
 }
 
-// BroadcastStats publishes an AnalyticsUpdate within tx where the statistics differ from those of the last one and all of its fields
-// have been set, and reports whether it did. Whoever does so at the same time waits.
-func BroadcastStats(ctx context.Context, tx pgx.Tx) (published bool, err error) {
+// BroadcastStats publishes an AnalyticsUpdate within tx where the statistics differ from those of the last one, all of its fields have been set
+// and the last AnalyticsUpdate of all is at least interval old by the database's clock. It reports whether it did. Whoever does so at the
+// same time waits.
+func BroadcastStats(ctx context.Context, tx pgx.Tx, interval time.Duration) (published bool, err error) {
 	q := dbsqlc.New(tx)
 	if err := q.StatsBroadcastLock(ctx); err != nil {
 		return false, fmt.Errorf("waiting to broadcast the platform's statistics: %w", err)
 	}
-	ids, err := q.StatsBroadcast(ctx)
+	ids, err := q.StatsBroadcast(ctx, interval.Seconds())
 	if err != nil {
 		return false, fmt.Errorf("broadcasting the platform's statistics: %w", err)
 	}

@@ -69,7 +69,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 		return
 	}
 	call.completed = true
-	if call.invocationID == "" {
+	if err == nil && call.invocationID == "" {
 		return
 	}
 	if err == nil {
@@ -97,7 +97,12 @@ func resultFrame(p protocol, invocationID string, result any) (frame, error) {
 	return f, err
 }
 
+// completeWithError tells the hub, and the client if it wants a completion.
 func (c *Conn) completeWithError(call *Call, text string) {
+	c.hub.onFailed(c, text)
+	if call.invocationID == "" {
+		return
+	}
 	p := c.protocol
 	f := newFrame(p, func(b []byte) []byte { return p.appendError(b, call.invocationID, text) })
 	f.numbered = true

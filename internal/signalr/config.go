@@ -142,8 +142,8 @@ type Config struct {
 	// Defaults to 5 s; negative: all at once.
 	ShutdownSpread time.Duration
 
-	// Authenticate returns who sends r. Its error becomes 401 with "WWW-Authenticate: Bearer", or 403 where it is
-	// [ErrForbidden]. It is called on negotiate and on every transport request.
+	// Authenticate returns who sends r. Its error becomes 401 with "WWW-Authenticate: Bearer", or with what a [Challenger] says, or 403
+	// where it is [ErrForbidden]. It is called on negotiate and on every transport request.
 	// Defaults to nothing: it is required.
 	Authenticate func(r *http.Request) (User, error)
 
@@ -154,6 +154,12 @@ type Config struct {
 	// Observer is told what happens, for metrics.
 	// Defaults to one that ignores it.
 	Observer Observer
+}
+
+// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of WWW-Authenticate.
+type Challenger interface {
+	error
+	Challenge() string
 }
 
 // User is who a connection belongs to.

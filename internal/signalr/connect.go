@@ -38,17 +38,36 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 }
 
 func isWebSocketRequest(r *http.Request) bool {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return false
-	}
-	for _, value := range r.Header.Values("Connection") {
-		for option := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(option), "upgrade") {
+	return lists(r.Header, headerUpgrade, "websocket") && lists(r.Header, headerConnection, "upgrade")
+}
+
+// The headers of RFC 6455 §4.2.1 that are lists.
+const (
+	headerUpgrade    = "Upgrade"
+	headerConnection = "Connection"
+	headerVersion    = "Sec-Websocket-Version"
+)
+
+// lists says whether a value is in a header that is a list, in any of its lines.
+func lists(h http.Header, name, value string) bool {
+	for _, line := range h[name] {
+		for element := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(element), value) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// inOneLine rewrites a request's headers for gobwas, which looks at the first line of each: proxies write Connection: keep-alive before their
+// Connection: Upgrade, and some clients offer several versions.
+func inOneLine(h http.Header) {
+	for name, value := range map[string]string{headerUpgrade: "websocket", headerConnection: "Upgrade", headerVersion: "13"} {
+		if lists(h, name, value) {
+			h[name] = []string{value}
+		}
+	}
 }
 
 func writeUnknownID(w http.ResponseWriter) {
@@ -105,6 +124,7 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
+	inOneLine(r.Header)
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {

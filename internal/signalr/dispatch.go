@@ -120,9 +120,7 @@ func (c *Conn) refuse(call *Call, outcome Outcome, text string, err error) {
 	if err != nil {
 		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(name, err)...)
 	}
-	if call.invocationID != "" {
-		c.completeWithError(call, text)
-	}
+	c.completeWithError(call, text)
 	c.observe(name, outcome, call.started)
 }
 

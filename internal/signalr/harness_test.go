@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -117,6 +118,8 @@ func authenticate(r *http.Request) (signalr.User, error) {
 		return user{id: "u1"}, nil
 	case "other":
 		return user{id: "u2"}, nil
+	case "forged":
+		return nil, fmt.Errorf("checking the token: %w", forgedError{})
 	case "banned":
 		return nil, errors.Join(errors.New("not an admin"), signalr.ErrForbidden)
 	default:
@@ -357,3 +360,9 @@ func (o *observer) count() (opened int) {
 	o.do(func() { opened = o.opened })
 	return opened
 }
+
+// forgedError says how a request with such a token is to be answered.
+type forgedError struct{}
+
+func (forgedError) Error() string     { return "forged" }
+func (forgedError) Challenge() string { return `Bearer error="invalid_token"` }

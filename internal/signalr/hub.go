@@ -17,6 +17,7 @@ type Hub struct {
 	exact          map[string]*method // by the name as it was registered
 	onConnected    func(ctx context.Context, c *Conn) error
 	onDisconnected func(c *Conn, err error)
+	onFailed       func(c *Conn, text string)
 }
 
 // NewHub returns a hub without methods. Its name appears in logs and metrics.
@@ -27,6 +28,7 @@ func NewHub(name string) *Hub {
 		exact:          make(map[string]*method),
 		onConnected:    func(context.Context, *Conn) error { return nil },
 		onDisconnected: func(*Conn, error) {},
+		onFailed:       func(*Conn, string) {},
 	}
 }
 
@@ -44,6 +46,10 @@ func (h *Hub) OnConnected(f func(ctx context.Context, c *Conn) error) { h.onConn
 // connection for which OnConnected was called, even where that failed. The error is nil where the client or the server said
 // goodbye. The connection's context is cancelled by then.
 func (h *Hub) OnDisconnected(f func(c *Conn, err error)) { h.onDisconnected = f }
+
+// OnFailed sets what is done for each invocation that fails, with the text of its completion and before that: the method, its arguments or its
+// result may be at fault, and the invocation may be one that wants no completion.
+func (h *Hub) OnFailed(f func(c *Conn, text string)) { h.onFailed = f }
 
 // register panics where name is empty or taken: .NET refuses to start, too. So does a parameter that must be given behind one
 // that need not be.

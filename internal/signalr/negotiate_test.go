@@ -154,6 +154,9 @@ func TestAuthentication(t *testing.T) {
 		a := f.request(t, r.method, r.path, r.headers...)
 		require.Equal(t, http.StatusUnauthorized, a.status, r)
 		require.Equal(t, "Bearer", a.header.Get("WWW-Authenticate"), r)
+		a = f.request(t, r.method, r.path+"?access_token=forged", r.headers...)
+		require.Equal(t, http.StatusUnauthorized, a.status, r)
+		require.Equal(t, `Bearer error="invalid_token"`, a.header.Get("WWW-Authenticate"), r)
 		a = f.request(t, r.method, r.path+"?access_token=banned", r.headers...)
 		require.Equal(t, http.StatusForbidden, a.status, r)
 	}

@@ -95,7 +95,11 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) 
 	case errors.Is(err, ErrForbidden):
 		s.refuse(w, r, hub, NotPermitted, 0)
 	default:
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		challenge := "Bearer"
+		if c, ok := errors.AsType[Challenger](err); ok {
+			challenge = c.Challenge()
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
 		s.refuse(w, r, hub, NotAuthenticated, 0)
 	}
 	return nil, false

@@ -14,6 +14,10 @@ import (
 )
 
 const AdminEventPublish = `-- name: AdminEventPublish :one
+WITH counted AS (
+    UPDATE herald.platform_stats_broadcast b SET stats = $2::jsonb, broadcast_at = clock_timestamp()
+    WHERE $1::text = 'AnalyticsUpdate'
+)
 SELECT herald.publish_admin_event($1::text, $2::jsonb, NULL, $3::uuid)::uuid AS event_id
 FROM set_config('herald.notify', 'on', true)
 `
@@ -24,6 +28,7 @@ type AdminEventPublishParams struct {
 	EventID   uuid.NullUUID
 }
 
+// Statistics that go out this way are the last ones that did: the periodic broadcast waits for its interval, and does not repeat them.
 // Herald prepares no transaction for a two-phase commit, so it wakes the relay where the server would allow that, too.
 func (q *Queries) AdminEventPublish(ctx context.Context, arg AdminEventPublishParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, AdminEventPublish, arg.EventType, arg.Payload, arg.EventID)
@@ -107,7 +112,10 @@ func (q *Queries) PlatformStatsPrune(ctx context.Context) error {
 }
 
 const StatsBroadcast = `-- name: StatsBroadcast :many
-WITH known AS (
+WITH newest AS (
+    SELECT l.outbox_seq, l.outbox_written_at, l.relayed_at FROM herald.event_log l
+    WHERE l.group_name = 'analytics' ORDER BY l.sequence DESC LIMIT 1000
+), known AS (
     SELECT jsonb_object_agg(CASE c.field WHEN 'totalRevenue' THEN 'revenue' ELSE c.field END, c.value) AS stats
     FROM (
         SELECT DISTINCT ON (p.field) p.field, p.value FROM herald.platform_stats p
@@ -116,16 +124,24 @@ WITH known AS (
     ) c
     HAVING count(*) = 5
 ), said AS (
-    UPDATE herald.platform_stats_broadcast b SET stats = k.stats, broadcast_at = now() FROM known k
-    WHERE b.stats IS DISTINCT FROM k.stats RETURNING b.stats
+    UPDATE herald.platform_stats_broadcast b SET stats = k.stats, broadcast_at = clock_timestamp() FROM known k
+    WHERE b.stats IS DISTINCT FROM k.stats
+    AND (b.broadcast_at IS NULL OR b.broadcast_at NOT BETWEEN clock_timestamp() - make_interval(secs => $1::float8) AND clock_timestamp())
+    AND NOT EXISTS (
+        SELECT FROM newest n JOIN herald.outbox o ON o.seq = n.outbox_seq AND o.written_at = n.outbox_written_at
+        WHERE o.event_type = 'AnalyticsUpdate'
+        AND n.relayed_at BETWEEN clock_timestamp() - make_interval(secs => $1::float8) AND clock_timestamp()
+    )
+    RETURNING b.stats
 )
 SELECT herald.publish_admin_event('AnalyticsUpdate', s.stats)::uuid AS event_id FROM said s
 `
 
-// Publishes the statistics if all that an AnalyticsUpdate says is known, and not what was said last. The values are compared, not the
-// ledger's ids: those become visible out of order.
-func (q *Queries) StatsBroadcast(ctx context.Context) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, StatsBroadcast)
+// Publishes the statistics if all that an AnalyticsUpdate says is known, and not what was said last, and none went out within the interval. The
+// values are compared, not the ledger's ids: those become visible out of order. A time ahead of the clock is one of a clock that was wrong.
+// Services publish an AnalyticsUpdate of their own, too: those are found in the log, among the group's newest events.
+func (q *Queries) StatsBroadcast(ctx context.Context, interval float64) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, StatsBroadcast, interval)
 	if err != nil {
 		return nil, err
 	}
