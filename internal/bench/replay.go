@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -302,7 +303,7 @@ func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 	start := time.Now()
 	for _, order := range r.orders[:n] {
 		from := time.Now()
-		entries, err := log.Read(ctx, event.OrderGroup(order), cursor, r.position, r.Events)
+		entries, err := log.Read(ctx, event.OrderGroup(order), cursor, r.position, r.Events, math.MaxInt32)
 		if err != nil {
 			return s, err
 		}

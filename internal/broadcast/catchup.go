@@ -10,9 +10,6 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// readChunk is how many entries one read of the log returns at most.
-const readChunk = 128
-
 // catchUp sends, from the log, what the client needs up to P, while the member holds back what arrives live. No lock is held.
 func (r *resume) catchUp(ctx context.Context) (status string, err error) {
 	if !r.head.known {
@@ -47,14 +44,15 @@ func (r *resume) catchUp(ctx context.Context) (status string, err error) {
 func (r *resume) replay(ctx context.Context, p span) (status string, err error) {
 	queued := 0 // since the last wait
 	for p.events() > 0 {
-		entries, err := r.read(ctx, p.after, int(min(p.events(), readChunk)))
+		entries, err := r.read(ctx, p.after, int(min(p.events(), int64(r.cfg.ReplayLimit))))
 		if err != nil {
 			return "", err
 		}
 		if len(entries) == 0 {
 			return Gap, nil
 		}
-		for _, l := range entries {
+		for i, l := range entries {
+			entries[i] = event.Logged{} // a client that does not read holds what is queued for it, and not what led to that
 			if l.Sequence != p.after+1 {
 				return Gap, nil
 			}
@@ -135,7 +133,7 @@ func (r *resume) readHead(ctx context.Context) (uuid.UUID, int64, error) {
 func (r *resume) read(ctx context.Context, after int64, limit int) ([]event.Logged, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.HistoryTimeout)
 	defer cancel()
-	entries, err := r.history.Read(ctx, r.name, after, r.at, limit)
+	entries, err := r.history.Read(ctx, r.name, after, r.at, limit, r.cfg.ReplayBytes/2) //nolint:mnd // beside what is queued
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of %s: %w", r.name, err)
 	}
