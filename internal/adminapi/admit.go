@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -32,7 +33,7 @@ type endpoint struct {
 	method string
 	path   string
 	access access
-	// serve returns what is answered with 200, of type [written] or to be encoded; or an error: a [*problem] or one that is logged and
+	// serve returns what is answered, of type [written], or to be encoded and answered with 200; or an error: a [*problem] or one that is logged and
 	// answered with 500.
 	serve func(r *request) (any, error)
 }
@@ -66,8 +67,9 @@ func (a *API) admit(e endpoint) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, bodyMaximumBytes)
 		answer, err := a.answer(e, r)
 		if err == nil {
-			a.write(w, r, http.StatusOK, jsonType, answer)
-			if done, ok := answer.(written); ok && done.sent != nil {
+			done, _ := answer.(written)
+			a.write(w, r, cmp.Or(done.status, http.StatusOK), jsonType, answer)
+			if done.sent != nil {
 				done.sent()
 			}
 			return

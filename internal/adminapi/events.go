@@ -42,7 +42,7 @@ func (a *API) events(r *request) (any, error) {
 		leave()
 		return nil, err
 	}
-	return written{page, leave}, nil
+	return written{json: page, sent: leave}, nil
 }
 
 // page returns the answer of GET /api/realtime/events, which ends before the event that would not fit.

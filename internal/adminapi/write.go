@@ -18,10 +18,11 @@ const (
 	answerPatience = 4
 )
 
-// written is an answer that is JSON already. sent, where there is one, is called when it has been written, or could not be.
+// written is an answer that is JSON already.
 type written struct {
-	json []byte
-	sent func()
+	json   []byte
+	status int    // 0: 200
+	sent   func() // called when the answer has been written, or could not be; nil: nothing
 }
 
 func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, p *problem) {

@@ -225,7 +225,7 @@ func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration
 
 func (r *replayRun) scrape(ctx context.Context) (all [2]metrics, err error) {
 	for i := range all {
-		if all[i], err = scrape(ctx, r.nodes[i].URL); err != nil {
+		if all[i], err = scrapeAnew(ctx, r.nodes[i].URL); err != nil {
 			return all, err
 		}
 	}
