@@ -56,14 +56,20 @@ func (a *API) page(r *request, query pageQuery) ([]byte, error) {
 		return nil, unavailable("The event log could not be read.")
 	}
 	var events []byte
-	for i, entry := range entries {
-		// An event that cannot be encoded is set aside before it gets its place in the log, so this fails the request: to
-		// leave it out would be a hole that nobody is told of.
+	for _, entry := range entries {
+		// An event that cannot be encoded is set aside before it gets its place in the log; one is there all the same if another
+		// release has put it there. A newer release may know its type, so that fails the request, and a node of that release will
+		// answer: to leave it out would be a hole that nobody is told of. What clients cannot read stays so, and is passed over as in a hub.
 		longer, err := appendPageEvent(events, entry)
+		if err != nil && entry.Type.Family() != event.Unknown {
+			a.logger.ErrorContext(r.Context(), "event passed over", slog.Any("event", entry.Event), slog.Any("error", err))
+			last = entry.ID
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("encoding a page of events: %w", err)
 		}
-		if i > 0 && len(longer) > PageBytes-pageFrameBytes {
+		if len(events) > 0 && len(longer) > PageBytes-pageFrameBytes {
 			break
 		}
 		events, last = longer, entry.ID

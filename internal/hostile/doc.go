@@ -5,6 +5,7 @@
 // What it tries, by file:
 //
 //   - pages: a user who asks for every page of large events at once, and reads none of them.
+//   - payloads: fields with the names of Herald's own, keys and nesting over which clients end, written past every check.
 //   - pools: thousands of scrapes and probes without a token; administrators whose requests hold every connection that they can get.
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.

@@ -97,7 +97,7 @@ func TestProducersLoginAtWork(t *testing.T) {
 	ids := []uuid.UUID{
 		scan[uuid.UUID](t, producer, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", orderID, restaurantID),
 		scan[uuid.UUID](t, producer, "SELECT herald.publish_teamcart_event('CartLocked', $1)", cartID),
-		scan[uuid.UUID](t, producer, `SELECT herald.publish_admin_event('RevenueUpdate', '{}')`),
+		scan[uuid.UUID](t, producer, `SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`),
 	}
 	for _, row := range []columns{order(), cart(), admin(columns{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})} {
 		id, err := insert(t, producer, row)
