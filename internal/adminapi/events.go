@@ -35,7 +35,7 @@ func (a *API) events(r *request) (any, error) {
 	}
 	leave, ok := a.pages.take(r.Context(), r.principal.Subject)
 	if !ok {
-		return nil, tooMany("Too many pages are asked for at once: ask for one after the other.", time.Second)
+		return nil, tooMany(tooManyPages, time.Second)
 	}
 	page, err := a.page(r, query)
 	if err != nil {

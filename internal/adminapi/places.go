@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// pagesPerUser and pagesOfNode are how many pages are made and written at once, each of which takes a few megabytes at most. One user's
+	// pagesPerUser and pagesOfNode are how many pages of events, and of dead letters, are made and written at once, each of which takes a few megabytes at most. One user's
 	// slow readers leave the others' places alone.
 	pagesPerUser, pagesOfNode = 4, 64
 	// pagesRead is how many of them read the log at once: the rest of the pool's connections is for others.
@@ -18,6 +18,8 @@ const (
 	// again.
 	placeWait      = 500 * time.Millisecond
 	waitingPerUser = 32
+
+	tooManyPages = "Too many pages are asked for at once: ask for one after the other."
 )
 
 // places bounds what is in progress at once, for each user and in all. It remembers those users only who have something in progress.

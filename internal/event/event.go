@@ -81,7 +81,7 @@ func (e *Event) Groups() ([]Group, error) {
 		case Both, "":
 			return []Group{OrderGroup(e.ResourceID), RestaurantGroup(e.RestaurantID)}, nil
 		default:
-			return nil, e.undeliverable("unknown audience %q", e.Audience)
+			return nil, e.undeliverable("unknown audience %.64q", e.Audience)
 		}
 	case TeamCart:
 		return []Group{TeamCartGroup(e.ResourceID)}, nil
