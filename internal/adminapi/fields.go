@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/yummyzoom/herald/internal/event"
 )
@@ -14,6 +15,8 @@ import (
 const (
 	numberMaximumBytes = 64
 	exponentMaximum    = 1000
+	// wordMaximum is the outbox's own limit for such fields (herald.check_payload).
+	wordMaximum = 256
 	// countMaximum is 2^53-1, the largest whole number that JavaScript keeps exactly.
 	countMaximum = 1<<53 - 1
 )
@@ -80,6 +83,15 @@ func (b *body) text(name string) string {
 	return s
 }
 
+// word reads a name or an id: a string that says something in at most wordMaximum characters.
+func (b *body) word(name string) string {
+	s := b.text(name)
+	if utf8.RuneCountInString(s) > wordMaximum {
+		b.errors[name] = []string{fmt.Sprintf("The field must not have more than %d characters.", wordMaximum)}
+	}
+	return s
+}
+
 // oneOf reads one of a closed set of words.
 func (b *body) oneOf(name string, words ...string) string {
 	value, ok := b.required(name)
@@ -135,7 +147,7 @@ func (b *body) textOrNumber(name string) any {
 	case json.Number:
 		return b.number(name)
 	case nil, string:
-		return b.text(name)
+		return b.word(name)
 	default:
 		b.errors.add(name, "The field must be a string or a number.")
 		return nil

@@ -230,6 +230,9 @@ func wrongValues(s schema, required bool) []any {
 	if s["pattern"] != nil {
 		wrong = append(wrong, "", " \t\n")
 	}
+	if s["maxLength"] != nil {
+		wrong = append(wrong, strings.Repeat("ü", 257))
+	}
 	if s["minimum"] != nil {
 		wrong = append(wrong, json.Number("-1"))
 	}

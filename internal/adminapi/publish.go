@@ -79,7 +79,7 @@ func alertOf(alertType string) func(b *body) map[string]any {
 }
 
 func performanceAlert(b *body) map[string]any {
-	metric, value, threshold := b.text("metric"), b.number("value"), b.textOrNumber("threshold")
+	metric, value, threshold := b.word("metric"), b.number("value"), b.textOrNumber("threshold")
 	return withSeverity(b, map[string]any{
 		"type":    "warning",
 		"message": fmt.Sprintf("%s is %s (threshold %v)", metric, value, threshold),
@@ -90,20 +90,20 @@ func performanceAlert(b *body) map[string]any {
 // withSeverity adds the severity of an alert where it is given.
 func withSeverity(b *body, payload map[string]any) map[string]any {
 	if b.field("severity") != nil {
-		payload["severity"] = b.text("severity")
+		payload["severity"] = b.word("severity")
 	}
 	return payload
 }
 
 func userAction(b *body) map[string]any {
-	return map[string]any{"userId": b.text("userId"), "action": b.text("action"), "details": b.object("details")}
+	return map[string]any{"userId": b.word("userId"), "action": b.word("action"), "details": b.object("details")}
 }
 
 func roleAssignment(b *body) map[string]any {
 	return map[string]any{
 		"type":     event.RoleAssignment,
-		"userId":   b.text("userId"),
-		"roleName": b.text("roleName"),
+		"userId":   b.word("userId"),
+		"roleName": b.word("roleName"),
 		"action":   b.oneOf("action", event.Actions()...),
 	}
 }
@@ -111,7 +111,7 @@ func roleAssignment(b *body) map[string]any {
 func systemEvent(b *body) map[string]any {
 	return map[string]any{
 		"type":        event.SystemEvent,
-		"eventType":   b.text("eventType"),
+		"eventType":   b.word("eventType"),
 		"description": b.text("description"),
 		"data":        b.object("data"),
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -44,6 +45,10 @@ func (d *document) check(s schema, value any, at string) (complaints []string) {
 		case "pattern":
 			if text, ok := value.(string); ok && !regexp.MustCompile(argument.(string)).MatchString(text) {
 				complain("%q does not match %s", text, argument)
+			}
+		case "maxLength":
+			if text, ok := value.(string); ok && beyond(json.Number(strconv.Itoa(utf8.RuneCountInString(text))), "maximum", argument.(json.Number)) {
+				complain("has %d characters", utf8.RuneCountInString(text))
 			}
 		case "format":
 			if text, ok := value.(string); ok && !isOfFormat(text, argument.(string)) {

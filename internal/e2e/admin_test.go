@@ -94,16 +94,16 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 		}
 	}
 	send("SystemAlert", `{"type":"info","message":"nobody listens"}`)
-	send("AnalyticsUpdate", `{}`)
-	last := send("UserActivityUpdate", `{}`)
-	expect(c, "AdminNotification", `{"type":"system-event"}`, `"type":"system-event","eventType":null,"description":null,"data":null`, 3)
+	send("AnalyticsUpdate", `{"totalUsers":1,"activeUsers":1,"websitesGenerated":1,"imagesGenerated":1,"revenue":1}`)
+	last := send("UserActivityUpdate", `{"userId":"u2","action":"signed_in"}`)
+	expect(c, "AdminNotification", `{"type":"system-event","eventType":"backup","description":"done"}`, `"type":"system-event","eventType":"backup","description":"done","data":null`, 3)
 
 	// What was missed is there to be resumed, each group by itself.
 	result := c.call(t, "ResumeUserActivity", uuid.Nil)
 	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":2}`, last), result)
 	require.Contains(t, string(c.next(t).Args[0]), `"proj-12345"`)
 	c.receives(t, "UserActivityUpdate", fmt.Sprintf(
-		`{"timestamp":%q,"userId":null,"action":null,"details":null,"eventId":%q,"sequence":2}`, occurred, last))
+		`{"timestamp":%q,"userId":"u2","action":"signed_in","details":null,"eventId":%q,"sequence":2}`, occurred, last))
 	for method, replayed := range map[string]float64{"ResumeAnalytics": 5, "ResumeAlerts": 7} {
 		require.Equal(t, replayed, object(t, c.call(t, method, uuid.Nil))["replayed"], method) //nolint:testifylint // a count
 		for range int(replayed) {

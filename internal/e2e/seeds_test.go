@@ -210,7 +210,7 @@ func TestExampleAdminHub(t *testing.T) {
 	alert("first")
 	first := printed("Alert:")
 	require.Equal(t, []any{"warning", "first", "high"}, []any{first["type"], first["message"], first["severity"]})
-	send("AdminNotification", `{"type":"system-event","eventType":"maintenance"}`)
+	send("AdminNotification", `{"type":"system-event","eventType":"maintenance","description":"d"}`)
 	require.Equal(t, "maintenance", printed("Admin Notification:")["eventType"])
 
 	p.proceed(t)
@@ -222,7 +222,7 @@ func TestExampleAdminHub(t *testing.T) {
 	p.proceed(t)
 	p.step(t, "unsubscribed")
 	alert("nobody listens")
-	send("AdminNotification", `{"type":"system-event","eventType":"still here"}`)
+	send("AdminNotification", `{"type":"system-event","eventType":"still here","description":"d"}`)
 	require.Equal(t, "still here", printed("Admin Notification:")["eventType"])
 	p.proceed(t)
 
@@ -251,7 +251,7 @@ func TestExampleReactComponent(t *testing.T) {
 	p.prints(t, "Connected to real-time hub")
 	// The component does not wait for its subscriptions, so the test does.
 	awaitMetric(t, s.url, "herald_subscriptions 3\n")
-	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5432,"activeUsers":234,"revenue":12345.67}`)
+	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":12345.67}`)
 	analytics := p.prints(t, "analytics")
 	require.Len(t, analytics, 1)
 	require.Subset(t, analytics[0], map[string]any{"totalUsers": 5432.0, "activeUsers": 234.0, "revenue": 12345.67})
@@ -272,7 +272,7 @@ func TestExampleReactComponent(t *testing.T) {
 	p.prints(t, "Reconnected to real-time service")
 	p.proceed(t)
 	p.step(t, "subscribed again")
-	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5433}`)
+	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5433,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":0}`)
 	require.Subset(t, p.prints(t, "analytics")[0], map[string]any{"totalUsers": 5433.0, "sequence": 2.0})
 	publish(t, producer, "publish_admin_event('SystemAlert', $1)", `{"type":"info","message":"back"}`)
 	alerts, ok := p.prints(t, "alerts")[0].([]any)

@@ -55,7 +55,7 @@ func work(t *testing.T, dsn string) *workload {
 		w.committed.Add(1)
 	}
 	publish(t, w.producer, "publish_teamcart_event('CartUpdated', $1)", w.cart)
-	publish(t, w.producer, "publish_admin_event('SystemAlert', '{\"type\":\"info\"}')")
+	publish(t, w.producer, "publish_admin_event('SystemAlert', '{\"type\":\"info\",\"message\":\"m\"}')")
 	for _, o := range w.orders {
 		w.done.Go(func() { w.write(ctx, o) })
 	}
@@ -180,7 +180,7 @@ func (w *workload) finish(t *testing.T, dsn string) {
 		}, patience, 10*time.Millisecond)
 	}
 	publish(t, w.producer, "publish_teamcart_event('CartExpired', $1)", w.cart)
-	publish(t, w.producer, "publish_admin_event('SystemAlert', '{\"type\":\"info\"}')")
+	publish(t, w.producer, "publish_admin_event('SystemAlert', '{\"type\":\"info\",\"message\":\"m\"}')")
 
 	pool, err := pgxpool.New(t.Context(), dsn)
 	require.NoError(t, err)

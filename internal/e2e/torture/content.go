@@ -59,13 +59,13 @@ func methodOf(eventType string) string {
 
 // committedRow is what the outbox has of an event's content.
 type committedRow struct {
-	eventType, resource, restaurant       string
-	orderNumber, status, userID, orderID  string
-	message, action, revenue, description string
+	eventType, resource, restaurant      string
+	orderNumber, status, userID, orderID string
+	message, action, users, description  string
 }
 
 func (r committedRow) origin() string {
-	for _, text := range []string{r.orderNumber, r.userID, r.message, r.action, r.revenue, r.description} {
+	for _, text := range []string{r.orderNumber, r.userID, r.message, r.action, r.users, r.description} {
 		if text != "" {
 			return text
 		}
@@ -91,7 +91,10 @@ func (r committedRow) digest() uint64 {
 
 // readContent digests what a client was sent, and finds the event's origin where that is sent at all.
 func readContent(method string, arguments []json.RawMessage) (content uint64, from string, err error) {
-	var o struct{ OrderID, OrderNumber, Status, RestaurantID, Message, Action, Revenue, Description string }
+	var o struct {
+		OrderID, OrderNumber, Status, RestaurantID, Message, Action, Description string
+		TotalUsers, ActiveUsers                                                  *int64
+	}
 	text := make([]string, 2)
 	switch method {
 	case "ReceivePaymentEvent", "ReceiveConverted":
@@ -113,6 +116,9 @@ func readContent(method string, arguments []json.RawMessage) (content uint64, fr
 	if strings.HasPrefix(method, "Receive") {
 		return digest(method, o.OrderID, o.OrderNumber, o.Status, o.RestaurantID), o.OrderNumber, nil
 	}
-	from = o.Message + o.Action + o.Revenue + o.Description // each admin event has one of them
+	from = o.Message + o.Action + o.Description // each admin event has one of them, or two numbers
+	if o.TotalUsers != nil && o.ActiveUsers != nil {
+		from = fmt.Sprintf("%d.%d", *o.TotalUsers, *o.ActiveUsers)
+	}
 	return digest(method, from), from, nil
 }

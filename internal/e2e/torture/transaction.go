@@ -68,9 +68,10 @@ const (
 		event_id => $5::uuid, deliver_after => $6::timestamptz) FROM v`
 	publishAdmin = `SELECT herald.publish_admin_event($2::text, CASE $2::text
 		WHEN 'SystemAlert' THEN jsonb_build_object('type', 'info', 'message', v.origin)
-		WHEN 'UserActivityUpdate' THEN jsonb_build_object('action', v.origin)
-		WHEN 'AnalyticsUpdate' THEN jsonb_build_object('revenue', v.origin)
-		ELSE jsonb_build_object('type', 'system-event', 'description', v.origin) END, event_id => $3::uuid, deliver_after => $4::timestamptz) FROM v`
+		WHEN 'UserActivityUpdate' THEN jsonb_build_object('userId', v.origin, 'action', v.origin)
+		WHEN 'AnalyticsUpdate' THEN jsonb_build_object('totalUsers', split_part(v.origin, '.', 1)::bigint,
+			'activeUsers', split_part(v.origin, '.', 2)::bigint, 'websitesGenerated', 0, 'imagesGenerated', 0, 'revenue', 0)
+		ELSE jsonb_build_object('type', 'system-event', 'eventType', 'torture', 'description', v.origin) END, event_id => $3::uuid, deliver_after => $4::timestamptz) FROM v`
 )
 
 // next plans a transaction.

@@ -17,7 +17,7 @@ const committedRows = `
 	SELECT g.name, o.seq, o.event_id, g.excluded, o.event_type, coalesce(o.resource_id::text, ''), coalesce(o.restaurant_id::text, ''),
 		coalesce(o.payload->>'orderNumber', ''), coalesce(o.payload->>'status', ''), coalesce(o.payload->>'userId', ''),
 		coalesce(o.payload->>'orderId', ''), coalesce(o.payload->>'message', ''), coalesce(o.payload->>'action', ''),
-		coalesce(o.payload->>'revenue', ''), coalesce(o.payload->>'description', '')
+		coalesce((o.payload->>'totalUsers') || '.' || (o.payload->>'activeUsers'), ''), coalesce(o.payload->>'description', '')
 	FROM herald.outbox o, LATERAL (
 		SELECT 'order:' || o.resource_id, o.audience = 'Restaurant' WHERE o.event_type LIKE 'Order%'
 		UNION ALL SELECT 'restaurant:' || o.restaurant_id, o.audience = 'Customer' WHERE o.event_type LIKE 'Order%'
@@ -116,7 +116,7 @@ func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 			SELECT split_part(o.origin, '.', 1)::int AS chain, count(*) AS events, count(DISTINCT o.origin) AS versions,
 				max(split_part(o.origin, '.', 2)::bigint) AS newest
 			FROM (SELECT coalesce(o.payload->>'orderNumber', o.payload->>'userId', o.payload->>'message', o.payload->>'action',
-					o.payload->>'revenue', o.payload->>'description') AS origin
+					(o.payload->>'totalUsers') || '.' || (o.payload->>'activeUsers'), o.payload->>'description') AS origin
 				FROM herald.outbox o WHERE o.event_type <> 'AccessRevoked') o
 			GROUP BY 1
 		)
@@ -211,7 +211,7 @@ func (s *stream[T]) close() { s.rows.Close() }
 func scanRow(rows pgx.Rows) (group string, row checker.Row, err error) {
 	var c committedRow
 	if err := rows.Scan(&group, &row.Seq, &row.EventID, &row.Excluded, &c.eventType, &c.resource, &c.restaurant,
-		&c.orderNumber, &c.status, &c.userID, &c.orderID, &c.message, &c.action, &c.revenue, &c.description); err != nil {
+		&c.orderNumber, &c.status, &c.userID, &c.orderID, &c.message, &c.action, &c.users, &c.description); err != nil {
 		return "", row, fmt.Errorf("reading a row of the outbox: %w", err)
 	}
 	row.Content = c.digest()
