@@ -219,14 +219,16 @@ func TestStatisticsAreNeverInvented(t *testing.T) {
 	})
 }
 
-// Acceptance: A-103.
+// Acceptance: A-101, A-103.
 func TestStatusTellsWhenTheServiceIsNotOperational(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.cfg.Ready = func(context.Context) error { return errors.New("the relay is behind") }
 	requireProblem(t, b.get(t, prefix+"status"), http.StatusServiceUnavailable)
 	require.Contains(t, b.log.String(), "the relay is behind")
-	require.Equal(t, http.StatusOK, b.get(t, prefix+"health").Code)
+	health := b.get(t, prefix+"health")
+	require.Equal(t, http.StatusServiceUnavailable, health.Code)
+	require.JSONEq(t, `{"status":"unhealthy","service":"real-time","timestamp":"2026-01-20T10:30:00Z","websocketEndpoint":"/hubs/admin"}`, health.Body.String())
 }
 
 func TestNewNeedsItsParts(t *testing.T) {

@@ -1,12 +1,11 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
@@ -34,7 +33,8 @@ type endpoint struct {
 	method string
 	path   string
 	access access
-	// serve returns what is answered with 200, or an error: a [*problem] or one that is logged and answered with 500.
+	// serve returns what is answered, of type [written], or to be encoded and answered with 200; or an error: a [*problem] or one that is logged and
+	// answered with 500.
 	serve func(r *request) (any, error)
 }
 
@@ -67,7 +67,11 @@ func (a *API) admit(e endpoint) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, bodyMaximumBytes)
 		answer, err := a.answer(e, r)
 		if err == nil {
-			a.write(w, r, http.StatusOK, jsonType, answer)
+			done, _ := answer.(written)
+			a.write(w, r, cmp.Or(done.status, http.StatusOK), jsonType, answer)
+			if done.sent != nil {
+				done.sent()
+			}
 			return
 		}
 		p, ok := errors.AsType[*problem](err)
@@ -98,9 +102,7 @@ func (a *API) answer(e endpoint, r *http.Request) (any, error) {
 		}
 	}
 	if wait := a.limiter.wait(a.cfg.Now(), principal.Subject, e.path); wait > 0 {
-		p := newProblem(http.StatusTooManyRequests, "Too many requests to this endpoint: wait as long as Retry-After says.")
-		p.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		return nil, p
+		return nil, tooMany("Too many requests to this endpoint: wait as long as Retry-After says.", wait)
 	}
 	answer, err := e.serve(&request{Request: r, principal: principal})
 	a.note(r.Context(), e.entry(principal), answer, err)

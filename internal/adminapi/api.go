@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/yummyzoom/herald/internal/audit"
 	"github.com/yummyzoom/herald/internal/auth"
@@ -57,8 +58,8 @@ type Publisher interface {
 
 // Replayer reads the log of a group for a client that polls. [*Pager] is one.
 type Replayer interface {
-	// Replay returns the events of group after the cursor, in order, at most limit: from the beginning of what is retained
-	// where after is uuid.Nil, none where it is nil.
+	// Replay returns the events of group after the cursor, in order, at most limit and not many more than [PageBytes] hold: from the
+	// beginning of what is retained where after is uuid.Nil, none where it is nil.
 	//
 	// Status is [Resumed] or [Gap]. With Resumed, lastEventID is the cursor to go on from: the last event returned, the
 	// cursor itself where nothing is behind it, the group's newest event where after is nil, uuid.Nil where there is none.
@@ -89,7 +90,7 @@ type Config struct {
 	Burst int
 	// Audit is told who published, decided about a dead letter or was refused. Defaults to one that writes to Logger.
 	Audit *audit.Log
-	// WriteTimeout is how long a client may take for 64 KiB of an answer. Defaults to 30 s.
+	// WriteTimeout is how long a client may take for 64 KiB of an answer; for all of it, four times as long. Defaults to 30 s.
 	WriteTimeout time.Duration
 	// AllowsOrigin says whether pages of another origin may use the API, by CORS. Defaults to none.
 	AllowsOrigin func(origin string) bool
@@ -105,6 +106,8 @@ type API struct {
 	logger  *slog.Logger
 	audit   *audit.Log
 	limiter *limiter
+	pages   *places
+	reading *semaphore.Weighted
 }
 
 // New returns the API for cfg.
@@ -134,6 +137,8 @@ func New(cfg Config) (*API, error) {
 		logger:  logger,
 		audit:   cmp.Or(cfg.Audit, audit.New(audit.Config{Logger: logger})),
 		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
+		pages:   newPlaces(pagesPerUser, pagesOfNode),
+		reading: semaphore.NewWeighted(pagesRead),
 	}, nil
 }
 

@@ -27,7 +27,7 @@ func readBody(r *http.Request) (*body, error) {
 	if !ok {
 		return nil, malformed("The body must be a JSON object.")
 	}
-	return &body{fields: fields, errors: fieldErrors{}}, nil
+	return &body{fields: fields, read: map[string]bool{}, errors: fieldErrors{}}, nil
 }
 
 // ignoreBody is for endpoints that take no body. One that comes nevertheless is held to the same rules, so that a sender who

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -58,8 +59,13 @@ func (a *API) listDead(r *request) (any, error) {
 	if len(errs) > 0 {
 		return nil, invalid(errs)
 	}
+	leave, ok := a.pages.take(r.Context(), r.principal.Subject)
+	if !ok {
+		return nil, tooMany(tooManyPages, time.Second)
+	}
 	letters, err := a.cfg.DeadLetters.List(r.Context(), before, limit)
 	if err != nil {
+		leave()
 		a.logger.ErrorContext(r.Context(), "the dead letters could not be read", slog.Any("error", err))
 		return nil, unavailable("The dead letters could not be read.")
 	}
@@ -67,7 +73,21 @@ func (a *API) listDead(r *request) (any, error) {
 	if len(letters) == limit {
 		page.Next = deadCursor(letters[limit-1])
 	}
-	return page, nil
+	for i := range page.DeadLetters {
+		page.DeadLetters[i].Reason = shortened(page.DeadLetters[i].Reason)
+		page.DeadLetters[i].Type = event.Type(shortened(string(page.DeadLetters[i].Type)))
+	}
+	answer, err := encode(page)
+	return written{json: answer, sent: leave}, err
+}
+
+// shortened cuts a text that a producer may have had a hand in: a page has a thousand of them.
+func shortened(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // deadCursor and parseDeadCursor are each other's inverse.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,4 +117,27 @@ func TestDeadLettersAreRetriedAndDropped(t *testing.T) {
 	b.dead.err = errors.New("no database")
 	third := b.dead.letters[0].EventID
 	requireProblem(t, b.serve(t, request(t, http.MethodDelete, deadPath+"/"+third.String(), "")), http.StatusServiceUnavailable)
+}
+
+// A page of dead letters has a bound, whatever made them die: what a producer wrote is in the reasons. Here, too, a user's pages are made a few
+// at a time, and each gives its place back.
+func TestAPageOfDeadLettersIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.dead.letters = dead(1000)
+	for i := range b.dead.letters {
+		b.dead.letters[i].Reason = strings.Repeat("é", 64<<10)
+		b.dead.letters[i].Type = event.Type(strings.Repeat("T", 64<<10))
+	}
+	for range 10 {
+		w := b.get(t, deadPath+"?limit=1000")
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Less(t, w.Body.Len(), 3<<20)
+		require.Contains(t, w.Body.String(), `éé…"`)
+		require.Contains(t, w.Body.String(), `TT…"`)
+	}
+	b.dead.err = errors.New("no database")
+	for range 10 {
+		requireProblem(t, b.get(t, deadPath), http.StatusServiceUnavailable)
+	}
 }

@@ -24,7 +24,8 @@
 //
 // # What is admitted to an event
 //
-// A value is admitted if Postgres can keep it as jsonb and JavaScript can read it: no U+0000 in strings, no number beyond
-// float64's range or of more than 64 characters, no nesting deeper than 64. Unpaired surrogates and bytes that are not UTF-8
+// What a body holds beyond the fields that an endpoint knows reaches the event as it is. A value is admitted if Postgres can keep it as
+// jsonb and every client can read it: no U+0000 in strings, no number beyond float64's range or of more than 64 characters, no key named
+// __proto__, no more than 64 levels in the whole message, of which the body's are from the third on. Unpaired surrogates and bytes that are not UTF-8
 // become U+FFFD.
 package adminapi

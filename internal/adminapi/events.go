@@ -1,7 +1,7 @@
 package adminapi
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,21 +17,9 @@ import (
 // pageDefault is how many events a page holds where the client does not say.
 const pageDefault = 100
 
-// page is the answer of GET /api/realtime/events.
-type page struct {
-	Status      string      `json:"status"`
-	LastEventID uuid.UUID   `json:"lastEventId"`
-	Events      []pageEvent `json:"events"`
-}
-
-// pageEvent is an event as a member of the group would have received it.
-type pageEvent struct {
-	EventID       uuid.UUID         `json:"eventId"`
-	Sequence      int64             `json:"sequence"`
-	Method        string            `json:"method"`
-	Arguments     []json.RawMessage `json:"arguments"`
-	OccurredOnUTC time.Time         `json:"occurredOnUtc"`
-}
+// PageBytes is what the events of one page take at most, unless there is only one: as their payloads in memory, and as the client is sent
+// them.
+const PageBytes = 1 << 20
 
 // pageQuery is what the client asks for.
 type pageQuery struct {
@@ -45,34 +33,76 @@ func (a *API) events(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	leave, ok := a.pages.take(r.Context(), r.principal.Subject)
+	if !ok {
+		return nil, tooMany(tooManyPages, time.Second)
+	}
+	page, err := a.page(r, query)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return written{json: page, sent: leave}, nil
+}
+
+// page returns the answer of GET /api/realtime/events, which ends before the event that would not fit.
+func (a *API) page(r *request, query pageQuery) ([]byte, error) {
 	if err := a.authorize(r.Context(), r.principal, query.group); err != nil {
 		return nil, err
 	}
-	status, last, entries, err := a.cfg.Replayer.Replay(r.Context(), query.group, query.after, query.limit)
+	status, last, entries, err := a.replay(r.Context(), query)
 	if err != nil {
 		a.logger.ErrorContext(r.Context(), "the event log could not be read", slog.Any("error", err))
 		return nil, unavailable("The event log could not be read.")
 	}
-	answer := page{Status: status, LastEventID: last, Events: make([]pageEvent, 0, len(entries))}
+	var events []byte
 	for _, entry := range entries {
-		// An event that cannot be encoded is set aside before it gets its place in the log, so this fails the request: to
-		// leave it out would be a hole that nobody is told of.
-		invocation, err := entry.Invocation(event.Plain)
+		// An event that cannot be encoded is set aside before it gets its place in the log; one is there all the same if another
+		// release has put it there. A newer release may know its type, so that fails the request, and a node of that release will
+		// answer: to leave it out would be a hole that nobody is told of. What clients cannot read stays so, and is passed over as in a hub.
+		longer, err := appendPageEvent(events, entry)
+		if err != nil && entry.Type.Family() != event.Unknown {
+			a.logger.ErrorContext(r.Context(), "event passed over", slog.Any("event", entry.Event), slog.Any("error", err))
+			last = entry.ID
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("encoding a page of events: %w", err)
 		}
-		if invocation.Arguments == nil {
-			invocation.Arguments = []json.RawMessage{}
+		if len(events) > 0 && len(longer) > PageBytes-pageFrameBytes {
+			break
 		}
-		answer.Events = append(answer.Events, pageEvent{
-			EventID:       entry.ID,
-			Sequence:      entry.Sequence,
-			Method:        invocation.Method,
-			Arguments:     invocation.Arguments,
-			OccurredOnUTC: entry.OccurredOn.UTC(),
-		})
+		events, last = longer, entry.ID
 	}
-	return answer, nil
+	page := make([]byte, 0, len(events)+pageFrameBytes)
+	page = fmt.Appendf(page, `{"status":%q,"lastEventId":%q,"events":[`, status, last)
+	return append(append(page, events...), ']', '}', '\n'), nil
+}
+
+// pageFrameBytes has room for what is around a page's events.
+const pageFrameBytes = 128
+
+// appendPageEvent appends an event as a member of the group would have received it. What the payload brings is not read and written anew,
+// so every value is what the database holds.
+func appendPageEvent(b []byte, entry event.Logged) ([]byte, error) {
+	if len(b) > 0 {
+		b = append(b, ',')
+	}
+	b = fmt.Appendf(b, `{"eventId":%q,"sequence":%d,"method":%q,"arguments":[`, entry.ID, entry.Sequence, entry.Type.Method())
+	b, err := entry.AppendArguments(b, event.Plain)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(b, `],"occurredOnUtc":%q}`, entry.OccurredOn.UTC().Format(time.RFC3339Nano)), nil
+}
+
+// replay reads the log, few at a time.
+func (a *API) replay(ctx context.Context, query pageQuery) (status string, last uuid.UUID, entries []event.Logged, err error) {
+	if err := a.reading.Acquire(ctx, 1); err != nil {
+		return "", uuid.Nil, nil, fmt.Errorf("waiting for the other pages: %w", err)
+	}
+	defer a.reading.Release(1)
+	return a.cfg.Replayer.Replay(ctx, query.group, query.after, query.limit)
 }
 
 func (a *API) pageQuery(raw string) (pageQuery, error) {

@@ -165,6 +165,19 @@ func TestEventsFailures(t *testing.T) {
 	requireProblem(t, w, http.StatusServiceUnavailable)
 	require.NotContains(t, w.Body.String(), "10.0.0.7")
 
+	// What another release has put into the log, and clients cannot read, is passed over: the cursor is behind it.
+	b = setup(t)
+	b.replay.events = alerts(3, 10)
+	b.replay.last = b.replay.events[2].ID
+	b.replay.events[1].Payload = []byte(`{"type": "info", "message": "m", "data": {"__proto__": 1}}`)
+	page, _ := getPage(t, b)
+	require.Len(t, page.Events, 2)
+	b.replay.events[2].Payload = b.replay.events[1].Payload
+	page, _ = getPage(t, b)
+	require.Len(t, page.Events, 1)
+	require.Equal(t, b.replay.last, page.LastEventID)
+	require.Contains(t, b.log.String(), "event passed over")
+
 	b = setup(t)
 	b.replay.events = []event.Logged{{Event: &event.Event{Type: "FromTheFuture"}, Sequence: 1}}
 	requireProblem(t, b.getAs(t, owner(t), events+"?hub=customer-orders&resource="+orderID), http.StatusInternalServerError)

@@ -8,10 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 const (
-	nestingMaximum     = 64
 	numberMaximumBytes = 64
 	exponentMaximum    = 1000
 	// wordMaximum is the outbox's own limit for such fields (herald.check_payload).
@@ -24,7 +25,26 @@ const (
 // of everything at once; what they return is of use only if errors stays empty.
 type body struct {
 	fields map[string]any
+	read   map[string]bool // the fields that the endpoint knows
 	errors fieldErrors
+}
+
+// field returns the field, or nil.
+func (b *body) field(name string) any {
+	b.read[name] = true
+	return b.fields[name]
+}
+
+// extend adds to the payload what the body holds beyond the fields that the endpoint knows: it reaches the event as it is. It never
+// replaces one of the payload's own.
+func (b *body) extend(payload map[string]any) {
+	for name, value := range b.fields {
+		if _, own := payload[name]; own || b.read[name] {
+			continue
+		}
+		b.note(name, cmp.Or(checkKey(name), checkValue(value, event.PayloadLevel+1)))
+		payload[name] = value
+	}
 }
 
 // err is the [*problem] that names every wrong field, or nil.
@@ -37,7 +57,7 @@ func (b *body) err() error {
 
 // required returns the field, or notes that it is missing.
 func (b *body) required(name string) (any, bool) {
-	value := b.fields[name]
+	value := b.field(name)
 	if value == nil {
 		b.errors.add(name, "The field is required.")
 		return nil, false
@@ -123,7 +143,7 @@ func (b *body) count(name string) json.Number {
 
 // textOrNumber reads a value that is written like "2000ms" or 2000.
 func (b *body) textOrNumber(name string) any {
-	switch b.fields[name].(type) {
+	switch b.field(name).(type) {
 	case json.Number:
 		return b.number(name)
 	case nil, string:
@@ -136,7 +156,7 @@ func (b *body) textOrNumber(name string) any {
 
 // object reads an object that may be null or missing.
 func (b *body) object(name string) any {
-	value := b.fields[name]
+	value := b.field(name)
 	if value == nil {
 		return nil
 	}
@@ -144,7 +164,7 @@ func (b *body) object(name string) any {
 		b.errors.add(name, "The field must be an object.")
 		return nil
 	}
-	b.note(name, checkValue(value, 1))
+	b.note(name, checkValue(value, event.PayloadLevel+1))
 	return value
 }
 
@@ -154,33 +174,43 @@ func (b *body) note(name, complaint string) {
 	}
 }
 
-// checkValue returns what keeps Postgres from storing value as jsonb, or nothing.
-func checkValue(value any, depth int) string {
-	if depth > nestingMaximum {
-		return fmt.Sprintf("The field must not be nested deeper than %d.", nestingMaximum)
-	}
+// checkValue returns what keeps Postgres from storing value as jsonb, or clients from reading it at level of a message, or nothing.
+func checkValue(value any, level int) string {
 	switch v := value.(type) {
 	case string:
 		return checkText(v)
 	case json.Number:
 		return checkNumber(v)
 	case []any:
+		if level > event.MaxLevels {
+			return tooDeep
+		}
 		for _, element := range v {
-			if complaint := checkValue(element, depth+1); complaint != "" {
+			if complaint := checkValue(element, level+1); complaint != "" {
 				return complaint
 			}
 		}
 	case map[string]any:
+		if level > event.MaxLevels {
+			return tooDeep
+		}
 		for key, element := range v {
-			if complaint := checkText(key); complaint != "" {
-				return complaint
-			}
-			if complaint := checkValue(element, depth+1); complaint != "" {
+			if complaint := cmp.Or(checkKey(key), checkValue(element, level+1)); complaint != "" {
 				return complaint
 			}
 		}
 	}
 	return ""
+}
+
+// tooDeep is said of objects and lists that clients cannot read.
+const tooDeep = "The field must not be nested so deeply: clients read 64 levels of a message, and this is at the fourth."
+
+func checkKey(key string) string {
+	if key == event.ForbiddenKey {
+		return "No key may be " + event.ForbiddenKey + ": clients that speak MessagePack end over it."
+	}
+	return checkText(key)
 }
 
 func checkText(s string) string {

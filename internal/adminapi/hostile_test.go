@@ -63,7 +63,7 @@ func TestHostileTextsAreData(t *testing.T) {
 				require.Len(t, published, 1)
 				stored, ok := decode(t, published[0].Payload).(map[string]any)
 				require.True(t, ok)
-				if o.path == prefix+"alert/performance" {
+				if o.path == prefix+"alert/performance" && name != "severity" {
 					stored = stored["data"].(map[string]any)
 				}
 				require.Equal(t, body[name], stored[name], o.path)
@@ -72,6 +72,7 @@ func TestHostileTextsAreData(t *testing.T) {
 	}
 }
 
+// Acceptance: A-516, A-517.
 func TestHostileBodiesAreRefusedOrData(t *testing.T) {
 	t.Parallel()
 	l := everythingLive(t)
@@ -86,8 +87,10 @@ func TestHostileBodiesAreRefusedOrData(t *testing.T) {
 		"100,000 levels":         {nested(100_000), http.StatusRequestEntityTooLarge, ""},
 		"12,000 arrays":          {`{"message":"m","data":` + strings.Repeat("[", 12_000), http.StatusBadRequest, "$"},
 		"10,000 levels":          {nested(10_000), http.StatusBadRequest, "$"},
-		"65 levels":              {nested(65), http.StatusBadRequest, "data"},
-		"60 levels":              {nested(60), http.StatusOK, ""},
+		"62 levels":              {nested(62), http.StatusBadRequest, "data"}, // behind the message, its arguments and the event
+		"61 levels":              {nested(61), http.StatusOK, ""},
+		"62 levels of lists":     {`{"message":"m","more":` + strings.Repeat("[", 62) + strings.Repeat("]", 62) + `}`, http.StatusBadRequest, "more"},
+		"61 levels of lists":     {`{"message":"m","more":` + strings.Repeat("[", 61) + strings.Repeat("]", 61) + `}`, http.StatusOK, ""},
 		"a name twice":           {`{"message":"first","message":"last"}`, http.StatusOK, ""},
 		"a name twice, once bad": {`{"message":"m","message":7}`, http.StatusBadRequest, "message"},
 		"NUL":                    {`{"message":"a\u0000b"}`, http.StatusBadRequest, "message"},
@@ -106,7 +109,16 @@ func TestHostileBodiesAreRefusedOrData(t *testing.T) {
 		"30,000 digits":          {`{"message":"m","data":{"a":` + strings.Repeat("9", 30_000) + `}}`, http.StatusBadRequest, "data"},
 		"hexadecimal":            {`{"message":"m","data":{"a":0x10}}`, http.StatusBadRequest, "$"},
 		"10,000 names":           {`{"message":"m","data":{` + strings.Repeat(`"a":0,`, 10_000) + `"b":1}}`, http.StatusOK, ""},
-		"__proto__":              {`{"message":"m","data":{"__proto__":{"admin":true}}}`, http.StatusBadRequest, "$"},
+		"__proto__":              {`{"message":"m","data":{"__proto__":{"admin":true}}}`, http.StatusBadRequest, "data"},
+		"__proto__, deep":        {`{"message":"m","data":{"a":[1,{"b":{"__proto__":1}}]}}`, http.StatusBadRequest, "data"},
+		"__proto__, escaped":     {`{"message":"m","data":{"\u005f_proto__":1}}`, http.StatusBadRequest, "data"},
+		"__proto__, at the top":  {`{"message":"m","__proto__":null}`, http.StatusBadRequest, "__proto__"},
+		"__proto__, in another":  {`{"message":"m","more":{"__proto__":1}}`, http.StatusBadRequest, "more"},
+		"__proto__, as a value":  {`{"message":"__proto__","data":{"a":["__proto__"],"proto":1,"__Proto__":1}}`, http.StatusOK, ""},
+		"another name with NUL":  {`{"message":"m","a\u0000":1}`, http.StatusBadRequest, "a\x00"},
+		"another number":         {`{"message":"m","more":1e400}`, http.StatusBadRequest, "more"},
+		"a severity of 3":        {`{"message":"m","severity":3}`, http.StatusBadRequest, "severity"},
+		"an empty severity":      {`{"message":"m","severity":" "}`, http.StatusBadRequest, "severity"},
 	} {
 		w := l.post(t, "alert/error", test.body)
 		require.Equal(t, test.status, w.Code, "%s: %s", name, w.Body)

@@ -26,8 +26,9 @@ type Log interface {
 	// Head returns the newest numbered entry of group at or before a position: uuid.Nil where there is none, with the sequence of the
 	// newest one that the retention has dropped, 0 for a group that has had no event.
 	Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error)
-	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
-	Read(ctx context.Context, group event.Group, after, upTo int64, limit int) ([]event.Logged, error)
+	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit, and no more
+	// than take maxBytes of memory, unless the first alone does.
+	Read(ctx context.Context, group event.Group, after, upTo int64, limit, maxBytes int) ([]event.Logged, error)
 }
 
 // Pager serves replays page by page from a [Log].
@@ -64,7 +65,7 @@ func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID,
 			return "", uuid.Nil, nil, fmt.Errorf("finding event %s of %s: %w", after, group, err)
 		}
 	}
-	events, err = p.log.Read(ctx, group, from, math.MaxInt64, limit)
+	events, err = p.log.Read(ctx, group, from, math.MaxInt64, limit, PageBytes)
 	if err != nil {
 		return "", uuid.Nil, nil, fmt.Errorf("reading the events of %s: %w", group, err)
 	}

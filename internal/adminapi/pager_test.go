@@ -55,11 +55,12 @@ func (s *shelf) Head(_ context.Context, _ event.Group, at int64) (uuid.UUID, int
 	return head.ID, head.Sequence, s.err
 }
 
-func (s *shelf) Read(_ context.Context, _ event.Group, after, _ int64, limit int) ([]event.Logged, error) {
+func (s *shelf) Read(_ context.Context, _ event.Group, after, _ int64, limit, maxBytes int) ([]event.Logged, error) {
 	var page []event.Logged
 	for _, e := range s.entries[s.pruned:] {
-		if e.Sequence > after && len(page) < limit {
+		if e.Sequence > after && len(page) < limit && (len(page) == 0 || maxBytes >= len(e.Payload)) {
 			page = append(page, e)
+			maxBytes -= len(e.Payload)
 		}
 	}
 	return page, s.err

@@ -1,21 +1,13 @@
 package adminapi
 
 import (
-	"encoding/json"
 	"errors"
-	"io"
-	"log/slog"
-	"maps"
+	"math"
 	"net/http"
-	"slices"
+	"strconv"
 	"time"
 
 	"github.com/yummyzoom/herald/internal/auth"
-)
-
-const (
-	jsonType    = "application/json"
-	problemType = "application/problem+json"
 )
 
 // fieldErrors maps a field to what is wrong with it.
@@ -47,6 +39,12 @@ func invalid(errs fieldErrors) *problem {
 	p := newProblem(http.StatusBadRequest, "")
 	p.Title = "One or more validation errors occurred."
 	p.Errors = errs
+	return p
+}
+
+func tooMany(detail string, wait time.Duration) *problem {
+	p := newProblem(http.StatusTooManyRequests, detail)
+	p.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	return p
 }
 
@@ -88,42 +86,4 @@ func problemReference(status int) string {
 	default:
 		return "about:blank"
 	}
-}
-
-func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, p *problem) {
-	maps.Copy(w.Header(), p.header)
-	a.write(w, r, p.Status, problemType, p)
-}
-
-func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Cache-Control", "no-store") // answers are about one user, at one moment
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	encoder := json.NewEncoder(&patientWriter{w, http.NewResponseController(w), a.cfg.WriteTimeout})
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
-		a.logger.DebugContext(r.Context(), "an answer could not be written", slog.Any("error", err))
-	}
-}
-
-// patientWriter gives a client that reads slowly its time for each piece, and one that does not read at all no more than that: a page
-// of events may have many megabytes.
-type patientWriter struct {
-	to         io.Writer
-	controller *http.ResponseController
-	timeout    time.Duration
-}
-
-func (p *patientWriter) Write(b []byte) (written int, err error) {
-	const piece = 64 << 10
-	for rest := range slices.Chunk(b, piece) {
-		_ = p.controller.SetWriteDeadline(time.Now().Add(p.timeout)) // a test's recorder takes none
-		n, err := p.to.Write(rest)
-		written += n
-		if err != nil {
-			return written, err //nolint:wrapcheck // the encoder's caller logs it
-		}
-	}
-	return written, nil
 }

@@ -65,26 +65,34 @@ func revenue(b *body) map[string]any {
 }
 
 func alert(b *body) map[string]any {
-	return map[string]any{
+	return withSeverity(b, map[string]any{
 		"type":    b.oneOf("type", event.AlertTypes()...),
 		"message": b.text("message"),
 		"data":    b.object("data"),
-	}
+	})
 }
 
 func alertOf(alertType string) func(b *body) map[string]any {
 	return func(b *body) map[string]any {
-		return map[string]any{"type": alertType, "message": b.text("message"), "data": b.object("data")}
+		return withSeverity(b, map[string]any{"type": alertType, "message": b.text("message"), "data": b.object("data")})
 	}
 }
 
 func performanceAlert(b *body) map[string]any {
 	metric, value, threshold := b.word("metric"), b.number("value"), b.textOrNumber("threshold")
-	return map[string]any{
+	return withSeverity(b, map[string]any{
 		"type":    "warning",
 		"message": fmt.Sprintf("%s is %s (threshold %v)", metric, value, threshold),
 		"data":    map[string]any{"metric": metric, "value": value, "threshold": threshold},
+	})
+}
+
+// withSeverity adds the severity of an alert where it is given.
+func withSeverity(b *body, payload map[string]any) map[string]any {
+	if b.field("severity") != nil {
+		payload["severity"] = b.word("severity")
 	}
+	return payload
 }
 
 func userAction(b *body) map[string]any {
@@ -96,7 +104,7 @@ func roleAssignment(b *body) map[string]any {
 		"type":     event.RoleAssignment,
 		"userId":   b.word("userId"),
 		"roleName": b.word("roleName"),
-		"action":   b.oneOf("action", "assigned", "revoked"),
+		"action":   b.oneOf("action", event.Actions()...),
 	}
 }
 
@@ -115,6 +123,7 @@ func (a *API) publishing(p publication) func(r *request) (any, error) {
 		b, err := readBody(r.Request)
 		if err == nil {
 			payload = p.payload(b)
+			b.extend(payload)
 			err = b.err()
 		}
 		key, err := keyBeside(err, r.Header)

@@ -11,13 +11,19 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-func (a *API) health(*request) (any, error) {
-	return struct {
+// health tells what /readyz does, in the document's form, and without a reason: it needs no token.
+func (a *API) health(r *request) (any, error) {
+	status, code := "healthy", http.StatusOK
+	if a.cfg.Ready(r.Context()) != nil {
+		status, code = "unhealthy", http.StatusServiceUnavailable
+	}
+	answer, err := encode(struct {
 		Status            string `json:"status"`
 		Service           string `json:"service"`
 		Timestamp         string `json:"timestamp"`
 		WebsocketEndpoint string `json:"websocketEndpoint"`
-	}{"healthy", "real-time", a.timestamp(), a.cfg.AdminHubPath}, nil
+	}{status, "real-time", a.timestamp(), a.cfg.AdminHubPath})
+	return written{json: answer, status: code}, err
 }
 
 func (a *API) status(r *request) (any, error) {

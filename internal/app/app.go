@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +38,8 @@ type App struct {
 	nodeID uuid.UUID
 	epoch  int64 // of the log, when the broadcaster started
 
-	pool        *pgxpool.Pool
+	pools       *pools
+	pool        *pgxpool.Pool // of pools, for work
 	relay       *relay.Relay
 	tail        *relay.Tail
 	listener    *relay.Listener
@@ -51,6 +52,8 @@ type App struct {
 	nodes       *outbox.Nodes
 	journal     outbox.Journal
 	metrics     *metrics
+	scraping    sync.Mutex // one question of a scrape at a time
+	readiness   remembered[struct{}]
 	audit       *audit.Log
 
 	stopping            atomic.Bool // it is not ready any more
@@ -72,12 +75,12 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.pool, err = postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Wait: math.MaxInt64, Logger: a.logger})
-	if err != nil {
+	if a.pools, err = openPools(ctx, cfg.DatabaseURL, a.logger); err != nil {
 		return nil, err
 	}
+	a.pool = a.pools.work
 	if err := a.build(ctx, verifier); err != nil {
-		a.pool.Close()
+		a.pools.close()
 		return nil, err
 	}
 	return a, nil
@@ -91,14 +94,13 @@ func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
 	if err := postgres.Persist(ctx, a.logger, func() error { return outbox.CheckEpoch(ctx, a.pool) }); err != nil {
 		return err
 	}
-	log := history{outbox.NewLog(a.pool)}
-	if err := a.buildDelivery(ctx, verifier, log); err != nil {
+	if err := a.buildDelivery(ctx, verifier, history{outbox.NewLog(a.pools.replay)}); err != nil {
 		return err
 	}
-	if err := a.buildRelay(log); err != nil {
+	if err := a.buildRelay(); err != nil {
 		return err
 	}
-	return a.buildHTTP(ctx, verifier, log)
+	return a.buildHTTP(ctx, verifier)
 }
 
 func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
@@ -141,11 +143,11 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.broadcaster.Start(state.Position)
 
 	rules := policy.Config{AdminRole: a.cfg.Auth.AdminRole, Function: s.AuthorizeFunction, Logger: a.logger}
-	if a.asker, err = policy.New(rules, a.pool); err != nil {
+	if a.asker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
 	rules.Cache, rules.Observer = s.AuthorizeCache, a.metrics
-	if a.checker, err = policy.New(rules, a.pool); err != nil {
+	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
@@ -186,10 +188,10 @@ const allAtOnce = -1
 func limit(setting int) int { return cmp.Or(setting, signalr.NoLimit) }
 
 // buildRelay builds the line from the outbox to the broadcaster.
-func (a *App) buildRelay(log history) error {
+func (a *App) buildRelay() error {
 	to := broadcaster{a.broadcaster, a.checker, a.cfg.Broadcast}
 	var err error
-	if a.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
+	if a.tail, err = relay.NewTail(relay.TailConfig{Log: outbox.NewLog(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
 		return err
 	}
 	setAside, err := jobs.NewSetAside(a.pool)
@@ -238,7 +240,7 @@ func connectToListen(ctx context.Context, url string) (*pgx.Conn, error) {
 }
 
 // buildHTTP builds the servers and opens their sockets.
-func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log history) error {
+func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier) error {
 	s := a.cfg.Server
 	dead, err := jobs.NewDeadLetters(a.pool)
 	if err != nil {
@@ -247,7 +249,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 	api, err := adminapi.New(adminapi.Config{
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
 		Authenticator: verifier, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
-		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
+		Replayer: adminapi.NewPager(outbox.NewLog(a.pool), s.ReplayLimit), Ready: a.ready,
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
 		WriteTimeout: s.WriteTimeout, Audit: a.audit, Logger: a.logger,

@@ -8,5 +8,20 @@
 //	River              jobs that are under way finish
 //	relay, listener    the transaction that is under way ends, by commit or by rollback
 //	tail               what has been relayed here has been broadcast, or is the next node's to broadcast
-//	pool               closes
+//	pools              close
+//
+// # Connections to the database
+//
+// A node has as many as pool_max_conns in HERALD_DATABASE_URL says, else six a CPU and at least 16, and two beside them. They are divided
+// so that nobody who asks for much takes from those who must not wait:
+//
+//	relay, listener    1 each, beside the pools
+//	tail               1: what other nodes have relayed
+//	readiness, metrics 2: one look and one scrape at a time, whose answers are given for a second to all who ask (they need no token)
+//	authorisation      a quarter of the pools: may this user join this group
+//	resumes            an eighth: the log
+//	work               the rest: jobs, the heartbeat, the REST API and its pages
+//
+// So 18 on up to two CPUs. The least is 12. Waiting for one of them is never taken for an answer of the database: a question's time-out begins when it
+// has its connection.
 package app

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,8 +69,10 @@ func TestSettingsLimitConnections(t *testing.T) {
 			var refused *hubclient.StatusError
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, c.status, refused.Code)
-			_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
-			require.Contains(t, metrics, `herald_connections_refused_total{hub="admin",reason="`+c.reason+`"} 1`)
+			require.Eventually(t, func() bool {
+				_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
+				return strings.Contains(metrics, `herald_connections_refused_total{hub="admin",reason="`+c.reason+`"} 1`)
+			}, patience, 10*time.Millisecond)
 		})
 	}
 }

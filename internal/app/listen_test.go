@@ -88,13 +88,13 @@ func TestANodeThatCannotListenDelivers(t *testing.T) {
 
 	require.Eventually(t, func() bool { return proxy.Rejected() >= 4 }, patience, tick)
 	becomes(t, cfg, http.StatusOK, "degraded: not listening")
-	require.Equal(t, "0", metric(t, cfg, "herald_listener_connected"))
+	require.Eventually(t, func() bool { return metric(t, cfg, "herald_listener_connected") == "0" }, patience, tick)
 	publish()
 	require.EqualValues(t, 1, warnings.Load(), "one line, however often it fails")
 
 	proxy.Reopen()
 	becomes(t, cfg, http.StatusOK, listening)
-	require.Equal(t, "1", metric(t, cfg, "herald_listener_connected"))
+	require.Eventually(t, func() bool { return metric(t, cfg, "herald_listener_connected") == "1" }, patience, tick)
 	publish()
 
 	proxy.Shut()

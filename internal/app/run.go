@@ -19,7 +19,7 @@ const (
 
 // Run serves until ctx ends, then shuts down in the order that the package's doc gives. It may be called once.
 func (a *App) Run(ctx context.Context) error {
-	defer a.pool.Close()
+	defer a.pools.close()
 
 	// Each stage has a context of its own, ended when the stage before it is done.
 	base := context.WithoutCancel(ctx)

@@ -168,6 +168,6 @@ func (noHistory) Head(context.Context, event.Group, int64) (uuid.UUID, int64, er
 	return uuid.Nil, 0, nil
 }
 
-func (noHistory) Read(context.Context, event.Group, int64, int64, int) ([]event.Logged, error) {
+func (noHistory) Read(context.Context, event.Group, int64, int64, int, int) ([]event.Logged, error) {
 	return nil, nil
 }

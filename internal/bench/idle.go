@@ -78,7 +78,7 @@ func (b *Idle) measureHerald(ctx context.Context) (connections, error) {
 		return connections{}, err
 	}
 	defer server.Stop()
-	before, err := scrape(ctx, server.URL)
+	before, err := scrapeAnew(ctx, server.URL)
 	if err != nil {
 		return connections{}, err
 	}
@@ -199,7 +199,7 @@ const settlePoll = 15 * time.Second
 // one sees what a server at rest leaves lying about itself.
 func (b *Idle) settle(ctx context.Context, server Server) (now metrics, took time.Duration, err error) {
 	start := time.Now()
-	first, err := scrape(ctx, server.URL)
+	first, err := scrapeAnew(ctx, server.URL)
 	if err != nil {
 		return nil, 0, err
 	}

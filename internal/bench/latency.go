@@ -113,7 +113,7 @@ func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
 	if err := awaitEmpty(ctx, conn, l.URL); err != nil {
 		return nil, err
 	}
-	before, err := scrape(ctx, l.URL)
+	before, err := scrapeAnew(ctx, l.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := scrape(ctx, l.URL)
+	after, err := scrapeAnew(ctx, l.URL)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -224,7 +225,7 @@ func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration
 
 func (r *replayRun) scrape(ctx context.Context) (all [2]metrics, err error) {
 	for i := range all {
-		if all[i], err = scrape(ctx, r.nodes[i].URL); err != nil {
+		if all[i], err = scrapeAnew(ctx, r.nodes[i].URL); err != nil {
 			return all, err
 		}
 	}
@@ -302,7 +303,7 @@ func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 	start := time.Now()
 	for _, order := range r.orders[:n] {
 		from := time.Now()
-		entries, err := log.Read(ctx, event.OrderGroup(order), cursor, r.position, r.Events)
+		entries, err := log.Read(ctx, event.OrderGroup(order), cursor, r.position, r.Events, math.MaxInt32)
 		if err != nil {
 			return s, err
 		}

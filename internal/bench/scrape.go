@@ -16,7 +16,18 @@ const scrapeTimeout = 5 * time.Second
 // metrics is what a server says of itself, by the series' name with its labels.
 type metrics map[string]float64
 
-// scrape reads a server's metrics.
+// rememberedFor is how long a server gives the same metrics again, and a little more.
+const rememberedFor = 1100 * time.Millisecond
+
+// scrapeAnew reads a server's metrics as they are now.
+func scrapeAnew(ctx context.Context, url string) (metrics, error) {
+	if err := wait(ctx, rememberedFor); err != nil {
+		return nil, err
+	}
+	return scrape(ctx, url)
+}
+
+// scrape reads a server's metrics, which may be a second old.
 func scrape(ctx context.Context, url string) (metrics, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 	defer cancel()

@@ -114,7 +114,7 @@ func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
 	if err := r.publish(ctx, first, r.Events); err != nil {
 		return p, err
 	}
-	before, err := scrape(ctx, r.Server.URL)
+	before, err := scrapeAnew(ctx, r.Server.URL)
 	if err != nil {
 		return p, err
 	}
@@ -137,7 +137,7 @@ func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
 		return p, err
 	}
 	p.transactions = busy.less(quiet)
-	after, err := scrape(ctx, r.Server.URL)
+	after, err := scrapeAnew(ctx, r.Server.URL)
 	if err != nil {
 		return p, err
 	}

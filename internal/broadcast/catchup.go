@@ -10,9 +10,6 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// readChunk is how many entries one read of the log returns at most.
-const readChunk = 128
-
 // catchUp sends, from the log, what the client needs up to P, while the member holds back what arrives live. No lock is held.
 func (r *resume) catchUp(ctx context.Context) (status string, err error) {
 	if !r.head.known {
@@ -46,15 +43,18 @@ func (r *resume) catchUp(ctx context.Context) (status string, err error) {
 // been sent.
 func (r *resume) replay(ctx context.Context, p span) (status string, err error) {
 	queued := 0 // since the last wait
+	limit := r.cfg.ReplayLimit
 	for p.events() > 0 {
-		entries, err := r.read(ctx, p.after, int(min(p.events(), readChunk)))
+		entries, err := r.read(ctx, p.after, int(min(p.events(), int64(limit))))
 		if err != nil {
 			return "", err
 		}
 		if len(entries) == 0 {
 			return Gap, nil
 		}
-		for _, l := range entries {
+		limit = r.nextLimit(entries)
+		for i, l := range entries {
+			entries[i] = event.Logged{} // a client that does not read holds what is queued for it, and not what led to that
 			if l.Sequence != p.after+1 {
 				return Gap, nil
 			}
@@ -79,6 +79,18 @@ func (r *resume) replay(ctx context.Context, p span) (status string, err error) 
 	}
 	return Resumed, nil
 }
+
+// nextLimit returns how many entries as large as these the next read has room for, and one more, so that no more are sent in vain.
+func (r *resume) nextLimit(entries []event.Logged) int {
+	bytes := 0
+	for _, l := range entries {
+		bytes += expectedSize(l)
+	}
+	return min(r.cfg.ReplayLimit, r.readBytes()*len(entries)/bytes+1)
+}
+
+// readBytes is how much one read of the log may return: it is held beside what waits in the queue.
+func (r *resume) readBytes() int { return r.cfg.ReplayBytes / 2 } //nolint:mnd // as much as is queued before waiting
 
 // end takes the lock again for the moment of joining, or undoes what begin did.
 func (r *resume) end(ctx context.Context, status string, failed error) error {
@@ -135,7 +147,7 @@ func (r *resume) readHead(ctx context.Context) (uuid.UUID, int64, error) {
 func (r *resume) read(ctx context.Context, after int64, limit int) ([]event.Logged, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.HistoryTimeout)
 	defer cancel()
-	entries, err := r.history.Read(ctx, r.name, after, r.at, limit)
+	entries, err := r.history.Read(ctx, r.name, after, r.at, limit, r.readBytes())
 	if err != nil {
 		return nil, fmt.Errorf("reading the events of %s: %w", r.name, err)
 	}

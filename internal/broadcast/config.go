@@ -16,8 +16,8 @@ type Config struct {
 	ReplayLimit int
 	// RingBytes bounds the recent events held in memory, over all groups of the node. Defaults to 64 MiB.
 	RingBytes int64
-	// ReplayBytes is how many bytes of replayed events may wait in one connection's queue. Half of the queue leaves room for
-	// what arrives live in the meantime. Defaults to 512 KiB.
+	// ReplayBytes is how many bytes of replayed events may wait in one connection's queue, and twice what may have been read from the log
+	// for it beside that. Half of the queue leaves room for what arrives live in the meantime. Defaults to 512 KiB.
 	ReplayBytes int
 	// PendingBytes bounds the live events that wait, for each member, until its replay has ended. Defaults to 256 KiB.
 	PendingBytes int

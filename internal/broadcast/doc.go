@@ -94,7 +94,7 @@
 //
 // # Bounds
 //
-// Each member's pending entries, each replay's share of the queue, the number of events of a replay, the groups of a
+// Each member's pending entries, each replay's share of the queue and what it has read from the log, in bytes, the number of events of a replay, the groups of a
 // connection, each wait and each read have a limit in [Config]. The ring is bounded in bytes over all groups, oldest
 // position first; a group without members and recent entries is forgotten.
 //

@@ -283,7 +283,7 @@ func (h *eventLog) Head(_ context.Context, g event.Group, at int64) (id uuid.UUI
 	return id, sequence, nil
 }
 
-func (h *eventLog) Read(_ context.Context, g event.Group, after, upTo int64, limit int) ([]event.Logged, error) {
+func (h *eventLog) Read(_ context.Context, g event.Group, after, upTo int64, limit, maxBytes int) ([]event.Logged, error) {
 	if err := h.step("read"); err != nil {
 		return nil, err
 	}
@@ -292,9 +292,13 @@ func (h *eventLog) Read(_ context.Context, g event.Group, after, upTo int64, lim
 	h.reads++
 	var out []event.Logged
 	for _, l := range h.groups[g] {
-		if l.Sequence > max(after, h.cut[g]) && l.Position <= upTo && len(out) < limit {
-			out = append(out, l)
+		if l.Sequence <= max(after, h.cut[g]) || l.Position > upTo {
+			continue
 		}
+		if maxBytes -= len(l.Payload); len(out) == limit || maxBytes < 0 && len(out) > 0 {
+			break
+		}
+		out = append(out, l)
 	}
 	return out, nil
 }

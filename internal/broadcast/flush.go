@@ -38,7 +38,7 @@ func (u *unflushed) roomFor(l event.Logged) bool {
 	return u.bytes+expectedSize(l) <= u.limit && u.messages < flushMessages
 }
 
-// count notes what l has become, which what JSON escapes can make several times what was expected.
+// count notes what l has become, which may be more than was expected.
 func (u *unflushed) count(l event.Logged, out *outcome) {
 	u.bytes += max(expectedSize(l), out.largest)
 	u.messages += out.messages

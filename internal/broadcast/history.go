@@ -20,6 +20,7 @@ type History interface {
 	// Head returns the newest entry of group at or before position: uuid.Nil where there is none, with the sequence of the newest
 	// one that the retention has dropped, 0 for a group that has had no event.
 	Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error)
-	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
-	Read(ctx context.Context, group event.Group, after, upTo int64, limit int) ([]event.Logged, error)
+	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit, and no more
+	// than take maxBytes of memory, unless the first alone does.
+	Read(ctx context.Context, group event.Group, after, upTo int64, limit, maxBytes int) ([]event.Logged, error)
 }

@@ -286,7 +286,7 @@ func (numbered) Head(_ context.Context, _ event.Group, at int64) (uuid.UUID, int
 	return eventID(at), at, nil
 }
 
-func (numbered) Read(_ context.Context, _ event.Group, after, upTo int64, limit int) ([]event.Logged, error) {
+func (numbered) Read(_ context.Context, _ event.Group, after, upTo int64, limit, _ int) ([]event.Logged, error) {
 	var all []event.Logged
 	for n := after + 1; n <= upTo && len(all) < limit; n++ {
 		all = append(all, logged(n))

@@ -1,20 +1,38 @@
 package event
 
 import (
-	"bytes"
-	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 )
 
+// form is what a field of an admin event's payload has to be. The REST API asks for the same, and so does the outbox.
+type form int
+
+const (
+	text     form = iota // a string that says something
+	number               // a number
+	optional             // an object, null, or missing
+	word                 // a string that says something, null, or missing
+)
+
+type field struct {
+	name string
+	form form
+}
+
 // adminTypeFields lists, for each admin event, the object's fields behind timestamp, in order.
-var adminTypeFields = map[Type][]string{ //nolint:gochecknoglobals // a constant table
-	UserActivityUpdate:      {"userId", "action", "details"},
-	AnalyticsUpdate:         {"totalUsers", "activeUsers", "websitesGenerated", "imagesGenerated", "revenue"},
-	UserCountUpdate:         {"totalUsers", "activeUsers", "newUsersToday"},
-	GenerationMetricsUpdate: {"websitesGenerated", "imagesGenerated", "failedGenerations", "averageGenerationTime"},
-	RevenueUpdate:           {"dailyRevenue", "totalRevenue30d"},
-	SystemAlert:             {"type", "message", "severity", "data"},
+var adminTypeFields = map[Type][]field{ //nolint:gochecknoglobals // a constant table
+	UserActivityUpdate: {{"userId", text}, {"action", text}, {"details", optional}},
+	AnalyticsUpdate: {
+		{"totalUsers", number}, {"activeUsers", number}, {"websitesGenerated", number}, {"imagesGenerated", number}, {"revenue", number},
+	},
+	UserCountUpdate: {{"totalUsers", number}, {"activeUsers", number}, {"newUsersToday", number}},
+	GenerationMetricsUpdate: {
+		{"websitesGenerated", number}, {"imagesGenerated", number}, {"failedGenerations", number}, {"averageGenerationTime", number},
+	},
+	RevenueUpdate: {{"dailyRevenue", number}, {"totalRevenue30d", number}},
+	SystemAlert:   {{"type", text}, {"message", text}, {"severity", word}, {"data", optional}},
 }
 
 // The two forms of an AdminNotification.
@@ -23,96 +41,163 @@ const (
 	SystemEvent    = "system-event"
 )
 
-var adminNotificationFields = map[string][]string{ //nolint:gochecknoglobals // a constant table
-	RoleAssignment: {"type", "userId", "roleName", "action"},
-	SystemEvent:    {"type", "eventType", "description", "data"},
+var adminNotificationFields = map[string][]field{ //nolint:gochecknoglobals // a constant table
+	RoleAssignment: {{"type", text}, {"userId", text}, {"roleName", text}, {"action", text}},
+	SystemEvent:    {{"type", text}, {"eventType", text}, {"description", text}, {"data", optional}},
 }
 
 // AlertTypes lists the valid types of a SystemAlert.
 func AlertTypes() []string { return []string{"info", "warning", "error", "success"} }
 
-type field struct {
-	name  string
-	value json.RawMessage
+// Actions lists the valid actions of a role assignment.
+func Actions() []string { return []string{"assigned", "revoked"} }
+
+// mostAdminFields has room for the fields of every admin event.
+const mostAdminFields = 5
+
+// adminObject is what an admin event's payload is read into.
+type adminObject struct {
+	fields []field
+	values [mostAdminFields][]byte // of fields, as they stand in the payload; nil where missing
+	extras bool                    // there is more
 }
 
-// adminFields returns the fields of e's object in order; a field that the payload lacks is null.
-func (e *Event) adminFields() ([]field, error) {
-	var payload map[string]json.RawMessage
-	if err := json.Unmarshal(e.Payload, &payload); err != nil {
-		return nil, e.undeliverable("payload: %v", err)
-	}
-	names := adminTypeFields[e.Type]
-	// Only these two depend on the payload's type field.
-	//exhaustive:ignore
-	switch e.Type {
-	case SystemAlert:
-		if !slices.Contains(AlertTypes(), text(payload["type"])) {
-			return nil, e.undeliverable("payload: type is %s, not one of %q", orNull(payload["type"]), AlertTypes())
+// value returns the value of the field of this name.
+func (o *adminObject) value(name string) []byte {
+	for i, f := range o.fields {
+		if f.name == name {
+			return o.values[i]
 		}
-		payload["severity"] = severity(payload)
-	case AdminNotification:
+	}
+	return nil
+}
+
+// owns says whether a field of the payload has the name of one of the object's own.
+func (o *adminObject) owns(name []byte) bool {
+	switch string(name) {
+	case "timestamp", "eventId", "sequence":
+		return true
+	default:
+		return o.index(name) >= 0
+	}
+}
+
+func (o *adminObject) index(name []byte) int {
+	return slices.IndexFunc(o.fields, func(f field) bool { return f.name == string(name) })
+}
+
+// adminObject reads the payload, or says why it does not fit. Names are matched exactly.
+func (e *Event) adminObject() (o adminObject, err error) {
+	o.fields = adminTypeFields[e.Type]
+	if e.Type == AdminNotification {
+		kind := member(e.Payload, "type")
 		var known bool
-		if names, known = adminNotificationFields[text(payload["type"])]; !known {
-			return nil, e.undeliverable("payload: type is %s, not %q or %q", orNull(payload["type"]), RoleAssignment, SystemEvent)
+		if o.fields, known = adminNotificationFields[unquote(kind)]; !known {
+			return o, e.unfit("type", kind, fmt.Sprintf("%q or %q", RoleAssignment, SystemEvent))
 		}
 	}
-	fields := make([]field, 0, len(names))
-	for _, name := range names {
-		fields = append(fields, field{name, orNull(payload[name])})
+	s := scanPayload(e.Payload)
+	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
+		if i := o.index(name); i >= 0 {
+			o.values[i] = value
+		} else {
+			o.extras = o.extras || !o.owns(name)
+		}
 	}
-	return fields, nil
+	if err := s.err(e); err != nil {
+		return o, err
+	}
+	if kind := o.value("type"); e.Type == SystemAlert && !slices.Contains(AlertTypes(), unquote(kind)) {
+		return o, e.unfit("type", kind, fmt.Sprintf("one of %q", AlertTypes()))
+	}
+	return o, nil
+}
+
+// checkAdmin is what an admin event has to be before it gets its place in the log.
+func (e *Event) checkAdmin() error {
+	o, err := e.adminObject()
+	if err != nil {
+		return err
+	}
+	for i, f := range o.fields {
+		value := o.values[i]
+		switch f.form {
+		case text:
+			if !isText(value) {
+				return e.unfit(f.name, value, notEmpty)
+			}
+		case number:
+			if !isNumber(value) {
+				return e.unfit(f.name, value, "a number")
+			}
+		case optional:
+			if !isNull(value) && value[0] != '{' {
+				return e.unfit(f.name, value, "an object")
+			}
+		case word:
+			if !isNull(value) && !isText(value) {
+				return e.unfit(f.name, value, notEmpty)
+			}
+		}
+	}
+	if action := o.value("action"); e.Type == AdminNotification && action != nil && !slices.Contains(Actions(), unquote(action)) {
+		return e.unfit("action", action, fmt.Sprintf("one of %q", Actions()))
+	}
+	return nil
 }
 
 func (l Logged) adminArguments(list *argumentList) error {
-	fields, err := l.adminFields()
+	o, err := l.adminObject()
 	if err != nil {
 		return err
 	}
 	b := appendTimestamp(append(list.begin(), `{"timestamp":`...), l.OccurredOn)
-	for _, f := range fields {
+	for i, f := range o.fields {
+		value := orNull(o.values[i])
+		if f.form == word {
+			value = severity(&o)
+		}
 		b = append(b, `,"`...)
 		b = append(b, f.name...)
 		b = append(b, `":`...)
-		b = append(b, f.value...)
+		b = append(b, value...)
 	}
 	b = append(b, `,"eventId":"`...)
 	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
+	if o.extras {
+		b = appendExtras(b, l.Payload, o.owns)
+	}
 	list.end(append(b, '}'))
 	return nil
 }
 
-// severity is data.severity where given, else what the alert's type implies.
-func severity(payload map[string]json.RawMessage) json.RawMessage {
-	var data struct {
-		Severity json.RawMessage `json:"severity"`
+// severity is that beside type and message where given, else data.severity, else what the alert's type implies.
+func severity(o *adminObject) []byte {
+	if given := o.value("severity"); isText(given) {
+		return given
 	}
-	if json.Unmarshal(payload["data"], &data) == nil && text(data.Severity) != "" {
-		return data.Severity
+	if given := member(o.value("data"), "severity"); isString(given) && len(given) > len(`""`) {
+		return given
 	}
-	switch text(payload["type"]) {
+	switch unquote(o.value("type")) {
 	case "warning":
-		return json.RawMessage(`"medium"`)
+		return []byte(`"medium"`)
 	case "error":
-		return json.RawMessage(`"high"`)
+		return []byte(`"high"`)
 	default:
-		return json.RawMessage(`"low"`)
+		return []byte(`"low"`)
 	}
 }
 
-func text(v json.RawMessage) string {
-	var s string
-	if json.Unmarshal(v, &s) != nil {
-		return ""
+// member returns the member of this name of an object, or nil for none and for what is no object.
+func member(object []byte, wanted string) (found []byte) {
+	s := scanUsed(object)
+	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
+		if string(name) == wanted {
+			found = value
+		}
 	}
-	return s
-}
-
-func orNull(v json.RawMessage) json.RawMessage {
-	if len(bytes.TrimSpace(v)) == 0 {
-		return json.RawMessage("null")
-	}
-	return v
+	return found
 }

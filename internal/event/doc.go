@@ -5,6 +5,10 @@
 // every node and in every release that knows the event's type, which is why a replayed event is byte for byte the event
 // that was broadcast live.
 //
+// Names in payloads are matched exactly, and of a payload only what its event's type uses is read. What an order's or an admin event's holds
+// beyond that stands behind Herald's own fields, as it is in the payload; a field with the name of one of Herald's own never replaces it.
+// What clients cannot read, keys named __proto__ and deep nesting, is not passed on.
+//
 // An event that cannot be turned into invocations (a type that this release does not know, a payload whose fields have the
 // wrong shape) is an [UndeliverableError]. The relay sets such an event aside instead of letting it block those behind it: one of a type
 // that a newer release may know is tried again, any other is a dead letter at once.

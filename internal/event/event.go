@@ -58,6 +58,14 @@ func (e *Event) undeliverable(format string, args ...any) error {
 	return &UndeliverableError{EventID: e.ID, Reason: fmt.Sprintf(format, args...)}
 }
 
+// unfit says of a field of the payload that it is missing, or not what is wanted.
+func (e *Event) unfit(name string, value []byte, wanted string) error {
+	if isNull(value) {
+		return e.undeliverable("payload: %s is missing", name)
+	}
+	return e.undeliverable("payload: %s is %.64s, not %s", name, value, wanted)
+}
+
 // Groups returns the groups that receive e, in the order in which they are numbered. It fails with an [*UndeliverableError]
 // for an event that no release of this vocabulary can route, and checks the payload too, so that an event that has been
 // given its place in the log can always be encoded.
@@ -75,7 +83,7 @@ func (e *Event) Groups() ([]Group, error) {
 		case Both, "":
 			return []Group{OrderGroup(e.ResourceID), RestaurantGroup(e.RestaurantID)}, nil
 		default:
-			return nil, e.undeliverable("unknown audience %q", e.Audience)
+			return nil, e.undeliverable("unknown audience %.64q", e.Audience)
 		}
 	case TeamCart:
 		return []Group{TeamCartGroup(e.ResourceID)}, nil
@@ -95,14 +103,11 @@ func (e *Event) Groups() ([]Group, error) {
 func (e *Event) checkPayload() error {
 	switch e.Type.Family() {
 	case Order:
-		_, err := e.orderFields()
-		return err
+		return e.checkOrder()
 	case TeamCart:
-		_, err := e.cartFields()
-		return err
+		return e.checkCart()
 	case Admin:
-		_, err := e.adminFields()
-		return err
+		return e.checkAdmin()
 	case Control, Unknown:
 	}
 	return nil

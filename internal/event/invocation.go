@@ -113,6 +113,10 @@ func (a *argumentList) end(b []byte) {
 
 func (a *argumentList) add(argument json.RawMessage) { a.end(append(a.begin(), argument...)) }
 
+func (a *argumentList) addID(id uuid.UUID) {
+	a.end(append(appendUUID(append(a.begin(), '"'), id), '"'))
+}
+
 func (l Logged) cursor(list *argumentList) {
 	b := append(list.begin(), `{"eventId":"`...)
 	b = appendUUID(b, l.ID)
@@ -138,12 +142,9 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 	return hex.AppendEncode(append(b, '-'), id[10:])
 }
 
-// quote returns s as JSON, or nil.
-func quote(s *string) json.RawMessage {
-	if s == nil {
-		return nil
-	}
-	quoted, err := json.Marshal(*s)
+// quote returns s as JSON.
+func quote(s string) json.RawMessage {
+	quoted, err := json.Marshal(s)
 	if err != nil { // a string always has a JSON form
 		panic(err)
 	}

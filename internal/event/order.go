@@ -8,8 +8,9 @@ import (
 
 // orderFields is the payload of an order event: the fields of OrderStatusBroadcastDto that are not columns.
 type orderFields struct {
-	number, status json.RawMessage // strings
+	number, status json.RawMessage // as they stand in the payload, nil where missing or null
 	times          [orderTimes]optionalTime
+	extras         bool // there is more
 }
 
 type optionalTime struct {
@@ -27,83 +28,94 @@ const (
 	orderTimes
 )
 
-// orderNames are the fields' names, those of the times in their order first.
-var orderNames = []string{ //nolint:gochecknoglobals // a constant table
-	"lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime", "deliveredAt", "orderNumber", "status",
+// orderTimeNames are the fields' names.
+var orderTimeNames = [orderTimes]string{ //nolint:gochecknoglobals // a constant table
+	"lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime", "deliveredAt",
 }
 
-func (e *Event) orderFields() (orderFields, error) {
-	f, ok := scanOrder(e.Payload)
-	if !ok {
-		var err error
-		if f, err = unmarshalOrder(e.Payload); err != nil {
-			return f, e.undeliverable("payload: %v", err)
+// orderFields reads the payload, or says why it does not fit. Names are matched exactly.
+func (e *Event) orderFields() (f orderFields, err error) {
+	s := scanPayload(e.Payload)
+	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
+		at := -1
+		switch string(name) {
+		case "orderNumber":
+			f.number = value
+		case "status":
+			f.status = value
+		case orderTimeNames[lastUpdate]:
+			at = lastUpdate
+		case orderTimeNames[estimatedDelivery]:
+			at = estimatedDelivery
+		case orderTimeNames[actualDelivery]:
+			at = actualDelivery
+		case orderTimeNames[delivered]:
+			at = delivered
+		default:
+			f.extras = f.extras || !isOrderName(name)
 		}
-	}
-	if f.number == nil {
-		return f, e.undeliverable("payload: orderNumber is missing")
-	}
-	if f.status == nil {
-		return f, e.undeliverable("payload: status is missing")
-	}
-	for i, t := range f.times {
-		if t.given && !inRFC3339(t.Time) {
-			return f, e.undeliverable("payload: %s is not a time between the years 1 and 9999", orderNames[i])
-		}
-	}
-	return f, nil
-}
-
-func scanOrder(payload []byte) (f orderFields, ok bool) {
-	var values [orderTimes + 2]json.RawMessage
-	if !scanTexts(payload, orderNames, values[:]) {
-		return f, false
-	}
-	for i, value := range values[:orderTimes] {
-		if value == nil {
+		if at < 0 {
 			continue
 		}
-		f.times[i].given = true
-		if f.times[i].UnmarshalJSON(value) != nil {
-			return f, false
+		if f.times[at], ok = readTime(value); !ok {
+			return f, e.unfit(orderTimeNames[at], value, "a time in RFC 3339 with an offset, between the years 1 and 9999")
 		}
 	}
-	f.number, f.status = values[orderTimes], values[orderTimes+1]
-	return f, true
-}
-
-func unmarshalOrder(payload []byte) (f orderFields, err error) {
-	var fields struct {
-		OrderNumber           *string    `json:"orderNumber"`
-		Status                *string    `json:"status"`
-		LastUpdateTimestamp   *time.Time `json:"lastUpdateTimestamp"`
-		EstimatedDeliveryTime *time.Time `json:"estimatedDeliveryTime"`
-		ActualDeliveryTime    *time.Time `json:"actualDeliveryTime"`
-		DeliveredAt           *time.Time `json:"deliveredAt"`
+	if err := s.err(e); err != nil {
+		return f, err
 	}
-	if err := json.Unmarshal(payload, &fields); err != nil {
-		return f, err //nolint:wrapcheck // the caller says of what
+	if !isString(f.number) {
+		return f, e.unfit("orderNumber", f.number, "a string")
 	}
-	f.number, f.status = quote(fields.OrderNumber), quote(fields.Status)
-	for i, t := range [orderTimes]*time.Time{
-		lastUpdate: fields.LastUpdateTimestamp, estimatedDelivery: fields.EstimatedDeliveryTime,
-		actualDelivery: fields.ActualDeliveryTime, delivered: fields.DeliveredAt,
-	} {
-		if t != nil {
-			f.times[i] = optionalTime{*t, true}
-		}
+	if !isString(f.status) {
+		return f, e.unfit("status", f.status, "a string")
 	}
 	return f, nil
 }
 
-// inRFC3339 says whether t has a form in UTC that clients can read: a zone can move its year out of what four digits hold.
-func inRFC3339(t time.Time) bool {
+// checkOrder is what an order event has to be before it gets its place in the log.
+func (e *Event) checkOrder() error {
+	f, err := e.orderFields()
+	if err != nil {
+		return err
+	}
+	if !isText(f.number) {
+		return e.unfit("orderNumber", f.number, notEmpty)
+	}
+	if !isText(f.status) {
+		return e.unfit("status", f.status, notEmpty)
+	}
+	return nil
+}
+
+// isOrderName says whether a field of the payload has the name of one of the object's own.
+func isOrderName(name []byte) bool {
+	switch string(name) {
+	case "orderId", "orderNumber", "status", "restaurantId", "lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime",
+		"deliveredAt", "occurredOnUtc", "eventId", "sequence":
+		return true
+	default:
+		return false
+	}
+}
+
+// readTime reads a time that may be null.
+func readTime(value []byte) (t optionalTime, ok bool) {
+	if isNull(value) {
+		return t, true
+	}
+	t.given = true
+	if value[0] != '"' || t.UnmarshalJSON(value) != nil {
+		return t, false
+	}
+	// A zone can move the year out of what four digits hold.
 	year := t.UTC().Year()
-	return year >= 1 && year <= 9999
+	return t, year >= 1 && year <= 9999
 }
 
 // orderArguments is the one argument of an order event, OrderStatusBroadcastDto in the field order of the published document,
-// with sequence behind it. It is written out by hand because every order event of every group passes here.
+// with sequence behind it, and behind that what else the payload has. It is written out by hand because every order event of every group
+// passes here.
 func (l Logged) orderArguments(list *argumentList) error {
 	f, err := l.orderFields()
 	if err != nil {
@@ -135,6 +147,9 @@ func (l Logged) orderArguments(list *argumentList) error {
 	b = appendUUID(b, l.ID)
 	b = append(b, `","sequence":`...)
 	b = strconv.AppendInt(b, l.Sequence, 10)
+	if f.extras {
+		b = appendExtras(b, l.Payload, isOrderName)
+	}
 	list.end(append(b, '}'))
 	return nil
 }

@@ -1,9 +1,5 @@
 package event
 
-import (
-	"encoding/json"
-)
-
 // The policies that guard the groups.
 const (
 	MustBeOrderOwner      = "MustBeOrderOwner"
@@ -21,15 +17,23 @@ type Revocation struct {
 
 // Revocation reads an [AccessRevoked] event, or fails with an [*UndeliverableError].
 func (e *Event) Revocation() (Revocation, error) {
-	var p struct {
-		Policy string `json:"policy"`
-		UserID string `json:"userId"`
+	r := Revocation{}
+	s := scanUsed(e.Payload)
+	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
+		switch string(name) {
+		case "policy":
+			r.Policy = unquote(value)
+		case "userId":
+			if !isString(value) {
+				return Revocation{}, e.unfit("userId", value, "a string")
+			}
+			r.UserID = unquote(value)
+		}
 	}
-	if err := json.Unmarshal(e.Payload, &p); err != nil {
-		return Revocation{}, e.undeliverable("payload: %v", err)
+	if err := s.err(e); err != nil {
+		return Revocation{}, err
 	}
-	r := Revocation{Policy: p.Policy, UserID: p.UserID}
-	switch p.Policy {
+	switch r.Policy {
 	case MustBeOrderOwner:
 		r.Group = OrderGroup(e.ResourceID)
 	case MustBeRestaurantOwner, MustBeRestaurantStaff:
@@ -37,7 +41,7 @@ func (e *Event) Revocation() (Revocation, error) {
 	case MustBeTeamCartMember:
 		r.Group = TeamCartGroup(e.ResourceID)
 	default:
-		return Revocation{}, e.undeliverable("unknown policy %q", p.Policy)
+		return Revocation{}, e.undeliverable("unknown policy %.64q", r.Policy)
 	}
 	return r, nil
 }

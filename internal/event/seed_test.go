@@ -73,8 +73,7 @@ func TestTeamCartInvocationsAreThePublishedOnes(t *testing.T) {
 func TestAdminObjectsHaveThePublishedFields(t *testing.T) {
 	t.Parallel()
 	for _, e := range []*event.Event{
-		adminEvent(event.UserActivityUpdate, `{}`), adminEvent(event.AnalyticsUpdate, `{}`), adminEvent(event.UserCountUpdate, `{}`),
-		adminEvent(event.SystemAlert, `{"type": "info"}`),
+		goldens()["user-activity"], goldens()["analytics"], goldens()["user-count"], goldens()["alert"],
 	} {
 		listener := published(t, "admin-realtime-api.md", `connection.on("`+string(e.Type)+`"`, "});")
 		_, shown, found := strings.Cut(listener, "// {")

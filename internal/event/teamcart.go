@@ -1,52 +1,67 @@
 package event
 
 import (
+	"bytes"
+	"encoding/hex"
 	"encoding/json"
 
 	"github.com/google/uuid"
 )
 
-// The fields of a team cart event's payload.
-const (
-	cartUserID = iota
-	cartStatus
-	cartOrderID
-	cartFields
-)
+// cartFields are those of a team cart event's payload that its type uses, as they stand there.
+type cartFields struct{ userID, status, orderID json.RawMessage }
 
-var cartNames = []string{"userId", "status", "orderId"} //nolint:gochecknoglobals // a constant table
-
-// cartFields reads a team cart event's payload.
-func (e *Event) cartFields() (f [cartFields]json.RawMessage, err error) {
-	if !scanTexts(e.Payload, cartNames, f[:]) {
-		if f, err = unmarshalCart(e.Payload); err != nil {
-			return f, e.undeliverable("payload: %v", err)
+// cartFields reads them, or says why the payload does not fit. Whatever else it has is nobody's.
+func (e *Event) cartFields() (f cartFields, err error) {
+	s := scanUsed(e.Payload)
+	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
+		switch string(name) {
+		case "userId":
+			f.userID = value
+		case "status":
+			f.status = value
+		case "orderId":
+			f.orderID = value
 		}
 	}
-	if e.Type == CartPaymentEvent && (f[cartUserID] == nil || f[cartStatus] == nil) {
-		return f, e.undeliverable("payload: userId and status are required for %s", e.Type)
+	if err := s.err(e); err != nil {
+		return f, err
 	}
-	if e.Type == CartConverted && f[cartOrderID] == nil {
-		return f, e.undeliverable("payload: orderId is required for %s", e.Type)
-	}
-	if e.Type == CartConverted && !isUUID(f[cartOrderID]) {
-		return f, e.undeliverable("payload: orderId of %s is %.64s, not a UUID", e.Type, f[cartOrderID])
+	// The other types use none.
+	//exhaustive:ignore
+	switch e.Type {
+	case CartPaymentEvent:
+		if !isString(f.userID) {
+			return f, e.unfit("userId", f.userID, "a string")
+		}
+		if !isString(f.status) {
+			return f, e.unfit("status", f.status, "a string")
+		}
+	case CartConverted:
+		if _, ok := parseID(f.orderID); !ok {
+			return f, e.unfit("orderId", f.orderID, "a UUID")
+		}
 	}
 	return f, nil
 }
 
-// isUUID says whether a JSON string is a UUID in its canonical form.
-func isUUID(quoted json.RawMessage) bool {
-	const canonical = len(`"00000000-0000-0000-0000-000000000000"`)
-	if len(quoted) != canonical {
-		return false
+// checkCart is what a team cart event has to be before it gets its place in the log.
+func (e *Event) checkCart() error {
+	f, err := e.cartFields()
+	if err != nil || e.Type != CartPaymentEvent {
+		return err
 	}
-	_, err := uuid.ParseBytes(quoted[1 : canonical-1])
-	return err == nil
+	if !isText(f.userID) {
+		return e.unfit("userId", f.userID, notEmpty)
+	}
+	if !isText(f.status) {
+		return e.unfit("status", f.status, notEmpty)
+	}
+	return nil
 }
 
 // cartArguments are the positional arguments of a team cart event: none, or (userId, status) for a payment, or (orderId)
-// for a conversion.
+// for a conversion. Ids are in their canonical form.
 func (e *Event) cartArguments(list *argumentList) error {
 	f, err := e.cartFields()
 	if err != nil {
@@ -56,24 +71,49 @@ func (e *Event) cartArguments(list *argumentList) error {
 	//exhaustive:ignore
 	switch e.Type {
 	case CartPaymentEvent:
-		list.add(f[cartUserID])
-		list.add(f[cartStatus])
+		if id, ok := parseID(f.userID); ok && len(f.userID) == len(`"00000000-0000-0000-0000-000000000000"`) { // any other text is the platform's own form
+			list.addID(id)
+		} else {
+			list.add(f.userID)
+		}
+		list.add(f.status)
 	case CartConverted:
-		list.add(f[cartOrderID])
+		id, _ := parseID(f.orderID) // checked above
+		list.addID(id)
 	}
 	return nil
 }
 
-func unmarshalCart(payload []byte) (f [cartFields]json.RawMessage, err error) {
-	var fields struct {
-		UserID  *string `json:"userId"`
-		Status  *string `json:"status"`
-		OrderID *string `json:"orderId"`
+// parseID reads a UUID from a JSON string, in any of the forms that PostgreSQL reads, or as a URN: with braces or without, in either case, with a
+// hyphen behind any four digits or without.
+func parseID(value []byte) (id uuid.UUID, ok bool) {
+	const urn, digits, group = "urn:uuid:", 32, 4
+	if !isString(value) {
+		return id, false
 	}
-	if err := json.Unmarshal(payload, &fields); err != nil {
-		return f, err //nolint:wrapcheck // the caller says of what
+	text := value[1 : len(value)-1] // an id needs no escapes
+	if len(text) >= len(urn) && bytes.EqualFold(text[:len(urn)], []byte(urn)) {
+		text = text[len(urn):]
+	} else if inner, braced := bytes.CutPrefix(text, []byte("{")); braced {
+		if text, ok = bytes.CutSuffix(inner, []byte("}")); !ok {
+			return id, false
+		}
 	}
-	return [...]json.RawMessage{
-		cartUserID: quote(fields.UserID), cartStatus: quote(fields.Status), cartOrderID: quote(fields.OrderID),
-	}, nil
+	var plain [digits]byte
+	n := 0
+	for i, c := range text {
+		if c == '-' && n > 0 && n%group == 0 && text[i-1] != '-' && n < digits {
+			continue
+		}
+		if n == digits {
+			return id, false
+		}
+		plain[n] = c
+		n++
+	}
+	if n != digits {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], plain[:])
+	return id, err == nil
 }

@@ -6,6 +6,10 @@
 //
 //   - names: functions and operators in public of names and arguments that Herald calls; locks that anybody may take.
 //   - settings: a database and a role whose settings are all hostile, and a producer in a session of theirs.
+//   - pages: a user who asks for every page of large events at once, and reads none of them.
+//   - payloads: fields with the names of Herald's own, keys and nesting over which clients end, written past every check.
+//   - pools: thousands of scrapes and probes without a token; administrators whose requests hold every connection that they can get.
+//   - replays: connections that resume from far behind, several groups each, and read nothing.
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 //   - rows: what no check lets in, in each column of the outbox: infinite and impossible times, missing ids, megabytes, payloads that are none.

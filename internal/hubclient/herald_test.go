@@ -110,7 +110,7 @@ func (h *herald) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID,
 	return id, sequence, nil
 }
 
-func (h *herald) Read(_ context.Context, g event.Group, after, upTo int64, limit int) (found []event.Logged, _ error) {
+func (h *herald) Read(_ context.Context, g event.Group, after, upTo int64, limit, _ int) (found []event.Logged, _ error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range h.groups[g] {

@@ -89,7 +89,7 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 	log := outbox.NewLog(b.pool)
 	all, _, err := log.ReadFrom(t.Context(), 0, 1000)
 	require.NoError(t, err)
-	group, err := log.Read(t.Context(), event.TeamCartGroup(cartID), 0, 1000, 1000)
+	group, err := log.Read(t.Context(), event.TeamCartGroup(cartID), 0, 1000, 1000, 1<<20)
 	require.NoError(t, err)
 	require.Len(t, all, len(good))
 	require.Len(t, group, len(good))

@@ -142,7 +142,7 @@ func TestReadingTheLog(t *testing.T) {
 
 	read := func(after, upTo int64, limit int) (sequences []int64) {
 		t.Helper()
-		entries, err := log.Read(t.Context(), group, after, upTo, limit)
+		entries, err := log.Read(t.Context(), group, after, upTo, limit, 1<<20)
 		require.NoError(t, err)
 		for _, l := range entries {
 			require.Equal(t, group, l.Group)

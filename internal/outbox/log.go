@@ -15,7 +15,7 @@ import (
 // ErrUnknownEvent is returned by Locate for an event that has no entry in the group, or none any more.
 var ErrUnknownEvent = errors.New("no such event in this group")
 
-// Log reads the event log. Each read is one round trip.
+// Log reads the event log. Each read is one round trip, but for [Log.Read] of many entries.
 type Log struct {
 	db Batcher
 }
@@ -112,39 +112,6 @@ func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []e
 		return nil, 0, fmt.Errorf("reading the log behind position %d: %w", after, err)
 	}
 	return entries, epoch, nil
-}
-
-// Read returns the entries of group with a sequence above after and a position of at most upTo, in order, at most limit.
-// What cannot be read has no payload, as in ReadFrom.
-func (l *Log) Read(ctx context.Context, group event.Group, after, upTo int64, limit int) (entries []event.Logged, err error) {
-	entries, err = l.read(ctx, group, after, upTo, limit)
-	if !isUnreadable(err) {
-		return entries, err
-	}
-	if limit <= 1 {
-		entries, _, err = l.place(ctx, dbsqlc.LogPlacesGroup, group, after, upTo)
-		return entries, err
-	}
-	half := limit / 2 //nolint:mnd // as in ReadFrom
-	entries, err = l.Read(ctx, group, after, upTo, half)
-	if err != nil || len(entries) < half {
-		return entries, err
-	}
-	rest, err := l.Read(ctx, group, entries[half-1].Sequence, upTo, limit-half)
-	return append(entries, rest...), err
-}
-
-func (l *Log) read(ctx context.Context, group event.Group, after, upTo int64, limit int) (entries []event.Logged, err error) {
-	batch := newLogBatch()
-	batch.Queue(dbsqlc.LogReadGroup, group, after, upTo, limit).Query(func(rows pgx.Rows) error {
-		var err error
-		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Logged, error) { return scanLogged(row) })
-		return err //nolint:wrapcheck // wrapped once, by the batch's reader
-	})
-	if err := l.db.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, fmt.Errorf("reading the log of %s behind sequence %d: %w", group, after, err)
-	}
-	return entries, nil
 }
 
 // Locate returns the sequence of an event within group, or [ErrUnknownEvent].

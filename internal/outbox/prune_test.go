@@ -109,7 +109,7 @@ func TestGroupsKeepTheirNumbering(t *testing.T) {
 	_, sequence, err = log.Head(t.Context(), group, 2)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), sequence, "for a node that has not broadcast the third")
-	entries, err = log.Read(t.Context(), group, 0, math.MaxInt64, 10)
+	entries, err = log.Read(t.Context(), group, 0, math.MaxInt64, 10, 1<<20)
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 

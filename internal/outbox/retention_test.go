@@ -107,7 +107,7 @@ func TestRowsThatHaveNotBeenRelayedStay(t *testing.T) {
 			require.Equal(t, "relayed", b.status(t, id)[0].Status)
 			require.Equal(t, int64(1), b.status(t, id)[0].Sequence)
 			require.Equal(t, 1, b.retire(t).Days)
-			entries, err := outbox.NewLog(b.pool).Read(t.Context(), event.TeamCartGroup(cartID), 0, math.MaxInt64, 10)
+			entries, err := outbox.NewLog(b.pool).Read(t.Context(), event.TeamCartGroup(cartID), 0, math.MaxInt64, 10, 1<<20)
 			require.NoError(t, err)
 			require.Len(t, entries, 1, "its entry came late and keeps its row")
 		})

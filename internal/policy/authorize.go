@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
@@ -24,6 +25,8 @@ const (
 	FunctionDefault = "herald.can_subscribe"
 	// TimeoutDefault is how long the SQL function may take.
 	TimeoutDefault = 2 * time.Second
+	// WaitDefault is how long a question may wait for a connection.
+	WaitDefault = 10 * time.Second
 )
 
 // The ways to be refused.
@@ -34,9 +37,15 @@ var (
 	ErrUndecided = errors.New("undecided: the database could not be asked")
 )
 
-// DB is the database that is asked. A pgx pool or connection is one.
+// DB is the database that is asked. A pgx connection is one, or a pgx pool: then the time that a question waits for a connection is not
+// the function's.
 type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// lender is a pool.
+type lender interface {
+	Acquire(ctx context.Context) (*pgxpool.Conn, error)
 }
 
 // Config says whom to believe.
@@ -47,6 +56,8 @@ type Config struct {
 	Function string
 	// Timeout is how long the SQL function may take before it is refused. Defaults to 2 s.
 	Timeout time.Duration
+	// Wait is how long a question may wait for a connection before it is refused. Defaults to 10 s.
+	Wait time.Duration
 	// Cache is how long the SQL function's yes is remembered, unless a revocation is told of before ([Checker.Revoked]). A no never
 	// is, so that whoever has just been granted access is let in at once. Defaults to 0: every question is asked.
 	Cache time.Duration
@@ -63,8 +74,10 @@ type Config struct {
 // Checker answers who may join what. It is safe for concurrent use.
 type Checker struct {
 	db        DB
+	pool      lender // db, where it is a pool
 	adminRole string
 	timeout   time.Duration
+	wait      time.Duration // for a connection; 0: there is no pool
 	logger    *slog.Logger
 	now       func() time.Time
 	cache     *cache // nil: none
@@ -87,6 +100,9 @@ func New(cfg Config, db DB) (*Checker, error) {
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if pool, ok := db.(lender); ok {
+		c.pool, c.wait = pool, cmp.Or(cfg.Wait, WaitDefault)
 	}
 	if cfg.Cache > 0 {
 		c.cache = newCache(cfg)
@@ -152,6 +168,11 @@ type question struct {
 
 // ask puts the question to the database. Whatever goes wrong is [ErrUndecided], and logged.
 func (c *Checker) ask(caller context.Context, q question) (bool, error) {
+	db, release, err := c.connection(caller)
+	if err != nil {
+		return false, c.undecided(caller, q, fmt.Errorf("waiting for a connection: %w", err))
+	}
+	defer release()
 	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	defer cancel()
 	query, args := c.one, []any{q.resource.String(), q.user}
@@ -162,16 +183,36 @@ func (c *Checker) ask(caller context.Context, q question) (bool, error) {
 		args = append(args, policy)
 	}
 	var answer bool
-	if err := c.db.QueryRow(ctx, query, args...).Scan(&answer); err != nil {
-		if caller.Err() != nil {
-			return false, ErrUndecided // nobody waits for the answer any more
+	if err := db.QueryRow(ctx, query, args...).Scan(&answer); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
 		}
-		c.logger.ErrorContext(ctx, "authorization failed, so it was refused",
-			slog.Any("policies", q.rule.policies), slog.String("resource_id", q.resource.String()),
-			slog.Any("error", err), slog.Any("cause", context.Cause(ctx)))
-		return false, ErrUndecided
+		return false, c.undecided(caller, q, err)
 	}
 	return answer, nil
+}
+
+// connection waits for a connection, where there is a pool: only what has one asks.
+func (c *Checker) connection(caller context.Context) (db DB, release func(), err error) {
+	if c.pool == nil {
+		return c.db, func() {}, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(caller, c.wait, fmt.Errorf("none within %s", c.wait))
+	defer cancel()
+	conn, err := c.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(context.Cause(ctx), err)
+	}
+	return conn, conn.Release, nil
+}
+
+// undecided logs why a question has no answer, unless nobody waits for it any more.
+func (c *Checker) undecided(caller context.Context, q question, err error) error {
+	if caller.Err() == nil {
+		c.logger.ErrorContext(caller, "authorization failed, so it was refused", slog.Any("policies", q.rule.policies),
+			slog.String("resource_id", q.resource.String()), slog.Any("error", err))
+	}
+	return ErrUndecided
 }
 
 // rule is what guards one kind of group: any of the permissions, or any of the policies.

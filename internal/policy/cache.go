@@ -92,7 +92,7 @@ func (c *Checker) recall(caller context.Context, q question) (bool, error) {
 		c.cache.observer.Remembered(true)
 		return true, nil
 	}
-	ctx, cancel := context.WithTimeout(caller, c.timeout)
+	ctx, cancel := context.WithTimeout(caller, c.wait+c.timeout)
 	defer cancel()
 	answer, own, err := c.share(ctx, q, k, generation)
 	if !own && !answer {

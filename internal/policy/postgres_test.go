@@ -14,6 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 func execute(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -144,4 +145,35 @@ func TestSubjectThatPostgresCannotHold(t *testing.T) {
 	t.Parallel()
 	c := checker(t, policy.Config{Logger: slog.New(slog.DiscardHandler)}, pgtest.New(t).Pool(t))
 	require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "a\x00b"}, "order:"+id))
+}
+
+// A question that waits for a connection has not been put to the database: its time-out begins when it has one. It does not wait for ever.
+//
+// Acceptance: A-509.
+func TestWaitingForAConnectionIsNotTheDatabasesAnswer(t *testing.T) {
+	t.Parallel()
+	const timeout = 100 * time.Millisecond
+	db := pgtest.New(t)
+	pool := db.PoolWith(t, postgres.Options{MaxConns: 1})
+	execute(t, pool, "SELECT herald.grant_access('MustBeOrderOwner', $1, 'u')", id)
+	for name, cfg := range map[string]policy.Config{"asked": {}, "remembered": {Cache: time.Hour}} {
+		cfg.Timeout, cfg.Logger = timeout, slog.New(slog.DiscardHandler)
+		only, err := pool.Acquire(t.Context())
+		require.NoError(t, err)
+		c, answered := checker(t, cfg, pool), make(chan error, 1)
+		go func() { answered <- authorize(t, c, "u", "order:"+id) }()
+		select {
+		case err := <-answered:
+			require.FailNow(t, "a question without a connection was answered", "%s: %v", name, err)
+		case <-time.After(5 * timeout):
+		}
+		only.Release()
+		require.NoError(t, <-answered, name)
+
+		only, err = pool.Acquire(t.Context())
+		require.NoError(t, err)
+		cfg.Wait = timeout
+		require.Equal(t, policy.ErrUndecided, authorize(t, checker(t, cfg, pool), "u", "order:"+id), name)
+		only.Release()
+	}
 }

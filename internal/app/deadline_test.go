@@ -1,0 +1,35 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// deadlineRecorder is the answer to a request on a connection that an earlier one has given a deadline.
+type deadlineRecorder struct {
+	http.ResponseWriter
+
+	write time.Time
+}
+
+func (d *deadlineRecorder) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
+func (d *deadlineRecorder) SetReadDeadline(time.Time) error     { return nil }
+
+// The time that an answer of the API had for being written does not end a negotiation that comes over the same connection later.
+func TestARequestIsNotBoundByTheTimeOfAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	for _, body := range []int64{0, 5} {
+		w := &deadlineRecorder{httptest.NewRecorder(), time.Now()}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+		r.ContentLength = body
+		during := time.Now()
+		boundBodies(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			during = w.write
+		})).ServeHTTP(w, r)
+		require.Zero(t, during)
+	}
+}

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/migrations"
+)
+
+const (
+	readyTimeout = 2 * time.Second
+	// staleLook is how long ago the relay or the tail may have looked last for the node to be ready: a sleeping one looks ten
+	// times a second, a busy one after each batch.
+	staleLook = 5 * time.Second
+
+	opsWriteTimeout = 10 * time.Second // for a probe that does not read its answer
+)
+
+var errShuttingDown = errors.New("shutting down")
+
+// mountOps serves health, readiness and metrics. They need no token, so what they ask the database for is asked once for all who want it,
+// over connections of their own.
+func (a *App) mountOps(mux *http.ServeMux) {
+	a.registerGauges()
+	a.readiness.ask = func() (struct{}, error) { return struct{}{}, a.lookReady() }
+	mux.HandleFunc("GET /healthz", boundAnswer(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") }))
+	mux.HandleFunc("GET /readyz", boundAnswer(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.ready(r.Context()); err != nil {
+			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
+			return
+		}
+		detail := ""
+		if !a.listener.Listening() {
+			detail = "degraded: not listening for notifications; events are found by looking, ten times a second"
+		}
+		writeStatus(w, http.StatusOK, "ready", detail)
+	}))
+	mux.HandleFunc("GET /metrics", boundAnswer(a.scraper()))
+}
+
+// boundAnswer gives up a client that does not read.
+func boundAnswer(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(opsWriteTimeout)) // every connection of this server takes one
+		next(w, r)
+	}
+}
+
+func writeStatus(w http.ResponseWriter, code int, status, detail string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	answer := map[string]string{"status": status}
+	if detail != "" {
+		answer["detail"] = detail
+	}
+	_ = json.NewEncoder(w).Encode(answer) // whoever asked may be gone
+}
+
+// ready says why this node cannot do its work: database, migrations, relay, tail. The answer is at most a second old.
+func (a *App) ready(ctx context.Context) error {
+	if a.stopping.Load() { // so that a load balancer sends nobody, while those that are here are asked to leave
+		return errShuttingDown
+	}
+	_, err := a.readiness.get(ctx)
+	return err
+}
+
+func (a *App) lookReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	if err := postgres.CheckMigrated(ctx, a.pools.ops, migrations.FS); err != nil {
+		return err
+	}
+	for name, at := range map[string]time.Time{"relay": a.relay.LastLook(), "tail": a.tail.LastLook()} {
+		if age := time.Since(at); age > staleLook {
+			return fmt.Errorf("the %s has not worked for %s", name, age.Round(time.Second))
+		}
+	}
+	return a.notAhead(ctx)
+}
+
+// notAhead says when the log is behind what this node has broadcast: its end was lost, with a restored dump or a replica that lagged
+// when it was promoted, and what comes next would take positions that this node has passed.
+func (a *App) notAhead(ctx context.Context) error {
+	broadcast := a.broadcaster.Position() // before the log's: that one only grows
+	state, err := outbox.NewLog(a.pools.ops).State(ctx)
+	if err != nil {
+		return err
+	}
+	if state.Position < broadcast {
+		return fmt.Errorf("the database's log ends at position %d, and this node has broadcast position %d: "+
+			"the database was replaced by an older state of it; restart every node", state.Position, broadcast)
+	}
+	return nil
+}

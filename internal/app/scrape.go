@@ -1,0 +1,84 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+const (
+	lagLimit      = 100_000 // rows that are counted at most
+	scrapeTimeout = 2 * time.Second
+)
+
+// scraper returns the handler of the metrics, which are collected once at a time and remembered as they are sent: as text, which every
+// release of Prometheus reads, whatever it would rather have.
+func (a *App) scraper() http.HandlerFunc {
+	format := expfmt.NewFormat(expfmt.TypeTextPlain)
+	collected := &remembered[[]byte]{ask: func() ([]byte, error) {
+		families, err := a.metrics.registry.Gather()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // told as it is
+		}
+		var b bytes.Buffer
+		encoder := expfmt.NewEncoder(&b, format)
+		for _, family := range families {
+			if err := encoder.Encode(family); err != nil {
+				return nil, err //nolint:wrapcheck // told as it is
+			}
+		}
+		return b.Bytes(), nil
+	}}
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, err := collected.get(r.Context())
+		if err != nil {
+			http.Error(w, "the metrics could not be collected: "+err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", string(format))
+		_, _ = w.Write(text) // whoever asked may be gone
+	}
+}
+
+func (a *App) registerGauges() {
+	m := a.metrics
+	m.gaugeFunc("broadcast_position", "The newest log position that this node has broadcast.",
+		func() float64 { return float64(a.broadcaster.Position()) })
+	m.gaugeFunc("ring_bytes", "Memory that recent events take.", func() float64 { return float64(a.broadcaster.Stats().RingBytes) })
+	m.gaugeFunc("subscriptions", "Members of all groups on this node.", func() float64 { return float64(a.broadcaster.Stats().Members) })
+	m.gaugeFunc("listener_connected", "1 while notifications arrive, else 0: events are found by looking then.", func() float64 {
+		if a.listener.Listening() {
+			return 1
+		}
+		return 0
+	})
+	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
+		return scraped(a, "the outbox's lag", func(ctx context.Context) (outbox.Lag, error) { return outbox.ReadLag(ctx, a.pools.ops, lagLimit) })
+	}))
+	m.registry.MustRegister(newGrowthCollector(func() ([]outbox.Growth, error) {
+		return scraped(a, "the outbox's size", func(ctx context.Context) ([]outbox.Growth, error) { return outbox.ReadGrowth(ctx, a.pools.ops) })
+	}))
+	m.registry.MustRegister(newAuditCollector(func() (outbox.AuditStatus, error) {
+		return scraped(a, "the audit", func(ctx context.Context) (outbox.AuditStatus, error) { return outbox.ReadAuditStatus(ctx, a.pools.ops) })
+	}))
+}
+
+// scraped asks the database for what a scrape wants to know of it. The collectors of a scrape come all at once, and are served one after
+// another, over one connection.
+func scraped[T any](a *App, what string, read func(ctx context.Context) (T, error)) (T, error) {
+	a.scraping.Lock()
+	defer a.scraping.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	answer, err := read(ctx)
+	if err != nil {
+		a.logger.WarnContext(ctx, "metrics without an answer of the database", slog.String("about", what), slog.Any("error", err))
+	}
+	return answer, err
+}
