@@ -12,7 +12,7 @@ import (
 
 // dispatch handles one message on the reader goroutine, so that invocations run one after another. Its error ends the
 // connection; what goes wrong in an invocation does not.
-func (c *Conn) dispatch(m inbound) error {
+func (c *Conn) dispatch(m *inbound) error {
 	switch m.kind {
 	case typeInvocation, typeStreamInvocation:
 		return c.invoke(m)
@@ -47,7 +47,7 @@ func (c *Conn) dispatch(m inbound) error {
 }
 
 // invoke follows JsonHubProtocol's binding and DefaultHubDispatcher.Invoke, in their order.
-func (c *Conn) invoke(m inbound) error {
+func (c *Conn) invoke(m *inbound) error {
 	if !m.hasTarget || m.arguments == nil {
 		return malformedf("invocation without target or arguments")
 	}

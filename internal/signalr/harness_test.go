@@ -127,6 +127,7 @@ func authenticate(r *http.Request) (signalr.User, error) {
 // registerMethods gives the hub one method for each thing that can happen.
 func registerMethods(h *signalr.Hub) {
 	signalr.Method0(h, "Nothing", func(context.Context, *signalr.Call) (any, error) { return nil, nil })
+	signalr.Method0(h, "Deep", func(context.Context, *signalr.Call) (any, error) { return deep(64), nil })
 	signalr.Method1(h, "Echo", func(_ context.Context, _ *signalr.Call, text string) (any, error) { return text, nil })
 	signalr.Method2(h, "Add", func(_ context.Context, _ *signalr.Call, a, b int) (any, error) { return a + b, nil })
 	signalr.Method1(h, "ByID", func(_ context.Context, _ *signalr.Call, id uuid.UUID) (any, error) { return id, nil })
@@ -356,4 +357,15 @@ func (o *observer) reasons() []signalr.CloseReason {
 func (o *observer) count() (opened int) {
 	o.do(func() { opened = o.opened })
 	return opened
+}
+
+// deep needs about half a kilobyte of the goroutine's stack a level, as a hub's code may that asks a database.
+//
+//go:noinline
+func deep(levels int) byte {
+	var frame [512]byte
+	if levels > 0 {
+		frame[levels] = deep(levels - 1)
+	}
+	return frame[levels]
 }

@@ -56,7 +56,7 @@ func (c *Conn) idle(pong frame) error {
 	return nil
 }
 
-func (c *Conn) spendInvocation(m inbound) error {
+func (c *Conn) spendInvocation(m *inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
 		return nil
 	}

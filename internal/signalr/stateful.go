@@ -33,7 +33,7 @@ func newStateful() *stateful {
 }
 
 // admit reports whether a message is to be handled, and not one that was handled before the cut.
-func (s *stateful) admit(m inbound) bool {
+func (s *stateful) admit(m *inbound) bool {
 	if s.awaiting {
 		return m.kind == typeSequence
 	}
@@ -176,7 +176,7 @@ func (c *Conn) resume(t transport) bool {
 }
 
 // acknowledged handles the client's Ack or Sequence.
-func (c *Conn) acknowledged(m inbound) error {
+func (c *Conn) acknowledged(m *inbound) error {
 	if !m.hasSequence {
 		return malformedf("Ack or Sequence without sequenceId")
 	}
