@@ -150,7 +150,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	}
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
 	a.hubs, err = hubs.New(hubs.Config{
-		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
+		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{verifier}, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
@@ -246,7 +246,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier, log histor
 	}
 	api, err := adminapi.New(adminapi.Config{
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
-		Authenticator: verifier, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
+		Authenticator: doorkeeper{verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(log.Log, s.ReplayLimit), Ready: func(ctx context.Context) error { return a.ready(ctx) },
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,

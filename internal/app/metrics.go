@@ -30,6 +30,9 @@ type metrics struct {
 	invocations                                     *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
 
+	socketsRefused *prometheus.CounterVec
+	acceptErrors   prometheus.Counter
+
 	refusedTokens  *prometheus.CounterVec
 	keys, keysAt   prometheus.Gauge
 	keysNotFetched prometheus.Counter
@@ -68,6 +71,9 @@ func newMetrics() *metrics {
 	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
 		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
 
+	m.socketsRefused = m.counterVec("sockets_refused_total",
+		"Sockets without a valid token that were closed, by what was full (server, address) or to make room for new ones (stale).", "reason")
+	m.acceptErrors = m.counter("accept_errors_total", "Connections that could not be accepted, for want of open files above all.")
 	m.refusedTokens = m.counterVec("tokens_refused_total", "Tokens that were refused, at a hub or by the API, by reason.", "reason")
 	m.keys = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "jwks_keys", Help: "Keys of the issuer's JWK Set that are in use."})
 	m.keysAt = prometheus.NewGauge(prometheus.GaugeOpts{
