@@ -18,7 +18,7 @@ func limitBody(w http.ResponseWriter) {
 // post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
 // the connection has it, not what came of it.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	t, ok := s.ticket(w, r, hub)
+	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}
@@ -26,7 +26,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		writePostNotAllowed(w)
 		return
 	}
-	box, _, ok := s.inbox(w, r, hub, t, user, maxEarly)
+	box, _, ok := s.inbox(w, r, hub, t, maxEarly)
 	if !ok {
 		return
 	}
@@ -69,7 +69,7 @@ func refuseBody(w http.ResponseWriter, r *http.Request, status int) {
 // delete ends a connection over long polling, as HttpConnectionDispatcher.ProcessDeleteAsync does: it is the client's
 // goodbye.
 func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	t, ok := s.ticket(w, r, hub)
+	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}
@@ -80,10 +80,6 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 	}
 	if c == nil || c.polls == nil {
 		writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
-		return
-	}
-	if c.posts.owner != user.ID() {
-		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	c.end(ending{

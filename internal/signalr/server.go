@@ -81,7 +81,7 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 			return
 		}
 		if s.hasRoom(w, r, hub, user) {
-			s.negotiate(w, r, hub)
+			s.negotiate(w, r, hub, user)
 		}
 	})
 }
