@@ -172,6 +172,7 @@ func (a *App) buildSignalR(s config.Server) error {
 		MaxConnectionsPerAddress: limit(s.MaxConnectionsPerAddress),
 		NegotiationRate:          limit(s.NegotiationRate), NegotiationBurst: s.NegotiationBurst,
 		InvocationRate: limit(s.InvocationRate), InvocationBurst: s.InvocationBurst,
+		UserInvocationRate: limit(s.UserInvocationRate), UserInvocationBurst: s.UserInvocationBurst,
 		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
 		TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,

@@ -27,7 +27,7 @@ type metrics struct {
 	connections                                     *prometheus.GaugeVec
 	refused                                         *prometheus.CounterVec
 	closed, sentMessages, sentBytes, queueOverflows *prometheus.CounterVec
-	invocations                                     *prometheus.CounterVec
+	invocations, delayed                            *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
 
 	socketsRefused *prometheus.CounterVec
@@ -68,6 +68,7 @@ func newMetrics() *metrics {
 	m.queueOverflows = m.counterVec("queue_overflows_total", "Connections closed because their client did not keep up.", "hub")
 	m.closed = m.counterVec("connections_closed_total", "Connections that ended, by reason.", "hub", "reason")
 	m.invocations = m.counterVec("invocations_total", "Hub method invocations, by outcome.", "hub", "method", "outcome")
+	m.delayed = m.counterVec("invocations_delayed_total", "Hub method invocations that waited because their user made too many.", "hub")
 	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
 		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
 
@@ -186,6 +187,8 @@ func (m *metrics) MessagesSent(hub string, n, bytes int) {
 	m.sentMessages.WithLabelValues(hub).Add(float64(n))
 	m.sentBytes.WithLabelValues(hub).Add(float64(bytes))
 }
+
+func (m *metrics) InvocationDelayed(hub string) { m.delayed.WithLabelValues(hub).Inc() }
 
 func (m *metrics) QueueOverflowed(hub string) { m.queueOverflows.WithLabelValues(hub).Inc() }
 

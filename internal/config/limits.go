@@ -19,6 +19,8 @@ type Limits struct {
 	NegotiationBurst             int `default:"1000" env:"HERALD_NEGOTIATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	InvocationRate               int `default:"1000" env:"HERALD_INVOCATION_RATE" placeholder:"N" help:"Invocations that one connection may send per second before it is closed; 0: no limit (${default})."`
 	InvocationBurst              int `default:"2000" env:"HERALD_INVOCATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
+	UserInvocationRate           int `default:"2000" env:"HERALD_USER_INVOCATION_RATE" placeholder:"N" help:"Invocations that all connections of one user may send per second together; what exceeds them waits; 0: no limit (${default})."`
+	UserInvocationBurst          int `default:"4000" env:"HERALD_USER_INVOCATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	MessageRate                  int `default:"10000" env:"HERALD_MESSAGE_RATE" placeholder:"N" help:"Messages of any kind that one connection may send per second before it is closed; 0: no limit (${default})."`
 	MessageBurst                 int `default:"20000" env:"HERALD_MESSAGE_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	APIRate                      int `name:"api-rate" default:"50" env:"HERALD_API_RATE" placeholder:"N" help:"Requests that one user may make of one endpoint of the REST API per second; 0: no limit (${default})."`
@@ -49,6 +51,8 @@ func (l Limits) Check() error {
 		{"HERALD_NEGOTIATION_BURST", l.NegotiationBurst, min(1, l.NegotiationRate)},
 		{"HERALD_INVOCATION_RATE", l.InvocationRate, 0},
 		{"HERALD_INVOCATION_BURST", l.InvocationBurst, min(1, l.InvocationRate)},
+		{"HERALD_USER_INVOCATION_RATE", l.UserInvocationRate, 0},
+		{"HERALD_USER_INVOCATION_BURST", l.UserInvocationBurst, min(1, l.UserInvocationRate)},
 		{"HERALD_MESSAGE_RATE", l.MessageRate, 0},
 		{"HERALD_MESSAGE_BURST", l.MessageBurst, min(1, l.MessageRate)},
 		{"HERALD_API_RATE", l.APIRate, 0},

@@ -7,4 +7,5 @@
 //   - revocation: a producer that writes Herald's own AccessRevoked.
 //   - noise: the count of those that notify used up, by nextval or by events that are rolled back; floods of notifications on every channel.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
+//   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
 package hostile

@@ -86,7 +86,7 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 
 		// The tests' users and addresses are all the same.
 		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
-		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
+		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, UserInvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
 	}
 	for _, c := range configure {
 		c(&cfg)
@@ -301,6 +301,7 @@ type observer struct {
 	closed   []signalr.CloseReason
 	outcomes map[string][]signalr.Outcome
 	opened   int
+	delayed  int
 	overflow int
 	messages int
 	bytes    int
@@ -325,7 +326,8 @@ func (o *observer) MessagesSent(_ string, n, bytes int) {
 	o.do(func() { o.messages, o.bytes = o.messages+n, o.bytes+bytes })
 }
 
-func (o *observer) QueueOverflowed(string) { o.do(func() { o.overflow++ }) }
+func (o *observer) InvocationDelayed(string) { o.do(func() { o.delayed++ }) }
+func (o *observer) QueueOverflowed(string)   { o.do(func() { o.overflow++ }) }
 
 func (o *observer) Invoked(_, method string, outcome signalr.Outcome, _ time.Duration) {
 	o.do(func() {

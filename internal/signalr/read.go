@@ -138,6 +138,9 @@ func (c *Conn) handle(record []byte) error {
 	if err := c.spendInvocation(&m); err != nil {
 		return err
 	}
+	if err := c.awaitTurn(&m); err != nil {
+		return err
+	}
 	return c.dispatch(&m)
 }
 

@@ -38,12 +38,12 @@ type webSocket struct {
 	idle    func(pong frame) error
 
 	// The reader's.
-	early      []byte // read before the connection became a WebSocket
-	fragmented bool
+	early      []byte  // read before the connection became a WebSocket
 	left       int64   // what has not been read yet of the frame's payload
-	mask       [4]byte // of that frame
 	masked     int     // how much of its payload was read
-	start, end int     // what of ahead is unread
+	mask       [4]byte // of that frame
+	start, end uint16  // what of ahead is unread
+	fragmented bool
 	header     [ws.MaxHeaderSize]byte
 	ahead      [readAhead]byte
 
@@ -74,10 +74,10 @@ func (t *webSocket) Read(p []byte) (int, error) {
 		if n == 0 {
 			return 0, err //nolint:wrapcheck // as above
 		}
-		t.start, t.end = 0, n
+		t.start, t.end = 0, uint16(n) //nolint:gosec // readAhead at most
 	}
 	n := copy(p, t.ahead[t.start:t.end])
-	t.start += n
+	t.start += uint16(n) //nolint:gosec // as above
 	return n, nil
 }
 
@@ -89,7 +89,7 @@ func (t *webSocket) await() error {
 		return nil
 	}
 	n, err := t.conn.Read(t.ahead[:])
-	t.start, t.end = 0, n
+	t.start, t.end = 0, uint16(n) //nolint:gosec // readAhead at most
 	if n > 0 {
 		return nil // the error comes again
 	}
