@@ -92,18 +92,19 @@ func (b *inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	return dst, true, nil
 }
 
-// post takes a request's body. The error is one of the context, errClosed, errTooLarge, errBodyBroken or errTooManyPosts.
-func (b *inbox) post(ctx context.Context, controller *http.ResponseController, body io.Reader) error {
+// post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, errClosed, errTooLarge,
+// errBodyBroken or errTooManyPosts.
+func (b *inbox) post(ctx context.Context, controller *http.ResponseController, body io.Reader) (begun bool, err error) {
 	_ = controller.SetReadDeadline(time.Time{}) // waiting for the turn takes as long as it takes
 	if err := b.enter(ctx); err != nil {
-		return err
+		return false, err
 	}
 	defer b.leave()
 	total, err := b.copy(ctx, controller, body)
 	if err != nil && total > 0 {
 		b.fail(err) // what follows is no continuation of what came
 	}
-	return err
+	return total > 0, err
 }
 
 // enter waits for the request's turn. The runtime serves those who wait on a channel in order.

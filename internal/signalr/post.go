@@ -2,12 +2,17 @@ package signalr
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"time"
 )
 
-// drainTimeout is how long a body that nobody wants may take to arrive.
-const drainTimeout = time.Second
+const (
+	// drainTimeout is how long a body that nobody wants may take to arrive.
+	drainTimeout = time.Second
+	// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
+	maxDiscarded = 256 << 10
+)
 
 // limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
 // slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
@@ -26,7 +31,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		writePostNotAllowed(w)
 		return
 	}
-	box, _, ok := s.inbox(w, r, hub, t, maxEarly)
+	box, active, ok := s.inbox(w, r, hub, t, maxEarly)
 	if !ok {
 		return
 	}
@@ -38,9 +43,16 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		refuseBody(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
-	err := box.post(r.Context(), http.NewResponseController(w), r.Body)
+	begun, err := box.post(r.Context(), http.NewResponseController(w), r.Body)
 	switch {
 	case err == nil:
+		writeText(w, http.StatusOK, "")
+	case errors.Is(err, ErrClosed) && begun && active != nil: // what came of it, the connection's last message says
+		limitBody(w)
+		if _, err := io.CopyN(io.Discard, r.Body, maxDiscarded); !errors.Is(err, io.EOF) {
+			refuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
+			return
+		}
 		writeText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed):
 		refuseBody(w, r, http.StatusNotFound)

@@ -90,6 +90,7 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 			err := errors.Join(<-ran, server.Close())
 			<-served
 			require.NoError(t, err)
+			time.Sleep(time.Second) // of the bubble's, so that net/http has let go of the sockets whose answers said that they end
 		}()
 		test(&bubble{
 			fixture: f, t: t, client: &http.Client{Transport: pool}, client2: &http.Client{Transport: pool2}, server: server,

@@ -211,10 +211,10 @@ func (t *webSocket) close() { _ = t.conn.Close() }
 
 func (t *webSocket) farewell(status int) (frame, bool) {
 	if status == 0 { // the client gave none
-		return controlFrame(byte(ws.OpClose), nil), true
+		status = int(ws.StatusNormalClosure) // as ManagedWebSocket has it where it is told to close
 	}
 	var payload [2]byte
-	binary.BigEndian.PutUint16(payload[:], uint16(status)) //nolint:gosec // status codes have 16 bits
+	binary.BigEndian.PutUint16(payload[:], uint16(status))
 	return controlFrame(byte(ws.OpClose), payload[:]), true
 }
 
