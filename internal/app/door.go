@@ -37,7 +37,7 @@ const (
 type doorConfig struct {
 	most, mostPerAddress int // 0: no limit
 	proxies              []netip.Prefix
-	idle, stale          time.Duration
+	idle, stale, rush    time.Duration
 	now                  func() time.Time
 	logger               *slog.Logger
 	turnedAway           func(reason string)
@@ -51,7 +51,8 @@ type doorConfig struct {
 //
 // Where a limit is reached, the oldest that counts there gives its place to the new one if it has held it for two seconds; else the new one is
 // closed. To turn away only new ones would let a few hundred silent sockets keep everybody out; to take the place of fresh ones would, in a rush
-// of clients, close each just before its turn.
+// of clients, close each just before its turn. In a rush the listener waits instead, as long as those that were let in show their tokens, and the
+// rest waits in the kernel's queue.
 type door struct {
 	cfg doorConfig
 
@@ -59,6 +60,10 @@ type door struct {
 	places  map[net.Conn]*place
 	waiting *list.List // of *place, oldest first: those that count
 	sites   map[netip.Addr]*list.List
+
+	moved    chan struct{}            // holds one when a place has become free
+	stuck    time.Time                // when it was last waited for one in vain
+	stuckFor map[netip.Addr]time.Time // the same by the address that comes; of about a second
 
 	refusals, failures complaint
 }
@@ -77,7 +82,10 @@ type place struct {
 }
 
 func newDoor(cfg doorConfig) *door {
-	return &door{cfg: cfg, places: make(map[net.Conn]*place), waiting: list.New(), sites: make(map[netip.Addr]*list.List)}
+	return &door{
+		cfg: cfg, places: make(map[net.Conn]*place), waiting: list.New(), sites: make(map[netip.Addr]*list.List),
+		moved: make(chan struct{}, 1), stuckFor: make(map[netip.Addr]time.Time),
+	}
 }
 
 // guard puts the door before a server, which must serve the listener that is returned and no other.
@@ -94,16 +102,6 @@ func (d *door) origin(conn net.Conn) (site netip.Addr, proxy bool) {
 	}
 	address := at.Addr().Unmap().WithZone("")
 	return signalr.Site(address), slices.ContainsFunc(d.cfg.proxies, func(n netip.Prefix) bool { return n.Contains(address) })
-}
-
-// crowded says whether a limit is reached that counts conn.
-func (d *door) crowded(conn net.Conn) bool {
-	site, proxy := d.origin(conn)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	neighbours := d.sites[site]
-	return d.cfg.most > 0 && d.waiting.Len() >= d.cfg.most ||
-		!proxy && neighbours != nil && d.cfg.mostPerAddress > 0 && neighbours.Len() >= d.cfg.mostPerAddress
 }
 
 // enter gives conn a place, or says why there is none.
@@ -193,6 +191,10 @@ func (d *door) uncount(p *place) {
 	}
 	d.waiting.Remove(p.everybody)
 	p.everybody = nil
+	select {
+	case d.moved <- struct{}{}:
+	default:
+	}
 	if p.neighbour == nil {
 		return
 	}

@@ -66,7 +66,7 @@ func newDoored(t *testing.T, wrap func(net.Listener) net.Listener, configure fun
 	t.Helper()
 	d := &doored{}
 	cfg := doorConfig{
-		most: 3, mostPerAddress: 2, idle: time.Hour, stale: time.Second,
+		most: 3, mostPerAddress: 2, idle: time.Hour, stale: time.Second, rush: time.Millisecond,
 		now:    func() time.Time { return time.Unix(d.clock.Load(), 0) },
 		logger: slog.New(slog.NewTextHandler(d, nil)),
 		turnedAway: func(reason string) {
@@ -244,6 +244,62 @@ func TestStaleSocketsMakeRoom(t *testing.T) {
 			d.counts(t, 3)
 		})
 	}
+}
+
+// Many clients of one address that come together, as after an interruption, are all let in: each shows its token as soon as it can.
+func TestARushOfUsersIsLetIn(t *testing.T) {
+	t.Parallel()
+	const clients = 200
+	d := newDoored(t, nil, func(c *doorConfig) { c.rush = doorPatience })
+	start := make(chan struct{})
+	in := make(chan bool, clients)
+	request := "GET /closed HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer " + d.token + "\r\n\r\n"
+	for range clients {
+		go func() {
+			<-start
+			var dialer net.Dialer
+			conn, err := dialer.DialContext(t.Context(), "tcp", d.address)
+			if err != nil {
+				in <- false
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			_, _ = io.WriteString(conn, request)
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				in <- false
+				return
+			}
+			in <- answer.StatusCode == http.StatusOK
+			_ = answer.Body.Close()
+		}()
+	}
+	close(start)
+	let := 0
+	for range clients {
+		if <-in {
+			let++
+		}
+	}
+	require.Equal(t, clients, let, "with two places")
+}
+
+// Those that only hold places do not make the listener wait, but seldom.
+func TestSilentSocketsStopNoListener(t *testing.T) {
+	t.Parallel()
+	d := newDoored(t, nil, nil)
+	d.from(t, "127.0.0.1")
+	d.from(t, "127.0.0.1")
+	d.counts(t, 2)
+	for range 50 {
+		d.from(t, "127.0.0.1").closed()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	require.Len(t, d.reasons, 50)
+	d.door.mu.Lock()
+	defer d.door.mu.Unlock()
+	require.Len(t, d.stuckFor, 1, "it has waited once, as no time passes")
 }
 
 // Behind a trusted proxy all clients are one address.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -82,11 +81,9 @@ func (l *doorListener) Accept() (net.Conn, error) {
 	}
 }
 
-// enter lets conn in, or closes it. In a rush those that have been let in get their turn to show a token first.
+// enter lets conn in, or closes it.
 func (l *doorListener) enter(conn net.Conn) bool {
-	if l.door.crowded(conn) {
-		runtime.Gosched()
-	}
+	l.door.await(conn)
 	return l.door.enter(conn) == ""
 }
 

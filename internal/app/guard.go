@@ -14,7 +14,7 @@ func (a *App) guard(ctx context.Context) error {
 	}
 	checkOpenFiles(ctx, a.logger, s.Limits)
 	cfg := doorConfig{
-		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: proxies, idle: socketIdle, stale: socketStale,
+		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: proxies, idle: socketIdle, stale: socketStale, rush: socketRush,
 		now: time.Now, logger: a.logger,
 		turnedAway:   func(reason string) { a.metrics.socketsRefused.WithLabelValues(reason).Inc() },
 		acceptFailed: a.metrics.acceptErrors.Inc,
