@@ -68,7 +68,7 @@ func (t *tokens) check(hub, user, encoded string) (_ ticket, own, ok bool) {
 	if base64.RawURLEncoding.DecodedLen(len(encoded)) != tokenSize {
 		return ticket{}, false, false
 	}
-	b, err := base64.RawURLEncoding.DecodeString(encoded)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded) // so that a token is written in one way
 	if err != nil || !hmac.Equal(b[ownerEnd:], t.sign(hub, b[:ownerEnd])) {
 		return ticket{}, false, false
 	}
