@@ -48,8 +48,8 @@ build: ## Build bin/herald
 test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
 	@echo 'testing with the race detector; each package reports as it finishes' >&2
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
-	@echo 'what a connection at rest holds, without the race detector, which keeps memory of its own' >&2
-	@go test -run Footprint ./internal/signalr
+	@echo 'what a connection at rest holds, and what a delivery and an invocation allocate, without the race detector, which takes memory of its own' >&2
+	@go test -count 1 -p 1 -run Footprint ./internal/signalr ./internal/hubs ./internal/app
 	@$(MAKE) --no-print-directory test-pg18
 	@$(MAKE) --no-print-directory test-shadows
 	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/hostile"

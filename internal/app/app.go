@@ -152,7 +152,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	}
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
 	a.hubs, err = hubs.New(hubs.Config{
-		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: verifier, Stats: outbox.NewPublisher(a.pool),
+		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{verifier}, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
@@ -174,6 +174,7 @@ func (a *App) buildSignalR(s config.Server) error {
 		MaxConnectionsPerAddress: limit(s.MaxConnectionsPerAddress),
 		NegotiationRate:          limit(s.NegotiationRate), NegotiationBurst: s.NegotiationBurst,
 		InvocationRate: limit(s.InvocationRate), InvocationBurst: s.InvocationBurst,
+		UserInvocationRate: limit(s.UserInvocationRate), UserInvocationBurst: s.UserInvocationBurst,
 		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
 		TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
@@ -248,7 +249,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier) error {
 	}
 	api, err := adminapi.New(adminapi.Config{
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
-		Authenticator: verifier, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
+		Authenticator: doorkeeper{verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(outbox.NewLog(a.pool), s.ReplayLimit), Ready: a.ready,
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,

@@ -11,19 +11,27 @@ import (
 
 const (
 	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	// answerTimeout is how long an answer may take to be written. What takes longer, or waits, sets its own.
+	answerTimeout = 30 * time.Second
 	// bodyTimeout is how long a body may take to arrive, drainTimeout what is left of it once the request has been answered.
 	bodyTimeout  = 10 * time.Second
 	drainTimeout = time.Second
 )
 
-// newHTTPServer returns a server that a slow client cannot hold for ever. There is no write time-out: a WebSocket is written for
-// hours, and bounds its writes itself.
+// newHTTPServer returns a server that a slow client cannot hold for ever: not before its TLS handshake, which the time for the first header
+// bounds, nor by what it sends slowly, nor by what it does not read. How long a socket waits for its next request is the door's.
 func newHTTPServer(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler: boundBodies(handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
+	return &http.Server{Handler: boundAnswers(boundBodies(handler)), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeaderBytes}
+}
+
+// boundAnswers bounds the writing of answers. A write time-out of the server would be for all: a WebSocket is written for hours, an event stream
+// and a poll wait; they bound their writes themselves.
+func boundAnswers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // which every connection of this server takes
+		next.ServeHTTP(w, r)
+	})
 }
 
 // boundBodies bounds the reading of bodies, and lifts what an earlier request of the connection has set for writing. net/http waits for one that nobody reads, too, before it writes an answer. A read time-out
@@ -66,5 +74,5 @@ func (a *App) listen(ctx context.Context) error {
 			return fmt.Errorf("listening on HERALD_OPS_LISTEN %q: %w", s.OpsListen, err)
 		}
 	}
-	return nil
+	return a.guard(ctx)
 }

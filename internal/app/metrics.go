@@ -28,8 +28,11 @@ type metrics struct {
 	connections                                     *prometheus.GaugeVec
 	refused                                         *prometheus.CounterVec
 	closed, sentMessages, sentBytes, queueOverflows *prometheus.CounterVec
-	invocations                                     *prometheus.CounterVec
+	invocations, delayed                            *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
+
+	socketsRefused *prometheus.CounterVec
+	acceptErrors   prometheus.Counter
 
 	refusedTokens             *prometheus.CounterVec
 	keys, keysIgnored, keysAt prometheus.Gauge
@@ -68,9 +71,13 @@ func newMetrics() *metrics {
 	m.queueOverflows = m.counterVec("queue_overflows_total", "Connections closed because their client did not keep up.", "hub")
 	m.closed = m.counterVec("connections_closed_total", "Connections that ended, by reason.", "hub", "reason")
 	m.invocations = m.counterVec("invocations_total", "Hub method invocations, by outcome.", "hub", "method", "outcome")
+	m.delayed = m.counterVec("invocations_delayed_total", "Hub method invocations that waited because their user made too many.", "hub")
 	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
 		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
 
+	m.socketsRefused = m.counterVec("sockets_refused_total",
+		"Sockets without a valid token that were closed, by what was full (server, address) or to make room for new ones (stale).", "reason")
+	m.acceptErrors = m.counter("accept_errors_total", "Connections that could not be accepted, for want of open files above all.")
 	m.refusedTokens = m.counterVec("tokens_refused_total", "Tokens that were refused, at a hub or by the API, by reason.", "reason")
 	m.keys = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "jwks_keys", Help: "Keys of the issuer's JWK Set that are in use."})
 	m.keysIgnored = prometheus.NewGauge(prometheus.GaugeOpts{
@@ -190,6 +197,8 @@ func (m *metrics) MessagesSent(hub string, n, bytes int) {
 	m.sentMessages.WithLabelValues(hub).Add(float64(n))
 	m.sentBytes.WithLabelValues(hub).Add(float64(bytes))
 }
+
+func (m *metrics) InvocationDelayed(hub string) { m.delayed.WithLabelValues(hub).Inc() }
 
 func (m *metrics) QueueOverflowed(hub string) { m.queueOverflows.WithLabelValues(hub).Inc() }
 

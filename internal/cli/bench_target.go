@@ -97,6 +97,7 @@ func startServer(ctx context.Context, databaseURL string, settings ...string) (b
 	for _, limit := range []string{
 		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS", "NEGOTIATION_RATE", "NEGOTIATION_BURST",
 		"INVOCATION_RATE", "INVOCATION_BURST", "MESSAGE_RATE", "MESSAGE_BURST",
+		"USER_INVOCATION_RATE", "USER_INVOCATION_BURST", "MAX_UNAUTHENTICATED", "MAX_UNAUTHENTICATED_PER_ADDRESS",
 	} {
 		// All clients of a bench come from here. Out of reach instead of none, so that what they cost is measured, too.
 		server.Env = append(server.Env, "HERALD_"+limit+"=1000000")

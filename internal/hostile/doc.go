@@ -20,4 +20,6 @@
 //   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
 //   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
+//   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
+//   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
 package hostile

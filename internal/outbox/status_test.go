@@ -160,7 +160,7 @@ func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 		"failedGenerations": null, "totalRevenue": -1.7976931348623157e308, "revenueToday": null}`, string(encoded))
 	require.Equal(t, "12", string(stats.TotalUsers), "a count is whole")
 	tx := b.begin(t)
-	published, err := outbox.BroadcastStats(t.Context(), tx)
+	published, err := outbox.BroadcastStats(t.Context(), tx, 0)
 	require.NoError(t, err)
 	require.True(t, published)
 }

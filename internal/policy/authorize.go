@@ -63,6 +63,9 @@ type Config struct {
 	Cache time.Duration
 	// CacheEntries is how many answers are remembered at most. Defaults to 10,000.
 	CacheEntries int
+	// Turns is how many questions about one user the database is asked at a time; the others wait, for as long as their callers do.
+	// Defaults to 2.
+	Turns int
 	// Observer counts. Defaults to nothing.
 	Observer Observer
 	// Logger receives the errors that led to a refusal. Defaults to slog.Default().
@@ -81,6 +84,7 @@ type Checker struct {
 	logger    *slog.Logger
 	now       func() time.Time
 	cache     *cache // nil: none
+	turns     *turns
 
 	one, either string // the SQL for one policy, and for either of two
 }
@@ -97,6 +101,7 @@ func New(cfg Config, db DB) (*Checker, error) {
 		timeout:   cmp.Or(cfg.Timeout, TimeoutDefault),
 		logger:    cmp.Or(cfg.Logger, slog.Default()),
 		now:       cfg.Now,
+		turns:     newTurns(cmp.Or(cfg.Turns, TurnsDefault)),
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -139,17 +144,27 @@ func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Grou
 		return nil
 	}
 	q := question{rule: rule, resource: resource, user: p.Subject}
-	var answer bool
-	var err error
-	if c.cache == nil {
-		answer, err = c.ask(ctx, q)
-	} else {
-		answer, err = c.recall(ctx, q)
-	}
+	answer, err := c.answer(ctx, q)
 	if err != nil {
 		return err
 	}
 	return allowed(answer)
+}
+
+// answer takes what is remembered, or asks when it is the user's turn.
+func (c *Checker) answer(ctx context.Context, q question) (bool, error) {
+	if c.cache != nil && c.remembers(q) {
+		return true, nil
+	}
+	leave, err := c.turns.enter(ctx, q.user)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	if c.cache == nil {
+		return c.ask(ctx, q)
+	}
+	return c.recall(ctx, q)
 }
 
 func allowed(ok bool) error {

@@ -83,6 +83,15 @@ func (c *cache) generation(user string) *atomic.Uint64 {
 	return &c.generations[maphash.String(c.seed, user)%uint64(len(c.generations))]
 }
 
+// remembers says whether the answer is known, a yes.
+func (c *Checker) remembers(q question) bool {
+	known := c.cache.has(key{q.rule.policies[0], q.resource, q.user}, c.cache.generation(q.user).Load(), c.now())
+	if known {
+		c.cache.observer.Remembered(true)
+	}
+	return known
+}
+
 // recall is ask with a memory. Equal questions are put to the database once, but nobody is refused by an answer that was asked for before
 // he came: access may have been granted since.
 func (c *Checker) recall(caller context.Context, q question) (bool, error) {

@@ -301,3 +301,43 @@ func TestRevocationsAndGrantsHoldAtOnceWhoeverElseAsks(t *testing.T) {
 		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", group))
 	}
 }
+
+// One user's questions wait for one another, a few at a time; another user's do not wait for them. What is remembered waits for nothing.
+func TestAUsersQuestionsTakeTurns(t *testing.T) {
+	t.Parallel()
+	for name, cache := range map[string]time.Duration{"with a cache": lifetime, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const questions = 50
+				o := newOracle()
+				c := checker(t, policy.Config{Cache: cache, Timeout: time.Hour, Logger: slog.New(slog.DiscardHandler)}, answer(o.answer))
+				var all sync.WaitGroup
+				refusals := make(chan error, questions+2)
+				for range questions {
+					all.Go(func() { refusals <- authorize(t, c, "noisy", event.OrderGroup(uuid.New())) })
+				}
+				synctest.Wait()
+				require.EqualValues(t, policy.TurnsDefault, o.asked.Load(), "no more of them are asked at a time")
+				all.Go(func() { refusals <- authorize(t, c, "quiet", "order:"+id) })
+				synctest.Wait()
+				require.EqualValues(t, policy.TurnsDefault+1, o.asked.Load(), "another user's is")
+				gone, cancel := context.WithCancel(t.Context())
+				all.Go(func() {
+					refusals <- c.Authorize(gone, &auth.Principal{Subject: "noisy"}, "order:"+id)
+				})
+				synctest.Wait()
+				cancel()
+				require.Equal(t, policy.ErrUndecided, <-refusals, "who is gone waits no longer")
+				for range questions + 1 {
+					o.answers <- false
+				}
+				all.Wait()
+				require.EqualValues(t, questions+1, o.asked.Load())
+				for range questions + 1 {
+					require.Equal(t, policy.ErrForbidden, <-refusals)
+				}
+			})
+		})
+	}
+}

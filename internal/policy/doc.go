@@ -12,6 +12,9 @@
 // last word only in this direction: it can allow what the token does not say, and a grant that is revoked there does not
 // outweigh a permission that the token carries.
 //
+// Of the questions about one user two are put at a time; the others wait for their turn, in order, for as long as their callers do. One whose
+// subscriptions are refused over many connections takes no more of the database than that.
+//
 // # Invariants
 //
 // Whatever goes wrong refuses: an error, a time-out, null, a malformed group. A principal that has expired is

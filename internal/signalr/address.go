@@ -61,8 +61,8 @@ func parseAddress(text string) netip.Addr {
 	return address.Unmap().WithZone("")
 }
 
-// siteOf is what the limits for one address count by: the address, or an IPv6 address's site.
-func siteOf(address netip.Addr) netip.Addr {
+// Site is what the limits for one address count by: the address, or an IPv6 address's site.
+func Site(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address
 	}

@@ -87,8 +87,8 @@ func TestSites(t *testing.T) {
 	for address, site := range map[string]string{
 		"203.0.113.5": "203.0.113.5", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "::1": "::",
 	} {
-		require.Equal(t, site, siteOf(netip.MustParseAddr(address)).String())
+		require.Equal(t, site, Site(netip.MustParseAddr(address)).String())
 	}
-	require.False(t, siteOf(netip.Addr{}).IsValid())
+	require.False(t, Site(netip.Addr{}).IsValid())
 	require.False(t, parseAddress(strings.Repeat("1", 1000)).IsValid())
 }

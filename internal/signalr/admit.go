@@ -103,7 +103,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 		s.refuse(w, r, hub, ServerStopping, retryStopping)
 		return false
 	}
-	if wait := s.openings.take(siteOf(s.clientAddress(r)), int64(time.Since(s.epoch))); wait > 0 {
+	if wait := s.openings.take(Site(s.clientAddress(r)), int64(time.Since(s.epoch))); wait > 0 {
 		s.refuse(w, r, hub, NegotiatingTooFast, wait)
 		return false
 	}
@@ -113,7 +113,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 // newConn returns a connection of user's, which is to be admitted, and opened.
 func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
 	address := s.clientAddress(r)
-	return &Conn{server: s, hub: hub, address: address, seat: seat{user: user.ID(), site: siteOf(address)}}
+	return &Conn{server: s, hub: hub, address: address, seat: seat{user: user.ID(), site: Site(address)}}
 }
 
 // hasRoom answers a negotiation whose connection would be refused: the client learns it at once.

@@ -81,7 +81,7 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 }
 
 // receiveResult returns false where nobody waits for m.
-func (c *Conn) receiveResult(m inbound) bool {
+func (c *Conn) receiveResult(m *inbound) bool {
 	result := c.awaited.remove(m.invocationID)
 	if result == nil {
 		return false

@@ -34,6 +34,8 @@ const (
 	DefaultNegotiationBurst         = 1000
 	DefaultInvocationRate           = 1000
 	DefaultInvocationBurst          = 2000
+	DefaultUserInvocationRate       = 2000
+	DefaultUserInvocationBurst      = 4000
 	DefaultMessageRate              = 10_000
 	DefaultMessageBurst             = 20_000
 )
@@ -123,7 +125,11 @@ type Config struct {
 	// Default to 1,000 and 2,000; [NoLimit] for the rate.
 	InvocationRate, InvocationBurst int
 
-	// MessageRate and MessageBurst are the same for messages of every kind: invocations, stream items, pings and the rest.
+	// UserInvocationRate and UserInvocationBurst are the same for all connections of one [User.ID] together. What exceeds them waits.
+	// Default to 2,000 and 4,000; [NoLimit] for the rate.
+	UserInvocationRate, UserInvocationBurst int
+
+	// MessageRate and MessageBurst are the same for one connection and for messages of every kind: invocations, stream items, pings and the rest.
 	// Default to 10,000 and 20,000; [NoLimit] for the rate.
 	MessageRate, MessageBurst int
 
@@ -190,6 +196,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.NegotiationBurst = cmp.Or(c.NegotiationBurst, DefaultNegotiationBurst)
 	c.InvocationRate = cmp.Or(c.InvocationRate, DefaultInvocationRate)
 	c.InvocationBurst = cmp.Or(c.InvocationBurst, DefaultInvocationBurst)
+	c.UserInvocationRate = cmp.Or(c.UserInvocationRate, DefaultUserInvocationRate)
+	c.UserInvocationBurst = cmp.Or(c.UserInvocationBurst, DefaultUserInvocationBurst)
 	c.MessageRate = cmp.Or(c.MessageRate, DefaultMessageRate)
 	c.MessageBurst = cmp.Or(c.MessageBurst, DefaultMessageBurst)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
@@ -217,6 +225,7 @@ func (c Config) validate() error {
 		{"MaximumStreams", int64(c.MaximumStreams)},
 		{"NegotiationBurst", int64(c.NegotiationBurst)},
 		{"InvocationBurst", int64(c.InvocationBurst)},
+		{"UserInvocationBurst", int64(c.UserInvocationBurst)},
 		{"MessageBurst", int64(c.MessageBurst)},
 	} {
 		if f.value < 0 {

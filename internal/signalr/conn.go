@@ -58,8 +58,8 @@ type Conn struct {
 	queued    int           // bytes in queue and in the writer's hands
 	taking    int           // bytes of queued that are in the writer's hands
 	writing   bool          // the writer runs
-	ending    *ending       // why it ends; nil while it is open
 	broken    bool          // the writer failed
+	ending    *ending       // why it ends; nil while it is open
 	room      chan struct{} // closed when queued shrinks; nil where nobody waits
 	flushed   chan struct{} // closed when the writer has written its last; made at the end
 }

@@ -24,7 +24,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 			s.connectEvents(w, r, hub, user)
 		case !isWebSocketRequest(r):
 			s.poll(w, r, hub, user)
-		case s.mayUpgrade(w, r, hub):
+		case s.mayUpgrade(w, r, hub, user):
 			s.connectWebSocket(w, r, hub, user)
 		}
 	case http.MethodPost:
@@ -78,8 +78,8 @@ func writeUnknownID(w http.ResponseWriter) {
 func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	c := s.newConn(r, hub, user)
 	if encoded, _ := queryValue(r, "id"); encoded != "" {
-		t, ok := s.tokens.check(hub.name, encoded)
-		if !ok || t.expired(time.Now()) && s.registry.find(t.token) == nil {
+		t, own, ok := s.tokens.check(hub.name, user.ID(), encoded)
+		if !ok || !own || t.expired(time.Now()) && s.registry.find(t.token) == nil {
 			writeUnknownID(w)
 			return
 		}
@@ -107,7 +107,7 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 // client gave up before the server noticed.
 func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, user User) {
 	if user.ID() != c.User().ID() {
-		writeText(w, http.StatusForbidden, "The connection belongs to another user")
+		writeOthers(w)
 		return
 	}
 	if !s.mayOpen(w, r, c.hub) {

@@ -12,7 +12,7 @@ import (
 
 // dispatch handles one message on the reader goroutine, so that invocations run one after another. Its error ends the
 // connection; what goes wrong in an invocation does not.
-func (c *Conn) dispatch(m inbound) error {
+func (c *Conn) dispatch(m *inbound) error {
 	switch m.kind {
 	case typeInvocation, typeStreamInvocation:
 		return c.invoke(m)
@@ -47,8 +47,8 @@ func (c *Conn) dispatch(m inbound) error {
 }
 
 // invoke follows JsonHubProtocol's binding and DefaultHubDispatcher.Invoke, in their order.
-func (c *Conn) invoke(m inbound) error {
-	if !m.hasTarget || m.arguments == nil {
+func (c *Conn) invoke(m *inbound) error {
+	if !m.hasTarget || m.arguments == nil && m.unbound == nil {
 		return malformedf("invocation without target or arguments")
 	}
 	call := &Call{Conn: c, Method: m.target, invocationID: m.invocationID, started: time.Now()}
@@ -58,7 +58,11 @@ func (c *Conn) invoke(m inbound) error {
 		return nil
 	}
 	call.method = method
-	bound, uploads, err := method.bind(c.protocol, m.arguments)
+	var bound boundCall
+	var uploads []*upload
+	if err = m.unbound; err == nil {
+		bound, uploads, err = method.bind(c.protocol, m.arguments)
+	}
 	if err != nil {
 		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
 		return nil

@@ -81,7 +81,8 @@
 // # Goroutines
 //
 // At rest a connection has one goroutine, its reader, which holds no buffer but 256 bytes to read a frame's beginning into. Of
-// an event stream it is the request's own. Each call that streams has one more.
+// an event stream it is the request's own. Each call that streams has one more. However deep a call went, the reader's stack is back at
+// 4 KiB two or three garbage collections later; the Footprint tests hold that.
 // A writer exists only while the queue is not empty; it takes all that is queued and writes it with one writev. There is no
 // timer per connection: the sweeper looks at all of them twice a second.
 //

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// TestIdleFootprint bounds what a connection at rest holds on the server, stacks included. The client's end is in this
-// process too: a socket of the least kind, a kilobyte or so, which the bound includes.
+// TestIdleFootprint bounds what a connection at rest holds on the server, stacks included, after a call that needed a large one. The client's
+// end is in this process too: a socket of the least kind, a kilobyte or so, which the bound includes.
 func TestIdleFootprint(t *testing.T) { //nolint:paralleltest // others' memory would count
 	const count, bound = 500, 8 << 10
 	f := newFixture(t)
@@ -26,7 +26,7 @@ func TestIdleFootprint(t *testing.T) { //nolint:paralleltest // others' memory w
 	address := strings.TrimPrefix(server.URL, "http://")
 	request := []byte("GET /hub?access_token=user HTTP/1.1\r\nHost: " + address + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-	hello := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(handshake + nothing))))
+	hello := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(handshake + `{"type":1,"target":"Deep","arguments":[]}` + "\x1e"))))
 	f.url = server.URL + "/hub"
 
 	buffer := make([]byte, 4096)

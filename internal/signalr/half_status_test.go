@@ -159,10 +159,10 @@ func TestRequestsWithoutAKnownID(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, f.request(t, http.MethodDelete, "/hub?access_token=user&iD="+known).status)
 }
 
-// A connection is its user's: whoever else has the token gets nowhere with it.
+// A connection is the user's that negotiated it, from before it is used: who else has the token gets nowhere with it.
 func TestAnotherUsersConnection(t *testing.T) {
 	t.Parallel()
-	for _, state := range []string{"posted to", "ServerSentEvents", "LongPolling"} {
+	for _, state := range []string{"negotiated", "posted to", "WebSockets", "ServerSentEvents", "LongPolling"} {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t)
@@ -174,14 +174,19 @@ func TestAnotherUsersConnection(t *testing.T) {
 				method  string
 				headers []string
 			}{{http.MethodGet, nil}, {http.MethodGet, events}, {http.MethodPost, nil}, {http.MethodDelete, nil}} {
-				if r.method == http.MethodDelete && state != "LongPolling" {
-					continue
-				}
 				a := thief.do(r.method, "", r.headers...)
 				require.Equal(t, http.StatusForbidden, a.status, "%s %v", r.method, r.headers)
-				require.Empty(t, a.body)
+				require.Equal(t, "The connection belongs to another user", a.body)
+			}
+			_, _, _, err := ws.Dial(t.Context(), strings.Replace(thief.url, "http", "ws", 1))
+			require.ErrorIs(t, err, ws.StatusError(http.StatusForbidden))
+			if state == "WebSockets" {
+				return
 			}
 			require.Equal(t, http.StatusOK, h.do(http.MethodPost, "").status)
+			if state == "negotiated" {
+				greet(t, f, h.poller()) // it is its owner's still
+			}
 		})
 	}
 }

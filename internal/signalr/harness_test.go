@@ -87,7 +87,7 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 
 		// The tests' users and addresses are all the same.
 		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
-		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
+		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, UserInvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
 	}
 	for _, c := range configure {
 		c(&cfg)
@@ -130,6 +130,7 @@ func authenticate(r *http.Request) (signalr.User, error) {
 // registerMethods gives the hub one method for each thing that can happen.
 func registerMethods(h *signalr.Hub) {
 	signalr.Method0(h, "Nothing", func(context.Context, *signalr.Call) (any, error) { return nil, nil })
+	signalr.Method0(h, "Deep", func(context.Context, *signalr.Call) (any, error) { return deep(64), nil })
 	signalr.Method1(h, "Echo", func(_ context.Context, _ *signalr.Call, text string) (any, error) { return text, nil })
 	signalr.Method2(h, "Add", func(_ context.Context, _ *signalr.Call, a, b int) (any, error) { return a + b, nil })
 	signalr.Method1(h, "ByID", func(_ context.Context, _ *signalr.Call, id uuid.UUID) (any, error) { return id, nil })
@@ -303,6 +304,7 @@ type observer struct {
 	closed   []signalr.CloseReason
 	outcomes map[string][]signalr.Outcome
 	opened   int
+	delayed  int
 	overflow int
 	messages int
 	bytes    int
@@ -327,7 +329,8 @@ func (o *observer) MessagesSent(_ string, n, bytes int) {
 	o.do(func() { o.messages, o.bytes = o.messages+n, o.bytes+bytes })
 }
 
-func (o *observer) QueueOverflowed(string) { o.do(func() { o.overflow++ }) }
+func (o *observer) InvocationDelayed(string) { o.do(func() { o.delayed++ }) }
+func (o *observer) QueueOverflowed(string)   { o.do(func() { o.overflow++ }) }
 
 func (o *observer) Invoked(_, method string, outcome signalr.Outcome, _ time.Duration) {
 	o.do(func() {
@@ -366,3 +369,14 @@ type forgedError struct{}
 
 func (forgedError) Error() string     { return "forged" }
 func (forgedError) Challenge() string { return `Bearer error="invalid_token"` }
+
+// deep needs about half a kilobyte of the goroutine's stack a level, as a hub's code may that asks a database.
+//
+//go:noinline
+func deep(levels int) byte {
+	var frame [512]byte
+	if levels > 0 {
+		frame[levels] = deep(levels - 1)
+	}
+	return frame[levels]
+}

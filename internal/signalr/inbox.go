@@ -25,8 +25,7 @@ var (
 // inbox makes the bodies of a connection's POST requests one stream, in the order in which the requests came. What is read
 // ahead of the connection's reader is bounded: then the requests wait.
 type inbox struct {
-	owner   string // the user's id: nobody else may post
-	expires int64  // nanoseconds since 1970: when it goes unless a connection has come to use it
+	expires int64 // nanoseconds since 1970: when it goes unless a connection has come to use it
 	buffers *buffers
 	largest int64 // bytes of a body
 
@@ -44,9 +43,9 @@ type inbox struct {
 	reading  *http.ResponseController // of the request whose body is being read
 }
 
-func newInbox(owner string, expires int64, b *buffers) *inbox {
+func newInbox(expires int64, b *buffers) *inbox {
 	return &inbox{
-		owner: owner, expires: expires, buffers: b, largest: int64(b.largest) * maxFrame,
+		expires: expires, buffers: b, largest: int64(b.largest) * maxFrame,
 		turn: make(chan struct{}, 1), arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -93,18 +92,19 @@ func (b *inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	return dst, true, nil
 }
 
-// post takes a request's body. The error is one of the context, errClosed, errTooLarge, errBodyBroken or errTooManyPosts.
-func (b *inbox) post(ctx context.Context, controller *http.ResponseController, body io.Reader) error {
+// post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, errClosed, errTooLarge,
+// errBodyBroken or errTooManyPosts.
+func (b *inbox) post(ctx context.Context, controller *http.ResponseController, body io.Reader) (begun bool, err error) {
 	_ = controller.SetReadDeadline(time.Time{}) // waiting for the turn takes as long as it takes
 	if err := b.enter(ctx); err != nil {
-		return err
+		return false, err
 	}
 	defer b.leave()
 	total, err := b.copy(ctx, controller, body)
 	if err != nil && total > 0 {
 		b.fail(err) // what follows is no continuation of what came
 	}
-	return err
+	return total > 0, err
 }
 
 // enter waits for the request's turn. The runtime serves those who wait on a channel in order.

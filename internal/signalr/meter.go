@@ -1,6 +1,9 @@
 package signalr
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // meter is what a client has spent of what it may send. The connection's reader keeps it, so that it takes neither a lock nor
 // memory, and compares it with the time at which it read what it handles: a flood in one frame comes all at once.
@@ -10,6 +13,10 @@ import "strconv"
 // that rate is an order of magnitude more, and a flood still takes only a small share of a core. What makes work without
 // being a message counts as one: a WebSocket frame that carries nothing of any, and what is read without completing a
 // record, so that cutting messages into bytes gains nobody anything.
+//
+// A third rate is the user's, over all his connections: a hundred connections would else be a hundred times one's share. What exceeds it waits in its
+// connection's reader until it is its turn, and with it what the client sends behind it: the user's devices cannot know of one another, and
+// each has one invocation in that line at most.
 //
 // A client that exceeds a rate is closed for good, told why. It is not asked to reconnect: what floods is a loop gone wrong,
 // or malice, and both would go on. Whoever comes back from an interruption sends a resume for each subscription, tens at most.
@@ -56,7 +63,7 @@ func (c *Conn) idle(pong frame) error {
 	return nil
 }
 
-func (c *Conn) spendInvocation(m inbound) error {
+func (c *Conn) spendInvocation(m *inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
 		return nil
 	}
@@ -64,4 +71,27 @@ func (c *Conn) spendInvocation(m inbound) error {
 		return &excessError{what: "invocations", rate: c.server.cfg.InvocationRate}
 	}
 	return nil
+}
+
+// awaitTurn waits until the user's connections together may make one more invocation.
+func (c *Conn) awaitTurn(m *inbound) error {
+	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
+		return nil
+	}
+	a := c.seat.account
+	a.mu.Lock()
+	wait := c.server.userInvocations.reserve(&a.invocations, c.now())
+	a.mu.Unlock()
+	if wait == 0 {
+		return nil
+	}
+	c.server.cfg.Observer.InvocationDelayed(c.hub.name)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.ctx.Done():
+		return errInterrupted
+	}
 }

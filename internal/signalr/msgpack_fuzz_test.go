@@ -52,7 +52,7 @@ func FuzzMessagePackSplit(f *testing.F) {
 	})
 }
 
-// FuzzMessagePackParse: what is taken is one array to somebody else, too; its parts are within it, and are what they are
+// FuzzMessagePackParse: what is taken begins with one array to somebody else, too; its parts are within it, and are what they are
 // said to be.
 func FuzzMessagePackParse(f *testing.F) {
 	p := &messagePackProtocol{}
@@ -74,12 +74,12 @@ func FuzzMessagePackParse(f *testing.F) {
 			t.Fatalf("type %d, but it is %d: %v", m.kind, kind, err)
 		}
 		for range n - 1 {
-			if err := d.Skip(); err != nil {
+			if err := d.Skip(); err != nil && m.unbound == nil {
 				t.Fatalf("took what is not MessagePack: %v", err)
 			}
 		}
-		if left := d.Buffered().(*bytes.Reader).Len(); left != 0 {
-			t.Fatalf("overlooked %d bytes", left)
+		if m.unbound != nil && m.arguments != nil {
+			t.Fatalf("% x are arguments that are none", m.arguments)
 		}
 		for _, raw := range append(p.elements(nil, m.arguments), m.item, m.result) {
 			if raw == nil {

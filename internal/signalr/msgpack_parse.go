@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are
-// types that do not exist yet. Unlike .NET it wants the whole record to be one well-formed array, and arguments to be one.
+// parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are types that do not exist
+// yet, and bytes behind the array. What is wrong with an invocation's arguments, that there are none included, is that invocation's error and not
+// the connection's; what follows them is not looked at then. Unlike .NET it wants the array to be well-formed otherwise.
 func (*messagePackProtocol) parse(record []byte) (inbound, error) {
 	r := recordReader{unpacker: unpacker{data: record}}
 	m, err := r.message()
@@ -18,9 +19,6 @@ func (*messagePackProtocol) parse(record []byte) (inbound, error) {
 		if err := r.skip(1); err != nil {
 			return inbound{}, malformed(err)
 		}
-	}
-	if r.pos != len(record) {
-		return inbound{}, malformedf("something follows the message's array")
 	}
 	return m, nil
 }
@@ -93,11 +91,12 @@ func (r *recordReader) invocation(m *inbound) error {
 	}
 	start := r.pos
 	t, err := r.element("arguments", packArray)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.skipElements(t, 1)
 	}
-	if err := r.skipElements(t, 1); err != nil {
-		return malformed(err)
+	if err != nil {
+		m.unbound, r.elements = err, 0
+		return nil //nolint:nilerr // it is the invocation's
 	}
 	m.arguments = r.data[start:r.pos]
 	if r.elements == 0 { // an older client's

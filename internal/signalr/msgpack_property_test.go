@@ -118,8 +118,13 @@ func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 			require.NoError(t, d.Decode(&got))
 			require.Equal(t, plain(arguments[i]), plain(got))
 		}
-		for cut := range len(record) { // and nothing that is cut off
-			_, err := p.parse(record[:cut])
+		for cut := range len(record) { // and nothing that is cut off: the message is malformed, or the invocation has no arguments
+			m, err := p.parse(record[:cut])
+			if m.unbound != nil {
+				require.NoError(t, err)
+				require.Nil(t, m.arguments)
+				continue
+			}
 			require.ErrorIs(t, err, errMalformed)
 			if cut > 300 {
 				break

@@ -27,7 +27,7 @@ type negotiationError struct {
 	Error string `json:"error"`
 }
 
-func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub) {
+func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		writeText(w, http.StatusMethodNotAllowed, "")
@@ -39,7 +39,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		return
 	}
 	stateful := !s.cfg.NoStatefulReconnect && wantsStatefulReconnect(r)
-	token, id := s.tokens.issue(hub.name, stateful, time.Now())
+	token, id := s.tokens.issue(hub.name, user.ID(), stateful, time.Now())
 	response := negotiation{
 		Version:         version,
 		ConnectionID:    id,

@@ -11,6 +11,8 @@ type Observer interface {
 	// MessagesSent reports one write of n messages, bytes long with their framing.
 	MessagesSent(hub string, n, bytes int)
 	QueueOverflowed(hub string)
+	// InvocationDelayed reports an invocation that waits because its user makes too many.
+	InvocationDelayed(hub string)
 	// Invoked reports one invocation. Method is the registered name, or empty where there is no such method, so that a
 	// client cannot invent names.
 	Invoked(hub, method string, outcome Outcome, duration time.Duration)
@@ -52,4 +54,5 @@ func (ignorant) ConnectionOpened(string)                        {}
 func (ignorant) ConnectionClosed(string, CloseReason)           {}
 func (ignorant) MessagesSent(string, int, int)                  {}
 func (ignorant) QueueOverflowed(string)                         {}
+func (ignorant) InvocationDelayed(string)                       {}
 func (ignorant) Invoked(string, string, Outcome, time.Duration) {}

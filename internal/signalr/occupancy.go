@@ -1,12 +1,23 @@
 package signalr
 
-import "net/netip"
+import (
+	"net/netip"
+	"sync"
+)
 
 // seat is what a connection takes of the limits: from before its transport is opened until it is gone.
 type seat struct {
-	user  string // counted for nobody where it is empty
-	site  netip.Addr
-	taken bool
+	user    string // counted for nobody where it is empty
+	site    netip.Addr
+	account *account // its user's; nil: it is not taken
+}
+
+// account is what the connections of one user have in common.
+type account struct {
+	seats int // the registry's lock guards it
+
+	mu          sync.Mutex
+	invocations int64 // when everything that they have spent together has grown back, see rate
 }
 
 // occupancy counts the seats that are taken. It remembers nothing of users and addresses that have none. The registry's lock
@@ -15,14 +26,14 @@ type occupancy struct {
 	total, perUser, perAddress int // the limits; NoLimit: none
 
 	seats int
-	users map[string]int
+	users map[string]*account
 	sites map[netip.Addr]int
 }
 
 func newOccupancy(cfg *Config) occupancy {
 	return occupancy{
 		total: cfg.MaxConnections, perUser: cfg.MaxConnectionsPerUser, perAddress: cfg.MaxConnectionsPerAddress,
-		users: make(map[string]int), sites: make(map[netip.Addr]int),
+		users: make(map[string]*account), sites: make(map[netip.Addr]int),
 	}
 }
 
@@ -31,7 +42,7 @@ func (o *occupancy) full(s *seat) Refusal {
 	switch {
 	case reached(o.seats, o.total):
 		return ServerFull
-	case s.user != "" && reached(o.users[s.user], o.perUser):
+	case o.users[s.user] != nil && reached(o.users[s.user].seats, o.perUser):
 		return UserFull
 	case reached(o.sites[s.site], o.perAddress):
 		return AddressFull
@@ -43,32 +54,31 @@ func reached(count, limit int) bool { return limit >= 0 && count >= limit }
 
 // take takes a seat that was found not to exceed any limit.
 func (o *occupancy) take(s *seat) {
-	if s.taken {
+	if s.account != nil {
 		return
 	}
-	s.taken = true
 	o.seats++
 	o.sites[s.site]++
-	if s.user != "" {
-		o.users[s.user]++
+	if s.account = o.users[s.user]; s.account == nil {
+		s.account = &account{}
+		if s.user != "" {
+			o.users[s.user] = s.account
+		}
 	}
+	s.account.seats++
 }
 
 // leave gives the seat back. It does nothing where that was done before.
 func (o *occupancy) leave(s *seat) {
-	if !s.taken {
+	if s.account == nil {
 		return
 	}
-	s.taken = false
 	o.seats--
-	discount(o.sites, s.site)
-	if s.user != "" {
-		discount(o.users, s.user)
+	if o.sites[s.site]--; o.sites[s.site] == 0 {
+		delete(o.sites, s.site)
 	}
-}
-
-func discount[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] == 0 {
-		delete(counts, key)
+	if s.account.seats--; s.account.seats == 0 && s.user != "" {
+		delete(o.users, s.user)
 	}
+	s.account = nil
 }

@@ -20,7 +20,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
-	t, ok := s.ticket(w, r, hub)
+	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}

@@ -60,7 +60,7 @@ func testPolling() *longPolling {
 	cfg, _ := Config{PollTimeout: time.Second}.withDefaults()
 	b := &buffers{largest: maxRun}
 	epoch := time.Now()
-	return newLongPolling(newInbox("", 0, b), &cfg, func() int64 { return int64(time.Since(epoch)) })
+	return newLongPolling(newInbox(0, b), &cfg, func() int64 { return int64(time.Since(epoch)) })
 }
 
 // What is written to one response or another is exactly what there was to write, whatever happens to the requests: they are

@@ -2,12 +2,17 @@ package signalr
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"time"
 )
 
-// drainTimeout is how long a body that nobody wants may take to arrive.
-const drainTimeout = time.Second
+const (
+	// drainTimeout is how long a body that nobody wants may take to arrive.
+	drainTimeout = time.Second
+	// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
+	maxDiscarded = 256 << 10
+)
 
 // limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
 // slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
@@ -18,7 +23,7 @@ func limitBody(w http.ResponseWriter) {
 // post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
 // the connection has it, not what came of it.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	t, ok := s.ticket(w, r, hub)
+	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}
@@ -26,7 +31,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		writePostNotAllowed(w)
 		return
 	}
-	box, _, ok := s.inbox(w, r, hub, t, user, maxEarly)
+	box, active, ok := s.inbox(w, r, hub, t, maxEarly)
 	if !ok {
 		return
 	}
@@ -38,9 +43,16 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		refuseBody(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
-	err := box.post(r.Context(), http.NewResponseController(w), r.Body)
+	begun, err := box.post(r.Context(), http.NewResponseController(w), r.Body)
 	switch {
 	case err == nil:
+		writeText(w, http.StatusOK, "")
+	case errors.Is(err, ErrClosed) && begun && active != nil: // what came of it, the connection's last message says
+		limitBody(w)
+		if _, err := io.CopyN(io.Discard, r.Body, maxDiscarded); !errors.Is(err, io.EOF) {
+			refuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
+			return
+		}
 		writeText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed):
 		refuseBody(w, r, http.StatusNotFound)
@@ -69,7 +81,7 @@ func refuseBody(w http.ResponseWriter, r *http.Request, status int) {
 // delete ends a connection over long polling, as HttpConnectionDispatcher.ProcessDeleteAsync does: it is the client's
 // goodbye.
 func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	t, ok := s.ticket(w, r, hub)
+	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}
@@ -80,10 +92,6 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 	}
 	if c == nil || c.polls == nil {
 		writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
-		return
-	}
-	if c.posts.owner != user.ID() {
-		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	c.end(ending{

@@ -224,6 +224,24 @@ func TestTooManyPosts(t *testing.T) {
 	})
 }
 
+// The answer to a POST says that the connection has it: also where what it begins with has ended the connection meanwhile, as it does here, being
+// larger than a message may be. Why it ended, the connection's last message says.
+func TestPostThatEndsItsConnection(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{40_000, 100_000, 200_000} {
+		overEach(t, func(t *testing.T, f *fixture, c talker) {
+			t.Helper()
+			greet(t, f, c)
+			body := `{"type":1,"target":"Echo","arguments":["` + strings.Repeat("x", size) + `"]}` + "\x1e"
+			a := halfOf(c).do(http.MethodPost, body)
+			require.Equal(t, http.StatusOK, a.status, "%d bytes", size)
+			require.Empty(t, a.body)
+			c.expect(closedWithError)
+			c.expectEnd()
+		})
+	}
+}
+
 // .NET takes requests from the moment of negotiating on.
 func TestPostBeforeTheConnection(t *testing.T) {
 	t.Parallel()

@@ -60,6 +60,7 @@ type inbound struct {
 	target       string
 	hasTarget    bool
 	arguments    []byte   // the encoded array, nil where there is none
+	unbound      error    // what is wrong with the arguments, where that is the invocation's error
 	streamIDs    []string // of the streams that the client is about to send
 	item         []byte   // encoded, nil where there is none
 	result       []byte   // encoded, nil where there is none

@@ -35,3 +35,13 @@ func (r rate) take(full *int64, now int64) time.Duration {
 	*full = then
 	return 0
 }
+
+// reserve is take for who waits for his turn instead of being refused: it always spends, and returns how long to wait. Each may reserve one at a time
+// only, which bounds the wait.
+func (r rate) reserve(full *int64, now int64) time.Duration {
+	if r.interval == 0 {
+		return 0
+	}
+	*full = max(*full, now) + r.interval
+	return time.Duration(max(0, *full-now-r.whole))
+}

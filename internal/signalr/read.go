@@ -17,7 +17,8 @@ var (
 // serve is the connection's reader: the one goroutine that it has at rest.
 //
 // What it does at the end is another function's: the runtime halves the stack of a goroutine that waits as long as it uses
-// less than a quarter of it, so that 300 bytes of a frame below the waiting reader would cost each connection 4 KiB.
+// less than a quarter of it, so that 300 bytes of a frame below the waiting reader would cost each connection 4 KiB. See
+// [webSocket.await].
 func (c *Conn) serve() { c.over(c.read()) }
 
 // over is the end of the reader.
@@ -127,17 +128,29 @@ func (c *Conn) handle(record []byte) error {
 	if err := c.spendMessage(); err != nil {
 		return err
 	}
-	m, err := c.protocol.parse(record)
-	if err != nil {
+	var m inbound
+	if err := c.parse(record, &m); err != nil {
 		return err
 	}
-	if c.stateful != nil && !c.stateful.admit(m) {
+	if c.stateful != nil && !c.stateful.admit(&m) {
 		return nil
 	}
-	if err := c.spendInvocation(m); err != nil {
+	if err := c.spendInvocation(&m); err != nil {
 		return err
 	}
-	return c.dispatch(m)
+	if err := c.awaitTurn(&m); err != nil {
+		return err
+	}
+	return c.dispatch(&m)
+}
+
+// parse is a function of its own, as a message is handed on by its address, to keep the stack small below the hub's methods: up to 4 KiB it is
+// what the goroutine has anyway.
+//
+//go:noinline
+func (c *Conn) parse(record []byte, m *inbound) (err error) {
+	*m, err = c.protocol.parse(record)
+	return err
 }
 
 // endBecause ends the connection for what read has returned.

@@ -17,10 +17,11 @@ type Server struct {
 	buffers  buffers
 	origins  []string // that may connect, in canonical form
 
-	openings    *allowances // of new connections, by address
-	messages    rate        // of one connection
-	invocations rate        // of one connection
-	hinted      atomic.Int64
+	openings        *allowances // of new connections, by address
+	messages        rate        // of one connection
+	invocations     rate        // of one connection
+	userInvocations rate        // of one user
+	hinted          atomic.Int64
 
 	// By their slot, with the frames that are the same for every connection.
 	protocols [protocolCount]protocol
@@ -41,9 +42,10 @@ func New(cfg Config) (*Server, error) {
 		registry: newRegistry(newOccupancy(&cfg)),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
 
-		openings:    newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
-		messages:    newRate(cfg.MessageRate, cfg.MessageBurst),
-		invocations: newRate(cfg.InvocationRate, cfg.InvocationBurst),
+		openings:        newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
+		messages:        newRate(cfg.MessageRate, cfg.MessageBurst),
+		invocations:     newRate(cfg.InvocationRate, cfg.InvocationBurst),
+		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
 	for _, origin := range cfg.AllowedOrigins {
 		s.origins = append(s.origins, canonicalOrigin(origin))
@@ -81,7 +83,7 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 			return
 		}
 		if s.hasRoom(w, r, hub, user) {
-			s.negotiate(w, r, hub)
+			s.negotiate(w, r, hub, user)
 		}
 	})
 }

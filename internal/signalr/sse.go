@@ -35,7 +35,7 @@ func (*serverSentEvents) binary() bool { return false }
 
 // connectEvents serves the connection on the request's own goroutine: it is the connection's reader.
 func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	t, ok := s.ticket(w, r, hub)
+	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}

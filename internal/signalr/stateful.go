@@ -22,6 +22,7 @@ type stateful struct {
 
 	// Receiving; the reader's.
 	next     int64 // the id of the next numbered message
+	least    int64 // what the client's next Sequence may say at least: it does not go back behind its last one
 	awaiting bool  // the transport is new: nothing counts before the Sequence
 
 	received atomic.Int64 // the highest id that was handled
@@ -29,11 +30,11 @@ type stateful struct {
 }
 
 func newStateful() *stateful {
-	return &stateful{first: 1, next: 1, swapped: make(chan struct{})}
+	return &stateful{first: 1, next: 1, least: 1, swapped: make(chan struct{})}
 }
 
 // admit reports whether a message is to be handled, and not one that was handled before the cut.
-func (s *stateful) admit(m inbound) bool {
+func (s *stateful) admit(m *inbound) bool {
 	if s.awaiting {
 		return m.kind == typeSequence
 	}
@@ -49,20 +50,34 @@ func (s *stateful) admit(m inbound) bool {
 	return true
 }
 
-// restart follows the client's Sequence: the messages that it sends from now on have these ids.
+// restart follows the client's Sequence: the messages that it sends from now on have these ids. One that would have messages ignored that were never
+// sent before is an error: a client goes back only on a new transport, and there at most to what it began with on the one before.
 func (s *stateful) restart(sequenceID int64) error {
+	if !s.awaiting {
+		if sequenceID != s.next {
+			return malformedf("sequence %d in the middle, where message %d follows", sequenceID, s.next)
+		}
+		return nil
+	}
 	// Not s.next: a client may be cut off while it repeats what was handled before, and be told meanwhile that it was.
-	if received := s.received.Load(); sequenceID < 1 || sequenceID > received+1 {
-		return malformedf("sequence %d, but only %d messages were received", sequenceID, received)
+	if received := s.received.Load(); sequenceID < s.least || sequenceID > received+1 {
+		return malformedf("sequence %d, but it begins with %d at least, and %d messages were received", sequenceID, s.least, received)
 	}
 	s.awaiting = false
-	s.next = sequenceID
+	s.next, s.least = sequenceID, sequenceID
 	return nil
 }
 
-// acknowledge lets go of what the client has. The lock is held.
-func (s *stateful) acknowledge(sequenceID int64) {
-	n := int(min(max(sequenceID-s.first+1, 0), int64(len(s.unacked))))
+// acknowledge lets go of what the client has. What it had before, or cannot be the id of any message, is nothing new; what was not sent
+// yet it cannot have, so that is an error and lets go of nothing. The lock is held.
+func (s *stateful) acknowledge(sequenceID int64) error {
+	if sequenceID < s.first {
+		return nil
+	}
+	if last := s.first + int64(len(s.unacked)) - 1; sequenceID > last {
+		return malformedf("acknowledgement of %d, but only %d messages were sent", sequenceID, last)
+	}
+	n := int(sequenceID - s.first + 1)
 	for _, f := range s.unacked[:n] {
 		s.bytes -= len(f.bytes)
 	}
@@ -71,6 +86,7 @@ func (s *stateful) acknowledge(sequenceID int64) {
 		s.unacked = nil // an idle connection keeps no room
 	}
 	s.first += int64(n)
+	return nil
 }
 
 // batch moves what may be written from queue to batch and returns what must wait: numbered messages, while limit bytes are
@@ -176,7 +192,7 @@ func (c *Conn) resume(t transport) bool {
 }
 
 // acknowledged handles the client's Ack or Sequence.
-func (c *Conn) acknowledged(m inbound) error {
+func (c *Conn) acknowledged(m *inbound) error {
 	if !m.hasSequence {
 		return malformedf("Ack or Sequence without sequenceId")
 	}
@@ -186,20 +202,20 @@ func (c *Conn) acknowledged(m inbound) error {
 	if m.kind == typeSequence {
 		return c.stateful.restart(m.sequenceID)
 	}
-	c.release(m.sequenceID)
-	return nil
+	return c.release(m.sequenceID)
 }
 
 // release lets go of what the client has, and lets the writer go on that waited for it.
-func (c *Conn) release(sequenceID int64) {
+func (c *Conn) release(sequenceID int64) error {
 	c.mu.Lock()
-	c.stateful.acknowledge(sequenceID)
+	err := c.stateful.acknowledge(sequenceID)
 	start := c.ending == nil && c.detached == 0 && !c.writing && len(c.queue) > 0
 	c.writing = c.writing || start
 	c.mu.Unlock()
 	if start {
 		go c.drain()
 	}
+	return err
 }
 
 // ack tells the client what has been handled, where that is news. It is the sweeper's.

@@ -55,6 +55,7 @@ type bubble struct {
 	t         *testing.T
 	dial      func() *client
 	dialToken func(token string) *client
+	dialAs    func(user string) *client
 	client    *http.Client // speaks to the server through pipes
 	client2   *http.Client // the same in HTTP/2
 	server    *http.Server
@@ -78,9 +79,10 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 		f.url = "http://pipe/hub"
 		pool, pool2 := &http.Transport{DialContext: listener.dial}, &http.Transport{DialContext: listener.dial, Protocols: new(http.Protocols)}
 		pool2.Protocols.SetUnencryptedHTTP2(true)
-		dial := func(query string) *client {
-			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token=user"+query)
+		dialAs := func(user string) *client {
+			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token="+user)
 		}
+		dial := func(query string) *client { return dialAs("user" + query) }
 		defer func() { // also where the test fails
 			pool.CloseIdleConnections()
 			pool2.CloseIdleConnections()
@@ -88,11 +90,13 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 			err := errors.Join(<-ran, server.Close())
 			<-served
 			require.NoError(t, err)
+			time.Sleep(time.Second) // of the bubble's, so that net/http has let go of the sockets whose answers said that they end
 		}()
 		test(&bubble{
 			fixture: f, t: t, client: &http.Client{Transport: pool}, client2: &http.Client{Transport: pool2}, server: server,
 			dial:      func() *client { return dial("") },
 			dialToken: func(token string) *client { return dial("&id=" + token) },
+			dialAs:    dialAs,
 		})
 	})
 }

@@ -27,13 +27,18 @@ type ticket struct {
 	stateful bool  // negotiated with stateful reconnect
 }
 
+// owner tells a user from others, without naming it, in one token.
+type owner [16]byte
+
 func (t ticket) expired(now time.Time) bool { return t.expires <= now.UnixNano() }
 
-// Layout of a connection token: the random part, when it expires in nanoseconds since 1970 with stateful as the last bit,
+// Layout of a connection token: the random part, when it expires in nanoseconds since 1970 with stateful as the last bit, its owner,
 // and the signature, which covers the hub too.
 const (
 	signatureSize = 16
-	tokenSize     = len(token{}) + 8 + signatureSize
+	expiryEnd     = len(token{}) + 8
+	ownerEnd      = expiryEnd + len(owner{})
+	tokenSize     = ownerEnd + signatureSize
 )
 
 func newTokens(lifetime time.Duration) *tokens {
@@ -42,8 +47,8 @@ func newTokens(lifetime time.Duration) *tokens {
 	return t
 }
 
-// issue returns a new token as it goes into ?id=, and the public connection id that belongs to it.
-func (t *tokens) issue(hub string, stateful bool, now time.Time) (encoded, id string) {
+// issue returns a new token of the user's as it goes into ?id=, and the public connection id that belongs to it.
+func (t *tokens) issue(hub, user string, stateful bool, now time.Time) (encoded, id string) {
 	var b [tokenSize]byte
 	_, _ = rand.Read(b[:len(token{})]) // never fails
 	expires := uint64(now.Add(t.lifetime).UnixNano()) &^ 1
@@ -51,22 +56,31 @@ func (t *tokens) issue(hub string, stateful bool, now time.Time) (encoded, id st
 		expires |= 1
 	}
 	binary.BigEndian.PutUint64(b[len(token{}):], expires)
-	copy(b[tokenSize-signatureSize:], t.sign(hub, b[:tokenSize-signatureSize]))
+	of := t.owner(token(b[:len(token{})]), user)
+	copy(b[expiryEnd:], of[:])
+	copy(b[ownerEnd:], t.sign(hub, b[:ownerEnd]))
 	return base64.RawURLEncoding.EncodeToString(b[:]), t.id(token(b[:len(token{})]))
 }
 
-// check returns what encoded says, and false where this server has not issued it for hub. Whether it has expired is for
-// the caller to see.
-func (t *tokens) check(hub, encoded string) (ticket, bool) {
+// check returns what encoded says, whether it is the user's, and false where this server has not issued it for hub. Whether it has expired is
+// for the caller to see.
+func (t *tokens) check(hub, user, encoded string) (_ ticket, own, ok bool) {
 	if base64.RawURLEncoding.DecodedLen(len(encoded)) != tokenSize {
-		return ticket{}, false
+		return ticket{}, false, false
 	}
-	b, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil || !hmac.Equal(b[tokenSize-signatureSize:], t.sign(hub, b[:tokenSize-signatureSize])) {
-		return ticket{}, false
+	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded) // so that a token is written in one way
+	if err != nil || !hmac.Equal(b[ownerEnd:], t.sign(hub, b[:ownerEnd])) {
+		return ticket{}, false, false
 	}
 	expires := int64(binary.BigEndian.Uint64(b[len(token{}):])) //nolint:gosec // it was signed
-	return ticket{token: token(b[:len(token{})]), expires: expires &^ 1, stateful: expires&1 == 1}, true
+	of := ticket{token: token(b[:len(token{})]), expires: expires &^ 1, stateful: expires&1 == 1}
+	is := t.owner(of.token, user)
+	return of, hmac.Equal(b[expiryEnd:ownerEnd], is[:]), true
+}
+
+// owner derives what a token says of its user.
+func (t *tokens) owner(of token, user string) owner {
+	return owner(t.sign("owner", append(of[:], user...)))
 }
 
 // id derives the connection id, which may be known to everyone and must not lead to the token.

@@ -52,12 +52,12 @@ func acceptsEvents(r *http.Request) bool {
 	return false
 }
 
-// mayUpgrade answers a WebSocket request where there are no WebSockets, or where the token is another transport's.
-func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
+// mayUpgrade answers a WebSocket request where there are no WebSockets, or where the token is another transport's or another user's.
+func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, user User) bool {
 	var t ticket
 	if id, _ := queryValue(r, "id"); id != "" {
 		var ok bool
-		if t, ok = s.ticket(w, r, hub); !ok {
+		if t, ok = s.ticket(w, r, hub, user); !ok {
 			return false
 		}
 	}
@@ -72,16 +72,20 @@ func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub) bo
 	return true
 }
 
-// ticket answers a request whose id is missing or unknown.
-func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub) (ticket, bool) {
+// ticket answers a request whose id is missing, unknown, or another user's. (.NET lets another user have it, and logs a warning.)
+func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (ticket, bool) {
 	id, _ := queryValue(r, "id")
 	if id == "" {
 		writeText(w, http.StatusBadRequest, "Connection ID required")
 		return ticket{}, false
 	}
-	t, ok := s.tokens.check(hub.name, id)
+	t, own, ok := s.tokens.check(hub.name, user.ID(), id)
 	if !ok || !s.registry.knows(t, time.Now()) {
 		writeUnknownID(w)
+		return ticket{}, false
+	}
+	if !own {
+		writeOthers(w)
 		return ticket{}, false
 	}
 	return t, true
@@ -92,7 +96,7 @@ func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub) (ticke
 // abandons it. It has answered where it returns nil.
 func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t ticket, user User, build func(*Conn)) (c *Conn, opened bool) {
 	for {
-		box, active, ok := s.inbox(w, r, hub, t, user, math.MaxInt)
+		box, active, ok := s.inbox(w, r, hub, t, math.MaxInt)
 		if !ok {
 			return nil, false
 		}
@@ -121,6 +125,10 @@ func (s *Server) abandon(c *Conn) {
 	s.registry.release(c)
 	c.cancel()
 	c.transport.close()
+}
+
+func writeOthers(w http.ResponseWriter) {
+	writeText(w, http.StatusForbidden, "The connection belongs to another user")
 }
 
 func writeNotServed(w http.ResponseWriter, t transport) {

@@ -101,7 +101,7 @@ func (u *upload) next() ([]byte, error) {
 }
 
 // receiveItem is what the reader does with a stream item: where there is no room it waits, and reads nothing meanwhile.
-func (c *Conn) receiveItem(m inbound) {
+func (c *Conn) receiveItem(m *inbound) {
 	for {
 		switch c.streams.put(m.invocationID, m.item, uploadMessages*c.server.cfg.MaximumMessageSize) {
 		case taken:
@@ -121,7 +121,7 @@ func (c *Conn) receiveItem(m inbound) {
 }
 
 // receiveCompletion ends a stream of the client's, or is the result that an Invoke waits for.
-func (c *Conn) receiveCompletion(m inbound) {
+func (c *Conn) receiveCompletion(m *inbound) {
 	var err error
 	if m.hasError {
 		err = fmt.Errorf("%w: %s", ErrUploadFailed, m.err)

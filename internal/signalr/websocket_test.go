@@ -84,19 +84,19 @@ func TestPingIsAnswered(t *testing.T) {
 
 func TestClientClosesTheWebSocket(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string][]byte{
-		"with a status":    ws.NewCloseFrameBody(ws.StatusGoingAway, "bye"),
-		"without a status": nil,
+	for name, closing := range map[string]struct{ body, answer []byte }{
+		"with a status":    {ws.NewCloseFrameBody(ws.StatusGoingAway, "bye"), ws.NewCloseFrameBody(ws.StatusGoingAway, "")},
+		"without a status": {nil, ws.NewCloseFrameBody(ws.StatusNormalClosure, "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t)
 			c, conn := f.connect(t)
-			c.frame(ws.NewCloseFrame(body))
+			c.frame(ws.NewCloseFrame(closing.body))
 			echo, err := c.next()
 			require.NoError(t, err)
 			require.Equal(t, ws.OpClose, echo.Header.OpCode)
-			require.Equal(t, body[:min(2, len(body))], append([]byte(nil), echo.Payload...))
+			require.Equal(t, closing.answer, echo.Payload)
 			c.expectEOF()
 			require.NoError(t, within(t, f.disconnected, "OnDisconnected"))
 			require.ErrorIs(t, conn.Send(message("TooLate")), signalr.ErrClosed)

@@ -1,0 +1,273 @@
+package app
+
+import (
+	"container/list"
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+const (
+	// socketIdle is how long a socket may wait for its next request. A trusted proxy's may for longer: it keeps sockets for requests to come,
+	// and one that is closed as it is used fails a client.
+	socketIdle      = 15 * time.Second
+	proxySocketIdle = 2 * time.Minute
+	// socketStale is how long a socket without a token keeps its place from one that comes. A client shows its token within a round trip or
+	// two, so that who holds sockets open holds none from others.
+	socketStale = 2 * time.Second
+)
+
+// Why sockets are turned away.
+const (
+	socketsFull        = "server"
+	socketsFullAddress = "address"
+	socketsStale       = "stale"
+)
+
+// doorConfig says how many sockets without a token a listener has.
+type doorConfig struct {
+	most, mostPerAddress int // 0: no limit
+	proxies              []netip.Prefix
+	idle, stale, rush    time.Duration
+	now                  func() time.Time
+	logger               *slog.Logger
+	turnedAway           func(reason string)
+	acceptFailed         func()
+}
+
+// door counts the sockets of a listener that have not shown a valid token yet: those that say nothing, or say it slowly, or ask for what needs no
+// token. A socket counts from the moment in which it is accepted, and until a request of it carries a valid token, or it is closed. From then on it
+// is a user's, which other limits count. An address is counted as they count it, an IPv6 /64 as one. Behind a trusted proxy all are one
+// address, so a proxy's sockets count for the listener's limit only.
+//
+// Where a limit is reached, the oldest that counts there gives its place to the new one if it has held it for two seconds; else the new one is
+// closed. To turn away only new ones would let a few hundred silent sockets keep everybody out; to take the place of fresh ones would, in a rush
+// of clients, close each just before its turn. In a rush the listener waits instead, as long as those that were let in show their tokens, and the
+// rest waits in the kernel's queue.
+type door struct {
+	cfg doorConfig
+
+	mu      sync.Mutex
+	places  map[net.Conn]*place
+	waiting *list.List // of *place, oldest first: those that count
+	sites   map[netip.Addr]*list.List
+
+	moved    chan struct{}            // holds one when a place has become free
+	stuck    time.Time                // when it was last waited for one in vain
+	stuckFor map[netip.Addr]time.Time // the same by the address that comes; of about a second
+
+	refusals, failures complaint
+}
+
+// place is a socket. The door's lock guards it.
+type place struct {
+	door      *door
+	conn      net.Conn
+	site      netip.Addr
+	proxy     bool
+	since     time.Time
+	everybody *list.Element // in waiting; nil: it does not count any more
+	neighbour *list.Element // in its site's list; nil for a proxy's
+	idle      *time.Timer   // runs while it waits for a request
+	waits     int           // how often it has begun to
+}
+
+func newDoor(cfg doorConfig) *door {
+	return &door{
+		cfg: cfg, places: make(map[net.Conn]*place), waiting: list.New(), sites: make(map[netip.Addr]*list.List),
+		moved: make(chan struct{}, 1), stuckFor: make(map[netip.Addr]time.Time),
+	}
+}
+
+// guard puts the door before a server, which must serve the listener that is returned and no other.
+func (d *door) guard(server *http.Server, socket net.Listener) net.Listener {
+	server.ConnState, server.ConnContext, server.IdleTimeout = d.changed, d.mark, proxySocketIdle
+	return newDoorListener(socket, d)
+}
+
+// origin says from where a socket comes, as the limits count it, and whether that is a trusted proxy.
+func (d *door) origin(conn net.Conn) (site netip.Addr, proxy bool) {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	address := at.Addr().Unmap().WithZone("")
+	return signalr.Site(address), slices.ContainsFunc(d.cfg.proxies, func(n netip.Prefix) bool { return n.Contains(address) })
+}
+
+// enter gives conn a place, or says why there is none.
+func (d *door) enter(conn net.Conn) (reason string) {
+	p := &place{door: d, conn: conn, since: d.cfg.now()}
+	p.site, p.proxy = d.origin(conn)
+	d.mu.Lock()
+	neighbours := d.sites[p.site]
+	var stale []*place
+	room := func(queue *list.List, most int) bool {
+		if most == 0 || queue == nil || queue.Len() < most {
+			return true
+		}
+		oldest, _ := queue.Front().Value.(*place)
+		if p.since.Sub(oldest.since) < d.cfg.stale {
+			return false
+		}
+		d.uncount(oldest)
+		stale = append(stale, oldest)
+		return true
+	}
+	switch {
+	case !p.proxy && !room(neighbours, d.cfg.mostPerAddress):
+		reason = socketsFullAddress
+	case !room(d.waiting, d.cfg.most):
+		reason = socketsFull
+	default:
+		d.count(p)
+		d.places[conn] = p
+	}
+	d.mu.Unlock()
+	for _, p := range stale {
+		d.turnAway(p.conn, socketsStale)
+	}
+	if reason != "" {
+		d.turnAway(conn, reason)
+	}
+	return reason
+}
+
+// turnAway closes a socket without waiting for anything.
+func (d *door) turnAway(conn net.Conn, reason string) {
+	from := conn.RemoteAddr().String()
+	cut(conn)
+	d.cfg.turnedAway(reason)
+	n, due := d.refusals.due(d.cfg.now())
+	if !due {
+		return
+	}
+	hint := ""
+	if reason == socketsFullAddress {
+		hint = "if this is a reverse proxy's address, name it in HERALD_TRUSTED_PROXIES"
+	}
+	d.cfg.logger.WarnContext(context.Background(), "sockets that have shown no token are closed: there are as many as may be",
+		slog.String("limit", reason), slog.String("last_from", from), slog.Int("sockets", n), slog.String("hint", hint))
+}
+
+// cut closes the socket below TLS, whose goodbye could wait for the client, and leaves no TIME_WAIT.
+func cut(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	if plain, ok := conn.(*net.TCPConn); ok {
+		_ = plain.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// count makes p one of those that count. The lock is held.
+func (d *door) count(p *place) {
+	p.everybody = d.waiting.PushBack(p)
+	if p.proxy {
+		return
+	}
+	neighbours := d.sites[p.site]
+	if neighbours == nil {
+		neighbours = list.New()
+		d.sites[p.site] = neighbours
+	}
+	p.neighbour = neighbours.PushBack(p)
+}
+
+// uncount makes p one that does not count any more. The lock is held.
+func (d *door) uncount(p *place) {
+	if p.everybody == nil {
+		return
+	}
+	d.waiting.Remove(p.everybody)
+	p.everybody = nil
+	select {
+	case d.moved <- struct{}{}:
+	default:
+	}
+	if p.neighbour == nil {
+		return
+	}
+	neighbours := d.sites[p.site]
+	neighbours.Remove(p.neighbour)
+	p.neighbour = nil
+	if neighbours.Len() == 0 {
+		delete(d.sites, p.site)
+	}
+}
+
+// changed is the server's ConnState.
+func (d *door) changed(conn net.Conn, state http.ConnState) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.places[conn]
+	if p == nil {
+		return
+	}
+	if p.idle != nil {
+		p.idle.Stop()
+		p.idle = nil
+	}
+	switch state {
+	case http.StateIdle:
+		if !p.proxy {
+			p.waits++
+			wait := p.waits
+			p.idle = time.AfterFunc(d.cfg.idle, func() { p.idled(wait) })
+		}
+	case http.StateHijacked, http.StateClosed:
+		d.uncount(p)
+		delete(d.places, conn)
+	case http.StateNew, http.StateActive:
+	}
+}
+
+// idled closes a socket that is idle still.
+func (p *place) idled(wait int) {
+	p.door.mu.Lock()
+	still := p.idle != nil && p.waits == wait
+	p.door.mu.Unlock()
+	if still {
+		_ = p.conn.Close()
+	}
+}
+
+type placeKey struct{}
+
+// mark is the server's ConnContext.
+func (d *door) mark(ctx context.Context, conn net.Conn) context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return context.WithValue(ctx, placeKey{}, d.places[conn])
+}
+
+// counted is how many sockets count.
+func (d *door) counted() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.waiting.Len()
+}
+
+// doorkeeper is a verifier that tells the door of each request whose token is good.
+type doorkeeper struct{ *auth.Verifier }
+
+// FromRequest is the verifier's.
+func (k doorkeeper) FromRequest(r *http.Request) (*auth.Principal, error) {
+	principal, err := k.Verifier.FromRequest(r)
+	if p, _ := r.Context().Value(placeKey{}).(*place); p != nil && err == nil {
+		p.door.mu.Lock()
+		p.door.uncount(p)
+		p.door.mu.Unlock()
+	}
+	return principal, err
+}

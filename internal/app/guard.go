@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// guard puts a door before each listener: the operator's has places of its own, so that health is answered when the clients' are taken.
+func (a *App) guard(ctx context.Context) error {
+	s := a.cfg.Server
+	proxies, err := s.Proxies()
+	if err != nil {
+		return err
+	}
+	checkOpenFiles(ctx, a.logger, s.Limits)
+	cfg := doorConfig{
+		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: proxies, idle: socketIdle, stale: socketStale, rush: socketRush,
+		now: time.Now, logger: a.logger,
+		turnedAway:   func(reason string) { a.metrics.socketsRefused.WithLabelValues(reason).Inc() },
+		acceptFailed: a.metrics.acceptErrors.Inc,
+	}
+	doors := []*door{newDoor(cfg)}
+	a.mainSocket = doors[0].guard(a.main, a.mainSocket)
+	if a.ops != nil {
+		doors = append(doors, newDoor(cfg))
+		a.opsSock = doors[1].guard(a.ops, a.opsSock)
+	}
+	a.metrics.gaugeFunc("unauthenticated_sockets", "Sockets that have shown no valid token yet.", func() float64 {
+		count := 0
+		for _, d := range doors {
+			count += d.counted()
+		}
+		return float64(count)
+	})
+	return nil
+}
