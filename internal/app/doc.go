@@ -9,4 +9,7 @@
 //	relay, listener    the transaction that is under way ends, by commit or by rollback
 //	tail               what has been relayed here has been broadcast, or is the next node's to broadcast
 //	pool               closes
+//
+// A node that does its work, and less well than it should, is ready and says so ("degraded: …"): it does not hear notifications, its clock is not
+// the database's, or periodic jobs are done by no node.
 package app

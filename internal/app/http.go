@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/migrations"
@@ -97,11 +98,7 @@ func (a *App) mountOps(mux *http.ServeMux) {
 			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
 			return
 		}
-		detail := ""
-		if !a.listener.Listening() {
-			detail = "degraded: not listening for notifications; events are found by looking, ten times a second"
-		}
-		writeStatus(w, http.StatusOK, "ready", detail)
+		writeStatus(w, http.StatusOK, "ready", a.degraded())
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
 }
@@ -158,6 +155,11 @@ func (a *App) registerGauges() {
 		}
 		return 0
 	})
+	m.gaugeFunc("clock_skew_seconds", "By how much this machine's clock is ahead of the database's, at least; by which events are due is the database's.",
+		func() float64 { return a.clock.Skew().Seconds() })
+	m.registry.MustRegister(newOverdueCollector(func() (jobs.Overdue, error) {
+		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pool) })
+	}))
 	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
 		return scraped(a, "the outbox's lag", func(ctx context.Context) (outbox.Lag, error) { return outbox.ReadLag(ctx, a.pool, lagLimit) })
 	}))

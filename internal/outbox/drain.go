@@ -74,7 +74,7 @@ func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drai
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
 		s := &d.state
-		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed)
+		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed, &s.Now)
 	})
 	batch.Queue(dbsqlc.BatchRead, maxRows).Query(func(rows pgx.Rows) error {
 		var err error
@@ -100,6 +100,9 @@ func begin(ctx context.Context, conn *pgx.Conn, maxRows int, lock string) (*Drai
 	}
 	return d, nil
 }
+
+// Now is the database's time, by which events are due.
+func (d *Drain) Now() time.Time { return d.state.Now }
 
 // Full says that the window holds more rows than this drain read.
 func (d *Drain) Full() bool { return len(d.Rows) == d.maxRows }

@@ -88,7 +88,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memor
 		r.looked()
 		return Drained{Armed: drain.Armed()}, nil
 	}
-	sorted, err := r.sort(ctx, drain, start)
+	sorted, err := r.sort(ctx, drain)
 	if err != nil {
 		drain.Rollback(ctx)
 		return Drained{}, err
@@ -98,18 +98,17 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, begin beginner, memor
 	if err != nil {
 		return Drained{}, err
 	}
-	now := time.Now()
 	r.looked()
-	r.relayed.Store(now.UnixNano())
+	r.relayed.now()
 	if len(batch) > 0 {
 		r.cfg.Relayed(drain.Epoch(), batch)
 	}
-	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
+	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), time.Since(start))
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
 // sort decides what becomes of each row: dropped as a duplicate, kept for later, set aside, limited, or appended to the log.
-func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*outbox.Entries, error) {
+func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries, error) {
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
 	var later, limited []*outbox.Row
@@ -127,7 +126,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			}
 			continue
 		}
-		if row.DeliverAfter.After(now) {
+		if row.DeliverAfter.After(drain.Now()) {
 			later = append(later, row)
 			continue
 		}
