@@ -50,13 +50,15 @@ type App struct {
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
 	nodes       *outbox.Nodes
+	clock       *outbox.Clock // the database's
 	journal     outbox.Journal
 	metrics     *metrics
 	scraping    sync.Mutex // one question of a scrape at a time
 	readiness   remembered[struct{}]
 	audit       *audit.Log
 
-	stopping            atomic.Bool // it is not ready any more
+	overdue             atomic.Pointer[string] // what periodic jobs nobody does
+	stopping            atomic.Bool            // it is not ready any more
 	main, ops           *http.Server
 	mainSocket, opsSock net.Listener
 }
@@ -150,7 +152,8 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
-	a.nodes = outbox.NewNodes(a.pool, a.nodeID)
+	a.clock = outbox.NewClock(a.logger)
+	a.nodes = outbox.NewNodes(a.pool, a.nodeID).WithClock(a.clock)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{verifier}, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
@@ -223,7 +226,7 @@ func (a *App) buildRelay() error {
 	a.jobs, err = jobs.New(jobs.Config{
 		Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger,
 		Retention: a.cfg.Server.Retention, GroupRetention: a.cfg.Server.GroupRetention,
-		StatsInterval: a.cfg.Server.StatsInterval, Contested: a.contested,
+		StatsInterval: a.cfg.Server.StatsInterval, Contested: a.contested, Clock: a.clock,
 	})
 	if err != nil {
 		return err

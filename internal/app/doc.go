@@ -24,4 +24,9 @@
 //
 // So 18 on up to two CPUs. The least is 12. Waiting for one of them is never taken for an answer of the database: a question's time-out begins when it
 // has its connection.
+//
+// # Degraded
+//
+// A node that does its work, and less well than it should, is ready and says so ("degraded: …"): it does not hear notifications, its clock is not
+// the database's, or periodic jobs are done by no node.
 package app

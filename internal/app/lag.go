@@ -6,10 +6,10 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// lagCollector asks the database when it is scraped, once for both metrics.
+// lagCollector asks the database when it is scraped, once for all its metrics.
 type lagCollector struct {
-	read            func() (outbox.Lag, error)
-	waiting, oldest *prometheus.Desc
+	read                    func() (outbox.Lag, error)
+	waiting, oldest, paused *prometheus.Desc
 }
 
 func newLagCollector(read func() (outbox.Lag, error)) *lagCollector {
@@ -19,6 +19,8 @@ func newLagCollector(read func() (outbox.Lag, error)) *lagCollector {
 			"Outbox rows that wait to be relayed, counted up to 100000.", nil, nil),
 		oldest: prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", "oldest_waiting_seconds"),
 			"Age of the oldest outbox row that waits to be relayed; 0 where none does.", nil, nil),
+		paused: prometheus.NewDesc(prometheus.BuildFQName(namespace, "relay", "paused"),
+			"1 while the relay is paused on every node (herald relay pause), else 0.", nil, nil),
 	}
 }
 
@@ -26,6 +28,7 @@ func newLagCollector(read func() (outbox.Lag, error)) *lagCollector {
 func (c *lagCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.waiting
 	ch <- c.oldest
+	ch <- c.paused
 }
 
 // Collect implements prometheus.Collector. A database that does not answer leaves the metrics out.
@@ -35,5 +38,10 @@ func (c *lagCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(lag.Waiting))
+	paused := 0.0
+	if lag.Paused {
+		paused = 1
+	}
+	ch <- prometheus.MustNewConstMetric(c.paused, prometheus.GaugeValue, paused)
 	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, lag.OldestSeconds)
 }

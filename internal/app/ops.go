@@ -35,11 +35,7 @@ func (a *App) mountOps(mux *http.ServeMux) {
 			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
 			return
 		}
-		detail := ""
-		if !a.listener.Listening() {
-			detail = "degraded: not listening for notifications; events are found by looking, ten times a second"
-		}
-		writeStatus(w, http.StatusOK, "ready", detail)
+		writeStatus(w, http.StatusOK, "ready", a.degraded())
 	}))
 	mux.HandleFunc("GET /metrics", boundAnswer(a.scraper()))
 }

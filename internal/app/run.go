@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// overdueLooks is how many heartbeats there are to a look for periodic jobs that nobody does.
+	overdueLooks     = 5
 	leaveTimeout     = time.Second
 	heartbeatTimeout = 5 * time.Second
 )
@@ -110,8 +112,11 @@ func (a *App) heartbeat(ctx context.Context) error {
 	ticker := time.NewTicker(heartbeatInterval)
 	defer ticker.Stop()
 	host, failing := hostname(), false
-	for {
+	for beats := 1; ; beats++ {
 		err := a.beat(ctx, host)
+		if beats%overdueLooks == 0 && err == nil {
+			a.lookForOverdue(ctx)
+		}
 		if err != nil && ctx.Err() == nil && !failing { // once; the database's absence is no news a second later
 			a.logger.WarnContext(ctx, "heartbeat failed", slog.Any("error", err))
 		}

@@ -102,10 +102,10 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 	f.add(err, "relay")
 	lag, err := outbox.ReadLag(ctx, pool, checkLagRows)
 	if err == nil && lag.OldestSeconds > checkLagSeconds {
-		err = fmt.Errorf("the oldest has waited for %s: is a server running?",
-			time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
+		err = fmt.Errorf("the oldest has waited for %s", time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
 	}
 	f.add(err, "outbox: %d rows wait", lag.Waiting)
+	c.checkClocks(ctx, pool, f)
 	checkDays(ctx, pool, f)
 	c.checkFunction(ctx, pool, f)
 	return true

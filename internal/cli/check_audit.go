@@ -23,8 +23,8 @@ const (
 // checkAudit tells what the servers' audit has found, and looks at everything that is retained.
 func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findings, logger *slog.Logger, progress io.Writer) {
 	status, err := outbox.ReadAuditStatus(ctx, pool)
-	if err == nil && status.Position < status.RelayPosition && time.Since(status.RunAt) > auditOverdue && time.Since(status.RelayedAt) > auditOverdue {
-		err = errors.New("nobody goes on with it: is a server running?")
+	if err == nil && status.Position < status.RelayPosition && status.Idle.Abs() > auditOverdue && status.Behind.Abs() > auditOverdue {
+		err = errors.New("nobody goes on with it")
 	}
 	f.add(err, "audit: servers have looked up to position %d of %d", status.Position, status.RelayPosition)
 	found, err := outbox.Discrepancies(ctx, pool, auditRecent, auditListed+1)

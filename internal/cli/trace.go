@@ -88,6 +88,9 @@ func steps(story *outbox.Story) []step {
 func current(id uuid.UUID, w *outbox.Whereabouts) []step {
 	switch w.Status {
 	case outbox.StatusWaiting:
+		if !w.DeliverAfter.IsZero() && w.Detail == "" {
+			return []step{{w.DeliverAfter, w.Status, "overdue since then; herald check tells of events that are, and of clocks"}}
+		}
 		return []step{{what: w.Status, how: cmp.Or(w.Detail, "to be relayed; herald check tells whether anybody does")}}
 	case outbox.StatusScheduled:
 		return []step{{w.DeliverAfter, w.Status, "to be delivered then"}}

@@ -37,7 +37,13 @@ type process struct {
 // start runs herald with args and nothing of the environment but env.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, args...) // clean-up ends it
+	return startOf(t, binary, env, args...)
+}
+
+// startOf is start, of another build.
+func startOf(t *testing.T, build string, env []string, args ...string) *process {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), build, args...) // clean-up ends it
 	p := &process{cmd: cmd, out: &record[string]{}, logs: &record[string]{}}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "HERALD_LOG_FORMAT=json"}, env...)
 	p.cmd.Dir = t.TempDir()

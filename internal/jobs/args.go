@@ -49,6 +49,8 @@ type retryEventArgs struct {
 	outbox.Ref
 
 	Reason string `json:"reason"`
+	// DeliverAfter is the event's own time, where it has one.
+	DeliverAfter time.Time `json:"deliver_after,omitzero"`
 }
 
 func (retryEventArgs) Kind() string { return "retry_event" }
@@ -67,6 +69,9 @@ func (statisticsArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Ma
 type partitionsArgs struct{}
 
 func (partitionsArgs) Kind() string { return "partitions" }
+
+// InsertOpts: as those of retention.
+func (partitionsArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 4} }
 
 type retentionArgs struct{}
 
@@ -87,3 +92,10 @@ func (auditArgs) Kind() string { return "audit" }
 
 // InsertOpts: the next audit goes on where one that failed has stopped.
 func (auditArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+
+type reindexArgs struct{}
+
+func (reindexArgs) Kind() string { return "reindex" }
+
+// InsertOpts: the next one is a day away, and soon enough.
+func (reindexArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }

@@ -16,15 +16,16 @@ import (
 type DeadLetters struct {
 	pool   *pgxpool.Pool
 	client *river.Client[pgx.Tx]
+	clock  *outbox.Clock // is read in each transaction that inserts
 }
 
 // NewDeadLetters returns the dead letters of pool's database.
 func NewDeadLetters(pool *pgxpool.Pool) (*DeadLetters, error) {
-	client, err := newInserter(pool)
+	client, clock, err := newInserter(pool)
 	if err != nil {
 		return nil, err
 	}
-	return &DeadLetters{pool: pool, client: client}, nil
+	return &DeadLetters{pool, client, clock}, nil
 }
 
 // List returns at most limit of them, the newest first, behind before.
@@ -38,6 +39,9 @@ func (d *DeadLetters) Retry(ctx context.Context, eventID uuid.UUID) error {
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		ref, reason, err := outbox.Exhume(ctx, tx, eventID)
 		if err != nil {
+			return err
+		}
+		if err := d.clock.Read(ctx, tx); err != nil {
 			return err
 		}
 		if _, err := d.client.InsertTx(ctx, tx, retryEventArgs{Ref: ref, Reason: reason}, nil); err != nil {

@@ -7,21 +7,43 @@
 //	partitions         every hour: the days ahead have their partitions
 //	retention          every hour: what is older than the retention is dropped
 //	statistics         every HERALD_STATS_INTERVAL: an AnalyticsUpdate where the platform's statistics have changed
-//	housekeeping       every minute: nodes that are gone, statistics that newer ones replaced, what is old of the broadcast
-//	                   journal
+//	housekeeping       every minute: nodes that are gone, jobs of theirs and such that have been done, statistics that newer ones replaced,
+//	                   what is old of the broadcast journal
 //	audit              every ten seconds: outbox, log and journals agree, as far as they are new
+//	reindex            every day: the indexes of jobs that only grow
 //
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the
 // transaction of the job's effect, so an event is in the log, still a job, or a dead letter: one of them, never two and never none.
 //
-// # Punctual without a leader
+// # The database's clock decides
 //
-// Periodic jobs and the promotion of scheduled ones are the work of River's leader, one of the nodes. Where that one crashes, its lease
-// of 15 seconds has to end before another, which looks every 5 to 6 seconds, takes over: nobody does that work for up to 21 seconds. An
-// event with a time must not wait for that, so every node looks once a second for the events' jobs that are due, and for those that
-// a dead node was at work on. A job that is scheduled is made ready 5 seconds before its event's time, and snoozes the rest,
-// which River fetches by the clock, twice a second. The rest can wait: the sweep, which stands behind relays that look by
-// themselves, partitions, which are made days ahead, and housekeeping.
+// There are many nodes, each with a clock that may be wrong, and one database. When an event is due, which job is next, who is alive, what is
+// old: all of that the database's clock decides, in the statement that acts on it. A node whose clock is an hour ahead delivers nothing
+// early, one that is behind nothing late, and setting a clock while the node runs changes nothing.
+//
+// River asks the database where it compares a job's time, and the process where it writes one: when a job that failed or snoozes is tried
+// again, from when on a job that is inserted without a time is due, and all that its leader does. So it is given a clock that follows the database's ([outbox.Clock], by the machine's monotonic clock
+// between two readings), through the one public field there is for one, and no leader: LeaderElectionDisabled, for the leader's services
+// read the wall clock themselves. What they do is done here by any node, in SQL:
+//
+//	periodic jobs      each has a row that says when it was enqueued last; whichever node looks first when it is due again enqueues it (enqueue)
+//	promotion, rescue  jobs whose time has come, and those whose attempt was lost (promote, recoverAbandoned)
+//	cleaning           jobs that have been done (forgetDone), indexes that have grown (reindex)
+//
+// A wrapper around River's driver that replaces times in its statements would do as well; it would have to follow some sixty methods that are
+// not meant for others. To take scheduling out of River altogether would leave little of it.
+//
+// The database's own clock may be set, too. A time that lies in the future, since it was written before that clock was set back, keeps
+// nothing waiting: a periodic job is due, an attempt is lost, and a job is brought back whose time neither its event nor the wait between two
+// attempts explains (bringBack).
+//
+// # Punctual whoever is left
+//
+// Every node looks twice a second, so nobody waits for a lease to end where a node dies. A job that is scheduled is made ready 5 seconds before
+// its event's time, and snoozes the rest, which River fetches by the clock, twice a second. A job that a node had fetched when it died or was
+// frozen is another's when the attempt is a second old and the node has been silent for as long: one to two and a half seconds after it was
+// fetched. The first node may still be at it, or go on later: the job is completed in the transaction of its effect, and an
+// event whose id is in the log gets no second place there.
 //
 // Many events may be due at the same moment. Whoever delivers one takes up to a hundred others along, whose jobs nobody has begun: the relay's
 // lock is taken once for all of them. Where one of them fails, each is delivered by itself.

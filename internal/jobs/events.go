@@ -32,12 +32,16 @@ func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Du
 }
 
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
-	if early := time.Until(job.Args.DeliverAfter); early > 0 {
+	now, err := outbox.ReadClock(ctx, w.pool) // not this node's: what is early is early for everybody
+	if err != nil {
+		return settle(ctx, w.pool, job, job.Args.Ref, err)
+	}
+	if early := job.Args.DeliverAfter.Sub(now); early > 0 {
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
 	}
 	var others []outbox.Ref
 	var contested []outbox.Contested
-	err := completing(ctx, w.pool, job, func(tx pgx.Tx) (err error) {
+	err = completing(ctx, w.pool, job, func(tx pgx.Tx) (err error) {
 		if others, err = takeDue(ctx, tx, w.nodeID); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 const (
@@ -21,7 +22,8 @@ const (
 	partitionsInterval   = time.Hour
 	retentionInterval    = time.Hour
 	housekeepingInterval = time.Minute
-	promoteInterval      = time.Second
+	reindexInterval      = 24 * time.Hour
+	promoteInterval      = 500 * time.Millisecond
 	auditInterval        = 10 * time.Second
 	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
 
@@ -30,12 +32,11 @@ const (
 	workers      = 4
 	retryWorkers = 1
 
-	fetchPollInterval  = 500 * time.Millisecond
-	fetchCooldown      = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
-	jobTimeout         = 30 * time.Second
-	retentionTimeout   = 50 * time.Minute
-	completedRetention = time.Hour // a sweep a second makes 3600 rows
-	stopTimeout        = 5 * time.Second
+	fetchPollInterval = 500 * time.Millisecond
+	fetchCooldown     = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
+	jobTimeout        = 30 * time.Second
+	retentionTimeout  = 50 * time.Minute
+	stopTimeout       = 5 * time.Second
 )
 
 // Sweeper relays everything that waits, over the given connection, and returns how many rows it took.
@@ -55,6 +56,8 @@ type Config struct {
 	Contested func(ctx context.Context, events []outbox.Contested)
 	// StatsInterval is how often changed platform statistics are broadcast at most, whoever has broadcast the last. Defaults to never.
 	StatsInterval time.Duration
+	// Clock is the database's. Defaults to one that only jobs read.
+	Clock *outbox.Clock
 }
 
 // Jobs works River's jobs on this node.
@@ -68,6 +71,9 @@ func New(cfg Config) (*Jobs, error) {
 	if cfg.Pool == nil || cfg.Sweeper == nil || cfg.Logger == nil {
 		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = outbox.NewClock(cfg.Logger)
+	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
 	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested})
@@ -75,25 +81,29 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
-		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger,
+		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger, Clock: cfg.Clock,
 	})})
 	river.AddWorker(registered, &housekeepingWorker{
 		pool:  cfg.Pool,
-		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool),
+		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool), clock: cfg.Clock,
 	})
+	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
 	river.AddWorker(registered, &auditWorker{auditor: outbox.NewAuditor(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
-		ID:                          cfg.NodeID.String(),
-		Schema:                      schema,
-		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, retryQueue: {MaxWorkers: retryWorkers}},
-		Workers:                     registered,
-		PollOnly:                    true, // a pooler in between swallows notifications; nothing here waits for one
-		FetchPollInterval:           fetchPollInterval,
-		FetchCooldown:               fetchCooldown,
-		JobTimeout:                  jobTimeout,
-		CompletedJobRetentionPeriod: completedRetention,
-		PeriodicJobs:                periodics(cfg),
+		ID:                cfg.NodeID.String(),
+		Schema:            schema,
+		Logger:            slog.New(warnings{cfg.Logger.Handler()}),
+		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, retryQueue: {MaxWorkers: retryWorkers}},
+		Workers:           registered,
+		PollOnly:          true, // a pooler in between swallows notifications; nothing here waits for one
+		FetchPollInterval: fetchPollInterval,
+		FetchCooldown:     fetchCooldown,
+		JobTimeout:        jobTimeout,
+		// All that a leader of River's does goes by the leader's own clock; see the package's doc for who does it here.
+		LeaderElectionDisabled: true,
+		// By this clock, which is a public field though it is called one for tests, River says when a job that failed or snoozes is
+		// tried again. What it compares with the time, the database compares with its own.
+		Test: river.TestConfig{Time: riverTime{cfg.Clock}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating River's client: %w", err)
@@ -101,33 +111,24 @@ func New(cfg Config) (*Jobs, error) {
 	return &Jobs{cfg: cfg, client: client}, nil
 }
 
-func periodics(cfg Config) []*river.PeriodicJob {
-	all := []*river.PeriodicJob{
-		periodic("sweep", sweepInterval, sweepArgs{}),
-		periodic("partitions", partitionsInterval, partitionsArgs{}),
-		periodic("retention", retentionInterval, retentionArgs{}),
-		periodic("housekeeping", housekeepingInterval, housekeepingArgs{}),
-		periodic("audit", auditInterval, auditArgs{}),
-	}
-	if cfg.StatsInterval > 0 {
-		all = append(all, periodic("statistics", statisticsEvery(cfg.StatsInterval), statisticsArgs{}))
-	}
-	return all
-}
-
-func periodic(id string, every time.Duration, args river.JobArgs) *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(every),
-		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
-		&river.PeriodicJobOpts{ID: id, RunOnStart: true})
-}
-
 // Run works jobs until ctx ends, then lets those that are under way finish.
 func (j *Jobs) Run(ctx context.Context) error {
 	running := context.WithoutCancel(ctx) // ended by Stop, in order
+	// Before any job is worked: until then the time is this machine's.
+	err := postgres.Persist(ctx, j.cfg.Logger, func() error { return j.cfg.Clock.Read(ctx, j.cfg.Pool) })
+	if err == nil {
+		err = postgres.Persist(ctx, j.cfg.Logger, func() error { return j.register(ctx) })
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	if err := j.client.Start(running); err != nil {
 		return fmt.Errorf("starting River: %w", err)
 	}
-	keepPromoting(ctx, j.cfg.Pool, j.cfg.Logger)
+	j.keepTime(ctx)
 	stopping, cancel := context.WithTimeout(running, stopTimeout)
 	defer cancel()
 	if err := j.client.Stop(stopping); err == nil {

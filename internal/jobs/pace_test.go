@@ -160,3 +160,22 @@ func TestTheHeldEventIsPublishedAgain(t *testing.T) {
 	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter"))
 	b.agrees(t)
 }
+
+// The database's clock was five days ahead when an event was relayed and another one held, and has been set back.
+func TestTheIntervalBeginsAnewBehindAClockThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	b := limited(t)
+	b.revenue(t, 1)
+	b.sweep(t)
+	b.revenue(t, 2)
+	b.sweep(t)
+	job := b.waiting(t, "deliver_scheduled")[0]
+	b.exec(t, "UPDATE herald.pace SET relayed_at = relayed_at + interval '5 days', due_at = due_at + interval '5 days'")
+	b.exec(t, `UPDATE herald.river_job SET scheduled_at = scheduled_at + interval '5 days',
+		args = jsonb_set(args, '{deliver_after}', to_jsonb((args->>'deliver_after')::timestamptz + interval '5 days')) WHERE id = $1`, job)
+	third := b.revenue(t, 3)
+	b.sweep(t)
+	require.Equal(t, []int64{job}, b.waiting(t, "deliver_scheduled"))
+	require.True(t, scan[bool](t, b, `SELECT greatest(scheduled_at, (args->>'deliver_after')::timestamptz) <= now() + interval '1 hour'
+		AND args->>'event_id' = $2::text FROM herald.river_job WHERE id = $1`, job, third.String()))
+}

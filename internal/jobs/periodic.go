@@ -43,7 +43,11 @@ type partitionsWorker struct {
 }
 
 func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
-	_, err := outbox.EnsurePartitions(ctx, w.pool, time.Now(), daysAhead)
+	today, err := outbox.ReadClock(ctx, w.pool)
+	if err != nil {
+		return err
+	}
+	_, err = outbox.EnsurePartitions(ctx, w.pool, today, daysAhead)
 	return err
 }
 
@@ -67,10 +71,17 @@ type housekeepingWorker struct {
 	pool  *pgxpool.Pool
 	nodes *outbox.Nodes
 	stats *outbox.Publisher
+	clock *outbox.Clock
 }
 
 func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeepingArgs]) error {
-	if _, err := w.nodes.Reap(ctx); err != nil {
+	// While the database's clock has just been set forward, every node's last heartbeat seems to be long ago.
+	if !w.clock.Advanced(settling) {
+		if _, err := w.nodes.Reap(ctx); err != nil {
+			return err
+		}
+	}
+	if err := keepJobs(ctx, w.pool); err != nil {
 		return err
 	}
 	if err := outbox.PruneCheckpoints(ctx, w.pool); err != nil {
@@ -84,6 +95,9 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	}
 	return w.stats.PrunePlatformStats(ctx)
 }
+
+// settling is how long nodes are given to write a new heartbeat.
+const settling = 30 * time.Second
 
 type auditWorker struct {
 	river.WorkerDefaults[auditArgs]

@@ -50,7 +50,7 @@ func TestPartitionsJobMakesTheDaysAhead(t *testing.T) {
 func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	worker := &housekeepingWorker{pool: b.pool, nodes: outbox.NewNodes(b.pool, nodeID), stats: outbox.NewPublisher(b.pool)}
+	worker := &housekeepingWorker{pool: b.pool, nodes: outbox.NewNodes(b.pool, nodeID), stats: outbox.NewPublisher(b.pool), clock: b.jobs.cfg.Clock}
 	alive, gone := uuid.New(), uuid.New()
 	for _, node := range []uuid.UUID{alive, gone} {
 		var journal outbox.Journal

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
 )
 
 const (
 	promoteTimeout = 10 * time.Second
-	promoteMost    = 10_000 // jobs in one go
+	promoteMost    = 10_000                  // jobs in one go
+	clockGood      = 1500 * time.Millisecond // the node's heartbeat reads the database's clock, too
 
-	// heartbeatsMissed is how long a node may be silent before its jobs are others'.
-	heartbeatsMissed = 10 * time.Second
+	// An attempt that has taken longer than slowAttempt, and whose node has not given a sign of life for as long as silentNode, a
+	// heartbeat a second, is begun anew by another: the node is dead or frozen. One that is only slow loses nothing by it.
+	slowAttempt = time.Second
+	silentNode  = 1100 * time.Millisecond
 
 	// eventTimeout is how long one attempt at an event may take; it takes milliseconds. stuckAfter is when an attempt that has not come
 	// to an end never will, though its node lives: it could not tell the database.
@@ -23,52 +25,45 @@ const (
 	stuckAfter   = eventTimeout + 5*time.Second
 )
 
-// promote makes the events' jobs ready whose time has come, and those whose attempt was lost, with its node or with
-// the connection that should have told of its end, and returns how many. River's
-// leader does both as well, but a leader that crashed has no successor for up to 21 seconds, and it takes a job for stuck after
-// an hour. A job that is worked twice has its effect once: it is completed in the effect's transaction.
+// promote makes the jobs ready whose time has come, by the database's clock, and the events' jobs whose attempt was lost, with its node or
+// with the connection that should have told of its end, or began in the future, before the database's clock was set back. It returns how
+// many. A job that is worked twice has its effect once: it is completed in the effect's transaction, and an event whose id is in the
+// log gets no second place there.
 //
 // The index is on (state, queue, priority, scheduled_at).
 const promote = `
 WITH due AS (
     SELECT j.id FROM ` + riverJobs + ` j
-    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = $4 AND j.priority = 1 AND j.scheduled_at <= now()
-        AND j.kind IN ('deliver_scheduled', 'retry_event')
+    WHERE j.state IN ('scheduled', 'retryable') AND j.queue = ANY ($4) AND j.priority = 1 AND j.scheduled_at <= now()
     ORDER BY j.scheduled_at, j.id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), orphaned AS (
     SELECT j.id FROM ` + riverJobs + ` j
-    WHERE j.state = 'running' AND j.queue = $4 AND j.priority = 1 AND j.attempted_at < now() - make_interval(secs => $2)
-        AND j.kind IN ('deliver_scheduled', 'retry_event')
-        AND (j.attempted_at < now() - make_interval(secs => $3)
-            OR NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
-                AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $2)))
+    WHERE j.state = 'running' AND j.queue = ANY ($4) AND j.priority = 1 AND j.kind IN ('deliver_scheduled', 'retry_event')
+        AND (j.attempted_at < now() - make_interval(secs => $3) OR j.attempted_at > now() + interval '5 s'
+            OR j.attempted_at < now() - make_interval(secs => $2)
+            AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
+                AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $5)))
     LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE ` + riverJobs + ` SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
 
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
-	defer cancel()
-	promoted := int64(0)
-	for _, queue := range []string{river.QueueDefault, retryQueue} {
-		tag, err := pool.Exec(ctx, promote, promoteMost, heartbeatsMissed.Seconds(), stuckAfter.Seconds(), queue)
-		if err != nil {
-			return promoted, fmt.Errorf("making due jobs ready: %w", err)
-		}
-		promoted += tag.RowsAffected()
+	tag, err := pool.Exec(ctx, promote, promoteMost, slowAttempt.Seconds(), stuckAfter.Seconds(), queues(), silentNode.Seconds())
+	if err != nil {
+		return 0, fmt.Errorf("making due jobs ready: %w", err)
 	}
-	return promoted, nil
+	return tag.RowsAffected(), nil
 }
 
-// keepPromoting looks every second until ctx ends.
-func keepPromoting(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) {
+// keepTime does twice a second what is due, until ctx ends.
+func (j *Jobs) keepTime(ctx context.Context) {
 	ticker := time.NewTicker(promoteInterval)
 	defer ticker.Stop()
 	failing := false
 	for {
-		_, err := promoteDue(ctx, pool)
+		err := j.due(ctx)
 		if err != nil && ctx.Err() == nil && !failing { // once: the others that use the database say so as well
-			logger.WarnContext(ctx, "scheduled events may be late", slog.Any("error", err))
+			j.cfg.Logger.WarnContext(ctx, "scheduled events may be late", slog.Any("error", err))
 		}
 		failing = err != nil
 		select {
@@ -77,4 +72,19 @@ func keepPromoting(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger)
 		case <-ticker.C:
 		}
 	}
+}
+
+func (j *Jobs) due(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
+	defer cancel()
+	if j.cfg.Clock.Age() > clockGood {
+		if err := j.cfg.Clock.Read(ctx, j.cfg.Pool); err != nil {
+			return err
+		}
+	}
+	if _, err := promoteDue(ctx, j.cfg.Pool); err != nil {
+		return err
+	}
+	_, err := j.enqueue(ctx)
+	return err
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// How long River may take to promote a scheduled job, and how long a failed event rests before its first retry.
+// How long before its event's time a scheduled job is made ready, and how long a failed event rests before its first retry.
 const (
 	promotionInterval = 5 * time.Second
 	firstRetry        = time.Second
@@ -22,31 +23,33 @@ const (
 // SetAside keeps events as jobs, in the relay's transaction.
 type SetAside struct {
 	client *river.Client[pgx.Tx]
+	clock  *outbox.Clock // is read in each transaction that inserts
 }
 
 // NewSetAside returns a SetAside that only inserts jobs; [Jobs] works them.
 func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
-	client, err := newInserter(pool)
+	client, clock, err := newInserter(pool)
 	if err != nil {
 		return nil, err
 	}
-	return &SetAside{client: client}, nil
+	return &SetAside{client, clock}, nil
 }
 
-// newInserter returns a client that only inserts jobs.
-func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema})
+// newInserter returns a client that only inserts jobs, due by a clock that has to be read before.
+func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], *outbox.Clock, error) {
+	clock := outbox.NewClock(slog.New(slog.DiscardHandler)) // the node's own tells
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
 	if err != nil {
-		return nil, fmt.Errorf("creating River's inserting client: %w", err)
+		return nil, nil, fmt.Errorf("creating River's inserting client: %w", err)
 	}
-	return client, nil
+	return client, clock, nil
 }
 
-// scheduled is a job that delivers an event at due. A job that is scheduled waits for River's leader to promote it, which does so
-// every few seconds, and for longer than that after the leader's crash; so what is due before then is a job at once, and snoozes.
-func scheduled(ref outbox.Ref, due time.Time) (deliverScheduledArgs, *river.InsertOpts) {
+// scheduled is a job that delivers an event at due. A job that is scheduled is made ready a few seconds before that, and snoozes; so what
+// is due before then is ready at once. Now is the database's.
+func scheduled(ref outbox.Ref, due, now time.Time) (deliverScheduledArgs, *river.InsertOpts) {
 	opts := &river.InsertOpts{}
-	if promoted := due.Add(-promotionInterval); promoted.After(time.Now()) {
+	if promoted := due.Add(-promotionInterval); promoted.After(now) {
 		opts.ScheduledAt = promoted
 	}
 	return deliverScheduledArgs{Ref: ref, DeliverAfter: due}, opts
@@ -54,9 +57,13 @@ func scheduled(ref outbox.Ref, due time.Time) (deliverScheduledArgs, *river.Inse
 
 // DeliverLater keeps each row until its DeliverAfter.
 func (s *SetAside) DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error {
+	if err := s.clock.Read(ctx, tx); err != nil {
+		return err
+	}
+	now := s.clock.Now()
 	params := make([]river.InsertManyParams, len(rows))
 	for i, row := range rows {
-		params[i].Args, params[i].InsertOpts = scheduled(row.Ref(), row.DeliverAfter)
+		params[i].Args, params[i].InsertOpts = scheduled(row.Ref(), row.DeliverAfter, now)
 	}
 	if _, err := s.client.InsertManyFastTx(ctx, tx, params); err != nil {
 		return fmt.Errorf("inserting deliver_scheduled jobs: %w", err)
@@ -66,7 +73,10 @@ func (s *SetAside) DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.R
 
 // Hold keeps a row until due, for a reason that whoever asks after the event is told, and returns the job's number.
 func (s *SetAside) Hold(ctx context.Context, tx pgx.Tx, row *outbox.Row, due time.Time, reason string) (int64, error) {
-	args, opts := scheduled(row.Ref(), due)
+	if err := s.clock.Read(ctx, tx); err != nil {
+		return 0, err
+	}
+	args, opts := scheduled(row.Ref(), due, s.clock.Now())
 	args.Reason = reason
 	inserted, err := s.client.InsertTx(ctx, tx, args, opts)
 	if err != nil {
@@ -81,11 +91,13 @@ WITH job AS (
     SELECT j.id FROM ` + riverJobs + ` j
     WHERE j.id = $1 AND j.state IN ('available', 'pending', 'retryable', 'scheduled') FOR UPDATE SKIP LOCKED
 )
-UPDATE ` + riverJobs + ` r SET args = r.args || $2::jsonb FROM job WHERE r.id = job.id`
+UPDATE ` + riverJobs + ` r SET args = r.args || $2::jsonb || jsonb_build_object('deliver_after', least((r.args->>'deliver_after')::timestamptz, $3)),
+    scheduled_at = least(r.scheduled_at, $3)
+FROM job WHERE r.id = job.id`
 
-// Move makes the job deliver row instead. It returns false where the job is being worked or has been.
-func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.Row) (bool, error) {
-	tag, err := tx.Exec(ctx, move, job, row.Ref())
+// Move makes the job deliver row instead, at due if it would later. It returns false where the job is being worked or has been.
+func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.Row, due time.Time) (bool, error) {
+	tag, err := tx.Exec(ctx, move, job, row.Ref(), due)
 	if err != nil {
 		return false, fmt.Errorf("making job %d deliver event %s: %w", job, row.ID, err)
 	}
@@ -94,7 +106,10 @@ func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.R
 
 // Retry keeps rows that could not be turned into messages, each for its reason, to be tried again.
 func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error {
-	soon := time.Now().Add(firstRetry)
+	if err := s.clock.Read(ctx, tx); err != nil {
+		return err
+	}
+	soon := s.clock.Now().Add(firstRetry)
 	params := make([]river.InsertManyParams, len(rows))
 	for i, row := range rows {
 		at := soon
@@ -102,7 +117,8 @@ func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, rea
 			at = row.DeliverAfter
 		}
 		params[i] = river.InsertManyParams{
-			Args: retryEventArgs{Ref: row.Ref(), Reason: reasons[i].Error()}, InsertOpts: &river.InsertOpts{ScheduledAt: at},
+			Args:       retryEventArgs{Ref: row.Ref(), Reason: reasons[i].Error(), DeliverAfter: row.DeliverAfter},
+			InsertOpts: &river.InsertOpts{ScheduledAt: at},
 		}
 	}
 	if _, err := s.client.InsertManyFastTx(ctx, tx, params); err != nil {

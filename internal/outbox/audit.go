@@ -16,9 +16,13 @@ import (
 )
 
 const (
-	auditChunk  = 5000        // log entries, and outbox rows, that one transaction of the audit looks at
-	auditBudget = time.Second // that one run may take: a tenth of a core at most. While the relay works off a backlog a run is one chunk.
-	auditLogged = 20          // discrepancies of one run that get a log line each
+	auditChunk  = 5000 // log entries, and outbox rows, that one transaction of the audit looks at
+	auditLogged = 20   // discrepancies of one run that get a log line each
+
+	// What one run may take of the ten seconds to the next: a tenth of a core while the relay works off a backlog, which goes first, and
+	// most of one behind it, until the audit is current again: a burst of a million events is audited within a minute of being relayed.
+	auditBeside = time.Second
+	auditBehind = 8 * time.Second
 )
 
 // TxBeginner opens transactions with options; a pool does.
@@ -40,12 +44,13 @@ type Auditor struct {
 	logger *slog.Logger
 	chunk  int
 
-	patience time.Duration // with nodes that are behind
+	beside, behind time.Duration // what one run may take
+	patience       time.Duration // with nodes that are behind
 }
 
 // NewAuditor returns an auditor over db, typically a pool.
 func NewAuditor(db TxBeginner, logger *slog.Logger) *Auditor {
-	return &Auditor{db: db, logger: logger, chunk: auditChunk, patience: keepUpPatience}
+	return &Auditor{db: db, logger: logger, chunk: auditChunk, beside: auditBeside, behind: auditBehind, patience: keepUpPatience}
 }
 
 // Run looks at what is new, for a bounded time, records what it finds, and logs each discrepancy once. Where another run is under way
@@ -53,10 +58,14 @@ func NewAuditor(db TxBeginner, logger *slog.Logger) *Auditor {
 func (a *Auditor) Run(ctx context.Context) error {
 	var fresh []Discrepancy
 	start := time.Now()
-	for more := true; more && time.Since(start) < auditBudget; {
+	for more, budget := true, a.behind; more && time.Since(start) < budget; {
 		var found []Discrepancy
+		var beside bool
 		var err error
-		found, more, err = a.next(ctx)
+		found, more, beside, err = a.next(ctx)
+		if budget = a.behind; beside {
+			budget = a.beside
+		}
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "40001" {
 			break // another run was quicker
 		}
@@ -76,53 +85,54 @@ func (a *Auditor) Run(ctx context.Context) error {
 	return nil
 }
 
-// next looks at one chunk, and at the nodes behind the last one. It returns what was not known before, and whether to go on.
-func (a *Auditor) next(ctx context.Context) (fresh []Discrepancy, more bool, err error) {
-	err = a.inSnapshot(ctx, pgx.ReadWrite, func(tx pgx.Tx) error {
+// next looks at one chunk, and at the nodes behind the last one. It returns what was not known before, whether there is more to look at,
+// and whether the relay works off a backlog beside it.
+func (a *Auditor) next(ctx context.Context) (fresh []Discrepancy, more, beside bool, err error) {
+	_, err = a.confirmed(ctx, pgx.ReadWrite, func(tx pgx.Tx) ([]Discrepancy, error) {
 		q := dbsqlc.New(tx)
+		more, beside = false, false
 		state, err := q.AuditStateLock(ctx)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return fmt.Errorf("locking the audit's state: %w", err)
+			return nil, fmt.Errorf("locking the audit's state: %w", err)
 		}
 		if state.Epoch != state.RelayEpoch {
-			return q.AuditRestart(ctx)
+			return nil, q.AuditRestart(ctx)
 		}
 		position := max(state.Position, min(state.Position+int64(a.chunk), state.RelayPosition))
 		found, err := auditLog(ctx, q, state.Position, position, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		settled, moreRows, err := a.outbox(ctx, q)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		found = append(found, settled...)
 		nodes := map[uuid.UUID]*nodeAudit{}
 		if err := json.Unmarshal(state.Nodes, &nodes); err != nil {
-			return fmt.Errorf("reading the audit's state: %w", err)
+			return nil, fmt.Errorf("reading the audit's state: %w", err)
 		}
 		if more = moreRows || position < state.RelayPosition; !more {
-			told, err := auditNodes(ctx, q, nodes, look{state.Now, state.RelayPosition, a.patience})
+			told, err := auditNodes(ctx, q, nodes, look{state.Now, state.RelayEpoch, state.RelayPosition, a.patience})
 			if err != nil {
-				return err
+				return nil, err
 			}
 			found = append(found, told...)
 		}
 		encoded, err := json.Marshal(nodes)
 		if err != nil {
-			return fmt.Errorf("encoding the audit's state: %w", err)
+			return nil, fmt.Errorf("encoding the audit's state: %w", err)
 		}
-		if err := q.AuditStateSave(ctx, dbsqlc.AuditStateSaveParams{Position: position, Nodes: encoded}); err != nil {
-			return err
-		}
-		more = more && !state.RelayBehind // whoever waits for the relay goes first
+		beside = state.RelayBehind
+		return found, q.AuditStateSave(ctx, dbsqlc.AuditStateSaveParams{Position: position, Nodes: encoded})
+	}, func(tx pgx.Tx, found []Discrepancy) (err error) {
 		fresh, err = recordDiscrepancies(ctx, tx, found)
 		return err
 	})
-	return fresh, more, err
+	return fresh, more, beside, err
 }
 
 // inSnapshot runs f in a transaction of one snapshot, in which everything is found by index, whatever the statistics say of tables that
@@ -200,7 +210,9 @@ type AuditStatus struct {
 	RelayPosition int64
 	RunAt         time.Time // zero before the first run
 	RelayedAt     time.Time // when the newest batch was relayed; zero before the first
-	Found         map[DiscrepancyKind]int64
+	// Idle and Behind are how long ago those two were, by the database's clock: less than nothing where it has been set back since.
+	Idle, Behind time.Duration
+	Found        map[DiscrepancyKind]int64
 }
 
 // ReadAuditStatus returns how the continuous audit stands, by whatever node it was run.
@@ -210,6 +222,7 @@ func ReadAuditStatus(ctx context.Context, db dbsqlc.DBTX) (AuditStatus, error) {
 		return AuditStatus{}, fmt.Errorf("reading the audit's state: %w", err)
 	}
 	status := AuditStatus{Position: row.Position, RelayPosition: row.RelayPosition, RunAt: orZero(row.RunAt), RelayedAt: orZero(row.RelayedAt)}
+	status.Idle, status.Behind = row.Now.Sub(status.RunAt), row.Now.Sub(status.RelayedAt)
 	if err := json.Unmarshal(row.Found, &status.Found); err != nil {
 		return AuditStatus{}, fmt.Errorf("reading the audit's state: %w", err)
 	}

@@ -64,25 +64,25 @@ func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.AuditLogBoundsRow,
 func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progress) error {
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
-		err := a.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
+		var upTo int64
+		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			bounds, since, err := retained(ctx, q)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if first {
 				full.Oldest, full.Newest = bounds.Oldest, bounds.Newest
 			}
 			after = max(after, bounds.Oldest-1) // retention goes on meanwhile
-			upTo := min(after+int64(a.chunk), full.Newest)
-			found, err := auditLog(ctx, q, after, upTo, since)
-			full.add(found)
-			after, done = upTo, upTo >= full.Newest
-			return err
-		})
+			upTo = min(after+int64(a.chunk), full.Newest)
+			return auditLog(ctx, q, after, upTo, since)
+		}, nil)
 		if err != nil {
 			return err
 		}
+		full.add(found)
+		after, done = upTo, upTo >= full.Newest
 		progress("log", after-full.Oldest+1, full.Newest-full.Oldest+1)
 	}
 	return nil
@@ -92,33 +92,33 @@ func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Prog
 	var bounds dbsqlc.AuditOutboxBoundsRow
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
-		err := a.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
+		var rows dbsqlc.AuditOutboxAllRow
+		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			var err error
 			if first {
 				if bounds, err = q.AuditOutboxBounds(ctx); err != nil {
-					return fmt.Errorf("looking for the ends of the outbox: %w", err)
+					return nil, fmt.Errorf("looking for the ends of the outbox: %w", err)
 				}
 			}
 			_, since, err := retained(ctx, q)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			rows, err := q.AuditOutboxAll(ctx, dbsqlc.AuditOutboxAllParams{
+			rows, err = q.AuditOutboxAll(ctx, dbsqlc.AuditOutboxAllParams{
 				After: after, UpTo: bounds.Newest, Since: since, MaxRows: int32(a.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
-				return fmt.Errorf("looking at the outbox behind row %d: %w", after, err)
+				return nil, fmt.Errorf("looking at the outbox behind row %d: %w", after, err)
 			}
-			found, err := discrepanciesOf(rows.Discrepancies)
-			full.add(found)
-			full.Rows += rows.LookedAt
-			after, done = rows.LastSeq, rows.LookedAt < int64(a.chunk)
-			return err
-		})
+			return discrepanciesOf(rows.Discrepancies)
+		}, nil)
 		if err != nil {
 			return err
 		}
+		full.add(found)
+		full.Rows += rows.LookedAt
+		after, done = rows.LastSeq, rows.LookedAt < int64(a.chunk)
 		progress("outbox", max(after-bounds.Oldest+1, 0), bounds.Newest-bounds.Oldest+1)
 	}
 	return nil
@@ -127,27 +127,27 @@ func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Prog
 func (a *Auditor) fullMarks(ctx context.Context, full *FullAudit, progress Progress) error {
 	after := uuid.Nil
 	for done := false; !done; {
-		err := a.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
+		var rows dbsqlc.AuditMarksRow
+		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			bounds, _, err := retained(ctx, q)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			rows, err := q.AuditMarks(ctx, dbsqlc.AuditMarksParams{
+			rows, err = q.AuditMarks(ctx, dbsqlc.AuditMarksParams{
 				After: after, Oldest: bounds.Oldest, MaxRows: int32(a.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
-				return fmt.Errorf("looking at what is marked as relayed: %w", err)
+				return nil, fmt.Errorf("looking at what is marked as relayed: %w", err)
 			}
-			found, err := discrepanciesOf(rows.Discrepancies)
-			full.add(found)
-			full.Events += rows.LookedAt
-			after, done = rows.LastEvent, rows.LookedAt < int64(a.chunk)
-			return err
-		})
+			return discrepanciesOf(rows.Discrepancies)
+		}, nil)
 		if err != nil {
 			return err
 		}
+		full.add(found)
+		full.Events += rows.LookedAt
+		after, done = rows.LastEvent, rows.LookedAt < int64(a.chunk)
 		progress("events", full.Events, max(full.Events, full.Newest-full.Oldest+1)) // an event has an entry or two
 	}
 	return nil

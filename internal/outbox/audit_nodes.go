@@ -25,7 +25,8 @@ type nodeAudit struct {
 	Number int64 `json:"number"` // of the newest row of its journal that was looked at, 0 for none
 	Last   int64 `json:"last"`   // where that row ends
 
-	At time.Time `json:"at,omitzero"` // when that row was written
+	At    time.Time `json:"at,omitzero"`     // when that row was written
+	Epoch int64     `json:"epoch,omitempty"` // of the log when it was looked at; 0 in what earlier releases have left
 
 	MustReach int64     `json:"mustReach,omitempty"` // a position that it was behind at the last look
 	Looks     int       `json:"looks,omitempty"`     // at how many
@@ -35,6 +36,7 @@ type nodeAudit struct {
 // look is what the nodes are compared with.
 type look struct {
 	at       time.Time
+	epoch    int64         // 0 where none is remembered
 	position int64         // of the relay
 	patience time.Duration // with a node that is behind
 }
@@ -54,7 +56,7 @@ func auditNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 			a = &nodeAudit{}
 			known[n.NodeID] = a
 		}
-		told, err := a.journal(ctx, q, n.NodeID)
+		told, err := a.journal(ctx, q, n.NodeID, l.epoch)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +77,7 @@ func auditNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 }
 
 // journal follows a node's journal from where it was left.
-func (a *nodeAudit) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID) ([]Discrepancy, error) {
+func (a *nodeAudit) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID, epoch int64) ([]Discrepancy, error) {
 	var found []Discrepancy
 	for {
 		rows, err := q.AuditJournal(ctx, dbsqlc.AuditJournalParams{NodeID: node, FromNumber: a.Number, MaxRows: journalPage})
@@ -89,10 +91,10 @@ func (a *nodeAudit) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UU
 			a.Number, a.Last = 0, 0 // its row has been pruned, or none was looked at
 		}
 		for _, r := range rows {
-			if d := a.follow(node, &r); d != nil {
+			if d := a.follow(node, &r, epoch); d != nil {
 				found = append(found, *d)
 			}
-			a.Number, a.Last, a.At = r.Number, r.LastPosition, r.BroadcastAt
+			a.Number, a.Last, a.At, a.Epoch = r.Number, r.LastPosition, r.BroadcastAt, epoch
 		}
 		if !full {
 			return found, nil
@@ -101,7 +103,7 @@ func (a *nodeAudit) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UU
 }
 
 // follow says what is wrong with r behind the row before it.
-func (a *nodeAudit) follow(node uuid.UUID, r *dbsqlc.AuditJournalRow) *Discrepancy {
+func (a *nodeAudit) follow(node uuid.UUID, r *dbsqlc.AuditJournalRow, epoch int64) *Discrepancy {
 	begins := r.FirstPosition > r.LastPosition
 	wrong := func(kind DiscrepancyKind, format string, args ...any) *Discrepancy {
 		return &Discrepancy{
@@ -114,6 +116,8 @@ func (a *nodeAudit) follow(node uuid.UUID, r *dbsqlc.AuditJournalRow) *Discrepan
 		return nil
 	case r.Number != a.Number+1 && a.At.Before(r.EpochBeganAt) && r.BroadcastAt.After(r.EpochBeganAt.Add(-epochNotice)):
 		return nil // the database is another one, which lacks what the node has told the one before
+	case r.Number != a.Number+1 && a.Epoch != 0 && a.Epoch != epoch:
+		return nil // likewise, whatever its clock has said of when
 	case a.Number == 0:
 		return wrong(JournalGap, "does not say where it begins: its first row is for positions %d to %d", r.FirstPosition, r.LastPosition)
 	case r.Number != a.Number+1:
@@ -140,7 +144,7 @@ func (a *nodeAudit) ends(n *dbsqlc.AuditNodesRow) []Discrepancy {
 
 // keepsUp says whether a node that is alive reaches what was relayed some looks ago.
 func (a *nodeAudit) keepsUp(n *dbsqlc.AuditNodesRow, l look) []Discrepancy {
-	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position { // the log can have lost its end
+	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) { // the log can have lost its end, the clock been set back
 		a.MustReach, a.Looks, a.Since = l.position, 0, l.at
 	}
 	if n.BroadcastPosition >= a.MustReach {

@@ -314,3 +314,22 @@ func TestOneAuditAtATime(t *testing.T) {
 	b.run(t)
 	require.Equal(t, int64(14), b.auditStatus(t).Position)
 }
+
+// While the relay works off a backlog the audit looks at a little; behind it, it goes on until it is current.
+func TestAuditCatchesUpBehindABurst(t *testing.T) {
+	t.Parallel()
+	b := setupAudit(t)
+	b.auditor.InSteps(1, 0).Within(0, time.Hour)
+	step := func(target string) {
+		b.exec(t, `INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, target, epoch_position, epoch_seq)
+			SELECT s.version + 1, s.epoch, s.position, s.snapshot, s.floor, s.stragglers, `+target+`, s.epoch_position, s.epoch_seq FROM herald.relay_state s`)
+	}
+	step("s.snapshot") // a backlog is under way
+	b.run(t)
+	require.Equal(t, int64(1), b.auditStatus(t).Position)
+	b.run(t)
+	require.Equal(t, int64(2), b.auditStatus(t).Position)
+	step("NULL")
+	require.Empty(t, b.run(t))
+	require.Equal(t, int64(14), b.auditStatus(t).Position)
+}

@@ -47,6 +47,19 @@
 // alone, of which only its place is read then. Whoever reads rows behind the relay (the log, the lists, the traces) takes what no check
 // has seen, too, because an owner can change a row that has its place.
 //
+// # Time
+//
+// The database's clock decides what is due, who is alive and what is old; [Clock] is what a node knows of it, and of how wrong its own is. That
+// clock may be set as well, so no time that is stored is trusted to be past, nor two to be in the order in which they were written: what the
+// order of things hangs on is a number (a position, a row's number in a journal, an epoch). A node's row that lies in the future is brought back
+// by any other's heartbeat, and old when it has not moved since. A day of the log that lies between others, by position, stays with them.
+// For a day after the clock was seen to be set forward retention drops nothing.
+//
+// # Cost of the audit
+//
+// An order's event, with two entries and a row, costs the server 26 µs. A run takes a second while the relay works off a backlog, and up to eight of
+// ten behind it: a burst of a million events is audited within a minute of being relayed.
+//
 // # Invariants
 //
 //   - Positions are contiguous from 1 over the whole log, sequences from 1 within each group, and both become visible in

@@ -102,7 +102,7 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error)
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
 		s := &d.state
-		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed)
+		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed, &s.Now)
 	})
 	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows, batchBytes).Query(func(rows pgx.Rows) error {
 		var err error
@@ -133,6 +133,9 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error)
 	}
 	return d, nil
 }
+
+// Now is the database's time, by which events are due.
+func (d *Drain) Now() time.Time { return d.state.Now }
 
 // Full says that the window may hold more rows than this drain read.
 func (d *Drain) Full() bool {

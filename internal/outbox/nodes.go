@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -13,9 +14,10 @@ import (
 
 // Nodes is the register of the running servers.
 type Nodes struct {
-	db   Batcher
-	q    *dbsqlc.Queries
-	self uuid.UUID
+	db    Batcher
+	q     *dbsqlc.Queries
+	self  uuid.UUID
+	clock *Clock
 }
 
 // Batcher sends many statements in one round trip: a pool, a connection or a transaction.
@@ -29,6 +31,12 @@ func NewNodes(db Batcher, self uuid.UUID) *Nodes {
 	return &Nodes{db: db, q: dbsqlc.New(db), self: self}
 }
 
+// WithClock has each heartbeat read clock, and tell how far this machine's is off.
+func (n *Nodes) WithClock(clock *Clock) *Nodes {
+	n.clock = clock
+	return n
+}
+
 // Heartbeat says that this node is alive and how many connections each hub has, and writes what journal has noted: together, so
 // that the position in this node's row is always the end of its journal. More reports that journal has more to write.
 func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
@@ -36,10 +44,19 @@ func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Jo
 	if err != nil {
 		return false, fmt.Errorf("encoding connection counts: %w", err)
 	}
+	skew := time.Duration(0)
+	if n.clock != nil {
+		// By itself, before the heartbeat: how long that takes to be written would make the answer less exact.
+		if err := n.clock.Read(ctx, n.db); err != nil {
+			return false, err
+		}
+		skew = n.clock.Skew()
+	}
 	rows, position := journal.take()
 	batch := &pgx.Batch{} // one implicit transaction
 	queueJournal(batch, n.self, host, rows)
-	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts)
+	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds())
+	batch.Queue(dbsqlc.NodesFromFuture)
 	if err := n.db.SendBatch(ctx, batch).Close(); err != nil {
 		return false, fmt.Errorf("writing this node's heartbeat: %w", err)
 	}
@@ -74,6 +91,26 @@ func (n *Nodes) Alive(ctx context.Context) (int64, error) {
 	return alive, nil
 }
 
+// NodeClock is how a node's clock stands, as its last heartbeat told.
+type NodeClock struct {
+	Node uuid.UUID
+	Host string
+	Skew time.Duration // ahead of the database's
+}
+
+// NodeClocks returns the clocks of the nodes that are alive.
+func NodeClocks(ctx context.Context, db dbsqlc.DBTX) ([]NodeClock, error) {
+	rows, err := dbsqlc.New(db).NodeClocks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the nodes' clocks: %w", err)
+	}
+	clocks := make([]NodeClock, len(rows))
+	for i, r := range rows {
+		clocks[i] = NodeClock{r.NodeID, r.Host, time.Duration(r.ClockSkewSeconds * float64(time.Second))}
+	}
+	return clocks, nil
+}
+
 // Leave removes this node.
 func (n *Nodes) Leave(ctx context.Context) error {
 	if err := n.q.NodeDelete(ctx, n.self); err != nil {
@@ -93,6 +130,9 @@ func (n *Nodes) Reap(ctx context.Context) (int64, error) {
 
 // PruneJournal removes what the journals, and the record of duplicates, need not tell any more.
 func (n *Nodes) PruneJournal(ctx context.Context) error {
+	if err := n.q.JournalFromFuture(ctx); err != nil {
+		return fmt.Errorf("bringing the broadcast journal back from the future: %w", err)
+	}
 	if err := n.q.JournalPrune(ctx); err != nil {
 		return fmt.Errorf("pruning the broadcast journal: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 type Holder interface {
 	// Hold makes a job that delivers row at due, for a reason that its story tells, and returns the job's number.
 	Hold(ctx context.Context, tx pgx.Tx, row *Row, due time.Time, reason string) (job int64, err error)
-	// Move makes the job deliver row instead. It returns false where the job is being worked or has been.
-	Move(ctx context.Context, tx pgx.Tx, job int64, row *Row) (moved bool, err error)
+	// Move makes the job deliver row instead, at due if it would later. It returns false where the job is being worked or has been.
+	Move(ctx context.Context, tx pgx.Tx, job int64, row *Row, due time.Time) (moved bool, err error)
 }
 
 // Pace limits how often events of one type are relayed: once in an interval. Of those that come within it the latest is held until it
@@ -60,6 +60,7 @@ func (d *Drain) Limit(ctx context.Context, p Pace, rows []*Row) ([]*Row, error) 
 	}
 	steps := make(map[event.Type]*dbsqlc.PaceReadRow, len(read))
 	for i := range read {
+		notAhead(&read[i], p.Interval)
 		steps[event.Type(read[i].EventType)] = &read[i]
 	}
 	var now []*Row
@@ -82,6 +83,16 @@ func (d *Drain) Limit(ctx context.Context, p Pace, rows []*Row) ([]*Row, error) 
 	return now, p.drop(ctx, q)
 }
 
+// notAhead bounds times that lie in the future, because the database's clock was set back since, to what an interval from now explains.
+func notAhead(step *dbsqlc.PaceReadRow, interval time.Duration) {
+	if step.RelayedAt.After(step.Now) {
+		step.RelayedAt = step.Now
+	}
+	if latest := step.Now.Add(interval); step.DueAt != nil && step.DueAt.After(latest) {
+		step.DueAt = &latest
+	}
+}
+
 func (p *Pace) supersede(ref Ref, by *Row) { p.superseded = append(p.superseded, superseded{ref, by}) }
 
 // hold keeps row until the interval is over, in the place of the one that is held already. Where that one is just being delivered, the
@@ -93,7 +104,7 @@ func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbs
 	if step.HeldEventID.Valid {
 		due, job = *step.DueAt, *step.JobID
 		var err error
-		if moved, err = p.Holder.Move(ctx, tx, job, row); err != nil {
+		if moved, err = p.Holder.Move(ctx, tx, job, row, due); err != nil {
 			return err
 		}
 		if moved {

@@ -58,6 +58,7 @@ func Disarm(ctx context.Context, conn *pgx.Conn) error {
 type Lag struct {
 	Waiting       int64   // rows, counted up to the limit
 	OldestSeconds float64 // 0 where none waits
+	Paused        bool    // so that they wait on purpose
 }
 
 // ReadLag measures how far the relay is behind, counting at most limit rows.

@@ -19,6 +19,8 @@ const (
 	defaultEventRetention = 7 * 24 * time.Hour
 	defaultGroupRetention = 90 * 24 * time.Hour
 
+	advancedHold = 24 * time.Hour
+
 	mostToMove   = 10_000 // rows of a day that are moved while everybody waits
 	pruneChunk   = 10_000 // rows that one transaction deletes at most
 	forgetBlocks = 90     // of 8 KiB, in which less than pruneChunk relayed events have room
@@ -32,6 +34,8 @@ type RetentionConfig struct {
 	// Groups is how long a group whose events have all been dropped goes on with its numbering, and an order without events with
 	// the grants that its events implied. Defaults to 2160 hours.
 	Groups time.Duration
+	// Clock, where it is set, keeps all as it is for a day after the database's clock was set forward: by a wrong clock everything is old.
+	Clock *Clock
 	// Logger is told what is dropped and what stays, and why. Defaults to slog.Default.
 	Logger *slog.Logger
 }
@@ -44,7 +48,8 @@ type Database interface {
 
 // Retention drops what is older than it has to be kept, and nothing that is still needed:
 //
-//	a day of the log     once every live node has broadcast it; each group's newest sequence is kept
+//	a day of the log     once every live node has broadcast it, and nothing that is kept lies before its end; each group's newest sequence
+//	                     is kept
 //	a day of the outbox  once each of its rows has been relayed, and the log of that day and of the next one is gone. An event is
 //	                     nearly always relayed within a day of being written; what needs its row for longer (an entry that came
 //	                     late, a job, a dead letter) keeps it, in the default partition
@@ -83,12 +88,18 @@ type Retired struct {
 // Run drops what can be dropped now. A part that fails keeps no other one from being done, and is tried again by the next run.
 func (r *Retention) Run(ctx context.Context) (Retired, error) {
 	var done Retired
+	if r.cfg.Clock != nil && r.cfg.Clock.Advanced(advancedHold) {
+		r.cfg.Logger.WarnContext(ctx, "nothing is dropped: the database's clock was set forward within a day")
+		return done, nil
+	}
 	cutoff, err := r.q.RetentionCutoff(ctx, r.events)
 	if err != nil {
 		return done, fmt.Errorf("reading the database's clock: %w", err)
 	}
 	errs := []error{
-		r.retireDays(ctx, "event_log", cutoff, &done, r.retireLogDay),
+		r.retireDays(ctx, "event_log", cutoff, &done, func(ctx context.Context, tx pgx.Tx, day pgtype.Date) (int, string, error) {
+			return r.retireLogDay(ctx, tx, day, cutoff)
+		}),
 		r.retireDays(ctx, "outbox", cutoff, &done, r.retireOutboxDay), // behind the log's days, which keep it
 	}
 	for _, part := range []struct {
@@ -176,8 +187,16 @@ func (r *Retention) retireDays(ctx context.Context, table string, cutoff time.Ti
 	return errors.Join(errs...)
 }
 
-func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date) (moved int, stays string, err error) {
-	stays, err = dbsqlc.New(tx).LogDayRetire(ctx, day)
+func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date, cutoff time.Time) (moved int, stays string, err error) {
+	q := dbsqlc.New(tx)
+	overtaken, err := q.LogDayOvertaken(ctx, dbsqlc.LogDayOvertakenParams{Cutoff: cutoff, Day: day})
+	if err != nil {
+		return 0, "", err
+	}
+	if overtaken {
+		return 0, "the database's clock was set back: it lies between events of later days", nil
+	}
+	stays, err = q.LogDayRetire(ctx, day)
 	return 0, stays, err
 }
 

@@ -93,7 +93,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 		r.looked()
 		return Drained{Armed: drain.Armed()}, nil
 	}
-	sorted, err := r.sort(ctx, drain, start)
+	sorted, err := r.sort(ctx, drain)
 	if err != nil {
 		drain.Rollback(ctx)
 		return Drained{}, err
@@ -103,21 +103,20 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 	if err != nil {
 		return Drained{}, err
 	}
-	now := time.Now()
 	r.looked()
-	r.relayed.Store(now.UnixNano())
+	r.relayed.now()
 	if len(batch) > 0 {
 		r.cfg.Relayed(drain.Epoch(), batch)
 	}
 	if contested := sorted.Contested(); len(contested) > 0 {
 		r.cfg.Contested(ctx, contested)
 	}
-	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), now.Sub(start))
+	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), time.Since(start))
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
 // sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log.
-func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*outbox.Entries, error) {
+func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries, error) {
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
 	var later, limited []*outbox.Row
@@ -138,7 +137,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain, now time.Time) (*
 			retried.add(ctx, row, err)
 			continue
 		}
-		if row.DeliverAfter.After(now) {
+		if row.DeliverAfter.After(drain.Now()) {
 			later = append(later, row)
 			continue
 		}

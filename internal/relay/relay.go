@@ -87,8 +87,8 @@ type Observer interface {
 type Relay struct {
 	cfg     Config
 	wake    chan struct{}
-	alive   atomic.Int64 // unix nanoseconds of the last look that succeeded
-	relayed atomic.Int64 // unix nanoseconds of the last batch
+	alive   moment       // of the last look that succeeded
+	relayed moment       // of the last batch
 	room    atomic.Int64 // rows that the next batch has room for; 0: as many as it may
 	backend atomic.Uint32
 }
@@ -131,22 +131,15 @@ func (r *Relay) Wake() {
 
 // LastLook returns when the relay last looked at the outbox successfully, or saw that somebody else relays; zero before the first time. It
 // gets old where the database does not answer, and where events wait while somebody holds the lock and comes no further.
-func (r *Relay) LastLook() time.Time { return at(&r.alive) }
+func (r *Relay) LastLook() time.Time { return r.alive.at() }
 
 // LastRelayed returns when this node last committed a batch; zero before the first one.
-func (r *Relay) LastRelayed() time.Time { return at(&r.relayed) }
+func (r *Relay) LastRelayed() time.Time { return r.relayed.at() }
 
 // Backend is the number of the server's process that this relay's session is with, as its notifications carry it; 0 for none.
 func (r *Relay) Backend() uint32 { return r.backend.Load() }
 
-func at(nanoseconds *atomic.Int64) time.Time {
-	if ns := nanoseconds.Load(); ns != 0 {
-		return time.Unix(0, ns)
-	}
-	return time.Time{}
-}
-
-func (r *Relay) looked() { r.alive.Store(time.Now().UnixNano()) }
+func (r *Relay) looked() { r.alive.now() }
 
 // Run relays until ctx ends. A database that fails is tried again for ever.
 func (r *Relay) Run(ctx context.Context) error {

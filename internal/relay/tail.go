@@ -58,7 +58,7 @@ type Tail struct {
 	offered chan offer
 	wake    chan struct{}
 	told    atomic.Int64 // the newest position that somebody has told of
-	alive   atomic.Int64
+	alive   moment
 }
 
 // offer is a batch that this node's relay has committed.
@@ -107,7 +107,7 @@ func (t *Tail) Told(position int64) {
 func (t *Tail) Look() { t.Told(math.MaxInt64) }
 
 // LastLook returns when the tail last did its work successfully.
-func (t *Tail) LastLook() time.Time { return at(&t.alive) }
+func (t *Tail) LastLook() time.Time { return t.alive.at() }
 
 // Run follows the log until ctx ends. Failures are logged and tried again.
 func (t *Tail) Run(ctx context.Context) error {
@@ -164,7 +164,7 @@ func (t *Tail) Run(ctx context.Context) error {
 			continue
 		}
 		failure.over(ctx, "following the log again")
-		t.alive.Store(time.Now().UnixNano())
+		t.alive.now()
 	}
 }
 

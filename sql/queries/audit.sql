@@ -17,7 +17,7 @@ FROM herald.relay_state s;
 UPDATE herald.audit_state SET position = sqlc.arg(position), nodes = sqlc.arg(nodes), run_at = clock_timestamp();
 
 -- name: AuditStatus :one
-SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at FROM herald.audit_state a, herald.relay_state s;
+SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.audit_state a, herald.relay_state s;
 
 -- name: AuditLogBounds :one
 -- The oldest entry that the log holds, and the newest position that it should hold.
@@ -182,7 +182,7 @@ WITH RECURSIVE journal AS (
 SELECT k.node_id::uuid AS node_id, (n.heartbeat_at IS NOT NULL)::boolean AS alive, coalesce(n.broadcast_position, 0)::bigint AS broadcast_position,
     coalesce(n.host, '')::text AS host
 FROM (SELECT p.node_id FROM journal p WHERE p.node_id IS NOT NULL UNION SELECT n.node_id FROM herald.node n) k
-LEFT JOIN herald.node n ON n.node_id = k.node_id AND n.heartbeat_at > clock_timestamp() - interval '5 seconds'
+LEFT JOIN herald.node n ON n.node_id = k.node_id AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
 ORDER BY k.node_id;
 
 -- name: AuditJournal :many

@@ -1,16 +1,30 @@
+-- name: ClockRead :one
+SELECT clock_timestamp()::timestamptz AS now;
+
 -- name: NodeHeartbeat :exec
-INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections)
-VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections))
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds)
+VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections), sqlc.arg(clock_skew_seconds)::float8)
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
-    connections = excluded.connections;
+    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds;
+
+-- name: NodesFromFuture :exec
+-- The database's clock was set back. A node that lives writes the new time within a second. What one has written that is gone would
+-- count as its sign of life until that time comes, so it counts from now on: a row that does not move is old soon.
+UPDATE herald.node n SET heartbeat_at = clock_timestamp()
+WHERE n.node_id IN (SELECT f.node_id FROM herald.node f WHERE f.heartbeat_at > clock_timestamp() + interval '2 seconds' FOR UPDATE SKIP LOCKED);
+
+-- name: NodeClocks :many
+-- The nodes that are alive, and by how much each one's clock was ahead at its last heartbeat.
+SELECT n.node_id, n.host, n.clock_skew_seconds FROM herald.node n
+WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id;
 
 -- name: NodeConnections :many
 -- The connections of the other nodes that are alive.
 SELECT n.connections FROM herald.node n
-WHERE n.node_id <> sqlc.arg(self) AND n.heartbeat_at > clock_timestamp() - interval '5 seconds';
+WHERE n.node_id <> sqlc.arg(self) AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds';
 
 -- name: NodesAlive :one
-SELECT count(*) FROM herald.node n WHERE n.heartbeat_at > clock_timestamp() - interval '5 seconds';
+SELECT count(*) FROM herald.node n WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds';
 
 -- name: NodeDelete :exec
 DELETE FROM herald.node WHERE node_id = sqlc.arg(node_id);
@@ -25,7 +39,8 @@ SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);
 -- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
 -- A row that no clock has stamped is not asked for its age.
 SELECT count(*)::bigint AS waiting,
-    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
+    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
 FROM (
     (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.written_at FROM herald.outbox o
@@ -46,14 +61,24 @@ VALUES (sqlc.arg(node_id), sqlc.arg(number), sqlc.arg(host), sqlc.arg(first_posi
     clock_timestamp() - make_interval(secs => sqlc.arg(age_seconds)::float8), sqlc.narg(connections)::int[])
 ON CONFLICT (node_id, number) DO NOTHING;
 
+-- name: JournalFromFuture :exec
+-- What was broadcast in a future that the database's clock has been set back from since was broadcast by now.
+UPDATE herald.broadcast_journal SET broadcast_at = clock_timestamp() WHERE broadcast_at > clock_timestamp() + interval '1 minute';
+
 -- name: JournalPrune :exec
--- What is older than two days, or than everything that the log still holds. Each node's newest row stays while the node does.
+-- What is older than two days, or than everything that the log still holds, oldest rows first: where the database's clock was set back, a
+-- newer row has an older time, and goes with those before it. Each node's newest row stays while the node does.
+WITH cutoff AS MATERIALIZED (
+    SELECT greatest(clock_timestamp() - interval '48 hours',
+        (SELECT CASE WHEN l.relayed_at <= clock_timestamp() THEN l.relayed_at END FROM herald.event_log l ORDER BY l.position LIMIT 1)) AS at
+)
 DELETE FROM herald.broadcast_journal j
-WHERE j.broadcast_at < greatest(clock_timestamp() - interval '48 hours',
-    (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1))
+WHERE j.broadcast_at < (SELECT c.at FROM cutoff c)
+AND NOT EXISTS (SELECT FROM herald.broadcast_journal k
+    WHERE k.node_id = j.node_id AND k.number < j.number AND k.broadcast_at >= (SELECT c.at FROM cutoff c))
 AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id = j.node_id AND n.broadcast_position = j.last_position);
 
 -- name: DuplicateEventPrune :exec
 -- Duplicates of what the log no longer holds.
 DELETE FROM herald.duplicate_event d
-WHERE d.seen_at < (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1);
+WHERE d.seen_at < (SELECT CASE WHEN l.relayed_at <= clock_timestamp() THEN l.relayed_at END FROM herald.event_log l ORDER BY l.position LIMIT 1);

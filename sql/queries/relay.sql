@@ -56,7 +56,8 @@ SELECT
     (s.target IS NOT NULL)::boolean AS resumed,
     s.floor,
     coalesce(s.ceiling, herald.last_seq())::bigint AS ceiling,
-    herald.relay_is_armed() AS armed
+    herald.relay_is_armed() AS armed,
+    clock_timestamp()::timestamptz AS now
 FROM herald.relay_state s, (
     SELECT pg_current_snapshot() AS snapshot,
         ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())) || ARRAY(

@@ -12,6 +12,13 @@ SELECT FROM herald.partition_lock FOR UPDATE;
 -- The days that end before cutoff and have a partition, oldest first.
 SELECT d::date AS day FROM herald.days_before(sqlc.arg(parent)::text, sqlc.arg(cutoff)::timestamptz) d;
 
+-- name: LogDayOvertaken :one
+-- Whether something that is kept lies before the end of a day, in the order of positions. The database's clock was set back then, and
+-- without that day the log would have a hole: it goes with the ones whose events it lies between.
+SELECT EXISTS (SELECT FROM herald.event_log k WHERE k.relayed_at >= sqlc.arg(cutoff)::timestamptz AND k.position < (
+    SELECT max(l.position) FROM herald.event_log l
+    WHERE l.relayed_at >= herald.day_begins(sqlc.arg(day)::date) AND l.relayed_at < herald.day_begins(sqlc.arg(day)::date + 1)))::boolean AS overtaken;
+
 -- name: LogDayRetire :one
 SELECT coalesce(herald.retire_log_day(sqlc.arg(day)::date), '')::text AS stays;
 

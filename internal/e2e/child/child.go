@@ -14,10 +14,11 @@ import (
 const buildTimeout = 5 * time.Minute
 
 // BuildHerald builds the herald under test, as it is in this checkout, to a path.
-func BuildHerald(path string) error {
+func BuildHerald(path string, flags ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/yummyzoom/herald/cmd/herald").CombinedOutput()
+	args := append(append([]string{"build", "-o", path}, flags...), "github.com/yummyzoom/herald/cmd/herald")
+	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building herald: %w\n%s", err, out)
 	}

@@ -217,7 +217,7 @@ WITH RECURSIVE journal AS (
 SELECT k.node_id::uuid AS node_id, (n.heartbeat_at IS NOT NULL)::boolean AS alive, coalesce(n.broadcast_position, 0)::bigint AS broadcast_position,
     coalesce(n.host, '')::text AS host
 FROM (SELECT p.node_id FROM journal p WHERE p.node_id IS NOT NULL UNION SELECT n.node_id FROM herald.node n) k
-LEFT JOIN herald.node n ON n.node_id = k.node_id AND n.heartbeat_at > clock_timestamp() - interval '5 seconds'
+LEFT JOIN herald.node n ON n.node_id = k.node_id AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
 ORDER BY k.node_id
 `
 
@@ -455,7 +455,7 @@ func (q *Queries) AuditStateSave(ctx context.Context, arg AuditStateSaveParams) 
 }
 
 const AuditStatus = `-- name: AuditStatus :one
-SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at FROM herald.audit_state a, herald.relay_state s
+SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.audit_state a, herald.relay_state s
 `
 
 type AuditStatusRow struct {
@@ -464,6 +464,7 @@ type AuditStatusRow struct {
 	RunAt         *time.Time
 	RelayPosition int64
 	RelayedAt     *time.Time
+	Now           time.Time
 }
 
 func (q *Queries) AuditStatus(ctx context.Context) (AuditStatusRow, error) {
@@ -475,6 +476,7 @@ func (q *Queries) AuditStatus(ctx context.Context) (AuditStatusRow, error) {
 		&i.RunAt,
 		&i.RelayPosition,
 		&i.RelayedAt,
+		&i.Now,
 	)
 	return i, err
 }

@@ -8,14 +8,26 @@ package dbsqlc
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const ClockRead = `-- name: ClockRead :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+func (q *Queries) ClockRead(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, ClockRead)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
+}
+
 const DuplicateEventPrune = `-- name: DuplicateEventPrune :exec
 DELETE FROM herald.duplicate_event d
-WHERE d.seen_at < (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1)
+WHERE d.seen_at < (SELECT CASE WHEN l.relayed_at <= clock_timestamp() THEN l.relayed_at END FROM herald.event_log l ORDER BY l.position LIMIT 1)
 `
 
 // Duplicates of what the log no longer holds.
@@ -55,22 +67,70 @@ func (q *Queries) JournalAppend(ctx context.Context, arg JournalAppendParams) er
 	return err
 }
 
+const JournalFromFuture = `-- name: JournalFromFuture :exec
+UPDATE herald.broadcast_journal SET broadcast_at = clock_timestamp() WHERE broadcast_at > clock_timestamp() + interval '1 minute'
+`
+
+// What was broadcast in a future that the database's clock has been set back from since was broadcast by now.
+func (q *Queries) JournalFromFuture(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, JournalFromFuture)
+	return err
+}
+
 const JournalPrune = `-- name: JournalPrune :exec
+WITH cutoff AS MATERIALIZED (
+    SELECT greatest(clock_timestamp() - interval '48 hours',
+        (SELECT CASE WHEN l.relayed_at <= clock_timestamp() THEN l.relayed_at END FROM herald.event_log l ORDER BY l.position LIMIT 1)) AS at
+)
 DELETE FROM herald.broadcast_journal j
-WHERE j.broadcast_at < greatest(clock_timestamp() - interval '48 hours',
-    (SELECT l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1))
+WHERE j.broadcast_at < (SELECT c.at FROM cutoff c)
+AND NOT EXISTS (SELECT FROM herald.broadcast_journal k
+    WHERE k.node_id = j.node_id AND k.number < j.number AND k.broadcast_at >= (SELECT c.at FROM cutoff c))
 AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id = j.node_id AND n.broadcast_position = j.last_position)
 `
 
-// What is older than two days, or than everything that the log still holds. Each node's newest row stays while the node does.
+// What is older than two days, or than everything that the log still holds, oldest rows first: where the database's clock was set back, a
+// newer row has an older time, and goes with those before it. Each node's newest row stays while the node does.
 func (q *Queries) JournalPrune(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, JournalPrune)
 	return err
 }
 
+const NodeClocks = `-- name: NodeClocks :many
+SELECT n.node_id, n.host, n.clock_skew_seconds FROM herald.node n
+WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id
+`
+
+type NodeClocksRow struct {
+	NodeID           uuid.UUID
+	Host             string
+	ClockSkewSeconds float64
+}
+
+// The nodes that are alive, and by how much each one's clock was ahead at its last heartbeat.
+func (q *Queries) NodeClocks(ctx context.Context) ([]NodeClocksRow, error) {
+	rows, err := q.db.Query(ctx, NodeClocks)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NodeClocksRow
+	for rows.Next() {
+		var i NodeClocksRow
+		if err := rows.Scan(&i.NodeID, &i.Host, &i.ClockSkewSeconds); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const NodeConnections = `-- name: NodeConnections :many
 SELECT n.connections FROM herald.node n
-WHERE n.node_id <> $1 AND n.heartbeat_at > clock_timestamp() - interval '5 seconds'
+WHERE n.node_id <> $1 AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
 `
 
 // The connections of the other nodes that are alive.
@@ -104,10 +164,10 @@ func (q *Queries) NodeDelete(ctx context.Context, nodeID uuid.UUID) error {
 }
 
 const NodeHeartbeat = `-- name: NodeHeartbeat :exec
-INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds)
+VALUES ($1, $2, $3, $4, $5, $6::float8)
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
-    connections = excluded.connections
+    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds
 `
 
 type NodeHeartbeatParams struct {
@@ -116,6 +176,7 @@ type NodeHeartbeatParams struct {
 	Version           string
 	BroadcastPosition int64
 	Connections       json.RawMessage
+	ClockSkewSeconds  float64
 }
 
 func (q *Queries) NodeHeartbeat(ctx context.Context, arg NodeHeartbeatParams) error {
@@ -125,6 +186,7 @@ func (q *Queries) NodeHeartbeat(ctx context.Context, arg NodeHeartbeatParams) er
 		arg.Version,
 		arg.BroadcastPosition,
 		arg.Connections,
+		arg.ClockSkewSeconds,
 	)
 	return err
 }
@@ -142,7 +204,7 @@ func (q *Queries) NodeReap(ctx context.Context) (int64, error) {
 }
 
 const NodesAlive = `-- name: NodesAlive :one
-SELECT count(*) FROM herald.node n WHERE n.heartbeat_at > clock_timestamp() - interval '5 seconds'
+SELECT count(*) FROM herald.node n WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
 `
 
 func (q *Queries) NodesAlive(ctx context.Context) (int64, error) {
@@ -152,9 +214,22 @@ func (q *Queries) NodesAlive(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const NodesFromFuture = `-- name: NodesFromFuture :exec
+UPDATE herald.node n SET heartbeat_at = clock_timestamp()
+WHERE n.node_id IN (SELECT f.node_id FROM herald.node f WHERE f.heartbeat_at > clock_timestamp() + interval '2 seconds' FOR UPDATE SKIP LOCKED)
+`
+
+// The database's clock was set back. A node that lives writes the new time within a second. What one has written that is gone would
+// count as its sign of life until that time comes, so it counts from now on: a row that does not move is old soon.
+func (q *Queries) NodesFromFuture(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, NodesFromFuture)
+	return err
+}
+
 const OutboxLag = `-- name: OutboxLag :one
 SELECT count(*)::bigint AS waiting,
-    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
+    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
 FROM (
     (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
         LATERAL (SELECT o.written_at FROM herald.outbox o
@@ -172,6 +247,7 @@ FROM (
 type OutboxLagRow struct {
 	Waiting       int64
 	OldestSeconds float64
+	Paused        bool
 }
 
 // How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
@@ -179,7 +255,7 @@ type OutboxLagRow struct {
 func (q *Queries) OutboxLag(ctx context.Context, maxRows int32) (OutboxLagRow, error) {
 	row := q.db.QueryRow(ctx, OutboxLag, maxRows)
 	var i OutboxLagRow
-	err := row.Scan(&i.Waiting, &i.OldestSeconds)
+	err := row.Scan(&i.Waiting, &i.OldestSeconds, &i.Paused)
 	return i, err
 }
 

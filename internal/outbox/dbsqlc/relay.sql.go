@@ -442,7 +442,8 @@ SELECT
     (s.target IS NOT NULL)::boolean AS resumed,
     s.floor,
     coalesce(s.ceiling, herald.last_seq())::bigint AS ceiling,
-    herald.relay_is_armed() AS armed
+    herald.relay_is_armed() AS armed,
+    clock_timestamp()::timestamptz AS now
 FROM herald.relay_state s, (
     SELECT pg_current_snapshot() AS snapshot,
         ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())) || ARRAY(
@@ -462,6 +463,7 @@ type TargetSetRow struct {
 	Floor    int64
 	Ceiling  int64
 	Armed    bool
+	Now      time.Time
 }
 
 // Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
@@ -483,6 +485,7 @@ func (q *Queries) TargetSet(ctx context.Context) (TargetSetRow, error) {
 		&i.Floor,
 		&i.Ceiling,
 		&i.Armed,
+		&i.Now,
 	)
 	return i, err
 }

@@ -97,6 +97,26 @@ func (q *Queries) GrantSupersededPrune(ctx context.Context, maxRows int32) (int6
 	return result.RowsAffected(), nil
 }
 
+const LogDayOvertaken = `-- name: LogDayOvertaken :one
+SELECT EXISTS (SELECT FROM herald.event_log k WHERE k.relayed_at >= $1::timestamptz AND k.position < (
+    SELECT max(l.position) FROM herald.event_log l
+    WHERE l.relayed_at >= herald.day_begins($2::date) AND l.relayed_at < herald.day_begins($2::date + 1)))::boolean AS overtaken
+`
+
+type LogDayOvertakenParams struct {
+	Cutoff time.Time
+	Day    pgtype.Date
+}
+
+// Whether something that is kept lies before the end of a day, in the order of positions. The database's clock was set back then, and
+// without that day the log would have a hole: it goes with the ones whose events it lies between.
+func (q *Queries) LogDayOvertaken(ctx context.Context, arg LogDayOvertakenParams) (bool, error) {
+	row := q.db.QueryRow(ctx, LogDayOvertaken, arg.Cutoff, arg.Day)
+	var overtaken bool
+	err := row.Scan(&overtaken)
+	return overtaken, err
+}
+
 const LogDayRetire = `-- name: LogDayRetire :one
 SELECT coalesce(herald.retire_log_day($1::date), '')::text AS stays
 `

@@ -1,0 +1,100 @@
+package jobs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What becomes of an event, when, and who is alive, the database's clock decides. These are the functions that read this machine's all
+// the same, and what they read it for: nothing but to measure how long something takes on this machine, which is done by the monotonic
+// clock. A function that is not listed fails the test; a reason that is not of this kind should.
+var readsTheNodesClock = map[string]string{
+	"outbox Clock.Read":          "how long the answer took",
+	"outbox Clock.Now":           "how long ago the database's was read; before that there is no other",
+	"outbox Clock.Age":           "how long ago",
+	"outbox Clock.Advanced":      "how long ago",
+	"outbox Memory.recall":       "how long the heads of groups are remembered",
+	"outbox Journal.begin":       "how long ago an entry was broadcast, at the heartbeat",
+	"outbox Journal.Record":      "likewise",
+	"outbox queueJournal":        "likewise",
+	"outbox Auditor.Run":         "how long a run has taken",
+	"outbox Auditor.fullNodes":   "how long it has waited for nodes",
+	"outbox Retention.Run":       "how often long work is told of",
+	"outbox progress.add":        "likewise",
+	"relay Relay.drain":          "how long a batch took, and how long ago the one before was",
+	"relay session.run":          "how long a relay rests, and lingers",
+	"relay session.wait":         "how long wake-ups in vain are not heeded",
+	"relay session.count":        "likewise",
+	"relay outage.failed":        "how long the database has been away, for the log",
+	"relay outage.over":          "likewise",
+	"relay moment.now":           "how long ago this node looked",
+	"app boundBodies":            "time-outs of sockets",
+	"app App.ready":              "how long ago this node looked",
+	"broadcast Admission.Resume": "how long a resume took",
+}
+
+func TestNothingThatConcernsEventsGoesByTheNodesClock(t *testing.T) {
+	t.Parallel()
+	found := map[string]bool{}
+	for _, pkg := range []string{"jobs", "outbox", "relay", "app", "broadcast", "event"} {
+		files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			require.NoError(t, err)
+			for _, decl := range parsed.Decls {
+				if name := pkg + " " + declared(decl); readsClock(decl) {
+					found[name] = true
+					require.Contains(t, readsTheNodesClock, name, "%s reads the node's clock: if only to measure on this machine, list it here with what; else ask the database", file)
+				}
+			}
+		}
+	}
+	for name := range readsTheNodesClock {
+		require.Contains(t, found, name, "it does not any more")
+	}
+}
+
+// declared names a function or a method by its receiver's type.
+func declared(decl ast.Decl) string {
+	f, ok := decl.(*ast.FuncDecl)
+	if !ok {
+		return "a variable"
+	}
+	if f.Recv == nil {
+		return f.Name.Name
+	}
+	of := f.Recv.List[0].Type
+	if pointer, ok := of.(*ast.StarExpr); ok {
+		of = pointer.X
+	}
+	if generic, ok := of.(*ast.IndexExpr); ok {
+		of = generic.X
+	}
+	return of.(*ast.Ident).Name + "." + f.Name.Name
+}
+
+func readsClock(decl ast.Decl) (reads bool) {
+	ast.Inspect(decl, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		of, ok := s.X.(*ast.Ident)
+		if ok && of.Name == "time" && (s.Sel.Name == "Now" || s.Sel.Name == "Since" || s.Sel.Name == "Until") {
+			reads = true
+		}
+		return true
+	})
+	return reads
+}

@@ -1,0 +1,152 @@
+package outbox_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// said keeps the messages that are logged.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *said) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(line)
+}
+
+func (s *said) times(part string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Count(s.text.String(), part)
+}
+
+func newClock() (*outbox.Clock, *said) {
+	s := &said{}
+	return outbox.NewClock(slog.New(slog.NewTextHandler(s, nil))), s
+}
+
+func TestClockIsTheDatabases(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	clock, _ := newClock()
+	require.Greater(t, clock.Age(), time.Hour, "it has not been read")
+	require.NoError(t, clock.Read(t.Context(), b.pool))
+	require.Less(t, clock.Age(), time.Hour)
+	var before, after time.Time
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(&before))
+	now := clock.Now()
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(&after))
+	require.WithinRange(t, now, before.Add(-time.Minute), after.Add(time.Minute), "as exactly as a busy machine reads it")
+}
+
+func TestSkewIsWhatIsCertainOfIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ahead, took, want time.Duration
+	}{
+		"none":                             {0, 20 * time.Millisecond, 0},
+		"ahead":                            {5 * time.Second, 20 * time.Millisecond, 5*time.Second - 10*time.Millisecond},
+		"behind":                           {-time.Hour, 2 * time.Second, -time.Hour + time.Second},
+		"what a slow answer may have been": {900 * time.Millisecond, 2 * time.Second, 0},
+	} {
+		clock, logs := newClock()
+		now := time.Now()
+		clock.Learn(t.Context(), now, now.Add(c.took/2-c.ahead), now.Add(c.took))
+		require.Equal(t, c.want, clock.Skew(), name)
+		told := 0
+		if c.want.Abs() > time.Second {
+			told = 1
+		}
+		require.Equal(t, told, logs.times("clock is wrong"), name)
+		clock.Learn(t.Context(), now.Add(time.Second), now.Add(time.Second+c.took/2-c.ahead), now.Add(time.Second+c.took))
+		require.Equal(t, told, logs.times("clock is wrong"), "once")
+	}
+}
+
+// What the machine's wall clock does while it runs is nothing to this clock, and what the database's does is told.
+func TestClockFollowsTheDatabasesSteps(t *testing.T) {
+	t.Parallel()
+	clock, logs := newClock()
+	began := time.Now()
+	look := func(after, database, took time.Duration) {
+		clock.Learn(t.Context(), began.Add(after), began.Add(database+took/2).Round(0), began.Add(after+took))
+	}
+	off := func() time.Duration { return time.Until(clock.Now()).Round(time.Second) }
+	const quick = 10 * time.Millisecond
+	look(0, 0, quick)
+	look(time.Second, time.Second, quick)
+	require.Zero(t, off())
+	require.False(t, clock.Advanced(time.Hour))
+	look(2*time.Second, 2*time.Second, 3*time.Second) // a slow answer says nothing that is not known better
+	look(3*time.Second, 3*time.Second+800*time.Millisecond, 2*time.Second)
+	require.Zero(t, off())
+	require.Zero(t, logs.times("was set"))
+
+	look(4*time.Second, 4*time.Second-24*time.Hour, quick)
+	require.Equal(t, -24*time.Hour, off())
+	require.Equal(t, 1, logs.times("was set"))
+	require.False(t, clock.Advanced(time.Hour), "a day back makes nothing old")
+	look(5*time.Second, 5*time.Second+5*24*time.Hour, quick)
+	require.Equal(t, 5*24*time.Hour, off())
+	require.Equal(t, 2, logs.times("was set"))
+	require.True(t, clock.Advanced(time.Hour))
+	require.False(t, clock.Advanced(-time.Hour))
+}
+
+func TestHeartbeatsTellHowClocksStand(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	clock, _ := newClock()
+	node := uuid.New()
+	var journal outbox.Journal
+	nodes := outbox.NewNodes(b.pool, node).WithClock(clock)
+	_, err := nodes.Heartbeat(t.Context(), "kitchen-1", "v1", &journal, nil)
+	require.NoError(t, err)
+	require.Less(t, clock.Age(), time.Hour, "it has been read")
+	b.exec(t, "UPDATE herald.node SET clock_skew_seconds = -61.5")
+	clocks, err := outbox.NodeClocks(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Equal(t, []outbox.NodeClock{{Node: node, Host: "kitchen-1", Skew: -61500 * time.Millisecond}}, clocks)
+	require.Equal(t, "1m1.5s behind the database's", outbox.Ahead(clocks[0].Skew))
+	require.Equal(t, "1h0m0s ahead of the database's", outbox.Ahead(time.Hour))
+	require.Empty(t, outbox.Ahead(999*time.Millisecond))
+}
+
+// A node that is gone and has told of a future, because the database's clock has been set back since: it counts as gone at once, and is reaped
+// when it has not moved for a minute.
+func TestANodeFromTheFutureIsGoneWhenItDoesNotMove(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	gone, alive := uuid.New(), uuid.New()
+	beat := func(node uuid.UUID) {
+		var journal outbox.Journal
+		_, err := outbox.NewNodes(b.pool, node).Heartbeat(context.WithoutCancel(t.Context()), "host", "v1", &journal, map[string]int{"/hubs/admin": 1})
+		require.NoError(t, err)
+	}
+	beat(gone)
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '5 days'")
+	nodes := outbox.NewNodes(b.pool, alive)
+	count, err := nodes.Alive(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, count)
+	beat(alive)
+	var future bool
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT bool_or(heartbeat_at > clock_timestamp()) FROM herald.node").Scan(&future))
+	require.False(t, future, "a heartbeat of any node brings it back")
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at - interval '61 seconds' WHERE node_id = $1", gone)
+	reaped, err := nodes.Reap(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, reaped)
+}
