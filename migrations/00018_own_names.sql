@@ -119,6 +119,9 @@ DECLARE
     newest bigint;
     node record;
 BEGIN
+    IF to_regclass(format('herald.%I', child)) IS NULL THEN
+        RETURN 'another node has just dropped it';
+    END IF;
     EXECUTE format('LOCK TABLE herald.%I IN SHARE ROW EXCLUSIVE MODE', child);
     EXECUTE format('SELECT max(position) FROM herald.%I', child) INTO newest;
     -- A node that starts begins behind the newest position of all, so none can come to need this day.
@@ -149,6 +152,10 @@ DECLARE
     needed bigint[];
 BEGIN
     moved := 0;
+    IF to_regclass(format('herald.%I', child)) IS NULL THEN
+        stays := 'another node has just dropped it';
+        RETURN;
+    END IF;
     -- Waits for whoever has written to the partition and not committed; nobody writes to it from here on, and everybody may read.
     EXECUTE format('LOCK TABLE herald.%I IN SHARE ROW EXCLUSIVE MODE', child);
 

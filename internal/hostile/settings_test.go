@@ -126,11 +126,13 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 		return done
 	}
 	require.Eventually(t, relayed, patience, 20*time.Millisecond)
-	_, err = outbox.NewRetention(pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)}).Run(t.Context())
-	require.NoError(t, err)
-	var home string
-	require.NoError(t, pool.QueryRow(t.Context(), "SELECT o.tableoid::regclass::text FROM herald.outbox o WHERE o.event_id = $1", later).Scan(&home))
-	require.Contains(t, home, "outbox_default", "the retention has dropped the day, and kept the row")
+	retention := outbox.NewRetention(pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+	require.Eventually(t, func() bool {
+		_, _ = retention.Run(t.Context()) // a lock that cannot be had in time is tried for again
+		var home string
+		require.NoError(t, pool.QueryRow(t.Context(), "SELECT o.tableoid::regclass::text FROM herald.outbox o WHERE o.event_id = $1", later).Scan(&home))
+		return strings.HasSuffix(home, "outbox_default")
+	}, patience, 20*time.Millisecond, "the retention has dropped the day, and kept the row")
 }
 
 // ready returns what /readyz says.

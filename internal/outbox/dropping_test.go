@@ -130,3 +130,13 @@ func TestPartitionsAreChangedOneAfterTheOther(t *testing.T) {
 	require.NoError(t, other.Rollback(t.Context()))
 	require.NoError(t, <-ended)
 }
+
+// Of two nodes that drop the same day one finds it gone.
+func TestADayThatAnotherHasDroppedIsNoError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var stays, staysToo string
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT herald.retire_log_day('2020-01-01'), r.stays FROM herald.retire_outbox_day('2020-01-01', 1) r").
+		Scan(&stays, &staysToo))
+	require.Equal(t, []string{"another node has just dropped it", "another node has just dropped it"}, []string{stays, staysToo})
+}
