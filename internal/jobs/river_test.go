@@ -24,7 +24,7 @@ func TestRiversTablesAreNamedInOneFile(t *testing.T) {
 		case strings.HasSuffix(name, "_test.go") || !strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, ".sql"):
 			return nil
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // of the repository
+		text, err := os.ReadFile(path)
 		if strings.Contains(string(text), "river_job") || strings.Contains(string(text), "river_queue") || strings.Contains(string(text), "river_leader") {
 			named = append(named, filepath.Base(path))
 		}

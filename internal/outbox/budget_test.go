@@ -2,8 +2,6 @@ package outbox_test
 
 import (
 	"context"
-	"net"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -13,65 +11,48 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// turns counts the round trips of a connection: a read behind a write is one.
-type turns struct {
-	net.Conn
+// spending counts round trips and statements: a batch is one of the former, a statement by itself one of each.
+type spending struct{ trips, statements int }
 
-	wrote atomic.Bool
-	count *atomic.Int64
-}
-
-func (c *turns) Write(p []byte) (int, error) {
-	c.wrote.Store(true)
-	return c.Conn.Write(p)
-}
-
-func (c *turns) Read(p []byte) (int, error) {
-	if c.wrote.Swap(false) {
-		c.count.Add(1)
-	}
-	return c.Conn.Read(p)
-}
-
-// statements counts them, those of a batch and others.
-type statements struct{ count int }
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	s.count++
+func (s *spending) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	s.trips++
+	s.statements++
 	return ctx
 }
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+func (s *spending) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (s *spending) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	s.trips++
 	return ctx
 }
 
-func (s *statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { s.count++ }
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
+func (s *spending) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {
+	s.statements++
+}
+func (s *spending) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+func (s *spending) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
+	s.trips++
+	return ctx
+}
+func (s *spending) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {}
 
 // What a drain may cost, so that the step that adds to it is seen on the day it is made. The numbers stand in the package's doc.
 func TestBudgetOfADrain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var trips atomic.Int64
-	var sent statements
+	var sent spending
 	cfg, err := pgx.ParseConfig(b.DSN())
 	require.NoError(t, err)
 	cfg.Tracer = &sent
-	dial := cfg.DialFunc
-	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		return &turns{Conn: conn, count: &trips}, err
-	}
 	conn, err := pgx.ConnectConfig(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 
-	type cost struct{ trips, statements int64 }
-	spent := func(do func()) cost {
-		trips.Store(0)
-		sent.count = 0
+	spent := func(do func()) spending {
+		sent = spending{}
 		do()
-		return cost{trips.Load(), int64(sent.count)}
+		return sent
 	}
 	peek := func() {
 		_, err := outbox.Peek(t.Context(), conn)
@@ -104,17 +85,17 @@ func TestBudgetOfADrain(t *testing.T) {
 	}
 	peek()
 
-	require.Equal(t, cost{1, 2}, spent(peek), "at rest")
+	require.Equal(t, spending{1, 2}, spent(peek), "at rest")
 	b.insert(t, cart())
-	require.Equal(t, cost{2, 10}, spent(drain), "an event of a group that is known")
+	require.Equal(t, spending{2, 10}, spent(drain), "an event of a group that is known")
 	b.insert(t, order(columns{"resource_id": uuid.New()}))
-	require.Equal(t, cost{2, 11}, spent(drain), "the first event of an order: its customer is noted")
+	require.Equal(t, spending{2, 11}, spent(drain), "the first event of an order: its customer is noted")
 	for range 500 {
 		b.insert(t, cart())
 	}
-	require.Equal(t, cost{2, 10}, spent(drain), "however many there are")
+	require.Equal(t, spending{2, 10}, spent(drain), "however many there are")
 	for range 50 {
 		b.insert(t, poison())
 	}
-	require.Equal(t, cost{2, 9}, spent(drain), "and what cannot be delivered costs one statement a batch")
+	require.Equal(t, spending{2, 9}, spent(drain), "and what cannot be delivered costs one statement a batch")
 }

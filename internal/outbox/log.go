@@ -70,7 +70,7 @@ func (l *Log) place(ctx context.Context, sql string, args ...any) (entries []eve
 			entry := event.Logged{Event: &event.Event{}}
 			err := row.Scan(&epoch, &entry.Position, (*string)(&entry.Group), &entry.Sequence, &entry.ID)
 			entry.Type = typeOf(entry)
-			return entry, err
+			return entry, err //nolint:wrapcheck // wrapped once, below
 		})
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})

@@ -70,12 +70,17 @@ func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
 }
 
 // drain is Drain with what is remembered of the drain before.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *outbox.Memory) (Drained, error) {
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *outbox.Memory) (_ Drained, err error) {
 	start := time.Now()
 	most := r.cfg.BatchSize
 	if room := int(r.room.Load()); room > 0 {
 		most = min(most, room)
 	}
+	defer func() {
+		if err != nil && !errors.Is(err, outbox.ErrBusy) && !errors.Is(err, outbox.ErrPaused) {
+			r.room.Store(int64(max(1, most/2))) // a batch that takes longer than a transaction of the relay's may is tried by halves
+		}
+	}()
 	drain, err := outbox.Begin(ctx, conn, outbox.Reading{MaxRows: most, InTurn: inTurn})
 	if err != nil {
 		if errors.Is(err, outbox.ErrPaused) {
