@@ -70,6 +70,11 @@ func TestProducersNotifyOnlyAnArmedRelay(t *testing.T) {
 	b.exec(t, "SELECT setval('herald.relay_armed', 0)")
 	b.insert(t, cart()) // tells nobody
 	require.NoError(t, outbox.Arm(t.Context(), relay))
+	quiet := b.Conn(t)
+	_, err = quiet.Exec(t.Context(), "SET herald.notify = off")
+	require.NoError(t, err)
+	_, err = insert(t, quiet, cart()) // tells nobody either
+	require.NoError(t, err)
 	b.exec(t, "SELECT pg_notify('herald_outbox', 'between')")
 	b.insert(t, cart())
 	for _, payload := range []string{"between", ""} {

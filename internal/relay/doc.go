@@ -42,6 +42,9 @@
 // again. Who read that enough others notify has been found when the last of those commits: the drain that this one wakes sees that the
 // count is full, so the relay is not armed, and arms as above. If it rolls back, or stays open, the next look finds the event.
 //
+// A transaction that has notified cannot be prepared for a two-phase commit. Where the server allows that (max_prepared_transactions above 0), only
+// those notify whose setting herald.notify says that they never do so; the others' events wait for the next look.
+//
 // Behind this stand a look every PollInterval and a sweep job every second, for what the proof assumes and life does not keep: a
 // LISTEN connection that is broken, a pooler that swallows notifications. The listener asks for a notification of its own when it begins
 // and whenever all is quiet: what does not come is told.
