@@ -50,7 +50,7 @@ func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), pe
 	}
 	configure(&server)
 	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
-	server.PollTimeout = cmp.Or(server.PollTimeout, 90*time.Second)
+	server.PollTimeout, server.MaxGroups = cmp.Or(server.PollTimeout, 90*time.Second), cmp.Or(server.MaxGroups, 1000)
 	at.Auth, at.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, server
 	at.Logger = cmp.Or(at.Logger, slog.New(slog.DiscardHandler))
 	a, err := app.New(t.Context(), at)

@@ -107,6 +107,8 @@ func (v *Verifier) explainClaims(token *jwt.Token, err error) error {
 	exp, _ := claims.GetExpirationTime()
 	nbf, _ := claims.GetNotBefore()
 	switch {
+	case offCalendar(claims["exp"]):
+		return because(BadExpiry, expiryOffCalendar)
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return because(Expired, "it expired at %s, %s ago", exp.UTC().Format(timestamp), v.now().Sub(exp.Time).Round(1e9))
 	case errors.Is(err, jwt.ErrTokenNotValidYet):

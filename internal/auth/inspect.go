@@ -100,7 +100,7 @@ func (v *Verifier) checkSignature(ctx context.Context, signed *jwt.Token, token 
 	}
 	checks = append(checks, passed("key", "there is one for it"))
 	// The same parser as Verify's, but without the claims.
-	bare := jwt.NewParser(jwt.WithValidMethods(v.keys.algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	bare := jwt.NewParser(jwt.WithValidMethods(v.keys.algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 	if _, err := bare.Parse(token, func(t *jwt.Token) (any, error) { return v.keys.key(ctx, t) }); err != nil {
 		return append(checks, failed("signature", refused(BadSignature, "it does not fit the configured key")))
 	}
@@ -136,6 +136,8 @@ func (v *Verifier) checkNotBefore(claims jwt.MapClaims) Check {
 	switch {
 	case err != nil:
 		return failed(name, badTime(claims[name], ""))
+	case offCalendar(claims[name]):
+		return failed(name, errNotBeforeOffCalendar())
 	case at == nil:
 		return passed(name, "it has none, and needs none")
 	case v.validate(only(name, claims)) != nil:

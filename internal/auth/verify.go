@@ -134,6 +134,9 @@ func (v *Verifier) principal(claims jwt.MapClaims) (*Principal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if offCalendar(claims["nbf"]) {
+		return nil, errNotBeforeOffCalendar()
+	}
 	expires, err := v.expiresAt(claims)
 	if err != nil {
 		return nil, err
@@ -186,13 +189,29 @@ func (v *Verifier) expiresAt(claims jwt.MapClaims) (time.Time, error) {
 	if err != nil || exp == nil { // the parser has seen it
 		return time.Time{}, refused(MissingExpiry, "it has no exp")
 	}
-	if exp.Year() > 9999 {
-		return time.Time{}, refused(BadExpiry, "its exp lies behind the year 9999: it counts seconds since 1970, not milliseconds")
+	if offCalendar(claims["exp"]) {
+		return time.Time{}, refused(BadExpiry, expiryOffCalendar)
 	}
 	if !v.now().Before(exp.Time) {
 		return exp.Add(v.leeway), nil
 	}
 	return exp.Time, nil
+}
+
+const expiryOffCalendar = "its exp lies behind the year 9999: it counts seconds since 1970, not milliseconds"
+
+// lastSecond is the end of the year 9999, in seconds since 1970.
+const lastSecond = 253402300799
+
+// offCalendar says of a time whether it lies so far away that it is none; converted to a time it might be any other.
+func offCalendar(claim any) bool {
+	number, ok := claim.(json.Number)
+	seconds, err := number.Float64()
+	return ok && (err != nil || seconds > lastSecond || seconds < -lastSecond)
+}
+
+func errNotBeforeOffCalendar() error {
+	return refused(BadClaim, "its nbf lies beyond the calendar: it counts seconds since 1970, not milliseconds")
 }
 
 // stringsOf reads a claim that is a string or an array of strings. Anything else in it grants nothing and is passed over.

@@ -21,7 +21,7 @@ type Shape int
 const (
 	// Plain is the form that the seeds describe.
 	Plain Shape = iota
-	// WithCursor, which a client asks for, adds {"eventId","sequence","occurredOnUtc"} behind a team cart event's positional arguments. Every other
+	// WithCursor is what a client asks for: it adds {"eventId","sequence","occurredOnUtc"} behind a team cart event's positional arguments. Every other
 	// family carries these in its object anyway, so for them the two shapes are the same.
 	WithCursor
 )
