@@ -25,13 +25,19 @@ import (
 // atRest is what a node may take above rest, whatever one user asks for.
 const atRest = 256 << 20
 
-// largeOrder publishes events of about 60 KB for one order and waits until they are in the log.
+// largeOrder publishes events of about 60 KB for one order, some at a time, and waits until they are in the log.
 func largeOrder(t *testing.T, conn *pgx.Conn, order uuid.UUID, events int) {
 	t.Helper()
-	exec(t, conn, `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload)
-		SELECT 'OrderStatusChanged', $1, gen_random_uuid(), 'user-1', 'Customer',
-			jsonb_build_object('orderNumber', 'YZ-' || n, 'status', repeat('x', 60000)) FROM generate_series(1, $2::int) n`, order, events)
-	relayed(t, conn, events)
+	const some = 50
+	var before int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM herald.event_log").Scan(&before))
+	for done := 0; done < events; done += some {
+		n := min(some, events-done)
+		exec(t, conn, `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload)
+			SELECT 'OrderStatusChanged', $1, gen_random_uuid(), 'user-1', 'Customer',
+				jsonb_build_object('orderNumber', 'YZ-' || n, 'status', repeat('x', 60000)) FROM generate_series(1, $2::int) n`, order, n)
+		relayed(t, conn, before+done+n)
+	}
 }
 
 // relayed waits until the log has so many entries.
