@@ -144,8 +144,7 @@ func (d *door) enter(conn net.Conn) (reason string) {
 
 // turnAway closes a socket without waiting for anything.
 func (d *door) turnAway(conn net.Conn, reason string) {
-	from := conn.RemoteAddr().String()
-	cut(conn)
+	defer cut(conn)
 	d.cfg.turnedAway(reason)
 	n, due := d.refusals.due(d.cfg.now())
 	if !due {
@@ -156,7 +155,7 @@ func (d *door) turnAway(conn net.Conn, reason string) {
 		hint = "if this is a reverse proxy's address, name it in HERALD_TRUSTED_PROXIES"
 	}
 	d.cfg.logger.WarnContext(context.Background(), "sockets that have shown no token are closed: there are as many as may be",
-		slog.String("limit", reason), slog.String("last_from", from), slog.Int("sockets", n), slog.String("hint", hint))
+		slog.String("limit", reason), slog.String("last_from", conn.RemoteAddr().String()), slog.Int("sockets", n), slog.String("hint", hint))
 }
 
 // cut closes the socket below TLS, whose goodbye could wait for the client, and leaves no TIME_WAIT.
