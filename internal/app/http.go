@@ -2,11 +2,9 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -36,9 +34,10 @@ const (
 
 // newHTTPServer returns a server that a slow client cannot hold for ever. There is no write time-out: a WebSocket is written for
 // hours, and bounds its writes itself.
-func newHTTPServer(handler http.Handler) *http.Server {
+func (a *App) newHTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: boundBodies(handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -58,35 +57,25 @@ func boundBodies(next http.Handler) http.Handler {
 	})
 }
 
-// listen opens the sockets, so that a wrong address or certificate is told before anything has begun.
-func (a *App) listen(ctx context.Context) error {
-	s := a.cfg.Server
-	var listen net.ListenConfig
-	var err error
-	if a.mainSocket, err = listen.Listen(ctx, "tcp", s.Listen); err != nil {
-		return fmt.Errorf("listening on HERALD_LISTEN %q: %w", s.Listen, err)
+// buildServers builds the servers: health, readiness and metrics answer from the first moment on, hubs and API when their gate opens.
+func (a *App) buildServers() {
+	ops := http.NewServeMux()
+	a.mountOps(ops)
+	if a.cfg.Server.OpsListen == "" {
+		a.main = a.newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, pattern := ops.Handler(r); pattern != "" {
+				ops.ServeHTTP(w, r)
+				return
+			}
+			a.gate.ServeHTTP(w, r)
+		}))
+		return
 	}
-	if s.TLSCertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(s.TLSCertFile, s.TLSKeyFile)
-		if err != nil {
-			return fmt.Errorf("reading HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE: %w", err)
-		}
-		a.mainSocket = tls.NewListener(a.mainSocket, &tls.Config{
-			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-			NextProtos: []string{"http/1.1"}, // a WebSocket takes the connection over, which HTTP/2 cannot give
-		})
-	}
-	if a.ops != nil {
-		if a.opsSock, err = listen.Listen(ctx, "tcp", s.OpsListen); err != nil {
-			return fmt.Errorf("listening on HERALD_OPS_LISTEN %q: %w", s.OpsListen, err)
-		}
-	}
-	return nil
+	a.main, a.ops = a.newHTTPServer(&a.gate), a.newHTTPServer(ops)
 }
 
 // mountOps serves health, readiness and metrics.
 func (a *App) mountOps(mux *http.ServeMux) {
-	a.registerGauges()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if a.stopping.Load() { // so that a load balancer sends nobody, while those that are here are asked to leave
@@ -116,8 +105,13 @@ func writeStatus(w http.ResponseWriter, code int, status, detail string) {
 	_ = json.NewEncoder(w).Encode(answer) // whoever asked may be gone
 }
 
-// ready says why this node cannot do its work: database, migrations, relay, tail.
+// ready says why this node cannot do its work: it is starting, database, migrations, relay, tail.
 func (a *App) ready(ctx context.Context) error {
+	select {
+	case <-a.serving:
+	default:
+		return a.starting.reason()
+	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := postgres.CheckMigrated(ctx, a.pool, migrations.FS); err != nil {

@@ -12,10 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-const (
-	clusterStopTimeout = 30 * time.Second
-	commandWait        = 5 * time.Second // how long a short command waits for a database that is down
-)
+const clusterStopTimeout = 30 * time.Second
 
 // database returns the connection string to use, starting the embedded cluster where none is configured. stop ends what was
 // started.
@@ -38,13 +35,37 @@ func database(ctx context.Context, cfg config.Database, logger *slog.Logger) (ur
 	return cluster.DSN(), stop, nil
 }
 
-// open returns a pool on the configured database for a short command.
-func open(ctx context.Context, cfg config.Database, logger *slog.Logger) (*pgxpool.Pool, error) {
-	url, err := running(cfg)
+// existing is the database of a short command, which has to be there, and how long the command waits for it.
+type existing struct {
+	config.Database
+	config.Wait
+}
+
+// open returns a pool on the database for a command that only reads.
+func (c *existing) open(ctx context.Context, logger *slog.Logger) (*pgxpool.Pool, error) {
+	return c.openWith(ctx, postgres.Options{Logger: logger})
+}
+
+// openToWrite is open for a command that writes: it waits for a standby's promotion, too.
+func (c *existing) openToWrite(ctx context.Context, logger *slog.Logger) (*pgxpool.Pool, error) {
+	return c.openWith(ctx, postgres.Options{Writing: true, Logger: logger})
+}
+
+func (c *existing) openWith(ctx context.Context, options postgres.Options) (*pgxpool.Pool, error) {
+	url, err := running(c.Database)
 	if err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, url, postgres.Options{Wait: commandWait, Logger: logger})
+	options.Wait = patience(c.Wait)
+	return postgres.Open(ctx, url, options)
+}
+
+// patience turns the setting, where 0 is not at all, into the option, where 0 is the default.
+func patience(wait config.Wait) time.Duration {
+	if wait.Wait <= 0 {
+		return -1
+	}
+	return wait.Wait
 }
 
 // running returns the connection string of a database that is there already: the configured one, or the embedded one that another

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,11 +11,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/simulation"
 )
 
@@ -47,17 +50,16 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 		return err
 	}
 	defer stop()
-	if err := migrate(ctx, url, c.Listen, logger); err != nil {
-		return err
-	}
 	cfg := app.Config{
 		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Migrate: true,
 		Background: func(ctx context.Context, pool *pgxpool.Pool) error {
 			sim, err := simulation.New(simulation.Config{Pool: pool, Pace: c.Pace, Logger: logger})
 			if err != nil {
 				return err
 			}
-			if err := sim.Setup(ctx); err != nil {
+			waiter := postgres.Waiter{Address: postgres.Address(url), Logger: logger}
+			if err := waiter.Do(ctx, sim.Setup); err != nil {
 				return err
 			}
 			return sim.Run(ctx)
@@ -70,10 +72,24 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	if err != nil {
 		return err
 	}
-	if err := c.welcome(s.out, node.Addr()); err != nil {
-		return err
-	}
-	return node.Run(ctx)
+	return c.serve(ctx, node, s.out)
+}
+
+// serve runs the node and prints what there is to try as soon as it works.
+func (c *devCmd) serve(ctx context.Context, node *app.App, out io.Writer) error {
+	var welcoming errgroup.Group
+	ended := make(chan struct{})
+	welcoming.Go(func() error {
+		select {
+		case <-node.Serving():
+			return c.welcome(out, node.Addr())
+		case <-ended:
+			return nil
+		}
+	})
+	err := node.Run(ctx)
+	close(ended)
+	return errors.Join(err, welcoming.Wait())
 }
 
 // welcome prints what there is to try.

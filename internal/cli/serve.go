@@ -31,13 +31,9 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	defer stop()
-	if c.DatabaseURL == "" { // a database of Herald's own is Herald's to migrate
-		if err := migrate(ctx, url, c.Listen, logger); err != nil {
-			return err
-		}
-	}
 	node, err := app.New(ctx, app.Config{
 		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Migrate: c.DatabaseURL == "", // a database of Herald's own is Herald's to migrate
 	})
 	if err != nil {
 		return err
