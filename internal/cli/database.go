@@ -60,6 +60,14 @@ func (c *existing) openWith(ctx context.Context, options postgres.Options) (*pgx
 	return postgres.Open(ctx, url, options)
 }
 
+// waiter waits for the database once more, as long as open does, for a command that has been at work on it.
+func (c *existing) waiter(logger *slog.Logger) *postgres.Waiter {
+	return &postgres.Waiter{
+		Address: postgres.Address(c.DatabaseURL), Limit: patience(c.Wait), Logger: logger,
+		Final: func(err error) bool { return !postgres.Passing(err) },
+	}
+}
+
 // patience turns the setting, where 0 is not at all, into the option, where 0 is the default.
 func patience(wait config.Wait) time.Duration {
 	if wait.Wait <= 0 {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/google/uuid"
-
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
@@ -64,7 +62,7 @@ type deadRetryCmd struct {
 }
 
 func (c *deadRetryCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	return c.apply(ctx, &c.existing, logger, s, "retrying", (*jobs.DeadLetters).Retry)
+	return c.apply(ctx, &c.existing, logger, s, decision{"retrying", (*jobs.DeadLetters).Retry})
 }
 
 type deadDropCmd struct {
@@ -73,53 +71,7 @@ type deadDropCmd struct {
 }
 
 func (c *deadDropCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	return c.apply(ctx, &c.existing, logger, s, "dropped", (*jobs.DeadLetters).Drop)
-}
-
-// deadChoice is which dead letters a command is about.
-type deadChoice struct {
-	EventIDs []uuid.UUID `arg:"" name:"event-id" optional:"" help:"The events' ids."`
-	All      bool        `help:"All that are listed."`
-}
-
-// apply does something to each of the chosen dead letters. One that is none does not keep it from the others.
-func (c *deadChoice) apply(
-	ctx context.Context, db *existing, logger *slog.Logger, s *streams, done string, do func(*jobs.DeadLetters, context.Context, uuid.UUID) error,
-) error {
-	if c.All == (len(c.EventIDs) > 0) {
-		return errors.New("name the events by their ids, or all of them with --all")
-	}
-	letters, closePool, err := openDeadLetters(ctx, db, postgres.Options{Writing: true, Logger: logger})
-	if err != nil {
-		return err
-	}
-	defer closePool()
-	ids := c.EventIDs
-	if c.All {
-		err = eachDeadLetter(ctx, letters, func(d outbox.DeadLetter) (bool, error) {
-			ids = append(ids, d.EventID)
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	missed := 0
-	for _, id := range ids {
-		switch err := do(letters, ctx, id); {
-		case errors.Is(err, outbox.ErrNotDead):
-			missed++
-			_, _ = fmt.Fprintf(s.err, "%s: %v; see herald trace\n", id, outbox.ErrNotDead)
-		case err != nil:
-			return err
-		default:
-			_, _ = fmt.Fprintf(s.out, "%s %s\n", done, id)
-		}
-	}
-	if missed > 0 {
-		return errFindings
-	}
-	return nil
+	return c.apply(ctx, &c.existing, logger, s, decision{"dropped", (*jobs.DeadLetters).Drop})
 }
 
 func openDeadLetters(ctx context.Context, db *existing, options postgres.Options) (_ *jobs.DeadLetters, closePool func(), err error) {

@@ -47,7 +47,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	}
 	url, stop, err := database(ctx, c.Database, logger)
 	if err != nil {
-		return err
+		return untilTold(ctx, err)
 	}
 	defer stop()
 	cfg := app.Config{
@@ -72,7 +72,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	if err != nil {
 		return err
 	}
-	return c.serve(ctx, node, s.out)
+	return untilTold(ctx, c.serve(ctx, node, s.out))
 }
 
 // serve runs the node and prints what there is to try as soon as it works.

@@ -28,7 +28,7 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	}
 	url, stop, err := database(ctx, c.Database, logger)
 	if err != nil {
-		return err
+		return untilTold(ctx, err)
 	}
 	defer stop()
 	node, err := app.New(ctx, app.Config{
@@ -38,5 +38,5 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	return node.Run(ctx)
+	return untilTold(ctx, node.Run(ctx))
 }
