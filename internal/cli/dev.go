@@ -45,20 +45,20 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 		}
 		c.JWTSecret = key
 	}
-	url, stop, err := database(ctx, c.Database, logger)
+	db, err := serveDatabase(ctx, c.Database, logger)
 	if err != nil {
 		return untilTold(ctx, err)
 	}
-	defer stop()
+	defer db.stop(ctx)
 	cfg := app.Config{
-		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
 		Migrate: true,
 		Background: func(ctx context.Context, pool *pgxpool.Pool) error {
 			sim, err := simulation.New(simulation.Config{Pool: pool, Pace: c.Pace, Logger: logger})
 			if err != nil {
 				return err
 			}
-			waiter := postgres.Waiter{Address: postgres.Address(url), Logger: logger}
+			waiter := postgres.Waiter{Address: postgres.Address(db.url), Logger: logger}
 			if err := waiter.Do(ctx, sim.Setup); err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	if err != nil {
 		return err
 	}
-	return untilTold(ctx, c.serve(ctx, node, s.out))
+	return db.run(ctx, func(ctx context.Context) error { return c.serve(ctx, node, s.out) })
 }
 
 // serve runs the node and prints what there is to try as soon as it works.

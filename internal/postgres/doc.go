@@ -27,6 +27,8 @@
 //	(orphan running) ─▶ stop it ▶ ┘     ▲            └─ Kill ─▶ dead ──┤
 //	                                    └─────────────────────────────┘
 //
+// [Cluster.Keep] watches over it: a server that ends by itself is told of, and started again as after Kill.
+//
 // Invariants:
 //   - One Herald per data directory: it holds a file lock for as long as it lives, so a server that runs on the data without
 //     that lock is an orphan and may be stopped.
