@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,7 +40,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	if err := c.Check(); err != nil {
 		return err
 	}
-	c.FeatureTeamcart = true
+	c.setDefaults()
 	if !c.HasKey() {
 		key, err := devKey(c.DataDir)
 		if err != nil {
@@ -75,6 +78,12 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	return db.run(ctx, func(ctx context.Context) error { return c.serve(ctx, node, s.out) })
 }
 
+// setDefaults is what differs from production.
+func (c *devCmd) setDefaults() {
+	c.FeatureTeamcart = true
+	c.Server.Listen = cmp.Or(c.Server.Listen, config.ListenDefaultDev)
+}
+
 // serve runs the node and prints what there is to try as soon as it works.
 func (c *devCmd) serve(ctx context.Context, node *app.App, out io.Writer) error {
 	var welcoming errgroup.Group
@@ -94,13 +103,7 @@ func (c *devCmd) serve(ctx context.Context, node *app.App, out io.Writer) error 
 
 // welcome prints what there is to try.
 func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
-	base := "http://localhost"
-	if c.TLSCertFile != "" {
-		base = "https://localhost"
-	}
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		base = fmt.Sprintf("%s:%d", base, tcp.Port)
-	}
+	base := baseURL(c.Server.Listen, addr, c.TLSCertFile != "")
 	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{customer-orders,restaurant-orders,teamcart,admin}\n", base)
 	if c.JWTSecret == "" {
 		_, err := fmt.Fprintln(out, "Tokens       from the issuer that is configured")
@@ -124,6 +127,21 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID, simulation.OrderID, simulation.TeamCartID)
 	_, err := fmt.Fprintf(out, "Follow one   %s tail order:%s --url %s --subject %s\n\n", os.Args[0], simulation.OrderID, base, simulation.Customer)
 	return err //nolint:wrapcheck // the terminal is gone
+}
+
+// baseURL is where a client on this machine finds what listens on addr, as the setting has it.
+func baseURL(listen string, addr net.Addr, encrypted bool) string {
+	scheme, host, port := "http", "localhost", ""
+	if encrypted {
+		scheme = "https"
+	}
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		port = strconv.Itoa(tcp.Port)
+		if named, _, err := net.SplitHostPort(listen); err == nil && !tcp.IP.IsUnspecified() && !strings.EqualFold(named, host) {
+			host = tcp.IP.String()
+		}
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 func printBatch(out io.Writer, batch []event.Logged) {

@@ -61,12 +61,16 @@ type Auth struct {
 // HasKey says whether any key is configured.
 func (a Auth) HasKey() bool { return a.JWTSecret != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != "" }
 
-// ListenDefault is where hubs and API are served unless HERALD_LISTEN says otherwise.
-const ListenDefault = ":5006"
+// Where hubs and API are served unless HERALD_LISTEN says otherwise: on all interfaces in production, and with a development key on this
+// machine alone.
+const (
+	ListenDefault    = ":5006"
+	ListenDefaultDev = "localhost:5006"
+)
 
 // Server is how connections are served.
 type Server struct {
-	Listen               string        `default:":5006" env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API; localhost is 127.0.0.1 and ::1 (${default})."`
+	Listen               string        `env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API; localhost is 127.0.0.1 and ::1. Defaults to :5006, of herald dev to localhost:5006."`
 	OpsListen            string        `env:"HERALD_OPS_LISTEN" placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics. Defaults to the main one."`
 	TLSCertFile          string        `name:"tls-cert-file" env:"HERALD_TLS_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM). With HERALD_TLS_KEY_FILE the main address speaks TLS."`
 	TLSKeyFile           string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
