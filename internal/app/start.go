@@ -32,7 +32,7 @@ func (s *starting) reason() error {
 	return errStarting
 }
 
-var errStarting = errors.New("starting")
+var errStarting = errors.New("the server is starting")
 
 // start connects to the database, looks whether it is one to work with, and builds what needs it. It waits for a database that does
 // not answer yet, and fails where waiting does not help.

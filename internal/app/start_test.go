@@ -98,6 +98,9 @@ func (s *starter) waits(t *testing.T, because string) {
 		status, _ = ask(t, s.cfg, http.MethodPost, path, "")
 		require.Equal(t, http.StatusServiceUnavailable, status, path)
 	}
+	status, body := ask(t, s.cfg, http.MethodGet, "/api/admin/realtime/health", "")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, body, `"status":"unhealthy"`)
 	require.Equal(t, 1, s.log.count("waiting for the database"), "however many attempts it takes")
 	require.Empty(t, s.ended)
 }
