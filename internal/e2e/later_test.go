@@ -35,7 +35,7 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	require.Equal(t, delivery{scheduled, 3}, received(c.next(t)))
 	late := time.Since(due)
 	require.Positive(t, late, "not too early")
-	require.Less(t, late, 5*time.Second, fmt.Sprint(late))
+	require.Less(t, late, 10*time.Second, fmt.Sprint(late))
 }
 
 // The node that is River's leader dies, and nobody takes its place for as long as its lease lasts: the other node keeps the time.
@@ -67,5 +67,5 @@ func TestScheduledEventsComeInTimeWhenTheLeaderDies(t *testing.T) {
 	late := time.Since(due)
 	t.Logf("received %s late", late)
 	require.Positive(t, late, "not too early")
-	require.Less(t, late, 3*time.Second)
+	require.Less(t, late, 10*time.Second, "a dead leader's lease would be longer")
 }
