@@ -23,6 +23,8 @@ FUZZTIME     ?= 1m
 EVENTS       ?= 100000
 FAULTS       ?= 50
 SEED         ?= 0
+N            ?= 10
+PACKAGES     ?= ./...
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
 # service account) they get one of their own.
@@ -33,7 +35,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-pg16 test-pg17 test-pg18 test-shadows torture fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -70,6 +72,9 @@ SHADOWED_PACKAGES := ./internal/outbox ./internal/relay ./internal/jobs ./intern
 test-shadows: ## Run the database's tests where a schema and pg_temp shadow every function, operator, type and table that Herald names
 	@echo 'testing among shadows: whatever finds one fails' >&2
 	@HERALD_TEST_SHADOWS=1 $(MAKE) --no-print-directory test-pg18 DATABASE_PACKAGES="$(SHADOWED_PACKAGES)"
+
+test-busy: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Run tests beside a load on every processor and name those that fail (N=10 PACKAGES=./internal/outbox)
+	@TEST_TIMEOUT=$(TEST_TIMEOUT) sh deploy/test-busy.sh $(N) $(PACKAGES)
 
 torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, database and network fail under load, and check what arrived (EVENTS=1000000 FAULTS=100 SEED=7)
 	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \

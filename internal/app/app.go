@@ -28,7 +28,6 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/internal/signalr"
-	"github.com/yummyzoom/herald/migrations"
 )
 
 // App is one node.
@@ -38,7 +37,8 @@ type App struct {
 	nodeID uuid.UUID
 	epoch  int64 // of the log, when the broadcaster started
 
-	pools       *pools
+	verifier    *auth.Verifier
+	pools       *pools        // this and what follows are built when the database is there
 	pool        *pgxpool.Pool // of pools, for work
 	relay       *relay.Relay
 	tail        *relay.Tail
@@ -56,56 +56,40 @@ type App struct {
 	scraping    sync.Mutex // one question of a scrape at a time
 	readiness   remembered[struct{}]
 	audit       *audit.Log
+	handler     http.Handler // of hubs and API
 
-	overdue             atomic.Pointer[string] // what periodic jobs nobody does
-	stopping            atomic.Bool            // it is not ready any more
-	main, ops           *http.Server
-	mainSocket, opsSock net.Listener
+	gate                    gate
+	starting                starting
+	serving                 chan struct{}          // closed when it serves
+	overdue                 atomic.Pointer[string] // what periodic jobs nobody does
+	stopping                atomic.Bool            // it is not ready any more
+	main, ops               *http.Server
+	mainSockets, opsSockets []net.Listener
 }
 
-// New connects to the database, waiting for one that is down, and builds a node that listens but does not serve yet. It fails with
-// postgres.ErrNotMigrated for a database without the migrations.
+// New checks the configuration, opens the sockets, and returns a node that serves nothing yet. It asks no database.
 func New(ctx context.Context, cfg Config) (*App, error) {
-	if err := cfg.Server.Check(); err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
-	a := &App{cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics()}
+	a := &App{
+		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics(), serving: make(chan struct{}),
+	}
 	a.audit = audit.New(audit.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
-	verifier, err := a.verifier(ctx)
-	if err != nil {
+	var err error
+	if a.verifier, err = a.newVerifier(ctx); err != nil {
 		return nil, err
 	}
-	if a.pools, err = openPools(ctx, cfg.DatabaseURL, a.logger); err != nil {
-		return nil, err
-	}
-	a.pool = a.pools.work
-	if err := a.build(ctx, verifier); err != nil {
-		a.pools.close()
+	a.buildServers()
+	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *App) build(ctx context.Context, verifier *auth.Verifier) error {
-	// A server that restarts, or a connection that is cut, now is no other than one that does so later.
-	if err := postgres.Persist(ctx, a.logger, func() error { return postgres.CheckMigrated(ctx, a.pool, migrations.FS) }); err != nil {
-		return err
-	}
-	if err := postgres.Persist(ctx, a.logger, func() error { return outbox.CheckEpoch(ctx, a.pool) }); err != nil {
-		return err
-	}
-	if err := a.buildDelivery(ctx, verifier, history{outbox.NewLog(a.pools.replay)}); err != nil {
-		return err
-	}
-	if err := a.buildRelay(); err != nil {
-		return err
-	}
-	return a.buildHTTP(ctx, verifier)
-}
-
-func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
+func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	cfg, err := auth.FromSettings(a.cfg.Auth)
 	if err != nil {
 		return nil, err
@@ -122,7 +106,7 @@ func (a *App) verifier(ctx context.Context) (*auth.Verifier, error) {
 }
 
 // buildDelivery builds what stands between the log and the sockets.
-func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log history) error {
+func (a *App) buildDelivery(log history, state outbox.LogState) error {
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
@@ -132,14 +116,6 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	}, log)
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
-	}
-	var state outbox.LogState
-	err = postgres.Persist(ctx, a.logger, func() error {
-		state, err = log.State(ctx)
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	a.epoch = state.Epoch
 	a.broadcaster.Start(state.Position)
@@ -155,7 +131,7 @@ func (a *App) buildDelivery(ctx context.Context, verifier *auth.Verifier, log hi
 	a.clock = outbox.NewClock(a.logger)
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID).WithClock(a.clock)
 	a.hubs, err = hubs.New(hubs.Config{
-		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{verifier}, Stats: outbox.NewPublisher(a.pool),
+		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{a.verifier}, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
@@ -243,8 +219,8 @@ func connectToListen(ctx context.Context, url string) (*pgx.Conn, error) {
 	return postgres.Connect(ctx, session)
 }
 
-// buildHTTP builds the servers and opens their sockets.
-func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier) error {
+// buildHandler builds what answers behind the gate.
+func (a *App) buildHandler() error {
 	s := a.cfg.Server
 	dead, err := jobs.NewDeadLetters(a.pool)
 	if err != nil {
@@ -252,7 +228,7 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier) error {
 	}
 	api, err := adminapi.New(adminapi.Config{
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
-		Authenticator: doorkeeper{verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
+		Authenticator: doorkeeper{a.verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(outbox.NewLog(a.pool), s.ReplayLimit), Ready: a.ready,
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
@@ -263,21 +239,18 @@ func (a *App) buildHTTP(ctx context.Context, verifier *auth.Verifier) error {
 	}
 	mux := http.NewServeMux()
 	a.hubs.Mount(mux, a.signalr)
-	rest := api.Handler() //nolint:contextcheck // requests bring their own
+	rest := api.Handler()
 	mux.Handle("/api/", rest)
 	mux.Handle(adminapi.OpenAPIPath, rest)
-	ops := mux
-	if s.OpsListen != "" {
-		ops = http.NewServeMux()
-		a.ops = newHTTPServer(ops)
-	}
-	a.mountOps(ops)                                         //nolint:contextcheck // scrapes bring none
-	a.main = newHTTPServer(newPaths(a.hubs).inAnyCase(mux)) //nolint:contextcheck // it names paths only
-	return a.listen(ctx)
+	a.handler = newPaths(a.hubs).inAnyCase(mux)
+	return nil
 }
 
-// Addr is where the hubs are served.
-func (a *App) Addr() net.Addr { return a.mainSocket.Addr() }
+// Addr is where the hubs are served; of localhost, which may be two places, the first.
+func (a *App) Addr() net.Addr { return a.mainSockets[0].Addr() }
+
+// Serving is closed when the node has found its database and everything runs.
+func (a *App) Serving() <-chan struct{} { return a.serving }
 
 // NodeID identifies this node in the database and in the logs.
 func (a *App) NodeID() uuid.UUID { return a.nodeID }

@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // Config is what an App is built from.
@@ -16,6 +19,8 @@ type Config struct {
 	Server config.Server
 	// DatabaseURL is the database; ListenDatabaseURL the same one without a pooler in between, defaulting to DatabaseURL.
 	DatabaseURL, ListenDatabaseURL string
+	// Migrate says that the node brings the database's schema up to date by itself, over ListenDatabaseURL where that is set.
+	Migrate bool
 	// Version is what the node says of itself. Defaults to "unknown".
 	Version string
 	// Logger defaults to slog.Default.
@@ -24,4 +29,23 @@ type Config struct {
 	Broadcast func(batch []event.Logged)
 	// Background, where it is set, runs beside the server and ends with its context.
 	Background func(ctx context.Context, pool *pgxpool.Pool) error
+}
+
+// check says what is wrong with the configuration, as far as that can be told without the database.
+func (c Config) check() error {
+	if err := c.Server.Check(); err != nil {
+		return err
+	}
+	if err := postgres.CheckAddress("HERALD_DATABASE_URL", c.DatabaseURL); err != nil {
+		return err
+	}
+	if c.ListenDatabaseURL != "" {
+		if err := postgres.CheckAddress("HERALD_LISTEN_DATABASE_URL", c.ListenDatabaseURL); err != nil {
+			return err
+		}
+	}
+	if _, err := policy.New(policy.Config{Function: c.Server.AuthorizeFunction}, nil); err != nil {
+		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
+	}
+	return nil
 }

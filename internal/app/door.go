@@ -88,7 +88,7 @@ func newDoor(cfg doorConfig) *door {
 	}
 }
 
-// guard puts the door before a server, which must serve the listener that is returned and no other.
+// guard puts the door before a server, which must serve the listeners that are returned and no other.
 func (d *door) guard(server *http.Server, socket net.Listener) net.Listener {
 	server.ConnState, server.ConnContext, server.IdleTimeout = d.changed, d.mark, proxySocketIdle
 	return newDoorListener(socket, d)

@@ -104,8 +104,7 @@ func newDoored(t *testing.T, wrap func(net.Listener) net.Listener, configure fun
 	if wrap != nil {
 		socket = wrap(socket)
 	}
-	server := newHTTPServer(mux)
-	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	server := newHTTPServer(mux, slog.New(slog.DiscardHandler))
 	server.ReadHeaderTimeout = time.Hour
 	socket = d.guard(server, socket)
 	d.address = socket.Addr().String()
@@ -362,10 +361,9 @@ func TestTheFirstHeaderIsNotWaitedForForEver(t *testing.T) {
 	for name, wrap := range map[string]func(net.Listener) net.Listener{"plain": nil, "TLS": handshaking(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := newHTTPServer(http.NotFoundHandler())
+			server := newHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 			require.Equal(t, readHeaderTimeout, server.ReadHeaderTimeout)
 			server.ReadHeaderTimeout = 10 * time.Millisecond
-			server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 			var listen net.ListenConfig
 			socket, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 			require.NoError(t, err)

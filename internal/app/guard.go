@@ -20,10 +20,14 @@ func (a *App) guard(ctx context.Context) error {
 		acceptFailed: a.metrics.acceptErrors.Inc,
 	}
 	doors := []*door{newDoor(cfg)}
-	a.mainSocket = doors[0].guard(a.main, a.mainSocket)
+	for i, socket := range a.mainSockets {
+		a.mainSockets[i] = doors[0].guard(a.main, socket)
+	}
 	if a.ops != nil {
 		doors = append(doors, newDoor(cfg))
-		a.opsSock = doors[1].guard(a.ops, a.opsSock)
+	}
+	for i, socket := range a.opsSockets {
+		a.opsSockets[i] = doors[1].guard(a.ops, socket)
 	}
 	a.metrics.gaugeFunc("unauthenticated_sockets", "Sockets that have shown no valid token yet.", func() float64 {
 		count := 0

@@ -27,7 +27,6 @@ var errShuttingDown = errors.New("shutting down")
 // mountOps serves health, readiness and metrics. They need no token, so what they ask the database for is asked once for all who want it,
 // over connections of their own.
 func (a *App) mountOps(mux *http.ServeMux) {
-	a.registerGauges()
 	a.readiness.ask = func() (struct{}, error) { return struct{}{}, a.lookReady() }
 	mux.HandleFunc("GET /healthz", boundAnswer(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") }))
 	mux.HandleFunc("GET /readyz", boundAnswer(func(w http.ResponseWriter, r *http.Request) {
@@ -58,10 +57,15 @@ func writeStatus(w http.ResponseWriter, code int, status, detail string) {
 	_ = json.NewEncoder(w).Encode(answer) // whoever asked may be gone
 }
 
-// ready says why this node cannot do its work: database, migrations, relay, tail. The answer is at most a second old.
+// ready says why this node cannot do its work: it is starting, database, migrations, relay, tail. The answer is at most a second old.
 func (a *App) ready(ctx context.Context) error {
 	if a.stopping.Load() { // so that a load balancer sends nobody, while those that are here are asked to leave
 		return errShuttingDown
+	}
+	select {
+	case <-a.serving:
+	default:
+		return a.starting.reason()
 	}
 	_, err := a.readiness.get(ctx)
 	return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"math"
 	"runtime"
 	"strings"
 
@@ -63,15 +61,16 @@ func poolConnections(dsn string) (int32, error) {
 	return config.MaxConns, nil
 }
 
-// openPools connects to the database, waiting for one that is down.
-func openPools(ctx context.Context, dsn string, logger *slog.Logger) (*pools, error) {
+// openPools connects to the database with options, whose MaxConns it sets.
+func openPools(ctx context.Context, dsn string, options postgres.Options) (*pools, error) {
 	connections, err := poolConnections(dsn)
 	if err != nil {
 		return nil, err
 	}
 	s := share(connections)
 	p := &pools{}
-	if p.work, err = postgres.Open(ctx, dsn, postgres.Options{MaxConns: s.work, Wait: math.MaxInt64, Logger: logger}); err != nil {
+	options.MaxConns = s.work
+	if p.work, err = postgres.Open(ctx, dsn, options); err != nil {
 		return nil, err
 	}
 	var errs []error

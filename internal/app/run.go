@@ -19,52 +19,73 @@ const (
 	heartbeatTimeout = 5 * time.Second
 )
 
-// Run serves until ctx ends, then shuts down in the order that the package's doc gives. It may be called once.
+// Run waits for the database, serves until ctx ends, and shuts down in the order that the package's doc gives. It may be called once.
 func (a *App) Run(ctx context.Context) error {
-	defer a.pools.close()
-
-	// Each stage has a context of its own, ended when the stage before it is done.
-	base := context.WithoutCancel(ctx)
-	relaying, stopRelaying := context.WithCancel(base)
-	defer stopRelaying()
-	beating, stopBeating := context.WithCancel(base)
-	defer stopBeating()
-	working, stopWorking := context.WithCancel(base)
-	defer stopWorking()
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
+	var edge errgroup.Group
+	for _, socket := range a.mainSockets {
+		a.serve(&edge, stopServing, a.main, socket)
+		a.logger.InfoContext(ctx, "listening", slog.String("address", socket.Addr().String()))
+	}
+	for _, socket := range a.opsSockets {
+		a.serve(&edge, stopServing, a.ops, socket)
+	}
 
-	var line, beat, workers, edge errgroup.Group
+	err := a.start(serving)
+	if a.pools != nil {
+		defer a.pools.close()
+	}
+	stopParts := func(context.Context) error { return nil }
+	if err == nil {
+		stopParts, err = a.work(serving, stopServing)
+	}
+	if err == nil {
+		a.gate.open(a.handler)
+		close(a.serving)
+		a.logger.InfoContext(ctx, "serving", slog.String("address", a.Addr().String()), slog.String("node_id", a.nodeID.String()),
+			slog.String("version", a.cfg.Version))
+		<-serving.Done()
+	}
+	if serving.Err() != nil {
+		err = nil // it was told to stop, by ctx or by a part that says itself why
+	}
+	base := context.WithoutCancel(ctx)
+	a.logger.InfoContext(base, "shutting down")
+	a.stopping.Store(true)
+	return errors.Join(err, a.stopAccepting(base), edge.Wait(), stopParts(base))
+}
+
+// work starts everything behind the edge; jobs are the last, and may have to wait for the database once more. stop ends it in order,
+// and is to be called whatever else work returns.
+func (a *App) work(serving context.Context, stopServing context.CancelCauseFunc) (stop func(context.Context) error, err error) {
+	// Each stage has a context of its own, ended when the stage before it is done.
+	base := context.WithoutCancel(serving)
+	relaying, stopRelaying := context.WithCancel(base)
+	beating, stopBeating := context.WithCancel(base)
+	working, stopWorking := context.WithCancel(base)
+	var line, beat, workers errgroup.Group
+	stop = func(context.Context) error {
+		stopWorking()
+		errs := []error{workers.Wait()}
+		stopRelaying()
+		errs = append(errs, line.Wait())
+		stopBeating() // last, so that it can tell all that was broadcast
+		return errors.Join(append(errs, beat.Wait())...)
+	}
 	line.Go(func() error { return a.relay.Run(relaying) })
 	line.Go(func() error { return a.tail.Run(relaying) })
 	line.Go(func() error { return a.listener.Run(relaying) })
 	line.Go(func() error { return a.signalr.Run(relaying) })
 	beat.Go(func() error { return a.heartbeat(beating) })
+	if err := a.step(serving, a.jobs.Start); err != nil {
+		return stop, err
+	}
 	workers.Go(func() error { return a.failing(stopServing, a.jobs.Run(working)) })
 	if a.cfg.Background != nil {
 		workers.Go(func() error { return a.failing(stopServing, a.cfg.Background(working, a.pool)) })
 	}
-	a.serve(&edge, stopServing, a.main, a.mainSocket)
-	if a.ops != nil {
-		a.serve(&edge, stopServing, a.ops, a.opsSock)
-	}
-	a.logger.InfoContext(ctx, "serving", slog.String("address", a.Addr().String()), slog.String("node_id", a.nodeID.String()),
-		slog.String("version", a.cfg.Version))
-
-	<-serving.Done()
-	a.logger.InfoContext(base, "shutting down")
-	a.stopping.Store(true)
-	errs := []error{a.stopAccepting(base), edge.Wait()}
-	stopWorking()
-	errs = append(errs, workers.Wait())
-	stopRelaying()
-	errs = append(errs, line.Wait())
-	stopBeating() // last, so that it can tell all that was broadcast
-	errs = append(errs, beat.Wait())
-	if ctx.Err() == nil {
-		errs = append(errs, context.Cause(serving))
-	}
-	return errors.Join(errs...)
+	return stop, nil
 }
 
 // failing ends the server when a part of it that should run on fails.
@@ -76,7 +97,6 @@ func (a *App) failing(stop context.CancelCauseFunc, err error) error {
 }
 
 func (a *App) serve(edge *errgroup.Group, stop context.CancelCauseFunc, server *http.Server, socket net.Listener) {
-	server.ErrorLog = slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)
 	edge.Go(func() error {
 		err := server.Serve(socket)
 		if errors.Is(err, http.ErrServerClosed) {
@@ -93,8 +113,8 @@ func (a *App) stopAccepting(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Server.ShutdownTimeout)
 	defer cancel()
 	var errs []error
-	if err := a.signalr.Shutdown(ctx); err != nil {
-		errs = append(errs, err)
+	if a.signalr != nil { // else the database has not been there yet
+		errs = append(errs, a.signalr.Shutdown(ctx))
 	}
 	for _, server := range []*http.Server{a.main, a.ops} {
 		if server == nil {

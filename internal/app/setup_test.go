@@ -42,16 +42,7 @@ func stopped(t *testing.T, stop func() <-chan error) {
 // startNodeAt is startNode for a node that reaches its database in another way.
 func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
-	server := config.Server{
-		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", AuthorizeCache: time.Minute, ReplayLimit: 100_000,
-		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
-		ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		ShutdownTimeout: 15 * time.Second, Retention: 168 * time.Hour, GroupRetention: 2160 * time.Hour,
-	}
-	configure(&server)
-	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
-	server.PollTimeout, server.MaxGroups = cmp.Or(server.PollTimeout, 90*time.Second), cmp.Or(server.MaxGroups, 1000)
-	at.Auth, at.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, server
+	at.Auth, at.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, settings(configure)
 	at.Logger = cmp.Or(at.Logger, slog.New(slog.DiscardHandler))
 	a, err := app.New(t.Context(), at)
 	require.NoError(t, err)
@@ -59,6 +50,7 @@ func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), pe
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
 	t.Cleanup(cancel)
+	within(t, a.Serving(), "the node to serve")
 	token, err := auth.Mint(secret, auth.Grant{Subject: "tester", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
 	require.NoError(t, err)
 	return hubclient.Config{
@@ -79,4 +71,18 @@ func within[T any](t *testing.T, ch <-chan T, what string) T {
 		require.FailNow(t, "waited in vain for "+what)
 		panic("unreachable")
 	}
+}
+
+// settings are a node's of these tests, but for what configure changes.
+func settings(configure func(*config.Server)) config.Server {
+	server := config.Server{
+		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", AuthorizeCache: time.Minute, ReplayLimit: 100_000,
+		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
+		ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		ShutdownTimeout: 15 * time.Second, Retention: 168 * time.Hour, GroupRetention: 2160 * time.Hour,
+	}
+	configure(&server)
+	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
+	server.PollTimeout = cmp.Or(server.PollTimeout, 90*time.Second)
+	return server
 }

@@ -147,7 +147,7 @@ func TestJWKSetRotation(t *testing.T) {
 		requireRefused(t, err, auth.KeysUnavailable, "")
 	}
 	require.EqualValues(t, 2, i.fetches.Load(), "invented key ids must not reach the issuer")
-	require.Less(t, time.Since(start), 4*time.Second, "nor make requests wait")
+	require.Less(t, time.Since(start), 20*time.Second, "nor make requests wait: a hundred of them, on however slow a machine")
 }
 
 func TestJWKSetUnavailableAtFirst(t *testing.T) {

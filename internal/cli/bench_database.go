@@ -59,7 +59,7 @@ func (c *benchDatabase) startDatabase(ctx context.Context, logger *slog.Logger, 
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c.DatabaseURL, config.Listen{}, logger); err != nil {
+	if err := migrate(ctx, c.DatabaseURL, config.Listen{}, 0, logger); err != nil {
 		stop()
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (c *benchDatabase) fresh(ctx context.Context, logger *slog.Logger) (dsn str
 		}
 	}
 	dsn = otherDatabase(c.DatabaseURL, name)
-	if err := migrate(ctx, dsn, config.Listen{}, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
+	if err := migrate(ctx, dsn, config.Listen{}, 0, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
 		drop()
 		return "", nil, err
 	}

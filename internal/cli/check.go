@@ -25,7 +25,7 @@ const (
 )
 
 type checkCmd struct {
-	config.Database
+	existing
 	config.Listen
 	config.Auth
 	config.Server
@@ -53,7 +53,7 @@ func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 	f := &findings{out: s.out}
 	f.add(c.Check(), "settings")
 	c.checkAuth(ctx, f)
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.openToWrite(ctx, logger)
 	f.add(err, "database reachable")
 	if err == nil {
 		defer pool.Close()

@@ -15,9 +15,10 @@ import (
 
 // The exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as a shell says it of what Ctrl-C has ended
 )
 
 // errFindings ends a command that has already said what is wrong.
@@ -75,12 +76,26 @@ func Run(ctx context.Context, args []string, out, err io.Writer) int {
 	parsed.Bind(logger, &streams{out, err})
 	runErr := parsed.Run()
 	switch {
-	case runErr == nil, errors.Is(runErr, context.Canceled) && ctx.Err() != nil:
+	case runErr == nil:
 		return exitOK
 	case errors.Is(runErr, errFindings):
 		return exitFailed
+	case ctx.Err() != nil:
+		if _, told := errors.AsType[*interruptedError](runErr); !told {
+			runErr = fmt.Errorf("interrupted: %w", runErr)
+		}
+		_, _ = fmt.Fprintf(err, "herald: %v\n", runErr)
+		return exitInterrupted
 	default:
 		_, _ = fmt.Fprintf(err, "herald: %v\n", runErr)
 		return exitFailed
 	}
+}
+
+// untilTold is the error of a command that runs until it is told to end: being told is none.
+func untilTold(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }

@@ -2,49 +2,121 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-const (
-	clusterStopTimeout = 30 * time.Second
-	commandWait        = 5 * time.Second // how long a short command waits for a database that is down
-)
+const clusterStopTimeout = 30 * time.Second
+
+// served is the database of a command that serves: the configured one, or an embedded one of the command's own.
+type served struct {
+	url     string
+	cluster *postgres.Cluster // nil where one is configured
+	logger  *slog.Logger
+}
 
 // database returns the connection string to use, starting the embedded cluster where none is configured. stop ends what was
 // started.
 func database(ctx context.Context, cfg config.Database, logger *slog.Logger) (url string, stop func(), err error) {
+	db, err := serveDatabase(ctx, cfg, logger)
+	if err != nil {
+		return "", nil, err
+	}
+	return db.url, func() { db.stop(ctx) }, nil
+}
+
+// serveDatabase is database for a command that runs until it is told to end.
+func serveDatabase(ctx context.Context, cfg config.Database, logger *slog.Logger) (*served, error) {
 	if cfg.DatabaseURL != "" {
-		return cfg.DatabaseURL, func() {}, nil
+		return &served{url: cfg.DatabaseURL, logger: logger}, nil
 	}
 	logger.InfoContext(ctx, "HERALD_DATABASE_URL is not set: starting the embedded PostgreSQL", slog.String("data_dir", cfg.DataDir))
 	cluster, err := postgres.StartCluster(ctx, postgres.ClusterConfig{DataDir: cfg.DataDir, BinDir: cfg.PostgresBin, Logger: logger})
 	if err != nil {
-		return "", nil, fmt.Errorf("starting the embedded PostgreSQL: %w", err)
+		return nil, fmt.Errorf("starting the embedded PostgreSQL: %w", err)
 	}
-	stop = func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), clusterStopTimeout)
-		defer cancel()
-		if err := cluster.Stop(stopping); err != nil {
-			logger.WarnContext(stopping, "the embedded PostgreSQL did not stop in order", slog.Any("error", err))
-		}
-	}
-	return cluster.DSN(), stop, nil
+	return &served{cluster.DSN(), cluster, logger}, nil
 }
 
-// open returns a pool on the configured database for a short command.
-func open(ctx context.Context, cfg config.Database, logger *slog.Logger) (*pgxpool.Pool, error) {
-	url, err := running(cfg)
+// stop ends what was started, whatever has become of ctx.
+func (d *served) stop(ctx context.Context) {
+	if d.cluster == nil {
+		return
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), clusterStopTimeout)
+	defer cancel()
+	if err := d.cluster.Stop(stopping); err != nil {
+		d.logger.WarnContext(stopping, "the embedded PostgreSQL did not stop in order", slog.Any("error", err))
+	}
+}
+
+// run runs a node until ctx ends, and keeps the embedded cluster alive meanwhile. It ends with the cluster that cannot be.
+func (d *served) run(ctx context.Context, node func(ctx context.Context) error) error {
+	if d.cluster == nil {
+		return untilTold(ctx, node(ctx))
+	}
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var keeping errgroup.Group
+	keeping.Go(func() error {
+		err := d.cluster.Keep(running)
+		if err != nil {
+			end(err)
+		}
+		return err
+	})
+	err := untilTold(ctx, node(running))
+	end(nil)
+	return errors.Join(err, keeping.Wait())
+}
+
+// existing is the database of a short command, which has to be there, and how long the command waits for it.
+type existing struct {
+	config.Database
+	config.Wait
+}
+
+// open returns a pool on the database for a command that only reads.
+func (c *existing) open(ctx context.Context, logger *slog.Logger) (*pgxpool.Pool, error) {
+	return c.openWith(ctx, postgres.Options{Logger: logger})
+}
+
+// openToWrite is open for a command that writes: it waits for a standby's promotion, too.
+func (c *existing) openToWrite(ctx context.Context, logger *slog.Logger) (*pgxpool.Pool, error) {
+	return c.openWith(ctx, postgres.Options{Writing: true, Logger: logger})
+}
+
+func (c *existing) openWith(ctx context.Context, options postgres.Options) (*pgxpool.Pool, error) {
+	url, err := running(c.Database)
 	if err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, url, postgres.Options{Wait: commandWait, Logger: logger})
+	options.Wait = patience(c.Wait)
+	return postgres.Open(ctx, url, options)
+}
+
+// waiter waits for the database once more, as long as open does, for a command that has been at work on it.
+func (c *existing) waiter(logger *slog.Logger) *postgres.Waiter {
+	return &postgres.Waiter{
+		Address: postgres.Address(c.DatabaseURL), Limit: patience(c.Wait), Logger: logger,
+		Final: func(err error) bool { return !postgres.Passing(err) },
+	}
+}
+
+// patience turns the setting, where 0 is not at all, into the option, where 0 is the default.
+func patience(wait config.Wait) time.Duration {
+	if wait.Wait <= 0 {
+		return -1
+	}
+	return wait.Wait
 }
 
 // running returns the connection string of a database that is there already: the configured one, or the embedded one that another

@@ -9,11 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/google/uuid"
-
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // deadPage is how many dead letters are read at a time.
@@ -26,7 +24,7 @@ type deadCmd struct {
 }
 
 type deadListCmd struct {
-	config.Database
+	existing
 
 	Limit int  `default:"100" help:"How many at most (${default})."`
 	JSON  bool `name:"json" help:"Print one JSON object a line and dead letter."`
@@ -36,7 +34,7 @@ func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 	if c.Limit < 1 {
 		return fmt.Errorf("--limit must be at least 1, not %d", c.Limit)
 	}
-	letters, closePool, err := openDeadLetters(ctx, c.Database, logger)
+	letters, closePool, err := openDeadLetters(ctx, &c.existing, postgres.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -59,74 +57,25 @@ func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 type deadRetryCmd struct {
-	config.Database
+	existing
 	deadChoice
 }
 
 func (c *deadRetryCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	return c.apply(ctx, c.Database, logger, s, "retrying", (*jobs.DeadLetters).Retry)
+	return c.apply(ctx, &c.existing, logger, s, decision{"retrying", (*jobs.DeadLetters).Retry})
 }
 
 type deadDropCmd struct {
-	config.Database
+	existing
 	deadChoice
 }
 
 func (c *deadDropCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	return c.apply(ctx, c.Database, logger, s, "dropped", (*jobs.DeadLetters).Drop)
+	return c.apply(ctx, &c.existing, logger, s, decision{"dropped", (*jobs.DeadLetters).Drop})
 }
 
-// deadChoice is which dead letters a command is about.
-type deadChoice struct {
-	EventIDs []uuid.UUID `arg:"" name:"event-id" optional:"" help:"The events' ids."`
-	All      bool        `help:"All that are listed."`
-}
-
-// apply does something to each of the chosen dead letters. One that is none does not keep it from the others.
-func (c *deadChoice) apply(
-	ctx context.Context, db config.Database, logger *slog.Logger, s *streams, done string, do func(*jobs.DeadLetters, context.Context, uuid.UUID) error,
-) error {
-	if c.All == (len(c.EventIDs) > 0) {
-		return errors.New("name the events by their ids, or all of them with --all")
-	}
-	letters, closePool, err := openDeadLetters(ctx, db, logger)
-	if err != nil {
-		return err
-	}
-	defer closePool()
-	ids := c.EventIDs
-	if c.All {
-		err = eachDeadLetter(ctx, letters, func(d outbox.DeadLetter) (bool, error) {
-			ids = append(ids, d.EventID)
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	missed := 0
-	for _, id := range ids {
-		switch err := do(letters, ctx, id); {
-		case errors.Is(err, outbox.ErrNotDead):
-			missed++
-			_, _ = fmt.Fprintf(s.err, "%s: %v; see herald trace\n", id, outbox.ErrNotDead)
-		case errors.Is(err, outbox.ErrRowLost):
-			missed++
-			_, _ = fmt.Fprintf(s.err, "%s: %v\n", id, outbox.ErrRowLost)
-		case err != nil:
-			return err
-		default:
-			_, _ = fmt.Fprintf(s.out, "%s %s\n", done, id)
-		}
-	}
-	if missed > 0 {
-		return errFindings
-	}
-	return nil
-}
-
-func openDeadLetters(ctx context.Context, cfg config.Database, logger *slog.Logger) (_ *jobs.DeadLetters, closePool func(), err error) {
-	pool, err := open(ctx, cfg, logger)
+func openDeadLetters(ctx context.Context, db *existing, options postgres.Options) (_ *jobs.DeadLetters, closePool func(), err error) {
+	pool, err := db.openWith(ctx, options)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ type migrateCmd struct {
 }
 
 type migrateReseedCmd struct {
-	config.Database
+	existing
 
 	Force bool `help:"Reseed although the database is where it was, or nodes are running."`
 }
@@ -37,7 +36,7 @@ func (c *migrateReseedCmd) Run(ctx context.Context, logger *slog.Logger, s *stre
 		return err
 	}
 	defer stop()
-	pool, err := postgres.Open(ctx, url, postgres.Options{Wait: commandWait, Logger: logger})
+	pool, err := postgres.Open(ctx, url, postgres.Options{Wait: patience(c.Wait), Writing: true, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -79,8 +78,8 @@ func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool)
 }
 
 type migrateUpCmd struct {
-	config.Database
-	config.Listen `embed:""`
+	existing
+	config.Listen
 }
 
 func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
@@ -89,7 +88,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 		return err
 	}
 	defer stop()
-	if err := migrate(ctx, url, c.Listen, logger); err != nil {
+	if err := migrate(ctx, url, c.Listen, patience(c.Wait), logger); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, "the database is up to date")
@@ -97,25 +96,14 @@ func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 }
 
 // migrate brings the database up to date, over HERALD_LISTEN_DATABASE_URL where that is set: it leads to the database itself.
-func migrate(ctx context.Context, url string, listen config.Listen, logger *slog.Logger) error {
-	pool, err := postgres.Open(ctx, cmp.Or(listen.ListenDatabaseURL, url), postgres.Options{Logger: logger})
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	if listen.ListenDatabaseURL == "" { // a pooler that keeps sessions is told by setting it
-		if err := postgres.RefusePooler(ctx, pool); err != nil {
-			return err
-		}
-	}
-	_, err = postgres.Migrate(ctx, pool, migrations.FS, logger)
-	return err
+func migrate(ctx context.Context, url string, listen config.Listen, wait time.Duration, logger *slog.Logger) error {
+	return postgres.Upgrade(ctx, url, listen.ListenDatabaseURL, migrations.FS, postgres.Options{Wait: wait, Logger: logger})
 }
 
-type migrateStatusCmd struct{ config.Database }
+type migrateStatusCmd struct{ existing }
 
 func (c *migrateStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 type publishCmd struct {
-	config.Database
+	existing
 
 	EventType  string     `arg:"" help:"Such as OrderStatusChanged, CartUpdated or SystemAlert."`
 	Resource   uuid.UUID  `help:"The order's or team cart's id."`
@@ -31,7 +30,7 @@ func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) e
 	if !json.Valid([]byte(c.Payload)) {
 		return fmt.Errorf("--payload is not JSON: %s", c.Payload)
 	}
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.openToWrite(ctx, logger)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"os/user"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -19,13 +18,13 @@ type relayCmd struct {
 }
 
 type relayPauseCmd struct {
-	config.Database
+	existing
 
 	By string `placeholder:"WHO" help:"Who pauses it and why, for those who find it paused. Defaults to this user and host."`
 }
 
 func (c *relayPauseCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.openToWrite(ctx, logger)
 	if err != nil {
 		return err
 	}
@@ -58,10 +57,10 @@ func whoAmI() string {
 	return name + " on " + host
 }
 
-type relayResumeCmd struct{ config.Database }
+type relayResumeCmd struct{ existing }
 
 func (c *relayResumeCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.openToWrite(ctx, logger)
 	if err != nil {
 		return err
 	}
@@ -78,10 +77,10 @@ func (c *relayResumeCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 	return nil
 }
 
-type relayStatusCmd struct{ config.Database }
+type relayStatusCmd struct{ existing }
 
 func (c *relayStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}

@@ -26,21 +26,17 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	url, stop, err := database(ctx, c.Database, logger)
+	db, err := serveDatabase(ctx, c.Database, logger)
 	if err != nil {
-		return err
+		return untilTold(ctx, err)
 	}
-	defer stop()
-	if c.DatabaseURL == "" { // a database of Herald's own is Herald's to migrate
-		if err := migrate(ctx, url, c.Listen, logger); err != nil {
-			return err
-		}
-	}
+	defer db.stop(ctx)
 	node, err := app.New(ctx, app.Config{
-		Auth: c.Auth, Server: c.Server, DatabaseURL: url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Migrate: c.DatabaseURL == "", // a database of Herald's own is Herald's to migrate
 	})
 	if err != nil {
 		return err
 	}
-	return node.Run(ctx)
+	return db.run(ctx, node.Run)
 }

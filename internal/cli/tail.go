@@ -62,7 +62,7 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 			note("disconnected (%v), reconnecting", err)
 		},
 	})
-	return err
+	return untilTold(ctx, err)
 }
 
 // token is the given one, or a new one at each connect.

@@ -12,19 +12,18 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 type traceCmd struct {
-	config.Database
+	existing
 
 	EventID uuid.UUID `arg:"" help:"The event's id."`
 	JSON    bool      `name:"json" help:"Print one JSON object."`
 }
 
 func (c *traceCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	pool, err := open(ctx, c.Database, logger)
+	pool, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}

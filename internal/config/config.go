@@ -37,6 +37,11 @@ type Database struct {
 	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries. Defaults to what is on PATH or in the usual places."`
 }
 
+// Wait is how long a command waits for its database. A server waits for as long as it takes.
+type Wait struct {
+	Wait time.Duration `default:"10s" env:"HERALD_WAIT" placeholder:"DURATION" help:"How long to wait for a database that cannot be used yet; 0: not at all (${default})."`
+}
+
 // Listen is the connection for notifications.
 type Listen struct {
 	ListenDatabaseURL string `env:"HERALD_LISTEN_DATABASE_URL" placeholder:"URL" help:"PostgreSQL for LISTEN and for migrations, where HERALD_DATABASE_URL leads to a pooler. Defaults to HERALD_DATABASE_URL."`
@@ -56,9 +61,16 @@ type Auth struct {
 // HasKey says whether any key is configured.
 func (a Auth) HasKey() bool { return a.JWTSecret != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != "" }
 
+// Where hubs and API are served unless HERALD_LISTEN says otherwise: on all interfaces in production, and with a development key on this
+// machine alone.
+const (
+	ListenDefault    = ":5006"
+	ListenDefaultDev = "localhost:5006"
+)
+
 // Server is how connections are served.
 type Server struct {
-	Listen               string        `default:":5006" env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API (${default})."`
+	Listen               string        `env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API; localhost is 127.0.0.1 and ::1. Defaults to :5006, of herald dev to localhost:5006."`
 	OpsListen            string        `env:"HERALD_OPS_LISTEN" placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics. Defaults to the main one."`
 	TLSCertFile          string        `name:"tls-cert-file" env:"HERALD_TLS_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM). With HERALD_TLS_KEY_FILE the main address speaks TLS."`
 	TLSKeyFile           string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`

@@ -111,18 +111,19 @@ func TestTerminationSendsClientsElsewhere(t *testing.T) {
 
 	code, took := s.terminate(t)
 	require.Zero(t, code)
-	require.Less(t, took, 7*time.Second, "the shutdown time-out bounds it, whoever does not answer")
+	require.Less(t, took, 25*time.Second, "the shutdown time-out of 5 s bounds it, whoever does not answer, on however slow a machine")
 	for _, c := range clients {
 		c.until(t, "reconnecting") // the close message allowed it
 	}
 	final.until(t, "closed")
+	s.env = append(s.env, "HERALD_SHUTDOWN_TIMEOUT=60s")
 	s.start(t)
 	for _, c := range clients {
 		c.until(t, "reconnected")
 	}
 	code, took = s.terminate(t)
 	require.Zero(t, code)
-	require.Less(t, took, 4*time.Second, "clients that answer are not waited for")
+	require.Less(t, took, 30*time.Second, "clients that answer are not waited for")
 }
 
 // dialDeaf opens a WebSocket whose client reads nothing behind the handshake and never says goodbye.

@@ -84,6 +84,14 @@ func node(t *testing.T, db *pgtest.Database, configure func(*app.Config)) hubcli
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
+	select {
+	case <-a.Serving():
+	case err := <-ended:
+		require.NoError(t, err)
+		require.FailNow(t, "the node has ended")
+	case <-time.After(patience):
+		require.FailNow(t, "the node does not serve")
+	}
 	t.Cleanup(func() {
 		cancel()
 		select {

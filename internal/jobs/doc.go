@@ -48,5 +48,7 @@
 // Many events may be due at the same moment. Whoever delivers one takes up to a hundred others along, whose jobs nobody has begun: the relay's
 // lock is taken once for all of them. Where one of them fails, each is delivered by itself.
 //
+// [Jobs.Start] asks the database a few things, fails where they fail, and may be called again: a node waits for its database there, too.
+//
 // Nothing here listens: River polls, so that it works behind a pooler.
 package jobs

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 const (
@@ -36,6 +35,7 @@ const (
 	fetchCooldown     = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
 	jobTimeout        = 30 * time.Second
 	retentionTimeout  = 50 * time.Minute
+	startTimeout      = 15 * time.Second // of one attempt
 	stopTimeout       = 5 * time.Second
 )
 
@@ -62,11 +62,12 @@ type Config struct {
 
 // Jobs works River's jobs on this node.
 type Jobs struct {
-	cfg    Config
-	client *river.Client[pgx.Tx]
+	cfg     Config
+	client  *river.Client[pgx.Tx]
+	abandon context.CancelFunc // frees what Start has made
 }
 
-// New returns a River client with all workers; nothing happens until Run.
+// New returns a River client with all workers; nothing happens until Start.
 func New(cfg Config) (*Jobs, error) {
 	if cfg.Pool == nil || cfg.Sweeper == nil || cfg.Logger == nil {
 		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
@@ -89,7 +90,7 @@ func New(cfg Config) (*Jobs, error) {
 	})
 	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
 	river.AddWorker(registered, &auditWorker{auditor: outbox.NewAuditor(cfg.Pool, cfg.Logger)})
-	client, err := river.NewClient(riverpgxv5.New(cfg.Pool), &river.Config{
+	client, err := river.NewClient(newDriver(cfg.Pool), &river.Config{
 		ID:                cfg.NodeID.String(),
 		Schema:            schema,
 		Logger:            slog.New(warnings{cfg.Logger.Handler()}),
@@ -111,30 +112,58 @@ func New(cfg Config) (*Jobs, error) {
 	return &Jobs{cfg: cfg, client: client}, nil
 }
 
-// Run works jobs until ctx ends, then lets those that are under way finish.
-func (j *Jobs) Run(ctx context.Context) error {
-	running := context.WithoutCancel(ctx) // ended by Stop, in order
-	// Before any job is worked: until then the time is this machine's.
-	err := postgres.Persist(ctx, j.cfg.Logger, func() error { return j.cfg.Clock.Read(ctx, j.cfg.Pool) })
-	if err == nil {
-		err = postgres.Persist(ctx, j.cfg.Logger, func() error { return j.register(ctx) })
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
+// Start starts River, which asks the database for a few things first. It may be called again where it has failed.
+func (j *Jobs) Start(ctx context.Context) error {
+	if err := j.prepare(ctx); err != nil {
 		return err
 	}
-	if err := j.client.Start(running); err != nil {
+	running, abandon := context.WithCancel(context.WithoutCancel(ctx)) // in the end Stop ends it, in order
+	impatient := time.AfterFunc(startTimeout, abandon)
+	told := context.AfterFunc(ctx, abandon)
+	err := j.client.Start(running)
+	if inTime, on := impatient.Stop(), told(); err == nil && (!inTime || !on) {
+		_ = j.stop(context.WithoutCancel(ctx)) // it may have begun
+		err = cmp.Or(context.Cause(ctx), errNotStarted)
+	}
+	if err != nil {
+		abandon()
 		return fmt.Errorf("starting River: %w", err)
 	}
+	j.abandon = abandon
+	return nil
+}
+
+// prepare reads the database's clock, before any job is worked (until then the time is this machine's), and registers the periodic jobs.
+func (j *Jobs) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := j.cfg.Clock.Read(ctx, j.cfg.Pool); err != nil {
+		return err
+	}
+	return j.register(ctx)
+}
+
+var errNotStarted = errors.New("the database does not answer in time")
+
+// Run works jobs until ctx ends, then lets those that are under way finish. It starts River where Start has not.
+func (j *Jobs) Run(ctx context.Context) error {
+	if j.abandon == nil {
+		if err := j.Start(ctx); err != nil {
+			return err
+		}
+	}
+	defer j.abandon()
 	j.keepTime(ctx)
-	stopping, cancel := context.WithTimeout(running, stopTimeout)
+	return j.stop(context.WithoutCancel(ctx))
+}
+
+func (j *Jobs) stop(ctx context.Context) error {
+	stopping, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if err := j.client.Stop(stopping); err == nil {
 		return nil
 	}
-	hard, cancelHard := context.WithTimeout(running, stopTimeout)
+	hard, cancelHard := context.WithTimeout(ctx, stopTimeout)
 	defer cancelHard()
 	if err := j.client.StopAndCancel(hard); err != nil {
 		return fmt.Errorf("stopping River: %w", err)

@@ -57,7 +57,7 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 		from := time.Now()
 		_, err := insert(t, b.pool, order())
 		require.NoError(t, err)
-		require.Less(t, time.Since(from), 900*time.Millisecond)
+		require.Less(t, time.Since(from), 10*time.Second, "half a second, on however slow a machine; else until the long transaction ends")
 	}
 	require.Empty(t, migrated)
 

@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,3 +38,13 @@ func NewCluster(tb testing.TB, settings map[string]string) *Cluster {
 
 // DSN is the connection string of the migrated database, over TCP with a password.
 func (c *Cluster) DSN() string { return c.Database.DSN() }
+
+// Demote makes the server a standby that receives nothing: it takes no writes until pg_promote.
+func (c *Cluster) Demote(tb testing.TB) {
+	tb.Helper()
+	var data string
+	require.NoError(tb, c.Pool(tb).QueryRow(tb.Context(), "SHOW data_directory").Scan(&data))
+	require.NoError(tb, c.Stop(tb.Context()))
+	duplicate(tb, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "standby.signal")) // whose owner is the right one
+	require.NoError(tb, c.Restart(tb.Context()))
+}

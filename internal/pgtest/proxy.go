@@ -22,7 +22,12 @@ type Proxy struct {
 	quiet    chan struct{} // closed: what is open now is silent from now on
 	shut     bool
 	rejected int
+
+	faults
 }
+
+// Cut closes all that is open.
+func (p *Proxy) Cut() { p.cut() }
 
 // Shut closes all that is open, and whatever comes until Reopen.
 func (p *Proxy) Shut() {
@@ -32,11 +37,11 @@ func (p *Proxy) Shut() {
 	p.cut()
 }
 
-// Reopen ends Shut.
+// Reopen ends Shut, Answer and Ignore.
 func (p *Proxy) Reopen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shut = false
+	p.shut, p.code, p.ignoring = false, "", false
 }
 
 // Rejected returns how many came in vain.
@@ -69,12 +74,19 @@ func (p *Proxy) Stall() {
 
 func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
-	quiet, shut := p.quiet, p.shut
-	if shut {
+	quiet, shut, code, ignoring := p.quiet, p.shut, p.code, p.ignoring
+	if shut || code != "" || ignoring {
 		p.rejected++
 	}
 	p.mu.Unlock()
-	if shut {
+	switch {
+	case shut:
+		return
+	case code != "":
+		refuse(client, code)
+		return
+	case ignoring:
+		_, _ = io.Copy(io.Discard, client)
 		return
 	}
 	server, err := dial(context.Background(), p.upstream)
@@ -82,13 +94,23 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { pass(server, client, quiet); p.drop(client) })
-	both.Go(func() { pass(client, server, quiet); p.drop(server) })
+	both.Go(func() { pass(server, client, quiet, nil); p.drop(client); p.dropUnless(quiet, server) })
+	both.Go(func() { pass(client, server, quiet, p.answered); p.drop(server); p.dropUnless(quiet, client) })
 	both.Wait()
 }
 
-// pass copies from one side to the other, and what comes once it is quiet to nobody.
-func pass(to, from net.Conn, quiet <-chan struct{}) {
+// dropUnless closes one side when the other has ended, unless neither is to be told of anything.
+func (p *Proxy) dropUnless(quiet <-chan struct{}, conn net.Conn) {
+	select {
+	case <-quiet:
+	default:
+		p.drop(conn)
+	}
+}
+
+// pass copies from one side to the other, and what comes once it is quiet to nobody. passing, where it is not nil, sees all before it is
+// passed on, may change it, and returns what is to be done then.
+func pass(to, from net.Conn, quiet <-chan struct{}, passing func([]byte) (then func())) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -100,7 +122,13 @@ func pass(to, from net.Conn, quiet <-chan struct{}) {
 			return
 		default:
 		}
-		if _, writeErr := to.Write(buffer[:n]); writeErr != nil || err != nil {
+		then := func() {}
+		if passing != nil && n > 0 {
+			then = passing(buffer[:n])
+		}
+		_, writeErr := to.Write(buffer[:n])
+		then()
+		if writeErr != nil || err != nil {
 			return
 		}
 	}

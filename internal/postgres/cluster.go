@@ -76,10 +76,12 @@ type Cluster struct {
 	password string
 	lock     *os.File
 
-	mu      sync.Mutex
-	port    int
-	process *process // nil when stopped
-	sockets string   // the directory of the Unix socket
+	mu       sync.Mutex
+	port     int
+	process  *process  // nil when stopped
+	began    time.Time // when that was started, and where its part of the log begins
+	logBegin int64
+	sockets  string // the directory of the Unix socket
 }
 
 // StartCluster starts the cluster under config.DataDir, creating it where there is none, and returns when it accepts

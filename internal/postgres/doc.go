@@ -3,8 +3,9 @@
 //
 // # The pool
 //
-// [Open] waits for a database that is down or still starting, says so while it waits, and fails at once where waiting cannot
-// help (a wrong password, a database that does not exist). No error and no log line carries a password.
+// [Open] waits for a database that is down, starting, full or (where it is to write) a standby, and fails at once where waiting cannot
+// help: [Final] says what that is. A [Waiter] waits for further steps in the same way, and tells a wait once, however long it is. No error
+// and no log line carries a password. Servers of other versions than PostgreSQL 15 to 18 are refused, newer ones too.
 //
 // Where a pooler stands in between, nothing is relied on that lasts longer than a transaction: no startup parameter that a pooler
 // refuses, no setting of a session, no statement that is prepared by name. Sessions that are Herald's alone get every setting that the
@@ -27,6 +28,8 @@
 //	(data) ───────────────────▶ starting ──▶ running ┤                │ Restart
 //	(orphan running) ─▶ stop it ▶ ┘     ▲            └─ Kill ─▶ dead ──┤
 //	                                    └─────────────────────────────┘
+//
+// [Cluster.Keep] watches over it: a server that ends by itself is told of, and started again as after Kill.
 //
 // Invariants:
 //   - One Herald per data directory: it holds a file lock for as long as it lives, so a server that runs on the data without

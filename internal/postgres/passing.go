@@ -1,13 +1,11 @@
 package postgres
 
 import (
-	"context"
+	"database/sql/driver"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -20,24 +18,8 @@ func Passing(err error) bool {
 		return slices.Contains([]string{"08", "25", "40", "53", "55", "57", "58"}, server.Code[:2])
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return mayHeal(err)
+		return !Final(err)
 	}
 	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
-}
-
-// Persist calls read, which may be called again, until it fails for no passing reason, or ctx ends.
-func Persist(ctx context.Context, logger *slog.Logger, read func() error) error {
-	for delay := retryFirst; ; delay = min(2*delay, retryMost) {
-		err := read()
-		if err == nil || ctx.Err() != nil || !Passing(err) {
-			return err
-		}
-		logger.WarnContext(ctx, "waiting for the database", slog.Any("error", err), slog.Duration("retry_in", delay))
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(delay):
-		}
-	}
+	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }

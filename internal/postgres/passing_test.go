@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,25 +22,4 @@ func TestPassing(t *testing.T) {
 	for _, err := range []error{&pgconn.PgError{Code: "42P01"}, ErrNotMigrated, pgx.ErrNoRows, errors.New("anything else")} {
 		require.False(t, Passing(fmt.Errorf("wrapped: %w", err)), "%#v", err)
 	}
-}
-
-// A connection that is killed in the middle of a statement is no reason to give up.
-func TestPersistReadsAgain(t *testing.T) {
-	t.Parallel()
-	pool := emptyDatabase(t)
-	attempts := 0
-	require.NoError(t, Persist(t.Context(), discard(), func() error {
-		attempts++
-		if attempts == 1 {
-			_, err := pool.Exec(t.Context(), "SELECT pg_terminate_backend(pg_backend_pid())")
-			return err
-		}
-		return nil
-	}))
-	require.Equal(t, 2, attempts)
-
-	final := errors.New("final")
-	require.ErrorIs(t, Persist(t.Context(), discard(), func() error { return final }), final)
-	ctx, cancel := context.WithCancel(t.Context())
-	require.ErrorIs(t, Persist(ctx, discard(), func() error { cancel(); return io.ErrUnexpectedEOF }), io.ErrUnexpectedEOF)
 }

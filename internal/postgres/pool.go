@@ -3,8 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -23,12 +20,9 @@ const (
 	connectTimeoutDefault  = 5 * time.Second
 	tcpUserTimeoutDefault  = 15 * time.Second
 	idleInTxTimeoutDefault = time.Minute
+	answerTimeout          = 5 * time.Second // for the first questions of a session
 	connectionsLeast       = 10
 	connectionsPerCPU      = 4
-
-	// Between two attempts at a database that is down.
-	retryFirst = 250 * time.Millisecond
-	retryMost  = 5 * time.Second
 
 	closeTimeout = time.Second
 )
@@ -39,8 +33,12 @@ type Options struct {
 	MaxConns int32
 	// ApplicationName is what pg_stat_activity shows. Defaults to application_name of the connection string, else "herald".
 	ApplicationName string
-	// Wait is how long Open waits for a database that cannot be reached; negative: not at all. Defaults to 1 minute.
+	// Wait is how long Open waits for a database that cannot be used; negative: not at all. Defaults to 1 minute.
 	Wait time.Duration
+	// Waiter waits in Wait's place, for whoever has more steps to wait for. Defaults to one of Open's own.
+	Waiter *Waiter
+	// Writing says that the database has to take writes: a standby is waited for. Defaults to false.
+	Writing bool
 	// ConnectTimeout bounds one attempt. Defaults to connect_timeout of the connection string, else 5 seconds.
 	ConnectTimeout time.Duration
 	// TCPUserTimeout is how long sent data may stay unacknowledged before either side gives the connection up, which is how a
@@ -64,9 +62,9 @@ func (o Options) withDefaults() Options {
 }
 
 // Open returns a pool on the database of the connection string (a URL or key=value pairs), which has been reached once. It waits
-// for a database that is down, refuses connections or is starting. Where a pooler stands in between, the pool's queries need nothing
-// that a pooler takes away between two transactions, unless default_query_exec_mode in the connection string says how to ask. The
-// caller closes the pool.
+// for a database that is down, refuses connections, is starting or has no connection left, and fails at once where [Final] says that
+// waiting does not help. Where a pooler stands in between, the pool's queries need nothing that a pooler takes away between two
+// transactions, unless default_query_exec_mode in the connection string says how to ask. The caller closes the pool.
 func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, error) {
 	o := options.withDefaults()
 	config, err := o.config(dsn)
@@ -112,41 +110,32 @@ func (o Options) withoutStatements(ctx context.Context, pool *pgxpool.Pool) (*pg
 // await returns when the database answers, and whether it does so through a pooler, or fails when it will not or did not in time.
 func (o Options) await(ctx context.Context, pool *pgxpool.Pool) (pooled bool, err error) {
 	at := address(&pool.Config().ConnConfig.Config)
-	var deadline <-chan time.Time // nil, never: one attempt alone
-	if o.Wait > 0 {
-		timer := time.NewTimer(o.Wait)
-		defer timer.Stop()
-		deadline = timer.C
-	}
-	for delay := retryFirst; ; delay = min(2*delay, retryMost) {
-		err := pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+	waiter := cmp.Or(o.Waiter, &Waiter{Address: at, Limit: o.Wait, Logger: o.Logger})
+	atMost := cmp.Or(pool.Config().ConnConfig.ConnectTimeout, connectTimeoutDefault) + answerTimeout
+	err = waiter.Do(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, atMost)
+		defer cancel()
+		return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 			var err error
-			pooled, err = ThroughPooler(ctx, conn.Conn())
-			return err
+			if pooled, err = ThroughPooler(ctx, conn.Conn()); err != nil {
+				return err
+			}
+			return checkServer(ctx, conn.Conn(), o.Writing)
 		})
-		switch {
-		case err == nil:
-			return pooled, nil
-		case ctx.Err() != nil:
-			return false, fmt.Errorf("connecting to the database at %s: %w", at, errors.Join(context.Cause(ctx), err))
-		case o.Wait < 0 || !mayHeal(err):
-			return false, fmt.Errorf("connecting to the database at %s: %w", at, err)
-		}
-		o.Logger.WarnContext(ctx, "waiting for the database",
-			slog.String("address", at), slog.Any("error", err), slog.Duration("retry_in", delay))
-		select {
-		case <-ctx.Done(): // the next attempt reports it
-		case <-deadline:
-			return false, fmt.Errorf("the database at %s could not be reached in %s: %w", at, o.Wait, err)
-		case <-time.After(delay):
-		}
+	})
+	if err != nil && ctx.Err() == nil && (waiter.Limit < 0 || waiter.final(err)) {
+		return false, fmt.Errorf("connecting to the database at %s: %w", at, err)
 	}
+	return pooled, err
 }
 
 func (o Options) config(dsn string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, unreadable(dsn, err)
+	}
+	if err := checkHosts(&config.ConnConfig.Config); err != nil {
+		return nil, err
 	}
 	if o.MaxConns > 0 {
 		config.MaxConns = o.MaxConns
@@ -168,15 +157,4 @@ func (o Options) config(dsn string) (*pgxpool.Config, error) {
 	}).DialContext
 	config.AfterConnect = o.settle
 	return config, nil
-}
-
-// mayHeal reports whether an attempt that failed with err may succeed later without anybody changing the configuration.
-func mayHeal(err error) bool {
-	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
-		const connectionException, tooManyConnections, operatorIntervention = "08", "53300", "57P"
-		return strings.HasPrefix(server.Code, connectionException) || server.Code == tooManyConnections ||
-			strings.HasPrefix(server.Code, operatorIntervention)
-	}
-	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	return !certificate
 }

@@ -3,16 +3,12 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
@@ -147,22 +143,6 @@ func TestAddress(t *testing.T) {
 	require.Equal(t, "db.example:5433/shop", Address("postgres://u:p@db.example:5433/shop?sslmode=disable"))
 	require.Equal(t, "[::1]:5432/shop", Address("postgres://u:p@[::1]/shop"))
 	require.Equal(t, "/run/pg:5432/shop", Address("host=/run/pg dbname=shop user=u"))
-}
-
-func TestMayHeal(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]bool{
-		&pgconn.PgError{Code: "57P03"}:         true,  // starting
-		&pgconn.PgError{Code: "53300"}:         true,  // too many connections
-		&pgconn.PgError{Code: "08006"}:         true,  // connection failure, as poolers say it
-		&pgconn.PgError{Code: "28P01"}:         false, // wrong password
-		&pgconn.PgError{Code: "3D000"}:         false, // no such database
-		&net.DNSError{Name: "db"}:              true,
-		&tls.CertificateVerificationError{}:    false,
-		&net.OpError{Err: io.ErrUnexpectedEOF}: true,
-	} {
-		require.Equal(t, want, mayHeal(fmt.Errorf("wrapped: %w", err)), "%#v", err)
-	}
 }
 
 func TestSharesText(t *testing.T) {

@@ -112,7 +112,7 @@ func (c *Cluster) startOnce(ctx context.Context) (quoted string, err error) {
 		quoted = c.logged(begin)
 		return quoted, fmt.Errorf("starting the embedded PostgreSQL in %s: %w; its log ends:\n%s", c.home.dir, err, lastLines(quoted))
 	}
-	c.process = p
+	c.process, c.began, c.logBegin = p, time.Now(), begin
 	return "", nil
 }
 

@@ -35,7 +35,7 @@ func (b *bundle) elapsed(t *testing.T, id uuid.UUID, since time.Time) time.Durat
 // the transactions it is that hold the relay's lock.
 func TestAFrozenNodeIsCutOff(t *testing.T) {
 	t.Parallel()
-	const second, margin = time.Second, 3 * time.Second
+	const second, margin = time.Second, 20 * time.Second // the margin is for a busy machine; the fault would be a minute
 	for name, hold := range map[string]func(t *testing.T, conn *pgx.Conn){
 		"relaying": holding,
 		"delivering a scheduled event": func(t *testing.T, conn *pgx.Conn) {

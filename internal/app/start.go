@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/migrations"
+)
+
+// stepTimeout bounds an attempt at one step of the start: a database that has taken a question and answers nothing is asked again.
+const stepTimeout = 15 * time.Second
+
+// starting is how far a node has come that does not serve yet.
+type starting struct {
+	waiter postgres.Waiter
+	last   atomic.Pointer[error] // why the last attempt failed
+}
+
+// failed notes why the node is not ready.
+func (s *starting) failed(err error) { s.last.Store(&err) }
+
+// reason says why the node does not serve yet.
+func (s *starting) reason() error {
+	if last := s.last.Load(); last != nil {
+		return fmt.Errorf("waiting for the database: %w", *last)
+	}
+	return errStarting
+}
+
+var errStarting = errors.New("the server is starting")
+
+// start connects to the database, looks whether it is one to work with, and builds what needs it. It waits for a database that does
+// not answer yet, and fails where waiting does not help.
+func (a *App) start(ctx context.Context) error {
+	a.starting.waiter = postgres.Waiter{
+		Address: postgres.Address(a.cfg.DatabaseURL), Logger: a.logger, Failed: a.starting.failed,
+		Final: func(err error) bool { return postgres.Final(err) || errors.Is(err, outbox.ErrRestored) },
+	}
+	if a.cfg.Migrate {
+		if err := a.step(ctx, a.migrate); err != nil {
+			return err
+		}
+	}
+	pools, err := openPools(ctx, a.cfg.DatabaseURL, postgres.Options{Waiter: &a.starting.waiter, Writing: true, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	a.pools, a.pool = pools, pools.work
+	log := history{outbox.NewLog(a.pools.replay)}
+	var state outbox.LogState
+	for _, step := range []func(ctx context.Context) error{
+		func(ctx context.Context) error { return postgres.CheckMigrated(ctx, a.pool, migrations.FS) },
+		func(ctx context.Context) error { return outbox.CheckEpoch(ctx, a.pool) },
+		func(ctx context.Context) (err error) { state, err = log.State(ctx); return err },
+	} {
+		if err := a.step(ctx, bounded(step)); err != nil {
+			return err
+		}
+	}
+	return a.build(log, state) //nolint:contextcheck // scrapes bring their own
+}
+
+// step makes one step of the start, as often as it takes.
+func (a *App) step(ctx context.Context, attempt func(ctx context.Context) error) error {
+	return a.starting.waiter.Do(ctx, attempt)
+}
+
+func bounded(step func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+		defer cancel()
+		return step(ctx)
+	}
+}
+
+// build builds everything that works with the database. Nothing runs yet.
+func (a *App) build(log history, state outbox.LogState) error {
+	if err := a.buildDelivery(log, state); err != nil {
+		return err
+	}
+	if err := a.buildRelay(); err != nil {
+		return err
+	}
+	a.registerGauges()
+	return a.buildHandler()
+}
+
+// migrate brings the schema up to date. It is not bounded: a migration takes as long as it takes, and another node may be at it.
+func (a *App) migrate(ctx context.Context) error {
+	direct := a.cfg.ListenDatabaseURL
+	if direct == a.cfg.DatabaseURL {
+		direct = ""
+	}
+	return postgres.Upgrade(ctx, a.cfg.DatabaseURL, direct, migrations.FS, postgres.Options{Wait: -1, Logger: a.logger})
+}
