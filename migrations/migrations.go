@@ -14,10 +14,12 @@
 //	00012_lean_publish.sql     what a producer's insert costs, halved
 //	00013_pace.sql             how often events of one type have been relayed
 //	00014_producers_rights.sql what producers may not: grant access, and write Herald's own event
-//	00018_own_names.sql        names that are Herald's own, days that are UTC's, locks that nobody else takes
-//	00017_first_customer.sql   an order's customer is that of its first relayed event; what event_status tells a producer
 //	00015_few_notify.sql       of those that meet a sleeping relay a few notify
 //	00016_safe_publish.sql     what is published, whatever a producer's session has; payloads that fit; prepared transactions
+//	00017_first_customer.sql   an order's customer is that of its first relayed event; what event_status tells a producer
+//	00018_own_names.sql        names that are Herald's own, days that are UTC's, locks that nobody else takes
+//	00019_clocks.sql           periodic jobs, audit and retention by the database's clock
+//	00020_spent.sql            whether the count of those that notify is used up
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

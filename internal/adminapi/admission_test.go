@@ -30,7 +30,7 @@ func adminEndpoints() map[string]string {
 	return endpoints
 }
 
-// Acceptance.
+// Acceptance.
 func TestEveryAdminEndpointNeedsTheRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -72,7 +72,7 @@ func TestHostileTextsAreData(t *testing.T) {
 	}
 }
 
-// Acceptance.
+// Acceptance.
 func TestHostileBodiesAreRefusedOrData(t *testing.T) {
 	t.Parallel()
 	l := everythingLive(t)

@@ -181,7 +181,7 @@ func TestExamplesOfRequestsAreAccepted(t *testing.T) {
 
 // What the document demands of a field is what the handler demands: whatever breaks it is refused, and the field named.
 //
-// Acceptance: A-460.
+// Acceptance: A-441.
 func TestWhatTheDocumentDemandsOfABodyIsDemanded(t *testing.T) {
 	t.Parallel()
 	d := documented()

@@ -47,7 +47,7 @@ func getPage(t *testing.T, b *bundle) (page gotPage, bytes int) {
 // Whatever the log returns: a page ends before the event that would make it larger than 1 MiB, and its cursor is the last event that it
 // has. A larger event is a page.
 //
-// Acceptance.
+// Acceptance.
 func TestAPageIsBoundedAsTheClientGetsIt(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{10, 60_000, 400_000, adminapi.PageBytes / 2, adminapi.PageBytes, 3 * adminapi.PageBytes} {
@@ -81,7 +81,7 @@ func (h *heldReplays) Replay(ctx context.Context, _ event.Group, _ *uuid.UUID, _
 // A user has a few pages in progress; the others wait a moment and are then told to come again, without an answer from the log. Other
 // users do not notice.
 //
-// Acceptance: A-507.
+// Acceptance: A-454.
 func TestPagesAreMadeAFewAtATime(t *testing.T) {
 	t.Parallel()
 	held := &heldReplays{arrived: make(chan struct{}, 200), held: make(chan struct{})}

@@ -15,7 +15,7 @@ import (
 
 // localhost is both loopbacks, and nothing else.
 //
-// Acceptance: A-446.
+// Acceptance: A-430.
 func TestLocalhostIsBothLoopbacks(t *testing.T) {
 	t.Parallel()
 	loopbacks := []string{"127.0.0.1"}

@@ -9,7 +9,7 @@ import (
 
 // The pools are what pool_max_conns says in all, and none is too small for its work.
 //
-// Acceptance: A-511.
+// Acceptance: A-458.
 func TestPoolsShareTheConnections(t *testing.T) {
 	t.Parallel()
 	for connections := int32(poolsLeast); connections < 200; connections++ {

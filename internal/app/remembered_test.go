@@ -13,7 +13,7 @@ import (
 
 // Whoever asks, and however many: one question at a time and a second, and what failed is remembered like what did not.
 //
-// Acceptance: A-510.
+// Acceptance: A-457.
 func TestAnAnswerIsAskedForOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -107,7 +107,7 @@ func (s *starter) waits(t *testing.T, because string) {
 
 // What passes by itself is waited for, in whichever step of the start it comes.
 //
-// Acceptance.
+// Acceptance.
 func TestAStartingNodeWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -142,7 +142,7 @@ func TestAStartingNodeWaitsForItsDatabase(t *testing.T) {
 
 // A name that is not known yet is one that a deployment makes in a moment.
 //
-// Acceptance: A-441.
+// Acceptance: A-425.
 func TestAStartingNodeWaitsForItsDatabasesName(t *testing.T) {
 	t.Parallel()
 	s := begin(t, app.Config{DatabaseURL: "postgres://herald:sesame@not-yet.invalid/herald?connect_timeout=1"})
@@ -151,7 +151,7 @@ func TestAStartingNodeWaitsForItsDatabasesName(t *testing.T) {
 	s.ends(t, "told to stop while it waits")
 }
 
-// Acceptance: A-441.
+// Acceptance: A-425.
 func TestAStartingNodeWaitsForTheStandbysPromotion(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.NewCluster(t, nil)
@@ -166,7 +166,7 @@ func TestAStartingNodeWaitsForTheStandbysPromotion(t *testing.T) {
 
 // Connections are cut behind the k-th answer, from either end, wherever the start is by then.
 //
-// Acceptance: A-440.
+// Acceptance: A-424.
 func TestANodeStartsWhereverItsConnectionsAreCut(t *testing.T) {
 	t.Parallel()
 	const answers, workers = 60, 4
@@ -204,7 +204,7 @@ func TestANodeStartsWhereverItsConnectionsAreCut(t *testing.T) {
 
 // What waiting does not mend ends the start at once, with the reason.
 //
-// Acceptance.
+// Acceptance.
 func TestAStartingNodeEndsForWhatWaitingDoesNotMend(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -86,7 +86,7 @@ func TestInspectTellsWhatTheTokenSays(t *testing.T) {
 
 // TestInspectTellsWhichUserAnIntegerIs: to the digit, in the claims too.
 //
-// Acceptance: A-490.
+// Acceptance: A-446.
 func TestInspectTellsWhichUserAnIntegerIs(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, auth.Config{Secret: secret})

@@ -103,7 +103,7 @@ func oddKeys(t *testing.T, signer crypto.Signer) map[string]string {
 
 // TestAnOddKeyKeepsNoGoodOneOut: neither at first nor at rotation (RFC 7517 §5). It is said once, and counted.
 //
-// Acceptance: A-491.
+// Acceptance: A-447.
 func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
 	t.Parallel()
 	odd, good, next := rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
@@ -143,7 +143,7 @@ func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
 
 // TestCertificatesAndUnknownMembersAreHints: a key is taken for what it is, whatever is said beside it.
 //
-// Acceptance: A-491.
+// Acceptance: A-447.
 func TestCertificatesAndUnknownMembersAreHints(t *testing.T) {
 	t.Parallel()
 	key := rsaKey(t, 2048)
@@ -251,7 +251,7 @@ func sameID(t *testing.T, id string, keys ...string) *auth.Verifier {
 
 // TestEveryKeyOfAnIDIsTried: RFC 7517 §4.5, whichever comes first.
 //
-// Acceptance: A-492.
+// Acceptance: A-448.
 func TestEveryKeyOfAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	one, other, ec, ed := rsaKey(t, 2048), rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
@@ -297,7 +297,7 @@ func TestAKeyForEncryptionVerifiesNoSignature(t *testing.T) {
 
 // TestTheKeysTriedForATokenAreBounded: a forged one costs so many verifications at most.
 //
-// Acceptance: A-492.
+// Acceptance: A-448.
 func TestTheKeysTriedForATokenAreBounded(t *testing.T) {
 	t.Parallel()
 	var keys []string

@@ -22,7 +22,7 @@ const (
 	nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 )
 
-// Acceptance.
+// Acceptance.
 func TestVerifyReadsThePrincipal(t *testing.T) {
 	t.Parallel()
 	in := now().Add(time.Hour)
@@ -112,7 +112,7 @@ func TestVerifyReadsThePrincipal(t *testing.T) {
 	}
 }
 
-// Acceptance.
+// Acceptance.
 func TestVerifyRefusesClaims(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 
 // What `herald dev` prints leads to where it listens.
 //
-// Acceptance: A-446.
+// Acceptance: A-430.
 func TestPrintedAddressesWork(t *testing.T) {
 	t.Parallel()
 	for listen, c := range map[string]struct {
@@ -31,7 +31,7 @@ func TestPrintedAddressesWork(t *testing.T) {
 
 // Unless it is told otherwise, in either way.
 //
-// Acceptance: A-446.
+// Acceptance: A-430.
 func TestDevListensOnThisMachineOnly(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{

@@ -29,7 +29,7 @@ func postmaster(t *testing.T, dir string) int {
 
 // A server whose embedded database is killed says so, starts it again, and delivers.
 //
-// Acceptance: A-444.
+// Acceptance: A-428.
 func TestTheEmbeddedDatabaseIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	dir := openDir(t)

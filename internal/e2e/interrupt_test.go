@@ -72,7 +72,7 @@ func lines(out string) int {
 
 // What a command printed when it was interrupted is what it did, and it says how much that is.
 //
-// Acceptance: A-445.
+// Acceptance: A-429.
 func TestAnInterruptedCommandSaysHowFarItCame(t *testing.T) {
 	t.Parallel()
 	for how, signal := range map[string]os.Signal{"retry": os.Interrupt, "drop": syscall.SIGTERM} {
@@ -102,7 +102,7 @@ func TestAnInterruptedCommandSaysHowFarItCame(t *testing.T) {
 
 // A database that goes away in the middle and comes back costs nothing; one that stays away ends the command, which says how far it came.
 //
-// Acceptance: A-445.
+// Acceptance: A-429.
 func TestACommandSurvivesItsDatabasesAbsence(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"retry", "drop"} {

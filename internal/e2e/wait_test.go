@@ -14,7 +14,7 @@ import (
 
 // Commands wait a while for their database, and then end with the reason, which is printed once.
 //
-// Acceptance: A-443.
+// Acceptance: A-427.
 func TestCommandsWaitForTheirDatabase(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -62,7 +62,7 @@ func TestCommandsWaitForTheirDatabase(t *testing.T) {
 
 // A server that waits for its database is alive, says why it is not ready, and ends for what waiting does not mend, printing that once.
 //
-// Acceptance.
+// Acceptance.
 func TestAServerThatWaitsSaysSo(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

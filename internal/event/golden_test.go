@@ -115,7 +115,7 @@ func goldens() map[string]*event.Event {
 
 // The bytes that clients receive. A change here is a change of the wire, and of every event that is replayed from before it.
 //
-// Acceptance.
+// Acceptance.
 func TestInvocationsAreTheGoldenOnes(t *testing.T) {
 	t.Parallel()
 	for name, e := range goldens() {

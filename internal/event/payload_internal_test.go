@@ -70,7 +70,7 @@ func readable(value any, level int) bool {
 	}
 }
 
-// Acceptance: A-518.
+// Acceptance: A-465.
 func TestIDsAreReadAsPostgreSQLReadsThem(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{

@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// Acceptance.
+// Acceptance.
 func TestSeverity(t *testing.T) {
 	t.Parallel()
 	for payload, want := range map[string]string{
@@ -90,7 +90,7 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, event.Group("order:f47ac10b-58cc-4372-a567-0e02b2c3d479"), event.OrderGroup(upper))
 }
 
-// Acceptance.
+// Acceptance.
 func TestEventsThatCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -168,7 +168,7 @@ func nested(levels int) string { return strings.Repeat("[", levels) + strings.Re
 
 // What is beside the fields that an event's type uses is no reason not to deliver it.
 //
-// Acceptance.
+// Acceptance.
 func TestOnlyWhatIsUsedIsRead(t *testing.T) {
 	t.Parallel()
 	for _, e := range []*event.Event{

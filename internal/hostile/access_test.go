@@ -51,7 +51,7 @@ func eventStatus(t *testing.T, conn *pgx.Conn, id uuid.UUID) (status string) {
 // A producer publishes an event of somebody else's order with a user of its own, in every way that came to mind: that user is let into no
 // group of it, neither at once nor later, and the order's customer stays.
 //
-// Acceptance.
+// Acceptance.
 func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -150,7 +150,7 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 // A login that is only a producer is told the state of an event and when it changed, whatever it sets; who may read the log, or acts as its
 // owner, is told all.
 //
-// Acceptance: A-468.
+// Acceptance: A-445.
 func TestAProducerIsToldTheStateAlone(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

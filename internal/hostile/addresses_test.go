@@ -52,7 +52,7 @@ func send(t *testing.T, method, url string, headers map[string]string) answer {
 // Hubs are served in any case and with a slash behind their path, as by ASP.NET Core: by every transport, without a redirect, and told of
 // under one name.
 //
-// Acceptance: A-494.
+// Acceptance: A-450.
 func TestAHubsPathInOtherSpellings(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Server.AllowedOrigins = []string{"https://app.example"} })
@@ -107,7 +107,7 @@ func TestAHubsPathInOtherSpellings(t *testing.T) {
 
 // A role that a hub asks for is asked for whatever the spelling.
 //
-// Acceptance: A-494.
+// Acceptance: A-450.
 func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Auth.AdminRole = "Operator" }) // which no token of the suite has
@@ -124,7 +124,7 @@ func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 
 // So is REST. The ids in a path are as they are.
 //
-// Acceptance: A-495.
+// Acceptance: A-451.
 func TestARestPathInOtherSpellings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

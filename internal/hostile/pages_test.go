@@ -105,7 +105,7 @@ func heapPeak() (stop func() uint64) {
 // A user who asks for everything at once, and does not read half of it, costs the node a bounded amount of memory; a client that polls
 // as it should gets all of it meanwhile, page by page.
 //
-// Acceptance.
+// Acceptance.
 //
 //nolint:paralleltest // it measures the heap of this process
 func TestPagesOfLargeEventsTakeBoundedMemory(t *testing.T) {
@@ -175,7 +175,7 @@ func TestPagesOfLargeEventsTakeBoundedMemory(t *testing.T) {
 
 // An event that is larger than a page makes a page of its own, so that its client gets beyond it.
 //
-// Acceptance: A-508.
+// Acceptance: A-455.
 func TestAnEventLargerThanAPageIsAPage(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

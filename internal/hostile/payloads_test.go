@@ -57,7 +57,7 @@ func next[T any](t *testing.T, ch <-chan T) T {
 // What a payload holds beyond its named fields stands behind sequence, in jsonb's order and as jsonb has it, live and in resumes from memory
 // and from the log, over REST and in a hub; what has the name of one of Herald's own replaces nothing.
 //
-// Acceptance: A-513, A-514, A-070, A-423, A-515.
+// Acceptance: A-460, A-461, A-070, A-423, A-462.
 func TestWhatAPayloadHoldsBeyondItsFieldsArrivesAsItIs(t *testing.T) {
 	t.Parallel()
 	const payload = `{"status": "Placed", "orderNumber": "YZ-1", "ordernumber": "other", "OrderNumber": null, "deliveredat": "yesterday", "eventId": "mine",
@@ -165,7 +165,7 @@ func published(t *testing.T, url, method string, arguments ...string) <-chan hea
 // Keys and nesting over which clients end, written by the owner of the table with the trigger switched off, or by an older release: those
 // events are set aside or passed over, the client lives, and receives what comes behind them. The deepest that is allowed arrives.
 //
-// Acceptance: A-516, A-517.
+// Acceptance: A-463, A-464.
 func TestNothingInAPayloadEndsAClient(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

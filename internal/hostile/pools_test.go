@@ -75,7 +75,7 @@ func watch(t *testing.T, conn *pgx.Conn) (stop func() int) {
 // Whatever administrators' requests and the jobs wait for: a client that subscribes or resumes has connections that nothing else takes, the
 // node stays ready, and events are delivered. All that takes no more connections than the node is known to have.
 //
-// Acceptance.
+// Acceptance.
 func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
 	t.Parallel()
 	cfg, conn, order := pooled(t)
@@ -114,7 +114,7 @@ func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
 
 // Thousands of probes and scrapes without a token, all at once: subscribing goes on, and each of them learns that the node is ready.
 //
-// Acceptance.
+// Acceptance.
 func TestScrapesHoldUpNoClientAndNoProbe(t *testing.T) {
 	t.Parallel()
 	cfg, conn, order := pooled(t)

@@ -40,7 +40,7 @@ func eventually(t *testing.T, conn *pgx.Conn, state string, id uuid.UUID) {
 // Publishing works in a transaction that is prepared, with the default settings, while the relay sleeps and while it is busy. Its events are
 // delivered once it is committed, and not before.
 //
-// Acceptance: A-455.
+// Acceptance: A-436.
 func TestPublishingInAPreparedTransaction(t *testing.T) {
 	t.Parallel()
 	db := preparing(t)
@@ -87,7 +87,7 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 
 // Where a transaction could be prepared, a relay that sleeps is notified by those alone who say that they never do so. Herald itself says it.
 //
-// Acceptance: A-456.
+// Acceptance: A-437.
 func TestWhoNeverPreparesWakesTheRelay(t *testing.T) {
 	t.Parallel()
 	db := preparing(t)

@@ -12,7 +12,7 @@ import (
 
 // A token that was sent in vain is answered differently from none (RFC 6750 §3), on every request of every transport and by REST.
 //
-// Acceptance: A-493.
+// Acceptance: A-449.
 func TestARefusedTokenIsToldFromNone(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), nil)

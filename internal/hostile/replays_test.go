@@ -57,7 +57,7 @@ func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 
 // Connections that ask for much and read none of it hold what their queues may hold; one that reads is served meanwhile.
 //
-// Acceptance: A-519.
+// Acceptance: A-466.
 //
 //nolint:paralleltest // it measures the heap of this process
 func TestResumesThatNobodyReadsTakeBoundedMemory(t *testing.T) {

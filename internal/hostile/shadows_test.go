@@ -102,7 +102,7 @@ func refused(t *testing.T, name string, err error) refusal {
 // A producer's login can publish and nothing else, whatever it owns and sets: what is refused is refused as without, by the table, by COPY and by
 // the functions, and what is taken is what was written.
 //
-// Acceptance: A-450.
+// Acceptance: A-431.
 func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -155,7 +155,7 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 
 // A collation in which letters of both cases are equal makes no other event type of one: a function takes the collation of its arguments.
 //
-// Acceptance: A-450.
+// Acceptance: A-431.
 func TestACollationOfAProducersOwn(t *testing.T) {
 	t.Parallel()
 	conn := producer(t, pgtest.New(t))

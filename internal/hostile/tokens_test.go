@@ -111,7 +111,7 @@ func trusting(i *issuer) func(*app.Config) {
 
 // An issuer's odd keys keep no good one out, neither at first nor at rotation, nor are they believed.
 //
-// Acceptance: A-491.
+// Acceptance: A-447.
 func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -142,7 +142,7 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 
 // Several keys of one id are all tried.
 //
-// Acceptance: A-492.
+// Acceptance: A-448.
 func TestOneIDOfSeveralKeysOfAnIssuer(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -161,7 +161,7 @@ func TestOneIDOfSeveralKeysOfAnIssuer(t *testing.T) {
 
 // A user may be an integer, named as .NET names users: it is the one whose order it is, to the digit, and no other.
 //
-// Acceptance: A-490.
+// Acceptance: A-446.
 func TestAUserThatIsAnInteger(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

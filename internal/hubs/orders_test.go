@@ -304,7 +304,7 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 	}
 }
 
-// Acceptance.
+// Acceptance.
 func TestHubsAskForAToken(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -90,7 +90,7 @@ func TestGrantsRefuseWhatNobodyCouldMean(t *testing.T) {
 
 // The ownership race: the customer subscribes between the order's commit and the relay.
 //
-// Acceptance.
+// Acceptance.
 func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -120,7 +120,7 @@ func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 
 // What is not the first event of an order that is delivered to its customer grants nothing, neither before the relay has come to it nor behind.
 //
-// Acceptance.
+// Acceptance.
 func TestEventsThatGrantNothing(t *testing.T) {
 	t.Parallel()
 	seen := uuid.New()
@@ -170,7 +170,7 @@ func TestEventsThatGrantNothing(t *testing.T) {
 	}
 }
 
-// Acceptance: A-465.
+// Acceptance: A-442.
 func TestTheLowestOfSeveralFirstEventsCounts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -12,7 +12,7 @@ import (
 
 // However large the events are, a read holds no more than it may, or a single one; read after read they come, each once and in order.
 //
-// Acceptance: A-505.
+// Acceptance: A-452.
 func TestAReadOfAGroupIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

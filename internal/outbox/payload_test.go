@@ -17,7 +17,7 @@ import (
 
 // A payload that its event type cannot be made of is refused in the producer's transaction.
 //
-// Acceptance.
+// Acceptance.
 func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -87,7 +87,7 @@ func of(eventType, payload string) columns {
 
 // What no client's method is made of may be anything: payloads are additive.
 //
-// Acceptance: A-451.
+// Acceptance: A-432.
 func TestOutboxTakesWhatAnEventTypeDoesNotUse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -110,7 +110,7 @@ func TestOutboxTakesWhatAnEventTypeDoesNotUse(t *testing.T) {
 
 // The all-zero UUID is what a Guid holds that was never set.
 //
-// Acceptance: A-454.
+// Acceptance: A-435.
 func TestTheAllZeroUUIDIsAMissingID(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -170,7 +170,7 @@ func deep(n int, inner string) string {
 
 // A message has 64 levels at most, of which two are the message and its argument list; an order's or an admin event's payload is the argument.
 //
-// Acceptance.
+// Acceptance.
 func TestOutboxRefusesWhatEndsClients(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -216,7 +216,7 @@ func TestOutboxRefusesWhatEndsClients(t *testing.T) {
 
 // Whatever the outbox takes can be turned into messages, as far as its payload is known: random values in every field of every type.
 //
-// Acceptance.
+// Acceptance.
 func TestWhatTheOutboxTakesIsDelivered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -138,7 +138,7 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 
 // What earlier releases stored and no event can carry, or the table's owner has written, counts as never set.
 //
-// Acceptance: A-459.
+// Acceptance: A-440.
 func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -165,7 +165,7 @@ func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 	require.True(t, published)
 }
 
-// Acceptance.
+// Acceptance.
 func TestPlatformStatisticsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

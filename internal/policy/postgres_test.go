@@ -149,7 +149,7 @@ func TestSubjectThatPostgresCannotHold(t *testing.T) {
 
 // A question that waits for a connection has not been put to the database: its time-out begins when it has one. It does not wait for ever.
 //
-// Acceptance: A-509.
+// Acceptance: A-456.
 func TestWaitingForAConnectionIsNotTheDatabasesAnswer(t *testing.T) {
 	t.Parallel()
 	const timeout = 100 * time.Millisecond

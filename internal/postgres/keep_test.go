@@ -35,7 +35,7 @@ const keepPatience = time.Minute
 
 // A server that ends by itself is told of, with its last words, and comes back with its data on its port.
 //
-// Acceptance: A-444.
+// Acceptance: A-428.
 func TestKeepStartsAServerThatEndedByItself(t *testing.T) {
 	t.Parallel()
 	var log locked
@@ -69,7 +69,7 @@ func TestKeepStartsAServerThatEndedByItself(t *testing.T) {
 	require.NoError(t, <-kept)
 }
 
-// Acceptance: A-444.
+// Acceptance: A-428.
 func TestKeepGivesUpWhereTheServerCannotBe(t *testing.T) {
 	t.Parallel()
 	var log locked
