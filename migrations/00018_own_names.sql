@@ -93,6 +93,11 @@ BEGIN
         WHERE p.partrelid = to_regclass(format('herald.%I', parent));
     EXECUTE format('CREATE TABLE herald.%I (LIKE herald.%I INCLUDING ALL EXCLUDING IDENTITY)', child, parent);
     EXECUTE format('ALTER TABLE herald.%I REPLICA IDENTITY FULL', child); -- LIKE does not copy it
+    -- A producer that writes to this day at the moment is on the way to the default partition, which takes no row of the day once that is attached:
+    -- its insert would fail. It waits at the table instead, and finds the day.
+    IF first_moment <= clock_timestamp() + interval '1 minute' THEN
+        EXECUTE format('LOCK TABLE herald.%I IN SHARE ROW EXCLUSIVE MODE', parent);
+    END IF;
     -- Attaching would take this lock as well, to look for rows of the day. Nothing comes in between here and there.
     EXECUTE format('LOCK TABLE herald.%I IN ACCESS EXCLUSIVE MODE', catch_all);
     EXECUTE format('SELECT count(*) FROM (SELECT FROM herald.%I c WHERE c.%I >= $1 AND c.%I < $2 LIMIT $3) day', catch_all, written, written)

@@ -61,6 +61,7 @@ type App struct {
 	gate                    gate
 	starting                starting
 	serving                 chan struct{}          // closed when it serves
+	servedSince             time.Time              // set before that
 	overdue                 atomic.Pointer[string] // what periodic jobs nobody does
 	stopping                atomic.Bool            // it is not ready any more
 	main, ops               *http.Server

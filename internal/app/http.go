@@ -56,11 +56,12 @@ func (a *App) buildServers() {
 	a.mountOps(ops)
 	if a.cfg.Server.OpsListen == "" {
 		a.main = newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, pattern := ops.Handler(r); pattern != "" {
+			switch r.URL.Path {
+			case "/healthz", "/readyz", "/metrics":
 				ops.ServeHTTP(w, r)
-				return
+			default:
+				a.gate.ServeHTTP(w, r)
 			}
-			a.gate.ServeHTTP(w, r)
 		}), a.logger)
 		return
 	}

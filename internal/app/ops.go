@@ -78,7 +78,7 @@ func (a *App) lookReady() error {
 		return err
 	}
 	for name, at := range map[string]time.Time{"relay": a.relay.LastLook(), "tail": a.tail.LastLook()} {
-		if age := time.Since(at); age > staleLook {
+		if age := min(time.Since(at), time.Since(a.servedSince)); age > staleLook {
 			return fmt.Errorf("the %s has not worked for %s", name, age.Round(time.Second))
 		}
 	}

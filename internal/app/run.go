@@ -42,6 +42,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	if err == nil {
 		a.gate.open(a.handler)
+		a.servedSince = time.Now()
 		close(a.serving)
 		a.logger.InfoContext(ctx, "serving", slog.String("address", a.Addr().String()), slog.String("node_id", a.nodeID.String()),
 			slog.String("version", a.cfg.Version))

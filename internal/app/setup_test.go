@@ -83,6 +83,6 @@ func settings(configure func(*config.Server)) config.Server {
 	}
 	configure(&server)
 	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
-	server.PollTimeout = cmp.Or(server.PollTimeout, 90*time.Second)
+	server.PollTimeout, server.MaxGroups = cmp.Or(server.PollTimeout, 90*time.Second), cmp.Or(server.MaxGroups, 1000)
 	return server
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -50,7 +51,14 @@ func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) e
 	if _, err := row.Groups(); err != nil {
 		return err
 	}
-	if err := outbox.Insert(ctx, pool, &row); err != nil {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		// Nothing is prepared here, so the relay is woken where transactions can be, too.
+		if _, err := tx.Exec(ctx, "SET LOCAL herald.notify = on"); err != nil {
+			return fmt.Errorf("asking for a wake-up: %w", err)
+		}
+		return outbox.Insert(ctx, tx, &row)
+	})
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, row.ID)

@@ -50,7 +50,7 @@ func TestNoiseHoldsNothingUp(t *testing.T) {
 			var log written
 			cfg := node(t, db, func(c *app.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 			p := pulse(t, db, cfg)
-			atRest := p.median(t, 40)
+			atRest := p.quick(t, 40)
 			logged := log.Len()
 
 			noisy := login(t, db, "svc", noise.roles...)
@@ -61,13 +61,19 @@ func TestNoiseHoldsNothingUp(t *testing.T) {
 					_, _ = noisy.Exec(context.WithoutCancel(ctx), noise.sql)
 				}
 			})
-			p.median(t, 5) // the noise has begun
-			meanwhile := p.median(t, 40)
+			p.quick(t, 5) // the noise has begun
+			// Events that wait for the look every 100 ms take 90 ms behind the one before, the quickest of them too. A busy machine slows
+			// down some of those that do not, and the noise with them; hence the quicker ones, and three attempts.
+			var meanwhile time.Duration
+			for range 3 {
+				if meanwhile = p.quick(t, 40); meanwhile < slow+atRest {
+					break
+				}
+			}
 			cancel()
 			wg.Wait()
 			t.Logf("at rest %s, meanwhile %s; %d bytes of log", atRest, meanwhile, log.Len()-logged)
-			// Half of the look every 100 ms would be 50 ms. A busy machine makes both slower.
-			require.Less(t, meanwhile, 2*atRest+20*time.Millisecond)
+			require.Less(t, meanwhile, slow+atRest)
 			require.Less(t, log.Len()-logged, 4<<10)
 			require.NotContains(t, log.String(), "xxxx")
 		})
@@ -108,9 +114,12 @@ func pulse(t *testing.T, db *pgtest.Database, cfg hubclient.Config) *pulsing {
 	return p
 }
 
-// median publishes n events, each when the one before has arrived and the relay is asleep again, and returns the median of the times from
-// the commit to the client.
-func (p *pulsing) median(t *testing.T, n int) time.Duration {
+// slow is well below what an event takes that waits for the look every 100 ms.
+const slow = 40 * time.Millisecond
+
+// quick publishes n events, each when the one before has arrived and the relay is asleep again, and returns the time from the commit to the
+// client that a quarter of them do not exceed.
+func (p *pulsing) quick(t *testing.T, n int) time.Duration {
 	t.Helper()
 	took := make([]time.Duration, n)
 	for i := range took {
@@ -127,7 +136,7 @@ func (p *pulsing) median(t *testing.T, n int) time.Duration {
 		took[i] = time.Since(committed)
 	}
 	slices.Sort(took)
-	return took[n/2]
+	return took[n/4]
 }
 
 // written is a log that can be read while it is written.

@@ -33,6 +33,7 @@ func pooled(t *testing.T) (cfg hubclient.Config, conn *pgx.Conn, order uuid.UUID
 	cfg = node(t, db, func(c *app.Config) {
 		c.DatabaseURL += fmt.Sprintf("&pool_max_conns=%d", poolConnections)
 		c.Server.RingBytes = 1
+		c.Server.MaxUnauthenticated, c.Server.MaxUnauthenticatedPerAddress = 0, 0 // those that scrape and those that subscribe come from one address
 		c.Server.AuthorizeCache = 0
 	})
 	exec(t, conn, "SELECT herald.grant_access('MustBeOrderOwner', $1, 'tester')", order)

@@ -154,10 +154,14 @@ func passing(err error) bool {
 	return !answered || postgres.Passing(err)
 }
 
+// beginBriefly begins a transaction that the server ends where its node falls silent in the middle: a node that is frozen holds the rows of the
+// jobs that it has taken, and nobody else could take them over.
+const beginBriefly = "begin; set local idle_in_transaction_session_timeout = '1s'"
+
 // completing completes the job in the transaction of its effect, and before it: the effect takes the relay's lock, and the less is done
 // under it the better.
 func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], effect func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{BeginQuery: beginBriefly}, func(tx pgx.Tx) error {
 		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
 			return fmt.Errorf("completing the job: %w", err)
 		}

@@ -78,10 +78,10 @@ func (w *reindexWorker) Timeout(*river.Job[reindexArgs]) time.Duration { return 
 // What an earlier attempt has left that was cut off is of no use.
 func (w *reindexWorker) Work(ctx context.Context, _ *river.Job[reindexArgs]) error {
 	var errs []error
-	for _, index := range []string{"river_job_args_index", "river_job_metadata_index"} {
+	for _, index := range []string{riverJobs + "_args_index", riverJobs + "_metadata_index"} {
 		for _, statement := range []string{
-			"DROP INDEX CONCURRENTLY IF EXISTS herald." + index + "_ccnew",
-			"REINDEX INDEX CONCURRENTLY herald." + index,
+			"DROP INDEX CONCURRENTLY IF EXISTS " + index + "_ccnew",
+			"REINDEX INDEX CONCURRENTLY " + index,
 		} {
 			limited, cancel := context.WithTimeout(ctx, reindexTimeout)
 			if _, err := w.pool.Exec(limited, statement); err != nil {

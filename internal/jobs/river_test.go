@@ -19,7 +19,7 @@ func TestRiversTablesAreNamedInOneFile(t *testing.T) {
 		switch name := entry.Name(); {
 		case err != nil:
 			return err
-		case entry.IsDir() && (name == "node_modules" || name == "migrations" || name == "e2e" || strings.HasPrefix(name, ".") && path != root):
+		case entry.IsDir() && (name == "node_modules" || name == "migrations" || name == "e2e" || name == "pgtest" || strings.HasPrefix(name, ".") && path != root):
 			return filepath.SkipDir
 		case strings.HasSuffix(name, "_test.go") || !strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, ".sql"):
 			return nil

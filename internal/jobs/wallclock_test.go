@@ -35,7 +35,14 @@ var readsTheNodesClock = map[string]string{
 	"relay outage.over":          "likewise",
 	"relay moment.now":           "how long ago this node looked",
 	"app boundBodies":            "time-outs of sockets",
-	"app App.ready":              "how long ago this node looked",
+	"app boundAnswers":           "likewise",
+	"app remembered.refresh":     "how long an answer is remembered",
+	"app remembered.get":         "likewise",
+	"app App.guard":              "how long a socket has waited for its token",
+	"app boundAnswer":            "likewise",
+	"app gate.ServeHTTP":         "what an answer says it was given at, as the API's does",
+	"app App.Run":                "how long this node has served",
+	"app App.lookReady":          "how long ago this node looked",
 	"broadcast Admission.Resume": "how long a resume took",
 }
 
