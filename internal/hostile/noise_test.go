@@ -117,9 +117,13 @@ func pulse(t *testing.T, db *pgtest.Database, cfg hubclient.Config) *pulsing {
 // slow is well below what an event takes that waits for the look every 100 ms.
 const slow = 40 * time.Millisecond
 
-// quick publishes n events, each when the one before has arrived and the relay is asleep again, and returns the time from the commit to the
-// client that a quarter of them do not exceed.
-func (p *pulsing) quick(t *testing.T, n int) time.Duration {
+// quick is what a quarter of n events do not exceed, from the commit to the client; median, half of them.
+func (p *pulsing) quick(t *testing.T, n int) time.Duration { t.Helper(); return p.took(t, n)[n/4] }
+
+func (p *pulsing) median(t *testing.T, n int) time.Duration { t.Helper(); return p.took(t, n)[n/2] }
+
+// took publishes n events, each when the one before has arrived and the relay is asleep again, and returns how long they took, in order.
+func (p *pulsing) took(t *testing.T, n int) []time.Duration {
 	t.Helper()
 	took := make([]time.Duration, n)
 	for i := range took {
@@ -136,7 +140,7 @@ func (p *pulsing) quick(t *testing.T, n int) time.Duration {
 		took[i] = time.Since(committed)
 	}
 	slices.Sort(took)
-	return took[n/4]
+	return took
 }
 
 // written is a log that can be read while it is written.

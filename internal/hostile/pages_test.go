@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
