@@ -83,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if a.verifier, err = a.newVerifier(ctx); err != nil {
 		return nil, err
 	}
-	a.buildServers()
+	a.buildServers() //nolint:contextcheck // what probes ask is asked for all of them
 	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}

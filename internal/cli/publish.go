@@ -59,7 +59,7 @@ func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) e
 		return outbox.Insert(ctx, tx, &row)
 	})
 	if err != nil {
-		return err
+		return err //nolint:wrapcheck // it is Insert's, but for a commit that failed
 	}
 	_, err = fmt.Fprintln(s.out, row.ID)
 	return err //nolint:wrapcheck // the terminal is gone

@@ -55,8 +55,8 @@ func order(overrides ...columns) columns {
 }
 
 // poison is an order event that cannot be delivered: what herald.outbox took before it looked into payloads.
-func poison(overrides ...columns) columns {
-	return with(order(columns{"payload": `{"status": "Placed"}`, unchecked: true}), overrides...)
+func poison() columns {
+	return order(columns{"payload": `{"status": "Placed"}`, unchecked: true})
 }
 
 // unchecked is a column of a row that its table's owner writes past the checks.
