@@ -56,20 +56,16 @@ BEGIN
         AND coalesce(NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp' OPERATOR(pg_catalog.=) herald.utc(NEW.occurred_on_utc),
             true)) IS NOT TRUE
     THEN
-        -- An order's times, as herald.publish_order_event writes them.
-        IF (pg_catalog.translate(pg_catalog.concat_ws(',', NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp', NEW.payload
+        -- An order's times, as herald.publish_order_event writes them: so many of that form, none of which is longer than one. (Checking each by a
+        -- jsonpath's datetime() took twice as long.)
+        IF (pg_catalog.concat_ws(',', '', NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp', NEW.payload
             OPERATOR(pg_catalog.->>) 'estimatedDeliveryTime', NEW.payload OPERATOR(pg_catalog.->>) 'actualDeliveryTime',
-            NEW.payload OPERATOR(pg_catalog.->>) 'deliveredAt'),
-                '0123456789', '9999999999') OPERATOR(pg_catalog.=) ANY ('{"9999-99-99T99:99:99.999999Z",
-                    "9999-99-99T99:99:99.999999Z,9999-99-99T99:99:99.999999Z",
-                    "9999-99-99T99:99:99.999999Z,9999-99-99T99:99:99.999999Z,9999-99-99T99:99:99.999999Z",
-                    "9999-99-99T99:99:99.999999Z,9999-99-99T99:99:99.999999Z,9999-99-99T99:99:99.999999Z,9999-99-99T99:99:99.999999Z"}'::pg_catalog.text[])
-            AND NEW.payload::pg_catalog.text OPERATOR(pg_catalog.!~~) ALL ('{%-00-%,%-00T%,%_0000-%}'::pg_catalog.text[])
-            AND NEW.payload OPERATOR(pg_catalog.@@) E'strict ($.lastUpdateTimestamp == null || exists($.lastUpdateTimestamp.datetime("YYYY-MM-DD\\"T\\"HH24:MI:SS.US\\"Z\\"")))
-                && ($.estimatedDeliveryTime == null || exists($.estimatedDeliveryTime.datetime("YYYY-MM-DD\\"T\\"HH24:MI:SS.US\\"Z\\"")))
-                && ($.actualDeliveryTime == null || exists($.actualDeliveryTime.datetime("YYYY-MM-DD\\"T\\"HH24:MI:SS.US\\"Z\\"")))
-                && ($.deliveredAt == null
-                    || exists($.deliveredAt.datetime("YYYY-MM-DD\\"T\\"HH24:MI:SS.US\\"Z\\"")))'::pg_catalog.jsonpath) IS NOT TRUE
+            NEW.payload OPERATOR(pg_catalog.->>) 'deliveredAt')
+                OPERATOR(pg_catalog.~) '^(,[1-9][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{6}Z)+$'
+            AND greatest(pg_catalog.length(NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp'),
+                pg_catalog.length(NEW.payload OPERATOR(pg_catalog.->>) 'estimatedDeliveryTime'),
+                pg_catalog.length(NEW.payload OPERATOR(pg_catalog.->>) 'actualDeliveryTime'),
+                pg_catalog.length(NEW.payload OPERATOR(pg_catalog.->>) 'deliveredAt')) OPERATOR(pg_catalog.=) 27) IS NOT TRUE
             AND NEW.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()
         THEN
             PERFORM herald.check_payload(NEW.event_type, NEW.payload);

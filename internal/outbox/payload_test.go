@@ -24,6 +24,7 @@ func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
 	const (
 		number   = "a number that a 64-bit float holds"
 		count    = "a whole number from 0 to 9007199254740991"
+		usual    = "2025-01-20T10:05:00.123456Z"
 		rfc3339  = "a time in RFC 3339 with an offset, such as 2025-01-20T10:05:00Z"
 		dotNet   = `payload has "OrderNumber"; names are camelCase and matched exactly.`
 		okMetric = `"websitesGenerated": 1, "imagesGenerated": 1, "failedGenerations": 1`
@@ -41,6 +42,10 @@ func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
 		{"OrderPlaced", ordered(`"deliveredAt": 1737367500`), "has deliveredAt of type number, not " + rfc3339, "Set deliveredAt to " + rfc3339 + "."},
 		{"OrderPlaced", ordered(`"actualDeliveryTime": "2025-01-20T10:05:00"`), "has actualDeliveryTime '2025-01-20T10:05:00', which is not " + rfc3339, "Set actualDeliveryTime to " + rfc3339 + "."},
 		{"OrderPlaced", ordered(`"estimatedDeliveryTime": ""`), "has an empty estimatedDeliveryTime", "Set estimatedDeliveryTime to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"lastUpdateTimestamp": "` + usual + `", "deliveredAt": ""`), "has an empty deliveredAt", "Set deliveredAt to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"deliveredAt": "` + usual + "," + usual + `"`), "has deliveredAt '" + usual + "," + usual + "', which is not " + rfc3339, "Set deliveredAt to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"lastUpdateTimestamp": "` + usual + `", "deliveredAt": "2025-02-29T10:05:00.000000Z"`), "has deliveredAt '2025-02-29T10:05:00.000000Z', which is not " + rfc3339, "Set deliveredAt to " + rfc3339 + "."},
+		{"OrderPlaced", ordered(`"lastUpdateTimestamp": "` + usual + `", "deliveredAt": "2025-01-20T24:00:00.000000Z"`), "has deliveredAt '2025-01-20T24:00:00.000000Z', which is not " + rfc3339, "Set deliveredAt to " + rfc3339 + "."},
 		{"CartPaymentEvent", `{"userId": "u"}`, "has no status: an event of type CartPaymentEvent needs it", "Set status to a string."},
 		{"CartPaymentEvent", `{"UserId": "u", "status": "Paid"}`, "has no userId: an event of type CartPaymentEvent needs it", `payload has "UserId"; names are camelCase and matched exactly.`},
 		{"CartConverted", `{"orderId": "17"}`, "has orderId '17', which is not a UUID, and not the all-zero one", "Set orderId to a UUID, and not the all-zero one."},
