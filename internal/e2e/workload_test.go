@@ -185,17 +185,17 @@ func (w *workload) finish(t *testing.T, dsn string) {
 	pool, err := pgxpool.New(t.Context(), dsn)
 	require.NoError(t, err)
 	defer pool.Close()
-	outbox := byGroup(t, pool, `
+	var outbox, log map[string][]delivery
+	require.Eventually(t, func() bool { // the relay has taken all of it, what a writer has been cut off from with its COMMIT under way as well
+		outbox = byGroup(t, pool, `
 		SELECT 'order:' || resource_id, event_id, 0::bigint FROM herald.outbox WHERE event_type LIKE 'Order%' AND audience IN ('Both', 'Customer')
 		UNION ALL
 		SELECT 'restaurant:' || restaurant_id, event_id, 0 FROM herald.outbox WHERE event_type LIKE 'Order%' AND audience IN ('Both', 'Restaurant')
 		UNION ALL SELECT 'teamcart:' || resource_id, event_id, 0 FROM herald.outbox WHERE event_type LIKE 'Cart%'
 		UNION ALL SELECT 'alerts', event_id, 0 FROM herald.outbox WHERE event_type = 'SystemAlert'`)
-	var log map[string][]delivery
-	require.Eventually(t, func() bool { // the relay has taken all of it
 		log = byGroup(t, pool, `SELECT group_name, event_id, sequence FROM herald.event_log ORDER BY group_name, sequence`)
 		for group := range outbox {
-			if len(log[group]) < len(outbox[group]) {
+			if len(log[group]) != len(outbox[group]) {
 				return false
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // spending counts round trips and statements: a batch is one of the former, a statement by itself one of each.
@@ -45,7 +46,7 @@ func TestBudgetOfADrain(t *testing.T) {
 	cfg, err := pgx.ParseConfig(b.DSN())
 	require.NoError(t, err)
 	cfg.Tracer = &sent
-	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	conn, err := postgres.Connect(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 
