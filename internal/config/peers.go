@@ -56,3 +56,11 @@ func checkNodeURL(text string) error {
 	}
 	return nil
 }
+
+// NodeSecure says whether other nodes come by TLS: to the main address, or to the one for them.
+func (s Server) NodeSecure() bool {
+	if s.NodeListen == "" {
+		return s.TLSCertFile != ""
+	}
+	return s.NodeCertFile != "" || s.TLSCertFile != "" && !s.NodePlain
+}
