@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -67,28 +69,25 @@ func (a *App) meet(ctx context.Context) error {
 }
 
 func (a *App) findURL(ctx context.Context) error {
+	conn, err := a.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for this node's address: %w", err)
+	}
+	local := conn.Conn().PgConn().Conn().LocalAddr()
+	conn.Release()
+	sockets := a.mainSockets
+	if len(a.nodeSockets) > 0 {
+		sockets = a.nodeSockets
+	}
 	s := a.cfg.Server
-	a.nodeURL = strings.TrimSuffix(s.NodeURL, "/")
-	if a.nodeURL == "" {
-		conn, err := a.pool.Acquire(ctx)
-		if err != nil {
-			return fmt.Errorf("looking for this node's address: %w", err)
-		}
-		local := conn.Conn().PgConn().Conn().LocalAddr()
-		conn.Release()
-		sockets := a.mainSockets
-		if len(a.nodeSockets) > 0 {
-			sockets = a.nodeSockets
-		}
-		if a.nodeURL, err = peers.OwnURL(s.NodeSecure(), sockets[0].Addr().String(), local); err != nil {
-			return fmt.Errorf("looking for this node's address: %w", err)
-		}
+	if a.nodeURL, err = NodeURL(s, sockets[0].Addr().String(), local); err != nil {
+		return fmt.Errorf("looking for this node's address: %w", err)
 	}
 	attributes := []slog.Attr{slog.String("url", a.nodeURL)}
 	level := slog.LevelInfo
-	if advice := a.nodeAdvice(); advice != "" {
+	if advice, wrong := NodeAdvice(s, a.nodeURL, a.roots); advice != "" {
 		attributes = append(attributes, slog.String("advice", advice))
-		if s.NodeURL != "" || s.NodeListen != "" {
+		if wrong && (s.NodeURL != "" || s.NodeListen != "") { // else there may be no other node
 			level = slog.LevelWarn
 		}
 	}
@@ -96,25 +95,33 @@ func (a *App) findURL(ctx context.Context) error {
 	return nil
 }
 
-// nodeAdvice says what could be wrong with how other nodes reach this one; empty where nothing is.
-func (a *App) nodeAdvice() string {
-	s := a.cfg.Server
-	switch {
-	case strings.HasPrefix(a.nodeURL, "https:") && s.NodeSecure():
+// NodeURL is where other nodes reach the node with those settings, which listens at listen; local is its end of a connection to the database.
+func NodeURL(s config.Server, listen string, local net.Addr) (string, error) {
+	if s.NodeURL != "" {
+		return strings.TrimSuffix(s.NodeURL, "/"), nil
+	}
+	return peers.OwnURL(s.NodeSecure(), listen, local)
+}
+
+// NodeAdvice says what there is to know of a node that others reach at nodeURL, and whether it is wrong; empty where there is nothing.
+func NodeAdvice(s config.Server, nodeURL string, roots *x509.CertPool) (advice string, wrong bool) {
+	if strings.HasPrefix(nodeURL, "https:") && s.NodeSecure() {
 		certificate, err := NodeCertificate(s)
 		if err == nil {
-			err = peers.VerifyCertificate(certificate, a.nodeURL, a.roots)
+			err = peers.VerifyCertificate(certificate, nodeURL, roots)
 		}
 		if err != nil {
-			return fmt.Sprintf("other nodes will refuse its certificate (%v): set HERALD_NODE_URL to a name that it is for, HERALD_NODE_CA_FILE to its "+
-				"authority, or HERALD_NODE_LISTEN", err)
+			return fmt.Sprintf("other nodes refuse its certificate there (%v): set HERALD_NODE_URL to a name that it is for, HERALD_NODE_CA_FILE to its "+
+				"authority, or HERALD_NODE_LISTEN", err), true
 		}
-	case peers.OnlyHere(a.nodeURL):
-		return "only nodes on this machine do: set HERALD_NODE_URL where there are others"
-	case s.NodePlain:
-		return "plain HTTP: users' tokens travel there in clear, so it is for a private network"
 	}
-	return ""
+	switch {
+	case peers.OnlyHere(nodeURL):
+		return "only nodes on this machine reach that: set HERALD_NODE_URL where there are others", false
+	case !strings.HasPrefix(nodeURL, "https:"):
+		return "plain HTTP, in which users' tokens travel in clear: for a private network", false
+	}
+	return "", false
 }
 
 // buildPeers builds how this node speaks with the others.

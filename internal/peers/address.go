@@ -11,13 +11,16 @@ import (
 	"strings"
 )
 
+// ErrNoPort is OwnURL's for an address whose port is not known yet.
+var ErrNoPort = errors.New("the port is not known")
+
 // OwnURL is where other nodes reach a node that listens at the address listen, as far as a machine can know by itself: at that address, or, where it is
 // every one of the machine's, at the one by which it reaches the database, of which local is the connection's near end. A database on the same machine
 // tells nothing: the URL is right then only for nodes that all run there.
 func OwnURL(secure bool, listen string, local net.Addr) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil || port == "" || port == "0" {
-		return "", fmt.Errorf("the port of %q is not known", listen)
+		return "", fmt.Errorf("%w: %q", ErrNoPort, listen)
 	}
 	if strings.EqualFold(host, "localhost") {
 		host = "127.0.0.1"

@@ -41,9 +41,20 @@ func (p *Peers) Learn(peers []Peer) {
 		}
 	}
 	p.book.mu.Lock()
+	strange := false
+	for node, peer := range known {
+		was, ok := p.book.peers[node]
+		strange = strange || !ok || was.URL != peer.URL
+	}
 	p.book.peers = known
 	p.book.mu.Unlock()
 	p.found.keep(known)
+	if strange {
+		select {
+		case p.newcomer <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // all returns the book.

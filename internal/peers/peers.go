@@ -130,8 +130,9 @@ type Peers struct {
 	replays   replays
 	buffers   sync.Pool
 
-	book  book
-	found findings
+	book     book
+	newcomer chan struct{} // holds one when there is a node that has not been asked yet
+	found    findings
 
 	mu       sync.Mutex
 	under    map[*forwarding]struct{} // under way
@@ -154,7 +155,7 @@ func New(cfg Config) (*Peers, error) {
 	}
 	p := &Peers{
 		cfg: cfg, keys: derived{of: cfg.Keys}, transport: newTransport(cfg.Roots, cfg.AnswerTimeout), replays: newReplays(),
-		under: map[*forwarding]struct{}{},
+		under: map[*forwarding]struct{}{}, newcomer: make(chan struct{}, 1),
 	}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	p.proxy = p.newProxy()

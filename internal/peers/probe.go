@@ -61,7 +61,7 @@ func (f *findings) keep(known map[uuid.UUID]Peer) {
 	}
 }
 
-// Run asks every other node, every few seconds, whether it can be reached, until ctx ends.
+// Run asks every other node, every few seconds and when one is new, whether it can be reached, until ctx ends.
 func (p *Peers) Run(ctx context.Context) error {
 	for {
 		p.Probe(ctx)
@@ -70,6 +70,7 @@ func (p *Peers) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-p.newcomer:
 		case <-time.After(wait):
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +86,12 @@ func (c *counts) EntranceRefused(reason peers.Refusal) { c.add(string(reason)) }
 // start starts a node of the database. It is stopped when the test ends.
 func start(t *testing.T, database string, configure ...func(*peers.Config)) *node {
 	t.Helper()
+	return startAs(t, database, (*httptest.Server).Start, configure...)
+}
+
+// startAs is start of a node whose server is started by serve.
+func startAs(t *testing.T, database string, serve func(*httptest.Server), configure ...func(*peers.Config)) *node {
+	t.Helper()
 	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now}
 	cfg := peers.Config{
 		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, Observer: &n.counts,
@@ -99,7 +106,7 @@ func start(t *testing.T, database string, configure ...func(*peers.Config)) *nod
 	n.Peers, err = peers.New(cfg)
 	require.NoError(t, err)
 	entrance := n.Entrance(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.hub(w, r) }))
-	n.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	n.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if peers.IsEntrance(r) {
 			entrance.ServeHTTP(w, r)
 			return
@@ -116,6 +123,8 @@ func start(t *testing.T, database string, configure ...func(*peers.Config)) *nod
 			_, _ = io.WriteString(w, err.Error())
 		}
 	}))
+	n.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	serve(n.server)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 		defer cancel()
@@ -166,4 +175,17 @@ func text(t *testing.T, answer *http.Response) string {
 	b, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	return string(b)
+}
+
+func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithCancel(t.Context())
+}
+
+// refreshOf is a register with one node, which says when it is read.
+func refreshOf(reads chan<- struct{}, n *node) func(context.Context) ([]peers.Peer, error) {
+	return func(context.Context) ([]peers.Peer, error) {
+		reads <- struct{}{}
+		return []peers.Peer{n.peer()}, nil
+	}
 }
