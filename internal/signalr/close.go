@@ -33,10 +33,13 @@ const (
 
 // Close ends the connection once what is queued has been sent. Reason, which may be empty, is the error text that the client
 // sees; allowReconnect tells it to come back.
-func (c *Conn) Close(reason string, allowReconnect bool) {
+func (c *Conn) Close(reason string, allowReconnect bool) { c.CloseFor(ClosedByServer, reason, allowReconnect) }
+
+// CloseFor is Close, and why says what the log and the observer are told.
+func (c *Conn) CloseFor(why CloseReason, text string, allowReconnect bool) {
 	c.end(ending{
-		reason: ClosedByServer,
-		last:   c.lastWords(reason, allowReconnect, int(ws.StatusNormalClosure)),
+		reason: why,
+		last:   c.lastWords(text, allowReconnect, int(ws.StatusNormalClosure)),
 		grace:  flushTimeout,
 	})
 }
