@@ -125,7 +125,7 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
 	inOneLine(r.Header)
-	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
+	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: w.Header()} // what was set is part of this answer, too
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {
