@@ -192,7 +192,6 @@ func (p *Peers) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(r) },
 		Transport:      sealing{p},
-		FlushInterval:  -1,
 		ModifyResponse: p.receive,
 		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
 			if f := underWay(r.Context()); f != nil {
