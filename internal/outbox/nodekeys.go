@@ -105,8 +105,7 @@ func (k *NodeKeys) Load(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("rotating the nodes' keys: %w", err)
 	}
-	// They are read all the same: a database that cannot be written to has keys.
-	return cmp.Or(k.read(ctx), err)
+	return errors.Join(err, k.read(ctx)) // they are read all the same: a database that cannot be written to has keys
 }
 
 func (k *NodeKeys) read(ctx context.Context) error {

@@ -57,17 +57,6 @@ func (p *Peers) Learn(peers []Peer) {
 	}
 }
 
-// Others are the ids of the nodes that are alive, but for this one.
-func (p *Peers) Others() []string {
-	var others []string
-	for _, peer := range p.book.all() {
-		if peer.Alive {
-			others = append(others, peer.Node.String())
-		}
-	}
-	return others
-}
-
 // all returns the book.
 func (b *book) all() []Peer {
 	b.mu.Lock()
