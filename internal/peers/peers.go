@@ -131,6 +131,7 @@ type Peers struct {
 	buffers   sync.Pool
 
 	book     book
+	silent   silent
 	newcomer chan struct{} // holds one when there is a node that has not been asked yet
 	found    findings
 
