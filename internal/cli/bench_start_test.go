@@ -37,8 +37,9 @@ func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
 // Acceptance: A-550.
 func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
 	db := pgtest.New(t)
+	t.Setenv("HERALD_DATABASE_URL", db.DSN())
 	for name, value := range map[string]string{
-		"HERALD_DATABASE_URL": db.DSN(), "HERALD_LISTEN_DATABASE_URL": db.DSN(), "HERALD_URL": "http://127.0.0.1:1", "HERALD_JWKS_URL": "http://127.0.0.1:1",
+		"HERALD_LISTEN_DATABASE_URL": db.DSN(), "HERALD_URL": "http://127.0.0.1:1", "HERALD_JWKS_URL": "http://127.0.0.1:1",
 		"HERALD_LISTEN": "127.0.0.1:1", "HERALD_OPS_LISTEN": "127.0.0.1:1", "HERALD_TLS_CERT_FILE": "/nowhere", "HERALD_TLS_KEY_FILE": "/nowhere",
 	} {
 		t.Setenv(name, value)

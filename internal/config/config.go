@@ -1,9 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -161,6 +164,20 @@ func (s Server) Check() error {
 			s.GroupRetention, s.Retention))
 	}
 	return errors.Join(append(errs, s.Limits.Check())...)
+}
+
+// TokensInClear says whether tokens come over a network that anybody on the way can read: neither TLS here nor a proxy in front that may have
+// ended it, and clients elsewhere than on this machine.
+func (s Server) TokensInClear() bool {
+	if s.TLSCertFile != "" || len(s.TrustedProxies) > 0 {
+		return false
+	}
+	host, _, err := net.SplitHostPort(cmp.Or(s.Listen, ListenDefault))
+	if err != nil {
+		return false // it is told elsewhere
+	}
+	address, err := netip.ParseAddr(host)
+	return !strings.EqualFold(host, "localhost") && (err != nil || !address.IsLoopback())
 }
 
 // isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.
