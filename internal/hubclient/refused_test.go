@@ -147,8 +147,8 @@ func TestFollowEndsWhereThereIsNoHub(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		plain.URL: "not an answer to negotiate",
-		"https" + strings.TrimPrefix(plain.URL, "http"):     "server gave HTTP response to HTTPS client",
-		encrypted.URL:                                       "failed to verify certificate",
+		"https" + strings.TrimPrefix(plain.URL, "http"): "server gave HTTP response to HTTPS client",
+		encrypted.URL: "failed to verify certificate",
 		"http" + strings.TrimPrefix(encrypted.URL, "https"): "400 Bad Request",
 		wrong.URL: "405 Method Not Allowed",
 	} {
