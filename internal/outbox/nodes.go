@@ -23,12 +23,14 @@ type Nodes struct {
 	mu          sync.Mutex
 	url         string // where other nodes reach this one
 	unreachable json.RawMessage
+	draining    bool
 	others      []NodeAddress // as the last heartbeat read them
 }
 
-// Batcher sends many statements in one round trip: a pool, a connection or a transaction.
+// Batcher sends many statements in one round trip, or in one transaction: a pool, a connection or a transaction.
 type Batcher interface {
 	dbsqlc.DBTX
+	Begin(ctx context.Context) (pgx.Tx, error)
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 }
 
@@ -62,8 +64,8 @@ func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Jo
 	rows, position := journal.take()
 	batch := &pgx.Batch{} // one implicit transaction
 	queueJournal(batch, n.self, host, rows)
-	url, unreachable := n.told()
-	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds(), url, unreachable)
+	url, unreachable, draining := n.told()
+	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds(), url, unreachable, draining)
 	batch.Queue(dbsqlc.NodesFromFuture)
 	batch.Queue(dbsqlc.NodeAddresses, n.self).Query(n.readOthers)
 	if err := n.db.SendBatch(ctx, batch).Close(); err != nil {
