@@ -53,7 +53,7 @@ func (a connections) describe(c *signalr.Conn, host string) adminapi.Connection 
 	groups := a.broadcaster.Groups(c)
 	slices.Sort(groups)
 	one := adminapi.Connection{
-		ConnectionID: c.ID(), Hub: c.Hub().Name(), User: c.User().ID(), Node: a.nodeID, Host: host, Transport: c.Transport(),
+		ConnectionID: c.ID(), Hub: a.hubs.Path(c.Hub().Name()), User: c.User().ID(), Node: a.nodeID, Host: host, Transport: c.Transport(),
 		ConnectedAt: c.OpenedAt().UTC().Truncate(time.Millisecond), Groups: []string{}, MoreGroups: max(0, len(groups)-adminapi.GroupsListed),
 	}
 	for _, g := range groups[:len(groups)-one.MoreGroups] {
