@@ -76,6 +76,13 @@ func (s *several) connections(at int, query string) listed {
 	return l
 }
 
+// users are those of the connections.
+func (s *several) users(at int, query string) []string {
+	s.t.Helper()
+	l := s.connections(at, query)
+	return l.users()
+}
+
 // ids are the nodes' ids, in the order of urls.
 func (s *several) ids() []string {
 	s.t.Helper()
@@ -152,9 +159,9 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, []string{"alice", "alice"}, ptr(s.connections(0, "user=alice")).users())
-	require.ElementsMatch(t, []string{"alice", "bob"}, ptr(s.connections(1, "group=order:"+strings.ToUpper(y.String()))).users())
-	require.Equal(t, []string{"bob"}, ptr(s.connections(0, "node="+ids[2])).users())
+	require.Equal(t, []string{"alice", "alice"}, s.users(0, "user=alice"))
+	require.ElementsMatch(t, []string{"alice", "bob"}, s.users(1, "group=order:"+strings.ToUpper(y.String())))
+	require.Equal(t, []string{"bob"}, s.users(0, "node="+ids[2]))
 	require.Empty(t, s.connections(0, "user=alice&node="+ids[2]).Connections)
 	require.Len(t, s.connections(0, "node="+url.QueryEscape(s.connections(0, "").Connections[0].Host)).Connections, 3, "all are on this host")
 
@@ -190,8 +197,6 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	require.False(t, closedWith(t, carol).AllowReconnect)
 	require.Eventually(t, func() bool { return len(s.connections(0, "").Connections) == 0 }, patience, 20*time.Millisecond)
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // Acceptance: A-544.
 func TestWhatNobodyMayAskAboutConnections(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,9 +118,10 @@ func (c *restAPI) explained(status int, text []byte) error {
 	case http.StatusForbidden:
 		return fmt.Errorf("the token does not permit this (%d): it needs the server's HERALD_ADMIN_ROLE", status)
 	}
-	what := said.Detail
+	what := []string{said.Detail}
 	for field, errs := range said.Errors {
-		what += fmt.Sprintf(" %s: %s", field, strings.Join(errs, " "))
+		what = append(what, field+": "+strings.Join(errs, " "))
 	}
-	return fmt.Errorf("the server refuses it (%d): %s", status, printable(strings.TrimSpace(what)))
+	slices.Sort(what)
+	return fmt.Errorf("the server refuses it (%d): %s", status, printable(strings.TrimSpace(strings.Join(what, " "))))
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // question is one of the node's own, on behalf of a client.
-func question(t *testing.T, ctx context.Context, method, body string) *http.Request { //nolint:revive // as testing has it
+func question(t *testing.T, ctx context.Context, method, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, "http://herald.example/question", strings.NewReader(body))
 	require.NoError(t, err)
