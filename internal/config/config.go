@@ -161,7 +161,7 @@ func (s Server) Check() error {
 		errs = append(errs, fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
 			s.GroupRetention, s.Retention))
 	}
-	return errors.Join(append(errs, s.Limits.Check(), s.Peers.check())...)
+	return errors.Join(append(errs, s.Limits.Check(), s.checkPeers())...)
 }
 
 // isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.
