@@ -22,4 +22,5 @@
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
 //   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
+//   - tickets: connection tokens altered in every byte, of other hubs, users and databases, and sealed with invented keys.
 package hostile
