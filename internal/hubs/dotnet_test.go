@@ -14,6 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // What MessagePackHubProtocol 11.0.0 of ASP.NET Core writes for the objects of TestFramesAreThoseOfADotNetHub, length prefix included.
@@ -237,6 +238,26 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 		default:
 		}
 	}
+}
+
+// HERALD_MESSAGEPACK_NAMES=camel keeps the names of JSON, and nothing but the names.
+//
+// Acceptance: A-497.
+func TestNamesOfJSONOverMessagePack(t *testing.T) {
+	t.Parallel()
+	s := setup(t, func(s *server) { s.names = signalr.JSONNames })
+	c := s.connectPacked(hubs.AdminPath, admin())
+	greeting := c.message()[4].([]any)[0].(map[string]any)
+	require.ElementsMatch(t, []string{"connectionId", "timestamp", "message"}, keys(greeting))
+	require.IsType(t, time.Time{}, greeting["timestamp"])
+	c.invoke("1", "ResumeAlerts", nil)
+	require.ElementsMatch(t, []string{"status", "replayed", "lastEventId", "sequence"}, keys(c.message()[4].(map[string]any)))
+	s.publish(event.Alerts, event.Event{Type: event.SystemAlert, Payload: json.RawMessage(`{"type": "info", "message": "m", "Timestamp": "mine", "x": 7.0}`)})
+	alert := c.message()[4].([]any)[0].(map[string]any)
+	require.ElementsMatch(t, []string{"timestamp", "type", "message", "severity", "data", "eventId", "sequence", "Timestamp", "x"}, keys(alert))
+	require.IsType(t, time.Time{}, alert["timestamp"])
+	require.Equal(t, "mine", alert["Timestamp"])
+	require.EqualValues(t, 7.0, alert["x"])
 }
 
 func isFloat(v any) bool {
