@@ -40,7 +40,9 @@ const (
 		"030303033a853657175656e63650790"
 )
 
-func numbered(n int) uuid.UUID { return uuid.MustParse(fmt.Sprintf("00000000-0000-4000-8000-%012d", n)) }
+func numbered(n int) uuid.UUID {
+	return uuid.MustParse(fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
+}
 
 // seventh puts six events in front of e, the fourth with the id 4, and gives e the id 3 and the sequence 7.
 func (s *server) seventh(g event.Group, e event.Event, at time.Time) {
