@@ -7,7 +7,10 @@ import "iter"
 func MembersOf(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		s := scanUsed(object)
-		for name, value, ok := s.next(); ok && yield(name, value); name, value, ok = s.next() {
+		for name, value, ok := s.next(); ok; name, value, ok = s.next() {
+			if !yield(name, value) {
+				return
+			}
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (c *packedClient) frame() []byte {
 		require.NoError(c.t, err)
 	}
 	length, prefix := binary.Uvarint(c.left)
-	end := prefix + int(length) //nolint:gosec // of a message of these tests
+	end := prefix + int(length)
 	frame := c.left[:end]
 	c.left = c.left[end:]
 	return frame

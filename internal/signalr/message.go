@@ -140,7 +140,7 @@ func frameOf(opCode byte, b []byte) frame {
 		binary.BigEndian.PutUint64(b[2:], uint64(size))
 	}
 	b[start] = final | opCode
-	return frame{bytes: b[start:], header: uint8(maxHeader - start)} //nolint:gosec // at most maxHeader
+	return frame{bytes: b[start:], header: uint8(maxHeader - start)}
 }
 
 // controlFrame frames a WebSocket control message.
