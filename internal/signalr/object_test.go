@@ -173,7 +173,7 @@ func TestResultsOfADotNetHub(t *testing.T) {
 	call, err = jsonProtocol{}.appendCall(nil, "T", []any{"<text>", nil, refreshed{time.Unix(0, 0).UTC()}})
 	require.NoError(t, err)
 	const record = `{"type":1,"target":"T","arguments":["<text>",null,{"expiresAt":"1970-01-01T00:00:00Z"}]}` + "\x1e"
-	require.Equal(t, []byte(record), call)
+	require.Equal(t, hex.Dump([]byte(record)), hex.Dump(call))
 }
 
 func TestNamesAreChecked(t *testing.T) {
