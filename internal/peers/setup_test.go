@@ -178,6 +178,14 @@ func text(t *testing.T, answer *http.Response) string {
 	return string(b)
 }
 
+// untilTrue asks until the answer is yes: on a busy machine what is near can take longer than nodes wait for each other.
+func untilTrue(t *testing.T, yes func() bool, what ...any) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !yes(); {
+		require.True(t, time.Now().Before(deadline), what...)
+	}
+}
+
 func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithCancel(t.Context())
