@@ -16,6 +16,7 @@ type negotiation struct {
 	ConnectionToken string               `json:"connectionToken,omitempty"`
 	Transports      []availableTransport `json:"availableTransports"`
 	Stateful        bool                 `json:"useStatefulReconnect,omitempty"`
+	Lifetime        *int32               `json:"tokenLifetimeSeconds,omitempty"`
 }
 
 type availableTransport struct {
@@ -39,7 +40,8 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 		return
 	}
 	stateful := !s.cfg.NoStatefulReconnect && wantsStatefulReconnect(r)
-	token, id := s.tokens.issue(hub.name, user.ID(), stateful, time.Now())
+	now := time.Now()
+	token, id := s.tokens.issue(hub.name, user.ID(), stateful, now)
 	response := negotiation{
 		Version:         version,
 		ConnectionID:    id,
@@ -49,6 +51,8 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 	}
 	if version == 0 {
 		response.ConnectionID, response.ConnectionToken = token, ""
+	} else {
+		response.Lifetime = lifetime(user, now)
 	}
 	writeJSON(w, response)
 }
@@ -84,7 +88,9 @@ func queryValue(r *http.Request, name string) (string, bool) {
 	return "", false
 }
 
-func writeJSON(w http.ResponseWriter, value any) {
+func writeJSON(w http.ResponseWriter, value any) { writeJSONStatus(w, http.StatusOK, value) }
+
+func writeJSONStatus(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -93,6 +99,7 @@ func writeJSON(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // whoever has gone away does not need it
 }
 
