@@ -133,7 +133,7 @@ func TestARefreshByRequestReplacesTheClaims(t *testing.T) {
 	}
 }
 
-// Acceptance.
+// Acceptance: A-503.
 func TestARefreshByRequestOnTheAdminHub(t *testing.T) {
 	t.Parallel()
 	var log journal
