@@ -115,7 +115,7 @@ func TestFollowThatCannotBeKeptFresh(t *testing.T) {
 	front := newFront(t, h)
 	front.answer.Store(http.StatusUnauthorized) // and the method is not tried
 	cfg := h.config("u")
-	cfg.URL, cfg.Token = front.url, tokens(4 * time.Second)
+	cfg.URL, cfg.Token = front.url, tokens(4*time.Second)
 	g := anOrder()
 	f := follow(t, cfg, hubclient.Subscription{Group: g})
 	within(t, f.results, "OnResumed")
