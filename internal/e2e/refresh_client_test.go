@@ -30,7 +30,7 @@ type fresh struct {
 	subject string
 	ttl     time.Duration
 	http    *http.Client
-	ctx     context.Context //nolint:containedctx // the client's life
+	ctx     context.Context
 	leave   context.CancelFunc
 	running sync.WaitGroup
 

@@ -21,7 +21,7 @@ const (
 	// leastLifetime is what must be left of a token for another attempt to be worth it.
 	leastLifetime = time.Second
 	// connectionTokenHeader is where POST …/refresh looks for the connection token.
-	connectionTokenHeader = "X-SignalR-Connection-Token"
+	connectionTokenHeader = "X-SignalR-Connection-Token" //nolint:gosec // a name
 )
 
 // refreshAfter is how long a token that lasts for so long is kept.

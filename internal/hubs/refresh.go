@@ -33,7 +33,7 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 	case err == nil:
 		return answer, nil
 	case errors.Is(err, signalr.ErrClosed):
-		return nil, err //nolint:wrapcheck // it reaches nothing: the connection has ended
+		return nil, err
 	default:
 		return nil, &signalr.HubError{Message: unauthorized}
 	}
@@ -54,7 +54,7 @@ func (h *hub) refreshed(ctx context.Context, c *signalr.Conn, u signalr.User) er
 func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, closing func()) error {
 	err := c.Replace(ctx, p, func() {
 		h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, c, ""))
-		if !h.leaveClosed(c, p) {
+		if !h.leaveClosed(c, p) { //nolint:contextcheck // the connection's, not the request's
 			closing()
 			c.Close("permissions could not be checked", true)
 		}
@@ -62,7 +62,7 @@ func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, c
 	if err != nil && !errors.Is(err, signalr.ErrClosed) {
 		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, c, ""), err)
 	}
-	return err //nolint:wrapcheck // its errors are what the caller decides by
+	return err
 }
 
 // leaveClosed takes c out of the groups that p does not open, and returns false where that could not be found out. A client that hangs up

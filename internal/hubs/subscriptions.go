@@ -90,7 +90,7 @@ func (h *hub) tryToJoin(ctx context.Context, call *signalr.Call, g event.Group, 
 		case errors.Is(err, broadcast.ErrUnsubscribed): // by a refresh of the token: all that this client sends waits for this call
 			return &signalr.HubError{Message: forbidden}
 		default:
-			h.catchUpWithRefresh(call.Conn, p, g)
+			h.catchUpWithRefresh(call.Conn, p, g) //nolint:contextcheck // the connection's, for it is about that and not the call
 			return err
 		}
 	}

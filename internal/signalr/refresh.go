@@ -16,7 +16,7 @@ const (
 	// refreshPath is where, behind the hub's own path, a connection is given a new token (ASP.NET Core 11).
 	refreshPath = "/refresh"
 	// connectionTokenHeader is where its client puts the connection token. Earlier documents have it in ?id=.
-	connectionTokenHeader = "X-Signalr-Connection-Token"
+	connectionTokenHeader = "X-Signalr-Connection-Token" //nolint:gosec // a name
 	// maxRefreshBody is how much of a body is taken that means nothing: clients send none.
 	maxRefreshBody = 4 << 10
 	// retryRefresh is when a client is told to come again whose connection is busy with another refresh.
@@ -139,7 +139,7 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request, c *Conn, user U
 		s.refuseRefresh(w, r, c.hub, NegotiatingTooFast, wait)
 		return
 	}
-	_, err := c.guard(refreshPath, func() (any, error) { return nil, c.hub.onRefresh(r.Context(), c, user) })
+	_, err := c.guard(refreshPath, func() (any, error) { return nil, c.hub.onRefresh(r.Context(), c, user) }) //nolint:contextcheck // guard logs about the connection
 	now := time.Now()
 	switch {
 	case err == nil:
@@ -167,7 +167,7 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request, c *Conn, user U
 // refuseRefresh is refuse in the form that refreshes are answered in.
 func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
 	var refusal refreshRefusal
-	switch why { //nolint:exhaustive // the others are of requests that open a connection
+	switch why {
 	case NotAuthenticated:
 		refusal = refreshRefusal{"invalid_token", "The access token is missing, expired or not valid.", http.StatusUnauthorized}
 	case NotPermitted:
