@@ -22,6 +22,9 @@ var (
 	// ErrBusy is what [Conn.Replace] returns where another call on the same connection took too long.
 	ErrBusy = errors.New("the connection is busy with another token")
 
+	// ErrNodeGone is what Config.Forward returns, wrapped or not, before it has written anything, where the node is gone.
+	ErrNodeGone = errors.New("node is gone")
+
 	// ErrClosed is what a connection's methods return once it is closed or closing.
 	ErrClosed = errors.New("connection is closed")
 )

@@ -40,8 +40,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 		return
 	}
 	stateful := !s.cfg.NoStatefulReconnect && wantsStatefulReconnect(r)
-	now := time.Now()
-	token, id := s.tokens.issue(hub.name, user.ID(), stateful, now)
+	token, id := s.tickets.issue(hub.name, user.ID(), stateful)
 	response := negotiation{
 		Version:         version,
 		ConnectionID:    id,
@@ -52,7 +51,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 	if version == 0 {
 		response.ConnectionID, response.ConnectionToken = token, ""
 	} else {
-		response.Lifetime = lifetime(user, now)
+		response.Lifetime = lifetime(user, time.Now())
 	}
 	writeJSON(w, response)
 }

@@ -72,7 +72,8 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		return
 	}
 	token := connectionToken(r)
-	c := s.connectionOf(hub, token)
+	t, known := s.tickets.check(r.Context(), hub.name, "", token)
+	c := s.connectionOf(t, known)
 	user, err := s.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), refreshingKey{}, c)))
 	switch {
 	case errors.Is(err, ErrForbidden):
@@ -92,9 +93,14 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		writeRefusal(w, refreshRefusal{
 			"missing_connection_token", "The connection token is missing: it belongs into the header X-SignalR-Connection-Token.", http.StatusBadRequest,
 		})
-	case c == nil:
+	case !known:
 		writeNotConnected(w)
+	case s.seek(w, withoutBody(r), hub, user, t, writeNotConnected): // the other node authenticates it again
 	default:
+		if c = s.connectionOf(t, known); c == nil { // it has just ended
+			writeNotConnected(w)
+			return
+		}
 		s.replace(w, r, c, user)
 	}
 }
@@ -108,13 +114,23 @@ func connectionToken(r *http.Request) string {
 	return token
 }
 
-// connectionOf returns the connection of a connection token, whoever asks; nil where there is none.
-func (s *Server) connectionOf(hub *Hub, encoded string) *Conn {
-	t, _, ok := s.tokens.check(hub.name, "", encoded)
-	if !ok {
+// connectionOf returns the connection of a ticket, whoever shows it; nil where this node has none.
+func (s *Server) connectionOf(t presented, known bool) *Conn {
+	if !known {
 		return nil
 	}
 	return s.registry.find(t.token)
+}
+
+// withoutBody is r as another node gets it: what there was of a body has been read, and meant nothing.
+func withoutBody(r *http.Request) *http.Request {
+	if r.ContentLength == 0 {
+		return r
+	}
+	bare := r.Clone(r.Context())
+	bare.Body, bare.ContentLength, bare.TransferEncoding = http.NoBody, 0, nil
+	bare.Header.Del("Content-Length")
+	return bare
 }
 
 // takeBody reads a body, of which nothing is wanted, and returns false where it is one that no client sends.
