@@ -159,7 +159,7 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request, c *Conn, user U
 	now := time.Now()
 	switch {
 	case err == nil:
-		writeJSON(w, refreshed{ConnectionID: c.id, RefreshedAt: now.UTC(), Lifetime: lifetime(user, now)})
+		writeJSON(w, refreshed{ConnectionID: c.id, RefreshedAt: now.UTC().Truncate(time.Millisecond), Lifetime: lifetime(user, now)})
 	case errors.Is(err, ErrClosed):
 		writeNotConnected(w)
 	case errors.Is(err, ErrOtherUser):
