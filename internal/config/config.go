@@ -164,7 +164,7 @@ func (s Server) Check() error {
 		errs = append(errs, fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
 			s.GroupRetention, s.Retention))
 	}
-	return errors.Join(append(errs, s.Limits.Check(), s.Peers.check())...)
+	return errors.Join(append(errs, s.Limits.Check(), s.checkPeers())...)
 }
 
 // TokensInClear says whether tokens come over a network that anybody on the way can read: neither TLS here nor a proxy in front that may have

@@ -173,7 +173,9 @@ type options struct {
 	Tokens    []string // one for each start, the last one for ever
 	Reconnect bool
 	Follow    *follow
-	Strict    bool // a handler is called only with as many arguments as the document gives it, as in .NET
+	Transport string // as the client names it; empty: WebSockets
+	Stateful  bool   // with stateful reconnect
+	Strict    bool   // a handler is called only with as many arguments as the document gives it, as in .NET
 }
 
 // follow has the client resume a group after each start, from the last event that it was sent.
@@ -195,6 +197,7 @@ func (d *driver) open(t *testing.T, url string, o options) (*client, answer) {
 	d.mu.Unlock()
 	a := await(t, d.command(t, map[string]any{
 		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow, "strict": o.Strict,
+		"transport": o.Transport, "stateful": o.Stateful,
 	}), url)
 	return c, a
 }

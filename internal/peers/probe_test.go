@@ -36,6 +36,7 @@ func (p *pages) String() string {
 	return p.text.String()
 }
 
+// Acceptance: A-486.
 func TestANodeSaysWhomItCannotReachWhereAndWhy(t *testing.T) {
 	t.Parallel()
 	var log pages
@@ -134,7 +135,7 @@ func TestNodesAskEachOtherAsLongAsTheyRun(t *testing.T) {
 	}
 	stop()
 	go func() {
-		for range asked { //nolint:revive // until the test is over
+		for range asked { // until the test is over
 		}
 	}()
 	require.NoError(t, <-ended)
