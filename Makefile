@@ -22,9 +22,10 @@ ARGS         ?=
 FUZZTIME     ?= 1m
 EVENTS       ?= 100000
 FAULTS       ?= 50
+SOAK         ?= 10m
 SEED         ?= 0
 N            ?= 10
-PROOFS       ?= torture busy fuzz
+PROOFS       ?= torture busy soak fuzz
 PACKAGES     ?= ./...
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
@@ -36,7 +37,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture prove prove-torture prove-busy prove-fuzz fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture soak prove prove-torture prove-busy prove-soak prove-fuzz fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -81,6 +82,10 @@ torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, dat
 	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \
 		-args -full -events $(EVENTS) -faults $(FAULTS) -seed $(SEED)
 
+soak: setup-tests ## Let connections live on refreshed tokens of four seconds, over every transport (SOAK=10m)
+	@if go test -v -count=1 -timeout 0 -run '^TestConnectionsLiveOnRefreshedTokens$$' ./internal/e2e -args -soak $(SOAK); \
+	then echo 'soak held'; else echo 'soak failed'; exit 1; fi
+
 prove: ## Run what takes too long for `make test`, in full size, and note each in docs/proofs.md (PROOFS="torture fuzz")
 	@$(MAKE) --no-print-directory --keep-going $(PROOFS:%=prove-%)
 
@@ -96,6 +101,9 @@ prove-busy:
 
 prove-fuzz:
 	@sh deploy/prove.sh fuzz - '10 minutes a target' $(MAKE) --no-print-directory fuzz FUZZTIME=10m
+
+prove-soak:
+	@sh deploy/prove.sh soak - 'tokens of 4 s, $(SOAK)' $(MAKE) --no-print-directory soak
 
 fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \

@@ -20,6 +20,7 @@
 //   - prepared: a producer that prepares its transactions for a two-phase commit.
 //   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
 //   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
+//   - refreshes: requests for another's connection, of no connection, with bodies, and hundreds at once.
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
 //   - entrance: users, administrators and whoever reads the wire between two nodes, at the entrance that is for nodes alone.

@@ -28,7 +28,8 @@ type Config struct {
 	URL string
 
 	// Token returns the access token. It is asked for on every connect, so that an expired one is replaced; its errors are
-	// retried like a server that cannot be reached.
+	// retried like a server that cannot be reached. Where the server says how long the token lasts, it is asked for again five minutes
+	// before the end, or at half of a lifetime of less than ten minutes, and the connection goes on with what it returns.
 	// Defaults to no token.
 	Token func(ctx context.Context) (string, error)
 

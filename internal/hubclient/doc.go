@@ -17,6 +17,9 @@
 // A handler that is slow slows the socket down: 256 invocations wait for it, then nothing is read. A server then closes the
 // connection sooner or later, which costs a resume and no event.
 //
+// A connection is given a new token before its own ends, by POST …/refresh, and by the hub's RefreshToken where that fails. So
+// tokens of minutes do for connections of days.
+//
 // # On philippseith/signalr
 //
 // The hub protocol's client is github.com/philippseith/signalr v0.9.0: its handshake, its invocations and completions, its

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -68,6 +69,8 @@ type wire struct {
 	pingEvery time.Duration
 	pinged    time.Time          // when the client last read something
 	farewell  *ServerClosedError // the server's goodbye
+
+	own atomic.Bool // the call that is under way is the connection's, not its user's
 
 	handshake chan error // receives once
 
@@ -185,7 +188,9 @@ func (w *wire) take(m *message, record []byte) error {
 		w.deliver(received{Invocation: Invocation{Method: m.Target, Arguments: m.Arguments, ReceivedAt: w.arrived}})
 		w.showLife()
 	case m.Type == typeCompletion:
-		w.deliver(received{answer: true})
+		if !w.own.Load() {
+			w.deliver(received{answer: true})
+		}
 		return w.passWhole(m.InvocationID, record)
 	case m.Type == typeClose:
 		w.farewell = &ServerClosedError{Text: m.Error, AllowReconnect: m.AllowReconnect}

@@ -28,6 +28,9 @@
 // is refused like one that belongs to somebody else. On the admin hub the caller is sent ErrorOccurred as well, before the
 // completion and with its text: for every call that fails, whatever failed, and also where the call wants no completion.
 //
+// A token is replaced by RefreshToken or by a request to the hub's path + "/refresh", with the same rules. A request may come while a method
+// runs, which keeps the claims that it began with; so whoever joins a group looks, once it is in, whether they still are the connection's.
+//
 // A permission that could not be found out refuses who wants to join, and makes who has joined come back: on a token refresh the connection is
 // closed with allowReconnect, and no group is left without a word.
 //

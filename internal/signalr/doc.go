@@ -31,6 +31,12 @@
 // flushed what is left (bounded by the end's grace), lingers until the client has said goodbye too, and closes the socket.
 // A shutdown lets readers go one after another, each once it is through with what it has read: [Server.Shutdown].
 //
+// # New credentials
+//
+// A connection ends when its user's do. A request to the hub's path + "/refresh" brings new ones of the same user ([Hub.OnRefresh]), whatever
+// the transport, and whether or not there is one. [Conn.Replace] lets one after the other in, and decides under the lock under which the end
+// is made certain: what is answered with success holds until the new end, what is not has changed nothing.
+//
 // # Stateful reconnect
 //
 // A connection that was negotiated with it outlives its WebSocket. Where that is cut, the reader and the writer wait for

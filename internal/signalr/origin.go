@@ -11,7 +11,7 @@ import (
 // What @microsoft/signalr sends in requests to another origin: FetchHttpClient.ts, XhrHttpClient.ts, AccessTokenHttpClient.ts,
 // LongPollingTransport.ts and Utils.ts; Cache-Control is from polyfills of EventSource.
 const (
-	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-user-agent"
+	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-connection-token, x-signalr-user-agent"
 	corsMethods = "GET, POST, DELETE, OPTIONS"
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
