@@ -24,6 +24,8 @@ const deadPath = "/api/admin/outbox/dead"
 type morgue struct {
 	letters []outbox.DeadLetter
 	retried []uuid.UUID
+	mending *outbox.Mending // the last
+	by      string          // who decided last
 	err     error
 }
 
@@ -37,12 +39,21 @@ func (m *morgue) List(_ context.Context, before *outbox.DeadLetter, limit int) (
 	return rest[:min(limit, len(rest))], m.err
 }
 
-func (m *morgue) Retry(ctx context.Context, id uuid.UUID) error {
+func (m *morgue) Retry(ctx context.Context, id uuid.UUID, by string) error {
 	m.retried = append(m.retried, id)
-	return m.Drop(ctx, id)
+	return m.Drop(ctx, id, by)
 }
 
-func (m *morgue) Drop(_ context.Context, id uuid.UUID) error {
+func (m *morgue) Mend(_ context.Context, id uuid.UUID, mending *outbox.Mending, by string) (outbox.Mended, error) {
+	if m.err != nil {
+		return outbox.Mended{}, fmt.Errorf("mending event %s: %w", id, m.err)
+	}
+	m.mending, m.by = mending, by
+	return outbox.Mended{Columns: []string{"payload", "audience"}, Fields: []string{"orderNumber"}}, nil
+}
+
+func (m *morgue) Drop(_ context.Context, id uuid.UUID, by string) error {
+	m.by = by
 	for i := range m.letters {
 		if m.letters[i].EventID == id {
 			m.letters = append(m.letters[:i:i], m.letters[i+1:]...)
@@ -56,7 +67,7 @@ func dead(n int) []outbox.DeadLetter {
 	letters := make([]outbox.DeadLetter, n)
 	for i := range letters {
 		letters[i] = outbox.DeadLetter{
-			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), Type: event.OrderPlaced,
+			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), State: outbox.StatusDead, Type: event.OrderPlaced,
 			ResourceID: uuid.MustParse(orderID), WrittenAt: now(), DiedAt: now().Add(time.Hour - time.Duration(i)*time.Microsecond),
 			Attempts: 10, Reason: "payload: orderNumber is missing",
 		}
@@ -70,7 +81,7 @@ func TestDeadLettersAreListed(t *testing.T) {
 	requireOK(t, b.get(t, deadPath), `{"deadLetters": []}`)
 	b.dead.letters = dead(1)
 	requireOK(t, b.get(t, deadPath), `{"deadLetters": [{
-		"eventId": "7a1d0000-0000-4000-8000-000000000000", "eventType": "OrderPlaced", "resourceId": "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+		"eventId": "7a1d0000-0000-4000-8000-000000000000", "state": "dead", "eventType": "OrderPlaced", "resourceId": "f47ac10b-58cc-4372-a567-0e02b2c3d479",
 		"writtenAt": "2026-01-20T10:30:00Z", "diedAt": "2026-01-20T11:30:00Z", "attempts": 10, "reason": "payload: orderNumber is missing"}]}`)
 	b.dead.letters = dead(250)
 	seen := 0

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -71,6 +72,7 @@ func steps(story *outbox.Story) []step {
 			step{w.WrittenAt, "written", fmt.Sprintf("again, row %d of the outbox", w.OutboxSeq)},
 			step{w.SettledAt, w.Status, fmt.Sprintf("row %d is a duplicate %s, and is not delivered", w.OutboxSeq, w.Detail)})
 	}
+	told = append(told, history(story)...)
 	slices.SortStableFunc(told, func(a, b step) int {
 		if a.at.IsZero() != b.at.IsZero() {
 			if a.at.IsZero() {
@@ -80,6 +82,27 @@ func steps(story *outbox.Story) []step {
 		}
 		return a.at.Compare(b.at)
 	})
+	return told
+}
+
+// history is what was before, of an event that could not be delivered. What still holds is told by its place.
+func history(story *outbox.Story) []step {
+	var told []step
+	for _, s := range story.History {
+		if slices.ContainsFunc(story.Places, func(w outbox.Whereabouts) bool { return w.SettledAt.Equal(s.At) }) {
+			if s.By == "" || s.What != outbox.StepDropped {
+				continue
+			}
+		}
+		how := oneLine(s.Detail)
+		if s.What == outbox.StepDied {
+			how = fmt.Sprintf("after %d attempts: %s", s.Attempts, how)
+		}
+		if s.By != "" {
+			how = strings.TrimSuffix("by "+oneLine(s.By)+"; "+how, "; ")
+		}
+		told = append(told, step{s.At, s.What, how})
+	}
 	return told
 }
 
@@ -99,7 +122,7 @@ func current(id uuid.UUID, w *outbox.Whereabouts) []step {
 		}
 		return []step{{w.NextAttemptAt, w.Status, fmt.Sprintf("next, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusDead:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead retry %s tries again", w.Attempts, oneLine(w.Detail), id)}}
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead mend or herald dead retry %s", w.Attempts, oneLine(w.Detail), id)}}
 	case outbox.StatusDropped:
 		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusRelayed:
