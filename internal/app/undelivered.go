@@ -51,9 +51,15 @@ func (c *undeliveredCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// detailTimeout is how long readiness waits for what is only a detail of it. The question is asked in line with a scrape's, so that it never
+// takes the connection that readiness itself needs.
+const detailTimeout = time.Second
+
 // undeliveredDetail says what readiness tells of events that could not be delivered; "" for nothing. Neither they nor the lack of an answer
 // make a node unready: another one could not deliver them either.
 func (a *App) undeliveredDetail(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
 	u, err := a.undelivered.get(ctx)
 	if err != nil {
 		return ""

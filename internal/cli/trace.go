@@ -64,7 +64,7 @@ func steps(story *outbox.Story) []step {
 		if i == 0 && w.OutboxSeq != 0 { // the places of an event have the row in common
 			told = append(told, step{w.WrittenAt, "written", fmt.Sprintf("row %d of the outbox", w.OutboxSeq)})
 		}
-		told = append(told, current(story.EventID, w)...)
+		told = append(told, current(story, w)...)
 	}
 	for i := range story.Duplicates {
 		w := &story.Duplicates[i]
@@ -85,14 +85,12 @@ func steps(story *outbox.Story) []step {
 	return told
 }
 
-// history is what was before, of an event that could not be delivered. What still holds is told by its place.
+// history is what was before, of an event that could not be delivered. What holds still is told by its place, and by whom it is so.
 func history(story *outbox.Story) []step {
 	var told []step
 	for _, s := range story.History {
 		if slices.ContainsFunc(story.Places, func(w outbox.Whereabouts) bool { return w.SettledAt.Equal(s.At) }) {
-			if s.By == "" || s.What != outbox.StepDropped {
-				continue
-			}
+			continue
 		}
 		how := oneLine(s.Detail)
 		if s.What == outbox.StepDied {
@@ -106,8 +104,18 @@ func history(story *outbox.Story) []step {
 	return told
 }
 
+// droppedBy says who gave the event up; "" where that is not known.
+func droppedBy(story *outbox.Story, at time.Time) string {
+	for _, s := range story.History {
+		if s.What == outbox.StepDropped && s.By != "" && s.At.Equal(at) {
+			return ", by " + oneLine(s.By)
+		}
+	}
+	return ""
+}
+
 // current is what has become of the event in one place.
-func current(id uuid.UUID, w *outbox.Whereabouts) []step {
+func current(story *outbox.Story, w *outbox.Whereabouts) []step {
 	switch w.Status {
 	case outbox.StatusWaiting:
 		if !w.DeliverAfter.IsZero() && w.Detail == "" {
@@ -122,9 +130,9 @@ func current(id uuid.UUID, w *outbox.Whereabouts) []step {
 		}
 		return []step{{w.NextAttemptAt, w.Status, fmt.Sprintf("next, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusDead:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead mend or herald dead retry %s", w.Attempts, oneLine(w.Detail), id)}}
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead mend or herald dead retry %s", w.Attempts, oneLine(w.Detail), story.EventID)}}
 	case outbox.StatusDropped:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up%s, after %d attempts: %s", droppedBy(story, w.SettledAt), w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusRelayed:
 		return relayed(w)
 	default:

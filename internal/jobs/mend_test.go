@@ -129,7 +129,7 @@ func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 	own, unknown, nobody, zero := event.AccessRevoked, event.Type("OrderSplit"), "Nobody", uuid.Nil
 	before := scan[string](t, b, "SELECT to_jsonb(o)::text FROM herald.outbox o WHERE event_id = $1", id)
 	for says, m := range map[string]outbox.Mending{
-		"payload has no orderNumber":          {Merge: json.RawMessage(`{"status": "Done"}`)},
+		"orderNumber":          {Merge: json.RawMessage(`{"status": "Done"}`)},
 		"status":                              {Payload: json.RawMessage(`{"orderNumber": "YZ-1"}`)},
 		"OrderNumber":                         {Payload: json.RawMessage(`{"OrderNumber": "YZ-1", "status": "Placed"}`)},
 		"payload is array, not a JSON object": {Payload: json.RawMessage(`[]`)},

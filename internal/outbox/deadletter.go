@@ -26,8 +26,8 @@ var ErrRowLost = errors.New("its row's written_at is not a time between the year
 // (StatusRetrying).
 type DeadLetter struct {
 	EventID    uuid.UUID  `json:"eventId"`
-	State      string     `json:"state"`           // StatusDead or StatusRetrying
 	Type       event.Type `json:"eventType"`       // empty where retention has dropped the event's row
+	State      string     `json:"state"`           // StatusDead or StatusRetrying
 	ResourceID uuid.UUID  `json:"resourceId"`      // uuid.Nil for admin events
 	WrittenAt  time.Time  `json:"writtenAt"`       // zero where that is no time between the years 1 and 9999
 	DiedAt     time.Time  `json:"diedAt,omitzero"` // zero for one that is tried again

@@ -15,7 +15,7 @@ WHERE herald.is_platform_stat(p.field, p.value) ORDER BY p.field, p.id DESC;
 
 -- name: PlatformStatsAge :one
 -- How long ago the newest of them was set; less than nothing where none ever was.
-SELECT coalesce(greatest(extract(epoch FROM clock_timestamp() - max(n.set_at)), 0), -1)::float8 AS seconds FROM (
+SELECT CASE WHEN max(n.set_at) IS NULL THEN -1 ELSE greatest(extract(epoch FROM clock_timestamp() - max(n.set_at)), 0) END::float8 AS seconds FROM (
     SELECT (SELECT p.set_at FROM herald.platform_stats p WHERE p.field = f.field ORDER BY p.id DESC LIMIT 1) AS set_at
     FROM unnest('{totalUsers,activeUsers,newUsersToday,websitesGenerated,imagesGenerated,failedGenerations,totalRevenue,revenueToday}'::text[]) f (field)) n;
 

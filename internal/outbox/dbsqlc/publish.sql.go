@@ -101,7 +101,7 @@ func (q *Queries) PlatformStats(ctx context.Context) ([]PlatformStatsRow, error)
 }
 
 const PlatformStatsAge = `-- name: PlatformStatsAge :one
-SELECT coalesce(greatest(extract(epoch FROM clock_timestamp() - max(n.set_at)), 0), -1)::float8 AS seconds FROM (
+SELECT CASE WHEN max(n.set_at) IS NULL THEN -1 ELSE greatest(extract(epoch FROM clock_timestamp() - max(n.set_at)), 0) END::float8 AS seconds FROM (
     SELECT (SELECT p.set_at FROM herald.platform_stats p WHERE p.field = f.field ORDER BY p.id DESC LIMIT 1) AS set_at
     FROM unnest('{totalUsers,activeUsers,newUsersToday,websitesGenerated,imagesGenerated,failedGenerations,totalRevenue,revenueToday}'::text[]) f (field)) n
 `
