@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -66,7 +67,7 @@ func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 		}
 		listed, last = listed+1, d
 		if c.JSON {
-			return true, json.NewEncoder(s.out).Encode(d) //nolint:wrapcheck // the terminal is gone
+			return true, json.NewEncoder(s.out).Encode(d)
 		}
 		_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.State, moment(d.Since()), d.EventID, d.Type, attempts(&d), oneLine(d.Reason))
 		return true, err //nolint:wrapcheck // the terminal is gone
@@ -84,7 +85,7 @@ func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 
 // tellMore says what a list has left out.
 func tellMore(to io.Writer, more int, last *outbox.DeadLetter) {
-	count := fmt.Sprint(more)
+	count := strconv.Itoa(more)
 	if more == deadCounted {
 		count += " or more"
 	}
@@ -191,7 +192,7 @@ func undelivered(u *jobs.Undelivered) string {
 		if kind.count == 0 {
 			continue
 		}
-		count := fmt.Sprint(kind.count)
+		count := strconv.Itoa(kind.count)
 		if kind.count == jobs.UndeliveredMost {
 			count += " or more"
 		}

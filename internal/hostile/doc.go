@@ -22,5 +22,6 @@
 //   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
+//   - dead_letters: operators who mend, retry and drop the same events at once, beside the attempts that go on; a producer who would.
 //   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
 package hostile

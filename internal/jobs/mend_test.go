@@ -53,6 +53,7 @@ func (b *bundle) deliverAll(t *testing.T) {
 	}
 }
 
+// Acceptance: A-524.
 func TestMendedDeadLetterIsRelayedOnceAtTheEndOfItsGroup(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -87,6 +88,8 @@ func TestMendedDeadLetterIsRelayedOnceAtTheEndOfItsGroup(t *testing.T) {
 }
 
 // Each column that can be the reason for a death can be mended.
+//
+// Acceptance: A-524.
 func TestEveryColumnIsMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -121,6 +124,8 @@ func TestEveryColumnIsMended(t *testing.T) {
 }
 
 // What a publish would not take is not taken here, in the same words, and changes nothing.
+//
+// Acceptance: A-524.
 func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -129,7 +134,7 @@ func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 	own, unknown, nobody, zero := event.AccessRevoked, event.Type("OrderSplit"), "Nobody", uuid.Nil
 	before := scan[string](t, b, "SELECT to_jsonb(o)::text FROM herald.outbox o WHERE event_id = $1", id)
 	for says, m := range map[string]outbox.Mending{
-		"orderNumber":          {Merge: json.RawMessage(`{"status": "Done"}`)},
+		"orderNumber":                         {Merge: json.RawMessage(`{"status": "Done"}`)},
 		"status":                              {Payload: json.RawMessage(`{"orderNumber": "YZ-1"}`)},
 		"OrderNumber":                         {Payload: json.RawMessage(`{"OrderNumber": "YZ-1", "status": "Placed"}`)},
 		"payload is array, not a JSON object": {Payload: json.RawMessage(`[]`)},
@@ -181,6 +186,8 @@ func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 
 // The last attempt at an event, and one who mends it, at the same moment: it is mended and relayed, or buried by the attempt and then
 // mended; never mended and dead.
+//
+// Acceptance: A-524.
 func TestMendBesideAnAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -204,6 +211,8 @@ func TestMendBesideAnAttempt(t *testing.T) {
 }
 
 // Of several who mend an event at once one does, and what that one has said is relayed.
+//
+// Acceptance: A-524.
 func TestOneOfSeveralMenders(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -246,6 +255,8 @@ func TestOneOfSeveralMenders(t *testing.T) {
 }
 
 // What has become of an event is told when it is relayed, too: each death, who retried, mended or dropped it.
+//
+// Acceptance: A-525.
 func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -267,6 +278,8 @@ func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 }
 
 // Those that are tried again are listed behind the dead ones, in pages, with what an operator wants to know; and both are counted.
+//
+// Acceptance: A-523.
 func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -316,6 +329,8 @@ func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
 }
 
 // An error says that an event died, when it is certain, without its payload.
+//
+// Acceptance: A-520.
 func TestADeathIsLogged(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
