@@ -194,7 +194,7 @@ func TestDeadLettersAreMended(t *testing.T) {
 	}
 	for err, status := range map[error]int{
 		outbox.ErrNotKnown: http.StatusNotFound, outbox.ErrRowGone: http.StatusNotFound, outbox.ErrRelayed: http.StatusConflict,
-		outbox.ErrWaiting: http.StatusConflict, outbox.ErrUnchanged: http.StatusConflict, errors.New("no database"): http.StatusServiceUnavailable,
+		outbox.ErrWaiting: http.StatusConflict, outbox.ErrUnchanged: http.StatusConflict, outbox.ErrMoved: http.StatusConflict, errors.New("no database"): http.StatusServiceUnavailable,
 		&outbox.RefusedError{Problem: "customer_id is missing", Hint: "Set customer_id."}: http.StatusBadRequest,
 	} {
 		b.dead.err = err

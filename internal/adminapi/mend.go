@@ -39,7 +39,7 @@ func (a *API) mendDead(r *request) (any, error) {
 	for reason, status := range map[error]int{
 		outbox.ErrNotKnown: http.StatusNotFound, outbox.ErrRowGone: http.StatusNotFound,
 		outbox.ErrRelayed: http.StatusConflict, outbox.ErrWaiting: http.StatusConflict, outbox.ErrRowLost: http.StatusConflict,
-		outbox.ErrUnchanged: http.StatusConflict,
+		outbox.ErrUnchanged: http.StatusConflict, outbox.ErrMoved: http.StatusConflict,
 	} {
 		if errors.Is(err, reason) {
 			return nil, newProblem(status, strings.ToUpper(reason.Error()[:1])+reason.Error()[1:]+".")

@@ -39,7 +39,8 @@ func aboutTheEvent(err error) bool {
 		return true
 	}
 	return slices.ContainsFunc([]error{
-		outbox.ErrNotDead, outbox.ErrRowLost, outbox.ErrRowGone, outbox.ErrNotKnown, outbox.ErrRelayed, outbox.ErrWaiting, outbox.ErrUnchanged,
+		outbox.ErrNotDead, outbox.ErrRowLost, outbox.ErrRowGone, outbox.ErrNotKnown, outbox.ErrRelayed, outbox.ErrWaiting, outbox.ErrMoved,
+		outbox.ErrUnchanged,
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -110,7 +109,7 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, jobs.Undelivered{}, u)
 	require.NotContains(t, log.String(), "YZ-", "no payload is in the log")
-	require.Zero(t, strings.Count(log.String(), "panic"))
+	require.NotContains(t, log.String(), "panic")
 }
 
 // A producer sees and changes nothing of what becomes of events, nor mends any.

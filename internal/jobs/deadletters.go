@@ -102,7 +102,7 @@ const mendAttempts = 3
 
 // Mend changes an event that could not be delivered, dead, dropped or tried again, and has it take its place behind what its groups have. All of it
 // happens in one transaction, with whatever else could deliver or bury the event locked or gone: of several who mend it, or of one who mends and an
-// attempt that goes on, one comes first, and the others find what that has left. It fails with [outbox.ErrNotKnown], [outbox.ErrWaiting] and as
+// attempt that goes on, one comes first, and the others find what that has left. It fails with [outbox.ErrNotKnown], [outbox.ErrWaiting], [outbox.ErrMoved] and as
 // [outbox.Mend] does; then nothing has changed.
 func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending, by string) (mended outbox.Mended, err error) {
 	for range mendAttempts {
@@ -110,7 +110,7 @@ func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Men
 			mended, err = d.mend(ctx, tx, eventID, m, by)
 			return err
 		})
-		if !errors.Is(err, errMoved) {
+		if !errors.Is(err, outbox.ErrMoved) {
 			break
 		}
 	}
@@ -119,9 +119,6 @@ func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Men
 	}
 	return mended, nil
 }
-
-// errMoved says that an event was another thing a moment ago.
-var errMoved = errors.New("it is being retried, buried or relayed at this moment; try again")
 
 // The order of the locks is the one in which a job that is worked takes them: the job's, and then what its effect needs.
 func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m *outbox.Mending, by string) (outbox.Mended, error) {
@@ -181,6 +178,6 @@ func notFailing(ctx context.Context, tx pgx.Tx, eventID uuid.UUID) error {
 	case outbox.StatusWaiting, outbox.StatusScheduled:
 		return outbox.ErrWaiting
 	default:
-		return errMoved
+		return outbox.ErrMoved
 	}
 }

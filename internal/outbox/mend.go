@@ -22,6 +22,7 @@ var (
 	ErrRelayed   = errors.New("the event has been relayed: clients have it as it was; publish another one to correct it")
 	ErrWaiting   = errors.New("the event has not failed, or was mended already, and waits to be relayed; see herald trace")
 	ErrNotKnown  = errors.New("no event with this id has been committed, or it is older than the retention; see herald trace")
+	ErrMoved     = errors.New("the event is being retried, buried or relayed at this moment; try again")
 	ErrUnchanged = errors.New("nothing of the event would be another; herald dead retry tries again to deliver it as it is")
 )
 
