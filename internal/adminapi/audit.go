@@ -18,6 +18,8 @@ func (e *endpoint) entry(p *auth.Principal) audit.Entry {
 		entry.Action = audit.DropDeadLetter
 	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/retry"):
 		entry.Action = audit.RetryDeadLetter
+	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/mend"):
+		entry.Action = audit.MendDeadLetter
 	case e.method == http.MethodPost:
 		entry.Action = audit.Broadcast
 	}
@@ -40,7 +42,7 @@ func (a *API) note(ctx context.Context, entry audit.Entry, answer any, err error
 	case published:
 		entry.EventID = done.EventID
 	case decided:
-		entry.EventID = done.EventID
+		entry.EventID, entry.Changed = done.EventID, done.Changed
 	}
 	a.audit.Done(ctx, entry)
 }

@@ -163,6 +163,9 @@ func (d *document) read(ref string, into any) error {
 }
 
 // body is the request's JSON, or nil where there is none.
+// publishes says whether the operation writes an event.
+func (o *operation) publishes() bool { return strings.HasPrefix(o.path, prefix) }
+
 func (o *operation) body() *media {
 	if m, ok := o.RequestBody.Content["application/json"]; ok {
 		return &m

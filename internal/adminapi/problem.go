@@ -73,6 +73,8 @@ func problemReference(status int) string {
 		return rfc9110 + "15.5.5"
 	case http.StatusMethodNotAllowed:
 		return rfc9110 + "15.5.6"
+	case http.StatusConflict:
+		return rfc9110 + "15.5.10"
 	case http.StatusRequestEntityTooLarge:
 		return rfc9110 + "15.5.14"
 	case http.StatusUnsupportedMediaType:

@@ -57,6 +57,7 @@ type App struct {
 	metrics     *metrics
 	scraping    sync.Mutex // one question of a scrape at a time
 	readiness   remembered[struct{}]
+	undelivered remembered[jobs.Undelivered] // what readiness and metrics tell of it
 	audit       *audit.Log
 	handler     http.Handler // of hubs and API
 	keys        *outbox.NodeKeys

@@ -107,6 +107,8 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 		err = fmt.Errorf("the oldest has waited for %s", time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
 	}
 	f.add(err, "outbox: %d rows wait", lag.Waiting)
+	checkUndelivered(ctx, pool, f)
+	checkStatistics(ctx, pool, f)
 	c.checkClocks(ctx, pool, f)
 	c.checkPeers(ctx, pool, f)
 	checkDays(ctx, pool, f)

@@ -34,7 +34,7 @@ type commands struct {
 	Publish publishCmd `cmd:"" help:"Publish one event."`
 	Tail    tailCmd    `cmd:"" help:"Follow a hub group in the terminal, resuming by itself."`
 	Trace   traceCmd   `cmd:"" help:"Tell where an event is."`
-	Dead    deadCmd    `cmd:"" help:"List, retry or drop the events that could not be delivered."`
+	Dead    deadCmd    `cmd:"" help:"List, mend, retry or drop the events that could not be delivered."`
 	Relay   relayCmd   `cmd:"" help:"Pause or resume the relay, or tell its state."`
 	Check   checkCmd   `cmd:"" help:"Check configuration and database, one line a finding."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`

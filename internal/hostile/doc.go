@@ -24,6 +24,7 @@
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
 //   - entrance: users, administrators and whoever reads the wire between two nodes, at the entrance that is for nodes alone.
+//   - dead_letters: operators who mend, retry and drop the same events at once, beside the attempts that go on; a producer who would.
 //   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
 //   - tickets: connection tokens altered in every byte, of other hubs, users and databases, and sealed with invented keys.
 package hostile

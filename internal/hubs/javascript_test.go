@@ -63,7 +63,7 @@ func TestWhatAJavaScriptHandlerGetsIsDocumented(t *testing.T) {
 	s := setup(t)
 	s.stats.set.Store(&outbox.PlatformStats{
 		TotalUsers: n("5432"), ActiveUsers: n("234"), NewUsersToday: n("12"), WebsitesGenerated: n("1203"),
-		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.00"),
+		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.00"), SetAt: at,
 	})
 	order, cart := event.OrderGroup(id), event.TeamCartGroup(id)
 	for g, e := range map[event.Group]event.Event{
