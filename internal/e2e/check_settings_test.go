@@ -45,7 +45,7 @@ func TestANodeWarnsWhereTokensTravelInClear(t *testing.T) {
 	}
 }
 
-// Acceptance: A-555.
+// Acceptance.
 func TestCheckNamesTheRightsThatAreMissing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
