@@ -278,9 +278,6 @@ func (s *payloadScanner) space() {
 // isNull says whether a value is null, or not there.
 func isNull(value []byte) bool { return len(value) == 0 || value[0] == 'n' }
 
-// notEmpty is what isText demands.
-const notEmpty = "a string that is not empty"
-
 func isString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
 
 // isText says whether a value is a string that says something. What a space is beyond ASCII depends on whom one asks, so those say something.
