@@ -120,7 +120,7 @@ func isShort(value []byte) bool {
 // herald.check_payload takes those of UTC only.
 func isTime(value []byte) bool {
 	t, ok := readTime(value)
-	if !ok {
+	if !ok || bytes.IndexByte(value, ',') >= 0 { // package time reads a comma for a point
 		return false
 	}
 	if text := value[1:]; bytes.HasPrefix(text, []byte("0001-01-01")) || bytes.HasPrefix(text, []byte("9999-12-31")) {
