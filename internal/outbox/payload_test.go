@@ -19,7 +19,7 @@ import (
 
 // A payload that its event type cannot be made of is refused in the producer's transaction.
 //
-// Acceptance.
+// Acceptance.
 func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
