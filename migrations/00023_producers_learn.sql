@@ -388,11 +388,10 @@ BEGIN
                     && $.orderId != "00000000-0000-0000-0000-000000000000"
                     && !exists($.**{62} ? (@.type() == "object" || @.type() == "array")) && !exists($.** ? (exists(@.__proto__)))'::pg_catalog.jsonpath
         END
-        AND pg_catalog.octet_length(pg_catalog.concat(NEW.customer_id, NEW.traceparent)) OPERATOR(pg_catalog.<=) 256
-        AND pg_catalog.octet_length(pg_catalog.concat(NEW.payload)) OPERATOR(pg_catalog.<=) 65536
-        AND '[0001-01-01 00:00:00+00,10000-01-01 00:00:00+00)'::pg_catalog.tstzrange OPERATOR(pg_catalog.@>) NEW.occurred_on_utc
-        AND (NEW.deliver_after IS NULL
-            OR '[0001-01-01 00:00:00+00,10000-01-01 00:00:00+00)'::pg_catalog.tstzrange OPERATOR(pg_catalog.@>) NEW.deliver_after)
+        AND greatest(pg_catalog.octet_length(NEW.customer_id), pg_catalog.octet_length(NEW.traceparent), 0) OPERATOR(pg_catalog.<=) 256
+        AND pg_catalog.octet_length(NEW.payload::pg_catalog.text) OPERATOR(pg_catalog.<=) 65536
+        AND least(NEW.occurred_on_utc, NEW.deliver_after) OPERATOR(pg_catalog.>=) '0001-01-01 00:00:00+00'::pg_catalog.timestamptz
+        AND greatest(NEW.occurred_on_utc, NEW.deliver_after) OPERATOR(pg_catalog.<) '10000-01-01 00:00:00+00'::pg_catalog.timestamptz
         AND coalesce(pg_catalog.pg_sequence_last_value('herald.relay_armed'::pg_catalog.regclass), 1::pg_catalog.int8)
             OPERATOR(pg_catalog.<>) ALL ('{1,2,3,4}'::pg_catalog.int8[])) IS NOT TRUE
     THEN
