@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,9 +73,11 @@ func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
 		{"AdminNotification", `{"userId": "u"}`, "has no type: an event of type AdminNotification needs it", "Set type to one of role-assignment, system-event."},
 		{"AdminNotification", `{"type": "SystemAlert", "message": "m"}`, "has type 'SystemAlert', which is not one of role-assignment, system-event", "Set type to one of role-assignment, system-event."},
 		{"AdminNotification", `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "granted"}`, "has action 'granted', which is not one of assigned, revoked", "Set action to one of assigned, revoked."},
-		{"SystemAlert", `{"type": "warning", "message": "m", "data": {"metric": "` + strings.Repeat("ü", 257) + `", "value": 1, "threshold": "` + strings.Repeat("t", 300) + `", "severity": "` + strings.Repeat("s", 257) + `"}}`,
+		{
+			"SystemAlert", `{"type": "warning", "message": "m", "data": {"metric": "` + strings.Repeat("ü", 257) + `", "value": 1, "threshold": "` + strings.Repeat("t", 300) + `", "severity": "` + strings.Repeat("s", 257) + `"}}`,
 			"has data.severity of 257 characters; at most 256 are allowed; payload has data.metric of 257 characters; at most 256 are allowed; payload has data.threshold of 300 characters; at most 256 are allowed",
-			"Set data.severity to a string of at most 256 characters. Set data.metric to a string of at most 256 characters. Set data.threshold to a string of at most 256 characters."},
+			"Set data.severity to a string of at most 256 characters. Set data.metric to a string of at most 256 characters. Set data.threshold to a string of at most 256 characters.",
+		},
 		{"AdminNotification", `{"type": "role-assignment", "action": "banana"}`, "has no userId: an event of type AdminNotification needs it; payload has no roleName: an event of type AdminNotification needs it; payload has action 'banana', which is not one of assigned, revoked", "Set userId to " + word + ". Set roleName to " + word + ". Set action to one of assigned, revoked."},
 		{"AdminNotification", `{"type": "system-event", "eventType": "e"}`, "has no description: an event of type AdminNotification needs it", "Set description to " + text + "."},
 	} {
@@ -260,7 +263,7 @@ func TestTheOutboxJudgesAsTheRelayDoes(t *testing.T) {
 		form := forms[rand.IntN(len(forms))]
 		fields, data := []string{`"more": {"type": 1}`}, []string{}
 		for _, f := range eventType.Fields() {
-			values := append(good[f.Kind], quoted(f.Values)...)
+			values := slices.Concat(good[f.Kind], quoted(f.Values))
 			if f.Name == "type" && eventType == event.AdminNotification && form != "" {
 				values = []string{`"` + form + `"`}
 			}
