@@ -64,12 +64,14 @@ func (t Type) adminMembers() []Member {
 		fields = slices.Concat(assignment, system[1:]) // type is the first of both
 	}
 	members := []Member{{"timestamp", Instant}}
-	for _, f := range fields {
+	for i := range fields {
 		kind := Value
-		if f.form == number {
+		switch fields[i].Kind {
+		case KindCount, KindAmount, KindNumber:
 			kind = Numeric
+		default:
 		}
-		members = append(members, Member{f.name, kind})
+		members = append(members, Member{fields[i].Name, kind})
 	}
 	return append(members, Member{"eventId", Value}, Member{"sequence", Numeric})
 }

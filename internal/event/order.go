@@ -73,21 +73,6 @@ func (e *Event) orderFields() (f orderFields, err error) {
 	return f, nil
 }
 
-// checkOrder is what an order event has to be before it gets its place in the log.
-func (e *Event) checkOrder() error {
-	f, err := e.orderFields()
-	if err != nil {
-		return err
-	}
-	if !isText(f.number) {
-		return e.unfit("orderNumber", f.number, notEmpty)
-	}
-	if !isText(f.status) {
-		return e.unfit("status", f.status, notEmpty)
-	}
-	return nil
-}
-
 // isOrderName says whether a field of the payload has the name of one of the object's own.
 func isOrderName(name []byte) bool {
 	for i := range orderMembers {
