@@ -396,3 +396,23 @@ func TestAPollThatWaitsForLongIsAnswered(t *testing.T) {
 	require.NoError(t, bounded.Close())
 	require.ErrorIs(t, <-served, http.ErrServerClosed)
 }
+
+func TestAWebSocketOutlivesTheTimeOfAWrite(t *testing.T) {
+	t.Parallel()
+	const writeTimeout = 300 * time.Millisecond
+	a, b := start(t, "db", func(c *peers.Config) { c.WriteTimeout = writeTimeout }), start(t, "db")
+	acquainted(a, b)
+	ended := make(chan struct{})
+	b.hub = echo(ended)
+	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
+	for range 2 {
+		<-time.After(2 * writeTimeout) // nothing is written for longer than a write may take
+		_, err := io.WriteString(conn, "x\n")
+		require.NoError(t, err)
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "x\n", line)
+	}
+	_ = conn.Close()
+	<-ended
+}
