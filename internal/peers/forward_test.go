@@ -71,21 +71,18 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	silent := start(t, "db")
 	acquainted(a, b, silent)
 
-	unknown := a.ask(t, http.MethodGet, other, "/hubs/x", nil)
-	require.Equal(t, http.StatusNotFound, unknown.StatusCode)
-	require.Contains(t, text(t, unknown), "is not registered")
+	require.Contains(t, text(t, a.ask(t, http.MethodGet, other, "/hubs/x", nil)), "is not registered")
 
 	b.server.Close()
-	refused := a.ask(t, http.MethodPost, b, "/hubs/x", strings.NewReader("x"))
-	require.Equal(t, http.StatusNotFound, refused.StatusCode)
-	require.Contains(t, text(t, refused), "refused")
+	require.Contains(t, text(t, a.ask(t, http.MethodPost, b, "/hubs/x", strings.NewReader("x"))), "connection refused")
+	require.Equal(t, 1, a.counts.of("gone"))
+	require.Equal(t, 1, a.counts.of("failed"))
 
 	// Something else has taken the node's port.
 	taken := b.peer()
 	taken.URL = stranger.server.URL
 	a.Learn([]peers.Peer{taken})
-	foreign := a.ask(t, http.MethodGet, b, "/hubs/x", nil)
-	require.Contains(t, text(t, foreign), "refuses it (signature)")
+	require.Contains(t, text(t, a.ask(t, http.MethodGet, b, "/hubs/x", nil)), "refuses it (signature)")
 	taken.URL = other.server.URL
 	a.Learn([]peers.Peer{taken})
 	require.Contains(t, text(t, a.ask(t, http.MethodGet, b, "/hubs/x", nil)), "another node answers there")
@@ -398,4 +395,24 @@ func TestAPollThatWaitsForLongIsAnswered(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, send(t, r).StatusCode)
 	require.NoError(t, bounded.Close())
 	require.ErrorIs(t, <-served, http.ErrServerClosed)
+}
+
+func TestAWebSocketOutlivesTheTimeOfAWrite(t *testing.T) {
+	t.Parallel()
+	const writeTimeout = 300 * time.Millisecond
+	a, b := start(t, "db", func(c *peers.Config) { c.WriteTimeout = writeTimeout }), start(t, "db")
+	acquainted(a, b)
+	ended := make(chan struct{})
+	b.hub = echo(ended)
+	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
+	for range 2 {
+		<-time.After(2 * writeTimeout) // nothing is written for longer than a write may take
+		_, err := io.WriteString(conn, "x\n")
+		require.NoError(t, err)
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "x\n", line)
+	}
+	_ = conn.Close()
+	<-ended
 }

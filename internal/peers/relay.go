@@ -72,6 +72,7 @@ func (ws *webSocket) answer(ours http.Header, answer *http.Response) error {
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("answering the client: %w", err)
 	}
+	_ = ws.client.SetWriteDeadline(time.Time{}) // from now on each write has its own time
 	return nil
 }
 
