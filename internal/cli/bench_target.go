@@ -93,7 +93,8 @@ func startServer(ctx context.Context, databaseURL string, settings ...string) (b
 	}
 	secret := strings.Repeat("bench", 8) //nolint:mnd // 40 bytes
 	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn")
-	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+databaseURL, "HERALD_JWT_SECRET="+secret)
+	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+databaseURL, "HERALD_JWT_SECRET="+secret,
+		"HERALD_JWT_SECRET_FILE=", "HERALD_JWT_PUBLIC_KEY_FILE=", "HERALD_JWKS_URL=") // one kind of key, its own
 	for _, limit := range []string{
 		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS", "NEGOTIATION_RATE", "NEGOTIATION_BURST",
 		"INVOCATION_RATE", "INVOCATION_BURST", "MESSAGE_RATE", "MESSAGE_BURST",

@@ -105,9 +105,13 @@ func (c *devCmd) serve(ctx context.Context, node *app.App, out io.Writer) error 
 func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 	base := baseURL(c.Server.Listen, addr, c.TLSCertFile != "")
 	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{customer-orders,restaurant-orders,teamcart,admin}\n", base)
-	if c.JWTSecret == "" {
+	if c.JWTSecret == "" && c.JWTSecretFile == "" {
 		_, err := fmt.Fprintln(out, "Tokens       from the issuer that is configured")
 		return err //nolint:wrapcheck // the terminal is gone
+	}
+	secret, err := mintingSecret(c.Auth, c.DataDir)
+	if err != nil {
+		return err
 	}
 	people := []struct {
 		who, subject string
@@ -116,7 +120,7 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 		{"customer", simulation.Customer, nil}, {"restaurant", simulation.Staff, nil}, {"admin", simulation.Admin, []string{c.AdminRole}},
 	}
 	for _, p := range people {
-		token, err := auth.Mint(c.JWTSecret, auth.Grant{
+		token, err := auth.Mint(secret, auth.Grant{
 			Subject: p.subject, Roles: p.roles, TTL: devTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 		})
 		if err != nil {
@@ -125,7 +129,7 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 		_, _ = fmt.Fprintf(out, "%-12s %s\n", p.who, token)
 	}
 	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID, simulation.OrderID, simulation.TeamCartID)
-	_, err := fmt.Fprintf(out, "Follow one   %s tail order:%s --url %s --subject %s\n\n", os.Args[0], simulation.OrderID, base, simulation.Customer)
+	_, err = fmt.Fprintf(out, "Follow one   %s tail order:%s --url %s --subject %s\n\n", os.Args[0], simulation.OrderID, base, simulation.Customer)
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
