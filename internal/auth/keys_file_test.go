@@ -114,7 +114,7 @@ func TestSecretFileThatCannotBeUsed(t *testing.T) {
 
 // TestEveryKeyOfTheFileVerifies: of any mixture of kinds, each for its own algorithm, whatever stands between them.
 //
-// Acceptance: A-491.
+// Acceptance: A-490.
 func TestEveryKeyOfTheFileVerifies(t *testing.T) {
 	t.Parallel()
 	signers := []struct {
@@ -177,7 +177,7 @@ func signatureOf(t *testing.T, v *auth.Verifier, token string) auth.Check {
 
 // TestKeyFileOfWhichOneCannotBeUsed: a key that is passed over in silence would be missed when tokens are signed with it.
 //
-// Acceptance: A-491.
+// Acceptance: A-490.
 func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	good := string(publicPEM(t, edKey(t)))

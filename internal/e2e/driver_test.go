@@ -173,7 +173,8 @@ type options struct {
 	Tokens    []string // one for each start, the last one for ever
 	Reconnect bool
 	Follow    *follow
-	Strict    bool // a handler is called only with as many arguments as the document gives it, as in .NET
+	Transport string // WebSockets, ServerSentEvents or LongPolling; empty: WebSockets
+	Strict    bool   // a handler is called only with as many arguments as the document gives it, as in .NET
 }
 
 // follow has the client resume a group after each start, from the last event that it was sent.
@@ -193,10 +194,13 @@ func (d *driver) open(t *testing.T, url string, o options) (*client, answer) {
 	d.mu.Lock()
 	d.clients[c.name] = c
 	d.mu.Unlock()
-	a := await(t, d.command(t, map[string]any{
+	command := map[string]any{
 		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow, "strict": o.Strict,
-	}), url)
-	return c, a
+	}
+	if o.Transport != "" {
+		command["transport"] = o.Transport
+	}
+	return c, await(t, d.command(t, command), url)
 }
 
 // connect opens a connection that comes back by itself.

@@ -46,7 +46,6 @@ func nginx(t *testing.T) string {
 type rendering struct {
 	nodes             []string // addresses
 	certFile, keyFile string   // empty: no TLS
-	change            func(conf string) string
 }
 
 // startNginx runs nginx as an unprivileged process until the test ends.
@@ -143,9 +142,6 @@ func (r rendering) render(t *testing.T, p *proxy) string {
 	}
 	conf = rendered.String()
 	replace("/var/log/nginx/", p.dir+"/")
-	if r.change != nil {
-		conf = r.change(conf)
-	}
 	return conf
 }
 
