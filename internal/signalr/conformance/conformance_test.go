@@ -29,6 +29,26 @@ const processes = 3
 // TestConformance runs the table with Microsoft's clients.
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	conform(t, 1, nil)
+}
+
+// elsewhere are the cases that do not apply where there are several nodes, and why.
+var elsewhere = map[string]string{} //nolint:gochecknoglobals // a table
+
+// TestConformanceOfSeveralNodes runs the table again, with three nodes behind a balancer that sends each request to the next.
+//
+// Acceptance: A-494.
+func TestConformanceOfSeveralNodes(t *testing.T) {
+	t.Parallel()
+	if !anyNodeTakesAnyRequest {
+		t.Skip("a connection has to stay with the node that negotiated it")
+	}
+	conform(t, 3, elsewhere)
+}
+
+// conform runs the cases but those that are left out, with so many nodes.
+func conform(t *testing.T, nodes int, leftOut map[string]string) {
+	t.Helper()
 	cases := listCases(t)
 	apply := map[string]int{}
 	for _, c := range cases {
@@ -40,14 +60,14 @@ func TestConformance(t *testing.T) {
 	}
 	require.Equal(t, matrix, apply, "number of cases by combination")
 
-	w := newWorld(t)
+	w := newWorld(t, nodes)
 	slots := make(chan struct{}, processes)
 	for _, combination := range slices.Sorted(maps.Keys(matrix)) {
 		t.Run(combination, func(t *testing.T) {
 			t.Parallel()
 			d := newDriver()
 			for _, c := range cases {
-				if c.In[combination] != "" {
+				if c.In[combination] != "" || leftOut[c.Name] != "" {
 					continue
 				}
 				t.Run(c.Name, func(t *testing.T) {
