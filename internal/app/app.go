@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -24,6 +25,7 @@ import (
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
@@ -57,15 +59,21 @@ type App struct {
 	readiness   remembered[struct{}]
 	audit       *audit.Log
 	handler     http.Handler // of hubs and API
+	keys        *outbox.NodeKeys
+	peers       *peers.Peers
+	nodeURL     string         // where other nodes reach this one
+	roots       *x509.CertPool // that other nodes' certificates are verified by; nil: the system's
 
 	gate                    gate
+	entrance                gate // for other nodes
 	starting                starting
 	serving                 chan struct{}          // closed when it serves
 	servedSince             time.Time              // set before that
 	overdue                 atomic.Pointer[string] // what periodic jobs nobody does
 	stopping                atomic.Bool            // it is not ready any more
-	main, ops               *http.Server
+	main, ops, forNodes     *http.Server
 	mainSockets, opsSockets []net.Listener
+	nodeSockets             []net.Listener // where those of other nodes come to sockets of their own
 }
 
 // New checks the configuration, opens the sockets, and returns a node that serves nothing yet. It asks no database.
@@ -78,9 +86,13 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	a := &App{
 		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics(), serving: make(chan struct{}),
 	}
+	a.clock = outbox.NewClock(a.logger)
 	a.audit = audit.New(audit.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
 	var err error
 	if a.verifier, err = a.newVerifier(ctx); err != nil {
+		return nil, err
+	}
+	if a.roots, err = peers.ReadRoots(cfg.Server.NodeCAFile); err != nil {
 		return nil, err
 	}
 	a.buildServers() //nolint:contextcheck // what probes ask is asked for all of them
@@ -129,7 +141,6 @@ func (a *App) buildDelivery(log history, state outbox.LogState) error {
 	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
-	a.clock = outbox.NewClock(a.logger)
 	a.nodes = outbox.NewNodes(a.pool, a.nodeID).WithClock(a.clock)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{a.verifier}, Stats: outbox.NewPublisher(a.pool),
@@ -244,6 +255,7 @@ func (a *App) buildHandler() error {
 	mux.Handle("/api/", rest)
 	mux.Handle(adminapi.OpenAPIPath, rest)
 	a.handler = newPaths(a.hubs).inAnyCase(mux)
+	a.entrance.open(a.forNodesOnly())
 	return nil
 }
 

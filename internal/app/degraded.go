@@ -22,6 +22,7 @@ func (a *App) degraded() string {
 	if ahead := outbox.Ahead(a.clock.Skew()); ahead != "" {
 		all = append(all, fmt.Sprintf("this machine's clock is %s; events keep the database's time, tokens expire by this machine's", ahead))
 	}
+	all = append(all, a.peersDegraded()...)
 	if late := a.overdue.Load(); late != nil {
 		all = append(all, *late)
 	}

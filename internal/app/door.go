@@ -61,7 +61,9 @@ type door struct {
 	waiting *list.List // of *place, oldest first: those that count
 	sites   map[netip.Addr]*list.List
 
-	moved    chan struct{}            // holds one when a place has become free
+	moved chan struct{}            // holds one when a place has become free
+	nodes map[netip.Addr]time.Time // addresses of other nodes, and when one last showed that it is one there
+
 	stuck    time.Time                // when it was last waited for one in vain
 	stuckFor map[netip.Addr]time.Time // the same by the address that comes; of about a second
 
@@ -74,6 +76,7 @@ type place struct {
 	conn      net.Conn
 	site      netip.Addr
 	proxy     bool
+	node      bool // another node's: it has shown that
 	since     time.Time
 	everybody *list.Element // in waiting; nil: it does not count any more
 	neighbour *list.Element // in its site's list; nil for a proxy's
@@ -84,8 +87,43 @@ type place struct {
 func newDoor(cfg doorConfig) *door {
 	return &door{
 		cfg: cfg, places: make(map[net.Conn]*place), waiting: list.New(), sites: make(map[netip.Addr]*list.List),
-		moved: make(chan struct{}, 1), stuckFor: make(map[netip.Addr]time.Time),
+		moved: make(chan struct{}, 1), stuckFor: make(map[netip.Addr]time.Time), nodes: make(map[netip.Addr]time.Time),
 	}
+}
+
+// nodeRemembered is for how long the address of a node is known: each node asks the others more often than that.
+const nodeRemembered = time.Minute
+
+// mostNodes bounds what is remembered of them.
+const mostNodes = 1024
+
+// welcome notes that a socket is another node's, which counts no more, and that its address is: a node forwards the requests of many clients.
+func (p *place) welcome() {
+	d := p.door
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.uncount(p)
+	p.node = true
+	now := d.cfg.now()
+	if _, known := d.nodes[p.site]; !known && len(d.nodes) >= mostNodes {
+		for site, at := range d.nodes {
+			if now.Sub(at) > nodeRemembered {
+				delete(d.nodes, site)
+			}
+		}
+		if len(d.nodes) >= mostNodes {
+			return
+		}
+	}
+	d.nodes[p.site] = now
+}
+
+// mostFrom is how many sockets one address may have: a node's half of all, so that neither it nor who shares its address takes the rest. The lock is held.
+func (d *door) mostFrom(site netip.Addr) int {
+	if at, known := d.nodes[site]; known && d.cfg.now().Sub(at) <= nodeRemembered && d.cfg.mostPerAddress > 0 {
+		return max(d.cfg.mostPerAddress, d.cfg.most/2) //nolint:mnd // half
+	}
+	return d.cfg.mostPerAddress
 }
 
 // guard puts the door before a server, which must serve the listeners that are returned and no other.
@@ -124,7 +162,7 @@ func (d *door) enter(conn net.Conn) (reason string) {
 		return true
 	}
 	switch {
-	case !p.proxy && !room(neighbours, d.cfg.mostPerAddress):
+	case !p.proxy && !room(neighbours, d.mostFrom(p.site)):
 		reason = socketsFullAddress
 	case !room(d.waiting, d.cfg.most):
 		reason = socketsFull
@@ -219,7 +257,7 @@ func (d *door) changed(conn net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateIdle:
-		if !p.proxy {
+		if !p.proxy && !p.node {
 			p.waits++
 			wait := p.waits
 			p.idle = time.AfterFunc(d.cfg.idle, func() { p.idled(wait) })

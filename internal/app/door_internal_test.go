@@ -88,6 +88,7 @@ func newDoored(t *testing.T, wrap func(net.Listener) net.Listener, configure fun
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
+	mux.HandleFunc("GET /node", func(_ http.ResponseWriter, r *http.Request) { welcomed(r.Context()) })
 	mux.HandleFunc("GET /hijacked", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {

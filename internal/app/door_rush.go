@@ -40,7 +40,7 @@ func (d *door) crowded(site netip.Addr, proxy bool) bool {
 	defer d.mu.Unlock()
 	neighbours := d.sites[site]
 	return d.cfg.most > 0 && d.waiting.Len() >= d.cfg.most ||
-		!proxy && neighbours != nil && d.cfg.mostPerAddress > 0 && neighbours.Len() >= d.cfg.mostPerAddress
+		!proxy && neighbours != nil && d.cfg.mostPerAddress > 0 && neighbours.Len() >= d.mostFrom(site)
 }
 
 func (d *door) mayWait(site netip.Addr) bool {

@@ -29,6 +29,14 @@ func (a *App) guard(ctx context.Context) error {
 	for i, socket := range a.opsSockets {
 		a.opsSockets[i] = doors[1].guard(a.ops, socket)
 	}
+	if a.forNodes != nil {
+		forNodes := cfg
+		forNodes.mostPerAddress = 0 // nodes are few addresses
+		doors = append(doors, newDoor(forNodes))
+	}
+	for i, socket := range a.nodeSockets {
+		a.nodeSockets[i] = doors[len(doors)-1].guard(a.forNodes, socket)
+	}
 	a.metrics.gaugeFunc("unauthenticated_sockets", "Sockets that have shown no valid token yet.", func() float64 {
 		count := 0
 		for _, d := range doors {

@@ -54,16 +54,22 @@ func boundBodies(next http.Handler) http.Handler {
 func (a *App) buildServers() {
 	ops := http.NewServeMux()
 	a.mountOps(ops)
+	public := http.Handler(&a.gate)
+	if a.cfg.Server.NodeListen == "" {
+		public = a.withEntrance(public)
+	} else {
+		a.forNodes = newHTTPServer(a.withEntrance(http.NotFoundHandler()), a.logger)
+	}
 	if a.cfg.Server.OpsListen == "" {
 		a.main = newHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/healthz", "/readyz", "/metrics":
 				ops.ServeHTTP(w, r)
 			default:
-				a.gate.ServeHTTP(w, r)
+				public.ServeHTTP(w, r)
 			}
 		}), a.logger)
 		return
 	}
-	a.main, a.ops = newHTTPServer(&a.gate, a.logger), newHTTPServer(ops, a.logger)
+	a.main, a.ops = newHTTPServer(public, a.logger), newHTTPServer(ops, a.logger)
 }

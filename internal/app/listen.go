@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,7 +21,7 @@ const portAttempts = 20
 func (a *App) listen(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
-			closeAll(append(a.mainSockets, a.opsSockets...))
+			closeAll(slices.Concat(a.mainSockets, a.opsSockets, a.nodeSockets))
 		}
 	}()
 	s := a.cfg.Server
@@ -36,12 +37,10 @@ func (a *App) listen(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("reading HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE: %w", err)
 		}
-		for i, socket := range a.mainSockets {
-			a.mainSockets[i] = tls.NewListener(socket, &tls.Config{
-				Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-				NextProtos: []string{"http/1.1"}, // a WebSocket takes the connection over, which HTTP/2 cannot give
-			})
-		}
+		secure(a.mainSockets, certificate)
+	}
+	if err := a.listenForNodes(ctx); err != nil {
+		return err
 	}
 	if a.ops != nil {
 		if a.opsSockets, err = listenOn(ctx, s.OpsListen); err != nil {
@@ -49,6 +48,16 @@ func (a *App) listen(ctx context.Context) (err error) {
 		}
 	}
 	return a.guard(ctx)
+}
+
+// secure puts TLS before sockets.
+func secure(sockets []net.Listener, certificate tls.Certificate) {
+	for i, socket := range sockets {
+		sockets[i] = tls.NewListener(socket, &tls.Config{
+			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"http/1.1"}, // a WebSocket takes the connection over, which HTTP/2 cannot give
+		})
+	}
 }
 
 // listenOn opens the sockets of an address. The name localhost is 127.0.0.1 and ::1, as far as the machine has them: a client that

@@ -31,6 +31,8 @@ type metrics struct {
 	invocations, delayed                            *prometheus.CounterVec
 	invocationSeconds                               *prometheus.HistogramVec
 
+	forwarded, entranceRefused *prometheus.CounterVec
+
 	socketsRefused *prometheus.CounterVec
 	acceptErrors   prometheus.Counter
 
@@ -74,6 +76,9 @@ func newMetrics() *metrics {
 	m.delayed = m.counterVec("invocations_delayed_total", "Hub method invocations that waited because their user made too many.", "hub")
 	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
 		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
+
+	m.forwarded = m.counterVec("forwarded_requests_total", "Requests for connections that other nodes hold, by outcome.", "outcome")
+	m.entranceRefused = m.counterVec("node_requests_refused_total", "Requests to the entrance for other nodes that were refused, by reason.", "reason")
 
 	m.socketsRefused = m.counterVec("sockets_refused_total",
 		"Sockets without a valid token that were closed, by what was full (server, address) or to make room for new ones (stale).", "reason")

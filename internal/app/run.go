@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,10 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	for _, socket := range a.opsSockets {
 		a.serve(&edge, stopServing, a.ops, socket)
+	}
+
+	for _, socket := range a.nodeSockets {
+		a.serve(&edge, stopServing, a.forNodes, socket)
 	}
 
 	err := a.start(serving)
@@ -78,6 +83,8 @@ func (a *App) work(serving context.Context, stopServing context.CancelCauseFunc)
 	line.Go(func() error { return a.tail.Run(relaying) })
 	line.Go(func() error { return a.listener.Run(relaying) })
 	line.Go(func() error { return a.signalr.Run(relaying) })
+	line.Go(func() error { return a.keys.Run(relaying) })
+	line.Go(func() error { return a.peers.Run(relaying) })
 	beat.Go(func() error { return a.heartbeat(beating) })
 	if err := a.step(serving, a.jobs.Start); err != nil {
 		return stop, err
@@ -115,9 +122,14 @@ func (a *App) stopAccepting(ctx context.Context) error {
 	defer cancel()
 	var errs []error
 	if a.signalr != nil { // else the database has not been there yet
+		var forwarded sync.WaitGroup
+		if a.peers != nil {
+			forwarded.Go(func() { a.peers.Shutdown(ctx, a.cfg.Server.ShutdownSpread) })
+		}
 		errs = append(errs, a.signalr.Shutdown(ctx))
+		forwarded.Wait()
 	}
-	for _, server := range []*http.Server{a.main, a.ops} {
+	for _, server := range []*http.Server{a.main, a.forNodes, a.ops} {
 		if server == nil {
 			continue
 		}
@@ -154,7 +166,13 @@ func (a *App) heartbeat(ctx context.Context) error {
 func (a *App) beat(ctx context.Context, host string) error {
 	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
 	defer cancel()
+	if err := a.nodes.Tell(a.nodeURL, a.unreachable()); err != nil {
+		return err
+	}
 	_, err := a.nodes.Heartbeat(ctx, host, a.cfg.Version, &a.journal, a.hubs.Connections(a.signalr))
+	if err == nil {
+		a.peers.Learn(asPeers(a.nodes.Others()))
+	}
 	return err
 }
 

@@ -57,6 +57,7 @@ func (a *App) start(ctx context.Context) error {
 		func(ctx context.Context) error { return postgres.CheckMigrated(ctx, a.pool, migrations.FS) },
 		func(ctx context.Context) error { return outbox.CheckEpoch(ctx, a.pool) },
 		func(ctx context.Context) (err error) { state, err = log.State(ctx); return err },
+		a.meet,
 	} {
 		if err := a.step(ctx, bounded(step)); err != nil {
 			return err
@@ -81,6 +82,9 @@ func bounded(step func(ctx context.Context) error) func(ctx context.Context) err
 // build builds everything that works with the database. Nothing runs yet.
 func (a *App) build(log history, state outbox.LogState) error {
 	if err := a.buildDelivery(log, state); err != nil {
+		return err
+	}
+	if err := a.buildPeers(); err != nil {
 		return err
 	}
 	if err := a.buildRelay(); err != nil {

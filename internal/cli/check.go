@@ -112,6 +112,7 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 	}
 	f.add(err, "outbox: %d rows wait", lag.Waiting)
 	c.checkClocks(ctx, pool, f)
+	c.checkPeers(ctx, pool, f)
 	checkDays(ctx, pool, f)
 	c.checkFunction(ctx, pool, f)
 	return true

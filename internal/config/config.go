@@ -98,6 +98,7 @@ type Server struct {
 	ShutdownSpread       time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
 
 	Limits
+	Peers
 }
 
 // Check says what is wrong with any setting, as [Limits.Check] does for its own.
@@ -163,7 +164,7 @@ func (s Server) Check() error {
 		errs = append(errs, fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
 			s.GroupRetention, s.Retention))
 	}
-	return errors.Join(append(errs, s.Limits.Check())...)
+	return errors.Join(append(errs, s.Limits.Check(), s.Peers.check())...)
 }
 
 // isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.

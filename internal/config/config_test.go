@@ -89,7 +89,7 @@ func TestEveryLimitMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	var s settings
 	_, err := parser(t, &s).Parse(strings.Fields("--max-connections=0 --max-connections-per-user=0 --max-connections-per-address=0 " +
-		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --api-rate=0 --api-burst=0 --shutdown-spread=0"))
+		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --api-rate=0 --api-burst=0 --shutdown-spread=0 --max-forwarded=0"))
 	require.NoError(t, err)
 	require.NoError(t, s.Check())
 }
@@ -177,8 +177,19 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--allowed-origins=https://*.example":      "HERALD_ALLOWED_ORIGINS",
 		"--allowed-origins=null":                   "HERALD_ALLOWED_ORIGINS",
 		"--replay-limit=0 --shutdown-timeout=-10s": "HERALD_SHUTDOWN_TIMEOUT",
-		"--log-level=loud":                         "--log-level",
-		"--keep-alive=soon":                        "--keep-alive",
+		"--node-url=herald-1:5006":                 `HERALD_NODE_URL: "herald-1:5006" is not a URL such as https://herald-1.internal:5006`,
+		"--node-url=ftp://herald-1":                "HERALD_NODE_URL",
+		"--node-url=https://":                      "HERALD_NODE_URL",
+		"--node-url=https://herald-1/hubs":         "HERALD_NODE_URL: \"https://herald-1/hubs\" has more than a scheme, a host and a port",
+		"--node-url=https://u:p@herald-1":          "HERALD_NODE_URL",
+		"--node-url=https://herald-1?x=1":          "HERALD_NODE_URL",
+		"--node-listen=5007":                       "HERALD_NODE_LISTEN",
+		"--node-plain":                             "HERALD_NODE_LISTEN, which is not set",
+		"--node-cert-file=x":                       "HERALD_NODE_KEY_FILE",
+		"--node-listen=:5007 --node-plain --node-cert-file=x --node-key-file=y": "HERALD_NODE_PLAIN and HERALD_NODE_CERT_FILE contradict each other",
+		"--max-forwarded=-1": "HERALD_MAX_FORWARDED must be at least 0",
+		"--log-level=loud":   "--log-level",
+		"--keep-alive=soon":  "--keep-alive",
 	} {
 		var s settings
 		_, err := parser(t, &s).Parse(strings.Fields(flags))

@@ -23,6 +23,7 @@ var readsTheNodesClock = map[string]string{
 	"outbox Journal.begin":       "how long ago an entry was broadcast, at the heartbeat",
 	"outbox Journal.Record":      "likewise",
 	"outbox queueJournal":        "likewise",
+	"outbox NodeKeys.reread":     "how long ago the keys were read for an id that is not known",
 	"outbox Auditor.Run":         "how long a run has taken",
 	"outbox Auditor.fullNodes":   "how long it has waited for nodes",
 	"outbox Retention.Run":       "how often long work is told of",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,11 @@ type Nodes struct {
 	q     *dbsqlc.Queries
 	self  uuid.UUID
 	clock *Clock
+
+	mu          sync.Mutex
+	url         string // where other nodes reach this one
+	unreachable json.RawMessage
+	others      []NodeAddress // as the last heartbeat read them
 }
 
 // Batcher sends many statements in one round trip: a pool, a connection or a transaction.
@@ -37,8 +43,9 @@ func (n *Nodes) WithClock(clock *Clock) *Nodes {
 	return n
 }
 
-// Heartbeat says that this node is alive and how many connections each hub has, and writes what journal has noted: together, so
-// that the position in this node's row is always the end of its journal. More reports that journal has more to write.
+// Heartbeat says that this node is alive, how many connections each hub has and what Tell was told, and writes what journal has noted: together,
+// so that the position in this node's row is always the end of its journal. More reports that journal has more to write. It reads where
+// the other nodes are reached, too: see [Nodes.Others].
 func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
 	counts, err := json.Marshal(connections)
 	if err != nil {
@@ -55,8 +62,10 @@ func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Jo
 	rows, position := journal.take()
 	batch := &pgx.Batch{} // one implicit transaction
 	queueJournal(batch, n.self, host, rows)
-	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds())
+	url, unreachable := n.told()
+	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds(), url, unreachable)
 	batch.Queue(dbsqlc.NodesFromFuture)
+	batch.Queue(dbsqlc.NodeAddresses, n.self).Query(n.readOthers)
 	if err := n.db.SendBatch(ctx, batch).Close(); err != nil {
 		return false, fmt.Errorf("writing this node's heartbeat: %w", err)
 	}

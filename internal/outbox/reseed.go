@@ -41,6 +41,10 @@ func Reseed(ctx context.Context, tx pgx.Tx, setAside []int64, progress func(day 
 	if err := q.ReseedState(ctx); err != nil {
 		return sum, fmt.Errorf("writing the relay's state: %w", err)
 	}
+	// The dump has the keys of the nodes that it was taken from: what those give out must be worth nothing here, nor the other way round.
+	if err := q.NodeKeysDrop(ctx); err != nil {
+		return sum, fmt.Errorf("dropping the nodes' keys: %w", err)
+	}
 	return sum, nil
 }
 

@@ -153,6 +153,29 @@ type Config struct {
 	// Defaults to nothing: it is required.
 	Authenticate func(r *http.Request) (User, error)
 
+	// Node is this server's name in the connection tokens that it gives out, at most 64 bytes: where others forward to.
+	// Defaults to none: tokens name no node.
+	Node string
+
+	// Sealer seals and opens connection tokens with keys that several servers share: see [NewSealer].
+	// Defaults to one with a key of this server's alone.
+	Sealer Sealer
+
+	// Forward hands a request to the server of that name, which the request's connection lives on, and its answer to the client; so
+	// that no balancer needs to know which one that is. There the request has to come with the client's address (see
+	// [Server.ClientAddress]) as its RemoteAddr, and be marked with [WithForwarded]. Forward returns an error that wraps [ErrNodeGone],
+	// before it has written anything, where that server is gone; the client is told that its connection is, and starts anew.
+	// Defaults to none: connections of other servers are unknown here.
+	Forward func(w http.ResponseWriter, r *http.Request, node string) error
+
+	// Others are the names of the other servers that are there, for the few requests whose connection may live on any of them.
+	// Defaults to none: only the server that a connection token names is asked.
+	Others func() []string
+
+	// Now is what the time is by which connection tokens expire. Servers that share keys should share a clock.
+	// Defaults to [time.Now].
+	Now func() time.Time
+
 	// Logger is where the server reports.
 	// Defaults to [slog.Default].
 	Logger *slog.Logger
@@ -201,6 +224,12 @@ func (c Config) withDefaults() (Config, error) {
 	c.MessageRate = cmp.Or(c.MessageRate, DefaultMessageRate)
 	c.MessageBurst = cmp.Or(c.MessageBurst, DefaultMessageBurst)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sealer == nil {
+		c.Sealer = NewSealer(newOwnKey())
+	}
 	if c.Observer == nil {
 		c.Observer = ignorant{}
 	}
@@ -234,6 +263,12 @@ func (c Config) validate() error {
 	}
 	if c.Authenticate == nil {
 		errs = append(errs, errors.New("no Authenticate function"))
+	}
+	if len(c.Node) > maxNode {
+		errs = append(errs, fmt.Errorf("%q is longer than the %d bytes that Node may have", c.Node, maxNode))
+	}
+	if c.Forward != nil && c.Node == "" {
+		errs = append(errs, errors.New("no Node: without a name nothing is forwarded to this server"))
 	}
 	if c.Transports&^AllTransports != 0 {
 		errs = append(errs, fmt.Errorf("Transports: %#x is no set of transports", uint8(c.Transports)))

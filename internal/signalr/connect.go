@@ -24,8 +24,10 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 			s.connectEvents(w, r, hub, user)
 		case !isWebSocketRequest(r):
 			s.poll(w, r, hub, user)
-		case s.mayUpgrade(w, r, hub, user):
-			s.connectWebSocket(w, r, hub, user)
+		default:
+			if t, ok := s.mayUpgrade(w, r, hub, user); ok {
+				s.connectWebSocket(w, r, hub, user, t)
+			}
 		}
 	case http.MethodPost:
 		s.post(w, r, hub, user)
@@ -74,32 +76,27 @@ func writeUnknownID(w http.ResponseWriter) {
 	writeText(w, http.StatusNotFound, "No Connection with that ID")
 }
 
-// connectWebSocket makes the request a connection: of the token that negotiate gave out, or, without one, a new one.
-func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
+// connectWebSocket makes the request a connection: of the ticket that negotiate gave out, or, with the zero one, a new one.
+func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t ticket) {
 	c := s.newConn(r, hub, user)
-	if encoded, _ := queryValue(r, "id"); encoded != "" {
-		t, own, ok := s.tokens.check(hub.name, user.ID(), encoded)
-		if !ok || !own || t.expired(time.Now()) && s.registry.find(t.token) == nil {
-			writeUnknownID(w)
-			return
-		}
+	if t.token != (token{}) {
 		if old := s.registry.find(t.token); old != nil && old.resumable() {
 			s.resumeWebSocket(w, r, old, user)
 			return
 		}
-		c.ticket, c.id = t, s.tokens.id(t.token)
+		c.ticket, c.id = t, t.token.id()
 	} else {
 		c.id = newID()
 	}
 	if !s.admit(w, r, c) {
 		return
 	}
-	t := s.upgrade(w, r, c)
-	if t == nil {
+	socket := s.upgrade(w, r, c)
+	if socket == nil {
 		s.registry.release(c)
 		return
 	}
-	c.transport = t
+	c.transport = socket
 	c.open(user)
 }
 

@@ -13,6 +13,9 @@ var (
 	// allowReconnect.
 	ErrQueueFull = errors.New("connection's queue is full")
 
+	// ErrNodeGone is what Config.Forward returns, wrapped or not, before it has written anything, where the node is gone.
+	ErrNodeGone = errors.New("node is gone")
+
 	// ErrClosed is what a connection's methods return once it is closed or closing.
 	ErrClosed = errors.New("connection is closed")
 )

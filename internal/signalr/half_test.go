@@ -26,8 +26,13 @@ type half struct {
 // negotiated returns a half with a new token.
 func (f *fixture) negotiated(t *testing.T, client *http.Client) *half {
 	t.Helper()
+	return f.negotiatedWith(t, client, "")
+}
+
+func (f *fixture) negotiatedWith(t *testing.T, client *http.Client, query string) *half {
+	t.Helper()
 	h := &half{t: t, http: client}
-	h.url = f.url + "?access_token=user&id=" + f.issue(t)
+	h.url = f.url + "?access_token=user&id=" + f.issueWith(t, query)
 	return h
 }
 

@@ -80,15 +80,7 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 		disconnected: make(chan error, 4096),
 		observer:     &observer{},
 	}
-	cfg := signalr.Config{
-		Authenticate: authenticate,
-		Logger:       slog.New(slog.DiscardHandler),
-		Observer:     f.observer,
-
-		// The tests' users and addresses are all the same.
-		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
-		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, UserInvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
-	}
+	cfg := testConfig(f.observer)
 	for _, c := range configure {
 		c(&cfg)
 	}
@@ -102,6 +94,18 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 	f.hub.OnDisconnected(func(_ *signalr.Conn, err error) { f.disconnected <- err })
 	registerMethods(f.hub)
 	return f
+}
+
+func testConfig(o *observer) signalr.Config {
+	return signalr.Config{
+		Authenticate: authenticate,
+		Logger:       slog.New(slog.DiscardHandler),
+		Observer:     o,
+
+		// The tests' users and addresses are all the same.
+		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
+		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, UserInvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
+	}
 }
 
 func (f *fixture) handler() http.Handler {

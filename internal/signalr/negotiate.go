@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // negotiation is the response of negotiate (TransportProtocols.md). Version 0 has no token: its id is the secret.
@@ -39,7 +38,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 		return
 	}
 	stateful := !s.cfg.NoStatefulReconnect && wantsStatefulReconnect(r)
-	token, id := s.tokens.issue(hub.name, user.ID(), stateful, time.Now())
+	token, id := s.tickets.issue(hub.name, user.ID(), stateful)
 	response := negotiation{
 		Version:         version,
 		ConnectionID:    id,

@@ -16,10 +16,7 @@ const (
 // poll serves a GET request over long polling. The first one opens the connection and is answered at once, so that the client
 // knows that it may post.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-cache, no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
+	neverStored(w.Header())
 	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
@@ -64,6 +61,13 @@ func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, hub *Hub) (*h
 		return nil, false
 	}
 	return controller, true
+}
+
+// neverStored says what .NET says of a poll's answer.
+func neverStored(h http.Header) {
+	h.Set("Cache-Control", "no-cache, no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
 }
 
 func writeEmpty(w http.ResponseWriter, status int, contentType string) {

@@ -86,7 +86,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 		return
 	}
 	c := s.registry.find(t.token)
-	if c == nil && !s.registry.knows(t, time.Now()) { // it has just ended
+	if c == nil && !s.registry.knows(t, s.cfg.Now()) { // it has just ended
 		writeUnknownID(w)
 		return
 	}

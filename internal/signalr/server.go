@@ -12,7 +12,7 @@ import (
 type Server struct {
 	cfg      Config
 	epoch    time.Time // what the connections' clocks count from
-	tokens   *tokens
+	tickets  *tickets
 	registry *registry
 	buffers  buffers
 	origins  []string // that may connect, in canonical form
@@ -38,7 +38,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:      cfg,
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
-		tokens:   newTokens(cfg.HandshakeTimeout),
+		tickets:  &tickets{sealer: cfg.Sealer, node: cfg.Node, lifetime: cfg.HandshakeTimeout, now: cfg.Now},
 		registry: newRegistry(newOccupancy(&cfg)),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
 

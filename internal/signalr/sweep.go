@@ -60,7 +60,7 @@ func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
 func (s *Server) sweep(now time.Time) {
 	elapsed, wall := int64(now.Sub(s.epoch)), now.UnixNano()
 	s.registry.each(func(c *Conn) { c.check(elapsed, wall) })
-	s.registry.forget(wall)
+	s.registry.forget(s.cfg.Now().UnixNano())
 }
 
 // check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.

@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // Transports is a set of transports.
@@ -52,43 +51,55 @@ func acceptsEvents(r *http.Request) bool {
 	return false
 }
 
-// mayUpgrade answers a WebSocket request where there are no WebSockets, or where the token is another transport's or another user's.
-func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, user User) bool {
-	var t ticket
+// mayUpgrade returns the ticket of a WebSocket request, zero where it has none. It answers where there are no WebSockets, or where the ticket is
+// another transport's, another user's, or for another node.
+func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (t ticket, ok bool) {
 	if id, _ := queryValue(r, "id"); id != "" {
-		var ok bool
-		if t, ok = s.ticket(w, r, hub, user); !ok {
-			return false
+		if t, ok = s.ticketOf(w, r, hub, user, true); !ok {
+			return ticket{}, false
 		}
 	}
 	if !s.cfg.Transports.has(WebSockets) {
 		writeNotServed(w, (*webSocket)(nil))
-		return false
+		return ticket{}, false
 	}
 	if t.token != (token{}) && s.registry.takesPosts(t.token) {
 		writeCannotChange(w)
-		return false
+		return ticket{}, false
 	}
-	return true
+	return t, true
 }
 
-// ticket answers a request whose id is missing, unknown, or another user's. (.NET lets another user have it, and logs a warning.)
+// ticket answers a request whose id is missing, unknown, or another user's (.NET lets another user have it, and logs a warning), and one whose
+// connection lives on another node.
 func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (ticket, bool) {
+	return s.ticketOf(w, r, hub, user, false)
+}
+
+// ticketOf is the same for a request that any node may take, see livesHere.
+func (s *Server) ticketOf(w http.ResponseWriter, r *http.Request, hub *Hub, user User, anywhere bool) (ticket, bool) {
 	id, _ := queryValue(r, "id")
 	if id == "" {
 		writeText(w, http.StatusBadRequest, "Connection ID required")
 		return ticket{}, false
 	}
-	t, own, ok := s.tokens.check(hub.name, user.ID(), id)
-	if !ok || !s.registry.knows(t, time.Now()) {
+	t, ok := s.tickets.check(r.Context(), hub.name, user.ID(), id)
+	if !ok {
 		writeUnknownID(w)
 		return ticket{}, false
 	}
-	if !own {
+	if s.elsewhere(w, r, t, anywhere, writeUnknownID) {
+		return ticket{}, false
+	}
+	if !s.registry.knows(t.ticket, s.cfg.Now()) {
+		writeUnknownID(w)
+		return ticket{}, false
+	}
+	if !t.own {
 		writeOthers(w)
 		return ticket{}, false
 	}
-	return t, true
+	return t.ticket, true
 }
 
 // attach finds the connection that a GET request of a half-transport is for. Where the ticket has none yet it makes one,
@@ -104,7 +115,7 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t tick
 			return active, false
 		}
 		c = s.newConn(r, hub, user)
-		c.ticket, c.id, c.posts = t, s.tokens.id(t.token), box
+		c.ticket, c.id, c.posts = t, t.token.id(), box
 		build(c)
 		c.prepare(user) // from the claim on others find it
 		outcome, why := s.registry.claim(c)

@@ -2,10 +2,22 @@
 SELECT clock_timestamp()::timestamptz AS now;
 
 -- name: NodeHeartbeat :exec
-INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds)
-VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections), sqlc.arg(clock_skew_seconds)::float8)
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable)
+VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections), sqlc.arg(clock_skew_seconds)::float8,
+    sqlc.arg(url), sqlc.arg(unreachable))
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
-    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds;
+    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable;
+
+-- name: NodeAddresses :many
+-- Every registered node but one: a silent one may be cut off from the database, and still hold its connections.
+SELECT n.node_id, n.host, n.url,
+    (n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds')::boolean AS alive
+FROM herald.node n WHERE n.node_id <> sqlc.arg(self) ORDER BY n.heartbeat_at DESC, n.node_id LIMIT 1024;
+
+-- name: NodesReached :many
+-- The nodes that are alive, where each is reached, and whom each cannot reach.
+SELECT n.node_id, n.host, n.url, n.unreachable FROM herald.node n
+WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id;
 
 -- name: NodesFromFuture :exec
 -- The database's clock was set back. A node that lives writes the new time within a second. What one has written that is gone would

@@ -96,6 +96,45 @@ func (q *Queries) JournalPrune(ctx context.Context) error {
 	return err
 }
 
+const NodeAddresses = `-- name: NodeAddresses :many
+SELECT n.node_id, n.host, n.url,
+    (n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds')::boolean AS alive
+FROM herald.node n WHERE n.node_id <> $1 ORDER BY n.heartbeat_at DESC, n.node_id LIMIT 1024
+`
+
+type NodeAddressesRow struct {
+	NodeID uuid.UUID
+	Host   string
+	Url    string
+	Alive  bool
+}
+
+// Every registered node but one: a silent one may be cut off from the database, and still hold its connections.
+func (q *Queries) NodeAddresses(ctx context.Context, self uuid.UUID) ([]NodeAddressesRow, error) {
+	rows, err := q.db.Query(ctx, NodeAddresses, self)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NodeAddressesRow
+	for rows.Next() {
+		var i NodeAddressesRow
+		if err := rows.Scan(
+			&i.NodeID,
+			&i.Host,
+			&i.Url,
+			&i.Alive,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const NodeClocks = `-- name: NodeClocks :many
 SELECT n.node_id, n.host, n.clock_skew_seconds FROM herald.node n
 WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id
@@ -164,10 +203,11 @@ func (q *Queries) NodeDelete(ctx context.Context, nodeID uuid.UUID) error {
 }
 
 const NodeHeartbeat = `-- name: NodeHeartbeat :exec
-INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds)
-VALUES ($1, $2, $3, $4, $5, $6::float8)
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable)
+VALUES ($1, $2, $3, $4, $5, $6::float8,
+    $7, $8)
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
-    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds
+    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable
 `
 
 type NodeHeartbeatParams struct {
@@ -177,6 +217,8 @@ type NodeHeartbeatParams struct {
 	BroadcastPosition int64
 	Connections       json.RawMessage
 	ClockSkewSeconds  float64
+	Url               string
+	Unreachable       json.RawMessage
 }
 
 func (q *Queries) NodeHeartbeat(ctx context.Context, arg NodeHeartbeatParams) error {
@@ -187,6 +229,8 @@ func (q *Queries) NodeHeartbeat(ctx context.Context, arg NodeHeartbeatParams) er
 		arg.BroadcastPosition,
 		arg.Connections,
 		arg.ClockSkewSeconds,
+		arg.Url,
+		arg.Unreachable,
 	)
 	return err
 }
@@ -224,6 +268,44 @@ WHERE n.node_id IN (SELECT f.node_id FROM herald.node f WHERE f.heartbeat_at > c
 func (q *Queries) NodesFromFuture(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, NodesFromFuture)
 	return err
+}
+
+const NodesReached = `-- name: NodesReached :many
+SELECT n.node_id, n.host, n.url, n.unreachable FROM herald.node n
+WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id
+`
+
+type NodesReachedRow struct {
+	NodeID      uuid.UUID
+	Host        string
+	Url         string
+	Unreachable json.RawMessage
+}
+
+// The nodes that are alive, where each is reached, and whom each cannot reach.
+func (q *Queries) NodesReached(ctx context.Context) ([]NodesReachedRow, error) {
+	rows, err := q.db.Query(ctx, NodesReached)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NodesReachedRow
+	for rows.Next() {
+		var i NodesReachedRow
+		if err := rows.Scan(
+			&i.NodeID,
+			&i.Host,
+			&i.Url,
+			&i.Unreachable,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const OutboxLag = `-- name: OutboxLag :one

@@ -1,0 +1,2 @@
+// Package peers is how the nodes of one database speak with each other.
+package peers

@@ -1,0 +1,168 @@
+package peers
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxForwarded  = 10_000
+	DefaultWriteTimeout  = 30 * time.Second
+	DefaultAnswerTimeout = 105 * time.Second
+	DefaultProbeInterval = 10 * time.Second
+)
+
+// Config says how a node speaks with the others.
+type Config struct {
+	// Node is this node's id, which no other process ever has.
+	Node uuid.UUID
+
+	// Keys are the secrets that the nodes share.
+	Keys Keys
+
+	// Now is a clock that all nodes agree about: the database's.
+	Now func() time.Time
+
+	// Refresh reads the register of nodes anew, for a node that is not in the book yet. It is called once a second at most.
+	// Defaults to none: the book is what [Peers.Learn] was told.
+	Refresh func(ctx context.Context) ([]Peer, error)
+
+	// Client says who sends a request and whether he came by TLS, by a trusted proxy's word where there is one.
+	Client func(r *http.Request) (address netip.Addr, secure bool)
+
+	// Forwarded marks the context of a request that came from another node.
+	Forwarded func(ctx context.Context) context.Context
+
+	// Gone is the error that a forwarding is refused with whose node is not there.
+	Gone error
+
+	// Roots are whom the certificates of other nodes are verified by.
+	// Defaults to nil: the system's.
+	Roots *x509.CertPool
+
+	// MaxForwarded is how many requests may be under way to other nodes, event streams and polls that wait included.
+	// Defaults to 10,000; negative: as many as come.
+	MaxForwarded int
+
+	// WriteTimeout is how long one write to a client, or to another node, may take.
+	// Defaults to 30 s.
+	WriteTimeout time.Duration
+
+	// AnswerTimeout is how long another node may take to begin its answer: longer than a poll waits.
+	// Defaults to 105 s.
+	AnswerTimeout time.Duration
+
+	// ProbeInterval is how often each other node is asked whether it can be reached.
+	// Defaults to 10 s.
+	ProbeInterval time.Duration
+
+	// Logger is where what goes wrong is told.
+	// Defaults to [slog.Default].
+	Logger *slog.Logger
+
+	// Observer is told what happens, for metrics.
+	// Defaults to one that ignores it.
+	Observer Observer
+}
+
+// Keys are the secrets that the nodes share through the database.
+type Keys interface {
+	// Newest is the key to speak with; ok is false while there is none.
+	Newest() (id int32, secret []byte, ok bool)
+	// Find is the key of that id, which another node may have learnt of a moment earlier.
+	Find(ctx context.Context, id int32) (secret []byte, ok bool)
+}
+
+// Observer is told what happens.
+type Observer interface {
+	// Forwarded is called when a request to another node is over, or was not begun.
+	Forwarded(outcome Outcome)
+	// EntranceRefused is called when a request to the entrance is refused.
+	EntranceRefused(reason Refusal)
+}
+
+// Outcome is what became of a request that was to be forwarded.
+type Outcome string
+
+// The outcomes.
+const (
+	Answered   Outcome = "answered"    // by the other node
+	OwnerGone  Outcome = "gone"        // the other node is not registered any more, or does not answer
+	NotReached Outcome = "failed"      // the other node is registered, and cannot be reached
+	NoRoom     Outcome = "limit"       // as many are under way as may be
+	ClientLeft Outcome = "client_gone" // before there was an answer
+	Drained    Outcome = "drained"     // this node stops
+	Broken     Outcome = "broken"      // the answer ended in the middle
+)
+
+// Refusal is why the entrance refuses a request.
+type Refusal string
+
+// The refusals.
+const (
+	NotSigned    Refusal = "unsigned"   // it carries no node's signature
+	WrongKey     Refusal = "signature"  // it is signed with a key that the nodes do not share, or was changed
+	OtherNode    Refusal = "other_node" // it is signed for another node
+	OtherTime    Refusal = "time"       // it is too old, or of the future
+	Replayed     Refusal = "replayed"   // it came before
+	TooManyPeers Refusal = "nodes"      // more nodes speak than are remembered
+)
+
+// Peers is what a node knows of the others, and how it speaks with them. Create it with [New].
+type Peers struct {
+	cfg       Config
+	keys      derived
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+	number    atomic.Uint64 // of the last request that was signed
+	replays   replays
+	buffers   sync.Pool
+
+	book     book
+	newcomer chan struct{} // holds one when there is a node that has not been asked yet
+	found    findings
+
+	mu       sync.Mutex
+	under    map[*forwarding]struct{} // under way
+	draining bool
+	relays   sync.WaitGroup // of WebSockets, which outlive their requests
+}
+
+// New returns a node's connections to the others. None is open yet, and it knows of none.
+func New(cfg Config) (*Peers, error) {
+	cfg.MaxForwarded = cmp.Or(cfg.MaxForwarded, DefaultMaxForwarded)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, DefaultWriteTimeout)
+	cfg.AnswerTimeout = cmp.Or(cfg.AnswerTimeout, DefaultAnswerTimeout)
+	cfg.ProbeInterval = cmp.Or(cfg.ProbeInterval, DefaultProbeInterval)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Observer == nil {
+		cfg.Observer = nothing{}
+	}
+	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil {
+		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded and Gone are required")
+	}
+	p := &Peers{
+		cfg: cfg, keys: derived{of: cfg.Keys}, transport: newTransport(cfg.Roots, cfg.AnswerTimeout), replays: newReplays(),
+		under: map[*forwarding]struct{}{}, newcomer: make(chan struct{}, 1),
+	}
+	p.buffers.New = func() any { return new([bufferSize]byte) }
+	p.proxy = p.newProxy()
+	return p, nil
+}
+
+type nothing struct{}
+
+func (nothing) Forwarded(Outcome)       {}
+func (nothing) EntranceRefused(Refusal) {}
