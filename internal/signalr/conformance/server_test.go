@@ -22,9 +22,10 @@ import (
 // world is what the cases meet: servers of several configurations under one address, and the control endpoint. There may be several
 // nodes of each behind the address, which is a balancer's then, and sends each request to the next.
 type world struct {
-	url   string
-	nodes []*node
-	log   *serverLog
+	url     string
+	nodes   []*node
+	between *http.Transport // from node to node
+	log     *serverLog
 
 	mu       sync.Mutex
 	peers    map[string]*peer      // by connection id, for as long as the test runs
@@ -55,7 +56,9 @@ func newWorld(t *testing.T, nodes int) *world {
 		gates:    map[string]*gate{},
 		proxies:  map[string]*proxy{},
 		own:      map[string]*ownServer{},
+		between:  &http.Transport{},
 	}
+	t.Cleanup(w.between.CloseIdleConnections)
 	for i := range nodes {
 		n := &node{name: fmt.Sprintf("node-%d", i), mux: http.NewServeMux()}
 		n.mux.HandleFunc("POST /control/{op}", w.control)
