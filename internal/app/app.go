@@ -168,6 +168,7 @@ func (a *App) buildSignalR(s config.Server) error {
 		UserInvocationRate: limit(s.UserInvocationRate), UserInvocationBurst: s.UserInvocationBurst,
 		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
 		TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
+		Node: ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
 	})
 	return err

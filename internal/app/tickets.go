@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// sealingKeys are the nodes' keys as connection tickets are sealed with them.
+type sealingKeys struct{ *outbox.NodeKeys }
+
+// Used is the key to seal with.
+func (k sealingKeys) Used() (id int32, secret [32]byte) {
+	key := k.NodeKeys.Used()
+	return key.ID, key.Secret
+}
+
+// Find is the key with that id.
+func (k sealingKeys) Find(ctx context.Context, id int32) (secret [32]byte, ok bool) {
+	key, ok := k.NodeKeys.Find(ctx, id)
+	return key.Secret, ok
+}
+
+// ticketName is how a node is called in tickets: its id in 16 bytes.
+func ticketName(node uuid.UUID) string { return string(node[:]) }
+
+// forward hands a request to the node that its ticket names.
+func (a *App) forward(w http.ResponseWriter, r *http.Request, name string) error {
+	node, err := uuid.FromBytes([]byte(name))
+	if err != nil {
+		return fmt.Errorf("%w: a ticket names %q: %w", signalr.ErrNodeGone, name, err)
+	}
+	return a.peers.Forward(w, r, node.String())
+}
+
+// otherNodes are those that are alive, as tickets name them.
+func (a *App) otherNodes() []string {
+	var names []string
+	for _, other := range a.nodes.Others() {
+		if other.Alive {
+			names = append(names, ticketName(other.Node))
+		}
+	}
+	return names
+}
