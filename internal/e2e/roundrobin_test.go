@@ -14,8 +14,6 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
-// anyNodeTakesAnyRequest is false for as long as a connection has to stay with the node that negotiated it.
-const anyNodeTakesAnyRequest = false
 
 var transports = []string{"WebSockets", "ServerSentEvents", "LongPolling"} //nolint:gochecknoglobals // a constant in all but name
 
@@ -33,9 +31,6 @@ type crowd struct {
 // gather starts nodes, and the balancer that makes starts in front of them.
 func gather(t *testing.T, nodes int, balances func(*testing.T, ...*server) string, env ...string) *crowd {
 	t.Helper()
-	if !anyNodeTakesAnyRequest {
-		t.Skip("a connection has to stay with the node that negotiated it")
-	}
 	dsn := pgtest.New(t).DSN()
 	g := &crowd{d: drive(t), p: produce(t, dsn), order: newOrder()}
 	for range nodes {

@@ -41,13 +41,11 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
 }
 
-// anyNodeTakesAnyRequest is false for as long as a connection has to stay with the node that negotiated it.
-const anyNodeTakesAnyRequest = false
 
 // short is what a test run has time for.
 func short() torture.Config {
 	return torture.Config{
-		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20, NodeClients: 4,
+		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20, NodeClients: 4, Balanced: true,
 		LongTransaction: 3 * time.Second, LongestFault: 2 * time.Second, Patience: 3 * time.Minute,
 	}
 }
@@ -55,7 +53,7 @@ func short() torture.Config {
 // long is what shows what a test run cannot.
 func long() torture.Config {
 	return torture.Config{
-		Events: *events, Faults: *faults, Nodes: 3, Writers: 16, Clients: 200, NodeClients: 8,
+		Events: *events, Faults: *faults, Nodes: 3, Writers: 16, Clients: 200, NodeClients: 8, Balanced: true,
 		LongTransaction: 30 * time.Second, LongestFault: 8 * time.Second, Patience: 10 * time.Minute,
 	}
 }
@@ -70,7 +68,6 @@ func TestEveryEventArrivesOnceWhateverHappens(t *testing.T) {
 	if cfg.Seed = *seed; cfg.Seed == 0 {
 		cfg.Seed = uint64(rand.Uint32())
 	}
-	cfg.Balanced = anyNodeTakesAnyRequest
 	cfg.Binary, cfg.Driver, cfg.Out = binary, "../client", t.Output()
 	cfg.Database = pgtest.NewCluster(t, map[string]string{"synchronous_commit": "on"})
 	var err error
