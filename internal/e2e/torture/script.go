@@ -39,8 +39,8 @@ type script struct {
 	hub, method string
 	arguments   []any
 	token       string
-	entrance    *proxy // of a node, or of the balancer
-	transport   string // empty: WebSockets
+	entrance    *proxy        // of a node, or of the balancer
+	transport   string        // empty: WebSockets
 	closed      chan struct{} // receives when the connection has ended and will not come back by itself
 }
 

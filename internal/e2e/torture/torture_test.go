@@ -41,7 +41,6 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
 }
 
-
 // short is what a test run has time for.
 func short() torture.Config {
 	return torture.Config{
