@@ -56,7 +56,7 @@ func settings(dsn string) []string {
 		"HERALD_KEEP_ALIVE=1s",
 		"HERALD_CLIENT_TIMEOUT=10s",
 		"HERALD_SHUTDOWN_SPREAD=500ms",
-		"HERALD_SHUTDOWN_TIMEOUT=5s",
+		"HERALD_SHUTDOWN_TIMEOUT=10s", // a client that polls may be gone without a word, and is given 5 s to come for its last
 		"HERALD_MAX_CONNECTIONS_PER_USER=0",
 		"HERALD_MAX_CONNECTIONS_PER_ADDRESS=0", "HERALD_MAX_UNAUTHENTICATED_PER_ADDRESS=0",
 		"HERALD_NEGOTIATION_RATE=0",
