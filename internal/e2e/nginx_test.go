@@ -256,7 +256,7 @@ func TestNginxShowsNothingElseOfANode(t *testing.T) {
 	p := startNginx(t, rendering{nodes: []string{strings.TrimPrefix(everything(t), "http://")}})
 	for _, path := range []string{
 		"/", "/metrics", "/healthz", "/readyz", "/METRICS", "//metrics", "/hubs/../metrics", "/api/..%2fmetrics/../../metrics", "/hubs/%2e%2e/metrics", "/hubs",
-		"/x/hubs/customer-orders",
+		"/x/hubs/customer-orders", "/openapi.json/x",
 	} {
 		address := strings.TrimPrefix(p.url, "http://")
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
@@ -268,7 +268,7 @@ func TestNginxShowsNothingElseOfANode(t *testing.T) {
 		require.NoError(t, conn.Close())
 		require.Regexp(t, `^HTTP/1\.\d 40[04] `, string(answer), path)
 	}
-	for _, path := range []string{"/hubs/customer-orders", "/Hubs/Admin/", "/api/realtime/events?a=b"} {
+	for _, path := range []string{"/hubs/customer-orders", "/Hubs/Admin/", "/api/realtime/events?a=b", "/openapi.json"} {
 		status, _ := request(t, http.MethodGet, p.url+path, "", "")
 		require.Equal(t, http.StatusOK, status, path)
 	}

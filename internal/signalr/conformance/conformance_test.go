@@ -39,7 +39,7 @@ var elsewhere = map[string]string{
 
 // TestConformanceOfSeveralNodes runs the table again, with three nodes behind a balancer that sends each request to the next.
 //
-// Acceptance: A-494.
+// Acceptance: A-493.
 func TestConformanceOfSeveralNodes(t *testing.T) {
 	t.Parallel()
 	conform(t, 3, elsewhere)
