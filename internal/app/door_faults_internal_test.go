@@ -167,6 +167,9 @@ func TestTooFewOpenFilesAreTold(t *testing.T) {
 		require.Contains(t, text, part)
 	}
 	require.NotContains(t, tooFewOpenFiles(limits, 100), "HERALD_MAX_CONNECTIONS to")
+	forwarding := limits
+	forwarding.MaxForwarded = 100
+	require.Contains(t, tooFewOpenFiles(forwarding, 22_200), "22200 sockets", "a request for another node takes two")
 	require.Empty(t, tooFewOpenFiles(config.Limits{}, 1024), "no limits, nothing to compare")
 
 	d := &doored{}

@@ -11,6 +11,9 @@ import (
 // spareFiles is what a node has open beside its clients' sockets: the database's connections, listeners, its own binary.
 const spareFiles = 200
 
+// socketsForwarded is how many sockets a request for another node takes: its client's, and the one to that node.
+const socketsForwarded = 2
+
 // checkOpenFiles warns where the process may not have as many sockets open as the limits on clients let in. Go has raised the limit as far as it
 // may by itself.
 func checkOpenFiles(ctx context.Context, logger *slog.Logger, l config.Limits) {
@@ -26,15 +29,15 @@ func checkOpenFiles(ctx context.Context, logger *slog.Logger, l config.Limits) {
 
 // tooFewOpenFiles says what to do where limit is too low; empty where it is not.
 func tooFewOpenFiles(l config.Limits, limit uint64) string {
-	sockets := max(l.MaxConnections, 0) + max(l.MaxUnauthenticated, 0)
+	sockets := max(l.MaxConnections, 0) + max(l.MaxUnauthenticated, 0) + socketsForwarded*max(l.MaxForwarded, 0)
 	need := uint64(sockets) + spareFiles
 	if need <= limit {
 		return ""
 	}
-	text := fmt.Sprintf("HERALD_MAX_CONNECTIONS and HERALD_MAX_UNAUTHENTICATED let %d sockets in, for which the process needs %d open files, "+
+	text := fmt.Sprintf("HERALD_MAX_CONNECTIONS, HERALD_MAX_UNAUTHENTICATED and HERALD_MAX_FORWARDED let there be %d sockets, for which the process needs %d open files, "+
 		"and it may have %d: raise the limit (in a shell: ulimit -Hn %d; in a container: --ulimit nofile=%d; with systemd: LimitNOFILE=%d)",
 		sockets, need, limit, need, need, need)
-	if most := int64(limit) - spareFiles - int64(max(l.MaxUnauthenticated, 0)); l.MaxConnections > 0 && most > 0 { //nolint:gosec // limits of files are far below 2^63
+	if most := int64(limit) - spareFiles - int64(sockets-max(l.MaxConnections, 0)); l.MaxConnections > 0 && most > 0 { //nolint:gosec // limits of files are far below 2^63
 		text += fmt.Sprintf(", or set HERALD_MAX_CONNECTIONS to %d", most)
 	}
 	return text

@@ -25,6 +25,7 @@ type Limits struct {
 	MessageBurst                 int `default:"20000" env:"HERALD_MESSAGE_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	APIRate                      int `name:"api-rate" default:"50" env:"HERALD_API_RATE" placeholder:"N" help:"Requests that one user may make of one endpoint of the REST API per second; 0: no limit (${default})."`
 	APIBurst                     int `name:"api-burst" default:"100" env:"HERALD_API_BURST" placeholder:"N" help:"How many of them at once (${default})."`
+	MaxForwarded                 int `default:"5000" env:"HERALD_MAX_FORWARDED" placeholder:"N" help:"Requests that may be under way from this node to others, for connections that those hold; event streams, polls and WebSockets count for as long as they last, with 60 KiB each at most; 0: no limit (${default})."`
 	MaxGroups                    int `default:"1000" env:"HERALD_MAX_GROUPS" placeholder:"N" help:"Groups that one connection may be in (${default})."`
 	MaxStreams                   int `default:"100" env:"HERALD_MAX_STREAMS" placeholder:"N" help:"Streams that may be open on one connection (${default})."`
 
@@ -58,6 +59,7 @@ func (l Limits) Check() error {
 		{"HERALD_MESSAGE_BURST", l.MessageBurst, min(1, l.MessageRate)},
 		{"HERALD_API_RATE", l.APIRate, 0},
 		{"HERALD_API_BURST", l.APIBurst, min(1, l.APIRate)},
+		{"HERALD_MAX_FORWARDED", l.MaxForwarded, 0},
 		{"HERALD_MAX_GROUPS", l.MaxGroups, 1},
 		{"HERALD_MAX_STREAMS", l.MaxStreams, 1},
 		{"HERALD_RECONNECT_BYTES", l.ReconnectBytes, 1},

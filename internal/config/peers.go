@@ -15,7 +15,6 @@ type Peers struct {
 	NodeCertFile string `env:"HERALD_NODE_CERT_FILE" placeholder:"FILE" help:"Certificate chain (PEM) of HERALD_NODE_LISTEN. Defaults to HERALD_TLS_CERT_FILE."`
 	NodeKeyFile  string `env:"HERALD_NODE_KEY_FILE" placeholder:"FILE" help:"Private key of that certificate (PEM). Defaults to HERALD_TLS_KEY_FILE."`
 	NodeCAFile   string `name:"node-ca-file" env:"HERALD_NODE_CA_FILE" placeholder:"FILE" help:"Authorities (PEM) that certificates of other nodes must be signed by. Defaults to the system's."`
-	MaxForwarded int    `default:"10000" env:"HERALD_MAX_FORWARDED" placeholder:"N" help:"Requests to other nodes that may be under way, event streams and polls that wait included; 0: no limit (${default})."`
 }
 
 // check says what is wrong.
@@ -39,9 +38,6 @@ func (p Peers) check() error {
 	}
 	if p.NodePlain && p.NodeCertFile != "" {
 		errs = append(errs, errors.New("HERALD_NODE_PLAIN and HERALD_NODE_CERT_FILE contradict each other: set one"))
-	}
-	if p.MaxForwarded < 0 {
-		errs = append(errs, errors.New("HERALD_MAX_FORWARDED must be at least 0"))
 	}
 	return errors.Join(errs...)
 }

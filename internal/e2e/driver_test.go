@@ -173,7 +173,8 @@ type options struct {
 	Tokens    []string // one for each start, the last one for ever
 	Reconnect bool
 	Follow    *follow
-	Transport string // WebSockets, ServerSentEvents or LongPolling; empty: WebSockets
+	Transport string // as the client names it; empty: WebSockets
+	Stateful  bool   // with stateful reconnect
 	Strict    bool   // a handler is called only with as many arguments as the document gives it, as in .NET
 }
 
@@ -194,13 +195,11 @@ func (d *driver) open(t *testing.T, url string, o options) (*client, answer) {
 	d.mu.Lock()
 	d.clients[c.name] = c
 	d.mu.Unlock()
-	command := map[string]any{
+	a := await(t, d.command(t, map[string]any{
 		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow, "strict": o.Strict,
-	}
-	if o.Transport != "" {
-		command["transport"] = o.Transport
-	}
-	return c, await(t, d.command(t, command), url)
+		"transport": o.Transport, "stateful": o.Stateful,
+	}), url)
+	return c, a
 }
 
 // connect opens a connection that comes back by itself.

@@ -256,7 +256,7 @@ func TestNginxShowsNothingElseOfANode(t *testing.T) {
 	p := startNginx(t, rendering{nodes: []string{strings.TrimPrefix(everything(t), "http://")}})
 	for _, path := range []string{
 		"/", "/metrics", "/healthz", "/readyz", "/METRICS", "//metrics", "/hubs/../metrics", "/api/..%2fmetrics/../../metrics", "/hubs/%2e%2e/metrics", "/hubs",
-		"/x/hubs/customer-orders", "/openapi.json/x",
+		"/x/hubs/customer-orders", "/openapi.json/x", "/_herald/node/x",
 	} {
 		address := strings.TrimPrefix(p.url, "http://")
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)

@@ -21,5 +21,6 @@
 //   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
+//   - entrance: users, administrators and whoever reads the wire between two nodes, at the entrance that is for nodes alone.
 //   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
 package hostile

@@ -49,6 +49,7 @@ func (p *Peers) Learn(peers []Peer) {
 	p.book.peers = known
 	p.book.mu.Unlock()
 	p.found.keep(known)
+	p.silent.keep(known)
 	if strange {
 		select {
 		case p.newcomer <- struct{}{}:

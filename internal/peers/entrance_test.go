@@ -51,6 +51,7 @@ func present(t *testing.T, to *node, request string) *http.Response {
 	return answer
 }
 
+// Acceptance: A-484.
 func TestTheEntranceTakesEachRequestOfANodeOnceAndAsItWasSent(t *testing.T) {
 	t.Parallel()
 	for _, theft := range []struct {
@@ -102,6 +103,7 @@ func TestTheEntranceTakesEachRequestOfANodeOnceAndAsItWasSent(t *testing.T) {
 	}
 }
 
+// Acceptance: A-484.
 func TestWhatIsSignedForOneNodeIsNothingToAnother(t *testing.T) {
 	t.Parallel()
 	a, b, c := start(t, "db"), start(t, "db"), start(t, "db")

@@ -79,8 +79,8 @@ func (p *Peers) begin(w http.ResponseWriter, r *http.Request, node string) (*for
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: node %s: %w", p.cfg.Gone, id, err)
 	}
-	if !peer.Alive { // frozen, or cut off from the database: only the latter answers
-		if err := p.ping(r.Context(), peer); err != nil {
+	if !peer.Alive {
+		if err := p.awake(r.Context(), peer); err != nil {
 			return nil, nil, fmt.Errorf("%w: node %s is silent: %w", p.cfg.Gone, id, err)
 		}
 	}
@@ -192,7 +192,6 @@ func (p *Peers) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(r) },
 		Transport:      sealing{p},
-		FlushInterval:  -1,
 		ModifyResponse: p.receive,
 		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
 			if f := underWay(r.Context()); f != nil {

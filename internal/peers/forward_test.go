@@ -8,14 +8,18 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
+// Acceptance: A-483.
 func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -56,6 +60,7 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 	require.Equal(t, 1, a.counts.of("answered"))
 }
 
+// Acceptance: A-485.
 func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -89,11 +94,33 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	a.Learn([]peers.Peer{asleep})
 	silent.hub = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }
 	require.Equal(t, "here", text(t, a.ask(t, http.MethodGet, silent, "/hubs/x", nil)), "it is cut off from the database only")
+	var listen net.ListenConfig
+	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and says nothing, as a stopped process
+	require.NoError(t, err)
+	defer frozen.Close()
+	asleep.Node, asleep.URL = uuid.New(), "http://"+frozen.Addr().String()
+	a.Learn([]peers.Peer{asleep})
+	var both sync.WaitGroup
+	for range 2 {
+		r := a.request(t, http.MethodGet, silent, "/hubs/x", nil)
+		r.URL.Path = "/to/" + asleep.Node.String() + "/hubs/x"
+		both.Go(func() {
+			answer := send(t, r)
+			assert.Equal(t, http.StatusNotFound, answer.StatusCode)
+			assert.Contains(t, text(t, answer), "is silent: no answer within 2s")
+		})
+	}
+	both.Wait()
+	require.Equal(t, 1, accepted(t, frozen), "it is asked once for all")
+
+	asleep = silent.peer()
+	asleep.Alive = false
 	asleep.URL = ""
 	a.Learn([]peers.Peer{asleep})
 	require.Contains(t, text(t, a.ask(t, http.MethodGet, silent, "/hubs/x", nil)), "tells no address")
 }
 
+// Acceptance: A-480.
 func TestEventsArriveAsTheyAreSentAndEndWithTheClient(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -179,6 +206,7 @@ func echo(ended chan<- struct{}) http.HandlerFunc {
 	}
 }
 
+// Acceptance: A-481.
 func TestAWebSocketIsCarriedBothWaysUntilEitherSideEnds(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"client", "node"} {
@@ -212,6 +240,7 @@ func TestAWebSocketIsCarriedBothWaysUntilEitherSideEnds(t *testing.T) {
 	}
 }
 
+// Acceptance: A-487.
 func TestAsManyAreForwardedAsMayBe(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db", func(c *peers.Config) { c.MaxForwarded = 1 }), start(t, "db")
@@ -239,6 +268,7 @@ func TestAsManyAreForwardedAsMayBe(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.ask(t, http.MethodPost, b, "/hubs/x", strings.NewReader("x")).StatusCode)
 }
 
+// Acceptance: A-488.
 func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -282,4 +312,18 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	<-ended
 	require.Equal(t, http.StatusNoContent, a.ask(t, http.MethodGet, b, "/hubs/x", nil).StatusCode)
 	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
+}
+
+// accepted counts the connections that wait for a listener that has taken none.
+func accepted(t *testing.T, l net.Listener) (count int) {
+	t.Helper()
+	for {
+		require.NoError(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(100*time.Millisecond)))
+		conn, err := l.Accept()
+		if err != nil {
+			return count
+		}
+		_ = conn.Close()
+		count++
+	}
 }

@@ -18,7 +18,7 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultMaxForwarded  = 10_000
+	DefaultMaxForwarded  = 5000
 	DefaultWriteTimeout  = 30 * time.Second
 	DefaultAnswerTimeout = 105 * time.Second
 	DefaultProbeInterval = 10 * time.Second
@@ -53,7 +53,7 @@ type Config struct {
 	Roots *x509.CertPool
 
 	// MaxForwarded is how many requests may be under way to other nodes, event streams and polls that wait included.
-	// Defaults to 10,000; negative: as many as come.
+	// Defaults to 5,000; negative: as many as come.
 	MaxForwarded int
 
 	// WriteTimeout is how long one write to a client, or to another node, may take.
@@ -131,6 +131,7 @@ type Peers struct {
 	buffers   sync.Pool
 
 	book     book
+	silent   silent
 	newcomer chan struct{} // holds one when there is a node that has not been asked yet
 	found    findings
 

@@ -36,6 +36,7 @@ func (p *pages) String() string {
 	return p.text.String()
 }
 
+// Acceptance: A-486.
 func TestANodeSaysWhomItCannotReachWhereAndWhy(t *testing.T) {
 	t.Parallel()
 	var log pages

@@ -21,6 +21,7 @@ const (
 	idleMost    = 256 // to one node
 
 	bufferSize       = 4 << 10
+	socketBuffer     = 2 << 10 // each way; a connection that carries an event stream holds both
 	mostAnswerHeader = 64 << 10
 )
 
@@ -35,7 +36,7 @@ func newTransport(roots *x509.CertPool, answerTimeout time.Duration) *http.Trans
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: a WebSocket takes its connection over
 		MaxIdleConnsPerHost: idleMost, IdleConnTimeout: idleTimeout, DisableCompression: true,
-		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, MaxResponseHeaderBytes: mostAnswerHeader,
+		ReadBufferSize: socketBuffer, WriteBufferSize: socketBuffer, MaxResponseHeaderBytes: mostAnswerHeader,
 	}
 }
 

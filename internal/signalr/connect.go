@@ -123,6 +123,9 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
 	inOneLine(r.Header)
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
+	if Forwarded(r.Context()) {
+		upgrader.Header = w.Header() // what tells the other node that it is this one that answers
+	}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {

@@ -119,7 +119,12 @@ func (n *nodes) another(t *testing.T, configure ...func(*signalr.Config)) *signa
 	return server
 }
 
-const clientHeader = "X-Test-Client"
+const (
+	clientHeader = "X-Test-Client"
+	proofHeader  = "X-Test-Proof" // what is set before the server has a request has to be in every answer, a WebSocket's included
+)
+
+var errNoProof = errors.New("what answers may be no node")
 
 func (n *nodes) others() (names []string) {
 	for _, each := range n.all {
@@ -150,6 +155,9 @@ func (n *nodes) forward(t *testing.T, from int) func(w http.ResponseWriter, r *h
 				p.Out.Header.Set(clientHeader, n.all[from].ClientAddress(p.In).String())
 			}
 			proxy.ModifyResponse = func(answer *http.Response) error {
+				if answer.Header.Get(proofHeader) == "" {
+					return errNoProof
+				}
 				for header := range answer.Header {
 					w.Header().Del(header)
 				}
@@ -165,6 +173,7 @@ func (n *nodes) forward(t *testing.T, from int) func(w http.ResponseWriter, r *h
 func (n *nodes) enter(to *node, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		to.handed.Add(1)
+		w.Header().Set(proofHeader, to.name)
 		r.RemoteAddr = r.Header.Get(clientHeader)
 		next.ServeHTTP(w, r.WithContext(signalr.WithForwarded(r.Context())))
 	})

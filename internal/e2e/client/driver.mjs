@@ -30,14 +30,14 @@ const say = (line) => process.stdout.write(JSON.stringify(line) + '\n');
 const pause = () => new Promise((done) => setTimeout(done, retryDelay));
 
 class Client {
-  constructor({ client, url, tokens, reconnect, follow, strict, transport = 'WebSockets' }) {
+  constructor({ client, url, tokens, reconnect, follow, strict, transport, stateful }) {
     this.name = client;
     this.follow = follow;
     this.last = follow?.from ?? null;
     let starts = 0;
     const builder = new signalR.HubConnectionBuilder()
       .withUrl(url, {
-        transport: signalR.HttpTransportType[transport],
+        transport: signalR.HttpTransportType[transport || 'WebSockets'],
         // A token for each start, then the last for ever.
         accessTokenFactory: () => tokens[Math.min(starts, tokens.length - 1)],
       })
@@ -46,6 +46,9 @@ class Client {
       });
     if (reconnect) {
       builder.withAutomaticReconnect({ nextRetryDelayInMilliseconds: () => retryDelay });
+    }
+    if (stateful) {
+      builder.withStatefulReconnect();
     }
     this.connection = builder.build();
     for (const event of serverEvents) {
