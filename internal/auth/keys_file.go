@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	settingSecret        = "HERALD_JWT_SECRET"
-	settingSecretFile    = "HERALD_JWT_SECRET_FILE"
+	settingSecret        = "HERALD_JWT_SECRET"      //nolint:gosec // a setting's name
+	settingSecretFile    = "HERALD_JWT_SECRET_FILE" //nolint:gosec // likewise
 	settingPublicKeyFile = "HERALD_JWT_PUBLIC_KEY_FILE"
 	settingJWKSURL       = "HERALD_JWKS_URL"
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -136,7 +137,7 @@ func TestEveryKeyOfTheFileVerifies(t *testing.T) {
 	require.Equal(t, "2 for EdDSA, 2 for RS256, 2 for ES256", v.Keys())
 	for i, s := range signers {
 		// A kid cannot be in PEM, so one in the token says nothing.
-		token := signWithHeader(t, s.method, s.key, goodClaims(), map[string]any{"kid": fmt.Sprint(i)})
+		token := signWithHeader(t, s.method, s.key, goodClaims(), map[string]any{"kid": strconv.Itoa(i)})
 		_, err := v.Verify(t.Context(), token)
 		require.NoError(t, err, "key %d", i)
 		require.Equal(t, fmt.Sprintf("it fits key %d of these 2", []int{1, 1, 2, 1, 2, 2}[i]), signatureOf(t, v, token).Detail)
@@ -193,11 +194,10 @@ func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
 		"another curve":       {string(publicPEM(t, ecKey(t, elliptic.P384()))) + good, "key 1 of 2: its key is on the curve P-384"},
 		"one that is cut off": {good + good[:len(good)/2], "2 PEM blocks begin in it and 1 can be read"},
 		"not base64":          {strings.Replace(good, "M", "?", 1) + good, "2 PEM blocks begin in it and 1 can be read"},
-		"one that is indented": {good + "  " + strings.ReplaceAll(good, "\n", "\n  "),
-			"2 PEM blocks begin in it and 1 can be read"},
-		"two on one line": {strings.TrimSuffix(good, "\n") + good, "can be read"},
-		"too many":        {strings.Repeat(good, 17), "there are 17 keys in it, more than 16"},
-		"too long":        {good + strings.Repeat("\n", 1<<20), "it is longer than 1048576 bytes"},
+		"one indented":        {good + "  " + strings.ReplaceAll(good, "\n", "\n  "), "2 PEM blocks begin in it and 1 can be read"},
+		"two on one line":     {strings.TrimSuffix(good, "\n") + good, "can be read"},
+		"too many":            {strings.Repeat(good, 17), "there are 17 keys in it, more than 16"},
+		"too long":            {good + strings.Repeat("\n", 1<<20), "it is longer than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

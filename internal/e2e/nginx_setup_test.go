@@ -88,7 +88,7 @@ func startNginx(t *testing.T, r rendering) *proxy {
 		}
 	})
 	by := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // only whether it answers is asked
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // only whether it answers is asked
 	}}
 	require.True(t, eventually(func() bool {
 		response, err := by.Get(p.url + "/") //nolint:noctx // on this machine

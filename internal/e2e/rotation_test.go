@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bufio"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -9,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -95,7 +95,8 @@ func TestKeysAreChangedWithoutRefusingAnybody(t *testing.T) {
 
 // rotation is two nodes, and the clients that keep connecting to them.
 type rotation struct {
-	file   string
+	setting, file string
+
 	nodes  []*server
 	issues [2]atomic.Pointer[signer] // what the tokens of each half of the clients are signed with
 
@@ -118,16 +119,17 @@ type comer struct {
 
 func rotate(t *testing.T, setting string, older *signer) *rotation {
 	t.Helper()
-	r := &rotation{file: filepath.Join(t.TempDir(), "keys")}
+	r := &rotation{setting: setting, file: filepath.Join(t.TempDir(), "keys")}
 	require.NoError(t, os.WriteFile(r.file, older.line, 0o600))
 	dsn := pgtest.New(t).DSN()
-	var addresses []string
-	for range 2 {
-		node := serve(t, dsn, "HERALD_JWT_SECRET=", setting+"="+r.file, "HERALD_SHUTDOWN_SPREAD=100ms", "HERALD_NEGOTIATION_RATE=0",
-			"HERALD_AUDIT_LOG=false")
-		r.nodes = append(r.nodes, node)
-		addresses = append(addresses, strings.TrimPrefix(node.url, "http://"))
+	env := []string{"HERALD_SHUTDOWN_SPREAD=100ms", "HERALD_NEGOTIATION_RATE=0", "HERALD_AUDIT_LOG=false", "HERALD_TRUSTED_PROXIES=127.0.0.1"}
+	if older.method != jwt.SigningMethodHS256 { // a secret is not in a file before the first change
+		env = append(env, r.settings()...)
 	}
+	for range 2 {
+		r.nodes = append(r.nodes, serve(t, dsn, env...))
+	}
+	addresses := addressesOf(r.nodes...)
 	r.up.Store(&addresses)
 	var err error
 	r.balancer, err = balancer.New(func() []string { return *r.up.Load() })
@@ -141,6 +143,9 @@ func rotate(t *testing.T, setting string, older *signer) *rotation {
 	r.stays.published = append(r.stays.published, r.stays.order.changed(t, r.stays.producer, "Placed")) // it may follow it from now on
 	return r
 }
+
+// settings make a node read the file.
+func (r *rotation) settings() []string { return []string{"HERALD_JWT_SECRET=", r.setting + "=" + r.file} }
 
 // begin lets the clients begin.
 func (r *rotation) begin(t *testing.T) {
@@ -175,6 +180,7 @@ func (r *rotation) restart(t *testing.T, file []byte) {
 		code, _ := node.terminate(t)
 		require.Zero(t, code)
 		r.goOn(t)
+		node.env = append(node.env, r.settings()...)
 		node.start(t)
 		r.up.Store(&all)
 		r.goOn(t)
@@ -211,11 +217,12 @@ func (c *comer) refusals() []string {
 	return c.refused
 }
 
-// come negotiates once and opens a WebSocket once. A node that ends in this moment is no refusal: the client tries again.
+// come negotiates once and opens a WebSocket once, on another node as a rule. A node that ends in this moment is no refusal: the client tries
+// again.
 func (c *comer) come(ctx context.Context, url string, token func() string) {
-	status, err := c.negotiate(ctx, url, token())
+	status, id, err := c.negotiate(ctx, url, token())
 	if err == nil && status == http.StatusOK {
-		status, err = c.open(ctx, url, token())
+		status, err = c.open(ctx, url, id, token())
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -230,28 +237,33 @@ func (c *comer) come(ctx context.Context, url string, token func() string) {
 	}
 }
 
-func (c *comer) negotiate(ctx context.Context, url, token string) (status int, err error) {
+func (c *comer) negotiate(ctx context.Context, url, token string) (status int, id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+customerHub+"/negotiate?negotiateVersion=1", http.NoBody)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	_ = response.Body.Close()
-	return response.StatusCode, nil
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return response.StatusCode, "", nil
+	}
+	var answer struct{ ConnectionToken string }
+	err = json.NewDecoder(response.Body).Decode(&answer)
+	return response.StatusCode, answer.ConnectionToken, err
 }
 
-// open shakes hands over a WebSocket that was not negotiated, and leaves.
-func (c *comer) open(ctx context.Context, url, token string) (status int, err error) {
+// open shakes hands over a WebSocket, and leaves.
+func (c *comer) open(ctx context.Context, url, id, token string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, early, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+customerHub+"?access_token="+token)
+	conn, early, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+customerHub+"?id="+id+"&access_token="+token)
 	if refusal, ok := errors.AsType[ws.StatusError](err); ok {
 		return int(refusal), err
 	}
@@ -267,9 +279,13 @@ func (c *comer) open(ctx context.Context, url, token string) (status int, err er
 	if early != nil {
 		from = io.MultiReader(early, conn)
 	}
-	frame, err := ws.ReadFrame(bufio.NewReader(from))
-	if err == nil && !strings.HasPrefix(string(frame.Payload), "{}\x1e") {
-		err = fmt.Errorf("instead of shaking hands: %q", frame.Payload)
+	answer := make([]byte, len("{}\x1e"))
+	_, err = ws.ReadHeader(from)
+	if err == nil {
+		_, err = io.ReadFull(from, answer)
+	}
+	if err == nil && string(answer) != "{}\x1e" {
+		err = fmt.Errorf("instead of shaking hands: %q", answer)
 	}
 	return http.StatusOK, err
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
-var transports = []string{"WebSockets", "ServerSentEvents", "LongPolling"} //nolint:gochecknoglobals // a constant in all but name
+var transports = []string{"WebSockets", "ServerSentEvents", "LongPolling"}
 
 // crowd is clients of every transport that follow one order, with nodes behind a balancer that sends each request to the next.
 type crowd struct {

@@ -101,7 +101,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	first := b.next.Add(1)
 	err := errNoNode
 	for i := range nodes {
-		node := nodes[(first+uint64(i))%uint64(len(nodes))] //nolint:gosec // not negative
+		node := nodes[(first+uint64(i))%uint64(len(nodes))]
 		var conn net.Conn
 		if conn, err = b.dial(r.Context(), node); err != nil {
 			continue
@@ -113,7 +113,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		response, err = over(conn).RoundTrip(r)
 		again := err == nil && response.StatusCode == http.StatusServiceUnavailable && r.ContentLength == 0 && i+1 < len(nodes)
 		if !again {
-			return response, err //nolint:wrapcheck // the proxy looks at it
+			return response, err
 		}
 		_ = response.Body.Close()
 	}
@@ -145,7 +145,7 @@ func (c *openConn) Close() error {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	delete(c.b.open, c)
-	return err //nolint:wrapcheck // a connection as any other
+	return err
 }
 
 // over makes one request over one connection.
