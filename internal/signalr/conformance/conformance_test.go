@@ -26,6 +26,9 @@ var matrix = map[string]int{
 // busy makes it late.
 const processes = 3
 
+// slots are taken by them, those of all tests together.
+var slots = make(chan struct{}, processes)
+
 // TestConformance runs the table with Microsoft's clients.
 func TestConformance(t *testing.T) {
 	t.Parallel()
@@ -64,7 +67,6 @@ func conform(t *testing.T, nodes int, leftOut map[string]string) {
 	}
 
 	w := newWorld(t, nodes)
-	slots := make(chan struct{}, processes)
 	for _, combination := range slices.Sorted(maps.Keys(matrix)) {
 		t.Run(combination, func(t *testing.T) {
 			t.Parallel()
