@@ -24,6 +24,7 @@ EVENTS       ?= 100000
 FAULTS       ?= 50
 SEED         ?= 0
 N            ?= 10
+PROOFS       ?= torture busy fuzz
 PACKAGES     ?= ./...
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
@@ -35,7 +36,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture prove prove-torture prove-busy prove-fuzz fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -80,6 +81,22 @@ test-busy: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Run tests be
 torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, database and network fail under load, and check what arrived (EVENTS=1000000 FAULTS=100 SEED=7)
 	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \
 		-args -full -events $(EVENTS) -faults $(FAULTS) -seed $(SEED)
+
+prove: ## Run what takes too long for `make test`, in full size, and note each in docs/proofs.md (PROOFS="torture fuzz")
+	@$(MAKE) --no-print-directory --keep-going $(PROOFS:%=prove-%)
+
+# Several at once would measure one another.
+.NOTPARALLEL:
+
+prove-torture:
+	@seed=$(SEED); if test $$seed = 0; then seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); fi; \
+	sh deploy/prove.sh torture $$seed '1,000,000 events, 100 faults' $(MAKE) --no-print-directory torture EVENTS=1000000 FAULTS=100 SEED=$$seed
+
+prove-busy:
+	@sh deploy/prove.sh busy - '$(N) runs of $(PACKAGES)' $(MAKE) --no-print-directory test-busy
+
+prove-fuzz:
+	@sh deploy/prove.sh fuzz - '10 minutes a target' $(MAKE) --no-print-directory fuzz FUZZTIME=10m
 
 fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \

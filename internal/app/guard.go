@@ -13,6 +13,7 @@ func (a *App) guard(ctx context.Context) error {
 		return err
 	}
 	checkOpenFiles(ctx, a.logger, s.Limits)
+	tellOfClearTokens(ctx, a.logger, s)
 	cfg := doorConfig{
 		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: proxies, idle: socketIdle, stale: socketStale, rush: socketRush,
 		now: time.Now, logger: a.logger,

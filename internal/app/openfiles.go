@@ -17,14 +17,20 @@ const socketsForwarded = 2
 // checkOpenFiles warns where the process may not have as many sockets open as the limits on clients let in. Go has raised the limit as far as it
 // may by itself.
 func checkOpenFiles(ctx context.Context, logger *slog.Logger, l config.Limits) {
-	limit, known := openFiles()
-	if !known {
-		return
-	}
-	if text := tooFewOpenFiles(l, limit); text != "" {
+	if text := OpenFilesAdvice(l); text != "" {
+		limit, _ := openFiles()
 		logger.WarnContext(ctx, "the process may have too few files open for the connections that HERALD_MAX_CONNECTIONS lets in",
 			slog.Uint64("open_files_limit", limit), slog.Int("max_connections", l.MaxConnections), slog.String("advice", text))
 	}
+}
+
+// OpenFilesAdvice says what to do where this process may not have as many files open as the limits let sockets in; empty where it may.
+func OpenFilesAdvice(l config.Limits) string {
+	limit, known := openFiles()
+	if !known {
+		return ""
+	}
+	return tooFewOpenFiles(l, limit)
 }
 
 // tooFewOpenFiles says what to do where limit is too low; empty where it is not.

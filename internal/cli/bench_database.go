@@ -16,9 +16,10 @@ import (
 	"github.com/yummyzoom/herald/internal/config"
 )
 
-// benchDatabase is the database of a bench: the one that it is pointed at, else an embedded one of its own.
+// benchDatabase is the database of a bench: the one that it is pointed at, else an embedded one of its own. A bench fills a database with
+// events, so only a flag points it at one: HERALD_DATABASE_URL is where a shell's orders are.
 type benchDatabase struct {
-	DatabaseURL string `env:"HERALD_DATABASE_URL" placeholder:"URL" help:"Database of the server that is measured. Without it an embedded one and a server process are started."`
+	DatabaseURL string `placeholder:"URL" help:"Database that the bench fills with events, of the server that is measured. Without this flag, whatever HERALD_DATABASE_URL says, an embedded one and a server process are started."`
 	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries."`
 }
 
@@ -43,6 +44,9 @@ func (c *benchDatabase) startPostgres(ctx context.Context, logger *slog.Logger, 
 		return nil, fmt.Errorf("opening the bench's directory to the database's user: %w", err)
 	}
 	s.progress("starting a database and a server for the bench")
+	if os.Getenv("HERALD_DATABASE_URL") != "" {
+		s.progress("HERALD_DATABASE_URL is set and left alone: a bench fills its database with events, so only --database-url points it at one")
+	}
 	url, stopDatabase, err := database(ctx, config.Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin}, logger)
 	if err != nil {
 		stop()

@@ -32,6 +32,30 @@ func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
 	require.Contains(t, out.String(), `"name":"publish_1"`)
 }
 
+// What a shell has exported for its own server leads no bench there.
+//
+// Acceptance: A-550.
+func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
+	db := pgtest.New(t)
+	t.Setenv("HERALD_DATABASE_URL", db.DSN())
+	for name, value := range map[string]string{
+		"HERALD_LISTEN_DATABASE_URL": db.DSN(), "HERALD_URL": "http://127.0.0.1:1", "HERALD_JWKS_URL": "http://127.0.0.1:1",
+		"HERALD_LISTEN": "127.0.0.1:1", "HERALD_OPS_LISTEN": "127.0.0.1:1", "HERALD_TLS_CERT_FILE": "/nowhere", "HERALD_TLS_KEY_FILE": "/nowhere",
+	} {
+		t.Setenv(name, value)
+	}
+	var out, progress bytes.Buffer
+	code := cli.Run(t.Context(), []string{"bench", "latency", "--events=3", "--rates=100", "--writers=1", "--runs=1", "--duration=20ms", "--json"}, &out, &progress)
+	require.Zero(t, code, progress.String())
+	require.Contains(t, progress.String(), startsOwn)
+	require.Contains(t, progress.String(), "HERALD_DATABASE_URL is set and left alone")
+	var rows, sessions int
+	pool := db.Pool(t)
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.outbox").Scan(&rows))
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.node").Scan(&sessions))
+	require.Equal(t, []int{0, 0}, []int{rows, sessions}, "events and nodes in the database of the shell's own server")
+}
+
 // A bench that is pointed at a server measures that one.
 //
 // Acceptance: A-412.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,7 +26,7 @@ const (
 type benchTarget struct {
 	benchDatabase
 
-	URL       string `env:"HERALD_URL" placeholder:"URL" help:"The server that is measured; needs --database-url and HERALD_JWT_SECRET."`
+	URL       string `placeholder:"URL" help:"The server that is measured; needs --database-url and HERALD_JWT_SECRET."`
 	JWTSecret string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of the server that is measured."`
 }
 
@@ -71,7 +72,7 @@ func (c *benchProcess) start(ctx context.Context, logger *slog.Logger, s *stream
 // check says whether it is clear which process is meant.
 func (c *benchProcess) check() error {
 	if (c.URL == "") != (c.ServerPID == 0) {
-		return errors.New("--url (HERALD_URL) and --server-pid go together: this bench looks at the server's process")
+		return errors.New("--url and --server-pid go together: this bench looks at the server's process")
 	}
 	return nil
 }
@@ -93,8 +94,7 @@ func startServer(ctx context.Context, databaseURL string, settings ...string) (b
 	}
 	secret := strings.Repeat("bench", 8) //nolint:mnd // 40 bytes
 	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn")
-	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+databaseURL, "HERALD_JWT_SECRET="+secret,
-		"HERALD_JWT_SECRET_FILE=", "HERALD_JWT_PUBLIC_KEY_FILE=", "HERALD_JWKS_URL=") // one kind of key, its own
+	server.Env = append(benchEnvironment(os.Environ()), "HERALD_DATABASE_URL="+databaseURL, "HERALD_JWT_SECRET="+secret)
 	for _, limit := range []string{
 		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS", "NEGOTIATION_RATE", "NEGOTIATION_BURST",
 		"INVOCATION_RATE", "INVOCATION_BURST", "MESSAGE_RATE", "MESSAGE_BURST",
@@ -125,6 +125,22 @@ func startServer(ctx context.Context, databaseURL string, settings ...string) (b
 		return bench.Server{}, err
 	}
 	return bench.Server{URL: url, PID: server.Process.Pid, Secret: secret, Stop: stop}, nil
+}
+
+// benchEnvironment leaves out of a shell's settings those that lead a server elsewhere than to the bench: to other databases, addresses, keys
+// and nodes. What is left, such as the size of a queue, may be what is to be measured.
+func benchEnvironment(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		for _, elsewhere := range []string{
+			"HERALD_DATABASE_URL", "HERALD_LISTEN", "HERALD_OPS_LISTEN", "HERALD_DATA_DIR", "HERALD_TLS_", "HERALD_JWT_", "HERALD_JWKS_", "HERALD_NODE_",
+		} {
+			if strings.HasPrefix(name, elsewhere) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func freeAddress(ctx context.Context) (string, error) {

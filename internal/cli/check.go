@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/auth"
@@ -49,15 +50,16 @@ func (f *findings) add(err error, format string, args ...any) {
 	_, _ = fmt.Fprintf(f.out, "ok    %s\n", what)
 }
 
-func (c *checkCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+func (c *checkCmd) Run(ctx context.Context, parsed *kong.Context, logger *slog.Logger, s *streams) error {
 	f := &findings{out: s.out}
-	f.add(c.Check(), "settings")
+	c.checkSettings(parsed.Model, f)
 	c.checkAuth(ctx, f)
 	pool, err := c.openToWrite(ctx, logger)
 	f.add(err, "database reachable")
 	if err == nil {
 		defer pool.Close()
 		if c.checkDatabase(ctx, pool, f) {
+			c.checkRights(ctx, pool, f)
 			c.checkSessions(ctx, pool, f)
 			c.checkNames(ctx, pool, f)
 			c.checkAudit(ctx, pool, f, logger, s.err)

@@ -28,6 +28,8 @@ func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findi
 		f.add(nil, "nodes: none has run yet")
 	case err == nil && len(nodes) == 0:
 		f.add(fmt.Errorf("none is running: events wait until one does (the last did something at %s)", moment(late.LastEnqueued)), "nodes")
+	case err == nil && len(nodes) > 1:
+		f.add(nil, "nodes: %d, any of which takes any request: a balancer needs no sticky sessions", len(nodes))
 	default:
 		f.add(err, "nodes: %d", len(nodes))
 	}

@@ -8,7 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +34,8 @@ type devCmd struct {
 
 	Quiet bool          `short:"q" help:"Do not print a line an event."`
 	Pace  time.Duration `default:"700ms" help:"Mean time between two transactions of one simulated service (${default})."`
+
+	ownKey bool // tokens are signed with the key that lies in the data directory
 }
 
 func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
@@ -46,7 +48,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 		if err != nil {
 			return err
 		}
-		c.JWTSecret = key
+		c.JWTSecret, c.ownKey = key, true
 	}
 	db, err := serveDatabase(ctx, c.Database, logger)
 	if err != nil {
@@ -75,23 +77,26 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	if err != nil {
 		return err
 	}
-	return db.run(ctx, func(ctx context.Context) error { return c.serve(ctx, node, s.out) })
+	return db.run(ctx, func(ctx context.Context) error { return c.serve(ctx, node, db, s.out) })
 }
 
 // setDefaults is what differs from production.
 func (c *devCmd) setDefaults() {
 	c.FeatureTeamcart = true
 	c.Server.Listen = cmp.Or(c.Server.Listen, config.ListenDefaultDev)
+	if len(c.AllowedOrigins) == 0 { // a page under development is served by a server of its own, on whatever port that finds
+		c.AllowedOrigins = []string{"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*", "https://localhost:*"}
+	}
 }
 
 // serve runs the node and prints what there is to try as soon as it works.
-func (c *devCmd) serve(ctx context.Context, node *app.App, out io.Writer) error {
+func (c *devCmd) serve(ctx context.Context, node *app.App, db *served, out io.Writer) error {
 	var welcoming errgroup.Group
 	ended := make(chan struct{})
 	welcoming.Go(func() error {
 		select {
 		case <-node.Serving():
-			return c.welcome(out, node.Addr())
+			return c.welcome(out, node.Addr(), db)
 		case <-ended:
 			return nil
 		}
@@ -102,9 +107,14 @@ func (c *devCmd) serve(ctx context.Context, node *app.App, out io.Writer) error 
 }
 
 // welcome prints what there is to try.
-func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
+func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 	base := baseURL(c.Server.Listen, addr, c.TLSCertFile != "")
 	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{customer-orders,restaurant-orders,teamcart,admin}\n", base)
+	psql := `psql "$HERALD_DATABASE_URL"`
+	if db.cluster != nil {
+		psql = "psql " + shellWord(db.url)
+	}
+	_, _ = fmt.Fprintf(out, "Database     %s · %s\n", postgres.Address(db.url), psql)
 	if c.JWTSecret == "" && c.JWTSecretFile == "" {
 		_, err := fmt.Fprintln(out, "Tokens       from the issuer that is configured")
 		return err //nolint:wrapcheck // the terminal is gone
@@ -129,8 +139,41 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr) error {
 		_, _ = fmt.Fprintf(out, "%-12s %s\n", p.who, token)
 	}
 	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID, simulation.OrderID, simulation.TeamCartID)
-	_, err = fmt.Fprintf(out, "Follow one   %s tail order:%s --url %s --subject %s\n\n", os.Args[0], simulation.OrderID, base, simulation.Customer)
+	follow, err := c.followCommand(base)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Follow one   %s\n\n", follow)
 	return err //nolint:wrapcheck // the terminal is gone
+}
+
+// followCommand is the command that follows the simulated customer's order, from whatever folder it is called.
+func (c *devCmd) followCommand(base string) (string, error) {
+	self, err := ownProgram()
+	if err != nil {
+		return "", err
+	}
+	words := []string{self, "tail", "order:" + simulation.OrderID.String(), "--url", base, "--subject", simulation.Customer}
+	if c.ownKey {
+		dir, err := filepath.Abs(c.DataDir)
+		if err != nil {
+			return "", fmt.Errorf("finding %s: %w", c.DataDir, err)
+		}
+		words = append(words, "--data-dir", dir)
+	}
+	for i, word := range words {
+		words[i] = shellWord(word)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// shellWord is text as one word of a command line.
+func shellWord(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+="
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // baseURL is where a client on this machine finds what listens on addr, as the setting has it.

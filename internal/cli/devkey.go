@@ -46,7 +46,8 @@ func mintingSecret(settings config.Auth, dataDir string) (string, error) {
 		return secret, err
 	}
 	if secret, err = readDevKey(dataDir); err != nil {
-		return "", fmt.Errorf("neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of herald dev: %w", err)
+		return "", fmt.Errorf("neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here "+
+			"(--data-dir says where it keeps its data): %w", err)
 	}
 	return secret, nil
 }

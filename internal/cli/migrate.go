@@ -21,7 +21,32 @@ import (
 type migrateCmd struct {
 	Up     migrateUpCmd     `cmd:"" help:"Apply what is pending: Herald's migrations, then River's."`
 	Status migrateStatusCmd `cmd:"" help:"List the migrations and whether they are applied."`
+	Roles  migrateRolesCmd  `cmd:"" help:"Print the SQL with which an administrator gives this login what migrating needs."`
 	Reseed migrateReseedCmd `cmd:"" help:"After a restore from a dump: relay what has no place in the log, and begin a new epoch."`
+}
+
+type migrateRolesCmd struct{ existing }
+
+func (c *migrateRolesCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	pool, err := c.open(ctx, logger)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	login, lacks, err := postgres.Lacking(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if len(lacks) == 0 {
+		_, err := fmt.Fprintf(s.out, "-- nothing is missing: %s may migrate this database\n", oneLine(login))
+		return err //nolint:wrapcheck // the terminal is gone
+	}
+	_, _ = fmt.Fprintf(s.out, "-- For an administrator (psql -v ON_ERROR_STOP=1), in this database. Then, as %s: herald migrate up\n", oneLine(login))
+	for _, lack := range lacks {
+		_, _ = fmt.Fprintf(s.out, "%s -- %s\n", lack.SQL, oneLine(lack.What))
+	}
+	_, err = fmt.Fprintln(s.out, "-- Each service's login becomes a member, which may publish and nothing else: GRANT herald_producer TO …;")
+	return err //nolint:wrapcheck // the terminal is gone
 }
 
 type migrateReseedCmd struct {
@@ -67,14 +92,23 @@ func (c *migrateReseedCmd) Run(ctx context.Context, logger *slog.Logger, s *stre
 
 // nobodyServes refuses while nodes run: what they hold in memory is of the log as it was.
 func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool) error {
-	connections, err := outbox.NewNodes(pool, uuid.Nil).Alive(ctx)
+	if c.Force {
+		return nil
+	}
+	// Where no session but this command's is in the database no node is, whatever rows a dump has brought along.
+	var sessions int32
+	err := pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").Scan(&sessions)
 	if err != nil {
-		return err
+		return fmt.Errorf("counting the sessions in the database: %w", err)
 	}
-	if connections > 0 && !c.Force {
-		return fmt.Errorf("%d nodes are running on this database: stop them first, or insist with --force", connections)
+	if sessions <= pool.Stat().TotalConns() {
+		return nil
 	}
-	return nil
+	nodes, err := outbox.NewNodes(pool, uuid.Nil).Running(ctx)
+	if err == nil && nodes > 0 {
+		err = fmt.Errorf("%d nodes are running on this database: stop them first, or insist with --force", nodes)
+	}
+	return err
 }
 
 type migrateUpCmd struct {

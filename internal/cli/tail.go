@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +48,9 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 	cfg := hubclient.Config{
 		URL: c.URL, Token: func(context.Context) (string, error) { return c.token(group) }, ForbiddenPatience: forbiddenPatience, Logger: logger,
 	}
+	if _, err := c.token(group); err != nil {
+		return err // it would be the same each time
+	}
 	note := func(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
 	err := hubclient.Follow(ctx, cfg, sub, func(e hubclient.Event) error { return c.print(s.out, e) }, hubclient.Hooks{
 		OnResumed: func(r hubclient.Result) {
@@ -62,7 +67,33 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 			note("disconnected (%v), reconnecting", err)
 		},
 	})
-	return untilTold(ctx, err)
+	return untilTold(ctx, c.explained(err, group))
+}
+
+// explained adds to what ended a tail what may be done about it.
+func (c *tailCmd) explained(err error, group event.Group) error {
+	if status, ok := errors.AsType[*hubclient.StatusError](err); ok {
+		switch status.Code {
+		case http.StatusUnauthorized:
+			return fmt.Errorf("%w: the server does not take this token; `herald token inspect` with the server's settings says why", err)
+		case http.StatusForbidden:
+			return fmt.Errorf("%w: the hub asks for another role, HERALD_ADMIN_ROLE of the server", err)
+		case http.StatusNotFound:
+			return fmt.Errorf("%w: is %s a Herald, and for a team cart HERALD_FEATURE_TEAMCART on?", err, c.URL)
+		}
+	}
+	if refusal, ok := errors.AsType[*hubclient.HubError](err); ok && refusal.Forbidden() {
+		return fmt.Errorf("%w: %s may not follow %s; --subject, --token or herald.grant_access change that", err, c.who(), group)
+	}
+	return err
+}
+
+// who is whom the server sees.
+func (c *tailCmd) who() string {
+	if c.Token != "" {
+		return "the token's user"
+	}
+	return strconv.Quote(c.Subject)
 }
 
 // token is the given one, or a new one at each connect.
@@ -72,7 +103,7 @@ func (c *tailCmd) token(group event.Group) (string, error) {
 	}
 	secret, err := mintingSecret(c.Auth, c.DataDir)
 	if err != nil {
-		return "", fmt.Errorf("HERALD_TOKEN is not set: %w", err)
+		return "", fmt.Errorf("no token: HERALD_TOKEN is not set: %w", err)
 	}
 	grant := auth.Grant{Subject: c.Subject, TTL: tailTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience}
 	if !strings.Contains(string(group), ":") {

@@ -177,5 +177,5 @@ func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {
 	require.Contains(t, complaints, "HERALD_JWT_SECRET_FILE "+file+": line 2: the JWT secret is 5 bytes long")
 	code, _, complaints = heraldToken(t, nil, "", "--subject=alice")
 	require.Equal(t, 1, code)
-	require.Contains(t, complaints, "neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of herald dev")
+	require.Contains(t, complaints, "neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here")
 }

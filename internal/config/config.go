@@ -1,9 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -79,7 +82,7 @@ type Server struct {
 	TLSKeyFile           string        `name:"tls-key-file" env:"HERALD_TLS_KEY_FILE" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 	FeatureTeamcart      bool          `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
 	AuditLog             bool          `default:"true" env:"HERALD_AUDIT_LOG" help:"Log who connects, joins a group, broadcasts or decides about a dead letter, a line each; refusals are logged anyway (${default})."`
-	AllowedOrigins       []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example. Defaults to the same origin only."`
+	AllowedOrigins       []string      `env:"HERALD_ALLOWED_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may connect, such as https://app.example; http://localhost:* is any port. Defaults to the same origin only, of herald dev to this machine's on any port."`
 	AuthorizeFunction    string        `default:"herald.can_subscribe" env:"HERALD_AUTHORIZE_FUNCTION" placeholder:"SCHEMA.NAME" help:"SQL function that answers who may subscribe (${default})."`
 	AuthorizeCache       time.Duration `default:"2s" env:"HERALD_AUTHORIZE_CACHE" placeholder:"DURATION" help:"How long that function's yes is remembered, unless access is revoked meanwhile; at most 1m, 0: not at all (${default})."`
 	ReplayLimit          int           `default:"1000" env:"HERALD_REPLAY_LIMIT" placeholder:"N" help:"Events that a resume replays at most; further behind is a gap (${default})."`
@@ -112,7 +115,7 @@ func (s Server) Check() error {
 	}
 	for _, origin := range s.AllowedOrigins {
 		if !isOrigin(origin) {
-			errs = append(errs, fmt.Errorf("HERALD_ALLOWED_ORIGINS: %q is not an origin such as https://app.example", origin))
+			errs = append(errs, fmt.Errorf("HERALD_ALLOWED_ORIGINS: %q is not an origin such as https://app.example, or http://localhost:* for any port", origin))
 		}
 	}
 	for _, limit := range []struct {
@@ -164,12 +167,27 @@ func (s Server) Check() error {
 		errs = append(errs, fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
 			s.GroupRetention, s.Retention))
 	}
-	return errors.Join(append(errs, s.Limits.Check(), s.Peers.check())...)
+	return errors.Join(append(errs, s.Limits.Check(), s.checkPeers())...)
 }
 
-// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.
+// TokensInClear says whether tokens come over a network that anybody on the way can read: neither TLS here nor a proxy in front that may have
+// ended it, and clients elsewhere than on this machine.
+func (s Server) TokensInClear() bool {
+	if s.TLSCertFile != "" || len(s.TrustedProxies) > 0 {
+		return false
+	}
+	host, _, err := net.SplitHostPort(cmp.Or(s.Listen, ListenDefault))
+	if err != nil {
+		return false // it is told elsewhere
+	}
+	address, err := netip.ParseAddr(host)
+	return !strings.EqualFold(host, "localhost") && (err != nil || !address.IsLoopback())
+}
+
+// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port, or with * for any.
 func isOrigin(text string) bool {
+	text, wild := strings.CutSuffix(text, ":*")
 	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
+	return err == nil && (!wild || u.Port() == "") && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
 		!strings.ContainsFunc(text, func(c rune) bool { return c == '*' || c > unicode.MaxASCII })
 }

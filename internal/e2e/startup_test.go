@@ -2,7 +2,10 @@ package e2e_test
 
 import (
 	"bufio"
+	"encoding/base64"
+	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/pgtest"
@@ -179,7 +183,7 @@ func openDir(t *testing.T) string {
 
 // TestDevIsEverythingOnOneMachine takes what `herald dev` prints, and follows its simulated customer's order.
 //
-// Acceptance: A-381, A-382.
+// Acceptance: A-381, A-382, A-561, A-562, A-563.
 func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "dev", "--data-dir="+openDir(t), "--listen=127.0.0.1:0", "--pace=20ms")
@@ -207,7 +211,79 @@ func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	root.receivesGreeting(t)
 	root.call(t, "SubscribeToAnalytics")
 	root.next(t)
-	root.call(t, "GetPlatformStats")
+	stats := root.call(t, "GetPlatformStats")
+	require.NotContains(t, string(stats), "null", "each of the statistics has been set")
+	for _, person := range []string{"customer", "restaurant", "admin"} {
+		_, err := uuid.Parse(subject(t, field(person)[1]))
+		require.NoError(t, err, "people are UUIDs, as in the documents")
+	}
+	requireOriginAllowed(t, url, "http://localhost:5173")
+
+	// What is printed works as it stands, wherever it is typed.
+	line, _ := p.out.await(t, 0, "the command that follows", func(line string) bool { return strings.HasPrefix(line, "Follow one") })
+	following := startOf(t, "sh", nil, "-c", "exec "+strings.TrimPrefix(line, "Follow one"))
+	following.out.await(t, 0, "an event", func(line string) bool { return strings.Contains(line, "ReceiveOrder") })
+	line, _ = p.out.await(t, 0, "the database", func(line string) bool { return strings.HasPrefix(line, "Database") })
+	_, dsn, found := strings.Cut(line, "· psql ")
+	require.True(t, found, line)
+	conn, err := pgx.Connect(t.Context(), strings.Trim(dsn, "'"))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	require.Zero(t, p.ended(t))
+}
+
+// subject is the user of a token.
+func subject(t *testing.T, token string) string {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	require.Len(t, parts, 3)
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(t, err)
+	var c struct {
+		Subject string `json:"sub"`
+	}
+	require.NoError(t, json.Unmarshal(claims, &c))
+	return c.Subject
+}
+
+// requireOriginAllowed says that pages of an origin may connect, and read what they are answered.
+func requireOriginAllowed(t *testing.T, url, origin string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, url+customerHub+"/negotiate", http.NoBody)
+	require.NoError(t, err)
+	request.Header.Set("Origin", origin)
+	request.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusNoContent, response.StatusCode)
+	require.Equal(t, origin, response.Header.Get("Access-Control-Allow-Origin"))
+}
+
+// A tail that can never succeed ends, and says why and what to do.
+//
+// Acceptance: A-560.
+func TestATailThatCannotSucceedEnds(t *testing.T) {
+	t.Parallel()
+	s := serve(t, pgtest.New(t).DSN(), "HERALD_FEATURE_TEAMCART=false")
+	id := uuid.NewString()
+	for _, c := range []struct {
+		group string
+		env   []string
+		want  string
+	}{
+		{"order:" + id, nil, "there is no key of `herald dev` here"},
+		{"order:" + id, []string{"HERALD_JWT_SECRET=" + strings.Repeat("another ", 5)}, "herald token inspect"},
+		{"order:" + id, []string{"HERALD_JWT_SECRET=" + secret}, `\"herald-tail\" may not follow order:` + id},
+		{"teamcart:" + id, []string{"HERALD_JWT_SECRET=" + secret}, "HERALD_FEATURE_TEAMCART"},
+		{"alerts", []string{"HERALD_JWT_SECRET=" + secret, "HERALD_ADMIN_ROLE=Other"}, "HERALD_ADMIN_ROLE"},
+		{"order:1", []string{"HERALD_JWT_SECRET=" + secret}, "order:1"},
+		{"orders:" + id, []string{"HERALD_JWT_SECRET=" + secret}, "orders:"},
+	} {
+		code, _, logs := herald(t, c.env, "tail", c.group, "--url", s.url)
+		require.Equal(t, 1, code, c.group)
+		require.Contains(t, strings.ReplaceAll(logs, `"`, `\"`), c.want)
+	}
 }

@@ -23,4 +23,5 @@
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
 //   - entrance: users, administrators and whoever reads the wire between two nodes, at the entrance that is for nodes alone.
 //   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
+//   - tickets: connection tokens altered in every byte, of other hubs, users and databases, and sealed with invented keys.
 package hostile

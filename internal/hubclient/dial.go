@@ -83,7 +83,7 @@ func negotiate(ctx context.Context, client *http.Client, hub *url.URL, header ht
 		return n, fmt.Errorf("negotiating: %w", err)
 	}
 	if err := json.Unmarshal(body, &n); err != nil {
-		return n, fmt.Errorf("negotiating: not an answer to negotiate: %w", err)
+		return n, fmt.Errorf("negotiating: %w (%w)", errNoNegotiation, err)
 	}
 	switch {
 	case n.Error != "":

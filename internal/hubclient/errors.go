@@ -1,9 +1,11 @@
 package hubclient
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -94,6 +96,26 @@ type handlerError struct{ err error }
 func (e *handlerError) Error() string   { return e.err.Error() }
 func (e *handlerError) Unwrap() error   { return e.err }
 func (e *handlerError) permanent() bool { return true }
+
+// errNoNegotiation is what an answer is that no hub gives.
+var errNoNegotiation = errors.New("not an answer to negotiate: is a hub's server there?")
+
+// hopeless says whether err is of a kind that a first attempt need not repeat: what answers there is no hub, or is not to be trusted. Later the
+// same may be a proxy before a server that is down.
+func hopeless(err error) bool {
+	if errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, errNoNegotiation) {
+		return true
+	}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return true
+	}
+	status, ok := errors.AsType[*StatusError](err)
+	if !ok || status.Step != stepNegotiate {
+		return false
+	}
+	passing := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
+	return status.Code < http.StatusInternalServerError && !slices.Contains(passing, status.Code)
+}
 
 // permanent says whether err ends [Follow].
 func permanent(err error) bool {

@@ -35,6 +35,8 @@ type Hooks struct {
 //   - what handle failed with, wrapped: the event counts as not handled;
 //   - a [*HubError] where the server refuses the group, for [Config.ForbiddenPatience] if it had let Follow in before, or does not know the method, a [*StatusError] where it answers
 //     negotiate with 401, 403 or 404, a [*ServerClosedError] where it forbids to reconnect;
+//   - where there has been no connection yet, what tells that there is no hub: a certificate that does not verify, a server that does not speak TLS,
+//     an answer that no hub gives;
 //   - a [*ContiguityError] where the server skipped, repeated or reordered an event;
 //   - what is wrong with cfg or sub.
 //
@@ -53,7 +55,7 @@ func Follow(ctx context.Context, cfg Config, sub Subscription, handle func(Event
 		err := f.once(ctx)
 		switch {
 		case f.mayPass(err):
-		case permanent(err): // first: a handler that fails may have cancelled ctx too
+		case !f.connected && hopeless(err), permanent(err): // first: a handler that fails may have cancelled ctx too
 			return fmt.Errorf("following %s: %w", sub.Group, err)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -77,6 +79,7 @@ type follower struct {
 	place   *place
 	attempt int // connects since the last that was good for something
 
+	connected bool      // there has been a connection
 	joined    bool      // the server has let it into the group before
 	forbidden time.Time // since when it has refused every attempt; zero where the last one ended otherwise
 }
@@ -135,6 +138,7 @@ func (f *follower) once(ctx context.Context) error {
 	}
 	defer c.Close()   //nolint:contextcheck // its own time-outs bound it, also when ctx has ended
 	defer close(quit) // before Close, which waits until the server's goodbye has been read
+	f.connected = true
 	if f.hooks.OnConnected != nil {
 		f.hooks.OnConnected()
 	}

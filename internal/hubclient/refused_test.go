@@ -2,7 +2,11 @@ package hubclient_test
 
 import (
 	"errors"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +125,35 @@ func TestFollowEndsAtARefusedNegotiate(t *testing.T) {
 		h.do(func() { h.status = 0 })
 		within(t, f.results, "OnResumed")
 	})
+}
+
+// What is there is no hub, or cannot be trusted: waiting for it would be in vain.
+//
+// Acceptance: A-560.
+func TestFollowEndsWhereThereIsNoHub(t *testing.T) {
+	t.Parallel()
+	page := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<html>welcome</html>"))
+		}
+	}
+	plain, encrypted := httptest.NewServer(page(http.StatusOK)), httptest.NewUnstartedServer(page(http.StatusOK))
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that end
+	encrypted.StartTLS()
+	wrong := httptest.NewServer(page(http.StatusMethodNotAllowed))
+	for _, server := range []*httptest.Server{plain, encrypted, wrong} {
+		t.Cleanup(server.Close)
+	}
+	for url, want := range map[string]string{
+		plain.URL: "not an answer to negotiate",
+		"https" + strings.TrimPrefix(plain.URL, "http"): "server gave HTTP response to HTTPS client",
+		encrypted.URL: "failed to verify certificate",
+		"http" + strings.TrimPrefix(encrypted.URL, "https"): "400 Bad Request",
+		wrong.URL: "405 Method Not Allowed",
+	} {
+		f := follow(t, hubclient.Config{URL: url}, hubclient.Subscription{Group: anOrder()})
+		require.ErrorContains(t, within(t, f.ended, "the end"), want)
+		require.Empty(t, f.disconnected, url)
+	}
 }

@@ -91,14 +91,43 @@ func (n *Nodes) Connections(ctx context.Context) (map[string]int, error) {
 	return sum, nil
 }
 
-// Alive returns how many nodes are.
-func (n *Nodes) Alive(ctx context.Context) (int64, error) {
-	alive, err := n.q.NodesAlive(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("counting the nodes: %w", err)
+// Running returns how many nodes run on this database, for whoever must not meet one. A dump brings along the rows of those that ran when it
+// was made: such a row is not believed until its node has beaten again, or has been silent for as long as counts as gone.
+func (n *Nodes) Running(ctx context.Context) (int, error) {
+	first, running := map[uuid.UUID]time.Time{}, map[uuid.UUID]bool{}
+	look := time.NewTicker(runningInterval)
+	defer look.Stop()
+	for {
+		rows, err := n.q.NodesBeating(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("reading the nodes: %w", err)
+		}
+		doubtful := 0
+		for _, row := range rows {
+			at, known := first[row.NodeID]
+			switch {
+			case !known:
+				first[row.NodeID] = row.HeartbeatAt
+				doubtful++
+			case !at.Equal(row.HeartbeatAt):
+				running[row.NodeID] = true
+			default:
+				doubtful++
+			}
+		}
+		if doubtful == 0 {
+			return len(running), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("looking for nodes that run: %w", ctx.Err())
+		case <-look.C:
+		}
 	}
-	return alive, nil
 }
+
+// runningInterval is short beside a heartbeat's second.
+const runningInterval = 100 * time.Millisecond
 
 // NodeClock is how a node's clock stands, as its last heartbeat told.
 type NodeClock struct {

@@ -29,6 +29,7 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		seen <- r.Clone(context.WithoutCancel(r.Context()))
 		w.Header().Set("X-Answer", "yes")
+		w.Header().Set("Vary", "Origin")
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write(body)
 	}
@@ -36,10 +37,11 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 		"Authorization", "Bearer token", "X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https", "Forwarded", "for=203.0.113.7",
 		"X-Real-Ip", "203.0.113.7", "Connection", "X-Hop", "X-Hop", "secret", "X-Two", "1", "X-Two", "2")
 	r.Host = "orders.example"
-	answer := send(t, r)
+	answer := send(t, r) //nolint:bodyclose // its clean-up does
 	require.Equal(t, http.StatusAccepted, answer.StatusCode)
 	require.Equal(t, "payload", text(t, answer))
 	require.Equal(t, "yes", answer.Header.Get("X-Answer"))
+	require.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), "both nodes set it")
 	require.Empty(t, answer.Header.Get("X-Herald-Node-Proof"), "what nodes prove to each other is not the client's")
 
 	got := <-seen
@@ -326,4 +328,74 @@ func accepted(t *testing.T, l net.Listener) (count int) {
 		_ = conn.Close()
 		count++
 	}
+}
+
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"Accept: text/event-stream", "Connection: Upgrade\r\nUpgrade: websocket"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			a, b := start(t, "db", func(c *peers.Config) { c.WriteTimeout = 100 * time.Millisecond }), start(t, "db")
+			acquainted(a, b)
+			ended := make(chan struct{})
+			b.hub = func(w http.ResponseWriter, r *http.Request) {
+				defer close(ended)
+				var to io.Writer = w
+				if r.Header.Get("Upgrade") != "" {
+					conn, _, err := http.NewResponseController(w).Hijack()
+					if err != nil {
+						return
+					}
+					defer conn.Close()
+					_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Herald-Node-Proof: %s\r\n\r\n",
+						w.Header().Get("X-Herald-Node-Proof"))
+					to = conn
+				} else {
+					w.Header().Set("Content-Type", "text/event-stream")
+				}
+				for chunk := make([]byte, 64<<10); ; {
+					if _, err := to.Write(chunk); err != nil {
+						return
+					}
+				}
+			}
+			var dialer net.Dialer
+			conn, err := dialer.DialContext(t.Context(), "tcp", a.server.Listener.Addr().String())
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "GET /to/%s/hubs/x HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", b.id, kind)
+			require.NoError(t, err)
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				require.FailNow(t, "the other node writes on")
+			}
+			require.Eventually(t, func() bool { return a.Forwarding() == 0 }, patience, glance)
+		})
+	}
+}
+
+func TestAPollThatWaitsForLongIsAnswered(t *testing.T) {
+	t.Parallel()
+	// The server's own deadline for answers has passed by then.
+	a, b := start(t, "db"), start(t, "db")
+	acquainted(a, b)
+	b.hub = func(w http.ResponseWriter, _ *http.Request) {
+		<-time.After(300 * time.Millisecond)
+		w.WriteHeader(http.StatusNoContent)
+	}
+	bounded := http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		a.server.Config.Handler.ServeHTTP(w, r)
+	})}
+	var listen net.ListenConfig
+	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- bounded.Serve(l) }()
+	r := a.request(t, http.MethodGet, b, "/hubs/x", nil)
+	r.URL.Host = l.Addr().String()
+	require.Equal(t, http.StatusNoContent, send(t, r).StatusCode)
+	require.NoError(t, bounded.Close())
+	require.ErrorIs(t, <-served, http.ErrServerClosed)
 }

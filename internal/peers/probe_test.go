@@ -135,7 +135,7 @@ func TestNodesAskEachOtherAsLongAsTheyRun(t *testing.T) {
 	}
 	stop()
 	go func() {
-		for range asked { //nolint:revive // until the test is over
+		for range asked { // until the test is over
 		}
 	}()
 	require.NoError(t, <-ended)

@@ -118,7 +118,8 @@ func startAs(t *testing.T, database string, serve func(*httptest.Server), config
 		}
 		owner, path, _ := strings.Cut(rest, "/")
 		r.URL.Path, r.URL.RawPath = "/"+path, ""
-		if err := n.Forward(w, r, owner); err != nil {
+		w.Header().Set("Vary", "Origin")
+		if err := n.Forward(w, r, owner); err != nil { //nolint:contextcheck // the request's is used
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, err.Error())
 		}

@@ -59,11 +59,14 @@ func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // Migrate applies what is pending: first the goose migrations in files, then River's. It returns what it applied. Processes
-// that migrate one database at once take turns. The pool needs a session of its own per connection (no pooler in between that
+// that migrate one database at once take turns. Where the login lacks a right it says so ([LackingError]) and begins with nothing. The pool needs a session of its own per connection (no pooler in between that
 // multiplexes transactions, see [RefusePooler]), and at least three.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
 	if pool.Config().MaxConns < connectionsToMigrate {
 		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)
+	}
+	if err := mayMigrate(ctx, pool); err != nil {
+		return nil, err
 	}
 	var applied []Migration
 	err := underLock(ctx, pool, logger, lockPatience, func() error {

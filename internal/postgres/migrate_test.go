@@ -138,7 +138,7 @@ func TestMigrateInASchemaThatIsGiven(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
 	admin := connect(t, c.SocketDSN())
-	for _, sql := range []string{"CREATE ROLE modest LOGIN", "CREATE SCHEMA herald AUTHORIZATION modest", "REVOKE CREATE ON DATABASE herald FROM PUBLIC"} {
+	for _, sql := range []string{"CREATE ROLE herald_producer NOLOGIN", "CREATE ROLE modest LOGIN", "CREATE SCHEMA herald AUTHORIZATION modest", "REVOKE CREATE ON DATABASE herald FROM PUBLIC"} {
 		_, err := admin.Exec(t.Context(), sql)
 		require.NoError(t, err)
 	}

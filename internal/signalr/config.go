@@ -139,7 +139,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 
 	// AllowedOrigins are the origins, written "https://app.example", whose pages may connect: by CORS with credentials,
-	// and by WebSocket, which CORS does not cover. A port that is the scheme's own need not be written.
+	// and by WebSocket, which CORS does not cover. A port that is the scheme's own need not be written; * in its place is any port.
 	// Defaults to none: pages of the same origin and clients that send no Origin only.
 	AllowedOrigins []string
 
@@ -275,7 +275,7 @@ func (c Config) validate() error {
 	}
 	for _, origin := range c.AllowedOrigins {
 		if !isOrigin(origin) {
-			errs = append(errs, fmt.Errorf("AllowedOrigins: %q is not an origin such as https://app.example", origin))
+			errs = append(errs, fmt.Errorf("AllowedOrigins: %q is not an origin such as https://app.example, or http://localhost:* for any port", origin))
 		}
 	}
 	return errors.Join(errs...)

@@ -99,8 +99,7 @@
 // outlive the node that negotiated them.
 //
 // A request is forwarded once: what comes from another node and is for a third is answered 404. Forwarding costs no seat. The node
-// that has the connection counts it, for the client's address, which it is told. Refusals of origins and of other users come from the node that the
-// client has reached.
+// that has the connection counts it, for the client's address, which it is told. Who sends a request, and whether its page may, both nodes judge.
 //
 // A ticket opens one connection on the node that issued it, and so one event stream or polled connection, ever. Each other node takes
 // one WebSocket with it, too, while it can be presented for the first time ([Config.HandshakeTimeout]). That does not matter: who

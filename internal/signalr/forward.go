@@ -6,12 +6,13 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"sync"
 )
 
 type forwardedKey struct{}
 
 // WithForwarded marks the context of a request that another node has handed on. Such a request is answered here: it is never
-// handed on again, its RemoteAddr is the client's whatever its headers say, and the other node has looked at its origin.
+// handed on again, and its RemoteAddr is the client's whatever its headers say.
 func WithForwarded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, forwardedKey{}, true)
 }
@@ -26,12 +27,14 @@ func Forwarded(ctx context.Context) bool {
 // WebSocket without stateful reconnect, which lives where the socket is: anywhere says that the request opens one, and while the ticket can
 // be used for the first time any node takes it.
 func (s *Server) livesHere(t presented, anywhere bool) bool {
-	return t.node == s.cfg.Node || t.node == "" || s.registry.has(t.token) || anywhere && !t.stateful && !t.expired(s.cfg.Now())
+	return t.node == s.cfg.Node || t.node == "" || s.registry.find(t.token) != nil || anywhere && !t.stateful && !t.expired(s.cfg.Now())
 }
 
-// elsewhere answers a request with t whose connection lives on another node: that node does, or gone, where there is no such node any more. It
-// returns false where the request is this node's. Another user's request is not worth a hop.
-func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request, t presented, anywhere bool, gone func(http.ResponseWriter)) bool {
+// elsewhere answers a request of user's with t whose connection lives on another node: that node does, or gone, where there is no such node any
+// more. It returns false where the request is this node's. Another user's request is not worth a hop.
+func (s *Server) elsewhere(
+	w http.ResponseWriter, r *http.Request, hub *Hub, user User, t presented, anywhere bool, gone func(http.ResponseWriter),
+) bool {
 	switch {
 	case s.livesHere(t, anywhere):
 		return false
@@ -39,10 +42,46 @@ func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request, t presented, 
 		gone(w)
 	case !t.own:
 		writeOthers(w)
-	case !s.handOn(w, r, t.node):
-		gone(w)
+	case !s.passing.enter(user.ID(), s.cfg.MaxConnectionsPerUser):
+		s.refuse(w, r, hub, UserFull, retryFull)
+	default:
+		defer s.passing.leave(user.ID())
+		if !s.handOn(w, r, t.node) {
+			gone(w)
+		}
 	}
 	return true
+}
+
+// passing counts the requests that are handed on, by their users. They take no seat here, but what a node hands on at a time is limited, and one user
+// must not take all of it: a user's share is what the connections of one node can need, a poll or a stream and some POSTs each.
+type passing struct {
+	mu    sync.Mutex
+	users map[string]int
+}
+
+const passingPerConnection = 4
+
+// enter takes a place, where the user has one left of those that so many connections can need.
+func (p *passing) enter(user string, connections int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if connections != NoLimit && p.users[user] >= connections*passingPerConnection {
+		return false
+	}
+	if p.users == nil {
+		p.users = make(map[string]int)
+	}
+	p.users[user]++
+	return true
+}
+
+func (p *passing) leave(user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.users[user]--; p.users[user] == 0 {
+		delete(p.users, user)
+	}
 }
 
 // handOn has another node answer the request. It returns false, and nothing is written, where that node is gone.
@@ -60,7 +99,7 @@ const unknownHeader = "X-Signalr-Unknown-Here"
 // seek answers a request about the connection of t, wherever that lives: on the node that negotiated it, or, of a WebSocket, on any other. They are
 // asked one after another, so the request must have no body, and be one that few clients send and seldom. It returns false where the
 // connection is this node's. Gone answers where it is no node's.
-func (s *Server) seek(w http.ResponseWriter, r *http.Request, t presented, gone func(http.ResponseWriter)) bool {
+func (s *Server) seek(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t presented, gone func(http.ResponseWriter)) bool {
 	if s.registry.find(t.token) != nil {
 		return false
 	}
@@ -69,6 +108,11 @@ func (s *Server) seek(w http.ResponseWriter, r *http.Request, t presented, gone 
 		gone(w)
 		return true
 	}
+	if !s.passing.enter(user.ID(), s.cfg.MaxConnectionsPerUser) {
+		s.refuse(w, r, hub, UserFull, retryFull)
+		return true
+	}
+	defer s.passing.leave(user.ID())
 	for _, node := range s.mayHave(t) {
 		answer := &answerOrUnknown{ResponseWriter: w, header: maps.Clone(w.Header())}
 		if s.handOn(answer, r, node) && !answer.unknown {

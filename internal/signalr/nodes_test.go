@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -343,6 +346,16 @@ func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 	}
 }
 
+// What a node says of the client is not asked of headers again, though that is an address of a proxy's.
+func TestAForwardedClientsAddressStandsAsItIs(t *testing.T) {
+	t.Parallel()
+	n := setupNodes(t, func(cfg *signalr.Config) {
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}
+	})
+	conn := greet(t, n.fixture, n.of(1).negotiatedAt(t, n.of(0)).poller())
+	require.Equal(t, "127.0.0.1", conn.RemoteAddr().String())
+}
+
 // A page reads each header once, whichever node has set it.
 func TestCORSOfWhatAnotherNodeAnswers(t *testing.T) {
 	t.Parallel()
@@ -422,4 +435,46 @@ func TestNodesNames(t *testing.T) {
 	cfg.Node = strings.Repeat("n", 65)
 	_, err = signalr.New(cfg)
 	require.ErrorContains(t, err, "64 bytes")
+}
+
+// One user's requests for another node do not take the places of all: here as many as may be on their way at once, with bodies that do not end.
+//
+// Acceptance: A-475.
+func TestOneUserTakesHisShareOfWhatIsHandedOn(t *testing.T) {
+	t.Parallel()
+	n := setupNodes(t, func(cfg *signalr.Config) { cfg.MaxConnectionsPerUser = 2 })
+	f := n.of(1)
+	h := f.negotiatedAt(t, n.of(0))
+	p := h.poller()
+	greet(t, n.fixture, p)
+	before := n.handed()
+	var bodies []*io.PipeWriter
+	var waiting sync.WaitGroup
+	for range 8 { // bodies that do not end
+		body, end := io.Pipe()
+		bodies = append(bodies, end)
+		waiting.Go(func() {
+			response, err := h.request(context.WithoutCancel(t.Context()), http.MethodPost, body)
+			if err == nil {
+				_ = response.Body.Close()
+			}
+		})
+	}
+	t.Cleanup(waiting.Wait)
+	t.Cleanup(func() {
+		for _, end := range bodies {
+			_ = end.Close()
+		}
+	})
+	require.Eventually(t, func() bool { return n.handed() == before+8 }, patience, soon)
+	a := h.do(http.MethodPost, ping+"\x1e")
+	require.Equal(t, http.StatusTooManyRequests, a.status)
+	require.Equal(t, "This user has too many connections", a.body)
+	other := *h
+	token := n.of(0).request(t, http.MethodPost, "/hub/negotiate?access_token=other&negotiateVersion=1")
+	var negotiation struct{ ConnectionToken string }
+	require.NoError(t, json.Unmarshal([]byte(token.body), &negotiation))
+	other.url = f.url + "?access_token=other&id=" + negotiation.ConnectionToken
+	require.Equal(t, http.StatusOK, other.do(http.MethodPost, "").status)
+	require.Equal(t, http.StatusNotFound, n.of(0).request(t, http.MethodGet, "/hub?access_token=user&id=x").status, "what need not be handed on is served as ever")
 }

@@ -21,9 +21,6 @@ const (
 // which is why the request itself is refused: a page of another site could otherwise connect with the user's cookies or
 // token. A page without an origin of its own ("null": a sandboxed frame, a file) is nobody's and never allowed.
 func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
-	if Forwarded(r.Context()) {
-		return true // the node that has handed it on has looked, and has set the headers
-	}
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
@@ -48,8 +45,18 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) b
 
 // AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
 func (s *Server) AllowsOrigin(origin string) bool {
-	return slices.Contains(s.origins, canonicalOrigin(origin))
+	origin = canonicalOrigin(origin)
+	return slices.ContainsFunc(s.origins, func(allowed string) bool {
+		if host, wild := strings.CutSuffix(allowed, anyPort); wild {
+			port, found := strings.CutPrefix(origin, host)
+			return found && (port == "" || port[0] == ':' && strings.Trim(port[1:], "0123456789") == "")
+		}
+		return allowed == origin
+	})
 }
+
+// anyPort is what stands in place of a port where all are allowed.
+const anyPort = ":*"
 
 // allowPreflight allows every method and header that the client sends, and those that the page has it send in addition (its
 // option headers): they mean nothing here, but may to what stands in between.
@@ -64,10 +71,11 @@ func allowPreflight(h http.Header, r *http.Request) {
 	h.Set("Access-Control-Allow-Headers", headers)
 }
 
-// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port.
+// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port, or with * for any.
 func isOrigin(text string) bool {
+	text, wild := strings.CutSuffix(text, anyPort)
 	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
+	return err == nil && (!wild || u.Port() == "") && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
 		!strings.ContainsFunc(text, func(c rune) bool { return c == '*' || c > unicode.MaxASCII })
 }
 

@@ -64,7 +64,8 @@ func requireNoCORS(t *testing.T, a answer) {
 
 func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
 	t.Parallel()
-	f := setup(t, allowOrigins("https://app.example:443", "HTTP://Dev.Example:8080", "http://plain.example", "capacitor://localhost", "http://[::1]:80"))
+	f := setup(t, allowOrigins("https://app.example:443", "HTTP://Dev.Example:8080", "http://plain.example", "capacitor://localhost", "http://[::1]:80",
+		"http://page.example:*"))
 	host := strings.TrimPrefix(strings.TrimSuffix(f.url, "/hub"), "http://")
 	_, port, _ := strings.Cut(host, ":")
 	for origin, allowed := range map[string]bool{
@@ -86,6 +87,13 @@ func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
 		"capacitor://localhost":        true,
 		"http://localhost":             false,
 		"http://[::1]":                 true,
+		"http://page.example":          true,
+		"http://page.example:1":        true,
+		"http://page.example:65535":    true,
+		"https://page.example:1":       false,
+		"http://page.example.evil:1":   false,
+		"http://page.example:1.evil":   false,
+		"http://page.example:1@evil":   false,
 		"null":                         false,
 		"file://":                      false,
 		"https://" + host + ".evil":    false,
@@ -187,12 +195,14 @@ func TestOriginSettings(t *testing.T) {
 	for _, origin := range []string{
 		"*", "null", "", "app.example", "https://", "https://*", "https://*.example", "https://app.example/", "https://app.example/x",
 		"https://user@app.example", "https://app.example?x", "https://bücher.example", "//app.example",
+		":*", "http://:*", "http://*:*", "http://app.example:80:*", "http://app.example:*:*",
 	} {
 		_, err := signalr.New(signalr.Config{Authenticate: authenticate, AllowedOrigins: []string{origin}})
 		require.ErrorContains(t, err, "is not an origin", origin)
 	}
 	_, err := signalr.New(signalr.Config{Authenticate: authenticate, AllowedOrigins: []string{
 		"https://app.example", "http://localhost:3000", "https://app.example:443", "HTTPS://App.Example", "capacitor://localhost", "http://[::1]:8080",
+		"http://localhost:*", "http://[::1]:*",
 	}})
 	require.NoError(t, err)
 }

@@ -15,6 +15,7 @@ type Server struct {
 	tickets  *tickets
 	registry *registry
 	buffers  buffers
+	passing  passing
 	origins  []string // that may connect, in canonical form
 
 	openings        *allowances // of new connections, by address

@@ -88,7 +88,7 @@ func (s *Server) ticketOf(w http.ResponseWriter, r *http.Request, hub *Hub, user
 		writeUnknownID(w)
 		return ticket{}, false
 	}
-	if s.elsewhere(w, r, t, anywhere, writeUnknownID) {
+	if s.elsewhere(w, r, hub, user, t, anywhere, writeUnknownID) {
 		return ticket{}, false
 	}
 	if !s.registry.knows(t.ticket, s.cfg.Now()) {

@@ -21,21 +21,28 @@ var lifecycle = []struct{ status, event string }{ //nolint:gochecknoglobals // a
 	{"Delivered", "OrderStatusChanged"},
 }
 
+// paying is the step of the lifecycle that may fail.
+const paying = 1
+
 const publishOrder = `SELECT herald.publish_order_event($1, $2, $3, $4, $5, $6, estimated_delivery_time => now() + interval '30 minutes',
 	delivered_at => CASE WHEN $4 = 'Delivered' THEN now() END)`
 
 // followedOrder moves the one order that the printed command follows: it is ordered again as soon as it has been delivered.
-func (s *Simulation) followedOrder(ctx context.Context, tx pgx.Tx) error {
+func (s *Simulation) followedOrder(ctx context.Context, tx pgx.Tx, _ int) error {
 	var status string
 	err := tx.QueryRow(ctx, `SELECT status FROM demo.orders WHERE id = $1 FOR UPDATE`, OrderID).Scan(&status)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("reading the followed order: %w", err)
 	}
-	return moveOrder(ctx, tx, OrderID, "YZ-1024", Customer, next(status))
+	return moveOrder(ctx, tx, OrderID, "YZ-1024", Customer, next(status), false)
 }
 
-// order places a new order of somebody's, or moves one that is under way.
-func (s *Simulation) order(ctx context.Context, tx pgx.Tx) error {
+// order places a new order of somebody's, or moves one that is under way. Some payments fail: one in each failing turns is made to.
+func (s *Simulation) order(ctx context.Context, tx pgx.Tx, turn int) error {
+	const failing = 10
+	if turn%failing == failing-1 {
+		return moveOrder(ctx, tx, uuid.New(), orderNumber(), Customer, paying, true)
+	}
 	var id uuid.UUID
 	var number, customer, status string
 	err := tx.QueryRow(ctx, `SELECT id, number, customer_id, status FROM demo.orders
@@ -43,15 +50,15 @@ func (s *Simulation) order(ctx context.Context, tx pgx.Tx) error {
 		Scan(&id, &number, &customer, &status)
 	const underWay = 0.7
 	if err == nil && rand.Float64() < underWay { //nolint:gosec // not a secret
-		return moveOrder(ctx, tx, id, number, customer, next(status))
+		return moveOrder(ctx, tx, id, number, customer, next(status), false)
 	}
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("choosing an order: %w", err)
 	}
-	number = fmt.Sprintf("YZ-%d", 2000+rand.IntN(8000))        //nolint:gosec // not a secret
-	customer = fmt.Sprintf("customer-%d", 1+rand.IntN(20))     //nolint:gosec // not a secret
-	return moveOrder(ctx, tx, uuid.New(), number, customer, 0) // a new order starts at the first status
+	return moveOrder(ctx, tx, uuid.New(), orderNumber(), uuid.NewString(), 0, false) // a new order starts at the first status
 }
+
+func orderNumber() string { return fmt.Sprintf("YZ-%d", 2000+rand.IntN(8000)) } //nolint:gosec // not a secret
 
 func next(status string) int {
 	for i, s := range lifecycle {
@@ -62,10 +69,9 @@ func next(status string) int {
 	return 0
 }
 
-func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer string, step int) error {
+func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer string, step int, fails bool) error {
 	status, eventType := lifecycle[step].status, lifecycle[step].event
-	const failing = 0.1
-	if eventType == "OrderPaymentSucceeded" && id != OrderID && rand.Float64() < failing { //nolint:gosec // not a secret
+	if fails {
 		status, eventType = "PaymentFailed", "OrderPaymentFailed"
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO demo.orders (id, number, customer_id, restaurant_id, status) VALUES ($1, $2, $3, $4, $5)
@@ -79,18 +85,18 @@ func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer st
 	return nil
 }
 
-// cartEvents is what happens to the simulated team cart, over and over.
+// cartEvents is what happens to the simulated team cart, over and over: it is paid and converted, and the next time it expires.
 var cartEvents = []string{ //nolint:gochecknoglobals // a constant table
-	"CartUpdated", "CartUpdated", "CartLocked", "CartPaymentEvent", "CartReadyToConfirm", "CartConverted",
+	"CartUpdated", "CartLocked", "CartPaymentEvent", "CartReadyToConfirm", "CartConverted", "CartUpdated", "CartExpired",
 }
 
-func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx) error {
+func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	var status string
 	err := tx.QueryRow(ctx, `SELECT status FROM demo.team_carts WHERE id = $1 FOR UPDATE`, TeamCartID).Scan(&status)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("reading the team cart: %w", err)
 	}
-	eventType := cartEvents[rand.IntN(len(cartEvents))] //nolint:gosec // not a secret
+	eventType := cartEvents[turn%len(cartEvents)]
 	_, err = tx.Exec(ctx, `INSERT INTO demo.team_carts (id, host_id, status) VALUES ($1, $2, $3)
 		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, TeamCartID, Customer, eventType)
 	if err != nil {
@@ -105,11 +111,10 @@ func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx) error {
 }
 
 // administration lets the platform's counters grow and tells the dashboards.
-func (s *Simulation) administration(ctx context.Context, tx pgx.Tx) error {
+func (s *Simulation) administration(ctx context.Context, tx pgx.Tx, turn int) error {
 	var stats json.RawMessage
 	err := tx.QueryRow(ctx, `
-		WITH grown AS (UPDATE demo.counters SET value = value + CASE WHEN name LIKE '%Revenue%' THEN 12.50 ELSE 1 END
-			WHERE name <> 'failedGenerations' RETURNING name, value)
+		WITH grown AS (UPDATE demo.counters SET value = value + CASE WHEN name LIKE '%Revenue%' THEN 12.50 ELSE 1 END RETURNING name, value)
 		SELECT jsonb_object_agg(name, value) FROM grown`).Scan(&stats)
 	if err != nil {
 		return fmt.Errorf("counting: %w", err)
@@ -117,23 +122,21 @@ func (s *Simulation) administration(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `SELECT herald.set_platform_stats($1)`, stats); err != nil {
 		return fmt.Errorf("setting the platform's statistics: %w", err)
 	}
-	eventType, payload := adminEvent(stats)
-	if _, err := tx.Exec(ctx, `SELECT herald.publish_admin_event($1, $2::jsonb || CASE WHEN $1 = 'AnalyticsUpdate'
-		THEN jsonb_build_object('revenue', $2::jsonb -> 'totalRevenue') ELSE '{}' END)`, eventType, payload); err != nil {
-		return fmt.Errorf("publishing %s: %w", eventType, err)
+	event := adminEvents[turn%len(adminEvents)]
+	if _, err := tx.Exec(ctx, `SELECT herald.publish_admin_event($1, `+event.payload+`) FROM (SELECT $2::jsonb AS stats) s`, event.name, stats); err != nil {
+		return fmt.Errorf("publishing %s: %w", event.name, err)
 	}
 	return nil
 }
 
-func adminEvent(stats json.RawMessage) (eventType, payload string) {
-	switch rand.IntN(4) { //nolint:gosec // not a secret
-	case 0:
-		return "UserCountUpdate", string(stats)
-	case 1:
-		return "UserActivityUpdate", `{"userId":"550e8400-e29b-41d4-a716-446655440000","action":"website_generated","details":{"projectId":"proj-12345"}}`
-	case 2:
-		return "SystemAlert", `{"type":"warning","message":"System performance degradation detected","data":{"cpuUsage":92,"threshold":85}}`
-	default:
-		return "AnalyticsUpdate", string(stats)
-	}
+// adminEvents is what the admin service tells, over and over. A payload is SQL that may read stats, the platform's counters.
+var adminEvents = []struct{ name, payload string }{ //nolint:gochecknoglobals // a constant table
+	{"UserCountUpdate", `stats`},
+	{"AnalyticsUpdate", `stats || jsonb_build_object('revenue', stats -> 'totalRevenue')`},
+	{"UserActivityUpdate", `jsonb_build_object('userId', '` + Customer + `', 'action', 'website_generated', 'details', jsonb_build_object('projectId', 'proj-12345'))`},
+	{"GenerationMetricsUpdate", `stats || '{"averageGenerationTime": 12.5}'`},
+	{"SystemAlert", `'{"type": "warning", "message": "System performance degradation detected", "data": {"cpuUsage": 92, "threshold": 85}}'`},
+	{"RevenueUpdate", `jsonb_build_object('dailyRevenue', stats -> 'revenueToday', 'totalRevenue30d', stats -> 'totalRevenue')`},
+	{"AdminNotification", `jsonb_build_object('type', 'role-assignment', 'userId', '` + Customer + `', 'roleName', 'Moderator', 'action', 'assigned')`},
+	{"AdminNotification", `'{"type": "system-event", "eventType": "backup", "description": "The nightly backup is complete", "data": {"tables": 42}}'`},
 }

@@ -21,11 +21,12 @@ const (
 	retryDelay          = time.Second
 )
 
-// The people and places of the simulation. They stay the same over restarts, so that a token keeps its meaning.
+// The people of the simulation. They stay the same over restarts, so that a token keeps its meaning. They are UUIDs, as the documents have
+// users: a handler that declares its userId as one is not called for another text.
 const (
-	Customer = "customer-1"
-	Staff    = "restaurant-1-staff"
-	Admin    = "admin-1"
+	Customer = "7a1d5f3e-2c4b-4f6a-9b8e-0c1d2e3f4a51"
+	Staff    = "7a1d5f3e-2c4b-4f6a-9b8e-0c1d2e3f4a52"
+	Admin    = "7a1d5f3e-2c4b-4f6a-9b8e-0c1d2e3f4a53"
 )
 
 // The order and the restaurant that the printed tokens are for.
@@ -94,7 +95,7 @@ func (s *Simulation) Setup(ctx context.Context) error {
 // Run plays the services until ctx ends. What fails is logged and tried again.
 func (s *Simulation) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for name, step := range map[string]func(ctx context.Context, tx pgx.Tx) error{
+	for name, step := range map[string]step{
 		"followed order": s.followedOrder,
 		"orders":         s.order,
 		"team carts":     s.teamCart,
@@ -108,11 +109,14 @@ func (s *Simulation) Run(ctx context.Context) error {
 // errRollBack ends a simulated transaction that goes wrong after it has published.
 var errRollBack = errors.New("the business transaction rolled back")
 
-func (s *Simulation) service(ctx context.Context, name string, step func(ctx context.Context, tx pgx.Tx) error) error {
-	for {
+// step is one transaction of a service, and turn how many it has committed before: what comes in turn, comes for certain.
+type step func(ctx context.Context, tx pgx.Tx, turn int) error
+
+func (s *Simulation) service(ctx context.Context, name string, step step) error {
+	for turn := 0; ; {
 		delay := time.Duration(rand.ExpFloat64() * float64(s.cfg.Pace)) //nolint:gosec // not a secret
 		err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-			if err := step(ctx, tx); err != nil {
+			if err := step(ctx, tx, turn); err != nil {
 				return err
 			}
 			if rand.Float64() < s.cfg.RollbackRate { //nolint:gosec // not a secret
@@ -122,6 +126,9 @@ func (s *Simulation) service(ctx context.Context, name string, step func(ctx con
 		})
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end that was asked for
+		}
+		if err == nil {
+			turn++
 		}
 		if err != nil && !errors.Is(err, errRollBack) {
 			s.cfg.Logger.WarnContext(ctx, "simulated service failed", slog.String("service", name), slog.Any("error", err))

@@ -38,6 +38,31 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 
+	// Each type comes again and again, and soon: what is here within sixty transactions of a service is there within a minute at the pace of
+	// `herald dev`.
+	const withinAMinute = 60
+	for _, family := range []struct {
+		rows  string
+		types []string
+		among int
+	}{
+		{"event_type LIKE 'Order%'", []string{"OrderPaymentFailed", "OrderPaymentSucceeded", "OrderPlaced", "OrderStatusChanged"}, withinAMinute},
+		{"event_type LIKE 'Cart%'", []string{"CartConverted", "CartExpired", "CartLocked", "CartPaymentEvent", "CartReadyToConfirm", "CartUpdated"}, withinAMinute},
+		{"resource_id IS NULL", []string{
+			"AdminNotification", "AnalyticsUpdate", "GenerationMetricsUpdate", "RevenueUpdate", "SystemAlert", "UserActivityUpdate", "UserCountUpdate",
+		}, withinAMinute},
+	} {
+		var types []string
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT array_agg(DISTINCT event_type ORDER BY event_type)
+			FROM (SELECT event_type FROM herald.outbox WHERE `+family.rows+` ORDER BY seq LIMIT $1) o`, family.among).Scan(&types))
+		require.Equal(t, family.types, types)
+	}
+	var unset int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT 8 - count(DISTINCT field) FROM herald.platform_stats WHERE field = ANY ($1)`, []string{
+		"totalUsers", "activeUsers", "newUsersToday", "websitesGenerated", "imagesGenerated", "failedGenerations", "totalRevenue", "revenueToday",
+	}).Scan(&unset))
+	require.Zero(t, unset, "all eight statistics are set")
+
 	// Each order stands where its last committed event says: event and row are one transaction.
 	var apart int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM demo.orders d WHERE d.status IS DISTINCT FROM (

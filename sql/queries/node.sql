@@ -35,8 +35,10 @@ WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_
 SELECT n.connections FROM herald.node n
 WHERE n.node_id <> sqlc.arg(self) AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds';
 
--- name: NodesAlive :one
-SELECT count(*) FROM herald.node n WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds';
+-- name: NodesBeating :many
+-- The nodes that are alive by their rows.
+SELECT n.node_id, n.heartbeat_at FROM herald.node n
+WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds';
 
 -- name: NodeDelete :exec
 DELETE FROM herald.node WHERE node_id = sqlc.arg(node_id);

@@ -247,15 +247,35 @@ func (q *Queries) NodeReap(ctx context.Context) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
-const NodesAlive = `-- name: NodesAlive :one
-SELECT count(*) FROM herald.node n WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
+const NodesBeating = `-- name: NodesBeating :many
+SELECT n.node_id, n.heartbeat_at FROM herald.node n
+WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
 `
 
-func (q *Queries) NodesAlive(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, NodesAlive)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+type NodesBeatingRow struct {
+	NodeID      uuid.UUID
+	HeartbeatAt time.Time
+}
+
+// The nodes that are alive by their rows.
+func (q *Queries) NodesBeating(ctx context.Context) ([]NodesBeatingRow, error) {
+	rows, err := q.db.Query(ctx, NodesBeating)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NodesBeatingRow
+	for rows.Next() {
+		var i NodesBeatingRow
+		if err := rows.Scan(&i.NodeID, &i.HeartbeatAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const NodesFromFuture = `-- name: NodesFromFuture :exec
