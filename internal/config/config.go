@@ -74,6 +74,12 @@ const (
 	ListenDefaultDev = "localhost:5006"
 )
 
+// The values of HERALD_MESSAGEPACK_NAMES.
+const (
+	MessagePackDotNet = "dotnet"
+	MessagePackCamel  = "camel"
+)
+
 // Server is how connections are served.
 type Server struct {
 	Listen               string        `env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API; localhost is 127.0.0.1 and ::1. Defaults to :5006, of herald dev to localhost:5006."`
@@ -98,6 +104,7 @@ type Server struct {
 	GroupRetention       time.Duration `default:"2160h" env:"HERALD_GROUP_RETENTION" placeholder:"DURATION" help:"Time for which a group without events keeps its numbering, and an order without events its customer's access (${default})."`
 	AnalyticsMinInterval time.Duration `default:"0s" env:"HERALD_ANALYTICS_MIN_INTERVAL" placeholder:"DURATION" help:"How often events of one type are sent to the admins' analytics group at most: of those that come within it the latest wins; 0: all are sent (${default})."`
 	StatsInterval        time.Duration `default:"30s" env:"HERALD_STATS_INTERVAL" placeholder:"DURATION" help:"How often changed platform statistics are sent to the admins' analytics group; 0: never (${default})."`
+	MessagePackNames     string        `name:"messagepack-names" default:"dotnet" env:"HERALD_MESSAGEPACK_NAMES" placeholder:"dotnet|camel" help:"How members of Herald's own objects are named over MessagePack: dotnet, as a .NET hub's are (OrderId), or camel, as in JSON (orderId) (${default})."`
 	ShutdownSpread       time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
 
 	Limits
@@ -142,6 +149,9 @@ func (s Server) Check() error {
 	}
 	if s.ClientTimeout > 0 && s.ClientTimeout <= s.KeepAlive {
 		errs = append(errs, errors.New("HERALD_CLIENT_TIMEOUT must be longer than HERALD_KEEP_ALIVE"))
+	}
+	if s.MessagePackNames != MessagePackDotNet && s.MessagePackNames != MessagePackCamel {
+		errs = append(errs, fmt.Errorf("HERALD_MESSAGEPACK_NAMES is %q: it must be %s or %s", s.MessagePackNames, MessagePackDotNet, MessagePackCamel))
 	}
 	if s.ShutdownSpread < 0 {
 		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must not be less than zero"))

@@ -90,13 +90,12 @@ func (e *Event) checkOrder() error {
 
 // isOrderName says whether a field of the payload has the name of one of the object's own.
 func isOrderName(name []byte) bool {
-	switch string(name) {
-	case "orderId", "orderNumber", "status", "restaurantId", "lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime",
-		"deliveredAt", "occurredOnUtc", "eventId", "sequence":
-		return true
-	default:
-		return false
+	for i := range orderMembers {
+		if orderMembers[i].Name == string(name) {
+			return true
+		}
 	}
+	return false
 }
 
 // readTime reads a time that may be null.

@@ -8,6 +8,7 @@
 //   - settings: a database and a role whose settings are all hostile, and a producer in a session of theirs.
 //   - pages: a user who asks for every page of large events at once, and reads none of them.
 //   - payloads: fields with the names of Herald's own, keys and nesting over which clients end, written past every check.
+//   - members: fields with the names that Herald's own have over MessagePack.
 //   - pools: thousands of scrapes and probes without a token; administrators whose requests hold every connection that they can get.
 //   - replays: connections that resume from far behind, several groups each, and read nothing.
 //   - revocation: a producer that writes Herald's own AccessRevoked.

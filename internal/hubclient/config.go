@@ -66,6 +66,11 @@ type Config struct {
 	// Defaults to 30 s.
 	ResumeTimeout time.Duration
 
+	// MessagePack speaks MessagePack instead of JSON. Arguments and results are JSON in any case, with the names that the server
+	// writes over MessagePack; its timestamps are texts in RFC 3339. Events are known by either names.
+	// Defaults to false.
+	MessagePack bool
+
 	// MaximumMessageSize is the size in bytes of the largest WebSocket message that is accepted.
 	// Defaults to 1 MiB.
 	MaximumMessageSize int64

@@ -39,6 +39,12 @@
 // to their end, or a goroutine stays; calls are made one at a time, because two at once can be given the same id. The client
 // sees a ping now and then while only events arrive, or its time-out would strike: a server that sends events sends no pings.
 //
+// # MessagePack
+//
+// With Config.MessagePack the server is spoken to in MessagePack. The wire translates, record by record: philippseith's client speaks JSON all
+// the same, and so do handlers and results, with the names that the server has written, in the order in which they stand. An event is known by
+// JSON's names (eventId) and by those of a .NET hub (EventId).
+//
 // # Lifecycle
 //
 // Follow owns its connection and one goroutine for the resume's call, and waits for both. [Connection.Close] stops the client,

@@ -16,6 +16,9 @@
 // [New] registers the methods; [Hubs.Authenticate] goes into the signalr server's configuration; [Hubs.Mount] puts the
 // handlers on a mux. A connection is known to the broadcaster from its first group on until it is closed.
 //
+// What methods return and what the admin hub says by itself are Go structs: over MessagePack their fields are named as a .NET hub names them, and
+// their times are timestamps.
+//
 // # Invariants
 //
 // No group is joined without a permission that held at the moment of joining: the broadcaster's Admission is taken before

@@ -127,6 +127,13 @@
 // [Conn.Flush], which writes what the socket takes at once and leaves to a goroutine only what it does not; frames that are
 // written together are copied to one run of bytes, which is cheaper than a vector.
 //
+// # MessagePack
+//
+// An event is JSON text and is made MessagePack from that, once, when the first member that speaks it needs it. The text does not say which
+// members are the server's own and which of its texts are times; the [Object] that a [Message] is given does, by their names and their order,
+// and for its outermost members alone: nothing is guessed from what a text looks like. What a method returns is a Go value, whose type
+// says the same. [Names] says how such members are named.
+//
 // # Where the rest goes
 //
 // A hub protocol is a protocol, in a slot of its own in every [Message]; a transport is a transport, which carries bytes and

@@ -51,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 	for _, origin := range cfg.AllowedOrigins {
 		s.origins = append(s.origins, canonicalOrigin(origin))
 	}
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
+	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
 		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}
