@@ -145,7 +145,9 @@ func rotate(t *testing.T, setting string, older *signer) *rotation {
 }
 
 // settings make a node read the file.
-func (r *rotation) settings() []string { return []string{"HERALD_JWT_SECRET=", r.setting + "=" + r.file} }
+func (r *rotation) settings() []string {
+	return []string{"HERALD_JWT_SECRET=", r.setting + "=" + r.file}
+}
 
 // begin lets the clients begin.
 func (r *rotation) begin(t *testing.T) {
