@@ -77,10 +77,16 @@ func (c *checkCmd) checkAuth(ctx context.Context, f *findings) {
 		return
 	}
 	cfg, err := auth.FromSettings(c.Auth)
-	if err == nil {
-		_, err = auth.NewVerifier(ctx, cfg)
+	if err != nil {
+		f.add(err, "tokens")
+		return
 	}
-	f.add(err, "tokens")
+	verifier, err := auth.NewVerifier(ctx, cfg)
+	if err != nil {
+		f.add(err, "tokens")
+		return
+	}
+	f.add(nil, "tokens: keys: %s", verifier.Keys())
 }
 
 // checkDatabase reports whether the database is one of this release.

@@ -31,7 +31,7 @@ type tailCmd struct {
 
 	Group     string     `arg:"" help:"order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts."`
 	URL       string     `default:"http://localhost:5006" env:"HERALD_URL" help:"The server (${default})."`
-	Token     string     `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET or the key of herald dev."`
+	Token     string     `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET, the first of HERALD_JWT_SECRET_FILE, or the key of herald dev."`
 	Subject   string     `short:"s" default:"herald-tail" help:"User id of the minted token (${default})."`
 	DataDir   string     `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key (${default})."`
 	Beginning bool       `help:"Start at the beginning of what is retained. Defaults to now."`
@@ -101,13 +101,9 @@ func (c *tailCmd) token(group event.Group) (string, error) {
 	if c.Token != "" {
 		return c.Token, nil
 	}
-	secret := c.JWTSecret
-	if secret == "" {
-		var err error
-		if secret, err = readDevKey(c.DataDir); err != nil {
-			return "", fmt.Errorf("no token: neither HERALD_TOKEN nor HERALD_JWT_SECRET is set, and there is no key of `herald dev` here "+
-				"(--data-dir says where it keeps its data): %w", err)
-		}
+	secret, err := mintingSecret(c.Auth, c.DataDir)
+	if err != nil {
+		return "", fmt.Errorf("no token: HERALD_TOKEN is not set: %w", err)
 	}
 	grant := auth.Grant{Subject: c.Subject, TTL: tailTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience}
 	if !strings.Contains(string(group), ":") {

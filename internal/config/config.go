@@ -53,7 +53,8 @@ type Listen struct {
 // Auth says which tokens to believe.
 type Auth struct {
 	JWTSecret        string        `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
-	JWTPublicKeyFile string        `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
+	JWTSecretFile    string        `name:"jwt-secret-file" env:"HERALD_JWT_SECRET_FILE" placeholder:"FILE" help:"File with keys of HS256 tokens, one a line, the newest first; all are accepted, 16 at most."`
+	JWTPublicKeyFile string        `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public keys of RS256, ES256 or EdDSA tokens, of any mixture, 16 at most."`
 	JWKSURL          string        `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
 	JWKSRefresh      time.Duration `name:"jwks-refresh" default:"15m" env:"HERALD_JWKS_REFRESH" placeholder:"DURATION" help:"Time after which the issuer's keys are fetched anew: so long a key that is gone is still accepted; a new one is fetched when a token names it (${default})."`
 	JWTIssuer        string        `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
@@ -62,7 +63,9 @@ type Auth struct {
 }
 
 // HasKey says whether any key is configured.
-func (a Auth) HasKey() bool { return a.JWTSecret != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != "" }
+func (a Auth) HasKey() bool {
+	return a.JWTSecret != "" || a.JWTSecretFile != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != ""
+}
 
 // Where hubs and API are served unless HERALD_LISTEN says otherwise: on all interfaces in production, and with a development key on this
 // machine alone.
