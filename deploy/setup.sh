@@ -2,8 +2,8 @@
 # Makes sure that this machine has what Herald needs, and installs what it lacks where it may.
 #
 #   deploy/setup.sh          to run it:  Go, PostgreSQL server binaries
-#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, and psycopg for the Python
-#                            example, which is left out where there is none
+#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, psycopg for the Python example and
+#                            Chromium for the example pages, which are left out where there is none
 #
 # It is silent where nothing is missing, and never asks: without root or a passwordless sudo it says in one line what to install.
 set -eu
@@ -75,6 +75,8 @@ psycopg_ok() {
 	return 1
 }
 
+chromium_ok() { have chromium || have chromium-browser || have google-chrome; }
+
 compiler_ok() { have "${CC:-gcc}" || { test "$(uname)" = Darwin && have clang; }; }
 
 # as_root COMMAND…
@@ -126,15 +128,18 @@ install() {
 	apt:node) apt_install nodejs npm ;;
 	apt:compiler) apt_install gcc libc6-dev ;;
 	apt:psycopg) apt_install python3-psycopg ;;
+	apt:chromium) apt_install chromium ;;
 	dnf:go) as_root dnf install -y -q golang ;;
 	dnf:postgres) as_root dnf install -y -q postgresql-server ;;
 	dnf:node) as_root dnf install -y -q nodejs npm ;;
 	dnf:compiler) as_root dnf install -y -q gcc glibc-devel ;;
+	dnf:chromium) as_root dnf install -y -q chromium ;;
 	dnf:psycopg) as_root dnf install -y -q python3-psycopg3 ;;
 	apk:go) as_root apk add --quiet go ;;
 	apk:postgres) as_root apk add --quiet postgresql ;;
 	apk:node) as_root apk add --quiet nodejs npm ;;
 	apk:compiler) as_root apk add --quiet gcc musl-dev ;;
+	apk:chromium) as_root apk add --quiet chromium ;;
 	apk:psycopg) as_root apk add --quiet py3-psycopg ;;
 	brew:go) brew install --quiet go ;;
 	brew:postgres) brew install --quiet postgresql@17 ;;
@@ -167,4 +172,5 @@ if test "${1:-}" = tests; then
 	require node_ok node "Node.js $node_oldest or newer with npm (https://nodejs.org)"
 	require compiler_ok compiler "a C compiler (gcc), for Go's race detector"
 	psycopg_ok || install psycopg || say 'no psycopg for Python found: the Python example is not tested'
+	chromium_ok || { install chromium && chromium_ok; } || say 'no Chromium found: the example pages are not tested'
 fi
