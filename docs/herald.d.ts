@@ -395,7 +395,7 @@ export namespace Rest {
     message: string;
     /** How severe it is. Left out: `severity` in `data`; otherwise it follows from the type. */
     severity?: string | null;
-    /** Whatever belongs to it. `severity` in it is the alert's where that is left out beside it. */
+    /** Whatever belongs to it. `severity` in it is the alert's where that is left out beside it. Its `severity`, `metric` and `threshold` have at most 256 characters where they are strings. */
     data?: Record<string, unknown> | null;
   }
 
@@ -404,7 +404,7 @@ export namespace Rest {
     message: string;
     /** How severe it is. Left out: `severity` in `data`; otherwise it follows from the type. */
     severity?: string | null;
-    /** Whatever belongs to it. `severity` in it is the alert's where that is left out beside it. */
+    /** Whatever belongs to it. `severity` in it is the alert's where that is left out beside it. Its `severity`, `metric` and `threshold` have at most 256 characters where they are strings. */
     data?: Record<string, unknown> | null;
   }
 
