@@ -6,6 +6,7 @@ import puppeteer from 'puppeteer-core';
 const browser = await puppeteer.launch({
   executablePath: process.env.CHROMIUM,
   headless: true,
+  pipe: true, // it ends with this process, whatever becomes of that
   args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'], // the tests may run as root, and show it only pages of their own
 });
 const pages = new Map();
