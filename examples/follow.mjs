@@ -7,7 +7,7 @@ import { HubConnectionBuilder, HubConnectionState, LogLevel } from '@microsoft/s
  * @typedef {object} Group
  * @property {(last: string | null) => [method: string, ...args: unknown[]]} resume  the call that joins the group behind its event `last`
  * @property {Record<string, (...args: any[]) => void>} handlers  one for every event of the group: a missing one looks like a hole
- * @property {() => unknown} [refetch]  reads the state from where it is kept: at first, and where too much was missed
+ * @property {(signal: AbortSignal) => unknown} [refetch]  reads the state from where it is kept: at first, and where too much was missed
  *
  * @param {object} options
  * @param {string} options.url  of the hub
@@ -58,7 +58,7 @@ export function follow({ url, token, groups, onProblem = console.warn, retryDela
       const [method, ...args] = resume(before);
       const { status, lastEventId } = await connection.invoke(method, ...args);
       if (last === before) last = lastEventId; // else an event behind the answer is here already
-      if (refetch && (before === null || status === 'gap')) work = work.then(() => untilDone(refetch));
+      if (refetch && (before === null || status === 'gap')) work = work.then(() => untilDone(() => refetch(stopped.signal)));
     };
   });
 

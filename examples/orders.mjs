@@ -8,7 +8,7 @@ import { follow } from './follow.mjs';
  * @param {() => string | Promise<string>} options.token
  * @param {string} options.orderId
  * @param {(order: import('../docs/herald').OrderStatusBroadcast) => void} options.onOrder
- * @param {() => unknown} [options.refetch]  asks your own service for the order and shows it
+ * @param {(signal: AbortSignal) => unknown} [options.refetch]  asks your own service for the order and shows it
  * @param {(problem: unknown) => void} [options.onProblem]
  * @param {number[]} [options.retryDelays]
  */

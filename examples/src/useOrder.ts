@@ -4,8 +4,8 @@ import { followOrder } from '../orders.mjs';
 import { herald, shop } from './settings';
 
 /** Your own service knows the order; Herald tells what happens to it. */
-async function fetchOrder(orderId: string): Promise<Partial<OrderStatusBroadcast>> {
-  const answer = await fetch(`${shop}/orders/${orderId}`);
+async function fetchOrder(orderId: string, signal: AbortSignal): Promise<Partial<OrderStatusBroadcast>> {
+  const answer = await fetch(`${shop}/orders/${orderId}`, { signal });
   if (!answer.ok) throw new Error(`the shop answers ${answer.status}`);
   return answer.json();
 }
@@ -18,6 +18,7 @@ export function useOrder(orderId: string) {
 
   // What follow returns ends it, which is what React wants of an effect: StrictMode begins, ends and begins it anew.
   useEffect(() => {
+    setOrder(undefined);
     setEvents([]);
     return followOrder({
       ...herald,
@@ -27,7 +28,7 @@ export function useOrder(orderId: string) {
         setEvents((before) => [...before, event]);
         setProblem(undefined);
       },
-      refetch: shop ? async () => setOrder(await fetchOrder(orderId)) : undefined,
+      refetch: shop ? async (signal) => setOrder(await fetchOrder(orderId, signal)) : undefined, // ends with the effect
       onProblem: (error) => setProblem(String(error)),
     });
   }, [orderId]);
