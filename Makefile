@@ -16,6 +16,7 @@ BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 CLIENT       := internal/e2e/client
 CONFORMANCE  := internal/signalr/conformance/client
 EXAMPLE      := sql/examples/node
+PAGES        := examples
 POSTGRES     := internal/pgtest/servers
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
@@ -25,7 +26,7 @@ FAULTS       ?= 50
 SOAK         ?= 10m
 SEED         ?= 0
 N            ?= 10
-PROOFS       ?= torture busy soak fuzz
+PROOFS       ?= torture busy soak fuzz walk
 PACKAGES     ?= ./...
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
@@ -37,7 +38,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture soak prove prove-torture prove-busy prove-soak prove-fuzz fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture soak prove prove-torture prove-busy prove-soak prove-fuzz prove-walk walk docs fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -49,7 +50,7 @@ run: setup build ## Start everything on this machine: database, simulated servic
 build: ## Build bin/herald
 	CGO_ENABLED=0 go build -trimpath -o bin/herald ./cmd/herald
 
-test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
+test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json $(PAGES)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
 	@echo 'testing with the race detector; each package reports as it finishes' >&2
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
 	@echo 'what a connection at rest holds, and what a delivery and an invocation allocate, without the race detector, which takes memory of its own' >&2
@@ -100,6 +101,9 @@ prove-torture:
 prove-busy:
 	@sh deploy/prove.sh busy - '$(N) runs of $(PACKAGES)' $(MAKE) --no-print-directory test-busy
 
+prove-walk:
+	@sh deploy/prove.sh walk - "a new user's first day" $(MAKE) --no-print-directory walk
+
 prove-fuzz:
 	@sh deploy/prove.sh fuzz - '10 minutes a target' $(MAKE) --no-print-directory fuzz FUZZTIME=10m
 
@@ -123,6 +127,12 @@ fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 	@go list -f '{{.Dir}}' ./... | tr '\n' '\0' | xargs -0 $(GOFUMPT) -w
 	$(GOLANGCI_LINT) fmt ./...
 
+docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, docs/herald.d.ts)
+	go test -count=1 ./internal/reference -update
+
+walk: setup-tests ## Walk a new user's first day in an empty folder, and say how it went
+	@go run ./internal/e2e/walk $(ARGS)
+
 generate: $(SQLC) ## Regenerate the Go code of the SQL queries
 	$(SQLC) generate
 
@@ -142,7 +152,7 @@ setup-tests:
 	@sh deploy/setup.sh tests
 
 clean: ## Remove what was built (the development database in .herald stays)
-	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(POSTGRES)/*/node_modules
+	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(PAGES)/node_modules $(POSTGRES)/*/node_modules
 
 # $(call install,PACKAGE,VERSION,FILE): go install names the file by the package, so it lands in a folder of its own first.
 define install
@@ -177,6 +187,11 @@ $(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json
 $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json $(EXAMPLE)/package.json
 	@echo "installing the JavaScript example's database client" >&2
 	@cd $(EXAMPLE) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+$(PAGES)/node_modules/.package-lock.json: $(PAGES)/package-lock.json $(PAGES)/package.json
+	@echo "installing the example pages' packages" >&2
+	@cd $(PAGES) && npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 # The package's own script makes the libraries' links, which an npm package cannot carry; npm may be told to run no scripts.

@@ -2,8 +2,8 @@
 # Makes sure that this machine has what Herald needs, and installs what it lacks where it may.
 #
 #   deploy/setup.sh          to run it:  Go, PostgreSQL server binaries
-#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, and psycopg and nginx, of whose tests
-#                            those are left out that need what there is not
+#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, and psycopg, nginx and Chromium, of whose
+#                            tests those are left out that need what there is not
 #   deploy/setup.sh missed   names the tests that are left out on this machine
 #
 # It is silent where nothing is missing, and never asks: without root or a passwordless sudo it says in one line what to install.
@@ -77,6 +77,8 @@ psycopg_ok() {
 }
 
 nginx_ok() { have nginx || test -x /usr/sbin/nginx; }
+
+chromium_ok() { have chromium || have chromium-browser || have google-chrome; }
 
 compiler_ok() { have "${CC:-gcc}" || { test "$(uname)" = Darwin && have clang; }; }
 
@@ -154,16 +156,19 @@ install() {
 	apt:compiler) apt_install gcc libc6-dev ;;
 	apt:psycopg) apt_install python3-psycopg ;;
 	apt:nginx) apt_install_nginx ;;
+	apt:chromium) apt_install chromium ;;
 	dnf:go) as_root dnf install -y -q golang ;;
 	dnf:postgres) as_root dnf install -y -q postgresql-server ;;
 	dnf:node) as_root dnf install -y -q nodejs npm ;;
 	dnf:compiler) as_root dnf install -y -q gcc glibc-devel ;;
+	dnf:chromium) as_root dnf install -y -q chromium ;;
 	dnf:psycopg) as_root dnf install -y -q python3-psycopg3 ;;
 	dnf:nginx) as_root dnf install -y -q nginx-core || as_root dnf install -y -q nginx ;;
 	apk:go) as_root apk add --quiet go ;;
 	apk:postgres) as_root apk add --quiet postgresql ;;
 	apk:node) as_root apk add --quiet nodejs npm ;;
 	apk:compiler) as_root apk add --quiet gcc musl-dev ;;
+	apk:chromium) as_root apk add --quiet chromium ;;
 	apk:psycopg) as_root apk add --quiet py3-psycopg ;;
 	apk:nginx) as_root apk add --quiet nginx ;;
 	brew:go) brew install --quiet go ;;
@@ -186,6 +191,7 @@ require() {
 missed() {
 	psycopg_ok || say 'no psycopg for Python found: the Python example is not tested'
 	nginx_ok || say 'no nginx found: deploy/nginx/herald.conf is not tested'
+	chromium_ok || say 'no Chromium found: the example pages are not tested'
 }
 
 if test "${1:-}" = missed; then
@@ -210,5 +216,6 @@ if test "${1:-}" = tests; then
 	require compiler_ok compiler "a C compiler (gcc), for Go's race detector"
 	psycopg_ok || install psycopg || true
 	nginx_ok || install nginx || true
+	chromium_ok || install chromium || true
 	missed
 fi
