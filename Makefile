@@ -129,6 +129,7 @@ fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 
 docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, docs/herald.d.ts)
 	go test -count=1 ./internal/reference -update
+	go test -count=1 -run Reference ./internal/cli ./internal/app -update
 
 walk: setup-tests ## Walk a new user's first day in an empty folder, and say how it went
 	@go run ./internal/e2e/walk $(ARGS)
