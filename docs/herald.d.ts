@@ -369,6 +369,8 @@ export namespace Rest {
     failedGenerations: number | null;
     totalRevenue: number | null;
     revenueToday: number | null;
+    /** When the newest of them was set. */
+    setAt: string;
   }
 
   interface GenerationMetrics {
@@ -469,14 +471,42 @@ export namespace Rest {
     next?: string;
   }
 
+  /** One member at least. */
+  interface Mending {
+    /** Instead of the whole payload. */
+    payload?: Record<string, unknown> | null;
+    /** Fields that are set in the payload; the others stay. Not beside `payload`. */
+    merge?: Record<string, unknown> | null;
+    eventType?: string | null;
+    /** All-zero: none. */
+    resourceId?: string | null;
+    /** All-zero: none. */
+    restaurantId?: string | null;
+    /** Empty: none. */
+    customerId?: string | null;
+    audience?: string | null;
+    occurredOnUtc?: string | null;
+    /** RFC 3339; empty: at once. */
+    deliverAfter?: string | null;
+    /** Empty: none. */
+    traceparent?: string | null;
+  }
+
   interface DeadLetter {
     eventId: EventId;
+    /** Whether it is tried again by itself. */
+    state: 'dead' | 'retrying';
     /** Empty where the retention has dropped the event's row. */
     eventType: string;
     /** All-zero for admin events. */
     resourceId: string;
     writtenAt: string;
-    diedAt: string;
+    /** Left out where it is tried again. */
+    diedAt?: string;
+    /** Where it is tried again. */
+    failingSince?: string;
+    /** By the database's clock; left out while it is being tried. */
+    nextAttemptAt?: string;
     attempts: number;
     /** Why the last attempt failed. */
     reason: string;
@@ -491,6 +521,19 @@ export namespace Rest {
     places: Place[];
     /** One for each time that the id was published again. */
     duplicates: Place[];
+    /** Of an event that could not be delivered: its deaths, and what was decided about it, the newest hundred, in order. */
+    history: Step[];
+  }
+
+  interface Step {
+    at: string;
+    what: 'died' | 'retried' | 'mended' | 'dropped';
+    /** Who decided so: a token's subject, or who ran the command. */
+    by?: string;
+    /** Before it died. */
+    attempts?: number;
+    /** Why it died, or what of it was changed. */
+    detail?: string;
   }
 
   type EventStatus = 'waiting' | 'scheduled' | 'retrying' | 'relayed' | 'duplicate' | 'dead' | 'dropped';
