@@ -152,6 +152,12 @@ func (n *node) ask(t *testing.T, method string, owner *node, path string, body i
 	return send(t, n.request(t, method, owner, path, body, headers...))
 }
 
+// said is the body of the answer to ask.
+func (n *node) said(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) string {
+	t.Helper()
+	return text(t, n.ask(t, method, owner, path, body, headers...)) //nolint:bodyclose // send's clean-up does
+}
+
 func (n *node) request(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, n.server.URL+"/to/"+owner.id.String()+path, body)

@@ -61,6 +61,7 @@ func requireNoCORS(t *testing.T, a answer) {
 	}
 	require.Contains(t, a.header.Values("Vary"), "Origin")
 }
+
 // Acceptance: A-562.
 func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
 	t.Parallel()
