@@ -31,7 +31,7 @@ func stolen(t *testing.T, a, b *node, path string) string {
 	there := b.peer()
 	there.URL = thief.URL
 	a.Learn([]peers.Peer{there})
-	answer := a.ask(t, http.MethodGet, b, path, nil, "Authorization", "Bearer user") //nolint:bodyclose // send's clean-up does
+	answer := a.ask(t, http.MethodGet, b, path, nil, "Authorization", "Bearer user")
 	require.Contains(t, text(t, answer), errGone.Error(), "what answers there proves nothing")
 	return <-raw
 }
@@ -145,7 +145,7 @@ func TestClientsDoNotGetInWhateverTokenTheyHave(t *testing.T) {
 			if ticket != "" {
 				r.Header.Set("X-Herald-Node", ticket)
 			}
-			answer := send(t, r) //nolint:bodyclose // its clean-up does
+			answer := send(t, r)
 			require.Equal(t, http.StatusUnauthorized, answer.StatusCode, "%s %s", path, ticket)
 			require.Empty(t, answer.Header.Get("Www-Authenticate"), "no token opens it")
 		}

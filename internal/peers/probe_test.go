@@ -164,7 +164,7 @@ func TestTheBookIsReadAnewForANodeThatIsNotInIt(t *testing.T) {
 	a := start(t, "db", func(c *peers.Config) {
 		c.Refresh = refreshOf(reads, b)
 	})
-	require.Equal(t, "here", a.said(t, http.MethodGet, b, "/hubs/x", nil), "it started a moment ago")
+	require.Equal(t, "here", a.said(t, http.MethodGet, b, nil), "it started a moment ago")
 	began := time.Now()
 	for range 20 {
 		r := a.request(t, http.MethodGet, b, "/hubs/x", nil)

@@ -102,7 +102,7 @@ func TestNodesVerifyEachOthersCertificates(t *testing.T) {
 			advice := peers.VerifyCertificate(c.certificate, b.server.URL, pool)
 			want, answer := cmp.Or(c.says, "here"), ""
 			untilTrue(t, func() bool {
-				answer = a.said(t, http.MethodGet, b, "/hubs/x", nil)
+				answer = a.said(t, http.MethodGet, b, nil)
 				return strings.Contains(answer, want)
 			}, &answer)
 			if c.says == "" {
