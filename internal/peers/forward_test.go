@@ -294,7 +294,7 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	<-begun
 	poll := make(chan *http.Response, 1)
 	waiting := a.request(t, http.MethodGet, b, "/hubs/x", nil)
-	go func() { poll <- send(t, waiting) }()
+	go func() { poll <- send(t, waiting) }() //nolint:testifylint // a failure there is a nil answer here
 	<-begun
 	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
 	_, err := io.WriteString(conn, "x\n")
