@@ -16,15 +16,17 @@ BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 CLIENT       := internal/e2e/client
 CONFORMANCE  := internal/signalr/conformance/client
 EXAMPLE      := sql/examples/node
+PAGES        := examples
 POSTGRES     := internal/pgtest/servers
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
 FUZZTIME     ?= 1m
 EVENTS       ?= 100000
 FAULTS       ?= 50
+SOAK         ?= 10m
 SEED         ?= 0
 N            ?= 10
-PROOFS       ?= torture busy fuzz
+PROOFS       ?= torture busy soak fuzz walk
 PACKAGES     ?= ./...
 
 # Go, npm and the linter keep caches in the home directory. Where there is none to write to (a container with a made-up user, a
@@ -36,7 +38,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture prove prove-torture prove-busy prove-fuzz fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture soak prove prove-torture prove-busy prove-soak prove-fuzz prove-walk walk docs fuzz lint fmt generate bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -48,7 +50,7 @@ run: setup build ## Start everything on this machine: database, simulated servic
 build: ## Build bin/herald
 	CGO_ENABLED=0 go build -trimpath -o bin/herald ./cmd/herald
 
-test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
+test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_modules/.package-lock.json $(EXAMPLE)/node_modules/.package-lock.json $(PAGES)/node_modules/.package-lock.json ## Run all tests with the race detector, on a real database and a real client
 	@echo 'testing with the race detector; each package reports as it finishes' >&2
 	@CGO_ENABLED=1 go test -race -timeout $(TEST_TIMEOUT) ./...
 	@echo 'what a connection at rest holds, and what a delivery and an invocation allocate, without the race detector, which takes memory of its own' >&2
@@ -56,6 +58,7 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@$(MAKE) --no-print-directory test-pg18
 	@$(MAKE) --no-print-directory test-shadows
 	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/hostile"
+	@sh deploy/setup.sh missed
 
 DATABASE_PACKAGES ?= ./internal/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/hostile
 
@@ -81,6 +84,10 @@ torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, dat
 	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \
 		-args -full -events $(EVENTS) -faults $(FAULTS) -seed $(SEED)
 
+soak: setup-tests ## Let connections live on refreshed tokens of four seconds, over every transport (SOAK=10m)
+	@if go test -v -count=1 -timeout 0 -run '^TestConnectionsLiveOnRefreshedTokens$$' ./internal/e2e -args -soak $(SOAK); \
+	then echo 'soak held'; else echo 'soak failed'; exit 1; fi
+
 prove: ## Run what takes too long for `make test`, in full size, and note each in docs/proofs.md (PROOFS="torture fuzz")
 	@$(MAKE) --no-print-directory --keep-going $(PROOFS:%=prove-%)
 
@@ -94,8 +101,14 @@ prove-torture:
 prove-busy:
 	@sh deploy/prove.sh busy - '$(N) runs of $(PACKAGES)' $(MAKE) --no-print-directory test-busy
 
+prove-walk:
+	@sh deploy/prove.sh walk - "a new user's first day" $(MAKE) --no-print-directory walk
+
 prove-fuzz:
 	@sh deploy/prove.sh fuzz - '10 minutes a target' $(MAKE) --no-print-directory fuzz FUZZTIME=10m
+
+prove-soak:
+	@sh deploy/prove.sh soak - 'tokens of 4 s, $(SOAK)' $(MAKE) --no-print-directory soak
 
 fuzz: setup ## Fuzz every parser and entrance, one after the other (FUZZTIME=10m, or a count: FUZZTIME=5000x)
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
@@ -113,6 +126,13 @@ lint: setup $(GOLANGCI_LINT) $(SQLC) ## Check style, package order, generated co
 fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 	@go list -f '{{.Dir}}' ./... | tr '\n' '\0' | xargs -0 $(GOFUMPT) -w
 	$(GOLANGCI_LINT) fmt ./...
+
+docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, docs/herald.d.ts)
+	go test -count=1 ./internal/reference -update
+	go test -count=1 -run Reference ./internal/cli ./internal/app -update
+
+walk: setup-tests ## Walk a new user's first day in an empty folder, and say how it went
+	@go run ./internal/e2e/walk $(ARGS)
 
 generate: $(SQLC) ## Regenerate the Go code of the SQL queries
 	$(SQLC) generate
@@ -133,7 +153,7 @@ setup-tests:
 	@sh deploy/setup.sh tests
 
 clean: ## Remove what was built (the development database in .herald stays)
-	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(POSTGRES)/*/node_modules
+	rm -rf bin .tools $(CLIENT)/node_modules $(CONFORMANCE)/node_modules $(EXAMPLE)/node_modules $(PAGES)/node_modules $(POSTGRES)/*/node_modules
 
 # $(call install,PACKAGE,VERSION,FILE): go install names the file by the package, so it lands in a folder of its own first.
 define install
@@ -168,6 +188,11 @@ $(CONFORMANCE)/node_modules/.package-lock.json: $(CONFORMANCE)/package-lock.json
 $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json $(EXAMPLE)/package.json
 	@echo "installing the JavaScript example's database client" >&2
 	@cd $(EXAMPLE) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+$(PAGES)/node_modules/.package-lock.json: $(PAGES)/package-lock.json $(PAGES)/package.json
+	@echo "installing the example pages' packages" >&2
+	@cd $(PAGES) && npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 # The package's own script makes the libraries' links, which an npm package cannot carry; npm may be told to run no scripts.

@@ -2,8 +2,9 @@
 # Makes sure that this machine has what Herald needs, and installs what it lacks where it may.
 #
 #   deploy/setup.sh          to run it:  Go, PostgreSQL server binaries
-#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, and psycopg for the Python
-#                            example, which is left out where there is none
+#   deploy/setup.sh tests    to test it: also Node.js with npm, a C compiler for the race detector, and psycopg, nginx and Chromium, of whose
+#                            tests those are left out that need what there is not
+#   deploy/setup.sh missed   names the tests that are left out on this machine
 #
 # It is silent where nothing is missing, and never asks: without root or a passwordless sudo it says in one line what to install.
 set -eu
@@ -75,6 +76,10 @@ psycopg_ok() {
 	return 1
 }
 
+nginx_ok() { have nginx || test -x /usr/sbin/nginx; }
+
+chromium_ok() { have chromium || have chromium-browser || have google-chrome; }
+
 compiler_ok() { have "${CC:-gcc}" || { test "$(uname)" = Darwin && have clang; }; }
 
 # as_root COMMAND…
@@ -114,6 +119,30 @@ apt_install_postgres() {
 	apt_install postgresql
 }
 
+# Debian starts and enables a service with the package. The tests want the program alone: a policy that forbids to start anything holds
+# while it is installed, whatever policy there is comes back, and what the package has enabled is disabled.
+policy=/usr/sbin/policy-rc.d
+apt_install_nginx() {
+	known=
+	if dpkg -s nginx-common >/dev/null 2>&1; then known=yes; fi # its service is what somebody wants it to be
+	trap restore_policy EXIT
+	trap 'exit 130' INT TERM
+	if test -e "$policy" && ! test -e "$policy.herald"; then as_root mv "$policy" "$policy.herald"; fi
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod 755 "$policy"
+	status=0
+	apt_install nginx || status=$?
+	restore_policy
+	trap - EXIT INT TERM
+	if test -z "$known" && test -e /etc/init.d/nginx; then as_root update-rc.d nginx disable || true; fi # systemd's unit too
+	return "$status"
+}
+
+restore_policy() {
+	as_root rm -f "$policy"
+	if test -e "$policy.herald"; then as_root mv "$policy.herald" "$policy"; fi
+}
+
 # install WHAT: 0 where the package manager said yes, 1 where it may not or could not
 install() {
 	manager=$(manager)
@@ -126,19 +155,26 @@ install() {
 	apt:node) apt_install nodejs npm ;;
 	apt:compiler) apt_install gcc libc6-dev ;;
 	apt:psycopg) apt_install python3-psycopg ;;
+	apt:nginx) apt_install_nginx ;;
+	apt:chromium) apt_install chromium ;;
 	dnf:go) as_root dnf install -y -q golang ;;
 	dnf:postgres) as_root dnf install -y -q postgresql-server ;;
 	dnf:node) as_root dnf install -y -q nodejs npm ;;
 	dnf:compiler) as_root dnf install -y -q gcc glibc-devel ;;
+	dnf:chromium) as_root dnf install -y -q chromium ;;
 	dnf:psycopg) as_root dnf install -y -q python3-psycopg3 ;;
+	dnf:nginx) as_root dnf install -y -q nginx-core || as_root dnf install -y -q nginx ;;
 	apk:go) as_root apk add --quiet go ;;
 	apk:postgres) as_root apk add --quiet postgresql ;;
 	apk:node) as_root apk add --quiet nodejs npm ;;
 	apk:compiler) as_root apk add --quiet gcc musl-dev ;;
+	apk:chromium) as_root apk add --quiet chromium ;;
 	apk:psycopg) as_root apk add --quiet py3-psycopg ;;
+	apk:nginx) as_root apk add --quiet nginx ;;
 	brew:go) brew install --quiet go ;;
 	brew:postgres) brew install --quiet postgresql@17 ;;
 	brew:node) brew install --quiet node ;;
+	brew:nginx) brew install --quiet nginx ;;
 	brew:compiler) return 1 ;; # xcode-select --install asks
 	*) return 1 ;;
 	esac >&2 </dev/null
@@ -150,6 +186,18 @@ require() {
 	if install "$2" && "$1"; then return 0; fi
 	missing "$3"
 }
+
+# missed names what is left out, in a line each.
+missed() {
+	psycopg_ok || say 'no psycopg for Python found: the Python example is not tested'
+	nginx_ok || say 'no nginx found: deploy/nginx/herald.conf is not tested'
+	chromium_ok || say 'no Chromium found: the example pages are not tested'
+}
+
+if test "${1:-}" = missed; then
+	missed
+	exit 0
+fi
 
 require go_ok go "Go $(go_wanted) or newer (https://go.dev/dl/)"
 
@@ -166,5 +214,8 @@ fi
 if test "${1:-}" = tests; then
 	require node_ok node "Node.js $node_oldest or newer with npm (https://nodejs.org)"
 	require compiler_ok compiler "a C compiler (gcc), for Go's race detector"
-	psycopg_ok || install psycopg || say 'no psycopg for Python found: the Python example is not tested'
+	psycopg_ok || install psycopg || true
+	nginx_ok || install nginx || true
+	chromium_ok || install chromium || true
+	missed
 fi

@@ -20,6 +20,8 @@
 //	00018_own_names.sql        names that are Herald's own, days that are UTC's, locks that nobody else takes
 //	00019_clocks.sql           periodic jobs, audit and retention by the database's clock
 //	00020_spent.sql            whether the count of those that notify is used up
+//	00024_dead_letters.sql     what has become of events that could not be delivered, step by step
+//	00023_producers_learn.sql  all that is wrong with an event is named as it is published; extra fields, trace contexts
 //
 // A migration that has been released is never edited; a change is a new file.
 package migrations

@@ -49,6 +49,7 @@ func (a *API) endpoints() []endpoint {
 		{http.MethodGet, "/api/realtime/events", authenticated, a.events},
 		{http.MethodGet, dead, administrator, a.listDead},
 		{http.MethodPost, dead + "/{eventId}/retry", administrator, a.deciding("Dead letter is tried again", DeadLetters.Retry)},
+		{http.MethodPost, dead + "/{eventId}/mend", administrator, a.mendDead},
 		{http.MethodDelete, dead + "/{eventId}", administrator, a.deciding("Dead letter dropped", DeadLetters.Drop)},
 		{http.MethodGet, "/api/admin/outbox/events/{eventId}", administrator, a.traceEvent},
 		{http.MethodGet, connectionsPath, administrator, a.listConnections},

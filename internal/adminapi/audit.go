@@ -18,6 +18,8 @@ func (e *endpoint) entry(p *auth.Principal) audit.Entry {
 		entry.Action = audit.DropDeadLetter
 	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/retry"):
 		entry.Action = audit.RetryDeadLetter
+	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/mend"):
+		entry.Action = audit.MendDeadLetter
 	case e.path == disconnectPath:
 		entry.Action = audit.Disconnect
 	case strings.HasPrefix(e.path, nodesPath+"/"):
@@ -44,7 +46,7 @@ func (a *API) note(ctx context.Context, entry audit.Entry, answer any, err error
 	case published:
 		entry.EventID = done.EventID
 	case decided:
-		entry.EventID = done.EventID
+		entry.EventID, entry.Changed = done.EventID, done.Changed
 	case disconnection:
 		entry.Target, entry.ConnectionID, entry.Group = done.whom.User, done.whom.ConnectionID, string(done.whom.Group)
 	case drained:

@@ -80,7 +80,7 @@ func seedStats() *outbox.PlatformStats {
 	n := func(s string) json.RawMessage { return json.RawMessage(s) }
 	return &outbox.PlatformStats{
 		TotalUsers: n("5432"), ActiveUsers: n("234"), NewUsersToday: n("12"), WebsitesGenerated: n("1203"),
-		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"),
+		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"), SetAt: now().Add(-time.Minute),
 	}
 }
 

@@ -22,13 +22,15 @@ const (
 	deadPageMaximum = 1000
 )
 
-// DeadLetters are the events that are not tried again by themselves. [*jobs.DeadLetters] is one.
+// DeadLetters are the events that could not be delivered. [*jobs.DeadLetters] is one.
 type DeadLetters interface {
-	// List returns at most limit of them, the newest first, behind before.
+	// List returns at most limit of them, behind before: those that are not tried again, the newest first, and then those that are.
 	List(ctx context.Context, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error)
-	// Retry has one tried again, Drop strikes it off the list. Both fail with outbox.ErrNotDead.
-	Retry(ctx context.Context, eventID uuid.UUID) error
-	Drop(ctx context.Context, eventID uuid.UUID) error
+	// Retry has one tried again, Drop strikes it off the list; by is who wants so. Both fail with outbox.ErrNotDead.
+	Retry(ctx context.Context, eventID uuid.UUID, by string) error
+	Drop(ctx context.Context, eventID uuid.UUID, by string) error
+	// Mend changes one and has it relayed. It fails as [*jobs.DeadLetters] says.
+	Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending, by string) (outbox.Mended, error)
 }
 
 // deadPage is the answer of GET /api/admin/outbox/dead. Next is the value of before for the next page, empty on the last one.
@@ -52,7 +54,7 @@ func (a *API) listDead(r *request) (any, error) {
 	}
 	var before *outbox.DeadLetter
 	if text := values.Get("before"); text != "" {
-		if before = parseDeadCursor(text); before == nil {
+		if before = outbox.ParseDeadCursor(text); before == nil {
 			errs.add("before", "The field must be next of an earlier answer; leave it out to begin with the newest.")
 		}
 	}
@@ -71,7 +73,7 @@ func (a *API) listDead(r *request) (any, error) {
 	}
 	page := deadPage{DeadLetters: append([]outbox.DeadLetter{}, letters...)} // never null
 	if len(letters) == limit {
-		page.Next = deadCursor(letters[limit-1])
+		page.Next = letters[limit-1].Cursor()
 	}
 	for i := range page.DeadLetters {
 		page.DeadLetters[i].Reason = shortened(page.DeadLetters[i].Reason)
@@ -90,29 +92,15 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// deadCursor and parseDeadCursor are each other's inverse.
-func deadCursor(d outbox.DeadLetter) string {
-	return d.DiedAt.UTC().Format(time.RFC3339Nano) + "_" + d.EventID.String()
-}
-
-func parseDeadCursor(text string) *outbox.DeadLetter {
-	at, id, _ := strings.Cut(text, "_")
-	diedAt, err := time.Parse(time.RFC3339Nano, at)
-	eventID, ok := parseID(id)
-	if err != nil || !ok {
-		return nil
-	}
-	return &outbox.DeadLetter{DiedAt: diedAt, EventID: eventID}
-}
-
 // decided is the answer to what was done about one dead letter.
 type decided struct {
 	Message string    `json:"message"`
 	EventID uuid.UUID `json:"eventId"`
+	Changed []string  `json:"changed,omitempty"` // columns of the outbox, of an event that was mended
 }
 
 // deciding is the endpoint that does something about one dead letter.
-func (a *API) deciding(message string, do func(DeadLetters, context.Context, uuid.UUID) error) func(*request) (any, error) {
+func (a *API) deciding(message string, do func(DeadLetters, context.Context, uuid.UUID, string) error) func(*request) (any, error) {
 	return func(r *request) (any, error) {
 		if err := ignoreBody(r.Request); err != nil {
 			return nil, err
@@ -121,7 +109,7 @@ func (a *API) deciding(message string, do func(DeadLetters, context.Context, uui
 		if !ok {
 			return nil, invalid(fieldErrors{"eventId": {"The path must hold the UUID of an event."}})
 		}
-		err := do(a.cfg.DeadLetters, r.Context(), id)
+		err := do(a.cfg.DeadLetters, r.Context(), id, r.principal.Subject)
 		if errors.Is(err, outbox.ErrNotDead) {
 			return nil, newProblem(http.StatusNotFound, "There is no dead letter of this event.")
 		}
@@ -132,6 +120,6 @@ func (a *API) deciding(message string, do func(DeadLetters, context.Context, uui
 			a.logger.ErrorContext(r.Context(), "a dead letter could not be changed", slog.String("event_id", id.String()), slog.Any("error", err))
 			return nil, unavailable("The dead letter could not be changed.")
 		}
-		return decided{message, id}, nil
+		return decided{Message: message, EventID: id}, nil
 	}
 }

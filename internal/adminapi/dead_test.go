@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +27,8 @@ const deadPath = "/api/admin/outbox/dead"
 type morgue struct {
 	letters []outbox.DeadLetter
 	retried []uuid.UUID
+	mending *outbox.Mending // the last
+	by      string          // who decided last
 	err     error
 }
 
@@ -37,12 +42,21 @@ func (m *morgue) List(_ context.Context, before *outbox.DeadLetter, limit int) (
 	return rest[:min(limit, len(rest))], m.err
 }
 
-func (m *morgue) Retry(ctx context.Context, id uuid.UUID) error {
+func (m *morgue) Retry(ctx context.Context, id uuid.UUID, by string) error {
 	m.retried = append(m.retried, id)
-	return m.Drop(ctx, id)
+	return m.Drop(ctx, id, by)
 }
 
-func (m *morgue) Drop(_ context.Context, id uuid.UUID) error {
+func (m *morgue) Mend(_ context.Context, id uuid.UUID, mending *outbox.Mending, by string) (outbox.Mended, error) {
+	if m.err != nil {
+		return outbox.Mended{}, fmt.Errorf("mending event %s: %w", id, m.err)
+	}
+	m.mending, m.by = mending, by
+	return outbox.Mended{Columns: []string{"payload", "audience"}, Fields: []string{"orderNumber"}}, nil
+}
+
+func (m *morgue) Drop(_ context.Context, id uuid.UUID, by string) error {
+	m.by = by
 	for i := range m.letters {
 		if m.letters[i].EventID == id {
 			m.letters = append(m.letters[:i:i], m.letters[i+1:]...)
@@ -56,7 +70,7 @@ func dead(n int) []outbox.DeadLetter {
 	letters := make([]outbox.DeadLetter, n)
 	for i := range letters {
 		letters[i] = outbox.DeadLetter{
-			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), Type: event.OrderPlaced,
+			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), State: outbox.StatusDead, Type: event.OrderPlaced,
 			ResourceID: uuid.MustParse(orderID), WrittenAt: now(), DiedAt: now().Add(time.Hour - time.Duration(i)*time.Microsecond),
 			Attempts: 10, Reason: "payload: orderNumber is missing",
 		}
@@ -70,7 +84,7 @@ func TestDeadLettersAreListed(t *testing.T) {
 	requireOK(t, b.get(t, deadPath), `{"deadLetters": []}`)
 	b.dead.letters = dead(1)
 	requireOK(t, b.get(t, deadPath), `{"deadLetters": [{
-		"eventId": "7a1d0000-0000-4000-8000-000000000000", "eventType": "OrderPlaced", "resourceId": "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+		"eventId": "7a1d0000-0000-4000-8000-000000000000", "state": "dead", "eventType": "OrderPlaced", "resourceId": "f47ac10b-58cc-4372-a567-0e02b2c3d479",
 		"writtenAt": "2026-01-20T10:30:00Z", "diedAt": "2026-01-20T11:30:00Z", "attempts": 10, "reason": "payload: orderNumber is missing"}]}`)
 	b.dead.letters = dead(250)
 	seen := 0
@@ -140,4 +154,54 @@ func TestAPageOfDeadLettersIsBounded(t *testing.T) {
 	for range 10 {
 		requireProblem(t, b.get(t, deadPath), http.StatusServiceUnavailable)
 	}
+}
+
+// A body says what is to be another; what it gets wrong is named, all of it, before anything is asked of the database. Who mends is the token's
+// subject, and the audit log has it without a payload.
+//
+// Acceptance: A-524.
+func TestDeadLettersAreMended(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := dead(1)[0].EventID.String()
+	mend := func(body string) *httptest.ResponseRecorder {
+		t.Helper()
+		return b.serve(t, request(t, http.MethodPost, deadPath+"/"+id+"/mend", body))
+	}
+	requireOK(t, mend(`{"merge": {"orderNumber": "YZ-1", "n": 0.10}, "audience": "Restaurant", "customerId": "", "deliverAfter": "",
+		"restaurantId": "f47ac10b-58cc-4372-a567-0e02b2c3d479", "occurredOnUtc": "2026-01-20T10:30:00+01:00", "resourceId": null}`),
+		`{"message": "Dead letter mended", "eventId": "`+id+`", "changed": ["payload", "audience"]}`)
+	m := b.dead.mending
+	require.JSONEq(t, `{"orderNumber": "YZ-1", "n": 0.10}`, string(m.Merge))
+	require.Equal(t, []string{"Restaurant", "", orderID}, []string{*m.Audience, *m.CustomerID, m.RestaurantID.String()})
+	require.True(t, m.AtOnce)
+	require.True(t, m.OccurredOn.Equal(now().Add(-time.Hour)))
+	require.Nil(t, m.ResourceID)
+	require.Nil(t, m.Payload)
+	require.NotEmpty(t, b.dead.by)
+
+	for body, named := range map[string][]string{
+		`{}`:                             {"$"},
+		`[]`:                             {"$"},
+		`{"payload": null}`:              {"$"},
+		`{"payload": 1, "eventType": 2}`: {"payload", "eventType"},
+		`{"payload": {}, "merge": {}}`:   {"merge"},
+		`{"payload": {"a": {"__proto__": 1}}, "Audience": "Both", "resourceId": "x", "occurredOnUtc": "yesterday"}`: {"payload", "Audience", "resourceId", "occurredOnUtc"},
+		`{"deliverAfter": "tomorrow"}`: {"deliverAfter"},
+	} {
+		p := requireProblem(t, mend(body), http.StatusBadRequest)
+		require.ElementsMatch(t, named, slices.Collect(maps.Keys(p.Errors)), body)
+	}
+	for err, status := range map[error]int{
+		outbox.ErrNotKnown: http.StatusNotFound, outbox.ErrRowGone: http.StatusNotFound, outbox.ErrRelayed: http.StatusConflict,
+		outbox.ErrWaiting: http.StatusConflict, outbox.ErrUnchanged: http.StatusConflict, outbox.ErrMoved: http.StatusConflict, errors.New("no database"): http.StatusServiceUnavailable,
+		&outbox.RefusedError{Problem: "customer_id is missing", Hint: "Set customer_id."}: http.StatusBadRequest,
+	} {
+		b.dead.err = err
+		p := requireProblem(t, mend(`{"audience": "Both"}`), status)
+		if status == http.StatusBadRequest {
+			require.Equal(t, []string{"customer_id is missing (Set customer_id.)"}, p.Errors["$"])
+		}
+	}
+	requireProblem(t, b.serve(t, request(t, http.MethodPost, deadPath+"/nobody/mend", `{"audience": "Both"}`)), http.StatusBadRequest)
 }

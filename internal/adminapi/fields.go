@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,10 +16,10 @@ import (
 const (
 	numberMaximumBytes = 64
 	exponentMaximum    = 1000
-	// wordMaximum is the outbox's own limit for such fields (herald.check_payload).
-	wordMaximum = 256
-	// countMaximum is 2^53-1, the largest whole number that JavaScript keeps exactly.
-	countMaximum = 1<<53 - 1
+	// wordMaximum is the outbox's own limit for such fields.
+	wordMaximum = event.MaxWord
+	// countMaximum is the largest whole number that JavaScript keeps exactly.
+	countMaximum = event.MaxCount
 )
 
 // body is a request's JSON object. Each method reads one field and notes what is wrong with it, so that the sender learns
@@ -59,10 +60,20 @@ func (b *body) err() error {
 func (b *body) required(name string) (any, bool) {
 	value := b.field(name)
 	if value == nil {
-		b.errors.add(name, "The field is required.")
+		b.errors.add(name, "The field is required."+b.otherCase(name))
 		return nil, false
 	}
 	return value, true
+}
+
+// otherCase says of a field that is missing that the body has it in another case, as .NET writes names unless it is told otherwise.
+func (b *body) otherCase(name string) string {
+	for _, other := range slices.Sorted(maps.Keys(b.fields)) {
+		if other != name && strings.EqualFold(other, name) {
+			return fmt.Sprintf(" The body has %q: names are camelCase and matched exactly.", other)
+		}
+	}
+	return ""
 }
 
 // text reads a string that says something.
@@ -75,7 +86,7 @@ func (b *body) text(name string) string {
 	switch {
 	case !ok:
 		b.errors.add(name, "The field must be a string.")
-	case strings.TrimSpace(s) == "":
+	case strings.Trim(s, event.Blanks) == "":
 		b.errors.add(name, "The field must not be empty.")
 	default:
 		b.note(name, checkText(s))
@@ -182,6 +193,16 @@ func (b *body) textOrNumber(name string) any {
 	default:
 		b.errors.add(name, "The field must be a string or a number.")
 		return nil
+	}
+}
+
+// short notes of a member of an object that is a string how long it may be; of any other type it may be anything.
+func (b *body) short(object any, at string, names ...string) {
+	members, _ := object.(map[string]any)
+	for _, name := range names {
+		if s, ok := members[name].(string); ok && utf8.RuneCountInString(s) > wordMaximum {
+			b.errors.add(at+"."+name, fmt.Sprintf("The field must not have more than %d characters.", wordMaximum))
+		}
 	}
 }
 

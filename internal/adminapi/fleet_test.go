@@ -272,4 +272,3 @@ func TestAnotherNodeIsAnsweredForThisNodeAlone(t *testing.T) {
 	r.Header.Del("Authorization")
 	require.Equal(t, http.StatusUnauthorized, serve(r).Code, "a node asks for somebody")
 }
-

@@ -148,7 +148,7 @@ func TestRepeatedIdempotencyKeyIsDeliveredOnce(t *testing.T) {
 	require.Equal(t, key, page.Events[0].EventID)
 }
 
-// Acceptance: A-106, A-366.
+// Acceptance: A-106, A-366, A-527.
 func TestStatisticsAsTheyWereSet(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)
@@ -156,9 +156,11 @@ func TestStatisticsAsTheyWereSet(t *testing.T) {
 
 	_, err := l.pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"totalRevenue":98765.40}')`)
 	require.NoError(t, err)
+	_, err = l.pool.Exec(t.Context(), "UPDATE herald.platform_stats SET set_at = '2026-01-20 10:29:00.5+00'")
+	require.NoError(t, err)
 	requireOK(t, l.get(t, prefix+"platform-snapshot"), `{"timestamp":"2026-01-20T10:30:00Z","data":{"totalUsers":5432,
 		"activeUsers":234,"newUsersToday":null,"websitesGenerated":null,"imagesGenerated":null,"failedGenerations":null,
-		"totalRevenue":98765.40,"revenueToday":null}}`)
+		"totalRevenue":98765.40,"revenueToday":null,"setAt":"2026-01-20T10:29:00.5Z"}}`)
 	requireProblem(t, l.post(t, "broadcast/user-count", ""), http.StatusServiceUnavailable)
 
 	_, err = l.pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"newUsersToday":12}')`)

@@ -68,13 +68,20 @@ func alert(b *body) map[string]any {
 	return withSeverity(b, map[string]any{
 		"type":    b.oneOf("type", event.AlertTypes()...),
 		"message": b.text("message"),
-		"data":    b.object("data"),
+		"data":    alertData(b),
 	})
+}
+
+// alertData reads an alert's data. What becomes its severity and what a performance alert is about has a bound wherever it is given.
+func alertData(b *body) any {
+	data := b.object("data")
+	b.short(data, "data", "severity", "metric", "threshold")
+	return data
 }
 
 func alertOf(alertType string) func(b *body) map[string]any {
 	return func(b *body) map[string]any {
-		return withSeverity(b, map[string]any{"type": alertType, "message": b.text("message"), "data": b.object("data")})
+		return withSeverity(b, map[string]any{"type": alertType, "message": b.text("message"), "data": alertData(b)})
 	}
 }
 

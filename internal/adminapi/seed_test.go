@@ -24,7 +24,8 @@ func TestSeedReads(t *testing.T) {
 		`{"status":"connected","timestamp":"2026-01-20T10:30:00Z","message":"Real-time service is operational"}`)
 	requireOK(t, b.get(t, prefix+"platform-snapshot"),
 		`{"timestamp":"2026-01-20T10:30:00Z","data":{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,
-		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}}`)
+		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56,
+		"setAt":"2026-01-20T10:29:00Z"}}`)
 }
 
 // The published document's POST examples, and what the members of the group receive.

@@ -48,6 +48,7 @@ func TestEventsAreTraced(t *testing.T) {
 		Duplicates: []outbox.Whereabouts{{
 			Status: outbox.StatusDuplicate, OutboxSeq: 18, WrittenAt: now(), SettledAt: now(), Detail: "of row 17 of the outbox, at position 40",
 		}},
+		History: []outbox.Step{{At: now(), What: outbox.StepDied, Attempts: 10, Detail: "why"}, {At: now(), What: outbox.StepMended, By: "anna", Detail: "payload"}},
 	}}
 	requireOK(t, b.get(t, tracePath+id.String()), `{
 		"eventId": "7a1d0000-0000-4000-8000-000000000001", "status": "relayed", "timesPublished": 2,
@@ -60,7 +61,10 @@ func TestEventsAreTraced(t *testing.T) {
 				{"nodeId": "7a1d0000-0000-4000-8000-000000000002", "host": "kitchen-1", "broadcastAt": "2026-01-20T10:30:01Z", "connections": null}]}],
 		"duplicates": [{
 			"status": "duplicate", "outboxSeq": 18, "writtenAt": "2026-01-20T10:30:00Z", "settledAt": "2026-01-20T10:30:00Z",
-			"detail": "of row 17 of the outbox, at position 40"}]}`)
+			"detail": "of row 17 of the outbox, at position 40"}],
+		"history": [
+			{"at": "2026-01-20T10:30:00Z", "what": "died", "attempts": 10, "detail": "why"},
+			{"at": "2026-01-20T10:30:00Z", "what": "mended", "by": "anna", "detail": "payload"}]}`)
 
 	p := requireProblem(t, b.get(t, tracePath+uuid.NewString()), http.StatusNotFound)
 	require.Contains(t, p.Detail, "older than the retention")

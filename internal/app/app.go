@@ -57,6 +57,7 @@ type App struct {
 	metrics     *metrics
 	scraping    sync.Mutex // one question of a scrape at a time
 	readiness   remembered[struct{}]
+	undelivered remembered[jobs.Undelivered] // what readiness and metrics tell of it
 	audit       *audit.Log
 	handler     http.Handler // of hubs and API
 	keys        *outbox.NodeKeys
@@ -160,6 +161,10 @@ func (a *App) buildSignalR(s config.Server) error {
 	if err != nil {
 		return err
 	}
+	names := signalr.DotNetNames
+	if s.MessagePackNames == config.MessagePackCamel {
+		names = signalr.JSONNames
+	}
 	a.signalr, err = signalr.New(signalr.Config{
 		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
 		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
@@ -170,7 +175,7 @@ func (a *App) buildSignalR(s config.Server) error {
 		InvocationRate: limit(s.InvocationRate), InvocationBurst: s.InvocationBurst,
 		UserInvocationRate: limit(s.UserInvocationRate), UserInvocationBurst: s.UserInvocationBurst,
 		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
-		TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
+		MessagePackNames: names, TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
 		Node: ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
 	})

@@ -74,4 +74,3 @@ func (a connections) Disconnect(filter adminapi.ConnectionFilter, reconnect bool
 	})
 	return count
 }
-

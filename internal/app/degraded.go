@@ -14,7 +14,7 @@ import (
 const periodicOverdue = 30 * time.Second
 
 // degraded says what this node, which does its work, does less well than it should; "" for nothing.
-func (a *App) degraded() string {
+func (a *App) degraded(ctx context.Context) string {
 	var all []string
 	if !a.listener.Listening() {
 		all = append(all, "not listening for notifications; events are found by looking, ten times a second")
@@ -25,6 +25,9 @@ func (a *App) degraded() string {
 	all = append(all, a.peersDegraded()...)
 	if late := a.overdue.Load(); late != nil {
 		all = append(all, *late)
+	}
+	if failing := a.undeliveredDetail(ctx); failing != "" {
+		all = append(all, failing)
 	}
 	if len(all) == 0 {
 		return ""

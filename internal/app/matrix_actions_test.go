@@ -74,7 +74,7 @@ func methodActions(t *testing.T) (methods, unsubscribing []action) {
 				a.admitted, result = "expiresAt", fields
 				args = func(v *visit) []any { return []any{v.token} }
 			case method == "GetPlatformStats":
-				a.admitted, result, args = "activeUsers failedGenerations imagesGenerated newUsersToday revenueToday totalRevenue totalUsers websitesGenerated", fields, id
+				a.admitted, result, args = "activeUsers failedGenerations imagesGenerated newUsersToday revenueToday setAt totalRevenue totalUsers websitesGenerated", fields, id
 			case method == "GetConnectionCount":
 				a.admitted, result, args = "connectionCount connectionId hubs timestamp", fields, id
 			case method == "SendTestMessage":
@@ -145,6 +145,8 @@ func routeActions(t *testing.T, at place) (actions []action) {
 		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead, e.Path == "/api/admin/outbox/events/{eventId}",
 			e.Path == admin+"connections", e.Path == admin+"nodes":
 			add(action{of: theAdmins, admitted: "200"}, e, "", "")
+		case e.Path == dead+"/{eventId}/mend":
+			add(action{of: theAdmins, admitted: "409"}, e, "", `{"merge":{"status":"Done"}}`) // the event has been relayed
 		case strings.HasPrefix(e.Path, dead+"/"):
 			add(action{of: theAdmins, admitted: "404"}, e, "", "") // the event is no dead letter
 		case strings.HasPrefix(e.Path, admin+"nodes/"):

@@ -12,7 +12,7 @@ import (
 
 // metrics is what the packages' observers tell, as Prometheus metrics. Each package sees its own small interface.
 type metrics struct {
-	registry *prometheus.Registry
+	registry *registry
 
 	relayedEvents, relayedEntries, relayFailures prometheus.Counter
 	otherCustomers                               prometheus.Counter
@@ -41,8 +41,21 @@ type metrics struct {
 	keysNotFetched            prometheus.Counter
 }
 
+// registry knows what was registered, for the reference of all metrics: those of a vector show themselves only when they have counted.
+type registry struct {
+	*prometheus.Registry
+
+	all []prometheus.Collector
+}
+
+// MustRegister is the registry's.
+func (r *registry) MustRegister(all ...prometheus.Collector) {
+	r.Registry.MustRegister(all...)
+	r.all = append(r.all, all...)
+}
+
 func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+	m := &metrics{registry: &registry{Registry: prometheus.NewRegistry()}}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	m.relayedEvents = m.counter("relay_rows_total", "Outbox rows that this node has taken out of the outbox.")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/migrations"
@@ -31,13 +32,18 @@ var (
 // over connections of their own.
 func (a *App) mountOps(mux *http.ServeMux) {
 	a.readiness.ask = func() (struct{}, error) { return struct{}{}, a.lookReady() }
+	a.undelivered.ask = func() (jobs.Undelivered, error) {
+		return scraped(a, "events that could not be delivered", func(ctx context.Context) (jobs.Undelivered, error) {
+			return jobs.ReadUndelivered(ctx, a.pools.ops)
+		})
+	}
 	mux.HandleFunc("GET /healthz", boundAnswer(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") }))
 	mux.HandleFunc("GET /readyz", boundAnswer(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.ready(r.Context()); err != nil {
 			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
 			return
 		}
-		writeStatus(w, http.StatusOK, "ready", a.degraded())
+		writeStatus(w, http.StatusOK, "ready", a.degraded(r.Context()))
 	}))
 	mux.HandleFunc("GET /metrics", boundAnswer(a.scraper()))
 }

@@ -21,8 +21,9 @@ type paths struct {
 func newPaths(h *hubs.Hubs) *paths {
 	p := &paths{published: map[string]bool{}}
 	for path := range h.Methods() {
-		p.add(path)
-		p.add(path + "/negotiate")
+		for _, path := range hubs.Paths(path) {
+			p.add(path)
+		}
 	}
 	for _, endpoint := range adminapi.Endpoints() {
 		p.add(endpoint.Path)

@@ -64,6 +64,7 @@ func (a *App) registerGauges() {
 	m.registry.MustRegister(newOverdueCollector(func() (jobs.Overdue, error) {
 		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
 	}))
+	a.registerUndelivered()
 	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
 		return scraped(a, "the outbox's lag", func(ctx context.Context) (outbox.Lag, error) { return outbox.ReadLag(ctx, a.pools.ops, lagLimit) })
 	}))

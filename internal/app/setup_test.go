@@ -79,7 +79,7 @@ func settings(configure func(*config.Server)) config.Server {
 		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", AuthorizeCache: time.Minute, ReplayLimit: 100_000,
 		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
 		ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		ShutdownTimeout: 15 * time.Second, Retention: 168 * time.Hour, GroupRetention: 2160 * time.Hour,
+		ShutdownTimeout: 15 * time.Second, MessagePackNames: config.MessagePackDotNet, Retention: 168 * time.Hour, GroupRetention: 2160 * time.Hour,
 	}
 	configure(&server)
 	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20

@@ -14,7 +14,10 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
-// While the connections are asked to leave one after another, those whose turn has not come are sent what is committed meanwhile.
+// While the connections are asked to leave one after another, those whose turn has not come are sent what is committed meanwhile. The node is not
+// ready, nor healthy.
+//
+// Acceptance: A-522.
 func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 	t.Parallel()
 	const count = 100 // a hundred a second leave
@@ -53,6 +56,7 @@ func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 	status, body := readyz(t, cfg)
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, body, "shutting down")
+	unhealthy(t, cfg)
 	_, err = hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
 	var refused *hubclient.StatusError
 	require.ErrorAs(t, err, &refused)

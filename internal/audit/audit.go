@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -48,6 +49,7 @@ const (
 	Broadcast       Action = "broadcast"         // an event, by the API
 	RetryDeadLetter Action = "retry_dead_letter" // by the API
 	DropDeadLetter  Action = "drop_dead_letter"  // by the API
+	MendDeadLetter  Action = "mend_dead_letter"  // by the API
 	NameCustomer    Action = "name_customer"     // of an order, by an event
 	Disconnect      Action = "disconnect"        // of others' connections, by the API
 	DrainNode       Action = "drain_node"        // by the API
@@ -68,6 +70,8 @@ type Entry struct {
 	Target string
 	// EventID is the event that it is about.
 	EventID uuid.UUID
+	// Changed are the columns of the outbox that are others now, by their names.
+	Changed []string
 }
 
 // Config is where the lines go.
@@ -145,6 +149,9 @@ func (e *Entry) attrs() []slog.Attr {
 	}
 	if e.EventID != uuid.Nil {
 		attrs = append(attrs, slog.String("event_id", e.EventID.String()))
+	}
+	if len(e.Changed) > 0 {
+		attrs = append(attrs, slog.String("changed", strings.Join(e.Changed, ",")))
 	}
 	return attrs
 }

@@ -26,14 +26,16 @@ const (
 )
 
 // ErrNoKey is returned where no source of keys is configured.
-var ErrNoKey = errors.New("no JWT key is configured: set one of HERALD_JWT_SECRET (HS256), " +
+var ErrNoKey = errors.New("no JWT key is configured: set one of HERALD_JWT_SECRET or HERALD_JWT_SECRET_FILE (HS256), " +
 	"HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL (RS256, ES256, EdDSA)")
 
-// Config says which tokens to believe. Exactly one of Secret, PublicKeyFile and JWKSURL must be set.
+// Config says which tokens to believe. Exactly one of Secret, SecretFile, PublicKeyFile and JWKSURL must be set.
 type Config struct {
 	// Secret verifies HS256 tokens. At least 16 bytes, better 32.
 	Secret string
-	// PublicKeyFile is a PEM file: RSA of at least 2048 bits (RS256), P-256 (ES256) or Ed25519 (EdDSA).
+	// SecretFile is a file with such secrets, one a line, the newest first. All of them verify, 16 at most.
+	SecretFile string
+	// PublicKeyFile is a PEM file of one or more keys, 16 at most: RSA of at least 2048 bits (RS256), P-256 (ES256) or Ed25519 (EdDSA).
 	PublicKeyFile string
 	// JWKSURL is where a JWK Set is published, http or https.
 	JWKSURL string
@@ -61,7 +63,7 @@ func FromSettings(s config.Auth) (Config, error) {
 		return Config{}, fmt.Errorf("HERALD_JWKS_REFRESH is %s: it must be at least %s", s.JWKSRefresh, jwksRefreshMinimum)
 	}
 	return Config{
-		Secret: s.JWTSecret, PublicKeyFile: s.JWTPublicKeyFile, JWKSURL: s.JWKSURL, JWKSRefresh: s.JWKSRefresh,
+		Secret: s.JWTSecret, SecretFile: s.JWTSecretFile, PublicKeyFile: s.JWTPublicKeyFile, JWKSURL: s.JWKSURL, JWKSRefresh: s.JWKSRefresh,
 		Issuer: s.JWTIssuer, Audience: s.JWTAudience,
 	}, nil
 }
@@ -70,6 +72,7 @@ func FromSettings(s config.Auth) (Config, error) {
 func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.Bool("secret", c.Secret != ""),
+		slog.String("secret_file", c.SecretFile),
 		slog.String("public_key_file", c.PublicKeyFile),
 		slog.String("jwks_url", redactedURL(c.JWKSURL)),
 		slog.String("issuer", c.Issuer),
@@ -94,11 +97,26 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) validate() error {
+	if err := c.oneSource(); err != nil {
+		return err
+	}
+	if c.Secret != "" {
+		return checkSecret(settingSecret, c.Secret)
+	}
+	if c.JWKSURL != "" {
+		return checkJWKSURL(c.JWKSURL)
+	}
+	return nil
+}
+
+// oneSource says whether one kind of key is configured, and no more.
+func (c Config) oneSource() error {
 	var set []string
 	for _, source := range []struct{ name, value string }{
-		{"HERALD_JWT_SECRET", c.Secret},
-		{"HERALD_JWT_PUBLIC_KEY_FILE", c.PublicKeyFile},
-		{"HERALD_JWKS_URL", c.JWKSURL},
+		{settingSecret, c.Secret},
+		{settingSecretFile, c.SecretFile},
+		{settingPublicKeyFile, c.PublicKeyFile},
+		{settingJWKSURL, c.JWKSURL},
 	} {
 		if source.value != "" {
 			set = append(set, source.name)
@@ -107,30 +125,34 @@ func (c Config) validate() error {
 	switch {
 	case len(set) == 0:
 		return ErrNoKey
+	case len(set) > 1 && c.Secret != "" && c.SecretFile != "":
+		return fmt.Errorf("%s are all set: keep one and unset the rest; the secret may be a line of the file", strings.Join(set, " and "))
 	case len(set) > 1:
 		return fmt.Errorf("%s are all set: tokens are verified with one kind of key, so keep one and unset the rest",
 			strings.Join(set, " and "))
 	}
-	if c.Secret != "" {
-		return checkSecret(c.Secret)
-	}
-	if c.JWKSURL != "" {
-		return checkJWKSURL(c.JWKSURL)
-	}
 	return nil
 }
 
-func checkSecret(secret string) error {
+// checkSecret says what is wrong with a secret of the setting.
+func checkSecret(setting, secret string) error {
 	if len(secret) < SecretMinimumBytes {
 		return fmt.Errorf("the JWT secret is %d bytes long: HS256 needs at least %d, better %d, for example from `openssl rand -base64 48`",
 			len(secret), SecretMinimumBytes, SecretAdvisedBytes)
 	}
-	if strings.Contains(secret, "-----BEGIN ") {
-		// Whoever has the public key could sign with it.
-		return errors.New("the JWT secret is a PEM key, and a public key is no secret: " +
-			"put it in a file and set HERALD_JWT_PUBLIC_KEY_FILE instead of HERALD_JWT_SECRET")
+	if strings.Contains(secret, pemBegins) {
+		return errPublicSecret(setting)
 	}
 	return nil
+}
+
+// errPublicSecret is for a public key in the place of a secret: whoever has the public key could sign with it.
+func errPublicSecret(setting string) error {
+	if setting == settingSecretFile {
+		return fmt.Errorf("it holds a PEM key, and a public key is no secret: set %s instead of %s", settingPublicKeyFile, setting)
+	}
+	return fmt.Errorf("the JWT secret is a PEM key, and a public key is no secret: put it in a file and set %s instead of %s",
+		settingPublicKeyFile, setting)
 }
 
 func checkJWKSURL(raw string) error {

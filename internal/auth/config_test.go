@@ -32,6 +32,8 @@ func TestNewVerifierExplainsItsConfiguration(t *testing.T) {
 		"a short secret":       {auth.Config{Secret: strings.Repeat("x", 15)}, "15 bytes long: HS256 needs at least 16"},
 		"a key for a secret":   {auth.Config{Secret: string(publicPEM(t, edKey(t)))}, "a public key is no secret"},
 		"secret and file":      {auth.Config{Secret: secret, PublicKeyFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_PUBLIC_KEY_FILE are all set"},
+		"secret and secrets":   {auth.Config{Secret: secret, SecretFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_SECRET_FILE are all set"},
+		"secrets and key file": {auth.Config{SecretFile: "k", PublicKeyFile: "k"}, "HERALD_JWT_SECRET_FILE and HERALD_JWT_PUBLIC_KEY_FILE are all set"},
 		"file and URL":         {auth.Config{PublicKeyFile: "k", JWKSURL: "https://x"}, "HERALD_JWT_PUBLIC_KEY_FILE and HERALD_JWKS_URL"},
 		"a missing file":       {auth.Config{PublicKeyFile: missing}, missing},
 		"an empty file":        {auth.Config{PublicKeyFile: keyFile(t, nil)}, "no PEM block"},
@@ -92,10 +94,10 @@ func TestMintedTokenIsAccepted(t *testing.T) {
 func TestSettingsBecomeAConfig(t *testing.T) {
 	t.Parallel()
 	cfg, err := auth.FromSettings(config.Auth{
-		JWTSecret: "s", JWTPublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, JWTIssuer: "i", JWTAudience: "a",
+		JWTSecret: "s", JWTSecretFile: "sf", JWTPublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, JWTIssuer: "i", JWTAudience: "a",
 	})
 	require.NoError(t, err)
-	require.Equal(t, auth.Config{Secret: "s", PublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, Issuer: "i", Audience: "a"}, cfg)
+	require.Equal(t, auth.Config{Secret: "s", SecretFile: "sf", PublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, Issuer: "i", Audience: "a"}, cfg)
 	for _, short := range []time.Duration{-time.Minute, time.Millisecond} {
 		_, err = auth.FromSettings(config.Auth{JWKSRefresh: short})
 		require.ErrorContains(t, err, "HERALD_JWKS_REFRESH is "+short.String())

@@ -98,13 +98,38 @@ func (v *Verifier) checkSignature(ctx context.Context, signed *jwt.Token, token 
 		}
 		return append(checks, failed("key", err))
 	}
-	checks = append(checks, passed("key", "there is one for it"))
+	return append(checks, v.checkKeys(ctx, signed, token)...)
+}
+
+// checkKeys tells how many keys could have signed the token, and which of them did: once no token in use is of the oldest, that one may go.
+func (v *Verifier) checkKeys(ctx context.Context, signed *jwt.Token, token string) []Check {
+	found, err := v.keys.key(ctx, signed)
+	if err != nil {
+		return []Check{failed("key", err)}
+	}
+	keys := []jwt.VerificationKey{found}
+	if set, several := found.(jwt.VerificationKeySet); several {
+		keys = set.Keys
+	}
+	there := passed("key", "there is one for it")
+	if len(keys) > 1 {
+		there = passed("key", "there are %d for it", len(keys))
+	}
 	// The same parser as Verify's, but without the claims.
 	bare := jwt.NewParser(jwt.WithValidMethods(v.keys.algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
-	if _, err := bare.Parse(token, func(t *jwt.Token) (any, error) { return v.keys.key(ctx, t) }); err != nil {
-		return append(checks, failed("signature", refused(BadSignature, "it does not fit the configured key")))
+	for i, key := range keys {
+		_, err := bare.Parse(token, func(*jwt.Token) (any, error) { return key, nil })
+		switch {
+		case err == nil && len(keys) == 1:
+			return []Check{there, passed("signature", "it fits the configured key")}
+		case err == nil:
+			return []Check{there, passed("signature", "it fits key %d of these %d", i+1, len(keys))}
+		}
 	}
-	return append(checks, passed("signature", "it fits the configured key"))
+	if len(keys) > 1 {
+		return []Check{there, failed("signature", refused(BadSignature, "it fits none of these %d", len(keys)))}
+	}
+	return []Check{there, failed("signature", refused(BadSignature, "it does not fit the configured key"))}
 }
 
 // only is what a validator sees where one claim is to be looked at.

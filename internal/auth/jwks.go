@@ -30,6 +30,10 @@ func (jwks) algorithms() []string         { return asymmetricAlgorithms() }
 func (jwks) allows(algorithm string) bool { return isAsymmetric(algorithm) }
 func (jwks) describe() string             { return strings.Join(asymmetricAlgorithms(), ", ") }
 
+func (s jwks) source() string {
+	return fmt.Sprintf("%d of the JWK Set for %s", len(s.issuer.keys().keys), s.describe())
+}
+
 // key finds the keys that the token names (RFC 7517 §4.5: there may be several of one id) or, where it names none, all that could have
 // signed it. A key is taken only for its own algorithm. A key without an id is for every token whose id is not known.
 func (s jwks) key(ctx context.Context, token *jwt.Token) (any, error) {
@@ -133,6 +137,8 @@ func (s *keySet) unfit(id string) string {
 func fitsNone(tried crypto.PublicKey) string {
 	if set, ok := tried.(jwt.VerificationKeySet); ok && len(set.Keys) == keysTried {
 		return fmt.Sprintf("its signature fits none of the first %d keys that could have made it", keysTried)
+	} else if ok && len(set.Keys) > 1 {
+		return fmt.Sprintf("its signature fits none of the %d keys that could have made it", len(set.Keys))
 	}
 	return "its signature does not fit the configured key"
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -10,7 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -31,54 +32,98 @@ type keySource interface {
 	algorithms() []string
 	allows(algorithm string) bool
 	describe() string
+	// source words how many keys there are, for the operator.
+	source() string
 	// key returns the key for a token whose algorithm is allowed, or a [*TokenError].
 	key(ctx context.Context, token *jwt.Token) (any, error)
 }
 
 func newKeySource(ctx context.Context, cfg Config) (keySource, error) {
 	switch {
-	case cfg.Secret != "":
-		return fixedKey{algorithm: hs256, value: []byte(cfg.Secret)}, nil
 	case cfg.PublicKeyFile != "":
-		return readPublicKey(cfg.PublicKeyFile)
-	default:
+		return readPublicKeys(cfg.PublicKeyFile)
+	case cfg.JWKSURL != "":
 		return newJWKS(ctx, cfg)
 	}
-}
-
-// fixedKey is the one key of a configured secret or file.
-type fixedKey struct {
-	algorithm string
-	value     any
-}
-
-func (k fixedKey) algorithms() []string         { return []string{k.algorithm} }
-func (k fixedKey) allows(algorithm string) bool { return algorithm == k.algorithm }
-func (k fixedKey) describe() string             { return k.algorithm }
-
-func (k fixedKey) key(context.Context, *jwt.Token) (any, error) { return k.value, nil }
-
-func readPublicKey(path string) (keySource, error) {
-	content, err := os.ReadFile(path)
+	secrets, err := cfg.secrets()
 	if err != nil {
-		return nil, fmt.Errorf("reading HERALD_JWT_PUBLIC_KEY_FILE: %w", err)
+		return nil, err
 	}
-	key, err := parsePublicKey(content)
+	keys := make(fixedKeys, len(secrets))
+	for i, secret := range secrets {
+		if n := len(secret); n < SecretAdvisedBytes {
+			cfg.Logger.WarnContext(ctx, "the JWT secret is short enough to be guessed with effort",
+				slog.Int("secret", i+1), slog.Int("bytes", n), slog.Int("advised_bytes", SecretAdvisedBytes))
+		}
+		keys[i] = fixedKey{algorithm: hs256, value: []byte(secret)}
+	}
+	return keys, nil
+}
+
+func readPublicKeys(path string) (keySource, error) {
+	content, err := readKeyFile(settingPublicKeyFile, path)
 	if err != nil {
-		return nil, fmt.Errorf("HERALD_JWT_PUBLIC_KEY_FILE %s: %w", path, err)
+		return nil, err
+	}
+	keys, err := parsePublicKeys(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", settingPublicKeyFile, path, err)
+	}
+	return keys, nil
+}
+
+// pemBegins is what each key of a PEM file begins with.
+const pemBegins = "-----BEGIN "
+
+// parsePublicKeys reads all keys of a PEM file. One that cannot be used makes the whole file refused: it was put there to be used.
+func parsePublicKeys(content []byte) (keys fixedKeys, err error) {
+	begun, rest := begunBlocks(content), content
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		key, err := readPublicKey(block)
+		if err != nil && begun > 1 {
+			return nil, fmt.Errorf("key %d of %d: %w", len(keys)+1, begun, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	switch {
+	case begun == 0:
+		return nil, errors.New("no PEM block in it: it must begin with -----BEGIN PUBLIC KEY-----")
+	case len(keys) != begun: // pem.Decode passes over what it cannot read
+		return nil, fmt.Errorf("%d PEM blocks begin in it and %d can be read: "+
+			"each ends with a line like -----END PUBLIC KEY----- and holds base64, all of it from the beginning of a line", begun, len(keys))
+	case len(keys) > keysTried:
+		return nil, fmt.Errorf("there are %d keys in it, more than %d: remove those with which no token in use was signed", len(keys), keysTried)
+	}
+	return keys, nil
+}
+
+// begunBlocks counts the lines that look like the beginning of a key.
+func begunBlocks(content []byte) (n int) {
+	for line := range bytes.Lines(content) {
+		if bytes.HasPrefix(bytes.TrimSpace(line), []byte(pemBegins)) {
+			n++
+		}
+	}
+	return n
+}
+
+func readPublicKey(block *pem.Block) (fixedKey, error) {
+	key, err := parsePublicKey(block)
+	if err != nil {
+		return fixedKey{}, err
 	}
 	algorithm, err := algorithmOf(key)
-	if err != nil {
-		return nil, fmt.Errorf("HERALD_JWT_PUBLIC_KEY_FILE %s: %w", path, err)
-	}
-	return fixedKey{algorithm: algorithm, value: key}, nil
+	return fixedKey{algorithm: algorithm, value: key}, err
 }
 
-func parsePublicKey(content []byte) (any, error) {
-	block, _ := pem.Decode(content)
-	if block == nil {
-		return nil, errors.New("no PEM block in it: it must begin with -----BEGIN PUBLIC KEY-----")
-	}
+func parsePublicKey(block *pem.Block) (any, error) {
 	switch {
 	case block.Type == "PUBLIC KEY":
 		key, err := x509.ParsePKIXPublicKey(block.Bytes)

@@ -34,7 +34,7 @@ func Mint(secret string, g Grant) (string, error) {
 	if secret == "" {
 		return "", ErrNoKey
 	}
-	if err := checkSecret(secret); err != nil {
+	if err := checkSecret(settingSecret, secret); err != nil {
 		return "", err
 	}
 	if strings.TrimSpace(g.Subject) == "" {

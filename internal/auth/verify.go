@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,10 +44,6 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	if n := len(cfg.Secret); n > 0 && n < SecretAdvisedBytes {
-		cfg.Logger.WarnContext(ctx, "the JWT secret is short enough to be guessed with effort",
-			slog.Int("bytes", n), slog.Int("advised_bytes", SecretAdvisedBytes))
-	}
 	keys, err := newKeySource(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -77,6 +72,9 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		observer: cfg.Observer,
 	}, nil
 }
+
+// Keys words how many keys there are and for what, such as "2 for HS256".
+func (v *Verifier) Keys() string { return v.keys.source() }
 
 // FromRequest verifies the token that r carries: in Authorization: Bearer or, as browsers cannot set headers on a WebSocket,
 // in the query value access_token. The header wins. Any error is a [*TokenError] and means 401.

@@ -77,10 +77,16 @@ func (c *checkCmd) checkAuth(ctx context.Context, f *findings) {
 		return
 	}
 	cfg, err := auth.FromSettings(c.Auth)
-	if err == nil {
-		_, err = auth.NewVerifier(ctx, cfg)
+	if err != nil {
+		f.add(err, "tokens")
+		return
 	}
-	f.add(err, "tokens")
+	verifier, err := auth.NewVerifier(ctx, cfg)
+	if err != nil {
+		f.add(err, "tokens")
+		return
+	}
+	f.add(nil, "tokens: keys: %s", verifier.Keys())
 }
 
 // checkDatabase reports whether the database is one of this release.
@@ -107,6 +113,8 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 		err = fmt.Errorf("the oldest has waited for %s", time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
 	}
 	f.add(err, "outbox: %d rows wait", lag.Waiting)
+	checkUndelivered(ctx, pool, f)
+	checkStatistics(ctx, pool, f)
 	c.checkClocks(ctx, pool, f)
 	c.checkPeers(ctx, pool, f)
 	checkDays(ctx, pool, f)

@@ -37,7 +37,7 @@ type commands struct {
 	Connections connectionsCmd `cmd:"" help:"List who is connected, over all nodes."`
 	Disconnect  disconnectCmd  `cmd:"" help:"Close the connections of a user, of a group, or one, on all nodes."`
 	Node        nodeCmd        `cmd:"" help:"List the nodes, or take one out."`
-	Dead        deadCmd        `cmd:"" help:"List, retry or drop the events that could not be delivered."`
+	Dead        deadCmd        `cmd:"" help:"List, mend, retry or drop the events that could not be delivered."`
 	Relay       relayCmd       `cmd:"" help:"Pause or resume the relay, or tell its state."`
 	Check       checkCmd       `cmd:"" help:"Check configuration and database, one line a finding."`
 	Bench       benchCmd       `cmd:"" help:"Measure."`

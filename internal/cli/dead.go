@@ -5,34 +5,52 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// deadPage is how many dead letters are read at a time.
-const deadPage = 500
+const (
+	// deadPage is how many dead letters are read at a time.
+	deadPage = 500
+	// deadCounted is up to how many are counted that a list leaves out.
+	deadCounted = jobs.UndeliveredMost
+)
 
 type deadCmd struct {
-	List  deadListCmd  `cmd:"" help:"List them, the newest first."`
-	Retry deadRetryCmd `cmd:"" help:"Try to deliver them again."`
-	Drop  deadDropCmd  `cmd:"" help:"Give them up: they are listed no more."`
+	List  deadListCmd  `cmd:"" help:"List the events that could not be delivered: the dead ones, the newest first, and then those that are tried again."`
+	Show  deadShowCmd  `cmd:"" help:"Print one as it stands in the outbox, its payload too."`
+	Mend  deadMendCmd  `cmd:"" help:"Change one, and have it relayed at the end of its group."`
+	Retry deadRetryCmd `cmd:"" help:"Try to deliver dead ones again, as they are."`
+	Drop  deadDropCmd  `cmd:"" help:"Give dead ones up: they are listed no more."`
 }
 
 type deadListCmd struct {
 	existing
 
-	Limit int  `default:"100" help:"How many at most (${default})."`
-	JSON  bool `name:"json" help:"Print one JSON object a line and dead letter."`
+	Limit int    `default:"100" help:"How many at most (${default})."`
+	After string `placeholder:"CURSOR" help:"Go on where a list has ended; it says with what."`
+	JSON  bool   `name:"json" help:"Print one JSON object a line and event."`
 }
 
 func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
 	if c.Limit < 1 {
 		return fmt.Errorf("--limit must be at least 1, not %d", c.Limit)
+	}
+	var after *outbox.DeadLetter
+	if c.After != "" {
+		if after = outbox.ParseDeadCursor(c.After); after == nil {
+			return fmt.Errorf("--after=%s is not what a list ends with", c.After)
+		}
 	}
 	letters, closePool, err := openDeadLetters(ctx, &c.existing, postgres.Options{Logger: logger})
 	if err != nil {
@@ -40,21 +58,78 @@ func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 	}
 	defer closePool()
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0) //nolint:mnd // two spaces between columns
-	listed := 0
-	err = eachDeadLetter(ctx, letters, func(d outbox.DeadLetter) (more bool, err error) {
-		listed++
-		if c.JSON {
-			err = json.NewEncoder(s.out).Encode(d)
-		} else {
-			_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%d attempts\t%s\n", moment(d.DiedAt), d.EventID, d.Type, d.Attempts, oneLine(d.Reason))
+	listed, more := 0, 0
+	var last outbox.DeadLetter
+	err = eachDeadLetter(ctx, letters, after, func(d outbox.DeadLetter) (goOn bool, err error) {
+		if listed == c.Limit {
+			more++
+			return more < deadCounted, nil
 		}
-		return listed < c.Limit, err //nolint:wrapcheck // the terminal is gone
+		listed, last = listed+1, d
+		if c.JSON {
+			return true, json.NewEncoder(s.out).Encode(d)
+		}
+		_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.State, moment(d.Since()), d.EventID, d.Type, attempts(&d), oneLine(d.Reason))
+		return true, err //nolint:wrapcheck // the terminal is gone
 	})
-	return errors.Join(err, table.Flush())
+	err = errors.Join(err, table.Flush())
+	if more > 0 && err == nil {
+		to := s.out
+		if c.JSON {
+			to = s.err // each line there is an event
+		}
+		tellMore(to, more, &last)
+	}
+	return err
+}
+
+// tellMore says what a list has left out.
+func tellMore(to io.Writer, more int, last *outbox.DeadLetter) {
+	count := strconv.Itoa(more)
+	if more == deadCounted {
+		count += " or more"
+	}
+	_, _ = fmt.Fprintf(to, "… and %s more: herald dead list --after=%s, or a greater --limit\n", count, last.Cursor())
+}
+
+// attempts says how often an event was tried, and when it is again, by the database's clock.
+func attempts(d *outbox.DeadLetter) string {
+	text := fmt.Sprintf("%d attempts", d.Attempts)
+	switch {
+	case d.State != outbox.StatusRetrying:
+	case d.NextAttemptAt.IsZero():
+		text += ", being tried"
+	default:
+		text += ", next " + moment(d.NextAttemptAt)
+	}
+	return text
 }
 
 // oneLine keeps what a database says of an event on its line of the table.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+type deadShowCmd struct {
+	existing
+
+	EventID uuid.UUID `arg:"" name:"event-id" help:"The event's id."`
+}
+
+func (c *deadShowCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
+	letters, closePool, err := openDeadLetters(ctx, &c.existing, postgres.Options{Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer closePool()
+	row, err := letters.Show(ctx, c.EventID)
+	if errors.Is(err, outbox.ErrNotDead) {
+		return fmt.Errorf("%s: %w, nor is it tried again; see herald trace", c.EventID, outbox.ErrNotDead)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s\n", row)
+	return err //nolint:wrapcheck // the terminal is gone
+}
 
 type deadRetryCmd struct {
 	existing
@@ -62,7 +137,7 @@ type deadRetryCmd struct {
 }
 
 func (c *deadRetryCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	return c.apply(ctx, &c.existing, logger, s, decision{"retrying", (*jobs.DeadLetters).Retry})
+	return c.apply(ctx, &c.existing, logger, s, decision{done: "retrying", do: (*jobs.DeadLetters).Retry})
 }
 
 type deadDropCmd struct {
@@ -71,7 +146,7 @@ type deadDropCmd struct {
 }
 
 func (c *deadDropCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	return c.apply(ctx, &c.existing, logger, s, decision{"dropped", (*jobs.DeadLetters).Drop})
+	return c.apply(ctx, &c.existing, logger, s, decision{done: "dropped", do: (*jobs.DeadLetters).Drop})
 }
 
 func openDeadLetters(ctx context.Context, db *existing, options postgres.Options) (_ *jobs.DeadLetters, closePool func(), err error) {
@@ -87,11 +162,10 @@ func openDeadLetters(ctx context.Context, db *existing, options postgres.Options
 	return letters, pool.Close, nil
 }
 
-// eachDeadLetter hands out the dead letters, the newest first, for as long as more of them are wanted.
-func eachDeadLetter(ctx context.Context, letters *jobs.DeadLetters, f func(outbox.DeadLetter) (more bool, err error)) error {
-	var last *outbox.DeadLetter
+// eachDeadLetter hands out the events that could not be delivered, behind the one given, for as long as more of them are wanted.
+func eachDeadLetter(ctx context.Context, letters *jobs.DeadLetters, after *outbox.DeadLetter, f func(outbox.DeadLetter) (more bool, err error)) error {
 	for {
-		page, err := letters.List(ctx, last, deadPage)
+		page, err := letters.List(ctx, after, deadPage)
 		if err != nil {
 			return err
 		}
@@ -103,6 +177,26 @@ func eachDeadLetter(ctx context.Context, letters *jobs.DeadLetters, f func(outbo
 		if len(page) < deadPage {
 			return nil
 		}
-		last = &page[len(page)-1]
+		after = &page[len(page)-1]
 	}
+}
+
+// undelivered says how many events could not be delivered, and for how long; "" where there are none.
+func undelivered(u *jobs.Undelivered) string {
+	var told []string
+	for _, kind := range []struct {
+		what   string
+		count  int
+		oldest time.Duration
+	}{{"dead letters", u.Dead, u.OldestDead}, {"events are tried again", u.Retrying, u.OldestRetrying}} {
+		if kind.count == 0 {
+			continue
+		}
+		count := strconv.Itoa(kind.count)
+		if kind.count == jobs.UndeliveredMost {
+			count += " or more"
+		}
+		told = append(told, fmt.Sprintf("%s %s, the oldest for %s", count, kind.what, kind.oldest.Round(time.Second)))
+	}
+	return strings.Join(told, "; ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,13 +22,34 @@ const decisionTimeout = 5 * time.Second
 // deadChoice is which dead letters a command is about.
 type deadChoice struct {
 	EventIDs []uuid.UUID `arg:"" name:"event-id" optional:"" help:"The events' ids."`
-	All      bool        `help:"All that are listed."`
+	All      bool        `help:"All that are dead."`
+	By       string      `placeholder:"WHO" help:"Who decides so, for those who trace the events. Defaults to this user and host."`
 }
 
 // decision is what becomes of a dead letter, and what is printed of it.
 type decision struct {
 	done string
-	do   func(*jobs.DeadLetters, context.Context, uuid.UUID) error
+	do   func(letters *jobs.DeadLetters, ctx context.Context, eventID uuid.UUID, by string) error
+	also func() string // what is printed behind the event that was decided about last; nil: nothing
+}
+
+// aboutTheEvent says whether err keeps a command from deciding about one event, and not from going on with the others.
+func aboutTheEvent(err error) bool {
+	if _, refused := errors.AsType[*outbox.RefusedError](err); refused {
+		return true
+	}
+	return slices.ContainsFunc([]error{
+		outbox.ErrNotDead, outbox.ErrRowLost, outbox.ErrRowGone, outbox.ErrNotKnown, outbox.ErrRelayed, outbox.ErrWaiting, outbox.ErrMoved,
+		outbox.ErrUnchanged,
+	}, func(reason error) bool { return errors.Is(err, reason) })
+}
+
+// reason is what an operator is told of such an error: the event's id stands before it.
+func reason(err error) error {
+	for next := err; next != nil; next = errors.Unwrap(next) {
+		err = next
+	}
+	return err
 }
 
 // interruptedError says how far a command has come that was told to end.
@@ -50,7 +72,10 @@ func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logge
 	defer closePool()
 	ids := c.EventIDs
 	if c.All {
-		err = eachDeadLetter(ctx, letters, func(d outbox.DeadLetter) (bool, error) {
+		err = eachDeadLetter(ctx, letters, nil, func(d outbox.DeadLetter) (bool, error) {
+			if d.State != outbox.StatusDead { // nor is any behind it
+				return false, nil
+			}
 			ids = append(ids, d.EventID)
 			return true, nil
 		})
@@ -58,27 +83,38 @@ func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logge
 			return err
 		}
 	}
+	if c.By == "" {
+		c.By = whoAmI()
+	}
+	p := newProgress(s.err, d.done, len(ids))
+	defer p.end()
 	done, missed := 0, 0
-	for _, id := range ids {
+	for i, id := range ids {
+		p.at(i)
 		if ctx.Err() != nil {
 			return &interruptedError{done, len(ids)}
 		}
-		switch err := d.decide(ctx, letters, id, db.waiter(logger)); {
+		switch err := d.decide(ctx, letters, id, c.By, db.waiter(logger)); {
 		case errors.Is(err, outbox.ErrNotDead):
 			missed++
 			_, _ = fmt.Fprintf(s.err, "%s: %v; see herald trace\n", id, outbox.ErrNotDead)
-		case errors.Is(err, outbox.ErrRowLost):
+		case aboutTheEvent(err):
 			missed++
-			_, _ = fmt.Fprintf(s.err, "%s: %v\n", id, outbox.ErrRowLost)
+			_, _ = fmt.Fprintf(s.err, "%s: %v\n", id, reason(err))
 		case err != nil && ctx.Err() != nil:
 			return fmt.Errorf("%w; of event %s it is not known, see herald trace: %w", &interruptedError{done, len(ids)}, id, err)
 		case err != nil:
 			return fmt.Errorf("stopped after %d of %d: %w", done, len(ids), err)
 		default:
 			done++
-			_, _ = fmt.Fprintf(s.out, "%s %s\n", d.done, id)
+			also := ""
+			if d.also != nil {
+				also = d.also()
+			}
+			_, _ = fmt.Fprintf(s.out, "%s %s%s\n", d.done, id, also)
 		}
 	}
+	p.at(len(ids))
 	if missed > 0 {
 		return errFindings
 	}
@@ -87,12 +123,12 @@ func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logge
 
 // decide decides about one dead letter, again where the database went away meanwhile: one that is none any more after an attempt without
 // an answer was decided about by that.
-func (d decision) decide(ctx context.Context, letters *jobs.DeadLetters, id uuid.UUID, waiter *postgres.Waiter) error {
+func (d decision) decide(ctx context.Context, letters *jobs.DeadLetters, id uuid.UUID, by string, waiter *postgres.Waiter) error {
 	unknown := false
 	err := waiter.Do(ctx, func(context.Context) error {
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), decisionTimeout)
 		defer cancel()
-		err := d.do(letters, attempt, id)
+		err := d.do(letters, attempt, id, by)
 		if unknown && errors.Is(err, outbox.ErrNotDead) {
 			return nil
 		}

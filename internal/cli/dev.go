@@ -115,9 +115,13 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 		psql = "psql " + shellWord(db.url)
 	}
 	_, _ = fmt.Fprintf(out, "Database     %s · %s\n", postgres.Address(db.url), psql)
-	if c.JWTSecret == "" {
+	if c.JWTSecret == "" && c.JWTSecretFile == "" {
 		_, err := fmt.Fprintln(out, "Tokens       from the issuer that is configured")
 		return err //nolint:wrapcheck // the terminal is gone
+	}
+	secret, err := mintingSecret(c.Auth, c.DataDir)
+	if err != nil {
+		return err
 	}
 	people := []struct {
 		who, subject string
@@ -126,7 +130,7 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 		{"customer", simulation.Customer, nil}, {"restaurant", simulation.Staff, nil}, {"admin", simulation.Admin, []string{c.AdminRole}},
 	}
 	for _, p := range people {
-		token, err := auth.Mint(c.JWTSecret, auth.Grant{
+		token, err := auth.Mint(secret, auth.Grant{
 			Subject: p.subject, Roles: p.roles, TTL: devTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 		})
 		if err != nil {

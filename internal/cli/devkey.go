@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/config"
 )
 
 const (
@@ -30,6 +33,23 @@ func devKey(dataDir string) (string, error) {
 		return "", fmt.Errorf("keeping the development key: %w", err)
 	}
 	return key, nil
+}
+
+// mintingSecret returns the secret that development tokens are signed with: the newest that is configured, else that of herald dev.
+func mintingSecret(settings config.Auth, dataDir string) (string, error) {
+	cfg, err := auth.FromSettings(settings)
+	if err != nil {
+		return "", err
+	}
+	secret, err := cfg.NewestSecret()
+	if err != nil || secret != "" {
+		return secret, err
+	}
+	if secret, err = readDevKey(dataDir); err != nil {
+		return "", fmt.Errorf("neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here "+
+			"(--data-dir says where it keeps its data): %w", err)
+	}
+	return secret, nil
 }
 
 func readDevKey(dataDir string) (string, error) {

@@ -8,13 +8,14 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
 type relayCmd struct {
 	Pause  relayPauseCmd  `cmd:"" help:"Make every node leave committed events in the outbox, until resume. Nothing is lost."`
 	Resume relayResumeCmd `cmd:"" help:"Let the nodes relay again, from where they stopped."`
-	Status relayStatusCmd `cmd:"" help:"Tell whether the relay is paused, and how much waits."`
+	Status relayStatusCmd `cmd:"" help:"Tell whether the relay is paused, how much waits, and what could not be delivered."`
 }
 
 type relayPauseCmd struct {
@@ -93,6 +94,10 @@ func (c *relayStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 	if err != nil {
 		return err
 	}
+	lost, err := jobs.ReadUndelivered(ctx, pool)
+	if err != nil {
+		return err
+	}
 	doing := "relaying"
 	if state.Paused() {
 		doing = fmt.Sprintf("paused since %s by %s", moment(state.Since), oneLine(state.By))
@@ -104,6 +109,9 @@ func (c *relayStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 	relayed := "nothing has been relayed yet"
 	if !state.RelayedAt.IsZero() {
 		relayed = "last relayed " + moment(state.RelayedAt)
+	}
+	if told := undelivered(&lost); told != "" {
+		waiting += "; " + told + " (herald dead list)"
 	}
 	_, _ = fmt.Fprintf(s.out, "%s; position %d, %s; %s\n", doing, state.Position, relayed, waiting)
 	return nil

@@ -28,7 +28,7 @@ type target struct {
 	config.Auth
 
 	URL     string `default:"http://localhost:5006" env:"HERALD_URL" help:"The server (${default})."`
-	Token   string `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET or the key of herald dev."`
+	Token   string `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET, the first of HERALD_JWT_SECRET_FILE, or the key of herald dev."`
 	DataDir string `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key (${default})."`
 }
 
@@ -37,13 +37,9 @@ func (c *target) token(subject string, admin bool) (string, error) {
 	if c.Token != "" {
 		return c.Token, nil
 	}
-	secret := c.JWTSecret
-	if secret == "" {
-		var err error
-		if secret, err = readDevKey(c.DataDir); err != nil {
-			return "", fmt.Errorf("no token: neither HERALD_TOKEN nor HERALD_JWT_SECRET is set, and there is no key of `herald dev` here "+
-				"(--data-dir says where it keeps its data): %w", err)
-		}
+	secret, err := mintingSecret(c.Auth, c.DataDir)
+	if err != nil {
+		return "", fmt.Errorf("no token: HERALD_TOKEN is not set: %w", err)
 	}
 	grant := auth.Grant{Subject: subject, TTL: mintedLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience}
 	if admin {

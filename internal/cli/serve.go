@@ -16,7 +16,7 @@ type serveCmd struct {
 	config.Server `embed:""`
 }
 
-var errNoKey = errors.New("no key for tokens is configured: set HERALD_JWT_SECRET, HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL " +
+var errNoKey = errors.New("no key for tokens is configured: set HERALD_JWT_SECRET, HERALD_JWT_SECRET_FILE, HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL " +
 	"(for a machine of your own, `herald dev` makes a key by itself)")
 
 func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {

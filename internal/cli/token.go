@@ -17,7 +17,7 @@ type tokenCmd struct {
 type tokenMintCmd struct {
 	config.Auth
 
-	DataDir    string        `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key, used where HERALD_JWT_SECRET is not set."`
+	DataDir    string        `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key, used where no secret is configured."`
 	Subject    string        `required:"" short:"s" help:"User id (sub)."`
 	Role       []string      `short:"r" help:"Roles, such as Admin."`
 	Permission []string      `short:"p" help:"Permissions, such as OrderOwner:{id}."`
@@ -25,12 +25,9 @@ type tokenMintCmd struct {
 }
 
 func (c *tokenMintCmd) Run(_ context.Context, s *streams) error {
-	secret := c.JWTSecret
-	if secret == "" {
-		var err error
-		if secret, err = readDevKey(c.DataDir); err != nil {
-			return fmt.Errorf("HERALD_JWT_SECRET is not set, and there is no key of herald dev: %w", err)
-		}
+	secret, err := mintingSecret(c.Auth, c.DataDir)
+	if err != nil {
+		return err
 	}
 	token, err := auth.Mint(secret, auth.Grant{
 		Subject: c.Subject, Roles: c.Role, Permissions: c.Permission, TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,

@@ -143,3 +143,39 @@ func TestTokenInspectTakesTheKeyOfDev(t *testing.T) {
 	code, _, complaints := heraldToken(t, env, "", "inspect", minted(t, env, "--subject=alice"))
 	require.Zero(t, code, complaints)
 }
+
+// TestTokensWhileTheSecretIsBeingChanged: minted with the newest of the file, and inspect says which of them a token was signed with.
+//
+// Acceptance: A-490.
+func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {
+	t.Parallel()
+	const newer = "a-newer-secret-of-these-tests-0123456789-01234"
+	file := filepath.Join(t.TempDir(), "secrets")
+	require.NoError(t, os.WriteFile(file, []byte("\r\n"+newer+"\r\n"+tokenSecret+"\r\n"), 0o600))
+	both, older := []string{"HERALD_JWT_SECRET_FILE=" + file}, []string{"HERALD_JWT_SECRET=" + tokenSecret}
+
+	for which, token := range map[string]string{
+		"it fits key 1 of these 2": minted(t, both, "--subject=alice"), "it fits key 2 of these 2": minted(t, older, "--subject=alice"),
+	} {
+		code, out, complaints := heraldToken(t, both, "", "inspect", token)
+		require.Zero(t, code, complaints)
+		require.Contains(t, out, which)
+		require.Regexp(t, `ok +key +there are 2 for it`, out)
+	}
+	code, out, _ := heraldToken(t, []string{"HERALD_JWT_SECRET=" + newer}, "", "inspect", minted(t, both, "--subject=alice"))
+	require.Zero(t, code, out)
+
+	for _, args := range [][]string{{"--subject=alice"}, {"inspect", "x"}} {
+		code, _, complaints := heraldToken(t, append(both, older...), "", args...)
+		require.Equal(t, 1, code)
+		require.Contains(t, complaints, "HERALD_JWT_SECRET and HERALD_JWT_SECRET_FILE are all set")
+		require.NotContains(t, complaints, tokenSecret)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(newer+"\nshort\n"), 0o600))
+	code, _, complaints := heraldToken(t, both, "", "--subject=alice")
+	require.Equal(t, 1, code)
+	require.Contains(t, complaints, "HERALD_JWT_SECRET_FILE "+file+": line 2: the JWT secret is 5 bytes long")
+	code, _, complaints = heraldToken(t, nil, "", "--subject=alice")
+	require.Equal(t, 1, code)
+	require.Contains(t, complaints, "neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here")
+}

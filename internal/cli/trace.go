@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -63,7 +64,7 @@ func steps(story *outbox.Story) []step {
 		if i == 0 && w.OutboxSeq != 0 { // the places of an event have the row in common
 			told = append(told, step{w.WrittenAt, "written", fmt.Sprintf("row %d of the outbox", w.OutboxSeq)})
 		}
-		told = append(told, current(story.EventID, w)...)
+		told = append(told, current(story, w)...)
 	}
 	for i := range story.Duplicates {
 		w := &story.Duplicates[i]
@@ -71,6 +72,7 @@ func steps(story *outbox.Story) []step {
 			step{w.WrittenAt, "written", fmt.Sprintf("again, row %d of the outbox", w.OutboxSeq)},
 			step{w.SettledAt, w.Status, fmt.Sprintf("row %d is a duplicate %s, and is not delivered", w.OutboxSeq, w.Detail)})
 	}
+	told = append(told, history(story)...)
 	slices.SortStableFunc(told, func(a, b step) int {
 		if a.at.IsZero() != b.at.IsZero() {
 			if a.at.IsZero() {
@@ -83,8 +85,37 @@ func steps(story *outbox.Story) []step {
 	return told
 }
 
+// history is what was before, of an event that could not be delivered. What holds still is told by its place, and by whom it is so.
+func history(story *outbox.Story) []step {
+	var told []step
+	for _, s := range story.History {
+		if slices.ContainsFunc(story.Places, func(w outbox.Whereabouts) bool { return w.SettledAt.Equal(s.At) }) {
+			continue
+		}
+		how := oneLine(s.Detail)
+		if s.What == outbox.StepDied {
+			how = fmt.Sprintf("after %d attempts: %s", s.Attempts, how)
+		}
+		if s.By != "" {
+			how = strings.TrimSuffix("by "+oneLine(s.By)+"; "+how, "; ")
+		}
+		told = append(told, step{s.At, s.What, how})
+	}
+	return told
+}
+
+// droppedBy says who gave the event up; "" where that is not known.
+func droppedBy(story *outbox.Story, at time.Time) string {
+	for _, s := range story.History {
+		if s.What == outbox.StepDropped && s.By != "" && s.At.Equal(at) {
+			return ", by " + oneLine(s.By)
+		}
+	}
+	return ""
+}
+
 // current is what has become of the event in one place.
-func current(id uuid.UUID, w *outbox.Whereabouts) []step {
+func current(story *outbox.Story, w *outbox.Whereabouts) []step {
 	switch w.Status {
 	case outbox.StatusWaiting:
 		if !w.DeliverAfter.IsZero() && w.Detail == "" {
@@ -99,9 +130,9 @@ func current(id uuid.UUID, w *outbox.Whereabouts) []step {
 		}
 		return []step{{w.NextAttemptAt, w.Status, fmt.Sprintf("next, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusDead:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead retry %s tries again", w.Attempts, oneLine(w.Detail), id)}}
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead mend or herald dead retry %s", w.Attempts, oneLine(w.Detail), story.EventID)}}
 	case outbox.StatusDropped:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
+		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up%s, after %d attempts: %s", droppedBy(story, w.SettledAt), w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusRelayed:
 		return relayed(w)
 	default:

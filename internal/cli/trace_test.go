@@ -58,7 +58,7 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 		{outbox.Whereabouts{Status: outbox.StatusRetrying, Attempts: 4, Detail: "why"}, " retrying now, attempt 4: why"},
 		{
 			outbox.Whereabouts{Status: outbox.StatusDead, SettledAt: at(9), Attempts: 10, Detail: "why"},
-			"2026-01-20T10:30:09Z dead after 10 attempts: why; herald dead retry 7a1d0000-0000-4000-8000-000000000001 tries again",
+			"2026-01-20T10:30:09Z dead after 10 attempts: why; herald dead mend or herald dead retry 7a1d0000-0000-4000-8000-000000000001",
 		},
 		{
 			outbox.Whereabouts{Status: outbox.StatusDropped, SettledAt: at(9), Attempts: 10, Detail: "why"},
@@ -71,4 +71,38 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 	require.Equal(t, []string{" unknown nobody knows"}, told([]outbox.Whereabouts{{Status: outbox.StatusUnknown, Detail: "nobody knows"}}, nil))
 	require.Equal(t, []string{"2026-01-20T10:30:02Z relayed by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1; gone"},
 		told([]outbox.Whereabouts{{Status: outbox.StatusRelayed, RelayedAt: at(2), RelayedBy: node, RelayedHost: "kitchen-1", Detail: "gone"}}, nil))
+}
+
+// What was decided about an event that could not be delivered is told where it came, and once.
+//
+// Acceptance: A-525.
+func TestHistoriesAreToldInTheOrderOfTime(t *testing.T) {
+	t.Parallel()
+	at := func(second int) time.Time { return time.Date(2026, time.January, 20, 10, 30, second, 0, time.UTC) }
+	history := []outbox.Step{
+		{At: at(3), What: outbox.StepDied, Attempts: 10, Detail: "no\nnumber"},
+		{At: at(4), What: outbox.StepRetried, By: "anna"},
+		{At: at(5), What: outbox.StepDied, Detail: "no number"},
+		{At: at(6), What: outbox.StepDropped, By: "berta"},
+		{At: at(7), What: outbox.StepMended, By: "carla", Detail: "payload (orderNumber)"},
+	}
+	told := func(place outbox.Whereabouts, history []outbox.Step) (lines []string) {
+		place.OutboxSeq, place.WrittenAt = 17, at(1)
+		for _, s := range steps(&outbox.Story{Places: []outbox.Whereabouts{place}, History: history}) {
+			lines = append(lines, moment(s.at)+" "+s.what+" "+s.how)
+		}
+		return lines
+	}
+	all := []string{
+		"2026-01-20T10:30:01Z written row 17 of the outbox",
+		"2026-01-20T10:30:03Z died after 10 attempts: no number",
+		"2026-01-20T10:30:04Z retried by anna",
+		"2026-01-20T10:30:05Z died after 0 attempts: no number",
+		"2026-01-20T10:30:06Z dropped by berta",
+		"2026-01-20T10:30:07Z mended by carla; payload (orderNumber)",
+		" waiting mended by carla",
+	}
+	require.Equal(t, all, told(outbox.Whereabouts{Status: outbox.StatusWaiting, Detail: "mended by carla"}, history))
+	require.Equal(t, append(all[:4:4], "2026-01-20T10:30:06Z dropped given up, by berta, after 0 attempts: no number"),
+		told(outbox.Whereabouts{Status: outbox.StatusDropped, SettledAt: at(6), Detail: "no number"}, history[:4]))
 }

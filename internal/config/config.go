@@ -53,7 +53,8 @@ type Listen struct {
 // Auth says which tokens to believe.
 type Auth struct {
 	JWTSecret        string        `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
-	JWTPublicKeyFile string        `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public key of RS256, ES256 or EdDSA tokens."`
+	JWTSecretFile    string        `name:"jwt-secret-file" env:"HERALD_JWT_SECRET_FILE" placeholder:"FILE" help:"File with keys of HS256 tokens, one a line, the newest first; all are accepted, 16 at most."`
+	JWTPublicKeyFile string        `name:"jwt-public-key-file" env:"HERALD_JWT_PUBLIC_KEY_FILE" placeholder:"FILE" help:"PEM file with the public keys of RS256, ES256 or EdDSA tokens, of any mixture, 16 at most."`
 	JWKSURL          string        `name:"jwks-url" env:"HERALD_JWKS_URL" placeholder:"URL" help:"Where the issuer publishes its keys (RS256, ES256, EdDSA)."`
 	JWKSRefresh      time.Duration `name:"jwks-refresh" default:"15m" env:"HERALD_JWKS_REFRESH" placeholder:"DURATION" help:"Time after which the issuer's keys are fetched anew: so long a key that is gone is still accepted; a new one is fetched when a token names it (${default})."`
 	JWTIssuer        string        `name:"jwt-issuer" env:"HERALD_JWT_ISSUER" placeholder:"ISS" help:"Required iss of tokens. Defaults to any."`
@@ -62,13 +63,21 @@ type Auth struct {
 }
 
 // HasKey says whether any key is configured.
-func (a Auth) HasKey() bool { return a.JWTSecret != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != "" }
+func (a Auth) HasKey() bool {
+	return a.JWTSecret != "" || a.JWTSecretFile != "" || a.JWTPublicKeyFile != "" || a.JWKSURL != ""
+}
 
 // Where hubs and API are served unless HERALD_LISTEN says otherwise: on all interfaces in production, and with a development key on this
 // machine alone.
 const (
 	ListenDefault    = ":5006"
 	ListenDefaultDev = "localhost:5006"
+)
+
+// The values of HERALD_MESSAGEPACK_NAMES.
+const (
+	MessagePackDotNet = "dotnet"
+	MessagePackCamel  = "camel"
 )
 
 // Server is how connections are served.
@@ -95,6 +104,7 @@ type Server struct {
 	GroupRetention       time.Duration `default:"2160h" env:"HERALD_GROUP_RETENTION" placeholder:"DURATION" help:"Time for which a group without events keeps its numbering, and an order without events its customer's access (${default})."`
 	AnalyticsMinInterval time.Duration `default:"0s" env:"HERALD_ANALYTICS_MIN_INTERVAL" placeholder:"DURATION" help:"How often events of one type are sent to the admins' analytics group at most: of those that come within it the latest wins; 0: all are sent (${default})."`
 	StatsInterval        time.Duration `default:"30s" env:"HERALD_STATS_INTERVAL" placeholder:"DURATION" help:"How often changed platform statistics are sent to the admins' analytics group; 0: never (${default})."`
+	MessagePackNames     string        `name:"messagepack-names" default:"dotnet" env:"HERALD_MESSAGEPACK_NAMES" placeholder:"dotnet|camel" help:"How members of Herald's own objects are named over MessagePack: dotnet, as a .NET hub's are (OrderId), or camel, as in JSON (orderId) (${default})."`
 	ShutdownSpread       time.Duration `default:"5s" env:"HERALD_SHUTDOWN_SPREAD" placeholder:"DURATION" help:"Time over which connections are asked to reconnect when the server stops; few take less (${default})."`
 
 	Limits
@@ -140,6 +150,9 @@ func (s Server) Check() error {
 	if s.ClientTimeout > 0 && s.ClientTimeout <= s.KeepAlive {
 		errs = append(errs, errors.New("HERALD_CLIENT_TIMEOUT must be longer than HERALD_KEEP_ALIVE"))
 	}
+	if s.MessagePackNames != MessagePackDotNet && s.MessagePackNames != MessagePackCamel {
+		errs = append(errs, fmt.Errorf("HERALD_MESSAGEPACK_NAMES is %q: it must be %s or %s", s.MessagePackNames, MessagePackDotNet, MessagePackCamel))
+	}
 	if s.ShutdownSpread < 0 {
 		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must not be less than zero"))
 	}
@@ -164,7 +177,7 @@ func (s Server) Check() error {
 		errs = append(errs, fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
 			s.GroupRetention, s.Retention))
 	}
-	return errors.Join(append(errs, s.Limits.Check(), s.Peers.check())...)
+	return errors.Join(append(errs, s.Limits.Check(), s.checkPeers())...)
 }
 
 // TokensInClear says whether tokens come over a network that anybody on the way can read: neither TLS here nor a proxy in front that may have

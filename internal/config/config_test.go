@@ -79,6 +79,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 7*24*time.Hour, s.Retention)
 	require.Equal(t, 90*24*time.Hour, s.GroupRetention)
 	require.False(t, s.FeatureTeamcart)
+	require.Equal(t, config.MessagePackDotNet, s.MessagePackNames)
 	require.True(t, s.AuditLog)
 	require.False(t, s.HasKey())
 	require.Empty(t, s.TrustedProxies)
@@ -177,6 +178,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--allowed-origins=https://*.example":      "HERALD_ALLOWED_ORIGINS",
 		"--allowed-origins=null":                   "HERALD_ALLOWED_ORIGINS",
 		"--replay-limit=0 --shutdown-timeout=-10s": "HERALD_SHUTDOWN_TIMEOUT",
+		"--messagepack-names=pascal":               `HERALD_MESSAGEPACK_NAMES is "pascal": it must be dotnet or camel`,
 		"--node-url=herald-1:5006":                 `HERALD_NODE_URL: "herald-1:5006" is not a URL such as https://herald-1.internal:5006`,
 		"--node-url=ftp://herald-1":                "HERALD_NODE_URL",
 		"--node-url=https://":                      "HERALD_NODE_URL",

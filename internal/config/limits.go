@@ -11,19 +11,19 @@ import (
 // Limits is what clients may take of the server. A limit or a rate whose help says so may be 0, which is none.
 type Limits struct {
 	MaxConnections               int `default:"20000" env:"HERALD_MAX_CONNECTIONS" placeholder:"N" help:"Connections that this node holds at most, 12 KiB each at rest; 0: no limit (${default})."`
-	MaxConnectionsPerUser        int `default:"100" env:"HERALD_MAX_CONNECTIONS_PER_USER" placeholder:"N" help:"Connections that one user may have to this node; 0: no limit (${default})."`
-	MaxConnectionsPerAddress     int `default:"1000" env:"HERALD_MAX_CONNECTIONS_PER_ADDRESS" placeholder:"N" help:"Connections that one client address, or IPv6 /64, may have to this node: everybody behind a NAT together; 0: no limit (${default})."`
-	MaxUnauthenticated           int `default:"2000" env:"HERALD_MAX_UNAUTHENTICATED" placeholder:"N" help:"Sockets without a valid token that a listener has at most; 0: no limit (${default})."`
+	MaxConnectionsPerUser        int `default:"100" env:"HERALD_MAX_CONNECTIONS_PER_USER" placeholder:"N" help:"Connections that one user may have on each node; 0: no limit (${default})."`
+	MaxConnectionsPerAddress     int `default:"1000" env:"HERALD_MAX_CONNECTIONS_PER_ADDRESS" placeholder:"N" help:"Connections that one client address, or IPv6 /64, may have on each node: everybody behind a NAT together; 0: no limit (${default})."`
+	MaxUnauthenticated           int `default:"2000" env:"HERALD_MAX_UNAUTHENTICATED" placeholder:"N" help:"Sockets without a valid token that a listener of each node has at most; 0: no limit (${default})."`
 	MaxUnauthenticatedPerAddress int `default:"100" env:"HERALD_MAX_UNAUTHENTICATED_PER_ADDRESS" placeholder:"N" help:"How many of them one client address, or IPv6 /64, may have, unless it is a trusted proxy; 0: no limit (${default})."`
-	NegotiationRate              int `default:"100" env:"HERALD_NEGOTIATION_RATE" placeholder:"N" help:"Connections that one client address, or IPv6 /64, may open per second; 0: no limit (${default})."`
+	NegotiationRate              int `default:"100" env:"HERALD_NEGOTIATION_RATE" placeholder:"N" help:"Connections that one client address, or IPv6 /64, may open per second on each node; 0: no limit (${default})."`
 	NegotiationBurst             int `default:"1000" env:"HERALD_NEGOTIATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	InvocationRate               int `default:"1000" env:"HERALD_INVOCATION_RATE" placeholder:"N" help:"Invocations that one connection may send per second before it is closed; 0: no limit (${default})."`
 	InvocationBurst              int `default:"2000" env:"HERALD_INVOCATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
-	UserInvocationRate           int `default:"2000" env:"HERALD_USER_INVOCATION_RATE" placeholder:"N" help:"Invocations that all connections of one user may send per second together; what exceeds them waits; 0: no limit (${default})."`
+	UserInvocationRate           int `default:"2000" env:"HERALD_USER_INVOCATION_RATE" placeholder:"N" help:"Invocations that all connections of one user may send per second together on each node; what exceeds them waits; 0: no limit (${default})."`
 	UserInvocationBurst          int `default:"4000" env:"HERALD_USER_INVOCATION_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	MessageRate                  int `default:"10000" env:"HERALD_MESSAGE_RATE" placeholder:"N" help:"Messages of any kind that one connection may send per second before it is closed; 0: no limit (${default})."`
 	MessageBurst                 int `default:"20000" env:"HERALD_MESSAGE_BURST" placeholder:"N" help:"How many of them at once (${default})."`
-	APIRate                      int `name:"api-rate" default:"50" env:"HERALD_API_RATE" placeholder:"N" help:"Requests that one user may make of one endpoint of the REST API per second; 0: no limit (${default})."`
+	APIRate                      int `name:"api-rate" default:"50" env:"HERALD_API_RATE" placeholder:"N" help:"Requests that one user may make of one endpoint of the REST API per second on each node; 0: no limit (${default})."`
 	APIBurst                     int `name:"api-burst" default:"100" env:"HERALD_API_BURST" placeholder:"N" help:"How many of them at once (${default})."`
 	MaxForwarded                 int `default:"5000" env:"HERALD_MAX_FORWARDED" placeholder:"N" help:"Requests that may be under way from this node to others, for connections that those hold; event streams, polls and WebSockets count for as long as they last, with 60 KiB each at most; 0: no limit (${default})."`
 	MaxGroups                    int `default:"1000" env:"HERALD_MAX_GROUPS" placeholder:"N" help:"Groups that one connection may be in (${default})."`

@@ -17,8 +17,8 @@ type Peers struct {
 	NodeCAFile   string `name:"node-ca-file" env:"HERALD_NODE_CA_FILE" placeholder:"FILE" help:"Authorities (PEM) that certificates of other nodes must be signed by. Defaults to the system's."`
 }
 
-// check says what is wrong.
-func (p Peers) check() error {
+// checkPeers says what is wrong.
+func (p Peers) checkPeers() error {
 	var errs []error
 	if p.NodeURL != "" {
 		if err := checkNodeURL(p.NodeURL); err != nil {

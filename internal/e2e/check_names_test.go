@@ -19,7 +19,7 @@ func TestCheckWarnsOfWhatCouldBeFoundUnderAHeraldName(t *testing.T) {
 	conn := db.Conn(t)
 	check := func() string {
 		t.Helper()
-		code, out, logs := herald(t, settings(db.DSN(), "HERALD_AUTHORIZE_FUNCTION=public.may_follow"), "check")
+		code, out, logs := herald(t, settings(db.DSN(), "HERALD_AUTHORIZE_FUNCTION=public.may_follow", "HERALD_LISTEN=localhost:5006"), "check")
 		require.Zero(t, code, "%s%s", out, logs)
 		return out
 	}

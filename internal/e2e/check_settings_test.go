@@ -22,9 +22,9 @@ func TestCheckTellsOfSettingsThatDoNotDoWhatTheySeemTo(t *testing.T) {
 	out := check("HERALD_RETENTON=24h", "HERALD_SOMETHING_ELSE=1", "HERALD_MAX_CONNECTIONS=1000000000")
 	require.Contains(t, out, "warn  settings: HERALD_RETENTON is set, and nothing reads it: is HERALD_RETENTION meant?\n")
 	require.Contains(t, out, "warn  settings: HERALD_SOMETHING_ELSE is set, and nothing reads it\n")
-	require.Contains(t, out, "warn  open files: HERALD_MAX_CONNECTIONS and HERALD_MAX_UNAUTHENTICATED let 1000002000 sockets in")
+	require.Contains(t, out, "warn  open files: HERALD_MAX_CONNECTIONS, HERALD_MAX_UNAUTHENTICATED and HERALD_MAX_FORWARDED let there be 1000012000 sockets")
 	require.Contains(t, out, "warn  tokens: they travel in clear")
-	require.NotContains(t, check("HERALD_MAX_CONNECTIONS=1", "HERALD_MAX_UNAUTHENTICATED=1"), "open files")
+	require.NotContains(t, check("HERALD_MAX_CONNECTIONS=1", "HERALD_MAX_UNAUTHENTICATED=1", "HERALD_MAX_FORWARDED=1"), "open files")
 	for _, safe := range []string{"HERALD_TRUSTED_PROXIES=10.0.0.0/8", "HERALD_LISTEN=127.0.0.1:5006", "HERALD_LISTEN=localhost:5006", "HERALD_LISTEN=[::1]:5006"} {
 		require.NotContains(t, check(safe), "travel in clear", safe)
 	}
@@ -45,7 +45,7 @@ func TestANodeWarnsWhereTokensTravelInClear(t *testing.T) {
 	}
 }
 
-// Acceptance: A-555.
+// Acceptance.
 func TestCheckNamesTheRightsThatAreMissing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -8,5 +8,8 @@
 // The examples of the two published documents are in testdata/seeds at the root of the repository: the documents as they are, and
 // programs made of their code blocks. TestProgramsHoldTheDocumentsCode keeps the two together.
 //
+// The examples that readers copy, in examples at the root, are run as they are: under Node, and as pages in Chromium, which
+// examples/browser.mjs drives. Package walk is a new user's whole first day.
+//
 // The client is installed by `make test`; by hand: npm ci in internal/e2e/client.
 package e2e

@@ -75,8 +75,14 @@ const nodeClient = "client"
 func drive(t *testing.T, env ...string) *driver {
 	t.Helper()
 	requireInstalled(t)
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", "driver.mjs") // it ends with its input
-	cmd.Dir = nodeClient
+	return driveOf(t, nodeClient, "driver.mjs", env...)
+}
+
+// driveOf is drive, of another program that speaks the same way.
+func driveOf(t *testing.T, dir, program string, env ...string) *driver {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", program) // it ends with its input
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)

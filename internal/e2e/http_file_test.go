@@ -74,7 +74,7 @@ func TestEveryRequestOfTheHTTPFile(t *testing.T) {
 		status, _ := request(t, http.MethodPost, s.url+"/api/admin/realtime/broadcast/user-count", admin(t), "")
 		return status == http.StatusOK
 	}))
-	for _, name := range []string{"deadToRetry", "deadToDrop"} {
+	for _, name := range []string{"deadToRetry", "deadToDrop", "deadToMend"} {
 		buryAs(t, db.Pool(t), newOrder(), variables[name])
 	}
 

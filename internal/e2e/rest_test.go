@@ -100,6 +100,9 @@ func TestEveryRequestOfTheDocument(t *testing.T) {
 		if e.method == http.MethodGet {
 			delete(want, "timestamp")
 			requireNow(t, got)
+			if stats, ok := got["data"].(map[string]any); ok {
+				requireJust(t, stats, "setAt") // beside the document's fields
+			}
 			require.Equal(t, want, got, e.path)
 			continue
 		}

@@ -1,71 +1,18 @@
 package event
 
-import (
-	"fmt"
-	"slices"
-	"strconv"
-)
-
-// form is what a field of an admin event's payload has to be. The REST API asks for the same, and so does the outbox.
-type form int
-
-const (
-	text     form = iota // a string that says something
-	number               // a number
-	optional             // an object, null, or missing
-	word                 // a string that says something, null, or missing
-)
-
-type field struct {
-	name string
-	form form
-}
-
-// adminTypeFields lists, for each admin event, the object's fields behind timestamp, in order.
-var adminTypeFields = map[Type][]field{ //nolint:gochecknoglobals // a constant table
-	UserActivityUpdate: {{"userId", text}, {"action", text}, {"details", optional}},
-	AnalyticsUpdate: {
-		{"totalUsers", number}, {"activeUsers", number}, {"websitesGenerated", number}, {"imagesGenerated", number}, {"revenue", number},
-	},
-	UserCountUpdate: {{"totalUsers", number}, {"activeUsers", number}, {"newUsersToday", number}},
-	GenerationMetricsUpdate: {
-		{"websitesGenerated", number}, {"imagesGenerated", number}, {"failedGenerations", number}, {"averageGenerationTime", number},
-	},
-	RevenueUpdate: {{"dailyRevenue", number}, {"totalRevenue30d", number}},
-	SystemAlert:   {{"type", text}, {"message", text}, {"severity", word}, {"data", optional}},
-}
-
-// The two forms of an AdminNotification.
-const (
-	RoleAssignment = "role-assignment"
-	SystemEvent    = "system-event"
-)
-
-var adminNotificationFields = map[string][]field{ //nolint:gochecknoglobals // a constant table
-	RoleAssignment: {{"type", text}, {"userId", text}, {"roleName", text}, {"action", text}},
-	SystemEvent:    {{"type", text}, {"eventType", text}, {"description", text}, {"data", optional}},
-}
-
-// AlertTypes lists the valid types of a SystemAlert.
-func AlertTypes() []string { return []string{"info", "warning", "error", "success"} }
-
-// Actions lists the valid actions of a role assignment.
-func Actions() []string { return []string{"assigned", "revoked"} }
-
-// mostAdminFields has room for the fields of every admin event.
-const mostAdminFields = 5
+import "strconv"
 
 // adminObject is what an admin event's payload is read into.
 type adminObject struct {
-	fields []field
-	values [mostAdminFields][]byte // of fields, as they stand in the payload; nil where missing
-	extras bool                    // there is more
+	fields []Field
+	values [mostFields][]byte // of fields, as they stand in the payload; nil where missing
+	extras bool               // there is more
 }
 
 // value returns the value of the field of this name.
 func (o *adminObject) value(name string) []byte {
-	for i, f := range o.fields {
-		if f.name == name {
+	for i := range o.fields {
+		if o.fields[i].Name == name {
 			return o.values[i]
 		}
 	}
@@ -78,12 +25,8 @@ func (o *adminObject) owns(name []byte) bool {
 	case "timestamp", "eventId", "sequence":
 		return true
 	default:
-		return o.index(name) >= 0
+		return indexOf(o.fields, name) >= 0
 	}
-}
-
-func (o *adminObject) index(name []byte) int {
-	return slices.IndexFunc(o.fields, func(f field) bool { return f.name == string(name) })
 }
 
 // adminObject reads the payload, or says why it does not fit. Names are matched exactly.
@@ -93,12 +36,12 @@ func (e *Event) adminObject() (o adminObject, err error) {
 		kind := member(e.Payload, "type")
 		var known bool
 		if o.fields, known = adminNotificationFields[unquote(kind)]; !known {
-			return o, e.unfit("type", kind, fmt.Sprintf("%q or %q", RoleAssignment, SystemEvent))
+			return o, e.undeliverable("payload: %s", notificationType.misfit(kind))
 		}
 	}
 	s := scanPayload(e.Payload)
 	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
-		if i := o.index(name); i >= 0 {
+		if i := indexOf(o.fields, name); i >= 0 {
 			o.values[i] = value
 		} else {
 			o.extras = o.extras || !o.owns(name)
@@ -107,43 +50,7 @@ func (e *Event) adminObject() (o adminObject, err error) {
 	if err := s.err(e); err != nil {
 		return o, err
 	}
-	if kind := o.value("type"); e.Type == SystemAlert && !slices.Contains(AlertTypes(), unquote(kind)) {
-		return o, e.unfit("type", kind, fmt.Sprintf("one of %q", AlertTypes()))
-	}
 	return o, nil
-}
-
-// checkAdmin is what an admin event has to be before it gets its place in the log.
-func (e *Event) checkAdmin() error {
-	o, err := e.adminObject()
-	if err != nil {
-		return err
-	}
-	for i, f := range o.fields {
-		value := o.values[i]
-		switch f.form {
-		case text:
-			if !isText(value) {
-				return e.unfit(f.name, value, notEmpty)
-			}
-		case number:
-			if !isNumber(value) {
-				return e.unfit(f.name, value, "a number")
-			}
-		case optional:
-			if !isNull(value) && value[0] != '{' {
-				return e.unfit(f.name, value, "an object")
-			}
-		case word:
-			if !isNull(value) && !isText(value) {
-				return e.unfit(f.name, value, notEmpty)
-			}
-		}
-	}
-	if action := o.value("action"); e.Type == AdminNotification && action != nil && !slices.Contains(Actions(), unquote(action)) {
-		return e.unfit("action", action, fmt.Sprintf("one of %q", Actions()))
-	}
-	return nil
 }
 
 func (l Logged) adminArguments(list *argumentList) error {
@@ -152,13 +59,13 @@ func (l Logged) adminArguments(list *argumentList) error {
 		return err
 	}
 	b := appendTimestamp(append(list.begin(), `{"timestamp":`...), l.OccurredOn)
-	for i, f := range o.fields {
-		value := orNull(o.values[i])
-		if f.form == word {
+	for i := range o.fields {
+		f, value := &o.fields[i], orNull(o.values[i])
+		if l.Type == SystemAlert && f.Name == "severity" {
 			value = severity(&o)
 		}
 		b = append(b, `,"`...)
-		b = append(b, f.name...)
+		b = append(b, f.Name...)
 		b = append(b, `":`...)
 		b = append(b, value...)
 	}
@@ -178,7 +85,7 @@ func severity(o *adminObject) []byte {
 	if given := o.value("severity"); isText(given) {
 		return given
 	}
-	if given := member(o.value("data"), "severity"); isString(given) && len(given) > len(`""`) {
+	if given := member(o.value("data"), "severity"); isText(given) {
 		return given
 	}
 	switch unquote(o.value("type")) {

@@ -9,6 +9,9 @@
 // beyond that stands behind Herald's own fields, as it is in the payload; a field with the name of one of Herald's own never replaces it.
 // What clients cannot read, keys named __proto__ and deep nesting, is not passed on.
 //
+// [Type.Members] says what of an object is Herald's own, and which of that are times and numbers: protocols that have types for those write them
+// so. It is one table for the payloads that are read and the objects that are written.
+//
 // An event that cannot be turned into invocations (a type that this release does not know, a payload whose fields have the
 // wrong shape) is an [UndeliverableError]. The relay sets such an event aside instead of letting it block those behind it: one of a type
 // that a newer release may know is tried again, any other is a dead letter at once.

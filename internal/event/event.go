@@ -99,16 +99,3 @@ func (e *Event) Groups() ([]Group, error) {
 	}
 	return nil, &UndeliverableError{EventID: e.ID, Reason: fmt.Sprintf("unknown event_type %q", e.Type), UnknownType: true}
 }
-
-func (e *Event) checkPayload() error {
-	switch e.Type.Family() {
-	case Order:
-		return e.checkOrder()
-	case TeamCart:
-		return e.checkCart()
-	case Admin:
-		return e.checkAdmin()
-	case Control, Unknown:
-	}
-	return nil
-}

@@ -73,30 +73,14 @@ func (e *Event) orderFields() (f orderFields, err error) {
 	return f, nil
 }
 
-// checkOrder is what an order event has to be before it gets its place in the log.
-func (e *Event) checkOrder() error {
-	f, err := e.orderFields()
-	if err != nil {
-		return err
-	}
-	if !isText(f.number) {
-		return e.unfit("orderNumber", f.number, notEmpty)
-	}
-	if !isText(f.status) {
-		return e.unfit("status", f.status, notEmpty)
-	}
-	return nil
-}
-
 // isOrderName says whether a field of the payload has the name of one of the object's own.
 func isOrderName(name []byte) bool {
-	switch string(name) {
-	case "orderId", "orderNumber", "status", "restaurantId", "lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime",
-		"deliveredAt", "occurredOnUtc", "eventId", "sequence":
-		return true
-	default:
-		return false
+	for i := range orderMembers {
+		if orderMembers[i].Name == string(name) {
+			return true
+		}
 	}
+	return false
 }
 
 // readTime reads a time that may be null.

@@ -278,10 +278,10 @@ func (s *payloadScanner) space() {
 // isNull says whether a value is null, or not there.
 func isNull(value []byte) bool { return len(value) == 0 || value[0] == 'n' }
 
-// notEmpty is what isText demands.
-const notEmpty = "a string that is not empty"
-
 func isString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
+
+// Blanks are the characters that say nothing in a text.
+const Blanks = " \t\n\v\f\r"
 
 // isText says whether a value is a string that says something. What a space is beyond ASCII depends on whom one asks, so those say something.
 func isText(value []byte) bool {
@@ -291,7 +291,7 @@ func isText(value []byte) bool {
 	if first := value[1]; first > ' ' && first != '"' && first != '\\' { // nearly all
 		return true
 	}
-	return strings.Trim(unquote(value), " \t\n\v\f\r") != ""
+	return strings.Trim(unquote(value), Blanks) != ""
 }
 
 func isNumber(value []byte) bool {

@@ -45,21 +45,6 @@ func (e *Event) cartFields() (f cartFields, err error) {
 	return f, nil
 }
 
-// checkCart is what a team cart event has to be before it gets its place in the log.
-func (e *Event) checkCart() error {
-	f, err := e.cartFields()
-	if err != nil || e.Type != CartPaymentEvent {
-		return err
-	}
-	if !isText(f.userID) {
-		return e.unfit("userId", f.userID, notEmpty)
-	}
-	if !isText(f.status) {
-		return e.unfit("status", f.status, notEmpty)
-	}
-	return nil
-}
-
 // cartArguments are the positional arguments of a team cart event: none, or (userId, status) for a payment, or (orderId)
 // for a conversion. Ids are in their canonical form.
 func (e *Event) cartArguments(list *argumentList) error {

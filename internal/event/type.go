@@ -39,6 +39,15 @@ const (
 // client ever sees it, and it takes no number in the group's sequence.
 const AccessRevoked Type = "AccessRevoked"
 
+// Types lists the types that clients see.
+func Types() []Type {
+	return []Type{
+		OrderPlaced, OrderPaymentSucceeded, OrderPaymentFailed, OrderStatusChanged,
+		CartUpdated, CartLocked, CartPaymentEvent, CartReadyToConfirm, CartConverted, CartExpired,
+		UserActivityUpdate, AnalyticsUpdate, UserCountUpdate, GenerationMetricsUpdate, RevenueUpdate, SystemAlert, AdminNotification,
+	}
+}
+
 // Family says which of the rules for targets and payload an event type follows.
 type Family int
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"regexp"
@@ -76,6 +77,13 @@ func TestAHubsPathInOtherSpellings(t *testing.T) {
 				poll := client.URL + path + "?id=" + negotiated.ConnectionToken
 				response = send(t, http.MethodGet, poll, bearer)
 				require.Equal(t, http.StatusOK, response.StatusCode, "the first poll of %s", path)
+				for _, refresh := range []string{"/refresh", "/refresh/", "/REFRESH"} {
+					headers := maps.Clone(bearer)
+					headers["X-SignalR-Connection-Token"] = negotiated.ConnectionToken
+					response = send(t, http.MethodPost, client.URL+strings.TrimSuffix(path, "/")+refresh, headers)
+					require.Equal(t, http.StatusOK, response.StatusCode, path+refresh)
+					require.Equal(t, "https://app.example", response.Header.Get("Access-Control-Allow-Origin"))
+				}
 				response = send(t, http.MethodDelete, poll, bearer)
 				require.Equal(t, http.StatusAccepted, response.StatusCode)
 			}
@@ -113,7 +121,7 @@ func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Auth.AdminRole = "Operator" }) // which no token of the suite has
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, "tester")}
 	for _, path := range []string{"/hubs/admin", "/Hubs/Admin", "/HUBS/ADMIN/", "/hubs/admin/", "/hubs/%61dmin", "/hubs/%41DMIN/"} {
-		for _, suffix := range []string{"/negotiate", "/Negotiate/", ""} {
+		for _, suffix := range []string{"/negotiate", "/Negotiate/", "/refresh", "/Refresh/", ""} {
 			response := send(t, http.MethodPost, client.URL+strings.TrimSuffix(path, "/")+suffix, bearer)
 			require.Equal(t, http.StatusForbidden, response.StatusCode, path+suffix)
 		}

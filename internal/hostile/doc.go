@@ -8,6 +8,7 @@
 //   - settings: a database and a role whose settings are all hostile, and a producer in a session of theirs.
 //   - pages: a user who asks for every page of large events at once, and reads none of them.
 //   - payloads: fields with the names of Herald's own, keys and nesting over which clients end, written past every check.
+//   - members: fields with the names that Herald's own have over MessagePack.
 //   - pools: thousands of scrapes and probes without a token; administrators whose requests hold every connection that they can get.
 //   - replays: connections that resume from far behind, several groups each, and read nothing.
 //   - revocation: a producer that writes Herald's own AccessRevoked.
@@ -19,8 +20,11 @@
 //   - prepared: a producer that prepares its transactions for a two-phase commit.
 //   - tokens: an issuer's JWK Set with odd keys and several of one id; users that are numbers.
 //   - refused_tokens: requests without a token and with one that is not believed, to every hub and by REST.
+//   - refreshes: requests for another's connection, of no connection, with bodies, and hundreds at once.
 //   - addresses: hubs and REST paths in other cases and with a slash behind them; an upgrade in two Connection lines.
 //   - sockets: silent sockets, slow headers and bodies, requests without a token, TLS where there is none, by the hundred.
 //   - entrance: users, administrators and whoever reads the wire between two nodes, at the entrance that is for nodes alone.
+//   - dead_letters: operators who mend, retry and drop the same events at once, beside the attempts that go on; a producer who would.
 //   - refused: one user's refused subscriptions over as many connections as a user may have, as fast as they are answered.
+//   - tickets: connection tokens altered in every byte, of other hubs, users and databases, and sealed with invented keys.
 package hostile

@@ -30,7 +30,7 @@ type lines struct {
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.text.Write(b) //nolint:wrapcheck // never fails
+	return l.text.Write(b)
 }
 
 func (l *lines) String() string {

@@ -205,7 +205,7 @@ func TestNothingInAPayloadEndsAClient(t *testing.T) {
 	resumed := published(t, cfg.URL+"/hubs/admin", "ResumeUserActivity", `"`+uuid.Nil.String()+`"`)
 	require.Contains(t, string(next(t, resumed).Args[0]), strings.Repeat("[", deepest-1))
 	require.Contains(t, string(next(t, resumed).Args[0]), `"last":true`)
-	require.Contains(t, string(next(t, resumed).Result), `"status":"resumed"`)
+	require.Contains(t, string(next(t, resumed).Result), `"Status":"resumed"`)
 	publish(`{"alive": true}`)
 	require.Contains(t, string(next(t, resumed).Args[0]), `"alive":true`)
 	require.Contains(t, string(next(t, live).Args[0]), `"alive":true`)

@@ -102,7 +102,7 @@ func refused(t *testing.T, name string, err error) refusal {
 // A producer's login can publish and nothing else, whatever it owns and sets: what is refused is refused as without, by the table, by COPY and by
 // the functions, and what is taken is what was written.
 //
-// Acceptance: A-431.
+// Acceptance: A-431, A-510.
 func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -116,7 +116,7 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	}
 	var sources string
 	require.NoError(t, owner.QueryRow(t.Context(), `SELECT string_agg(pg_get_functiondef(p.oid), '') FROM pg_proc p
-		WHERE p.pronamespace = 'herald'::regnamespace AND p.proname ~ '^(accept_event|check_.*|publish_.*|utc|uuidv7)$'`).Scan(&sources))
+		WHERE p.pronamespace = 'herald'::regnamespace AND p.proname ~ '^(accept_event|judge_event|refuse_event|other_type|check_.*|(earlier_)?publish_.*|utc|utc_or_text|uuidv7)$'`).Scan(&sources))
 	// Functions that are not called by a bare name may be one day.
 	_, err := conn.Exec(t.Context(), strings.Replace(shadows, "%s$sources$", sources+" length( octet_length( isfinite( jsonb_typeof( pg_has_role($sources$", 1))
 	require.NoError(t, err)
@@ -190,6 +190,8 @@ func valid() []string {
 		"SELECT herald.publish_teamcart_event('CartConverted', '" + anOrder + "', order_id => '" + aRestaurant + "')",
 		`SELECT herald.publish_admin_event('SystemAlert', '{"type": "info", "message": "m", "severity": "odd", "data": {"a": [1]}}')`,
 		`SELECT herald.publish_admin_event('UserCountUpdate', '{"totalUsers": 1, "activeUsers": 1, "newUsersToday": 9007199254740991}')`,
+		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-3', 'Placed', '" + aRestaurant + `', 'user-1', extra => '{"total": 12.50, "status": "mine"}', traceparent => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')`,
+		"SELECT herald.publish_teamcart_event('CartLocked', '" + anOrder + `', extra => '{"items": [1], "userId": "mine"}', traceparent => 'no trace context')`,
 		"INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload) VALUES ('OrderPlaced', '" + anOrder + "', '" +
 			aRestaurant + `', 'user-1', 'Restaurant', '{"orderNumber": "Ü", "status": "Placed", "deliveredAt": "2024-02-29T10:00:00.5+05:30", "items": [{"a": 1}]}')`,
 	}
@@ -262,6 +264,24 @@ func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 	admin("fewer than no users", "UserCountUpdate", `{"totalUsers": -1, "activeUsers": 1, "newUsersToday": 1}`)
 	admin("half a user", "UserCountUpdate", `{"totalUsers": 1.5, "activeUsers": 1, "newUsersToday": 1}`)
 	admin("infinite revenue", "RevenueUpdate", `{"dailyRevenue": 1e400, "totalRevenue30d": 1}`)
+	function := func(call string) {
+		all["function: "+call] = func(t *testing.T, conn *pgx.Conn) error {
+			t.Helper()
+			_, err := conn.Exec(t.Context(), "SELECT herald."+call, pgx.QueryExecModeSimpleProtocol)
+			return err
+		}
+	}
+	admin("an alert about a long metric", "SystemAlert", `{"type": "warning", "message": "m", "data": {"metric": "`+strings.Repeat("x", 257)+`"}}`)
+	admin("another action", "AdminNotification", `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "banana"}`)
+	admin("nothing right", "GenerationMetricsUpdate", `{"WebsitesGenerated": 1, "imagesGenerated": "1", "failedGenerations": 1.5, "averageGenerationTime": -1}`)
+	function("publish_order_event()")
+	function("publish_teamcart_event()")
+	function("publish_admin_event()")
+	function("publish_order_event('CartUpdated')")
+	function("publish_order_event('OrderPlaced', estimated_delivery_time => 'infinity')")
+	function(`publish_order_event('OrderPlaced', order_number => ' ', extra => '["status"]')`)
+	function("publish_teamcart_event('CartPaymentEvent', extra => '{\"userId\": \"u\", \"status\": \"s\"}')")
+	function("publish_admin_event('Banana', '{}', traceparent => '" + strings.Repeat("0", 513) + "')")
 	all["function: no event id"] = func(t *testing.T, conn *pgx.Conn) error {
 		t.Helper()
 		_, err := conn.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', '"+anOrder+"', event_id => '"+zero+"')", pgx.QueryExecModeSimpleProtocol)

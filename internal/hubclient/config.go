@@ -28,7 +28,8 @@ type Config struct {
 	URL string
 
 	// Token returns the access token. It is asked for on every connect, so that an expired one is replaced; its errors are
-	// retried like a server that cannot be reached.
+	// retried like a server that cannot be reached. Where the server says how long the token lasts, it is asked for again five minutes
+	// before the end, or at half of a lifetime of less than ten minutes, and the connection goes on with what it returns.
 	// Defaults to no token.
 	Token func(ctx context.Context) (string, error)
 
@@ -65,6 +66,11 @@ type Config struct {
 	// ResumeTimeout is how long [Follow] waits, while it resumes, for the next event or the answer.
 	// Defaults to 30 s.
 	ResumeTimeout time.Duration
+
+	// MessagePack speaks MessagePack instead of JSON. Arguments and results are JSON in any case, with the names that the server
+	// writes over MessagePack; its timestamps are texts in RFC 3339. Events are known by either names.
+	// Defaults to false.
+	MessagePack bool
 
 	// MaximumMessageSize is the size in bytes of the largest WebSocket message that is accepted.
 	// Defaults to 1 MiB.

@@ -21,7 +21,7 @@ type Invocation struct {
 	ReceivedAt time.Time // when its WebSocket message had been read
 }
 
-// Connection is one connection to a hub, which is not renewed when it is lost. Its methods may be called concurrently.
+// Connection is one connection to a hub, which is not renewed when it is lost; its token is, before it expires, where the server says when. Its methods may be called concurrently.
 type Connection struct {
 	wire   *wire
 	client signalr.Client
@@ -50,11 +50,11 @@ func Connect(ctx context.Context, cfg Config, hub string, on func(Invocation)) (
 func connect(ctx context.Context, cfg Config, hub string, deliver func(received)) (*Connection, error) {
 	bounded, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, errConnectTimeout)
 	defer cancel()
-	socket, id, err := dial(bounded, cfg, hub)
+	socket, d, err := dial(bounded, cfg, hub)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", hub, err)
 	}
-	w := newWire(ctx, cfg, socket, id, deliver)
+	w := newWire(ctx, cfg, socket, d.id, deliver)
 	client, err := signalr.NewClient(w.Context(), //nolint:contextcheck // the wire's is ctx without its end
 		signalr.WithConnection(w), // without a connector: this client's reconnects are not wanted
 		signalr.TransferFormat(signalr.TransferFormatText),
@@ -74,6 +74,9 @@ func connect(ctx context.Context, cfg Config, hub string, deliver func(received)
 		w.end(err)
 		c.Close() //nolint:contextcheck // its own time-outs bound it
 		return nil, fmt.Errorf("connecting to %s: %w", hub, err)
+	}
+	if cfg.Token != nil && d.lifetime > 0 {
+		c.calls.Go(func() { c.keepFresh(d) }) //nolint:contextcheck // the wire's, for it lasts as long as that
 	}
 	return c, nil
 }
@@ -111,6 +114,11 @@ func (c *Connection) Err() error {
 // its answer. Calls made meanwhile wait: the server runs them one after another anyway, and philippseith's client can give
 // concurrent ones the same id.
 func (c *Connection) Invoke(ctx context.Context, method string, args ...any) (json.RawMessage, error) {
+	return c.invoke(ctx, false, method, args...)
+}
+
+// invoke is Invoke. The answer to a call of the connection's own is not delivered.
+func (c *Connection) invoke(ctx context.Context, own bool, method string, args ...any) (json.RawMessage, error) {
 	select {
 	case c.turn <- struct{}{}:
 	case <-c.wire.done:
@@ -121,6 +129,7 @@ func (c *Connection) Invoke(ctx context.Context, method string, args ...any) (js
 	answer := make(chan signalr.InvokeResult, 1)
 	c.calls.Go(func() {
 		defer func() { <-c.turn }()
+		c.wire.own.Store(own) // there is one call at a time
 		answer <- drain(c.client.Invoke(method, args...))
 	})
 	select {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -25,27 +26,33 @@ type negotiation struct {
 	NegotiateVersion int    `json:"negotiateVersion"`
 	ConnectionID     string `json:"connectionId"`
 	ConnectionToken  string `json:"connectionToken"`
+	Lifetime         *int32 `json:"tokenLifetimeSeconds"`
 	Error            string `json:"error"`
 }
 
 // dial asks for a token, negotiates and upgrades. It does not shake hands.
-func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, connectionID string, err error) {
+func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, d dialled, err error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
-		return nil, "", fmt.Errorf("parsing URL: %w", err)
+		return nil, d, fmt.Errorf("parsing URL: %w", err)
 	}
 	header := http.Header{}
 	if cfg.Token != nil {
 		token, err := cfg.Token(ctx)
 		if err != nil {
-			return nil, "", fmt.Errorf("asking for a token: %w", err)
+			return nil, d, fmt.Errorf("asking for a token: %w", err)
 		}
 		header.Set("Authorization", "Bearer "+token)
+		d.token = token
 	}
 	u = u.JoinPath(hub)
 	n, err := negotiate(ctx, cfg.HTTPClient, u, header)
 	if err != nil {
-		return nil, "", err
+		return nil, d, err
+	}
+	d.cfg, d.hub, d.id, d.connectionToken, d.at = cfg, u.JoinPath(), n.ConnectionID, n.ConnectionToken, time.Now()
+	if lasts := lifetimeOf(n.Lifetime); lasts != nil {
+		d.lifetime = *lasts
 	}
 	u.RawQuery = url.Values{"id": {n.ConnectionToken}}.Encode()
 	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
@@ -53,12 +60,12 @@ func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, 
 	})
 	if err != nil {
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
-			return nil, "", &StatusError{Step: stepUpgrade, Code: response.StatusCode}
+			return nil, d, &StatusError{Step: stepUpgrade, Code: response.StatusCode}
 		}
-		return nil, "", fmt.Errorf("upgrading: %w", withoutURL(err))
+		return nil, d, fmt.Errorf("upgrading: %w", withoutURL(err))
 	}
 	socket.SetReadLimit(cfg.MaximumMessageSize)
-	return socket, n.ConnectionID, nil
+	return socket, d, nil
 }
 
 func negotiate(ctx context.Context, client *http.Client, hub *url.URL, header http.Header) (negotiation, error) {

@@ -17,6 +17,9 @@
 // A handler that is slow slows the socket down: 256 invocations wait for it, then nothing is read. A server then closes the
 // connection sooner or later, which costs a resume and no event.
 //
+// A connection is given a new token before its own ends, by POST …/refresh, and by the hub's RefreshToken where that fails. So
+// tokens of minutes do for connections of days.
+//
 // # On philippseith/signalr
 //
 // The hub protocol's client is github.com/philippseith/signalr v0.9.0: its handshake, its invocations and completions, its
@@ -38,6 +41,12 @@
 // it has given up only by the Close message that it then writes, so the wire takes that as the sign; result channels are read
 // to their end, or a goroutine stays; calls are made one at a time, because two at once can be given the same id. The client
 // sees a ping now and then while only events arrive, or its time-out would strike: a server that sends events sends no pings.
+//
+// # MessagePack
+//
+// With Config.MessagePack the server is spoken to in MessagePack. The wire translates, record by record: philippseith's client speaks JSON all
+// the same, and so do handlers and results, with the names that the server has written, in the order in which they stand. An event is known by
+// JSON's names (eventId) and by those of a .NET hub (EventId).
 //
 // # Lifecycle
 //

@@ -25,7 +25,7 @@ var (
 
 // StatusError is an HTTP answer that is not what a connect needs.
 type StatusError struct {
-	Step string // "negotiate" or "upgrade"
+	Step string // "negotiate", "upgrade" or "refresh"
 	Code int
 }
 

@@ -34,6 +34,20 @@ type herald struct {
 	current     *node
 	broadcaster *broadcast.Broadcaster
 	position    int64
+	packed      bool // what its clients speak
+}
+
+// inBothProtocols runs a test with clients that speak JSON, and with clients that speak MessagePack.
+func inBothProtocols(t *testing.T, test func(t *testing.T, h *herald)) {
+	t.Helper()
+	for name, packed := range map[string]bool{"JSON": false, "MessagePack": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHerald(t)
+			h.packed = packed
+			test(t, h)
+		})
+	}
 }
 
 func newHerald(t *testing.T) *herald {
@@ -140,8 +154,9 @@ func (h *herald) config(subject string) hubclient.Config {
 		Token: func(context.Context) (string, error) {
 			return auth.Mint(secret, auth.Grant{Subject: subject, Roles: []string{"Admin"}})
 		},
-		Backoff: []time.Duration{time.Millisecond},
-		Logger:  slog.New(slog.DiscardHandler),
+		Backoff:     []time.Duration{time.Millisecond},
+		MessagePack: h.packed,
+		Logger:      slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -151,8 +166,12 @@ func (h *herald) config(subject string) hubclient.Config {
 // Acceptance: A-225, A-390.
 func TestFollowHerald(t *testing.T) {
 	t.Parallel()
+	inBothProtocols(t, followHerald)
+}
+
+func followHerald(t *testing.T, h *herald) {
+	t.Helper()
 	const rounds, events = 8, 40
-	h := newHerald(t)
 	kinds := map[event.Group]event.Type{
 		anOrder(): event.OrderStatusChanged,
 		event.RestaurantGroup(uuid.Must(uuid.NewV7())): event.OrderPlaced,
@@ -196,7 +215,11 @@ func TestFollowHerald(t *testing.T) {
 
 func TestFollowHeraldForbidden(t *testing.T) {
 	t.Parallel()
-	h := newHerald(t)
+	inBothProtocols(t, followHeraldForbidden)
+}
+
+func followHeraldForbidden(t *testing.T, h *herald) {
+	t.Helper()
 	for _, g := range []event.Group{anOrder(), event.Alerts} {
 		f := follow(t, h.config("stranger"), hubclient.Subscription{Group: g})
 		var refused *hubclient.HubError
@@ -208,7 +231,11 @@ func TestFollowHeraldForbidden(t *testing.T) {
 // Acceptance: A-241, A-242.
 func TestFollowHeraldGap(t *testing.T) {
 	t.Parallel()
-	h := newHerald(t)
+	inBothProtocols(t, followHeraldGap)
+}
+
+func followHeraldGap(t *testing.T, h *herald) {
+	t.Helper()
 	g := anOrder()
 	h.commit(g, event.OrderPlaced, 1200) // more than are replayed
 	h.broadcast(t)
@@ -223,8 +250,12 @@ func TestFollowHeraldGap(t *testing.T) {
 // Thousands of events arrive as they were published: the same bytes, in order.
 func TestFollowHeraldKeepsTheOrder(t *testing.T) {
 	t.Parallel()
+	inBothProtocols(t, followHeraldKeepsTheOrder)
+}
+
+func followHeraldKeepsTheOrder(t *testing.T, h *herald) {
+	t.Helper()
 	const events = 10_000
-	h := newHerald(t)
 	g := event.RestaurantGroup(uuid.Must(uuid.NewV7()))
 	f := follow(t, h.config("u"), hubclient.Subscription{Group: g})
 	within(t, f.results, "OnResumed")
@@ -235,6 +266,10 @@ func TestFollowHeraldKeepsTheOrder(t *testing.T) {
 		}
 		e := within(t, f.events, "event")
 		require.Equal(t, n+1, e.Sequence)
-		require.Contains(t, string(e.Arguments[0]), fmt.Sprintf(`"orderNumber":"YZ-%d"`, n+1))
+		name := "orderNumber"
+		if h.packed {
+			name = "OrderNumber"
+		}
+		require.Contains(t, string(e.Arguments[0]), fmt.Sprintf(`%q:"YZ-%d"`, name, n+1))
 	}
 }

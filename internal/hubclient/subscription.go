@@ -104,21 +104,38 @@ func eventOf(i Invocation) (Event, bool) {
 	if len(i.Arguments) == 0 {
 		return Event{}, false
 	}
-	var place struct {
-		EventID       uuid.UUID `json:"eventId"`
-		Sequence      int64     `json:"sequence"`
-		OccurredOnUTC time.Time `json:"occurredOnUtc"`
-		Timestamp     time.Time `json:"timestamp"`
-	}
-	if err := json.Unmarshal(i.Arguments[len(i.Arguments)-1], &place); err != nil || place.Sequence == 0 {
+	e := Event{Method: i.Method, Arguments: i.Arguments, ReceivedAt: i.ReceivedAt}
+	if !e.identify(i.Arguments[len(i.Arguments)-1]) {
 		return Event{}, false
 	}
-	occurred := place.OccurredOnUTC
-	if occurred.IsZero() {
-		occurred = place.Timestamp
+	return e, true
+}
+
+// identify reads which event an object is, by the names of JSON or by those that a .NET hub writes over MessagePack. Names are matched exactly,
+// and the first of a name counts: Herald's own members stand in front, and behind them whatever a payload holds, EventId and eventid included.
+func (e *Event) identify(object []byte) bool {
+	var id, sequence, timed bool
+	for name, value := range event.MembersOf(object) {
+		switch string(name) {
+		case "eventId", "EventId":
+			if !id && len(value) > len(`""`) && e.EventID.UnmarshalText(value[1:len(value)-1]) != nil {
+				return false
+			}
+			id = true
+		case "sequence", "Sequence":
+			if !sequence && json.Unmarshal(value, &e.Sequence) != nil {
+				return false
+			}
+			sequence = true
+		case "timestamp", "Timestamp", "occurredOnUtc", "OccurredOnUtc":
+			if !timed && json.Unmarshal(value, &e.OccurredOn) != nil {
+				return false
+			}
+			timed = true
+		}
+		if id && sequence && timed {
+			break
+		}
 	}
-	return Event{
-		Method: i.Method, Arguments: i.Arguments, EventID: place.EventID, Sequence: place.Sequence,
-		OccurredOn: occurred, ReceivedAt: i.ReceivedAt,
-	}, true
+	return e.Sequence != 0
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -56,6 +57,9 @@ type wire struct {
 	socket  *websocket.Conn
 	deliver func(received)
 	cancel  context.CancelFunc
+	packed  bool // the server is spoken to in MessagePack; the client sees JSON all the same
+
+	greeting sync.Once // what is written first
 
 	// Of the goroutine that reads; philippseith's client has one at a time.
 	greeted   bool
@@ -65,6 +69,8 @@ type wire struct {
 	pingEvery time.Duration
 	pinged    time.Time          // when the client last read something
 	farewell  *ServerClosedError // the server's goodbye
+
+	own atomic.Bool // the call that is under way is the connection's, not its user's
 
 	handshake chan error // receives once
 
@@ -80,6 +86,7 @@ func newWire(ctx context.Context, cfg Config, socket *websocket.Conn, id string,
 		socket:         socket,
 		deliver:        deliver,
 		cancel:         cancel,
+		packed:         cfg.MessagePack,
 		pingEvery:      cfg.ServerTimeout / 4,
 		handshake:      make(chan error, 1),
 		done:           make(chan struct{}),
@@ -119,16 +126,31 @@ func (w *wire) next() error {
 			return err
 		}
 	}
-	record, rest, whole := bytes.Cut(w.unread, []byte{recordSeparator})
-	if !whole {
-		return errors.New("server sent an incomplete record")
+	record, err := w.record()
+	if err != nil {
+		return err
 	}
-	w.unread = rest
 	var m message
 	if err := json.Unmarshal(record, &m); err != nil {
 		return fmt.Errorf("decoding a record: %w", err)
 	}
 	return w.take(&m, record)
+}
+
+// record takes one from what is unread, as the JSON protocol has it. The handshake's answer is JSON in both protocols.
+func (w *wire) record() (record []byte, err error) {
+	if w.packed && w.greeted {
+		if record, w.unread, err = cutPacked(w.unread); err != nil {
+			return nil, err
+		}
+		return unpack(record)
+	}
+	record, rest, whole := bytes.Cut(w.unread, []byte{recordSeparator})
+	if !whole {
+		return nil, errors.New("server sent an incomplete record")
+	}
+	w.unread = rest
+	return record, nil
 }
 
 func (w *wire) receive() error {
@@ -142,8 +164,11 @@ func (w *wire) receive() error {
 	if err != nil {
 		return fmt.Errorf("reading: %w", err)
 	}
-	if kind != websocket.MessageText {
+	switch {
+	case !w.packed && kind != websocket.MessageText:
 		return errors.New("server sent a binary message")
+	case w.packed && w.greeted && kind != websocket.MessageBinary:
+		return errors.New("server sent a text message")
 	}
 	w.unread, w.arrived = data, time.Now()
 	return nil
@@ -163,7 +188,9 @@ func (w *wire) take(m *message, record []byte) error {
 		w.deliver(received{Invocation: Invocation{Method: m.Target, Arguments: m.Arguments, ReceivedAt: w.arrived}})
 		w.showLife()
 	case m.Type == typeCompletion:
-		w.deliver(received{answer: true})
+		if !w.own.Load() {
+			w.deliver(received{answer: true})
+		}
 		return w.passWhole(m.InvocationID, record)
 	case m.Type == typeClose:
 		w.farewell = &ServerClosedError{Text: m.Error, AllowReconnect: m.AllowReconnect}
@@ -209,12 +236,32 @@ func (w *wire) Write(p []byte) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(w.Context(), writeTimeout)
 	defer cancel()
-	if err := w.socket.Write(ctx, websocket.MessageText, p); err != nil {
+	if err := w.send(ctx, p); err != nil {
 		err = fmt.Errorf("writing: %w", err)
 		w.end(err)
 		return 0, errors.New(err.Error())
 	}
 	return len(p), nil
+}
+
+// packedHandshake is the handshake of the MessagePack protocol: itself JSON.
+const packedHandshake = `{"protocol":"messagepack","version":1}` + "\x1e"
+
+// send writes a record of the JSON protocol in the one that the server is spoken to in.
+func (w *wire) send(ctx context.Context, record []byte) error {
+	if !w.packed {
+		return w.socket.Write(ctx, websocket.MessageText, record) //nolint:wrapcheck // the callers say what it was about
+	}
+	first := false
+	w.greeting.Do(func() { first = true })
+	if first { // the client's own handshake
+		return w.socket.Write(ctx, websocket.MessageText, []byte(packedHandshake)) //nolint:wrapcheck // likewise
+	}
+	message, err := pack(record)
+	if err != nil {
+		return err
+	}
+	return w.socket.Write(ctx, websocket.MessageBinary, message) //nolint:wrapcheck // likewise
 }
 
 // goodbye recognises the Close message with which the client's loop ends, whatever ended it: a server that is silent for too
@@ -234,7 +281,7 @@ func goodbye(record []byte) (text string, leaving bool) {
 func (w *wire) leave() {
 	ctx, cancel := context.WithTimeout(w.Context(), farewellTimeout)
 	defer cancel()
-	if err := w.socket.Write(ctx, websocket.MessageText, []byte("{\"type\":7}\x1e")); err != nil {
+	if err := w.send(ctx, []byte("{\"type\":7}\x1e")); err != nil {
 		return
 	}
 	select {

@@ -2,7 +2,6 @@ package hubs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -47,7 +46,7 @@ func adminGroups() map[string]event.Group {
 func (h *hub) administration() {
 	h.OnConnected(h.adminConnected)
 	h.OnFailed(func(c *signalr.Conn, text string) {
-		_ = h.send(c, "ErrorOccurred", errorOccurred{"error", text, h.now()}) // if it cannot be sent, the completion cannot either
+		_ = c.SendValues("ErrorOccurred", errorOccurred{"error", text, h.now()}) // if it cannot be sent, the completion cannot either
 	})
 	for name, g := range adminGroups() {
 		signalr.Method0(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call) (any, error) {
@@ -63,7 +62,7 @@ func (h *hub) administration() {
 	signalr.Method0(h.Hub, "GetPlatformStats", h.getPlatformStats)
 	signalr.Method0(h.Hub, "GetConnectionCount", h.getConnectionCount)
 	signalr.Method1(h.Hub, "SendTestMessage", func(_ context.Context, call *signalr.Call, text string) (any, error) {
-		if err := h.send(call.Conn, "ReceiveMessage", text); err != nil {
+		if err := call.Conn.SendValues("ReceiveMessage", text); err != nil {
 			return nil, err
 		}
 		return testReceived{h.now(), "Test received", text}, nil
@@ -82,7 +81,7 @@ func (h *hub) adminConnected(ctx context.Context, c *signalr.Conn) error {
 	if p := principal(c); p == nil || !p.HasRole(h.cfg.AdminRole) {
 		return fmt.Errorf("connecting to the admin hub: %w", signalr.ErrForbidden)
 	}
-	if err := h.send(c, "ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"}); err != nil {
+	if err := c.SendValues("ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"}); err != nil {
 		return err
 	}
 	if err := h.cfg.Broadcaster.Subscribe(c, event.Admins, event.Plain); err != nil {
@@ -112,15 +111,6 @@ func (h *hub) getConnectionCount(ctx context.Context, call *signalr.Call) (any, 
 		total += n
 	}
 	return connectionCount{call.Conn.ID(), h.now(), total, counts}, nil
-}
-
-// send invokes a method of one client with one argument.
-func (h *hub) send(c *signalr.Conn, method string, argument any) error {
-	raw, err := json.Marshal(argument)
-	if err != nil {
-		return fmt.Errorf("encoding %s: %w", method, err)
-	}
-	return c.Send(signalr.NewMessage(method, []json.RawMessage{raw}))
 }
 
 func (h *hub) now() time.Time { return h.cfg.Now().UTC() }

@@ -193,7 +193,7 @@ func TestEveryFailureOnTheAdminHubIsToldTwice(t *testing.T) {
 	require.Empty(t, customer.seen, "other hubs have no such event")
 }
 
-// Acceptance: A-138, A-269, A-270.
+// Acceptance: A-138, A-269, A-270, A-527.
 func TestGetPlatformStats(t *testing.T) {
 	t.Parallel()
 	n := func(text string) json.RawMessage { return json.RawMessage(text) }
@@ -203,10 +203,10 @@ func TestGetPlatformStats(t *testing.T) {
 	require.Equal(t, "ErrorOccurred", c.next().Target)
 	s.stats.set.Store(&outbox.PlatformStats{
 		TotalUsers: n("5432"), ActiveUsers: n("234"), NewUsersToday: n("12"), WebsitesGenerated: n("1203"),
-		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"),
+		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"), SetAt: time.Date(2026, 1, 20, 10, 29, 0, 0, time.UTC),
 	})
 	require.Equal(t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,`+
-		`"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`, c.must("GetPlatformStats"))
+		`"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56,"setAt":"2026-01-20T10:29:00Z"}`, c.must("GetPlatformStats"))
 }
 
 // Acceptance: A-139, A-271.

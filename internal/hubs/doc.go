@@ -16,6 +16,9 @@
 // [New] registers the methods; [Hubs.Authenticate] goes into the signalr server's configuration; [Hubs.Mount] puts the
 // handlers on a mux. A connection is known to the broadcaster from its first group on until it is closed.
 //
+// What methods return and what the admin hub says by itself are Go structs: over MessagePack their fields are named as a .NET hub names them, and
+// their times are timestamps.
+//
 // # Invariants
 //
 // No group is joined without a permission that held at the moment of joining: the broadcaster's Admission is taken before
@@ -24,6 +27,9 @@
 // A refusal is a [signalr.HubError] with the text Forbidden or Unauthorized and nothing else: an id that does not exist
 // is refused like one that belongs to somebody else. On the admin hub the caller is sent ErrorOccurred as well, before the
 // completion and with its text: for every call that fails, whatever failed, and also where the call wants no completion.
+//
+// A token is replaced by RefreshToken or by a request to the hub's path + "/refresh", with the same rules. A request may come while a method
+// runs, which keeps the claims that it began with; so whoever joins a group looks, once it is in, whether they still are the connection's.
 //
 // A permission that could not be found out refuses who wants to join, and makes who has joined come back: on a token refresh the connection is
 // closed with allowReconnect, and no group is left without a word.

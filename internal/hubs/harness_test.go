@@ -47,6 +47,7 @@ type server struct {
 	teamCart bool
 	logger   *slog.Logger // of the hubs
 	asking   func(*hubs.Config)
+	names    signalr.Names
 }
 
 func setup(t *testing.T, options ...func(*server)) *server {
@@ -71,7 +72,7 @@ func setup(t *testing.T, options ...func(*server)) *server {
 	}
 	s.hubs, err = hubs.New(cfg)
 	require.NoError(t, err)
-	s.signalr, err = signalr.New(signalr.Config{Authenticate: s.hubs.Authenticate, Logger: quiet})
+	s.signalr, err = signalr.New(signalr.Config{Authenticate: s.hubs.Authenticate, Logger: quiet, MessagePackNames: s.names})
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	s.hubs.Mount(mux, s.signalr)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -126,6 +125,7 @@ func (h *Hubs) add(path string) *hub {
 	one := &hub{Hubs: h, Hub: signalr.NewHub(strings.TrimPrefix(path, "/hubs/")), path: path, admin: path == AdminPath}
 	one.OnConnected(one.connected)
 	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
+	one.OnRefresh(one.refreshed)
 	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
 	h.hubs = append(h.hubs, one)
 	return one
@@ -135,10 +135,20 @@ func (h *Hubs) add(path string) *hub {
 func (h *Hubs) Mount(mux *http.ServeMux, s *signalr.Server) {
 	for _, one := range h.hubs {
 		handler := s.Handler(one.Hub)
-		mux.Handle(one.path, handler)
-		mux.Handle(one.path+"/negotiate", handler)
+		for _, path := range Paths(one.path) {
+			mux.Handle(path, handler)
+		}
 	}
 }
+
+// The endpoints behind a hub's path.
+const (
+	negotiatePath = "/negotiate"
+	refreshPath   = "/refresh"
+)
+
+// Paths returns every path that the hub at path answers at.
+func Paths(path string) []string { return []string{path, path + negotiatePath, path + refreshPath} }
 
 // Methods returns the names of the methods by the hub's path.
 func (h *Hubs) Methods() map[string][]string {
@@ -172,14 +182,19 @@ func (h *Hubs) Path(name string) string {
 // hub for a user without the role. The client is not told more than the status; the log is.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
-	path := strings.TrimSuffix(r.URL.Path, "/negotiate")
-	if err == nil && path == AdminPath && !p.HasRole(h.cfg.AdminRole) {
-		err = fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, h.cfg.AdminRole)
+	refused := audit.Entry{Action: audit.Connect, Path: strings.TrimSuffix(r.URL.Path, negotiatePath)}
+	if path, ok := strings.CutSuffix(r.URL.Path, refreshPath); ok {
+		refused.Action, refused.Path = audit.RefreshToken, path
+	}
+	if err == nil && refused.Path == AdminPath && !p.HasRole(h.cfg.AdminRole) {
+		err = h.cfg.withoutRole()
 	}
 	if err != nil {
-		refused := audit.Entry{Action: audit.Connect, Path: path}
 		if p != nil {
 			refused.Subject = p.Subject
+		}
+		if c := signalr.Refreshing(r.Context()); c != nil {
+			refused.ConnectionID, refused.Subject = c.ID(), c.User().ID()
 		}
 		h.cfg.Audit.Refused(r.Context(), refused, err)
 		return nil, err

@@ -8,51 +8,95 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
-
-var errOtherSubject = errors.New("the new token is another subject's")
 
 type refreshed struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// refreshToken gives the connection a new token of the same user. Groups that the new claims no longer open are left. Where that cannot be
-// found out for all of them, the connection is closed to come back and resume: it must not stay in a group without a permission, nor lose
-// one without a word.
+// refreshToken is the method RefreshToken: it gives the connection a new token of the same user.
 func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
-	was := principal(call.Conn)
 	p, err := h.cfg.Tokens.Verify(ctx, token)
-	switch {
-	case err != nil:
-	case was == nil || p.Subject != was.Subject:
-		err = errOtherSubject
-	case h.admin && !p.HasRole(h.cfg.AdminRole):
-		err = fmt.Errorf("the admin hub requires the role %q", h.cfg.AdminRole)
+	if err == nil && h.admin && !p.HasRole(h.cfg.AdminRole) {
+		err = h.cfg.withoutRole()
 	}
 	if err != nil {
 		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, call.Conn, ""), err)
 		return nil, &signalr.HubError{Message: unauthorized}
 	}
-	call.Conn.SetUser(p)
-	h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, call.Conn, ""))
-	checking, cancel := context.WithTimeout(ctx, h.cfg.RefreshTimeout)
+	answer := refreshed{p.ExpiresAt().UTC()}
+	switch err := h.replace(ctx, call.Conn, p, func() { call.Complete(answer) }); {
+	case err == nil:
+		return answer, nil
+	case errors.Is(err, signalr.ErrClosed):
+		return nil, err
+	default:
+		return nil, &signalr.HubError{Message: unauthorized}
+	}
+}
+
+// refreshed is the same by a request to the hub's path + "/refresh": [Hubs.Authenticate] has looked at the token and the role.
+func (h *hub) refreshed(ctx context.Context, c *signalr.Conn, u signalr.User) error {
+	p, ok := u.(*auth.Principal)
+	if !ok {
+		return signalr.ErrForbidden
+	}
+	return h.replace(ctx, c, p, func() {})
+}
+
+// replace makes p who c belongs to. Groups that the new claims no longer open are left. Where that cannot be found out for all of them,
+// the connection is closed to come back and resume: it must not stay in a group without a permission, nor lose one without a word.
+// Closing is called before that.
+func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, closing func()) error {
+	err := c.Replace(ctx, p, func() {
+		h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, c, ""))
+		if !h.leaveClosed(c, p) { //nolint:contextcheck // the connection's, not the request's
+			closing()
+			c.Close("permissions could not be checked", true)
+		}
+	})
+	if err != nil && !errors.Is(err, signalr.ErrClosed) {
+		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, c, ""), err)
+	}
+	return err
+}
+
+// leaveClosed takes c out of the groups that p does not open, and returns false where that could not be found out. A client that hangs up
+// meanwhile changes nothing: it goes on for as long as the connection lives.
+func (h *hub) leaveClosed(c *signalr.Conn, p *auth.Principal) bool {
+	ctx, cancel := context.WithTimeout(c.Context(), h.cfg.RefreshTimeout)
 	defer cancel()
-	for _, g := range h.cfg.Broadcaster.Groups(call.Conn) {
-		switch err := h.cfg.Authorizer.Authorize(checking, p, g); {
-		case err == nil:
-		case errors.Is(err, policy.ErrForbidden):
-			h.cfg.Broadcaster.Unsubscribe(call.Conn, g)
-			h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", call.Conn.ID()),
-				slog.String("group", string(g)))
-		default:
-			h.cfg.Logger.WarnContext(ctx, "connection closed to resume: its new token could not be checked",
-				slog.String("connection_id", call.Conn.ID()), slog.String("group", string(g)), slog.Any("reason", err))
-			call.Complete(refreshed{p.ExpiresAt().UTC()})
-			call.Conn.Close("permissions could not be checked", true)
-			return nil, nil //nolint:nilnil // completed above
+	for _, g := range h.cfg.Broadcaster.Groups(c) {
+		if !h.stays(ctx, c, p, g) {
+			return false
 		}
 	}
-	return refreshed{p.ExpiresAt().UTC()}, nil
+	return true
+}
+
+// stays takes c out of g where p does not open it, and returns false where that could not be found out.
+func (h *hub) stays(ctx context.Context, c *signalr.Conn, p *auth.Principal, g event.Group) bool {
+	switch err := h.cfg.Authorizer.Authorize(ctx, p, g); {
+	case err == nil:
+		return true
+	case errors.Is(err, policy.ErrForbidden):
+		h.cfg.Broadcaster.Unsubscribe(c, g)
+		h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", c.ID()), slog.String("group", string(g)))
+		return true
+	case c.Context().Err() != nil: // it leaves all of them
+		return true
+	default:
+		h.cfg.Logger.WarnContext(ctx, "connection closed to resume: its new token could not be checked",
+			slog.String("connection_id", c.ID()), slog.String("group", string(g)), slog.Any("reason", err))
+		return false
+	}
+}
+
+// withoutRole is why a token without the admin role is refused.
+func (c *Config) withoutRole() error {
+	return fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, c.AdminRole)
 }

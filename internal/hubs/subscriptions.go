@@ -79,16 +79,37 @@ func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter
 }
 
 func (h *hub) tryToJoin(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
+	p := principal(call.Conn)
 	for range joinAttempts {
 		admission := h.cfg.Broadcaster.Admit(g)
-		if err := h.authorize(ctx, principal(call.Conn), g); err != nil {
+		if err := h.authorize(ctx, p, g); err != nil {
 			return err
 		}
-		if err := enter(admission); !errors.Is(err, broadcast.ErrStale) {
+		switch err := enter(admission); {
+		case errors.Is(err, broadcast.ErrStale):
+		case errors.Is(err, broadcast.ErrUnsubscribed): // by a refresh of the token: all that this client sends waits for this call
+			return &signalr.HubError{Message: forbidden}
+		default:
+			h.catchUpWithRefresh(call.Conn, p, g) //nolint:contextcheck // the connection's, for it is about that and not the call
 			return err
 		}
 	}
 	return &signalr.HubError{Message: forbidden}
+}
+
+// catchUpWithRefresh does for g what a refresh of the token has perhaps not done that came after g was asked for with the claims of p, and
+// before c was in it. A call keeps the claims that it began with; the group is left right behind it. Either the refresh has seen c in g, or
+// the new claims are seen here.
+func (h *hub) catchUpWithRefresh(c *signalr.Conn, p *auth.Principal, g event.Group) {
+	now := principal(c)
+	if now == p {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), h.cfg.RefreshTimeout)
+	defer cancel()
+	if !h.stays(ctx, c, now, g) {
+		c.Close("permissions could not be checked", true)
+	}
 }
 
 // authorize returns a refusal unless p may join g. What could not be found out is refused like a no.

@@ -34,7 +34,9 @@ func listed(t *testing.T, d *DeadLetters, before *outbox.DeadLetter, limit int) 
 	require.NoError(t, err)
 	var ids []uuid.UUID
 	for _, letter := range letters {
-		ids = append(ids, letter.EventID)
+		if letter.State == outbox.StatusDead {
+			ids = append(ids, letter.EventID)
+		}
 	}
 	return ids
 }
@@ -69,8 +71,8 @@ func TestDeadLetterThatIsRetried(t *testing.T) {
 	d := b.deadLetters(t)
 	mended, still := b.bury(t), b.bury(t)
 	for _, id := range []uuid.UUID{mended, still} {
-		require.NoError(t, d.Retry(t.Context(), id))
-		require.ErrorIs(t, d.Retry(t.Context(), id), outbox.ErrNotDead, "a second one does not make a second job")
+		require.NoError(t, d.Retry(t.Context(), id, "ops"))
+		require.ErrorIs(t, d.Retry(t.Context(), id, "ops"), outbox.ErrNotDead, "a second one does not make a second job")
 	}
 	require.Empty(t, listed(t, d, nil, 10))
 	b.exec(t, "UPDATE herald.outbox SET event_type = 'OrderPlaced' WHERE event_id = $1", mended)
@@ -99,7 +101,7 @@ func TestRetryThatFailsLeavesTheDeadLetter(t *testing.T) {
 			d := b.deadLetters(t)
 			id := b.bury(t)
 			b.exec(t, fault)
-			require.ErrorContains(t, d.Retry(t.Context(), id), "fault")
+			require.ErrorContains(t, d.Retry(t.Context(), id, "ops"), "fault")
 			require.Equal(t, []uuid.UUID{id}, listed(t, d, nil, 10))
 			require.Empty(t, b.waiting(t, "retry_event"))
 		})
@@ -112,7 +114,7 @@ func TestDroppedDeadLetterThatDiesAgain(t *testing.T) {
 	b := setup(t)
 	d := b.deadLetters(t)
 	id := b.bury(t)
-	require.NoError(t, d.Drop(t.Context(), id))
+	require.NoError(t, d.Drop(t.Context(), id, "ops"))
 	b.exec(t, "UPDATE herald.outbox SET event_id = $1 WHERE event_id = $2", id, b.past(t, "OrderPlaced", `{"orderNumber": "YZ-1"}`, nil))
 	b.sweep(t)
 	letters, err := d.List(t.Context(), nil, 10)
@@ -120,7 +122,7 @@ func TestDroppedDeadLetterThatDiesAgain(t *testing.T) {
 	require.Len(t, letters, 1)
 	require.Contains(t, letters[0].Reason, "status is missing")
 	b.exec(t, `UPDATE herald.outbox SET payload = payload || '{"status": "Placed"}' WHERE payload ? 'orderNumber'`)
-	require.NoError(t, d.Retry(t.Context(), id))
+	require.NoError(t, d.Retry(t.Context(), id, "ops"))
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.Equal(t, "relayed", b.status(t, id).Status, "it is the later one that is retried")
 }
@@ -130,13 +132,13 @@ func TestDeadLetterThatIsDropped(t *testing.T) {
 	b := setup(t)
 	d := b.deadLetters(t)
 	id := b.bury(t)
-	require.NoError(t, d.Drop(t.Context(), id))
-	require.ErrorIs(t, d.Drop(t.Context(), id), outbox.ErrNotDead)
-	require.ErrorIs(t, d.Drop(t.Context(), uuid.New()), outbox.ErrNotDead)
+	require.NoError(t, d.Drop(t.Context(), id, "ops"))
+	require.ErrorIs(t, d.Drop(t.Context(), id, "ops"), outbox.ErrNotDead)
+	require.ErrorIs(t, d.Drop(t.Context(), uuid.New(), "ops"), outbox.ErrNotDead)
 	require.Empty(t, listed(t, d, nil, 10))
 	require.Equal(t, "dropped", b.status(t, id).Status)
 	require.Contains(t, b.status(t, id).Detail, "OrderSplit")
-	require.NoError(t, d.Retry(t.Context(), id), "it is not too late")
+	require.NoError(t, d.Retry(t.Context(), id, "ops"), "it is not too late")
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], eventAttempts))
 	require.Equal(t, []uuid.UUID{id}, listed(t, d, nil, 10), "dead anew, and listed")
 }
@@ -152,7 +154,7 @@ func TestDeadLetterWhoseEventWasPublishedAgain(t *testing.T) {
 	b.sweep(t)
 	require.Equal(t, "relayed", b.status(t, id).Status)
 	require.Empty(t, listed(t, d, nil, 10))
-	require.NoError(t, d.Retry(t.Context(), id))
+	require.NoError(t, d.Retry(t.Context(), id, "ops"))
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log"), "once, to its two groups")
 }

@@ -15,6 +15,9 @@
 // Producers never insert a job; the relay does, in its own transaction ([SetAside]), and a worker completes its job in the
 // transaction of the job's effect, so an event is in the log, still a job, or a dead letter: one of them, never two and never none.
 //
+// What could not be delivered is decided about by [DeadLetters]. Whoever mends an event takes its job away, however far an attempt at it has come, and
+// an attempt whose job is gone has no effect: it completes the job before it does anything.
+//
 // # The database's clock decides
 //
 // There are many nodes, each with a clock that may be wrong, and one database. When an event is due, which job is next, who is alive, what is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -24,6 +26,7 @@ type deliverScheduledWorker struct {
 	pool      *pgxpool.Pool
 	nodeID    uuid.UUID
 	contested tellContested
+	died      tellDied
 }
 
 // Timeout is less than River's for all jobs, so that an attempt that is stuck is soon given up.
@@ -34,7 +37,7 @@ func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Du
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
 	now, err := outbox.ReadClock(ctx, w.pool) // not this node's: what is early is early for everybody
 	if err != nil {
-		return settle(ctx, w.pool, job, job.Args.Ref, err)
+		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 	}
 	if early := job.Args.DeliverAfter.Sub(now); early > 0 {
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
@@ -49,10 +52,10 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 		return err
 	})
 	if err != nil && len(others) > 0 { // one of which may be what fails
-		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested)
+		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested, w.died)
 	}
 	w.contested.tell(ctx, contested, err)
-	return settle(ctx, w.pool, job, job.Args.Ref, err)
+	return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 }
 
 // Thousands of events may be due at the same moment, and a transaction of a hundred costs little more than that of one.
@@ -93,6 +96,7 @@ type retryEventWorker struct {
 	pool      *pgxpool.Pool
 	nodeID    uuid.UUID
 	contested tellContested
+	died      tellDied
 }
 
 // Timeout is that of a scheduled event.
@@ -101,22 +105,24 @@ func (*retryEventWorker) Timeout(*river.Job[retryEventArgs]) time.Duration { ret
 // Work looks at the event before it waits for the relay's lock: as long as its type is unknown, its attempts are in nobody's way.
 func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventArgs]) error {
 	if err := outbox.Deliverable(ctx, w.pool, job.Args.Ref); err != nil {
-		return settle(ctx, w.pool, job, job.Args.Ref, err)
+		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 	}
-	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested)
+	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested, w.died)
 }
 
 // deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; from
 // the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well. A database that is away is no fault of the
 // event's and costs no attempt: else a restart would make a scheduled event minutes late, and a bad day a dead letter of it.
-func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID, to tellContested) error {
+func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID, to tellContested,
+	died tellDied,
+) error {
 	var contested []outbox.Contested
 	err := completing(ctx, pool, job, func(tx pgx.Tx) (err error) {
 		contested, err = outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
 		return err
 	})
 	to.tell(ctx, contested, err)
-	return settle(ctx, pool, job, ref, err)
+	return settle(ctx, pool, job, ref, err, died)
 }
 
 // tellContested is Config.Contested.
@@ -129,8 +135,19 @@ func (t tellContested) tell(ctx context.Context, events []outbox.Contested, err 
 	}
 }
 
+// tellDied is told of an event that has become a dead letter, when that is committed.
+type tellDied func(ctx context.Context, ref outbox.Ref, reason error, attempts int)
+
+// logDied returns one that writes to logger what the relay says of such an event as well.
+func logDied(logger *slog.Logger) tellDied {
+	return func(ctx context.Context, ref outbox.Ref, reason error, attempts int) {
+		logger.ErrorContext(ctx, "an event died: it is not delivered unless it is mended or retried; see herald dead list",
+			slog.String("event_id", ref.EventID.String()), slog.Int("attempts", attempts), slog.Any("reason", reason))
+	}
+}
+
 // settle says what becomes of an event and its job after an attempt that ended with err.
-func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error) error {
+func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error, died tellDied) error {
 	if err == nil {
 		return nil
 	}
@@ -140,9 +157,13 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 	if !errors.Is(err, outbox.ErrRowGone) && !outbox.IsHopeless(err) && job.Attempt < eventAttempts {
 		return err
 	}
-	return completing(ctx, pool, job, func(tx pgx.Tx) error {
+	buried := completing(ctx, pool, job, func(tx pgx.Tx) error {
 		return outbox.Bury(ctx, tx, ref, err, job.Attempt)
 	})
+	if buried == nil && died != nil {
+		died(ctx, ref, err, job.Attempt)
+	}
+	return buried
 }
 
 // passing reports whether an attempt failed for a reason that is the database's or the connection's and not the event's.
@@ -154,6 +175,9 @@ func passing(err error) bool {
 	return !answered || postgres.Passing(err)
 }
 
+// errTaken says that the job is not this attempt's any more: its event was mended, or the attempt was given up for lost.
+var errTaken = errors.New("the job was taken away meanwhile")
+
 // beginBriefly begins a transaction that the server ends where its node falls silent in the middle: a node that is frozen holds the rows of the
 // jobs that it has taken, and nobody else could take them over.
 const beginBriefly = "begin; set local idle_in_transaction_session_timeout = '1s'"
@@ -162,8 +186,12 @@ const beginBriefly = "begin; set local idle_in_transaction_session_timeout = '1s
 // under it the better.
 func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], effect func(pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{BeginQuery: beginBriefly}, func(tx pgx.Tx) error {
-		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
+		done, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		if err != nil {
 			return fmt.Errorf("completing the job: %w", err)
+		}
+		if done.State != rivertype.JobStateCompleted { // River shows it as it was, where it was taken away while this waited for it
+			return errTaken
 		}
 		return effect(tx)
 	})

@@ -128,7 +128,7 @@ func TestEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
 	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.river_job"))
 
 	b.exec(t, `UPDATE herald.outbox SET payload = payload || '{"orderNumber": "YZ-1"}'`)
-	require.NoError(t, b.deadLetters(t).Retry(t.Context(), unfit))
+	require.NoError(t, b.deadLetters(t).Retry(t.Context(), unfit, "ops"))
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.Equal(t, "relayed", b.status(t, unfit).Status, "who has mended it has it tried again")
 }

@@ -121,12 +121,18 @@ func (b *bundle) state(t *testing.T, jobID int64) string {
 // work gives a job to worker as River would for its attempt.
 func work[T river.JobArgs](t *testing.T, b *bundle, worker river.Worker[T], jobID int64, attempt int) error {
 	t.Helper()
+	return worker.Work(rivertest.WorkContext(t.Context(), b.jobs.client), claim[T](t, b, jobID, attempt))
+}
+
+// claim takes a job as River would for its attempt.
+func claim[T river.JobArgs](t *testing.T, b *bundle, jobID int64, attempt int) *river.Job[T] {
+	t.Helper()
 	b.exec(t, "UPDATE herald.river_job SET state = 'running', attempt = $2 WHERE id = $1", jobID, attempt)
 	row, err := b.jobs.client.JobGet(t.Context(), jobID)
 	require.NoError(t, err)
 	job := &river.Job[T]{JobRow: row}
 	require.NoError(t, json.Unmarshal(row.EncodedArgs, &job.Args))
-	return worker.Work(rivertest.WorkContext(t.Context(), b.jobs.client), job)
+	return job
 }
 
 func (b *bundle) deliverScheduled(t *testing.T, jobID int64) error {

@@ -88,8 +88,8 @@ func TestAuditOfABusyDatabaseFindsNothing(t *testing.T) {
 	}, busyPatience, 20*time.Millisecond)
 	dead, err := letters.List(t.Context(), nil, 2)
 	require.NoError(t, err)
-	require.NoError(t, letters.Retry(t.Context(), dead[0].EventID))
-	require.NoError(t, letters.Drop(t.Context(), dead[1].EventID))
+	require.NoError(t, letters.Retry(t.Context(), dead[0].EventID, "ops"))
+	require.NoError(t, letters.Drop(t.Context(), dead[1].EventID, "ops"))
 	ranBefore, fullBefore := runs.Load(), fulls.Load()
 	require.Eventually(t, func() bool {
 		settled, position, at := b.busyState(t)

@@ -59,7 +59,7 @@ func setupAudit(t *testing.T) *audited {
 		b.exec(t, "DELETE FROM herald.river_job WHERE args->>'event_id' = $1", b.kept[what].String())
 		b.bury(t, b.kept[what], outbox.ErrRowGone)
 	}
-	require.NoError(t, outbox.Drop(t.Context(), b.pool, b.kept["dropped"]))
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, b.kept["dropped"], "ops"))
 	b.journal.Record(12, make([]int32, 3))
 	require.NoError(t, heartbeat(t.Context(), b.pool, nodeID, &b.journal))
 	require.Equal(t, int64(14), scan[int64](t, b.pool, "SELECT position FROM herald.relay_state"))

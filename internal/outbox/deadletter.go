@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,18 +22,65 @@ var ErrNotDead = errors.New("the event is not a dead letter")
 // ErrRowLost is returned for a dead letter whose row says that it was written at what is no time: no job can carry that.
 var ErrRowLost = errors.New("its row's written_at is not a time between the years 1 and 9999: publish the event anew, or drop it")
 
-// DeadLetter is an event that could not be turned into messages and is not tried again by itself.
+// DeadLetter is an event that could not be turned into messages: one that is not tried again by itself (StatusDead), or one that is
+// (StatusRetrying).
 type DeadLetter struct {
 	EventID    uuid.UUID  `json:"eventId"`
-	Type       event.Type `json:"eventType"`  // empty where retention has dropped the event's row
-	ResourceID uuid.UUID  `json:"resourceId"` // uuid.Nil for admin events
-	WrittenAt  time.Time  `json:"writtenAt"`  // zero where that is no time between the years 1 and 9999
-	DiedAt     time.Time  `json:"diedAt"`
-	Attempts   int        `json:"attempts"`
-	Reason     string     `json:"reason"` // of the last attempt
+	Type       event.Type `json:"eventType"`       // empty where retention has dropped the event's row
+	State      string     `json:"state"`           // StatusDead or StatusRetrying
+	ResourceID uuid.UUID  `json:"resourceId"`      // uuid.Nil for admin events
+	WrittenAt  time.Time  `json:"writtenAt"`       // zero where that is no time between the years 1 and 9999
+	DiedAt     time.Time  `json:"diedAt,omitzero"` // zero for one that is tried again
+	// FailingSince is when it failed first, NextAttemptAt when it is tried again, by the database's clock; zero for a dead one, and the latter
+	// while it is being tried.
+	FailingSince  time.Time `json:"failingSince,omitzero"`
+	NextAttemptAt time.Time `json:"nextAttemptAt,omitzero"`
+	Attempts      int       `json:"attempts"`
+	Reason        string    `json:"reason"` // of the last attempt
+	Job           int64     `json:"-"`      // that tries it again
 }
 
-// DeadLetters returns at most limit dead letters, the newest first: from the newest on where before is nil, else those behind it.
+// Since is when it died, or failed first.
+func (d *DeadLetter) Since() time.Time {
+	if d.State == StatusRetrying {
+		return d.FailingSince
+	}
+	return d.DiedAt
+}
+
+// Cursor is what a list goes on from behind d, as text; [ParseDeadCursor] reads it.
+func (d *DeadLetter) Cursor() string {
+	if d.State == StatusRetrying {
+		return retryingCursor + strconv.FormatInt(d.Job, 10)
+	}
+	return d.DiedAt.UTC().Format(time.RFC3339Nano) + "_" + d.EventID.String()
+}
+
+const retryingCursor = StatusRetrying + "_"
+
+// ParseDeadCursor returns what a list goes on from; nil where text is no [DeadLetter.Cursor].
+func ParseDeadCursor(text string) *DeadLetter {
+	if job, ok := strings.CutPrefix(text, retryingCursor); ok {
+		id, err := strconv.ParseInt(job, 10, 64)
+		if err != nil {
+			return nil
+		}
+		return &DeadLetter{State: StatusRetrying, Job: id}
+	}
+	at, id, _ := strings.Cut(text, "_")
+	diedAt, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		return nil
+	}
+	eventID, err := uuid.Parse(id)
+	if err != nil {
+		return nil
+	}
+	return &DeadLetter{State: StatusDead, DiedAt: diedAt, EventID: eventID}
+}
+
+// DeadLetters returns at most limit events that are not tried again, the newest first: from the newest on where before is nil, else those
+// behind it.
 func DeadLetters(ctx context.Context, db dbsqlc.DBTX, before *DeadLetter, limit int) ([]DeadLetter, error) {
 	params := dbsqlc.DeadLetterListParams{
 		DiedBefore: farFuture, EventBefore: uuid.Max, MaxLetters: int32(limit), //nolint:gosec // bounded by the caller
@@ -56,12 +105,22 @@ func scanDeadLetter(row pgx.CollectableRow) (d DeadLetter, err error) {
 	var eventType *string
 	var resourceID uuid.NullUUID
 	err = row.Scan(&d.EventID, &written, &d.Reason, &d.Attempts, &died, &eventType, &resourceID)
-	d.Type, d.ResourceID, d.WrittenAt, d.DiedAt = event.Type(orZero(eventType)), resourceID.UUID, clock(written), clock(died)
+	d.State, d.Type, d.ResourceID = StatusDead, event.Type(orZero(eventType)), resourceID.UUID
+	d.WrittenAt, d.DiedAt = clock(written), clock(died)
 	return d, err //nolint:wrapcheck // wrapped once, by DeadLetters
 }
 
 // farFuture is later than any dead letter.
 var farFuture = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+
+// CountDeadLetters returns how many events are not tried again, counted up to most, and for how long the oldest has been one.
+func CountDeadLetters(ctx context.Context, db dbsqlc.DBTX, most int) (letters int, oldest time.Duration, err error) {
+	row, err := dbsqlc.New(db).DeadLetterCount(ctx, int32(most)) //nolint:gosec // a constant of the caller's
+	if err != nil {
+		return 0, 0, fmt.Errorf("counting the dead letters: %w", err)
+	}
+	return int(row.Letters), time.Duration(row.OldestSeconds * float64(time.Second)), nil
+}
 
 // Exhume takes an event out of the dead letters, within tx, and returns its place and why it died. It fails with [ErrNotDead], and with
 // [ErrRowLost] for one that nothing can find again.
@@ -82,10 +141,10 @@ func Exhume(ctx context.Context, tx pgx.Tx, eventID uuid.UUID) (Ref, string, err
 	return ref, reason, nil
 }
 
-// Drop makes a dead letter one that is listed no more. Its event is never delivered unless it is retried. It fails with [ErrNotDead]
-// where it is none, or was dropped before.
-func Drop(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) error {
-	dropped, err := dbsqlc.New(db).DeadLetterDrop(ctx, eventID)
+// Drop makes a dead letter one that is listed no more; by says who wants so. Its event is never delivered unless it is retried. It fails with
+// [ErrNotDead] where it is none, or was dropped before.
+func Drop(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, by string) error {
+	dropped, err := dbsqlc.New(db).DeadLetterDrop(ctx, dbsqlc.DeadLetterDropParams{EventID: eventID, ByWhom: whom(by)})
 	if err != nil {
 		return fmt.Errorf("dropping dead letter %s: %w", eventID, err)
 	}
@@ -93,4 +152,16 @@ func Drop(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) error {
 		return ErrNotDead
 	}
 	return nil
+}
+
+// Show returns the outbox's row of an event as JSON, by the names of its columns. It fails with [ErrRowGone].
+func Show(ctx context.Context, db dbsqlc.DBTX, ref Ref) ([]byte, error) {
+	row, err := dbsqlc.New(db).OutboxShow(ctx, dbsqlc.OutboxShowParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, ErrRowGone
+	case err != nil:
+		return nil, fmt.Errorf("reading event %s: %w", ref.EventID, err)
+	}
+	return row, nil
 }

@@ -120,5 +120,5 @@ func TestDeadLetterWhoseRowCannotBeFoundAgain(t *testing.T) {
 		return err
 	}), outbox.ErrRowLost)
 	require.Equal(t, outbox.StatusDead, b.status(t, id)[0].Status)
-	require.NoError(t, outbox.Drop(t.Context(), b.pool, id))
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, id, "ops"))
 }

@@ -68,19 +68,14 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []Ref, relayedBy uuid.UUID
 
 // Deliverable says whether AppendLater could deliver an event, without waiting for the relay's lock: it fails as AppendLater would.
 func Deliverable(ctx context.Context, db Batcher, ref Ref) error {
-	var rows []Row
-	batch := newLogBatch()
-	queueRows(batch, []Ref{ref}, &rows)
-	err := db.SendBatch(ctx, batch).Close()
+	row, err := readRow(ctx, db, ref)
 	switch {
 	case err != nil:
-		return fmt.Errorf("reading event %s: %w", ref.EventID, err)
-	case len(rows) == 0:
-		return ErrRowGone
-	case rows[0].Duplicate:
+		return err
+	case row.Duplicate:
 		return nil
 	}
-	_, err = rows[0].Targets()
+	_, err = row.Targets()
 	return err
 }
 

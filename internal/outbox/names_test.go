@@ -16,12 +16,20 @@ import (
 // created (RETURN …) is bound to its names since.
 func qualified() map[string]string {
 	return map[string]string{
-		"accept_event":               "each published event",
-		"check_event":                "each published event",
-		"check_payload":              "each published event",
-		"publish_order_event":        "each published event",
-		"publish_teamcart_event":     "each published event",
-		"publish_admin_event":        "each published event",
+		"accept_event":           "each published event",
+		"judge_event":            "each published event that is not an order's usual one",
+		"refuse_event":           "each refused event, in the producer's name",
+		"other_type":             "each call that is refused, in the producer's name",
+		"check_event":            "the release before",
+		"check_payload":          "the release before",
+		"publish_order_event":    "each published event",
+		"publish_teamcart_event": "each published event",
+		"publish_admin_event":    "each published event",
+
+		"earlier_publish_order_event":    "what depends on it",
+		"earlier_publish_teamcart_event": "what depends on it",
+		"earlier_publish_admin_event":    "what depends on it",
+
 		"utc":                        "each published event",
 		"uuidv7":                     "each published event",
 		"can_subscribe":              "each subscribe",

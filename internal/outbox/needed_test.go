@@ -100,7 +100,7 @@ func TestRowsThatAreNotNeededAnyMoreGo(t *testing.T) {
 	for name, settle := range map[string]func(t *testing.T, b *bundle, id uuid.UUID){
 		"its dead letter was dropped": func(t *testing.T, b *bundle, id uuid.UUID) {
 			t.Helper()
-			require.NoError(t, outbox.Drop(t.Context(), b.pool, id))
+			require.NoError(t, outbox.Drop(t.Context(), b.pool, id, "ops"))
 		},
 		"its event was published again and relayed": func(t *testing.T, b *bundle, id uuid.UUID) {
 			t.Helper()
@@ -170,7 +170,7 @@ func TestARowThatTheCheckWouldRefuseMovesAllTheSame(t *testing.T) {
 	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox_default WHERE event_id = $1", id))
 	_, err := insert(t, b.pool, order(columns{"written_at": time.Now().AddDate(0, 0, -9)}))
 	require.ErrorContains(t, err, "unknown event_type OrderPlaced", "what is inserted there is judged, before and behind")
-	require.NoError(t, outbox.Drop(t.Context(), b.pool, id))
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, id, "ops"))
 }
 
 // A day that cannot be dropped stays as it is, and the error says why.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,26 +53,31 @@ func (b *bundle) elapse(t *testing.T, by time.Duration) {
 func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var nodes sync.WaitGroup
-	used := make([]outbox.NodeKey, 8)
-	for i := range used {
-		nodes.Go(func() {
-			keys := outbox.NewNodeKeys(outbox.NodeKeysConfig{DB: b.pool})
-			if err := keys.Load(t.Context()); err == nil {
-				used[i] = keys.Used()
-			}
-		})
+	tx := b.begin(t) // a node that has made the first key, and has not committed yet
+	first := outbox.NewNodeKeys(outbox.NodeKeysConfig{DB: tx})
+	require.NoError(t, first.Load(t.Context()))
+	others := make(chan outbox.NodeKey, 3)
+	for range cap(others) {
+		keys := outbox.NewNodeKeys(outbox.NodeKeysConfig{DB: b.Conn(t)})
+		go func() {
+			_ = keys.Load(t.Context()) // Used tells
+			others <- keys.Used()
+		}()
 	}
-	nodes.Wait()
-	require.NotZero(t, used[0].Secret)
-	for _, key := range used {
-		require.Equal(t, used[0], key, "nodes that start together use one key")
+	require.Eventually(t, func() bool {
+		return scan[int](t, b.pool, "SELECT count(*) FROM pg_locks WHERE relation = 'herald.node_key'::regclass AND NOT granted") == cap(others)
+	}, time.Minute, 10*time.Millisecond, "who starts together waits for the one who makes it")
+	require.NoError(t, tx.Commit(t.Context()))
+	for range cap(others) {
+		require.Equal(t, first.Used(), <-others)
 	}
 	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.node_key"))
 }
 
 // The way of a key: made an hour ahead, used for a day, and good for a month for what it has sealed; and no node refuses any that another may
 // use, whenever it has read the table last.
+//
+// Acceptance: A-474.
 func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

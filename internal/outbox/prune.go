@@ -50,6 +50,13 @@ func (r *Retention) pruneDeadLetters(ctx context.Context, _ time.Time, progress 
 	})
 }
 
+// pruneHistory forgets what became of events that could not be delivered, as long ago as it forgets what became of the others.
+func (r *Retention) pruneHistory(ctx context.Context, cutoff time.Time, progress func(rows int64)) error {
+	return repeat(progress, func() (int64, error) {
+		return r.q.DeadLetterHistoryPrune(ctx, dbsqlc.DeadLetterHistoryPruneParams{Cutoff: cutoff, Most: pruneChunk})
+	})
+}
+
 // forgetRelayed walks over the blocks that the index names. Rows deleted stay in the way until the table is vacuumed, so looking for
 // the next chunk from the start each time would take a time that grows with the square of their number.
 func (r *Retention) forgetRelayed(ctx context.Context, cutoff time.Time, progress func(rows int64)) error {

@@ -65,12 +65,12 @@ func TestDeadLettersAreForgottenOnceTheyAreDropped(t *testing.T) {
 	for range 3 {
 		ids = append(ids, b.dead(t))
 	}
-	require.NoError(t, outbox.Drop(t.Context(), b.pool, ids[0]))
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, ids[0], "ops"))
 	b.relayed(t, order(columns{"event_id": ids[1]})) // settled
 	b.age(t, 9)
 	b.exec(t, `INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts, dropped_at)
 		SELECT gen_random_uuid(), 0, now() - interval '30 days', 'many', 10, now() - interval '29 days' FROM generate_series(1, 25000)`) // three chunks
-	require.NoError(t, outbox.Drop(t.Context(), b.pool, b.dead(t)))
+	require.NoError(t, outbox.Drop(t.Context(), b.pool, b.dead(t), "ops"))
 	b.retire(t)
 	letters, err := outbox.DeadLetters(t.Context(), b.pool, nil, 10)
 	require.NoError(t, err)

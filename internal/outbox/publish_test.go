@@ -12,26 +12,28 @@ import (
 
 // The functions as the contract lists them: every argument by name, type and default, and what comes back.
 //
-// Acceptance.
+// Acceptance.
 func TestSignaturesOfTheProducersFunctions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const times = "occurred_on_utc timestamp with time zone DEFAULT NULL::timestamp with time zone, event_id uuid DEFAULT NULL::uuid, " +
 		"deliver_after timestamp with time zone DEFAULT NULL::timestamp with time zone"
+	const extra, trace = ", extra jsonb DEFAULT NULL::jsonb", ", traceparent text DEFAULT NULL::text"
 	for name, want := range map[string]struct{ arguments, result string }{
 		"publish_order_event": {
-			"event_type text, order_id uuid, order_number text, status text, restaurant_id uuid, customer_id text, " +
+			"event_type text DEFAULT NULL::text, order_id uuid DEFAULT NULL::uuid, order_number text DEFAULT NULL::text, status text DEFAULT NULL::text, " +
+				"restaurant_id uuid DEFAULT NULL::uuid, customer_id text DEFAULT NULL::text, " +
 				"audience text DEFAULT 'Both'::text, " +
 				"estimated_delivery_time timestamp with time zone DEFAULT NULL::timestamp with time zone, " +
 				"actual_delivery_time timestamp with time zone DEFAULT NULL::timestamp with time zone, " +
 				"delivered_at timestamp with time zone DEFAULT NULL::timestamp with time zone, " +
-				"last_update_timestamp timestamp with time zone DEFAULT NULL::timestamp with time zone, " + times, "uuid",
+				"last_update_timestamp timestamp with time zone DEFAULT NULL::timestamp with time zone, " + times + extra + trace, "uuid",
 		},
 		"publish_teamcart_event": {
-			"event_type text, team_cart_id uuid, user_id text DEFAULT NULL::text, status text DEFAULT NULL::text, order_id uuid DEFAULT NULL::uuid, " +
-				times, "uuid",
+			"event_type text DEFAULT NULL::text, team_cart_id uuid DEFAULT NULL::uuid, user_id text DEFAULT NULL::text, status text DEFAULT NULL::text, order_id uuid DEFAULT NULL::uuid, " +
+				times + extra + trace, "uuid",
 		},
-		"publish_admin_event": {"event_type text, payload jsonb, " + times, "uuid"},
+		"publish_admin_event": {"event_type text DEFAULT NULL::text, payload jsonb DEFAULT NULL::jsonb, " + times + trace, "uuid"},
 		"set_platform_stats":  {"stats jsonb", "void"},
 		"grant_access":        {"policy text, resource_id uuid, user_id text", "void"},
 		"revoke_access":       {"policy text, resource_id uuid, user_id text", "void"},

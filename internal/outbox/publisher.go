@@ -32,7 +32,7 @@ func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payl
 	return id, nil
 }
 
-// PlatformStats are the snapshot's eight fields; a field that was never set is null.
+// PlatformStats are the snapshot's eight fields, of which one that was never set is null, and their age.
 type PlatformStats struct {
 	TotalUsers        json.RawMessage `json:"totalUsers"`
 	ActiveUsers       json.RawMessage `json:"activeUsers"`
@@ -42,6 +42,7 @@ type PlatformStats struct {
 	FailedGenerations json.RawMessage `json:"failedGenerations"`
 	TotalRevenue      json.RawMessage `json:"totalRevenue"`
 	RevenueToday      json.RawMessage `json:"revenueToday"`
+	SetAt             time.Time       `json:"setAt"` // when the newest of them was set, by the database's clock
 }
 
 // PlatformStats returns the statistics and when the newest of them was set; ok is false where none ever was.
@@ -67,7 +68,18 @@ func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, set
 			ok = true
 		}
 	}
+	setAt = setAt.UTC()
+	stats.SetAt = setAt
 	return stats, setAt, ok, nil
+}
+
+// ReadStatsAge returns how long ago the newest of the platform's statistics was set, by the database's clock; set is false where none ever was.
+func ReadStatsAge(ctx context.Context, db dbsqlc.DBTX) (age time.Duration, set bool, err error) {
+	seconds, err := dbsqlc.New(db).PlatformStatsAge(ctx)
+	if err != nil {
+		return 0, false, fmt.Errorf("reading the age of the platform's statistics: %w", err)
+	}
+	return max(0, time.Duration(seconds*float64(time.Second))), seconds >= 0, nil
 }
 
 // BroadcastStats publishes an AnalyticsUpdate within tx where the statistics differ from those of the last one, all of its fields have been set

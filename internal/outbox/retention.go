@@ -109,6 +109,7 @@ func (r *Retention) Run(ctx context.Context) (Retired, error) {
 		{"entries in the log's default partition", r.pruneLogDefault},
 		{"rows in the outbox's default partition", r.pruneOutboxDefault},
 		{"dead letters", r.pruneDeadLetters},
+		{"the history of dead letters", r.pruneHistory},
 		{"relayed events", r.forgetRelayed},
 		{"heads of groups", r.pruneHeads},
 		{"implied grants", r.pruneImpliedGrants},

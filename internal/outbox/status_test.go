@@ -127,6 +127,8 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 	for range 2 {
 		second, secondAt, _, err := publisher.PlatformStats(t.Context())
 		require.NoError(t, err)
+		require.Equal(t, secondAt, second.SetAt, "beside the numbers")
+		want.SetAt = secondAt
 		require.Equal(t, want, second)
 		require.True(t, secondAt.After(firstAt))
 		b.exec(t, "UPDATE herald.platform_stats SET set_at = set_at - interval '1 day'")
@@ -154,10 +156,11 @@ func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 	stats, _, ok, err := publisher.PlatformStats(t.Context())
 	require.NoError(t, err)
 	require.True(t, ok)
+	stats.SetAt = time.Time{}
 	encoded, err := json.Marshal(stats)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"totalUsers": 12, "activeUsers": 1000, "newUsersToday": null, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
-		"failedGenerations": null, "totalRevenue": -1.7976931348623157e308, "revenueToday": null}`, string(encoded))
+		"failedGenerations": null, "totalRevenue": -1.7976931348623157e308, "revenueToday": null, "setAt": "0001-01-01T00:00:00Z"}`, string(encoded))
 	require.Equal(t, "12", string(stats.TotalUsers), "a count is whole")
 	tx := b.begin(t)
 	published, err := outbox.BroadcastStats(t.Context(), tx, 0)

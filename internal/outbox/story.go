@@ -15,6 +15,7 @@ type Story struct {
 	TimesPublished int           `json:"timesPublished"` // rows of the outbox with this id, as far as they have been looked at
 	Places         []Whereabouts `json:"places"`         // one for each group, else one that says why there is none
 	Duplicates     []Whereabouts `json:"duplicates"`     // one for each time that the id was published again
+	History        []Step        `json:"history"`        // of an event that could not be delivered: its deaths, and what was decided
 }
 
 // Tracer tells the stories of events.
@@ -31,7 +32,11 @@ func (t *Tracer) Story(ctx context.Context, eventID uuid.UUID) (Story, error) {
 	if err != nil {
 		return Story{}, err
 	}
-	story := Story{EventID: eventID, Places: []Whereabouts{}, Duplicates: []Whereabouts{}}
+	history, err := History(ctx, t.db, eventID)
+	if err != nil {
+		return Story{}, err
+	}
+	story := Story{EventID: eventID, Places: []Whereabouts{}, Duplicates: []Whereabouts{}, History: history}
 	for _, w := range found {
 		if w.Status == StatusDuplicate {
 			story.Duplicates = append(story.Duplicates, w)

@@ -47,6 +47,8 @@
 //	poll           48 KB     4             2
 //	WebSocket      26 KB     2             2
 //
+// A request that is forwarded takes about 0.2 ms more than one that comes straight (BenchmarkHop, on one machine), an event of a stream less.
+//
 // Connections between nodes are used again, up to 256 idle ones to each other node, for 30 s. As many requests as HERALD_MAX_FORWARDED are under way at
 // a time; the rest is answered with 503.
 //

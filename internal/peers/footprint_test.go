@@ -28,7 +28,7 @@ func used(t *testing.T) usage {
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
-	u := usage{bytes: int64(m.HeapAlloc + m.StackInuse), goroutines: int64(runtime.NumGoroutine())} //nolint:gosec // far below 2^63
+	u := usage{bytes: int64(m.HeapAlloc + m.StackInuse), goroutines: int64(runtime.NumGoroutine())}
 	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
 		u.descriptors = int64(len(open))
 	}
@@ -41,7 +41,7 @@ func used(t *testing.T) usage {
 // Acceptance: A-487.
 func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // others' memory would count
 	const count = 200
-	for _, kind := range []struct {
+	for _, kind := range []struct { //nolint:paralleltest // likewise
 		name, headers string
 		most          usage // on the node that forwards
 	}{
@@ -49,7 +49,7 @@ func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // 
 		{"poll", "", usage{64 << 10, 5, 2}},
 		{"WebSocket", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n", usage{32 << 10, 3, 2}},
 	} {
-		t.Run(kind.name, func(t *testing.T) { //nolint:paralleltest // likewise
+		t.Run(kind.name, func(t *testing.T) {
 			a, b := start(t, "db"), start(t, "db")
 			acquainted(a, b)
 			begun := make(chan struct{}, count)

@@ -133,18 +133,19 @@ func (p *Peers) Forwarding() int {
 
 // refuse answers a request that is not begun, or leaves it to the caller.
 func (p *Peers) refuse(w http.ResponseWriter, r *http.Request, node string, err error) error {
+	ctx := r.Context()
 	outcome := OwnerGone
 	switch {
 	case errors.Is(err, errNoRoom):
 		outcome = NoRoom
-		p.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "requests for other nodes are refused: as many are under way as may be",
+		p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "requests for other nodes are refused: as many are under way as may be",
 			slog.Int("limit", p.cfg.MaxForwarded), slog.String("setting", "HERALD_MAX_FORWARDED"))
 	case errors.Is(err, errDraining):
 		outcome = Drained
 	}
 	p.cfg.Observer.Forwarded(outcome)
 	if outcome == OwnerGone {
-		p.cfg.Logger.LogAttrs(context.Background(), slog.LevelInfo, "a request for another node finds it gone",
+		p.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "a request for another node finds it gone",
 			slog.String("owner", shorten(node)), slog.Any("error", err))
 		return err
 	}
@@ -166,7 +167,7 @@ func writeBusy(w http.ResponseWriter, why error) {
 	h.Set("Retry-After", retryAfter)
 	h.Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write([]byte(why.Error())) // whoever asked may be gone
+	_, _ = io.WriteString(w, why.Error()) //nolint:gosec // this package's own text; whoever asked may be gone
 }
 
 // finish says what came of a request that the proxy is done with.
@@ -177,7 +178,7 @@ func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) erro
 		return nil
 	case r.Context().Err() != nil:
 		p.cfg.Observer.Forwarded(ClientLeft)
-		return nil
+		return nil //nolint:nilerr // who has left wants no answer
 	case errors.Is(context.Cause(ctx), errDraining):
 		p.cfg.Observer.Forwarded(Drained)
 		if !f.w.begun { // a poll: its client takes this for the end of the connection, and connects anew elsewhere
@@ -186,7 +187,7 @@ func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) erro
 		return nil
 	}
 	p.cfg.Observer.Forwarded(NotReached)
-	p.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "another node cannot be reached: clients whose connections it holds start anew",
+	p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "another node cannot be reached: clients whose connections it holds start anew",
 		slog.String("owner", f.peer.Node.String()), slog.String("owner_host", f.peer.Host), slog.String("address", f.peer.URL),
 		slog.Any("error", f.err))
 	return fmt.Errorf("%w: node %s at %s: %w", p.cfg.Gone, f.peer.Node, f.peer.URL, f.err)
@@ -275,7 +276,7 @@ func (d drained) Read(b []byte) (int, error) {
 	if err != nil && errors.Is(context.Cause(d.ctx), errDraining) {
 		err = io.EOF
 	}
-	return n, err //nolint:wrapcheck // the proxy's
+	return n, err
 }
 
 // check says what is wrong with an answer, and removes the proof.

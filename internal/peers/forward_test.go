@@ -29,6 +29,7 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		seen <- r.Clone(context.WithoutCancel(r.Context()))
 		w.Header().Set("X-Answer", "yes")
+		w.Header().Set("Vary", "Origin")
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write(body)
 	}
@@ -40,6 +41,7 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, answer.StatusCode)
 	require.Equal(t, "payload", text(t, answer))
 	require.Equal(t, "yes", answer.Header.Get("X-Answer"))
+	require.Equal(t, []string{"Origin"}, answer.Header.Values("Vary"), "both nodes set it")
 	require.Empty(t, answer.Header.Get("X-Herald-Node-Proof"), "what nodes prove to each other is not the client's")
 
 	got := <-seen
@@ -69,31 +71,28 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	silent := start(t, "db")
 	acquainted(a, b, silent)
 
-	unknown := a.ask(t, http.MethodGet, other, "/hubs/x", nil)
-	require.Equal(t, http.StatusNotFound, unknown.StatusCode)
-	require.Contains(t, text(t, unknown), "is not registered")
+	require.Contains(t, a.said(t, http.MethodGet, other, nil), "is not registered")
 
 	b.server.Close()
-	refused := a.ask(t, http.MethodPost, b, "/hubs/x", strings.NewReader("x"))
-	require.Equal(t, http.StatusNotFound, refused.StatusCode)
-	require.Contains(t, text(t, refused), "refused")
+	require.Contains(t, a.said(t, http.MethodPost, b, strings.NewReader("x")), "connection refused")
+	require.Equal(t, 1, a.counts.of("gone"))
+	require.Equal(t, 1, a.counts.of("failed"))
 
 	// Something else has taken the node's port.
 	taken := b.peer()
 	taken.URL = stranger.server.URL
 	a.Learn([]peers.Peer{taken})
-	foreign := a.ask(t, http.MethodGet, b, "/hubs/x", nil)
-	require.Contains(t, text(t, foreign), "refuses it (signature)")
+	require.Contains(t, a.said(t, http.MethodGet, b, nil), "refuses it (signature)")
 	taken.URL = other.server.URL
 	a.Learn([]peers.Peer{taken})
-	require.Contains(t, text(t, a.ask(t, http.MethodGet, b, "/hubs/x", nil)), "another node answers there")
+	require.Contains(t, a.said(t, http.MethodGet, b, nil), "another node answers there")
 
 	// A node that does not say that it is alive is asked first.
 	asleep := silent.peer()
 	asleep.Alive = false
 	a.Learn([]peers.Peer{asleep})
 	silent.hub = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }
-	require.Equal(t, "here", text(t, a.ask(t, http.MethodGet, silent, "/hubs/x", nil)), "it is cut off from the database only")
+	untilTrue(t, func() bool { return a.said(t, http.MethodGet, silent, nil) == "here" }, "it is cut off from the database only")
 	var listen net.ListenConfig
 	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and says nothing, as a stopped process
 	require.NoError(t, err)
@@ -117,7 +116,7 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	asleep.Alive = false
 	asleep.URL = ""
 	a.Learn([]peers.Peer{asleep})
-	require.Contains(t, text(t, a.ask(t, http.MethodGet, silent, "/hubs/x", nil)), "tells no address")
+	require.Contains(t, a.said(t, http.MethodGet, silent, nil), "tells no address")
 }
 
 // Acceptance: A-480.
@@ -295,7 +294,7 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	<-begun
 	poll := make(chan *http.Response, 1)
 	waiting := a.request(t, http.MethodGet, b, "/hubs/x", nil)
-	go func() { poll <- send(t, waiting) }()
+	go func() { poll <- send(t, waiting) }() //nolint:testifylint // a failure there is a nil answer here
 	<-begun
 	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
 	_, err := io.WriteString(conn, "x\n")
@@ -326,4 +325,94 @@ func accepted(t *testing.T, l net.Listener) (count int) {
 		_ = conn.Close()
 		count++
 	}
+}
+
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"Accept: text/event-stream", "Connection: Upgrade\r\nUpgrade: websocket"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			a, b := start(t, "db", func(c *peers.Config) { c.WriteTimeout = 100 * time.Millisecond }), start(t, "db")
+			acquainted(a, b)
+			ended := make(chan struct{})
+			b.hub = func(w http.ResponseWriter, r *http.Request) {
+				defer close(ended)
+				var to io.Writer = w
+				if r.Header.Get("Upgrade") != "" {
+					conn, _, err := http.NewResponseController(w).Hijack()
+					if err != nil {
+						return
+					}
+					defer conn.Close()
+					_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Herald-Node-Proof: %s\r\n\r\n",
+						w.Header().Get("X-Herald-Node-Proof"))
+					to = conn
+				} else {
+					w.Header().Set("Content-Type", "text/event-stream")
+				}
+				for chunk := make([]byte, 64<<10); ; {
+					if _, err := to.Write(chunk); err != nil {
+						return
+					}
+				}
+			}
+			var dialer net.Dialer
+			conn, err := dialer.DialContext(t.Context(), "tcp", a.server.Listener.Addr().String())
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "GET /to/%s/hubs/x HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", b.id, kind)
+			require.NoError(t, err)
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				require.FailNow(t, "the other node writes on")
+			}
+			require.Eventually(t, func() bool { return a.Forwarding() == 0 }, patience, glance)
+		})
+	}
+}
+
+func TestAPollThatWaitsForLongIsAnswered(t *testing.T) {
+	t.Parallel()
+	// The server's own deadline for answers has passed by then.
+	a, b := start(t, "db"), start(t, "db")
+	acquainted(a, b)
+	b.hub = func(w http.ResponseWriter, _ *http.Request) {
+		<-time.After(300 * time.Millisecond)
+		w.WriteHeader(http.StatusNoContent)
+	}
+	bounded := http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		a.server.Config.Handler.ServeHTTP(w, r)
+	})}
+	var listen net.ListenConfig
+	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- bounded.Serve(l) }()
+	r := a.request(t, http.MethodGet, b, "/hubs/x", nil)
+	r.URL.Host = l.Addr().String()
+	require.Equal(t, http.StatusNoContent, send(t, r).StatusCode)
+	require.NoError(t, bounded.Close())
+	require.ErrorIs(t, <-served, http.ErrServerClosed)
+}
+
+func TestAWebSocketOutlivesTheTimeOfAWrite(t *testing.T) {
+	t.Parallel()
+	const writeTimeout = 300 * time.Millisecond
+	a, b := start(t, "db", func(c *peers.Config) { c.WriteTimeout = writeTimeout }), start(t, "db")
+	acquainted(a, b)
+	ended := make(chan struct{})
+	b.hub = echo(ended)
+	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
+	for range 2 {
+		<-time.After(2 * writeTimeout) // nothing is written for longer than a write may take
+		_, err := io.WriteString(conn, "x\n")
+		require.NoError(t, err)
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "x\n", line)
+	}
+	_ = conn.Close()
+	<-ended
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -33,7 +34,7 @@ func (p *Peers) relay(f *forwarding, answer *http.Response) error {
 		p.leave(f)
 		return errRelayed
 	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // cannot fail: that much is buffered
+	early, _ := rw.Peek(rw.Reader.Buffered()) // cannot fail: that much is buffered
 	early = append([]byte(nil), early...)
 	// The request's context ends with its handler.
 	ctx, end := context.WithCancelCause(context.WithoutCancel(f.in.Context()))
@@ -64,15 +65,14 @@ type webSocket struct {
 func (ws *webSocket) answer(ours http.Header, answer *http.Response) error {
 	_ = ws.client.SetWriteDeadline(time.Now().Add(ws.timeout)) // every socket takes one
 	w := bufio.NewWriterSize(ws.client, bufferSize)
-	for name, values := range ours {
-		answer.Header[name] = values
-	}
+	maps.Copy(answer.Header, ours)
 	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\n", answer.StatusCode, http.StatusText(answer.StatusCode)) // Flush says what went wrong
 	_ = answer.Header.Write(w)
 	_, _ = w.WriteString("\r\n")
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("answering the client: %w", err)
 	}
+	_ = ws.client.SetWriteDeadline(time.Time{}) // from now on each write has its own time
 	return nil
 }
 

@@ -84,14 +84,14 @@ func (c *counts) Forwarded(outcome peers.Outcome)      { c.add(string(outcome)) 
 func (c *counts) EntranceRefused(reason peers.Refusal) { c.add(string(reason)) }
 
 // start starts a node of the database. It is stopped when the test ends.
-func start(t *testing.T, database string, configure ...func(*peers.Config)) *node {
-	t.Helper()
-	return startAs(t, database, (*httptest.Server).Start, configure...)
+func start(tb testing.TB, database string, configure ...func(*peers.Config)) *node {
+	tb.Helper()
+	return startAs(tb, database, (*httptest.Server).Start, configure...)
 }
 
 // startAs is start of a node whose server is started by serve.
-func startAs(t *testing.T, database string, serve func(*httptest.Server), configure ...func(*peers.Config)) *node {
-	t.Helper()
+func startAs(tb testing.TB, database string, serve func(*httptest.Server), configure ...func(*peers.Config)) *node {
+	tb.Helper()
 	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now}
 	cfg := peers.Config{
 		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, Observer: &n.counts,
@@ -104,7 +104,7 @@ func startAs(t *testing.T, database string, serve func(*httptest.Server), config
 	}
 	var err error
 	n.Peers, err = peers.New(cfg)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	entrance := n.Entrance(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.hub(w, r) }))
 	n.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if peers.IsEntrance(r) {
@@ -118,15 +118,16 @@ func startAs(t *testing.T, database string, serve func(*httptest.Server), config
 		}
 		owner, path, _ := strings.Cut(rest, "/")
 		r.URL.Path, r.URL.RawPath = "/"+path, ""
-		if err := n.Forward(w, r, owner); err != nil {
+		w.Header().Set("Vary", "Origin")
+		if err := n.Forward(w, r, owner); err != nil { //nolint:contextcheck // the request's is used
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, err.Error())
 		}
 	}))
 	n.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	serve(n.server)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), patience)
 		defer cancel()
 		n.Shutdown(ctx, 0)
 		n.server.Close()
@@ -149,6 +150,12 @@ func acquainted(nodes ...*node) {
 func (n *node) ask(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Response {
 	t.Helper()
 	return send(t, n.request(t, method, owner, path, body, headers...))
+}
+
+// said is the body of the answer to a request for the hub x.
+func (n *node) said(t *testing.T, method string, owner *node, body io.Reader) string {
+	t.Helper()
+	return text(t, n.ask(t, method, owner, "/hubs/x", body))
 }
 
 func (n *node) request(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Request {
@@ -175,6 +182,14 @@ func text(t *testing.T, answer *http.Response) string {
 	b, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	return string(b)
+}
+
+// untilTrue asks until the answer is yes: on a busy machine what is near can take longer than nodes wait for each other.
+func untilTrue(t *testing.T, yes func() bool, what ...any) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !yes(); {
+		require.True(t, time.Now().Before(deadline), what...)
+	}
 }
 
 func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {

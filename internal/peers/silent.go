@@ -46,7 +46,7 @@ func (p *Peers) awake(ctx context.Context, peer Peer) error {
 	case <-q.over:
 		return q.err
 	case <-ctx.Done():
-		return context.Cause(ctx) //nolint:wrapcheck // the client has left
+		return context.Cause(ctx) // the client has left
 	}
 }
 

@@ -12,22 +12,28 @@ const asideLogged = 3
 
 // aside are the events of a batch that cannot be turned into messages, for one of two reasons.
 type aside struct {
-	logger  *slog.Logger
+	level   slog.Level
 	what    string
 	rows    []*outbox.Row
 	reasons []error
 }
 
-func (a *aside) add(ctx context.Context, row *outbox.Row, reason error) {
+const (
+	// died is what the jobs say of an event as well.
+	died     = "an event died: it is not delivered unless it is mended or retried; see herald dead list"
+	setAside = "event set aside"
+)
+
+func (a *aside) add(row *outbox.Row, reason error) {
 	a.rows, a.reasons = append(a.rows, row), append(a.reasons, reason)
-	if len(a.rows) <= asideLogged {
-		a.logger.WarnContext(ctx, a.what, slog.Any("event", &row.Event), slog.Any("reason", reason)) //nolint:sloglint // one of two constants
-	}
 }
 
-// end tells how many lines were left out.
-func (a *aside) end(ctx context.Context) {
+// tell logs a few of them, and how many it has left out.
+func (a *aside) tell(ctx context.Context, logger *slog.Logger) {
+	for i := range a.rows[:min(len(a.rows), asideLogged)] {
+		logger.Log(ctx, a.level, a.what, slog.Any("event", &a.rows[i].Event), slog.Any("reason", a.reasons[i])) //nolint:sloglint // one of two constants
+	}
 	if more := len(a.rows) - asideLogged; more > 0 {
-		a.logger.WarnContext(ctx, a.what+": more in the same batch", slog.Int("left_out", more)) //nolint:sloglint // one of two constants
+		logger.Log(ctx, a.level, a.what+": more in the same batch", slog.Int("left_out", more)) //nolint:sloglint // one of two constants
 	}
 }

@@ -98,7 +98,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 		r.looked()
 		return Drained{Armed: drain.Armed()}, nil
 	}
-	sorted, err := r.sort(ctx, drain)
+	sorted, dead, err := r.sort(ctx, drain)
 	if err != nil {
 		drain.Rollback(ctx)
 		return Drained{}, err
@@ -108,6 +108,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 	if err != nil {
 		return Drained{}, err
 	}
+	dead.tell(ctx, r.cfg.Logger)
 	r.looked()
 	r.relayed.now()
 	if len(batch) > 0 {
@@ -120,12 +121,13 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 
-// sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log.
-func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries, error) {
+// sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log. It
+// returns the dead ones, of which nothing is said before the batch is committed.
+func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries, *aside, error) {
 	entries := outbox.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
 	var later, limited []*outbox.Row
-	dead, retried := aside{logger: r.cfg.Logger, what: "dead letter"}, aside{logger: r.cfg.Logger, what: "event set aside"}
+	dead, retried := &aside{level: slog.LevelError, what: died}, &aside{level: slog.LevelWarn, what: setAside}
 	for i := range drain.Rows {
 		row := &drain.Rows[i]
 		if _, again := seen[row.ID]; row.Duplicate || again {
@@ -134,12 +136,12 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries,
 		}
 		groups, err := row.Targets()
 		if outbox.IsHopeless(err) {
-			dead.add(ctx, row, err)
+			dead.add(row, err)
 			entries.Bury(row, err)
 			continue
 		}
 		if err != nil {
-			retried.add(ctx, row, err)
+			retried.add(row, err)
 			continue
 		}
 		if row.DeliverAfter.After(drain.Now()) {
@@ -156,7 +158,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries,
 	if len(limited) > 0 {
 		now, err := drain.Limit(ctx, outbox.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, row := range now {
 			entries.Add(row, []event.Group{event.Analytics})
@@ -165,22 +167,21 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries,
 	if len(later) > 0 {
 		tx, err := drain.Tx(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := r.cfg.SetAside.DeliverLater(ctx, tx, later); err != nil {
-			return nil, fmt.Errorf("scheduling %d events: %w", len(later), err)
+			return nil, nil, fmt.Errorf("scheduling %d events: %w", len(later), err)
 		}
 	}
-	dead.end(ctx)
-	retried.end(ctx)
+	retried.tell(ctx, r.cfg.Logger)
 	if len(retried.rows) > 0 {
 		tx, err := drain.Tx(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := r.cfg.SetAside.Retry(ctx, tx, retried.rows, retried.reasons); err != nil {
-			return nil, fmt.Errorf("setting %d events aside: %w", len(retried.rows), err)
+			return nil, nil, fmt.Errorf("setting %d events aside: %w", len(retried.rows), err)
 		}
 	}
-	return entries, nil
+	return entries, dead, nil
 }

@@ -57,12 +57,17 @@ func (r Refusal) answer() (status int, text string) {
 
 // refuse answers r. A retry of more than zero tells the client when to come back, in whole seconds.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
+	s.tell(w, r, hub, why, retry)
+	status, text := why.answer()
+	writeText(w, status, text)
+}
+
+// tell is what refuse does beside the answer.
+func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
 	if retry > 0 {
 		seconds := (retry + time.Second - 1) / time.Second
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
-	status, text := why.answer()
-	writeText(w, status, text)
 	s.cfg.Observer.Refused(hub.name, why)
 	s.tellRefusal(r, hub, why)
 	if why == AddressFull || why == NegotiatingTooFast {

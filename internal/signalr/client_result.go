@@ -58,7 +58,7 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 	}
 	defer c.awaited.remove(id)
 	p := c.protocol
-	f := newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, id, target, args) })
+	f := newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, id, target, args, nil) })
 	f.numbered = true
 	if err := c.enqueue(&f); err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ type ending struct {
 	abort  bool          // nothing is sent, nor waited for
 	parted bool          // the client has already said goodbye
 	grace  time.Duration // how long the rest may take to be written
+	unless func() bool   // it does not come to that; called with the connection's lock held; nil: never
 }
 
 const (
@@ -100,7 +101,7 @@ func (c *Conn) goodbye(status int) []frame {
 // end makes the connection's end certain, once: nothing is queued behind it. It returns false where it had one already.
 func (c *Conn) end(e ending) bool {
 	c.mu.Lock()
-	if c.ending != nil {
+	if c.ending != nil || e.unless != nil && e.unless() {
 		c.mu.Unlock()
 		return false
 	}

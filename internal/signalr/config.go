@@ -133,6 +133,11 @@ type Config struct {
 	// Default to 10,000 and 20,000; [NoLimit] for the rate.
 	MessageRate, MessageBurst int
 
+	// MessagePackNames says how members of the server's own objects are named over MessagePack. Messages are encoded once, so all servers that
+	// are given the same ones must agree.
+	// Defaults to DotNetNames.
+	MessagePackNames Names
+
 	// TrustedProxies are whom X-Forwarded-For is believed from: the address of a client is what stands furthest to the right
 	// there and is not one of them. Without its reverse proxy here, all that comes through it is one address to the limits.
 	// Defaults to none: a client's address is its socket's.
@@ -269,6 +274,9 @@ func (c Config) validate() error {
 	}
 	if c.Forward != nil && c.Node == "" {
 		errs = append(errs, errors.New("no Node: without a name nothing is forwarded to this server"))
+	}
+	if c.MessagePackNames < DotNetNames || c.MessagePackNames > JSONNames {
+		errs = append(errs, fmt.Errorf("MessagePackNames: %d is none of the Names", c.MessagePackNames))
 	}
 	if c.Transports&^AllTransports != 0 {
 		errs = append(errs, fmt.Errorf("Transports: %#x is no set of transports", uint8(c.Transports)))

@@ -84,14 +84,20 @@ func (c *Conn) User() User {
 	return c.user
 }
 
-// SetUser replaces the connection's user, and with it when the connection has to be closed.
+// SetUser replaces the connection's user, whoever that is, and with it when the connection has to be closed. [Conn.Replace] is for what a
+// client sends.
 func (c *Conn) SetUser(u User) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.setUser(u)
+}
+
+// setUser is SetUser. The lock is held.
+func (c *Conn) setUser(u User) {
 	var expires int64
 	if at := u.ExpiresAt(); !at.IsZero() {
 		expires = at.UnixNano()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.user = u
 	c.expires.Store(expires)
 }

@@ -31,6 +31,12 @@
 // flushed what is left (bounded by the end's grace), lingers until the client has said goodbye too, and closes the socket.
 // A shutdown lets readers go one after another, each once it is through with what it has read: [Server.Shutdown].
 //
+// # New credentials
+//
+// A connection ends when its user's do. A request to the hub's path + "/refresh" brings new ones of the same user ([Hub.OnRefresh]), whatever
+// the transport, and whether or not there is one. [Conn.Replace] lets one after the other in, and decides under the lock under which the end
+// is made certain: what is answered with success holds until the new end, what is not has changed nothing.
+//
 // # Stateful reconnect
 //
 // A connection that was negotiated with it outlives its WebSocket. Where that is cut, the reader and the writer wait for
@@ -99,8 +105,7 @@
 // outlive the node that negotiated them.
 //
 // A request is forwarded once: what comes from another node and is for a third is answered 404. Forwarding costs no seat. The node
-// that has the connection counts it, for the client's address, which it is told. Refusals of origins and of other users come from the node that the
-// client has reached.
+// that has the connection counts it, for the client's address, which it is told. Who sends a request, and whether its page may, both nodes judge.
 //
 // A ticket opens one connection on the node that issued it, and so one event stream or polled connection, ever. Each other node takes
 // one WebSocket with it, too, while it can be presented for the first time ([Config.HandshakeTimeout]). That does not matter: who
@@ -127,6 +132,13 @@
 // nothing else is to do, waking a thread for it, more than a write. Those who send to many call [Conn.Queue] and then
 // [Conn.Flush], which writes what the socket takes at once and leaves to a goroutine only what it does not; frames that are
 // written together are copied to one run of bytes, which is cheaper than a vector.
+//
+// # MessagePack
+//
+// An event is JSON text and is made MessagePack from that, once, when the first member that speaks it needs it. The text does not say which
+// members are the server's own and which of its texts are times; the [Object] that a [Message] is given does, by their names and their order,
+// and for its outermost members alone: nothing is guessed from what a text looks like. What a method returns is a Go value, whose type
+// says the same. [Names] says how such members are named.
 //
 // # Where the rest goes
 //

@@ -59,14 +59,6 @@ func (r *registry) knows(t ticket, now time.Time) bool {
 	return !spent && !t.expired(now)
 }
 
-// has says whether a connection uses t, or has used it while it has not been forgotten.
-func (r *registry) has(t token) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, spent := r.spent[t]
-	return spent || r.active[t] != nil
-}
-
 // takesPosts says whether a token is that of a half-transport.
 func (r *registry) takesPosts(t token) bool {
 	r.mu.Lock()

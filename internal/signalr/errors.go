@@ -13,6 +13,15 @@ var (
 	// allowReconnect.
 	ErrQueueFull = errors.New("connection's queue is full")
 
+	// ErrOtherUser is what [Conn.Replace] returns for credentials of another user than the connection's.
+	ErrOtherUser = errors.New("the new token is another subject's")
+
+	// ErrExpired is what [Conn.Replace] returns for credentials that have expired before it was their turn.
+	ErrExpired = errors.New("the new token has expired meanwhile")
+
+	// ErrBusy is what [Conn.Replace] returns where another call on the same connection took too long.
+	ErrBusy = errors.New("the connection is busy with another token")
+
 	// ErrNodeGone is what Config.Forward returns, wrapped or not, before it has written anything, where the node is gone.
 	ErrNodeGone = errors.New("node is gone")
 

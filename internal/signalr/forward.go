@@ -12,7 +12,7 @@ import (
 type forwardedKey struct{}
 
 // WithForwarded marks the context of a request that another node has handed on. Such a request is answered here: it is never
-// handed on again, its RemoteAddr is the client's whatever its headers say, and the other node has looked at its origin.
+// handed on again, and its RemoteAddr is the client's whatever its headers say.
 func WithForwarded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, forwardedKey{}, true)
 }
@@ -27,7 +27,7 @@ func Forwarded(ctx context.Context) bool {
 // WebSocket without stateful reconnect, which lives where the socket is: anywhere says that the request opens one, and while the ticket can
 // be used for the first time any node takes it.
 func (s *Server) livesHere(t presented, anywhere bool) bool {
-	return t.node == s.cfg.Node || t.node == "" || s.registry.has(t.token) || anywhere && !t.stateful && !t.expired(s.cfg.Now())
+	return t.node == s.cfg.Node || t.node == "" || s.registry.find(t.token) != nil || anywhere && !t.stateful && !t.expired(s.cfg.Now())
 }
 
 // elsewhere answers a request of user's with t whose connection lives on another node: that node does, or gone, where there is no such node any

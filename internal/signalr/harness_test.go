@@ -112,6 +112,7 @@ func (f *fixture) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/hub", f.Handler(f.hub))
 	mux.Handle("/hub/negotiate", f.Handler(f.hub))
+	mux.Handle("/hub/refresh", f.Handler(f.hub))
 	return mux
 }
 

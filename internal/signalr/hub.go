@@ -18,6 +18,7 @@ type Hub struct {
 	onConnected    func(ctx context.Context, c *Conn) error
 	onDisconnected func(c *Conn, err error)
 	onFailed       func(c *Conn, text string)
+	onRefresh      func(ctx context.Context, c *Conn, u User) error
 }
 
 // NewHub returns a hub without methods. Its name appears in logs and metrics.
@@ -29,6 +30,7 @@ func NewHub(name string) *Hub {
 		onConnected:    func(context.Context, *Conn) error { return nil },
 		onDisconnected: func(*Conn, error) {},
 		onFailed:       func(*Conn, string) {},
+		onRefresh:      func(ctx context.Context, c *Conn, u User) error { return c.Replace(ctx, u, func() {}) },
 	}
 }
 
@@ -50,6 +52,11 @@ func (h *Hub) OnDisconnected(f func(c *Conn, err error)) { h.onDisconnected = f 
 // OnFailed sets what is done for each invocation that fails, with the text of its completion and before that: the method, its arguments or its
 // result may be at fault, and the invocation may be one that wants no completion.
 func (h *Hub) OnFailed(f func(c *Conn, text string)) { h.onFailed = f }
+
+// OnRefresh sets what decides about the new credentials that a client sends for a connection of its own to the hub's path + "/refresh",
+// and calls [Conn.Replace], whose errors it returns; beside them [ErrForbidden] is known. Config.Authenticate has accepted u. ctx is
+// the request's: what must not be left half done because the client hangs up hangs on the connection's context.
+func (h *Hub) OnRefresh(f func(ctx context.Context, c *Conn, u User) error) { h.onRefresh = f }
 
 // register panics where name is empty or taken: .NET refuses to start, too. So does a parameter that must be given behind one
 // that need not be.

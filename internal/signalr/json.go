@@ -54,7 +54,8 @@ func (jsonProtocol) decode(raw []byte, into any) error {
 	return nil
 }
 
-func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage) []byte {
+// appendInvocation needs no Object: JSON is what it describes.
+func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, _ *Object) []byte {
 	b = appendInvocationStart(b, invocationID, target)
 	for i, argument := range arguments {
 		if i > 0 {
@@ -66,6 +67,20 @@ func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, argu
 		b = append(b, argument...)
 	}
 	return append(b, invocationEnd...)
+}
+
+func (jsonProtocol) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
+	b = appendInvocationStart(b, "", target)
+	for i, argument := range arguments {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendJSON(b, argument); err != nil {
+			return nil, fmt.Errorf("encoding argument of %s: %w", target, err)
+		}
+	}
+	return append(b, invocationEnd...), nil
 }
 
 // appendInvocationStart appends what comes before the first argument; invocationEnd follows the last one.

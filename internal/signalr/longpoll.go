@@ -76,7 +76,7 @@ func (t *longPolling) write(frames []*frame) error {
 func fitting(frames []*frame) int {
 	size := 0
 	for i, f := range frames {
-		if size += len(f.bytes) - f.header; i > 0 && size > maxResponse {
+		if size += len(f.bytes) - int(f.header); i > 0 && size > maxResponse {
 			return i
 		}
 	}

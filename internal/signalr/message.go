@@ -13,6 +13,7 @@ type Message struct {
 	target    string
 	arguments []json.RawMessage // nil where they are in the JSON frame alone
 	listed    int               // where their list begins in the JSON frame's bytes, or 0
+	object    *Object           // what those that are objects are, or nil
 	encodings [protocolCount]encodedMessage
 }
 
@@ -30,8 +31,9 @@ func NewMessage(target string, args []json.RawMessage) *Message {
 }
 
 // NewMessageOf is NewMessage for arguments that are appended as JSON values with commas between them, about size bytes; nothing of
-// them is copied or kept beside the JSON frame, which is made at once. It returns the error of appendArguments.
-func NewMessageOf(target string, size int, appendArguments func([]byte) ([]byte, error)) (*Message, error) {
+// them is copied or kept beside the JSON frame, which is made at once. Arguments that are objects are what o describes, where that is not
+// nil. It returns the error of appendArguments.
+func NewMessageOf(target string, size int, o *Object, appendArguments func([]byte) ([]byte, error)) (*Message, error) {
 	b := make([]byte, maxHeader, maxHeader+invocationOverhead+len(target)+size)
 	b = appendInvocationStart(b, "", target)
 	start := len(b)
@@ -39,11 +41,11 @@ func NewMessageOf(target string, size int, appendArguments func([]byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	m := &Message{target: target}
+	m := &Message{target: target, object: o}
 	e := &m.encodings[jsonProtocol{}.slot()]
 	e.frame = frameOf(opText, append(b, invocationEnd...))
 	e.frame.numbered = true
-	m.listed = start - (maxHeader - e.frame.header)
+	m.listed = start - (maxHeader - int(e.frame.header))
 	e.ready.Store(true)
 	return m, nil
 }
@@ -84,7 +86,7 @@ func (m *Message) encode(e *encodedMessage, p protocol) {
 	for _, argument := range arguments {
 		size += len(argument) + 1
 	}
-	b := p.appendInvocation(make([]byte, maxHeader, size), "", m.target, arguments)
+	b := p.appendInvocation(make([]byte, maxHeader, size), "", m.target, arguments, m.object)
 	e.frame = frameOf(opCodeOf(p), b)
 	e.frame.numbered = true
 	e.ready.Store(true)
@@ -93,7 +95,7 @@ func (m *Message) encode(e *encodedMessage, p protocol) {
 // frame is what waits in a connection's queue: bytes ready to be written.
 type frame struct {
 	bytes  []byte // a whole WebSocket frame
-	header int    // where the payload begins; other transports send the payload alone
+	header uint8  // where the payload begins; other transports send the payload alone
 	// numbered says that stateful reconnect gives the message an id and keeps it until the client has it.
 	numbered bool
 }
@@ -138,7 +140,7 @@ func frameOf(opCode byte, b []byte) frame {
 		binary.BigEndian.PutUint64(b[2:], uint64(size))
 	}
 	b[start] = final | opCode
-	return frame{bytes: b[start:], header: maxHeader - start}
+	return frame{bytes: b[start:], header: uint8(maxHeader - start)}
 }
 
 // controlFrame frames a WebSocket control message.

@@ -11,8 +11,9 @@ import (
 
 // messagePackProtocol is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
 // methods it is no different from JSON: values are what encoding/json would make of them, but for times and []byte, which
-// MessagePack has types for.
+// MessagePack has types for, and for the names of members, see [Names].
 type messagePackProtocol struct {
+	names    Names
 	encoders sync.Map // encodeFunc by reflect.Type
 }
 
@@ -57,13 +58,17 @@ func appendHead(b []byte, elements int, kind byte, invocationID string) []byte {
 }
 
 // appendInvocation sends nil for an argument that is not JSON: there is nobody to return an error to.
-func (*messagePackProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage) []byte {
+func (p *messagePackProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte {
 	start := len(b)
 	b = appendHead(b, 6, typeInvocation, invocationID)
 	b = appendPackText(b, target)
 	b = appendPackArray(b, len(arguments))
 	for _, argument := range arguments {
-		if encoded, err := appendPackJSON(b, argument); err == nil {
+		var own *ownMembers
+		if o != nil {
+			own = &ownMembers{Object: o, names: p.names}
+		}
+		if encoded, err := appendPackMembers(b, argument, own); err == nil {
 			b = encoded
 		} else {
 			b = appendPackNil(b)
@@ -71,6 +76,19 @@ func (*messagePackProtocol) appendInvocation(b []byte, invocationID, target stri
 	}
 	b = appendPackArray(b, 0) // no streams
 	return seal(b, start)
+}
+
+func (p *messagePackProtocol) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
+	start := len(b)
+	b = appendPackText(appendHead(b, 6, typeInvocation, ""), target)
+	b = appendPackArray(b, len(arguments))
+	var err error
+	for _, argument := range arguments {
+		if b, err = p.appendValue(b, argument); err != nil {
+			return nil, fmt.Errorf("encoding argument of %s: %w", target, err)
+		}
+	}
+	return seal(appendPackArray(b, 0), start), nil
 }
 
 func (p *messagePackProtocol) appendItem(b []byte, invocationID string, item any) ([]byte, error) {

@@ -120,6 +120,15 @@ func FuzzMessagePackTranscode(f *testing.F) {
 				t.Fatalf("wrote what is not MessagePack: %v", err)
 			}
 		}
+		for _, names := range []Names{DotNetNames, JSONNames} {
+			own, ownErr := appendPackMembers(nil, data, &ownMembers{Object: described(), names: names})
+			if (ownErr == nil) != (err == nil) {
+				t.Fatalf("with members of the server's own: %v, without: %v", ownErr, err)
+			}
+			if u := (unpacker{data: own}); ownErr == nil && shallow && (u.skip(0) != nil || u.pos != len(own)) {
+				t.Fatalf("wrote what is not MessagePack: % x", own)
+			}
+		}
 
 		u := unpacker{data: data}
 		scanned := u.skip(0)

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,9 +25,16 @@ func (p *messagePackProtocol) structEncoder(t reflect.Type) encodeFunc {
 	fields := fieldsOf(t)
 	for i := range fields {
 		f := &fields[i]
-		f.key = appendPackText(nil, f.name)
-		if f.quoted {
+		name := f.name
+		if p.names == DotNetNames {
+			name = dotNetName(name)
+		}
+		f.key = appendPackText(nil, name)
+		switch {
+		case f.quoted:
 			f.encode = p.newEncoder(f.typ, true, true)
+		case f.typ == reflect.TypeFor[json.RawMessage]():
+			f.encode = encodeRawMember
 		}
 	}
 	return func(b []byte, v reflect.Value, depth int) ([]byte, error) {

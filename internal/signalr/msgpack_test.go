@@ -35,10 +35,10 @@ func TestMessagePackMessages(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		"invocation":               {p.appendInvocation(nil, "xyz", "method", []json.RawMessage{json.RawMessage("42")}), "11 96 01 80 a3 78797a a6 6d6574686f64 91 2a 90"},
-		"invocation without an id": {p.appendInvocation(nil, "", "method", nil), "0d 96 01 80 c0 a6 6d6574686f64 90 90"},
+		"invocation":               {p.appendInvocation(nil, "xyz", "method", []json.RawMessage{json.RawMessage("42")}, nil), "11 96 01 80 a3 78797a a6 6d6574686f64 91 2a 90"},
+		"invocation without an id": {p.appendInvocation(nil, "", "method", nil, nil), "0d 96 01 80 c0 a6 6d6574686f64 90 90"},
 		"arguments that are not JSON": {
-			p.appendInvocation(nil, "", "method", []json.RawMessage{nil, json.RawMessage("1"), json.RawMessage(`[1`), json.RawMessage(`true`)}),
+			p.appendInvocation(nil, "", "method", []json.RawMessage{nil, json.RawMessage("1"), json.RawMessage(`[1`), json.RawMessage(`true`)}, nil),
 			"11 96 01 80 c0 a6 6d6574686f64 94 c0 01 c0 c3 90",
 		},
 		"item":                  {item(42), "08 94 02 80 a3 78797a 2a"},
@@ -204,7 +204,7 @@ func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
 // subscribe is an invocation as a client sends it for each order that it watches.
 func subscribe(tb testing.TB, p protocol) []byte {
 	tb.Helper()
-	return p.appendInvocation(nil, "17", "SubscribeToOrder", []json.RawMessage{json.RawMessage(`"f47ac10b-58cc-4372-a567-0e02b2c3d479"`)})
+	return p.appendInvocation(nil, "17", "SubscribeToOrder", []json.RawMessage{json.RawMessage(`"f47ac10b-58cc-4372-a567-0e02b2c3d479"`)}, nil)
 }
 
 func read(p protocol, data []byte) (inbound, uuid.UUID, error) {
@@ -262,7 +262,7 @@ func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
 				listed[i] = json.RawMessage(a)
 			}
 			want := NewMessage("Target", listed)
-			got, err := NewMessageOf("Target", 1, func(b []byte) ([]byte, error) { return append(b, strings.Join(arguments, ",")...), nil })
+			got, err := NewMessageOf("Target", 1, nil, func(b []byte) ([]byte, error) { return append(b, strings.Join(arguments, ",")...), nil })
 			require.NoError(t, err)
 			for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
 				require.Equal(t, want.frame(p), got.frame(p))
@@ -274,6 +274,6 @@ func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
 
 func TestAMessageWhoseArgumentsCannotBeAppendedIsNone(t *testing.T) {
 	t.Parallel()
-	_, err := NewMessageOf("Target", 1, func([]byte) ([]byte, error) { return nil, io.ErrShortBuffer })
+	_, err := NewMessageOf("Target", 1, nil, func([]byte) ([]byte, error) { return nil, io.ErrShortBuffer })
 	require.ErrorIs(t, err, io.ErrShortBuffer)
 }

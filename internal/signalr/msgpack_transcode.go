@@ -18,9 +18,18 @@ var errNesting = fmt.Errorf("value nests deeper than %d", maxNesting)
 
 // appendPackJSON writes JSON text as MessagePack: an integer as an integer as long as int64 or uint64 holds it, all other
 // numbers as float64.
-func appendPackJSON(b, text []byte) ([]byte, error) {
+func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackMembers(b, text, nil) }
+
+// appendPackMembers is appendPackJSON for text that is an object with members of the server's own, if it is one.
+func appendPackMembers(b, text []byte, own *ownMembers) ([]byte, error) {
 	t := fromJSON{scanner{data: text}}
-	b, err := t.value(b, 0)
+	t.space()
+	var err error
+	if own != nil && t.pos < len(text) && text[t.pos] == byte(object) {
+		b, err = t.object(b, 0, own)
+	} else {
+		b, err = t.value(b, 0)
+	}
 	if err == nil && !t.end() {
 		err = errors.New("something follows the value")
 	}
@@ -42,7 +51,7 @@ func (t *fromJSON) value(b []byte, depth int) ([]byte, error) {
 	}
 	switch t.data[t.pos] {
 	case '{':
-		return t.object(b, depth)
+		return t.object(b, depth, nil)
 	case '[':
 		return t.array(b, depth)
 	case '"':
@@ -62,7 +71,7 @@ func (t *fromJSON) value(b []byte, depth int) ([]byte, error) {
 	}
 }
 
-func (t *fromJSON) object(b []byte, depth int) ([]byte, error) {
+func (t *fromJSON) object(b []byte, depth int, own *ownMembers) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
 	t.pos++
@@ -70,18 +79,22 @@ func (t *fromJSON) object(b []byte, depth int) ([]byte, error) {
 		return closePack(b, at, n, packFixMap, packMap16), nil
 	}
 	for {
-		t.space()
-		var err error
-		if b, err = t.string(b); err != nil {
+		start := len(b)
+		form, written, err := AsItIs, true, error(nil)
+		if b, form, written, err = t.name(b, own); err != nil {
 			return nil, err
 		}
 		if !t.next(':') {
 			return nil, errors.New("no colon behind a property name")
 		}
-		if b, err = t.value(b, depth+1); err != nil {
+		if b, err = t.member(b, depth+1, form); err != nil {
 			return nil, err
 		}
-		n++
+		if written {
+			n++
+		} else {
+			b = b[:start]
+		}
 		if t.next('}') {
 			return closePack(b, at, n, packFixMap, packMap16), nil
 		}

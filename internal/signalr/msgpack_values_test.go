@@ -153,7 +153,7 @@ func TestMessagePackEncodesAsJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &messagePackProtocol{}
+			p := &messagePackProtocol{names: JSONNames}
 			for range 2 { // made, and remembered
 				b, err := p.appendValue(nil, v)
 				require.NoError(t, err)

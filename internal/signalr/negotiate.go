@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // negotiation is the response of negotiate (TransportProtocols.md). Version 0 has no token: its id is the secret.
@@ -15,6 +16,7 @@ type negotiation struct {
 	ConnectionToken string               `json:"connectionToken,omitempty"`
 	Transports      []availableTransport `json:"availableTransports"`
 	Stateful        bool                 `json:"useStatefulReconnect,omitempty"`
+	Lifetime        *int32               `json:"tokenLifetimeSeconds,omitempty"`
 }
 
 type availableTransport struct {
@@ -48,6 +50,8 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 	}
 	if version == 0 {
 		response.ConnectionID, response.ConnectionToken = token, ""
+	} else {
+		response.Lifetime = lifetime(user, time.Now())
 	}
 	writeJSON(w, response)
 }
@@ -83,7 +87,9 @@ func queryValue(r *http.Request, name string) (string, bool) {
 	return "", false
 }
 
-func writeJSON(w http.ResponseWriter, value any) {
+func writeJSON(w http.ResponseWriter, value any) { writeJSONStatus(w, http.StatusOK, value) }
+
+func writeJSONStatus(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -92,6 +98,7 @@ func writeJSON(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // whoever has gone away does not need it
 }
 

@@ -346,6 +346,16 @@ func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 	}
 }
 
+// What a node says of the client is not asked of headers again, though that is an address of a proxy's.
+func TestAForwardedClientsAddressStandsAsItIs(t *testing.T) {
+	t.Parallel()
+	n := setupNodes(t, func(cfg *signalr.Config) {
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}
+	})
+	conn := greet(t, n.fixture, n.of(1).negotiatedAt(t, n.of(0)).poller())
+	require.Equal(t, "127.0.0.1", conn.RemoteAddr().String())
+}
+
 // A page reads each header once, whichever node has set it.
 func TestCORSOfWhatAnotherNodeAnswers(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 // What @microsoft/signalr sends in requests to another origin: FetchHttpClient.ts, XhrHttpClient.ts, AccessTokenHttpClient.ts,
 // LongPollingTransport.ts and Utils.ts; Cache-Control is from polyfills of EventSource.
 const (
-	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-user-agent"
+	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-connection-token, x-signalr-user-agent"
 	corsMethods = "GET, POST, DELETE, OPTIONS"
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
@@ -21,9 +21,6 @@ const (
 // which is why the request itself is refused: a page of another site could otherwise connect with the user's cookies or
 // token. A page without an origin of its own ("null": a sandboxed frame, a file) is nobody's and never allowed.
 func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
-	if Forwarded(r.Context()) {
-		return true // the node that has handed it on has looked, and has set the headers
-	}
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")

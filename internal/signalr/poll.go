@@ -189,7 +189,7 @@ func (t *longPolling) leaveWrite() {
 func (t *longPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*frame) error {
 	size := 0
 	for _, f := range frames {
-		size += len(f.bytes) - f.header
+		size += len(f.bytes) - int(f.header)
 	}
 	w.Header().Set("Content-Type", octetStream)
 	w.Header().Set("Content-Length", strconv.Itoa(size))

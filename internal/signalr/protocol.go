@@ -26,7 +26,9 @@ type protocol interface {
 	decode(raw []byte, into any) error
 
 	// What these append is a whole record with its framing. Their errors are about values that cannot be encoded.
-	appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage) []byte
+	// The arguments that are objects are what o describes, if it is not nil.
+	appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte
+	appendCall(b []byte, target string, arguments []any) ([]byte, error) // an invocation without an id
 	appendItem(b []byte, invocationID string, item any) ([]byte, error)
 	appendResult(b []byte, invocationID string, result any) ([]byte, error)
 	appendEmpty(b []byte, invocationID string) []byte // a completion without a result: of a stream

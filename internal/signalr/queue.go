@@ -14,6 +14,23 @@ const keptQueue = 16
 // queued is not sent. ErrClosed: it was closed before.
 func (c *Conn) Send(m *Message) error { return c.enqueue(m.frame(c.protocol)) }
 
+// SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the error of that, or those of Send.
+func (c *Conn) SendValues(target string, args ...any) error {
+	var err error
+	f := newFrame(c.protocol, func(b []byte) []byte {
+		var encoded []byte
+		if encoded, err = c.protocol.appendCall(b, target, args); err != nil {
+			return b
+		}
+		return encoded
+	})
+	if err != nil {
+		return err
+	}
+	f.numbered = true
+	return c.enqueue(&f)
+}
+
 // Queue is Send for those who send to many connections and then let them all write: where flush is true, nothing is written to
 // the client before the caller has called Flush, once, which it must do soon. The errors are those of Send.
 func (c *Conn) Queue(m *Message) (flush bool, err error) { return c.admitFrame(m.frame(c.protocol)) }

@@ -3,6 +3,7 @@ package signalr
 import (
 	"math"
 	"sync"
+	"time"
 )
 
 // registry knows every connection of a server, and every token that is in use or could be presented again.
@@ -96,6 +97,19 @@ func (r *registry) find(t token) *Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.active[t]
+}
+
+// spendInvocation spends one of what c's user may invoke, and returns 0, or how long it takes until there is one.
+func (r *registry) spendInvocation(c *Conn, of rate, now int64) time.Duration {
+	r.mu.Lock()
+	a := c.seat.account
+	r.mu.Unlock()
+	if a == nil {
+		return 0 // it has just ended
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return of.take(&a.invocations, now)
 }
 
 // add takes in a connection that has claimed what it needs. Where the server is shutting down it releases it and returns

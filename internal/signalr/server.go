@@ -10,13 +10,14 @@ import (
 
 // Server serves hubs to clients. Create it with [New], mount its [Server.Handler]s, and run it with [Server.Run].
 type Server struct {
-	cfg      Config
-	epoch    time.Time // what the connections' clocks count from
-	tickets  *tickets
-	registry *registry
-	buffers  buffers
-	passing  passing
-	origins  []string // that may connect, in canonical form
+	cfg       Config
+	epoch     time.Time // what the connections' clocks count from
+	tickets   *tickets
+	registry  *registry
+	buffers   buffers
+	passing   passing
+	replacing replacing
+	origins   []string // that may connect, in canonical form
 
 	openings        *allowances // of new connections, by address
 	messages        rate        // of one connection
@@ -51,14 +52,14 @@ func New(cfg Config) (*Server, error) {
 	for _, origin := range cfg.AllowedOrigins {
 		s.origins = append(s.origins, canonicalOrigin(origin))
 	}
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
+	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
 		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}
 	return s, nil
 }
 
-// Handler serves hub at the path that it is mounted at, and at that path + "/negotiate": mount it at both.
+// Handler serves hub at the path that it is mounted at, and at that path + "/negotiate" and + "/refresh": mount it at all three.
 func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
@@ -70,6 +71,10 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if isRefresh(r) {
+			s.refresh(w, r, hub)
 			return
 		}
 		if opens(r) && !s.mayOpen(w, r, hub) {
@@ -98,14 +103,18 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) 
 	case errors.Is(err, ErrForbidden):
 		s.refuse(w, r, hub, NotPermitted, 0)
 	default:
-		challenge := "Bearer"
-		if c, ok := errors.AsType[Challenger](err); ok {
-			challenge = c.Challenge()
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
+		w.Header().Set("WWW-Authenticate", challenge(err))
 		s.refuse(w, r, hub, NotAuthenticated, 0)
 	}
 	return nil, false
+}
+
+// challenge is what WWW-Authenticate says to a request that is refused with err.
+func challenge(err error) string {
+	if c, ok := errors.AsType[Challenger](err); ok {
+		return c.Challenge()
+	}
+	return "Bearer"
 }
 
 // Connections returns how many clients of the hub have shaken hands and are not gone.

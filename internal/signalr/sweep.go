@@ -75,6 +75,7 @@ func (c *Conn) check(elapsed, wall int64) {
 			reason: CredentialsExpired,
 			last:   c.lastWords(textExpired, true, int(ws.StatusNormalClosure)),
 			grace:  flushTimeout,
+			unless: func() bool { return c.expires.Load() != expires }, // it has been given new ones
 		})
 		return
 	}

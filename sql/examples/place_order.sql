@@ -24,7 +24,9 @@ SELECT herald.publish_order_event(
     restaurant_id           => :'restaurant_id',
     customer_id             => 'customer-1',
     estimated_delivery_time => now() + interval '30 minutes',
-    event_id                => :'event_id');
+    event_id                => :'event_id',
+    extra                   => jsonb_build_object('total', 31.50),  -- further fields, which reach the order's clients
+    traceparent             => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
 COMMIT;
 \echo placed :order_id :event_id
 

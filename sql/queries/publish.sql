@@ -13,6 +13,12 @@ FROM set_config('herald.notify', 'on', true);
 SELECT DISTINCT ON (p.field) p.field, p.value::text AS value, p.set_at FROM herald.platform_stats p
 WHERE herald.is_platform_stat(p.field, p.value) ORDER BY p.field, p.id DESC;
 
+-- name: PlatformStatsAge :one
+-- How long ago the newest of them was set; less than nothing where none ever was.
+SELECT CASE WHEN max(n.set_at) IS NULL THEN -1 ELSE greatest(extract(epoch FROM clock_timestamp() - max(n.set_at)), 0) END::float8 AS seconds FROM (
+    SELECT (SELECT p.set_at FROM herald.platform_stats p WHERE p.field = f.field ORDER BY p.id DESC LIMIT 1) AS set_at
+    FROM unnest('{totalUsers,activeUsers,newUsersToday,websitesGenerated,imagesGenerated,failedGenerations,totalRevenue,revenueToday}'::text[]) f (field)) n;
+
 -- name: PlatformStatsPrune :exec
 DELETE FROM herald.platform_stats p
 WHERE p.set_at < now() - interval '1 hour'

@@ -34,27 +34,3 @@ INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, 
 SELECT s.version + 1, s.epoch, sqlc.arg(position), s.snapshot, s.floor, s.stragglers, s.target, s.target_floor, s.target_stragglers,
     s.ceiling, s.cursor, now(), s.epoch_position, s.epoch_seq
 FROM herald.relay_state s;
-
--- name: DeadLetterInsert :exec
--- Events that are not tried again, each once, and why.
-INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
-SELECT unnest(sqlc.arg(event_ids)::uuid[]), unnest(sqlc.arg(outbox_seqs)::bigint[]), unnest(sqlc.arg(written_ats)::timestamptz[]),
-    unnest(sqlc.arg(reasons)::text[]), sqlc.arg(attempts)::int
-ON CONFLICT (event_id) DO UPDATE SET outbox_seq = excluded.outbox_seq, outbox_written_at = excluded.outbox_written_at, reason = excluded.reason,
-    attempts = excluded.attempts, died_at = clock_timestamp(), dropped_at = NULL;
-
--- name: DeadLetterList :many
--- The newest first, behind the one given. One whose event was published again and relayed is settled.
-SELECT d.event_id, d.outbox_written_at, d.reason, d.attempts, d.died_at, o.event_type, o.resource_id
-FROM herald.dead_letter d LEFT JOIN LATERAL (
-    SELECT CASE WHEN octet_length(b.event_type) <= 1024 THEN b.event_type ELSE '' END AS event_type, b.resource_id
-    FROM herald.outbox b WHERE b.seq = d.outbox_seq AND b.written_at = d.outbox_written_at LIMIT 1) o ON true
-WHERE d.dropped_at IS NULL AND (d.died_at, d.event_id) < (sqlc.arg(died_before)::timestamptz, sqlc.arg(event_before)::uuid)
-    AND NOT EXISTS (SELECT FROM herald.relayed_event r WHERE r.event_id = d.event_id)
-ORDER BY d.died_at DESC, d.event_id DESC LIMIT sqlc.arg(max_letters)::int;
-
--- name: DeadLetterTake :one
-DELETE FROM herald.dead_letter WHERE event_id = sqlc.arg(event_id) RETURNING outbox_seq, outbox_written_at, reason;
-
--- name: DeadLetterDrop :execrows
-UPDATE herald.dead_letter SET dropped_at = clock_timestamp() WHERE event_id = sqlc.arg(event_id) AND dropped_at IS NULL;

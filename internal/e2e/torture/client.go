@@ -36,6 +36,7 @@ type client struct {
 	grant     auth.Grant
 	secret    string
 	nodes     []*node
+	balancer  string // its address, where the client's requests go through one
 	expiring  bool   // its tokens live for seconds
 	asked     bool   // the database says what it may, not its token
 	policy    string // by which it can be shut out; empty: not at all
@@ -155,9 +156,12 @@ func (c *client) token(context.Context) (string, error) {
 	return auth.Mint(c.secret, g)
 }
 
-// dial connects to the node that the client prefers at the moment; negotiation and upgrade go to the same.
+// dial connects to the balancer, or to the node that the client prefers at the moment: then negotiation and upgrade go to the same.
 func (c *client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	address := c.nodes[c.preferred.Load()%int64(len(c.nodes))].where()
+	address := c.balancer
+	if address == "" {
+		address = c.nodes[c.preferred.Load()%int64(len(c.nodes))].where()
+	}
 	if address == "" {
 		return nil, errors.New("the node does not serve")
 	}

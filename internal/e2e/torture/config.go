@@ -16,7 +16,7 @@ type Database interface {
 	Kill(ctx context.Context) error
 }
 
-// Config is how large a run is. All fields are required, but for Rate.
+// Config is how large a run is. All fields are required, but for Rate and Balanced.
 type Config struct {
 	Binary   string // the herald under test
 	Driver   string // the folder of driver.mjs, where @microsoft/signalr is installed
@@ -31,6 +31,10 @@ type Config struct {
 
 	Nodes, Writers, Clients, NodeClients int
 
+	// Balanced sends the requests of every second client through a balancer, each request to the next node; of the clients under Node
+	// through it, every second polls or has an event stream. Else a client stays with the node that it likes.
+	Balanced bool
+
 	LongTransaction time.Duration // how long the long transaction is open
 	LongestFault    time.Duration // how long a node is frozen, a client stuck, a network silent at most
 	Patience        time.Duration // how long everything may take to come to rest in the end
@@ -43,6 +47,7 @@ func settings(dsn string) []string {
 		"HERALD_DATABASE_URL=" + dsn,
 		"HERALD_JWT_SECRET=" + secret,
 		"HERALD_LISTEN=127.0.0.1:0",
+		"HERALD_TRUSTED_PROXIES=127.0.0.1",
 		"HERALD_LOG_FORMAT=json",
 		"HERALD_FEATURE_TEAMCART=true",
 		"HERALD_RING_BYTES=262144",
@@ -51,7 +56,7 @@ func settings(dsn string) []string {
 		"HERALD_KEEP_ALIVE=1s",
 		"HERALD_CLIENT_TIMEOUT=10s",
 		"HERALD_SHUTDOWN_SPREAD=500ms",
-		"HERALD_SHUTDOWN_TIMEOUT=5s",
+		"HERALD_SHUTDOWN_TIMEOUT=10s", // a client that polls may be gone without a word, and is given 5 s to come for its last
 		"HERALD_MAX_CONNECTIONS_PER_USER=0",
 		"HERALD_MAX_CONNECTIONS_PER_ADDRESS=0", "HERALD_MAX_UNAUTHENTICATED_PER_ADDRESS=0",
 		"HERALD_NEGOTIATION_RATE=0",

@@ -2,7 +2,8 @@
 //
 //	writers ──▶ PostgreSQL ◀── proxy ◀── node 1 ◀──┬── clients (Go), each with the node that it likes
 //	   (restarted, killed)  ◀── proxy ◀── node 2 ◀──┤
-//	                        ◀── proxy ◀── node 3 ◀──┴── proxy ◀── clients (@microsoft/signalr under Node)
+//	                        ◀── proxy ◀── node 3 ◀──┼── proxy ◀── clients (@microsoft/signalr under Node)
+//	                                                └── balancer ◀── every second of them: each request to the next node
 //
 // [Run] starts the real binary several times on one real PostgreSQL. Writers run business transactions straight on the database:
 // mixed isolation levels, rollbacks, savepoints, a long one, event ids that are published again, events that wait for their time.

@@ -42,6 +42,9 @@ func (r *run) people(rng *rand.Rand) []person {
 			c.client, c.expiring, c.secret, c.nodes, c.settled = p.name, expiring, secret, r.nodes, r.settled.Load
 			c.delivered, c.verdict = &r.delivered, r.verdict
 			c.preferred.Store(int64(i))
+			if i%2 == 1 {
+				c.balancer = r.balanced()
+			}
 			if !fromNow {
 				c.cursor = &uuid.UUID{}
 			}
@@ -105,7 +108,10 @@ func (r *run) interests(rng *rand.Rand, i int) (follows []*client) {
 func (r *run) scripted(rng *rand.Rand) (all []*script, err error) {
 	w := r.world
 	for i := range r.cfg.NodeClients {
-		c := &script{node: r.nodes[i%len(r.nodes)], closed: make(chan struct{}, 1)}
+		c := &script{entrance: r.nodes[i%len(r.nodes)].entrance, closed: make(chan struct{}, 1)}
+		if r.entrance != nil && i%2 == 1 {
+			c.entrance, c.transport = r.entrance, []string{"LongPolling", "ServerSentEvents", "WebSockets"}[i/2%3]
+		}
 		g := auth.Grant{Subject: fmt.Sprintf("script-%d", i)}
 		switch i % 4 {
 		case 0:

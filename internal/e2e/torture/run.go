@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
+
+	"github.com/yummyzoom/herald/internal/e2e/balancer"
 )
 
 const (
@@ -32,6 +34,9 @@ type run struct {
 	clients []*client
 	scripts []*script
 	verdict *verdict
+
+	balancer *balancer.Balancer // nil: each client stays with a node
+	entrance *proxy             // between it and the clients under Node
 
 	writing   writing
 	delivered atomic.Int64
@@ -113,7 +118,38 @@ func (r *run) startNodes(ctx context.Context) error {
 		}
 		r.nodes = append(r.nodes, n)
 	}
+	if err := r.startBalancer(); err != nil { //nolint:contextcheck // it ends with closeNodes
+		return err
+	}
 	return r.awaitNodes(ctx, startPatience)
+}
+
+// startBalancer puts a balancer in front of the nodes, where there shall be one.
+func (r *run) startBalancer() (err error) {
+	if !r.cfg.Balanced {
+		return nil
+	}
+	r.balancer, err = balancer.New(func() (serving []string) {
+		for _, n := range r.nodes {
+			if address := n.where(); address != "" {
+				serving = append(serving, address)
+			}
+		}
+		return serving
+	})
+	if err != nil {
+		return fmt.Errorf("starting the balancer: %w", err)
+	}
+	r.entrance, err = newProxy(r.balanced)
+	return err
+}
+
+// balanced is the balancer's address, or empty.
+func (r *run) balanced() string {
+	if r.balancer == nil {
+		return ""
+	}
+	return r.balancer.Address
 }
 
 func (r *run) awaitNodes(ctx context.Context, patience time.Duration) error {
@@ -127,6 +163,12 @@ func (r *run) awaitNodes(ctx context.Context, patience time.Duration) error {
 }
 
 func (r *run) closeNodes() {
+	if r.entrance != nil {
+		r.entrance.close()
+	}
+	if r.balancer != nil {
+		r.balancer.Close()
+	}
 	for _, n := range r.nodes {
 		n.close()
 	}

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,8 @@ type script struct {
 	hub, method string
 	arguments   []any
 	token       string
-	node        *node
+	entrance    *proxy        // of a node, or of the balancer
+	transport   string        // empty: WebSockets
 	closed      chan struct{} // receives when the connection has ended and will not come back by itself
 }
 
@@ -172,8 +174,9 @@ func (s *scripts) open(ctx context.Context, c *script, name string) error {
 	s.next++
 	s.answers[s.next], s.clients[name] = answer, c
 	command, err := json.Marshal(map[string]any{
-		"id": s.next, "op": "connect", "client": name, "url": "http://" + c.node.entrance.address + c.hub, "tokens": []string{c.token},
-		"reconnect": true, "follow": map[string]any{"method": c.method, "args": c.arguments, "from": from},
+		"id": s.next, "op": "connect", "client": name, "url": "http://" + c.entrance.address + c.hub, "tokens": []string{c.token},
+		"transport": cmp.Or(c.transport, "WebSockets"), "reconnect": true,
+		"follow": map[string]any{"method": c.method, "args": c.arguments, "from": from},
 	})
 	if err == nil {
 		_, err = s.in.Write(append(command, '\n'))

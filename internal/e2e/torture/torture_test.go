@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 // short is what a test run has time for.
 func short() torture.Config {
 	return torture.Config{
-		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20, NodeClients: 2,
+		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20, NodeClients: 4, Balanced: true,
 		LongTransaction: 3 * time.Second, LongestFault: 2 * time.Second, Patience: 3 * time.Minute,
 	}
 }
@@ -52,12 +52,12 @@ func short() torture.Config {
 // long is what shows what a test run cannot.
 func long() torture.Config {
 	return torture.Config{
-		Events: *events, Faults: *faults, Nodes: 3, Writers: 16, Clients: 200, NodeClients: 8,
+		Events: *events, Faults: *faults, Nodes: 3, Writers: 16, Clients: 200, NodeClients: 8, Balanced: true,
 		LongTransaction: 30 * time.Second, LongestFault: 8 * time.Second, Patience: 10 * time.Minute,
 	}
 }
 
-// Acceptance.
+// Acceptance.
 func TestEveryEventArrivesOnceWhateverHappens(t *testing.T) {
 	t.Parallel()
 	cfg := short()

@@ -100,6 +100,20 @@ func (q *Queries) PlatformStats(ctx context.Context) ([]PlatformStatsRow, error)
 	return items, nil
 }
 
+const PlatformStatsAge = `-- name: PlatformStatsAge :one
+SELECT CASE WHEN max(n.set_at) IS NULL THEN -1 ELSE greatest(extract(epoch FROM clock_timestamp() - max(n.set_at)), 0) END::float8 AS seconds FROM (
+    SELECT (SELECT p.set_at FROM herald.platform_stats p WHERE p.field = f.field ORDER BY p.id DESC LIMIT 1) AS set_at
+    FROM unnest('{totalUsers,activeUsers,newUsersToday,websitesGenerated,imagesGenerated,failedGenerations,totalRevenue,revenueToday}'::text[]) f (field)) n
+`
+
+// How long ago the newest of them was set; less than nothing where none ever was.
+func (q *Queries) PlatformStatsAge(ctx context.Context) (float64, error) {
+	row := q.db.QueryRow(ctx, PlatformStatsAge)
+	var seconds float64
+	err := row.Scan(&seconds)
+	return seconds, err
+}
+
 const PlatformStatsPrune = `-- name: PlatformStatsPrune :exec
 DELETE FROM herald.platform_stats p
 WHERE p.set_at < now() - interval '1 hour'

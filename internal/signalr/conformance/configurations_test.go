@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -47,27 +49,40 @@ var configurations = map[string]func(*signalr.Config){
 
 // newServer runs a server of a case's own, at a path that it has chosen, until the case shuts it down or the test ends.
 func (w *world) newServer(path string) error {
-	s, err := w.serve(path, func(c *signalr.Config) { c.ShutdownSpread = -1 })
+	o, err := w.run(path, func(c *signalr.Config) { c.ShutdownSpread = -1 })
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	o := &ownServer{cancel: cancel, done: make(chan struct{})}
-	go func() {
-		o.err = s.Run(ctx)
-		close(o.done)
-	}()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.own[path] = o
 	return nil
 }
 
-// ownServer is a server of a case's own.
+// run runs a server at path on each node.
+func (w *world) run(path string, configure func(*signalr.Config)) (*ownServer, error) {
+	all, err := w.serve(path, configure)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o := &ownServer{cancel: cancel}
+	for _, s := range all {
+		o.running.Go(func() error { return s.Run(ctx) })
+	}
+	return o, nil
+}
+
+// ownServer is a server that runs, on each node.
 type ownServer struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error // what Run has returned; read behind done
+	cancel  context.CancelFunc
+	running errgroup.Group
+}
+
+// stop returns when all clients are gone.
+func (o *ownServer) stop() error {
+	o.cancel()
+	return o.running.Wait()
 }
 
 // shutDown returns when all clients are gone.
@@ -78,16 +93,13 @@ func (w *world) shutDown(path string) error {
 	if o == nil {
 		return fmt.Errorf("no such server: %q", path)
 	}
-	o.cancel()
-	<-o.done
-	return o.err
+	return o.stop()
 }
 
 func (w *world) shutDownAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, o := range w.own {
-		o.cancel()
-		<-o.done
+		_ = o.stop()
 	}
 }

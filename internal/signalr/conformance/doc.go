@@ -11,6 +11,9 @@
 // (control_test.go): tell what a request looked like, wait for a connection's end, or put a proxy between client and server that
 // cuts, stalls and half-closes.
 //
+// The table runs twice: with one node of each server, and with three behind a balancer without affinity (internal/e2e/balancer), which
+// hand each other's requests on as Herald's nodes do.
+//
 // The Go client, philippseith/signalr, has tests of its own beside the table (goclient_test.go).
 //
 // The JavaScript clients are installed by `make test`; by hand: npm ci in internal/signalr/conformance/client.

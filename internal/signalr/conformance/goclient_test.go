@@ -133,7 +133,7 @@ func (c goClient) identify(t *testing.T, w *world) (string, *peer) {
 // TestGoClient runs the Go client of the field, philippseith/signalr, where its own protocol allows.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, 1)
 	for _, g := range goCombinations {
 		for name, test := range map[string]func(*testing.T, *world, goCombination){
 			"results":    goResults,
@@ -260,7 +260,7 @@ func goAsked(t *testing.T, w *world, g goCombination) {
 
 func goReconnects(t *testing.T, _ *world, g goCombination) {
 	t.Helper()
-	w := newWorld(t) // of its own: the next to arrive there is the client again
+	w := newWorld(t, 1) // of its own: the next to arrive there is the client again
 	c := g.connect(t, w)
 	before, p := c.identify(t, w)
 	w.mu.Lock()

@@ -2,8 +2,8 @@ package conformance_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,14 +15,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/e2e/balancer"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// world is what the cases meet: servers of several configurations under one address, and the control endpoint.
+// world is what the cases meet: servers of several configurations under one address, and the control endpoint. There may be several
+// nodes of each behind the address, which is a balancer's then, and sends each request to the next.
 type world struct {
-	url string
-	mux *http.ServeMux
-	log *serverLog
+	url     string
+	nodes   []*node
+	between *http.Transport // from node to node
+	log     *serverLog
 
 	mu       sync.Mutex
 	peers    map[string]*peer      // by connection id, for as long as the test runs
@@ -34,8 +37,15 @@ type world struct {
 	own      map[string]*ownServer // by path
 }
 
+// node is a process as it were: what listens on an address of its own.
+type node struct {
+	name    string
+	address string
+	mux     *http.ServeMux
+}
+
 // newWorld starts the servers, which end with the test.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, nodes int) *world {
 	t.Helper()
 	w := &world{
 		log:      &serverLog{lines: map[string][]string{}},
@@ -46,21 +56,25 @@ func newWorld(t *testing.T) *world {
 		gates:    map[string]*gate{},
 		proxies:  map[string]*proxy{},
 		own:      map[string]*ownServer{},
+		between:  &http.Transport{},
 	}
-	w.mux = http.NewServeMux()
-	w.mux.HandleFunc("POST /control/{op}", w.control)
-	server := httptest.NewServer(w.observe(w.mux))
-	t.Cleanup(server.Close)
-	w.url = server.URL
+	t.Cleanup(w.between.CloseIdleConnections)
+	for i := range nodes {
+		n := &node{name: fmt.Sprintf("node-%d", i), mux: http.NewServeMux()}
+		n.mux.HandleFunc("POST /control/{op}", w.control)
+		server := httptest.NewServer(entrance(n.mux, w.observe(n.mux)))
+		t.Cleanup(server.Close)
+		n.address, w.url = strings.TrimPrefix(server.URL, "http://"), server.URL
+		w.nodes = append(w.nodes, n)
+	}
+	if nodes > 1 {
+		w.balance(t)
+	}
 	for path, configure := range configurations {
-		s, err := w.serve(path, configure)
+		running, err := w.run(path, configure)
 		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
 		t.Cleanup(func() {
-			cancel()
-			if err := <-done; err != nil {
+			if err := running.stop(); err != nil {
 				t.Errorf("shutting down /%s: %v", path, err)
 			}
 		})
@@ -70,27 +84,47 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// serve makes a server with a hub at path; somebody has to run it.
-func (w *world) serve(path string, configure func(*signalr.Config)) (*signalr.Server, error) {
-	cfg := signalr.Config{
-		MaximumMessageSize:    largestMessage,
-		InvocationRate:        signalr.NoLimit,
-		NegotiationRate:       signalr.NoLimit,
-		MaxConnectionsPerUser: signalr.NoLimit,
-		Authenticate:          w.authenticate,
-		Logger:                slog.New(w.log),
+// balance puts a balancer without affinity in front of the nodes.
+func (w *world) balance(t *testing.T) {
+	t.Helper()
+	b, err := balancer.New(func() (all []string) {
+		for _, n := range w.nodes {
+			all = append(all, n.address)
+		}
+		return all
+	})
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	w.url = b.URL
+}
+
+// serve makes a server with a hub at path on each node; somebody has to run them.
+func (w *world) serve(path string, configure func(*signalr.Config)) (all []*signalr.Server, err error) {
+	for _, n := range w.nodes {
+		cfg := signalr.Config{
+			MaximumMessageSize:    largestMessage,
+			InvocationRate:        signalr.NoLimit,
+			NegotiationRate:       signalr.NoLimit,
+			MaxConnectionsPerUser: signalr.NoLimit,
+			Authenticate:          w.authenticate,
+			Logger:                slog.New(w.log),
+		}
+		if configure != nil {
+			configure(&cfg)
+		}
+		if len(w.nodes) > 1 {
+			w.join(&cfg, n)
+		}
+		s, err := signalr.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		handler := s.Handler(w.newHub(path))
+		n.mux.Handle("/"+path, handler)
+		n.mux.Handle("/"+path+"/negotiate", handler)
+		all = append(all, s)
 	}
-	if configure != nil {
-		configure(&cfg)
-	}
-	s, err := signalr.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	handler := s.Handler(w.newHub(path))
-	w.mux.Handle("/"+path, handler)
-	w.mux.Handle("/"+path+"/negotiate", handler)
-	return s, nil
+	return all, nil
 }
 
 // visitor is the user of a connection, and the request that it came with.

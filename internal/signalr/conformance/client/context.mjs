@@ -97,6 +97,20 @@ export class Context {
     };
   }
 
+  // members names the members of a Go struct as the case's protocol has them: over MessagePack they begin with a capital, as a .NET hub's do.
+  // The keys of the members that are dictionaries stay.
+  members(value, dictionaries = []) {
+    if (this.json || value === null || typeof value !== 'object') {
+      return value;
+    }
+    if (Array.isArray(value)) {
+      return value.map((element) => this.members(element, dictionaries));
+    }
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [
+      name[0].toUpperCase() + name.slice(1), dictionaries.includes(name) ? member : this.members(member, dictionaries),
+    ]));
+  }
+
   equal(actual, expected, what) {
     assert.deepEqual(actual, expected, what && `${what}: ${explain(actual, expected)}`);
   }

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/pgtest"
+)
+
+var update = flag.Bool("update", false, "write docs/metrics.md instead of comparing with it")
+
+const metricsHead = `# Metrics
+
+What ` + "`GET /metrics`" + ` tells, beside Go's own and the process's (` + "`go_…`, `process_…`" + `). This page is made from a node that runs by ` + "`make docs`" + `, and a test holds it
+against one. What alerts should watch is in [operations](operations.md#what-alerts-should-watch).
+
+| metric | type | by | |
+|---|---|---|---|
+`
+
+// Every metric that a node registers is on the page.
+//
+// Acceptance: A-565.
+func TestTheMetricsReference(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/metrics.md"
+	text := metricsReference(t)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return
+	}
+	committed, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(committed), text, "docs/metrics.md is not what a node tells: run `make docs` and commit it")
+}
+
+// described takes apart what client_golang prints of a metric's description, which it has no other way to ask for.
+var described = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"), unit: "[a-z]*", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
+
+func metricsReference(t *testing.T) string {
+	t.Helper()
+	var server config.Server
+	parser, err := kong.New(&server)
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{"--listen=127.0.0.1:0"})
+	require.NoError(t, err)
+	a, err := New(t.Context(), Config{
+		Auth: config.Auth{JWTSecret: strings.Repeat("metrics ", 5), AdminRole: "Admin"}, Server: server, DatabaseURL: pgtest.New(t).DSN(),
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	running, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(running) }()
+	select {
+	case <-a.Serving():
+	case err := <-ended:
+		require.FailNow(t, "the node ended", "%v", err)
+	}
+	a.metrics.registerKeys() // of a node that fetches its keys
+	families, err := a.metrics.registry.Gather()
+	require.NoError(t, err)
+	stop()
+	require.NoError(t, <-ended)
+
+	kinds := map[string]string{}
+	for _, f := range families {
+		kinds[f.GetName()] = strings.ToLower(f.GetType().String())
+	}
+	var lines []string
+	for _, c := range a.metrics.registry.all {
+		for _, d := range descriptions(c) {
+			parts := described.FindStringSubmatch(d.String())
+			require.NotNil(t, parts, d.String())
+			name, err := strconv.Unquote(parts[1])
+			require.NoError(t, err)
+			help, err := strconv.Unquote(parts[2])
+			require.NoError(t, err)
+			if !strings.HasPrefix(name, namespace+"_") {
+				continue
+			}
+			kind := kinds[name]
+			switch c.(type) {
+			case *prometheus.CounterVec:
+				kind = "counter"
+			case *prometheus.GaugeVec:
+				kind = "gauge"
+			case *prometheus.HistogramVec:
+				kind = "histogram"
+			}
+			if kind == "" {
+				kind = "gauge" // a collector of this package's with nothing to tell: all of them are gauges
+			}
+			require.NotEmpty(t, help, name)
+			labels := ""
+			if parts[3] != "" {
+				labels = "`" + strings.ReplaceAll(parts[3], ",", "`, `") + "`"
+			}
+			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |\n", name, kind, labels, strings.ReplaceAll(help, "|", `\|`)))
+		}
+	}
+	slices.Sort(lines)
+	return metricsHead + strings.Join(lines, "")
+}
+
+func descriptions(c prometheus.Collector) (all []*prometheus.Desc) {
+	ch := make(chan *prometheus.Desc)
+	go func() {
+		defer close(ch)
+		c.Describe(ch)
+	}()
+	for d := range ch {
+		all = append(all, d)
+	}
+	return all
+}

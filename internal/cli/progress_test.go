@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A command that is done at once says nothing of how far it is; one that takes longer says so once a second, and how it ended.
+//
+// Acceptance: A-526.
+func TestProgressIsToldOfWhatTakesLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		var out bytes.Buffer
+		p := newProgress(&out, "retrying", 1000)
+		for i := range 1001 {
+			p.at(i)
+		}
+		p.end()
+		require.Empty(t, out.String())
+		p = newProgress(&out, "retrying", 1000)
+		for i := range 1001 {
+			p.at(i)
+			time.Sleep(2500 * time.Microsecond) // of the bubble's time
+		}
+		p.end()
+		require.Equal(t, "retrying: 400 of 1000\nretrying: 800 of 1000\nretrying: 1000 of 1000\n", out.String())
+	})
+}

@@ -1,0 +1,150 @@
+package event
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// mostFields has room for the fields of every event type.
+const mostFields = 6
+
+// checkPayload is what a payload has to be before its event gets its place in the log: each field that its type takes in its form. It names every
+// field that is wrong.
+func (e *Event) checkPayload() error {
+	var fields []Field
+	scanner := scanPayload(e.Payload)
+	switch e.Type.Family() {
+	case Order:
+		fields = orderTypeFields[:]
+	case TeamCart:
+		fields, scanner = cartTypeFields[e.Type], scanUsed(e.Payload)
+	case Admin:
+		fields = adminTypeFields[e.Type]
+		if e.Type == AdminNotification {
+			fields = notificationFields(e.Payload)
+		}
+	case Control, Unknown:
+		return nil
+	}
+	var values [mostFields][]byte
+	for name, value, ok := scanner.next(); ok; name, value, ok = scanner.next() {
+		if i := indexOf(fields, name); i >= 0 {
+			values[i] = value
+		}
+	}
+	if err := scanner.err(e); err != nil {
+		return err
+	}
+	var wrong []string
+	for i := range fields {
+		if f := &fields[i]; !f.fits(values[i]) {
+			wrong = append(wrong, f.misfit(values[i]))
+		}
+	}
+	if e.Type == SystemAlert {
+		data := values[indexOf(fields, []byte("data"))]
+		for _, f := range memberFields[e.Type] {
+			if value := member(data, strings.TrimPrefix(f.Name, "data.")); !f.fits(value) {
+				wrong = append(wrong, f.misfit(value))
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return e.undeliverable("payload: %s", strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// notificationFields are those of a payload's form, or the one that says which it is where there is no such form.
+func notificationFields(payload []byte) []Field {
+	if fields, known := adminNotificationFields[unquote(member(payload, notificationType.Name))]; known {
+		return fields
+	}
+	return []Field{notificationType}
+}
+
+func indexOf(fields []Field, name []byte) int {
+	return slices.IndexFunc(fields, func(f Field) bool { return f.Name == string(name) })
+}
+
+// misfit says what is wrong with a value that does not fit.
+func (f *Field) misfit(value []byte) string {
+	if isNull(value) {
+		return f.Name + " is missing"
+	}
+	return fmt.Sprintf("%s is %.64s, not %s", f.Name, value, f.Wanted())
+}
+
+// fits says whether the field may have this value, as it stands in the payload. herald.check_payload and the REST API's bodies say the same.
+func (f *Field) fits(value []byte) bool {
+	if isNull(value) {
+		return f.Optional
+	}
+	switch f.Kind {
+	case KindText:
+		return isText(value)
+	case KindWord:
+		return isText(value) && isShort(value)
+	case KindOne:
+		return isString(value) && slices.Contains(f.Values, unquote(value))
+	case KindTime:
+		return isTime(value)
+	case KindUUID:
+		id, ok := parseID(value)
+		return ok && id != uuid.Nil
+	case KindCount:
+		return isCount(value)
+	case KindAmount:
+		return isNumber(value) && isFloat(value) && (value[0] != '-' || isZero(value))
+	case KindNumber:
+		return isNumber(value) && isFloat(value)
+	case KindObject:
+		return value[0] == '{'
+	default: // KindShort
+		return !isString(value) || isShort(value)
+	}
+}
+
+// isShort says whether a string has at most MaxWord characters.
+func isShort(value []byte) bool {
+	return len(value)-len(`""`) <= MaxWord || utf8.RuneCountInString(unquote(value)) <= MaxWord
+}
+
+// isTime says whether a value is a time that can be told as one of the years 1 to 9999 wherever its zone is: at their first and last day
+// herald.check_payload takes those of UTC only.
+func isTime(value []byte) bool {
+	t, ok := readTime(value)
+	if !ok || bytes.IndexByte(value, ',') >= 0 { // package time reads a comma for a point
+		return false
+	}
+	if text := value[1:]; bytes.HasPrefix(text, []byte("0001-01-01")) || bytes.HasPrefix(text, []byte("9999-12-31")) {
+		_, offset := t.Zone()
+		return offset == 0
+	}
+	return true
+}
+
+func isCount(value []byte) bool {
+	if value[0] < '0' || value[0] > '9' {
+		return false
+	}
+	n, err := strconv.ParseUint(string(value), 10, 64)
+	return err == nil && n <= MaxCount
+}
+
+// isFloat says whether a 64-bit float holds a number, and not as zero unless it is.
+func isFloat(value []byte) bool {
+	n, err := strconv.ParseFloat(string(value), 64)
+	return err == nil && (n != 0 || isZero(value))
+}
+
+func isZero(value []byte) bool {
+	mantissa, _, _ := bytes.Cut(bytes.ToLower(value), []byte("e"))
+	return !bytes.ContainsAny(mantissa, "123456789")
+}

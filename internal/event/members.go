@@ -1,0 +1,77 @@
+package event
+
+import "slices"
+
+// Kind is what a member of an event's object holds, for those who write it in other forms than JSON.
+type Kind int
+
+const (
+	// Value is text, an id, an object, or null: what its JSON says.
+	Value Kind = iota
+	// Instant is a time, or null: RFC 3339 in JSON.
+	Instant
+	// Numeric is a number.
+	Numeric
+)
+
+// Member is a member of an event's object that is Herald's own.
+type Member struct {
+	Name string
+	Kind Kind
+}
+
+// orderMembers are those of OrderStatusBroadcastDto, with sequence behind it.
+var orderMembers = []Member{ //nolint:gochecknoglobals // a constant table
+	{"orderId", Value},
+	{"orderNumber", Value},
+	{"status", Value},
+	{"restaurantId", Value},
+	{orderTimeNames[lastUpdate], Instant},
+	{orderTimeNames[estimatedDelivery], Instant},
+	{orderTimeNames[actualDelivery], Instant},
+	{orderTimeNames[delivered], Instant},
+	{"occurredOnUtc", Instant},
+	{"eventId", Value},
+	{"sequence", Numeric},
+}
+
+// cursorMembers are those of a team cart event's trailing argument, its only object.
+var cursorMembers = []Member{ //nolint:gochecknoglobals // a constant table
+	{"eventId", Value},
+	{"sequence", Numeric},
+	{"occurredOnUtc", Instant},
+}
+
+// Members lists the members that are Herald's own of the object that invocations of t have for an argument, in the order in which they stand
+// there; of a type with several forms those of all. What follows the last of them is the payload's.
+func (t Type) Members() []Member {
+	switch t.Family() {
+	case Order:
+		return slices.Clone(orderMembers)
+	case TeamCart:
+		return slices.Clone(cursorMembers)
+	case Admin:
+		return t.adminMembers()
+	case Control, Unknown:
+	}
+	return nil
+}
+
+func (t Type) adminMembers() []Member {
+	fields := adminTypeFields[t]
+	if t == AdminNotification {
+		assignment, system := adminNotificationFields[RoleAssignment], adminNotificationFields[SystemEvent]
+		fields = slices.Concat(assignment, system[1:]) // type is the first of both
+	}
+	members := []Member{{"timestamp", Instant}}
+	for i := range fields {
+		kind := Value
+		switch fields[i].Kind {
+		case KindCount, KindAmount, KindNumber:
+			kind = Numeric
+		default:
+		}
+		members = append(members, Member{fields[i].Name, kind})
+	}
+	return append(members, Member{"eventId", Value}, Member{"sequence", Numeric})
+}

@@ -1,0 +1,92 @@
+package signalr
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// replaceTimeout is how long a new user waits for another one to be done with.
+const replaceTimeout = 10 * time.Second
+
+// Replace gives the connection new credentials of the same user, and calls then with them in place: before the next Replace, and never
+// on a connection that is ending. So of two that come at once one follows the other, and none is half of each; a connection that is
+// about to be closed because its credentials have expired either is, or lives on with the new ones.
+//
+// It returns [ErrOtherUser], [ErrExpired] where u has expired meanwhile, [ErrClosed] where the connection has ended first, and [ErrBusy]
+// where its turn has not come in time or ctx has ended; nothing has changed then. A hub method that runs keeps what User returned to it.
+func (c *Conn) Replace(ctx context.Context, u User, then func()) error {
+	if err := c.awaitReplacing(ctx); err != nil {
+		return err
+	}
+	defer c.server.replacing.end(c)
+	if err := c.exchange(u); err != nil {
+		return err
+	}
+	then()
+	return nil
+}
+
+// replacing is the connections whose user is being replaced, each with what is closed when that is done: few at a time, so that a
+// connection at rest has no room for it.
+type replacing struct {
+	mu  sync.Mutex
+	now map[*Conn]chan struct{}
+}
+
+// begin makes the caller the only one that replaces c's user, or returns what to wait for first.
+func (r *replacing) begin(c *Conn) (other <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other := r.now[c]; other != nil {
+		return other
+	}
+	if r.now == nil {
+		r.now = make(map[*Conn]chan struct{})
+	}
+	r.now[c] = make(chan struct{})
+	return nil
+}
+
+func (r *replacing) end(c *Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.now[c])
+	delete(r.now, c)
+}
+
+// awaitReplacing waits for the caller's turn, which it ends with replacing.end.
+func (c *Conn) awaitReplacing(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, replaceTimeout)
+	defer cancel()
+	for {
+		other := c.server.replacing.begin(c)
+		if other == nil {
+			return nil
+		}
+		select {
+		case <-other:
+		case <-c.ctx.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
+		}
+	}
+}
+
+// exchange sets the user where that may be. The end is made certain under the same lock.
+func (c *Conn) exchange(u User) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch at := u.ExpiresAt(); {
+	case c.ending != nil:
+		return ErrClosed
+	case u.ID() != c.user.ID():
+		return ErrOtherUser
+	case !at.IsZero() && !time.Now().Before(at):
+		return ErrExpired
+	}
+	c.setUser(u)
+	return nil
+}
