@@ -112,8 +112,9 @@ func TestPagesOfConnectionsGoOverAllNodes(t *testing.T) {
 	}
 	otherAPI := setup(t)
 	otherAPI.cfg.Connections = other
-	there, err := adminapi.New(otherAPI.cfg)
+	api, err := adminapi.New(otherAPI.cfg)
 	require.NoError(t, err)
+	there := api.ForNodes()
 	silent := adminapi.Node{ID: uuid.New(), Host: "kitchen-3"}
 	b.fleet.others = []adminapi.Node{b.fleet.Self(), {ID: uuid.New(), Host: "kitchen-2"}, silent}
 	b.fleet.answer = func(r *http.Request, node uuid.UUID) (int, string, error) {
@@ -121,7 +122,7 @@ func TestPagesOfConnectionsGoOverAllNodes(t *testing.T) {
 			return 0, "", errors.New("it did not answer in time")
 		}
 		w := httptest.NewRecorder()
-		there.ForNodes().ServeHTTP(w, r.WithContext(signalr.WithForwarded(r.Context())))
+		there.ServeHTTP(w, r.WithContext(signalr.WithForwarded(r.Context())))
 		return w.Code, w.Body.String(), nil
 	}
 	for _, limit := range []int{1, 7, 50, 1000} {
@@ -256,9 +257,10 @@ func TestAnotherNodeIsAnsweredForThisNodeAlone(t *testing.T) {
 	b.fleet.connections = []adminapi.Connection{connection("c1")}
 	api, err := adminapi.New(b.cfg)
 	require.NoError(t, err)
+	forNodes := api.ForNodes()
 	serve := func(r *http.Request) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		api.ForNodes().ServeHTTP(w, r.WithContext(signalr.WithForwarded(r.Context())))
+		forNodes.ServeHTTP(w, r.WithContext(signalr.WithForwarded(r.Context())))
 		return w
 	}
 	w := serve(request(t, http.MethodGet, prefix+"connections?node=another", ""))

@@ -27,7 +27,7 @@ func (p *Peers) Ask(r *http.Request, node string, limit int) (status int, body [
 			}
 		}
 	}()
-	if err := p.forward(answer, r, node, false); err != nil {
+	if err := p.forward(answer, r, node, false); err != nil { //nolint:contextcheck // r's
 		return 0, nil, err
 	}
 	switch {
