@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	// restTimeout is how long a server may take for one answer, and restMaximum how long that may be.
 	restTimeout = 30 * time.Second
 	restMaximum = 32 << 20
+	// mostAgain is how often a request is made again that came too soon.
+	mostAgain = 10
 )
 
 // target is a server that a command talks to, and the token that it shows there.
@@ -55,7 +58,7 @@ type restAPI struct {
 	Subject string `short:"s" default:"herald-cli" help:"User id of the minted token (${default})."`
 }
 
-// call makes a request of one of the admin endpoints, and reads the answer into into.
+// call makes a request of one of the admin endpoints, and reads the answer into into. It waits where it is asked to: a long list is many requests.
 func (c *restAPI) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
 	token, err := c.token(c.Subject, true)
 	if err != nil {
@@ -71,32 +74,50 @@ func (c *restAPI) call(ctx context.Context, method, path string, query url.Value
 			return fmt.Errorf("encoding the request: %w", err)
 		}
 	}
+	for again := 0; ; again++ {
+		status, text, wait, err := c.once(ctx, method, address, token, raw)
+		switch {
+		case err != nil:
+			return err
+		case status == http.StatusTooManyRequests && again < mostAgain:
+			select {
+			case <-time.After(wait):
+				continue
+			case <-ctx.Done():
+				return fmt.Errorf("waiting for the server to take more requests: %w", ctx.Err())
+			}
+		case status != http.StatusOK:
+			return c.explained(status, text)
+		}
+		if err := json.Unmarshal(text, into); err != nil {
+			return fmt.Errorf("reading the server's answer: %w: is %s a Herald?", err, c.URL)
+		}
+		return nil
+	}
+}
+
+// once makes the request once, and says how long the server asks to wait.
+func (c *restAPI) once(ctx context.Context, method, address, token string, body []byte) (status int, text []byte, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, restTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(raw))
+	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("--url %q: %w", c.URL, err)
+		return 0, nil, 0, fmt.Errorf("--url %q: %w", c.URL, err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	if body != nil {
+	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("asking the server: %w", err)
+		return 0, nil, 0, fmt.Errorf("asking the server: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, restMaximum))
-	if err != nil {
-		return fmt.Errorf("reading the server's answer: %w", err)
+	if text, err = io.ReadAll(io.LimitReader(answer.Body, restMaximum)); err != nil {
+		return 0, nil, 0, fmt.Errorf("reading the server's answer: %w", err)
 	}
-	if answer.StatusCode != http.StatusOK {
-		return c.explained(answer.StatusCode, text)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("reading the server's answer: %w: is %s a Herald?", err, c.URL)
-	}
-	return nil
+	seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
+	return answer.StatusCode, text, min(max(1, time.Duration(seconds))*time.Second, restTimeout), nil
 }
 
 // explained says what a refusal says, and what may be done about it.

@@ -59,8 +59,10 @@ func (n *Nodes) Leaving() {
 }
 
 // Drain says so at once. Without force it fails with [ErrLastNode], and changes nothing, where no other node is alive that takes connections; of two
-// nodes that are drained at once one stays.
+// nodes that are drained at once one stays. What fails otherwise, even with an answer that was lost, is undone by the next heartbeat.
 func (n *Nodes) Drain(ctx context.Context, force bool) error {
+	n.row.Lock()
+	defer n.row.Unlock()
 	tx, err := n.db.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("draining this node: %w", err)

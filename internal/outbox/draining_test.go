@@ -51,6 +51,10 @@ func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 	beat(a, "kitchen-a")
 	require.True(t, state("kitchen-a").Draining, "it is not taken back")
 	require.ErrorIs(t, b.Drain(t.Context(), false), outbox.ErrLastNode, "one that is drained does not count")
+	_, err = pool.Exec(t.Context(), "UPDATE herald.node SET draining = true WHERE host = 'kitchen-b'") // as with an answer that was lost
+	require.NoError(t, err)
+	beat(b, "kitchen-b")
+	require.False(t, state("kitchen-b").Draining, "the row says what the node does")
 	require.NoError(t, b.Drain(t.Context(), true))
 	require.True(t, state("kitchen-b").Draining)
 }

@@ -20,6 +20,8 @@ type Nodes struct {
 	self  uuid.UUID
 	clock *Clock
 
+	row sync.Mutex // held while this node's row is written, so that no heartbeat that began before takes back that the node drains
+
 	mu          sync.Mutex
 	url         string // where other nodes reach this one
 	unreachable json.RawMessage
@@ -61,6 +63,8 @@ func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Jo
 		}
 		skew = n.clock.Skew()
 	}
+	n.row.Lock()
+	defer n.row.Unlock()
 	rows, position := journal.take()
 	batch := &pgx.Batch{} // one implicit transaction
 	queueJournal(batch, n.self, host, rows)

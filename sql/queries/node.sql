@@ -7,7 +7,7 @@ VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast
     sqlc.arg(url), sqlc.arg(unreachable), sqlc.arg(draining))
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
     connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable,
-    draining = n.draining OR excluded.draining;
+    draining = excluded.draining;
 
 -- name: NodeAddresses :many
 -- Every registered node but one: a silent one may be cut off from the database, and still hold its connections.

@@ -241,7 +241,7 @@ VALUES ($1, $2, $3, $4, $5, $6::float8,
     $7, $8, $9)
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
     connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable,
-    draining = n.draining OR excluded.draining
+    draining = excluded.draining
 `
 
 type NodeHeartbeatParams struct {
