@@ -52,6 +52,10 @@ func (a *API) endpoints() []endpoint {
 		{http.MethodPost, dead + "/{eventId}/mend", administrator, a.mendDead},
 		{http.MethodDelete, dead + "/{eventId}", administrator, a.deciding("Dead letter dropped", DeadLetters.Drop)},
 		{http.MethodGet, "/api/admin/outbox/events/{eventId}", administrator, a.traceEvent},
+		{http.MethodGet, connectionsPath, administrator, a.listConnections},
+		{http.MethodPost, disconnectPath, administrator, a.disconnect},
+		{http.MethodGet, nodesPath, administrator, a.listNodes},
+		{http.MethodPost, nodesPath + "/{node}/drain", administrator, a.drainNode},
 		{http.MethodGet, OpenAPIPath, anybody, openAPI},
 	}
 	for _, p := range publications() {

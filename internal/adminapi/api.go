@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,7 +69,7 @@ type Replayer interface {
 		events []event.Logged, err error)
 }
 
-// Config connects the API. Authenticator, Authorizer, Publisher, Replayer, DeadLetters and Tracer are required.
+// Config connects the API. Authenticator, Authorizer, Publisher, Replayer, DeadLetters, Tracer, Connections and Fleet are required.
 type Config struct {
 	Authenticator Authenticator
 	Authorizer    Authorizer
@@ -76,6 +77,8 @@ type Config struct {
 	Replayer      Replayer
 	DeadLetters   DeadLetters
 	Tracer        Tracer
+	Connections   Connections
+	Fleet         Fleet
 	// Ready says whether the service is operational, which GET status reports. Defaults to always.
 	Ready func(ctx context.Context) error
 	// TeamCart says whether the team cart hub is on. Defaults to off.
@@ -88,7 +91,7 @@ type Config struct {
 	Rate float64
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
-	// Audit is told who published, decided about a dead letter or was refused. Defaults to one that writes to Logger.
+	// Audit is told who published, decided about a dead letter, disconnected or drained, or was refused. Defaults to one that writes to Logger.
 	Audit *audit.Log
 	// WriteTimeout is how long a client may take for 64 KiB of an answer; for all of it, four times as long. Defaults to 30 s.
 	WriteTimeout time.Duration
@@ -113,8 +116,8 @@ type API struct {
 // New returns the API for cfg.
 func New(cfg Config) (*API, error) {
 	if cfg.Authenticator == nil || cfg.Authorizer == nil || cfg.Publisher == nil || cfg.Replayer == nil || cfg.DeadLetters == nil ||
-		cfg.Tracer == nil {
-		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher, Replayer, DeadLetters and Tracer are required")
+		cfg.Tracer == nil || cfg.Connections == nil || cfg.Fleet == nil {
+		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher, Replayer, DeadLetters, Tracer, Connections and Fleet are required")
 	}
 	if (cfg.Rate < 0 && cfg.Rate != NoLimit) || cfg.Burst < 0 || cfg.ReplayLimit < 0 {
 		return nil, errors.New("adminapi: Rate, Burst and ReplayLimit must not be negative")
@@ -152,6 +155,17 @@ func (a *API) Handler() http.Handler {
 		a.writeProblem(w, r, newProblem(http.StatusNotFound, "There is nothing at this path."))
 	})
 	return a.cors(mux)
+}
+
+// ForNodes returns the handler of what other nodes may ask on behalf of administrators: about this node's connections, and to be drained.
+func (a *API) ForNodes() http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range a.endpoints() {
+		if strings.HasPrefix(e.path, connectionsPath) || strings.HasPrefix(e.path, nodesPath+"/") {
+			mux.Handle(e.path, a.admit(e))
+		}
+	}
+	return mux
 }
 
 // timestamp is the present as the API writes it.

@@ -20,6 +20,10 @@ func (e *endpoint) entry(p *auth.Principal) audit.Entry {
 		entry.Action = audit.RetryDeadLetter
 	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/mend"):
 		entry.Action = audit.MendDeadLetter
+	case e.path == disconnectPath:
+		entry.Action = audit.Disconnect
+	case strings.HasPrefix(e.path, nodesPath+"/"):
+		entry.Action = audit.DrainNode
 	case e.method == http.MethodPost:
 		entry.Action = audit.Broadcast
 	}
@@ -43,6 +47,10 @@ func (a *API) note(ctx context.Context, entry audit.Entry, answer any, err error
 		entry.EventID = done.EventID
 	case decided:
 		entry.EventID, entry.Changed = done.EventID, done.Changed
+	case disconnection:
+		entry.Target, entry.ConnectionID, entry.Group = done.whom.User, done.whom.ConnectionID, string(done.whom.Group)
+	case drained:
+		entry.Target = done.Node.String()
 	}
 	a.audit.Done(ctx, entry)
 }

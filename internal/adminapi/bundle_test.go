@@ -116,6 +116,7 @@ type bundle struct {
 	log    *bytes.Buffer
 
 	stories *stories
+	fleet   *fleet
 
 	handler http.Handler
 }
@@ -129,6 +130,7 @@ func setup(tb testing.TB) *bundle {
 		log:    &bytes.Buffer{},
 
 		stories: &stories{},
+		fleet:   newFleet(),
 	}
 	logger := slog.New(slog.NewTextHandler(b.log, nil))
 	verifier, err := auth.NewVerifier(tb.Context(), auth.Config{Secret: secret, Now: now})
@@ -137,6 +139,7 @@ func setup(tb testing.TB) *bundle {
 	require.NoError(tb, err)
 	b.cfg = adminapi.Config{
 		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead, Tracer: b.stories,
+		Connections: b.fleet, Fleet: b.fleet,
 		TeamCart: true, Logger: logger, Now: now,
 	}
 	return b

@@ -4,7 +4,7 @@
 //
 // # What it promises
 //
-// Every POST writes one event to the outbox and answers with its id; nothing is broadcast from here, so an event that was
+// Every POST that is about no connection, node or dead letter writes one event to the outbox and answers with its id; nothing is broadcast from here, so an event that was
 // answered for is relayed by whichever node comes first, and survives them all. An Idempotency-Key header (a UUID) becomes
 // the event's id: the outbox delivers one id once, so a request may be repeated until it is answered.
 //
@@ -16,6 +16,12 @@
 // A request passes, in this order: path (404), method (405), token (401), role (403), rate (429), Content-Type (415), size
 // (413), JSON (400), fields and Idempotency-Key (400). Only GET health and the document need no token. A body that comes to an
 // endpoint without one is held to the same rules and then ignored.
+//
+// # Several nodes
+//
+// Connections are where they are, so a node asks the others for theirs ([Fleet]), with the token of the one who asks it. A node that asks is answered for
+// this node alone, and by few endpoints ([API.ForNodes]). What another node answers is read with a limit and in two seconds; one that does not answer is named
+// in the answer. Nothing is remembered of connections for this: a listing looks at each of them once, and pages go by their ids.
 //
 // # Numbers
 //

@@ -162,10 +162,12 @@ func (d *document) read(ref string, into any) error {
 	return strictly(raw, into)
 }
 
-// body is the request's JSON, or nil where there is none.
 // publishes says whether the operation writes an event.
-func (o *operation) publishes() bool { return strings.HasPrefix(o.path, prefix) }
+func (o *operation) publishes() bool {
+	return strings.HasPrefix(o.path, prefix) && !slices.Contains(o.Tags, "Connections")
+}
 
+// body is the request's JSON, or nil where there is none.
 func (o *operation) body() *media {
 	if m, ok := o.RequestBody.Content["application/json"]; ok {
 		return &m

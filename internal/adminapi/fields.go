@@ -103,6 +103,37 @@ func (b *body) word(name string) string {
 	return s
 }
 
+// optional reads a string that says something, or is null or missing.
+func (b *body) optional(name string) string {
+	if b.field(name) == nil {
+		return ""
+	}
+	s := b.text(name)
+	if len(s) > nameMaximum && len(b.errors[name]) == 0 {
+		b.errors.add(name, fmt.Sprintf("The field must not have more than %d bytes.", nameMaximum))
+	}
+	return s
+}
+
+// flag reads true or false, which may be missing.
+func (b *body) flag(name string) bool {
+	value := b.field(name)
+	set, ok := value.(bool)
+	if value != nil && !ok {
+		b.errors.add(name, "The field must be true or false.")
+	}
+	return set
+}
+
+// nothingElse notes the fields that the endpoint does not know, where one that is misspelt would change what is done.
+func (b *body) nothingElse() {
+	for name := range b.fields {
+		if !b.read[name] {
+			b.errors.add(shortened(name), "The field is not known here.")
+		}
+	}
+}
+
 // oneOf reads one of a closed set of words.
 func (b *body) oneOf(name string, words ...string) string {
 	value, ok := b.required(name)

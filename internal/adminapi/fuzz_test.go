@@ -23,6 +23,28 @@ func posts() []operation {
 	})
 }
 
+// FuzzConnections: whatever the body, a disconnection is one that the document allows, or a problem, and nobody is disconnected.
+func FuzzConnections(f *testing.F) {
+	f.Add(`{"user":"bob"}`)
+	f.Add(`{"group":"order:f47ac10b-58cc-4372-a567-0e02b2c3d479","reconnect":true}`)
+	f.Add(`{"user":"bob","groop":"alerts"}`)
+	f.Add(`{"user":"bob","user":""}`)
+	f.Add(`{"connectionId":"\u0000"}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		b := setup(t)
+		r := request(t, http.MethodPost, prefix+"connections/disconnect", body)
+		r.Header.Set("Content-Type", "application/json")
+		w := b.serve(t, r)
+		if w.Code != http.StatusOK {
+			requireProblem(t, w, http.StatusBadRequest)
+			require.Empty(t, b.fleet.disconnected)
+			return
+		}
+		require.Empty(t, documented().check(documented().component("#/components/schemas/Disconnection"), decode(t, []byte(body)), "$"))
+		require.NotContains(t, b.fleet.disconnected, adminapi.ConnectionFilter{})
+	})
+}
+
 // addBodies gives the fuzzer the document's bodies to begin with, and what may be difficult in one.
 func addBodies(f *testing.F) {
 	f.Helper()

@@ -72,6 +72,9 @@ type App struct {
 	servedSince             time.Time              // set before that
 	overdue                 atomic.Pointer[string] // what periodic jobs nobody does
 	stopping                atomic.Bool            // it is not ready any more
+	draining                atomic.Bool            // nor does it take connections, and it goes on
+	drainingMu              sync.Mutex             // one drains it, or stops it, at a time
+	leaving                 sync.WaitGroup         // what draining has begun
 	main, ops, forNodes     *http.Server
 	mainSockets, opsSockets []net.Listener
 	nodeSockets             []net.Listener // where those of other nodes come to sockets of their own
@@ -248,7 +251,7 @@ func (a *App) buildHandler() error {
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
 		Authenticator: doorkeeper{a.verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(outbox.NewLog(a.pool), s.ReplayLimit), Ready: a.ready,
-		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
+		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), Connections: connections{a}, Fleet: fleet{a}, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
 		WriteTimeout: s.WriteTimeout, Audit: a.audit, Logger: a.logger,
 	})
@@ -261,7 +264,7 @@ func (a *App) buildHandler() error {
 	mux.Handle("/api/", rest)
 	mux.Handle(adminapi.OpenAPIPath, rest)
 	a.handler = newPaths(a.hubs).inAnyCase(mux)
-	a.entrance.open(a.forNodesOnly())
+	a.entrance.open(a.forNodesOnly(api))
 	return nil
 }
 

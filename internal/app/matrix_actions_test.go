@@ -124,9 +124,10 @@ func routeActions(t *testing.T, at place) (actions []action) {
 		"notify/user-action":           `{"userId":"u","action":"a"}`,
 		"notify/role-assignment":       `{"userId":"u","roleName":"r","action":"assigned"}`,
 		"notify/system-event":          `{"eventType":"t","description":"d"}`,
+		"connections/disconnect":       `{"user":"nobody of that name"}`,
 	}
 	add := func(a action, e adminapi.Endpoint, query, body string) {
-		path := strings.ReplaceAll(e.Path, "{eventId}", at.event.String()) + query
+		path := strings.NewReplacer("{eventId}", at.event.String(), "{node}", "nowhere").Replace(e.Path) + query
 		a.name = e.Method + " " + e.Path + query
 		a.refused = "403"
 		a.do = func(t *testing.T, v *visit) string {
@@ -141,12 +142,15 @@ func routeActions(t *testing.T, at place) (actions []action) {
 		switch {
 		case e.Path == admin+"health", e.Path == "/openapi.json", slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, e.Path):
 			add(action{open: true, admitted: "200"}, e, "", "")
-		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead, e.Path == "/api/admin/outbox/events/{eventId}":
+		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead, e.Path == "/api/admin/outbox/events/{eventId}",
+			e.Path == admin+"connections", e.Path == admin+"nodes":
 			add(action{of: theAdmins, admitted: "200"}, e, "", "")
 		case e.Path == dead+"/{eventId}/mend":
 			add(action{of: theAdmins, admitted: "409"}, e, "", `{"merge":{"status":"Done"}}`) // the event has been relayed
 		case strings.HasPrefix(e.Path, dead+"/"):
 			add(action{of: theAdmins, admitted: "404"}, e, "", "") // the event is no dead letter
+		case strings.HasPrefix(e.Path, admin+"nodes/"):
+			add(action{of: theAdmins, admitted: "404"}, e, "", "") // no node has that name
 		case e.Method == http.MethodPost && known:
 			add(action{of: theAdmins, admitted: "200"}, e, "", body)
 		case e.Path == "/api/realtime/events":

@@ -23,7 +23,10 @@ const (
 	opsWriteTimeout = 10 * time.Second // for a probe that does not read its answer
 )
 
-var errShuttingDown = errors.New("shutting down")
+var (
+	errShuttingDown = errors.New("shutting down")
+	errDraining     = errors.New("draining: this node takes no connections any more, until it is restarted")
+)
 
 // mountOps serves health, readiness and metrics. They need no token, so what they ask the database for is asked once for all who want it,
 // over connections of their own.
@@ -67,6 +70,9 @@ func writeStatus(w http.ResponseWriter, code int, status, detail string) {
 func (a *App) ready(ctx context.Context) error {
 	if a.stopping.Load() { // so that a load balancer sends nobody, while those that are here are asked to leave
 		return errShuttingDown
+	}
+	if a.draining.Load() {
+		return errDraining
 	}
 	select {
 	case <-a.serving:

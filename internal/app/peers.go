@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/peers"
@@ -166,10 +167,11 @@ func welcomed(ctx context.Context) context.Context {
 	return signalr.WithForwarded(ctx)
 }
 
-// forNodesOnly is what other nodes reach: the hubs.
-func (a *App) forNodesOnly() http.Handler {
+// forNodesOnly is what other nodes reach: the hubs, and what administrators ask about each node.
+func (a *App) forNodesOnly(api *adminapi.API) http.Handler {
 	mux := http.NewServeMux()
 	a.hubs.Mount(mux, a.signalr)
+	mux.Handle("/api/", api.ForNodes())
 	return a.peers.Entrance(mux)
 }
 

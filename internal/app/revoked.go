@@ -8,6 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // broadcaster ends what is remembered of a user's permissions before a revocation is acted on.
@@ -52,7 +53,7 @@ func (a *App) lookAgain(_ string, g event.Group, conns []broadcast.Conn) {
 				}
 				undecided = errors.Is(err, policy.ErrUndecided)
 			}
-			c.Close("permissions have changed", true)
+			c.CloseFor(signalr.AccessRevoked, "permissions have changed", true)
 		}
 	}()
 }

@@ -58,8 +58,18 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	base := context.WithoutCancel(ctx)
 	a.logger.InfoContext(base, "shutting down")
-	a.stopping.Store(true)
+	a.stop()
 	return errors.Join(err, a.stopAccepting(base), edge.Wait(), stopParts(base))
+}
+
+// stop says that this node is not ready any more. It is not drained from then on.
+func (a *App) stop() {
+	a.drainingMu.Lock()
+	defer a.drainingMu.Unlock()
+	a.stopping.Store(true)
+	if a.nodes != nil {
+		a.nodes.Leaving()
+	}
 }
 
 // work starts everything behind the edge; jobs are the last, and may have to wait for the database once more. stop ends it in order,
@@ -128,6 +138,7 @@ func (a *App) stopAccepting(ctx context.Context) error {
 		}
 		errs = append(errs, a.signalr.Shutdown(ctx))
 		forwarded.Wait()
+		a.leaving.Wait()
 	}
 	for _, server := range []*http.Server{a.main, a.forNodes, a.ops} {
 		if server == nil {

@@ -1,5 +1,5 @@
-// Package audit writes down who did what: who connected, joined a group, was refused, published by the API, or decided about a
-// dead letter. This is the one place that builds such lines. (Whether outbox, log and nodes agree is another audit: the
+// Package audit writes down who did what: who connected, joined a group, was refused, published by the API, decided about a
+// dead letter, disconnected others or drained a node. This is the one place that builds such lines. (Whether outbox, log and nodes agree is another audit: the
 // outbox's.)
 //
 // A line is at info level and has the attribute log=audit. What it may hold beside that is in [Entry]: no payload, no token,
@@ -51,6 +51,8 @@ const (
 	DropDeadLetter  Action = "drop_dead_letter"  // by the API
 	MendDeadLetter  Action = "mend_dead_letter"  // by the API
 	NameCustomer    Action = "name_customer"     // of an order, by an event
+	Disconnect      Action = "disconnect"        // of others' connections, by the API
+	DrainNode       Action = "drain_node"        // by the API
 )
 
 // Entry is who did what, where. What is empty is left out of the line.
@@ -64,6 +66,8 @@ type Entry struct {
 	ConnectionID string
 	// Group is the group that it is about.
 	Group string
+	// Target is the user who was disconnected, or the node that was drained.
+	Target string
 	// EventID is the event that it is about.
 	EventID uuid.UUID
 	// Changed are the columns of the outbox that are others now, by their names.
@@ -134,10 +138,10 @@ func withLeftOut(attrs []slog.Attr, n int64) []slog.Attr {
 }
 
 func (e *Entry) attrs() []slog.Attr {
-	attrs := make([]slog.Attr, 0, 10) //nolint:mnd // as many as there can be
+	attrs := make([]slog.Attr, 0, 11) //nolint:mnd // as many as there can be
 	attrs = append(attrs, slog.String("action", string(e.Action)), slog.String("path", e.Path))
 	for _, a := range []slog.Attr{
-		slog.String("subject", short(e.Subject)), slog.String("connection_id", e.ConnectionID), slog.String("group", short(e.Group)),
+		slog.String("subject", short(e.Subject)), slog.String("target", short(e.Target)), slog.String("connection_id", short(e.ConnectionID)), slog.String("group", short(e.Group)),
 	} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)

@@ -26,7 +26,8 @@ type Conn interface {
 	Flush()
 	// WaitQueue waits until fewer than below bytes are queued.
 	WaitQueue(ctx context.Context, below int) error
-	Close(reason string, allowReconnect bool)
+	// CloseFor ends it: why is what the log says, text what the client sees.
+	CloseFor(why signalr.CloseReason, text string, allowReconnect bool)
 }
 
 // Broadcaster hands the entries of the log to the members of their groups.
@@ -216,13 +217,13 @@ func (b *Broadcaster) report(ctx context.Context, out *outcome) {
 		case leftRevoked:
 			revoked = append(revoked, d.conn)
 		case leftPending:
-			d.conn.Close("more events arrived than can wait for the end of a replay", true)
+			d.conn.CloseFor(signalr.ClosedByServer, "more events arrived than can wait for the end of a replay", true)
 		case leftUnreadable:
-			d.conn.Close("permissions have changed", true)
+			d.conn.CloseFor(signalr.AccessRevoked, "permissions have changed", true)
 		case leftReset:
-			d.conn.Close("the event log was restored", true)
+			d.conn.CloseFor(signalr.ClosedByServer, "the event log was restored", true)
 		case leftRenumbered:
-			d.conn.Close("the group's events are numbered anew", true)
+			d.conn.CloseFor(signalr.ClosedByServer, "the group's events are numbered anew", true)
 		default:
 		}
 		b.cfg.Observer.Dropped(d.why.String())

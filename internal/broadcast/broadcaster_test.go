@@ -241,14 +241,14 @@ func TestSettingsAreChecked(t *testing.T) {
 // quiet is a connection that takes everything.
 type quiet struct{ ctx context.Context }
 
-func (*quiet) ID() string                           { return "quiet" }
-func (*quiet) User() signalr.User                   { return user("quiet") }
-func (q *quiet) Context() context.Context           { return q.ctx }
-func (*quiet) Send(*signalr.Message) error          { return nil }
-func (*quiet) Queue(*signalr.Message) (bool, error) { return true, nil }
-func (*quiet) Flush()                               {}
-func (*quiet) WaitQueue(context.Context, int) error { return nil }
-func (*quiet) Close(string, bool)                   {}
+func (*quiet) ID() string                                 { return "quiet" }
+func (*quiet) User() signalr.User                         { return user("quiet") }
+func (q *quiet) Context() context.Context                 { return q.ctx }
+func (*quiet) Send(*signalr.Message) error                { return nil }
+func (*quiet) Queue(*signalr.Message) (bool, error)       { return true, nil }
+func (*quiet) Flush()                                     {}
+func (*quiet) WaitQueue(context.Context, int) error       { return nil }
+func (*quiet) CloseFor(signalr.CloseReason, string, bool) {}
 
 //nolint:paralleltest // it counts the process's allocations
 func TestMembersCostNoAllocation(t *testing.T) {

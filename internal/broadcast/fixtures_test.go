@@ -140,7 +140,7 @@ func (c *client) setStuck(stuck bool) {
 	}
 }
 
-func (c *client) Close(reason string, allowReconnect bool) {
+func (c *client) CloseFor(_ signalr.CloseReason, reason string, _ bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed == "" {

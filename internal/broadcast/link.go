@@ -98,6 +98,17 @@ func (b *Broadcaster) Groups(c Conn) []event.Group {
 	return groups
 }
 
+// Joined says whether c is a member of g.
+func (b *Broadcaster) Joined(c Conn, g event.Group) bool {
+	l := b.known(c)
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.members, func(m *member) bool { return m.group.name == g })
+}
+
 // Disconnect takes c out of all its groups, for good: its context must be done.
 func (b *Broadcaster) Disconnect(c Conn) {
 	s := b.linkShard(c)

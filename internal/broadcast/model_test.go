@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // TestNoGapNoDuplicate drives one broadcaster through random interleavings. Whatever a resume reads from the log, or waits
@@ -234,7 +235,7 @@ func revokedUser(l event.Logged) user {
 }
 
 func (w *world) disconnect(p *peer) {
-	p.Close("disconnect", true)
+	p.CloseFor(signalr.ClosedByServer, "disconnect", true)
 	w.b.Disconnect(p.client)
 	require.Empty(w.t, w.b.Groups(p.client))
 }

@@ -247,7 +247,7 @@ func (r *resume) drain(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.Is(context.Cause(waiting), errNotDrained):
-		r.conn.Close(errNotDrained.Error(), true)
+		r.conn.CloseFor(signalr.ClosedByServer, errNotDrained.Error(), true)
 		r.cfg.Observer.Dropped(DroppedDrain)
 		return fmt.Errorf("%w: %w", ErrDisconnected, errNotDrained)
 	default:

@@ -29,6 +29,9 @@ func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findin
 	}
 	for _, n := range nodes {
 		name := fmt.Sprintf("node %s on %s", n.Node, oneLine(n.Host))
+		if n.Draining {
+			f.add(nil, "%s is draining: it takes no connections any more, until it is restarted", name)
+		}
 		if len(nodes) == 1 {
 			f.add(nil, "%s is reached at %s by nodes that join it", name, oneLine(cmp.Or(n.URL, "no address")))
 			return

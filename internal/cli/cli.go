@@ -27,18 +27,21 @@ var errFindings = errors.New("there are findings")
 type commands struct {
 	config.Log
 
-	Dev     devCmd     `cmd:"" help:"Everything on this machine: database, simulated services, server."`
-	Serve   serveCmd   `cmd:"" help:"Serve, in production."`
-	Migrate migrateCmd `cmd:"" help:"Create or upgrade the database schema."`
-	Token   tokenCmd   `cmd:"" help:"Mint a development JWT, or explain one."`
-	Publish publishCmd `cmd:"" help:"Publish one event."`
-	Tail    tailCmd    `cmd:"" help:"Follow a hub group in the terminal, resuming by itself."`
-	Trace   traceCmd   `cmd:"" help:"Tell where an event is."`
-	Dead    deadCmd    `cmd:"" help:"List, mend, retry or drop the events that could not be delivered."`
-	Relay   relayCmd   `cmd:"" help:"Pause or resume the relay, or tell its state."`
-	Check   checkCmd   `cmd:"" help:"Check configuration and database, one line a finding."`
-	Bench   benchCmd   `cmd:"" help:"Measure."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Dev         devCmd         `cmd:"" help:"Everything on this machine: database, simulated services, server."`
+	Serve       serveCmd       `cmd:"" help:"Serve, in production."`
+	Migrate     migrateCmd     `cmd:"" help:"Create or upgrade the database schema."`
+	Token       tokenCmd       `cmd:"" help:"Mint a development JWT, or explain one."`
+	Publish     publishCmd     `cmd:"" help:"Publish one event."`
+	Tail        tailCmd        `cmd:"" help:"Follow a hub group in the terminal, resuming by itself."`
+	Trace       traceCmd       `cmd:"" help:"Tell where an event is."`
+	Connections connectionsCmd `cmd:"" help:"List who is connected, over all nodes."`
+	Disconnect  disconnectCmd  `cmd:"" help:"Close the connections of a user, of a group, or one, on all nodes."`
+	Node        nodeCmd        `cmd:"" help:"List the nodes, or take one out."`
+	Dead        deadCmd        `cmd:"" help:"List, mend, retry or drop the events that could not be delivered."`
+	Relay       relayCmd       `cmd:"" help:"Pause or resume the relay, or tell its state."`
+	Check       checkCmd       `cmd:"" help:"Check configuration and database, one line a finding."`
+	Bench       benchCmd       `cmd:"" help:"Measure."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // streams is where a command writes.

@@ -14,26 +14,18 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
-const (
-	tailTokenLife = time.Hour
-	// forbiddenPatience is how long a group that was open before may be refused: a server whose database is away refuses everybody.
-	forbiddenPatience = time.Minute
-)
+// forbiddenPatience is how long a group that was open before may be refused: a server whose database is away refuses everybody.
+const forbiddenPatience = time.Minute
 
 type tailCmd struct {
-	config.Auth
+	target
 
 	Group     string     `arg:"" help:"order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts."`
-	URL       string     `default:"http://localhost:5006" env:"HERALD_URL" help:"The server (${default})."`
-	Token     string     `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET, the first of HERALD_JWT_SECRET_FILE, or the key of herald dev."`
 	Subject   string     `short:"s" default:"herald-tail" help:"User id of the minted token (${default})."`
-	DataDir   string     `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key (${default})."`
 	Beginning bool       `help:"Start at the beginning of what is retained. Defaults to now."`
 	After     *uuid.UUID `help:"Start behind this event."`
 	JSON      bool       `name:"json" help:"Print one JSON object a line: {eventId, sequence, method, arguments, occurredOnUtc}."`
@@ -46,9 +38,9 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 		sub.LastEventID = &uuid.Nil
 	}
 	cfg := hubclient.Config{
-		URL: c.URL, Token: func(context.Context) (string, error) { return c.token(group) }, ForbiddenPatience: forbiddenPatience, Logger: logger,
+		URL: c.URL, Token: func(context.Context) (string, error) { return c.tokenFor(group) }, ForbiddenPatience: forbiddenPatience, Logger: logger,
 	}
-	if _, err := c.token(group); err != nil {
+	if _, err := c.tokenFor(group); err != nil {
 		return err // it would be the same each time
 	}
 	note := func(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
@@ -96,20 +88,9 @@ func (c *tailCmd) who() string {
 	return strconv.Quote(c.Subject)
 }
 
-// token is the given one, or a new one at each connect.
-func (c *tailCmd) token(group event.Group) (string, error) {
-	if c.Token != "" {
-		return c.Token, nil
-	}
-	secret, err := mintingSecret(c.Auth, c.DataDir)
-	if err != nil {
-		return "", fmt.Errorf("no token: HERALD_TOKEN is not set: %w", err)
-	}
-	grant := auth.Grant{Subject: c.Subject, TTL: tailTokenLife, Issuer: c.JWTIssuer, Audience: c.JWTAudience}
-	if !strings.Contains(string(group), ":") {
-		grant.Roles = []string{c.AdminRole}
-	}
-	return auth.Mint(secret, grant)
+// tokenFor is the given one, or a new one at each connect.
+func (c *tailCmd) tokenFor(group event.Group) (string, error) {
+	return c.token(c.Subject, !strings.Contains(string(group), ":"))
 }
 
 func (c *tailCmd) print(out io.Writer, e hubclient.Event) error {

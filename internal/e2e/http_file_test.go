@@ -69,7 +69,7 @@ func TestEveryRequestOfTheHTTPFile(t *testing.T) {
 	db := pgtest.New(t)
 	s := &server{process: start(t, settings(db.DSN(), "HERALD_LISTEN="+freeAddress(t)), "dev", "--quiet", "--pace=20ms")}
 	s.attend(t)
-	requests, variables := readHTTPFile(t, "../../deploy/AdminService.http", map[string]string{"host": s.url, "token": admin(t)})
+	requests, variables := readHTTPFile(t, "../../deploy/AdminService.http", map[string]string{"host": s.url, "token": admin(t), "node": nodeOf(t, s)})
 	require.True(t, eventually(func() bool { // until the simulated administration has counted
 		status, _ := request(t, http.MethodPost, s.url+"/api/admin/realtime/broadcast/user-count", admin(t), "")
 		return status == http.StatusOK
@@ -98,8 +98,19 @@ func TestEveryRequestOfTheHTTPFile(t *testing.T) {
 	}
 }
 
-// occurs says whether one of the requests is for the operation, whatever stands for {eventId}.
+// nodeOf returns the id of a server's only node.
+func nodeOf(t *testing.T, s *server) string {
+	t.Helper()
+	status, answer := request(t, http.MethodGet, s.url+"/api/admin/realtime/nodes", admin(t), "")
+	require.Equal(t, http.StatusOK, status, answer.body)
+	var list struct{ Nodes []struct{ Node string } }
+	require.NoError(t, json.Unmarshal([]byte(answer.body), &list))
+	require.Len(t, list.Nodes, 1)
+	return list.Nodes[0].Node
+}
+
+// occurs says whether one of the requests is for the operation, whatever stands for {eventId} and {node}.
 func occurs(requests []fileRequest, method, path string) bool {
-	operation := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(path), `\{eventId\}`, "[^/{}]+") + "$")
+	operation := regexp.MustCompile("^" + strings.NewReplacer(`\{eventId\}`, "[^/{}]+", `\{node\}`, "[^/{}]+").Replace(regexp.QuoteMeta(path)) + "$")
 	return slices.ContainsFunc(requests, func(r fileRequest) bool { return r.method == method && operation.MatchString(r.path) })
 }

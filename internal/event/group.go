@@ -33,6 +33,19 @@ func (g Group) Kind() string {
 	return kind
 }
 
+// Valid says whether there can be a group of that name: one of the admin hub's, or a kind with a UUID.
+func (g Group) Valid() bool {
+	if g == Admins || g == UserActivity || g == Analytics || g == Alerts {
+		return true
+	}
+	kind, name, _ := strings.Cut(string(g), ":")
+	id, err := uuid.Parse(name)
+	if err != nil || id.String() != name {
+		return false
+	}
+	return kind == "order" || kind == "restaurant" || kind == "teamcart"
+}
+
 var adminGroups = map[Type]Group{ //nolint:gochecknoglobals // a constant table
 	UserActivityUpdate:      UserActivity,
 	AnalyticsUpdate:         Analytics,

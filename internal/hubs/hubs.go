@@ -168,6 +168,16 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 	return counts
 }
 
+// Path returns where the hub of that name is.
+func (h *Hubs) Path(name string) string {
+	for _, one := range h.hubs {
+		if one.Name() == name {
+			return one.path
+		}
+	}
+	return ""
+}
+
 // Authenticate says who sends r, for signalr.Config: an error for no token or a bad one, [signalr.ErrForbidden] on the admin
 // hub for a user without the role. The client is not told more than the status; the log is.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {

@@ -27,11 +27,12 @@ type Unreachable struct {
 	Error string    `json:"error"`
 }
 
-// NodeReach is where a node that is alive is reached, and whom it cannot reach.
+// NodeReach is where a node that is alive is reached, whom it cannot reach, and whether it was drained.
 type NodeReach struct {
 	Node        uuid.UUID
 	Host, URL   string
 	Unreachable []Unreachable
+	Draining    bool // it takes no connections any more
 }
 
 // Tell sets what the next heartbeats say of where this node is reached, and whom it cannot reach.
@@ -49,13 +50,13 @@ func (n *Nodes) Tell(url string, unreachable []Unreachable) error {
 	return nil
 }
 
-func (n *Nodes) told() (url string, unreachable json.RawMessage) {
+func (n *Nodes) told() (url string, unreachable json.RawMessage, draining bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.unreachable == nil {
-		return n.url, json.RawMessage("[]")
+		return n.url, json.RawMessage("[]"), n.draining
 	}
-	return n.url, n.unreachable
+	return n.url, n.unreachable, n.draining
 }
 
 // readOthers is called with the rows of NodeAddresses.
@@ -101,7 +102,7 @@ func ReadReach(ctx context.Context, db dbsqlc.DBTX) ([]NodeReach, error) {
 	}
 	reach := make([]NodeReach, len(rows))
 	for i, r := range rows {
-		reach[i] = NodeReach{Node: r.NodeID, Host: r.Host, URL: r.Url}
+		reach[i] = NodeReach{Node: r.NodeID, Host: r.Host, URL: r.Url, Draining: r.Draining}
 		if err := json.Unmarshal(r.Unreachable, &reach[i].Unreachable); err != nil {
 			return nil, fmt.Errorf("reading whom node %s cannot reach: %w", r.NodeID, err)
 		}

@@ -20,15 +20,19 @@ type Nodes struct {
 	self  uuid.UUID
 	clock *Clock
 
+	row sync.Mutex // held while this node's row is written, so that no heartbeat that began before takes back that the node drains
+
 	mu          sync.Mutex
 	url         string // where other nodes reach this one
 	unreachable json.RawMessage
+	draining    bool
 	others      []NodeAddress // as the last heartbeat read them
 }
 
-// Batcher sends many statements in one round trip: a pool, a connection or a transaction.
+// Batcher sends many statements in one round trip, or in one transaction: a pool, a connection or a transaction.
 type Batcher interface {
 	dbsqlc.DBTX
+	Begin(ctx context.Context) (pgx.Tx, error)
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 }
 
@@ -59,11 +63,13 @@ func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Jo
 		}
 		skew = n.clock.Skew()
 	}
+	n.row.Lock()
+	defer n.row.Unlock()
 	rows, position := journal.take()
 	batch := &pgx.Batch{} // one implicit transaction
 	queueJournal(batch, n.self, host, rows)
-	url, unreachable := n.told()
-	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds(), url, unreachable)
+	url, unreachable, draining := n.told()
+	batch.Queue(dbsqlc.NodeHeartbeat, n.self, host, version, position, counts, skew.Seconds(), url, unreachable, draining)
 	batch.Queue(dbsqlc.NodesFromFuture)
 	batch.Queue(dbsqlc.NodeAddresses, n.self).Query(n.readOthers)
 	if err := n.db.SendBatch(ctx, batch).Close(); err != nil {

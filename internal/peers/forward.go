@@ -48,7 +48,12 @@ type forwardingKey struct{}
 // Forward hands a request to another node, and its answer to the client. It returns an error that wraps Config.Gone, and has written
 // nothing, where that node is not there or cannot be reached. What else goes wrong it answers itself.
 func (p *Peers) Forward(w http.ResponseWriter, r *http.Request, node string) error {
-	f, ctx, err := p.begin(w, r, node)
+	return p.forward(w, r, node, r.Method == http.MethodGet)
+}
+
+// forward is Forward; streams says that the request waits, or goes on, for as long as the client does.
+func (p *Peers) forward(w http.ResponseWriter, r *http.Request, node string, streams bool) error {
+	f, ctx, err := p.begin(w, r, node, streams)
 	if err != nil {
 		return p.refuse(w, r, node, err)
 	}
@@ -66,7 +71,7 @@ func (p *Peers) Forward(w http.ResponseWriter, r *http.Request, node string) err
 }
 
 // begin finds the node, and a place among the requests that are under way.
-func (p *Peers) begin(w http.ResponseWriter, r *http.Request, node string) (*forwarding, context.Context, error) {
+func (p *Peers) begin(w http.ResponseWriter, r *http.Request, node string, streams bool) (*forwarding, context.Context, error) {
 	id, err := uuid.Parse(node)
 	if err != nil || id == p.cfg.Node {
 		return nil, nil, fmt.Errorf("%w: %q is not another node", p.cfg.Gone, shorten(node))
@@ -86,7 +91,7 @@ func (p *Peers) begin(w http.ResponseWriter, r *http.Request, node string) (*for
 	}
 	ctx, end := context.WithCancelCause(r.Context())
 	f := &forwarding{
-		peer: peer, url: target, in: r, w: newWriter(w, p.cfg.WriteTimeout), since: time.Now(), streams: r.Method == http.MethodGet, end: end,
+		peer: peer, url: target, in: r, w: newWriter(w, p.cfg.WriteTimeout), since: time.Now(), streams: streams, end: end,
 	}
 	if err := p.enter(f); err != nil {
 		end(err)

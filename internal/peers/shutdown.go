@@ -8,10 +8,10 @@ import (
 // paceInterval is how often some of the requests are ended.
 const paceInterval = 20 * time.Millisecond
 
-// Shutdown ends what waits for other nodes, evenly over spread, as the connections of this node are: event streams end, polls are answered that the
-// connection is over, WebSockets are closed; their clients connect anew elsewhere. New ones are refused. What does not wait, a POST, is passed on
-// to its end. It returns when nothing is under way any more, or when ctx ends, which cuts the rest off.
-func (p *Peers) Shutdown(ctx context.Context, spread time.Duration) {
+// Drain ends what waits for other nodes, evenly over spread, as the connections of this node are: event streams end, polls are answered that the
+// connection is over, WebSockets are closed; their clients connect anew elsewhere. New ones are refused, and go on to be. What does not wait, a POST, is
+// passed on, and goes on to be.
+func (p *Peers) Drain(ctx context.Context, spread time.Duration) {
 	p.mu.Lock()
 	p.draining = true
 	var streams []*forwarding
@@ -22,6 +22,11 @@ func (p *Peers) Shutdown(ctx context.Context, spread time.Duration) {
 	}
 	p.mu.Unlock()
 	p.retire(ctx, streams, spread)
+}
+
+// Shutdown is Drain, and returns when nothing is under way any more, or when ctx ends, which cuts the rest off.
+func (p *Peers) Shutdown(ctx context.Context, spread time.Duration) {
+	p.Drain(ctx, spread)
 	ticker := time.NewTicker(paceInterval)
 	defer ticker.Stop()
 	for p.Forwarding() > 0 {

@@ -69,9 +69,23 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why Refu
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
 	s.cfg.Observer.Refused(hub.name, why)
-	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("hub", hub.name), slog.String("reason", string(why)))
+	s.tellRefusal(r, hub, why)
 	if why == AddressFull || why == NegotiatingTooFast {
 		s.hint(r)
+	}
+}
+
+// tellRefusal says in the log what an operator can do something about. Who shows no valid token is told of by whoever looks at tokens.
+func (s *Server) tellRefusal(r *http.Request, hub *Hub, why Refusal) {
+	about := []slog.Attr{slog.String("hub", hub.name), slog.String("reason", string(why)), slog.String("address", s.clientAddress(r).String())}
+	switch why {
+	case OriginNotAllowed:
+		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "pages of this origin may not connect", append(about,
+			slog.String("origin", r.Header.Get("Origin")), slog.String("advice", "if it is one of yours, add it to the allowed origins"))...)
+	case AddressFull, UserFull, ServerFull, NegotiatingTooFast:
+		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request refused by a limit", about...)
+	default:
+		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request refused", about...)
 	}
 }
 
@@ -147,7 +161,7 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, c *Conn, outco
 	case alreadyActive:
 		writeText(w, http.StatusConflict, "")
 	case alreadySpent:
-		writeUnknownID(w)
+		s.unknownID(w, r, c.hub, unknownEnded)
 	case shuttingDown:
 		s.refuse(w, r, c.hub, ServerStopping, retryStopping)
 	case noRoom:

@@ -35,9 +35,19 @@ const (
 // Close ends the connection once what is queued has been sent. Reason, which may be empty, is the error text that the client
 // sees; allowReconnect tells it to come back.
 func (c *Conn) Close(reason string, allowReconnect bool) {
-	c.end(ending{
-		reason: ClosedByServer,
-		last:   c.lastWords(reason, allowReconnect, int(ws.StatusNormalClosure)),
+	c.CloseFor(ClosedByServer, reason, allowReconnect)
+}
+
+// CloseFor is Close, and why says what the log and the observer are told.
+func (c *Conn) CloseFor(why CloseReason, text string, allowReconnect bool) {
+	c.TryClose(why, text, allowReconnect)
+}
+
+// TryClose is CloseFor, and says whether it is what ends the connection: false where it was ending already.
+func (c *Conn) TryClose(why CloseReason, text string, allowReconnect bool) bool {
+	return c.end(ending{
+		reason: why,
+		last:   c.lastWords(text, allowReconnect, int(ws.StatusNormalClosure)),
 		grace:  flushTimeout,
 	})
 }

@@ -72,6 +72,21 @@ func inOneLine(h http.Header) {
 	}
 }
 
+// Why a connection id is not known, for the log.
+const (
+	unknownTicket = "its connection token was not issued by a node of this database, or is older than their keys"
+	unknownEnded  = "its connection has ended, or its token was not used in time"
+	unknownNode   = "the node that its connection lives on is gone or cannot be reached"
+)
+
+// unknownID answers a request for a connection that is not here. Clients begin anew at that, so one line now and then is a restart, and many are a
+// balancer that takes requests to nodes of another database.
+func (s *Server) unknownID(w http.ResponseWriter, r *http.Request, hub *Hub, why string) {
+	writeUnknownID(w)
+	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request for an unknown connection, the client begins anew",
+		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.clientAddress(r).String()), slog.String("reason", why))
+}
+
 func writeUnknownID(w http.ResponseWriter) {
 	writeText(w, http.StatusNotFound, "No Connection with that ID")
 }

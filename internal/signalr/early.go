@@ -22,7 +22,7 @@ func (s *Server) inbox(w http.ResponseWriter, r *http.Request, hub *Hub, t ticke
 		s.refuse(w, r, hub, ServerStopping, retryStopping)
 		return nil, nil, false
 	case active == nil && box == nil:
-		writeUnknownID(w)
+		s.unknownID(w, r, hub, unknownEnded)
 		return nil, nil, false
 	}
 	return box, active, true

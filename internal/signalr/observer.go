@@ -23,15 +23,17 @@ type CloseReason string
 
 // Why connections end.
 const (
-	ClosedByClient     CloseReason = "client"    // a Close message, or the transport's own goodbye
-	ClosedByServer     CloseReason = "server"    // [Conn.Close], or OnConnected refused
-	ConnectionLost     CloseReason = "lost"      // the socket failed or ended without a farewell
-	HandshakeFailed    CloseReason = "handshake" // not understood, not supported, or not in time
-	ProtocolViolated   CloseReason = "protocol"  // malformed data, or a message that is too large
-	ClientTimedOut     CloseReason = "timeout"   // nothing read for ClientTimeout
-	ClientTooSlow      CloseReason = "overflow"  // the queue was full
-	RateExceeded       CloseReason = "rate"      // more messages or invocations a second than a client may send
-	CredentialsExpired CloseReason = "expired"   // the user's ExpiresAt passed
+	ClosedByClient     CloseReason = "client"       // a Close message, or the transport's own goodbye
+	ClosedByServer     CloseReason = "server"       // [Conn.Close], or OnConnected refused
+	AccessRevoked      CloseReason = "revoked"      // [Conn.CloseFor], where what the client may do has changed
+	Disconnected       CloseReason = "disconnected" // [Conn.CloseFor], by an administrator
+	ConnectionLost     CloseReason = "lost"         // the socket failed or ended without a farewell
+	HandshakeFailed    CloseReason = "handshake"    // not understood, not supported, or not in time
+	ProtocolViolated   CloseReason = "protocol"     // malformed data, or a message that is too large
+	ClientTimedOut     CloseReason = "timeout"      // nothing read for ClientTimeout
+	ClientTooSlow      CloseReason = "overflow"     // the queue was full
+	RateExceeded       CloseReason = "rate"         // more messages or invocations a second than a client may send
+	CredentialsExpired CloseReason = "expired"      // the user's ExpiresAt passed
 	ServerShuttingDown CloseReason = "shutdown"
 )
 

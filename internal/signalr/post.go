@@ -87,7 +87,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 	}
 	c := s.registry.find(t.token)
 	if c == nil && !s.registry.knows(t, s.cfg.Now()) { // it has just ended
-		writeUnknownID(w)
+		s.unknownID(w, r, hub, unknownEnded)
 		return
 	}
 	if c == nil || c.polls == nil {

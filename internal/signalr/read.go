@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -32,11 +33,27 @@ func (c *Conn) over(err error) {
 	e := c.leave()
 	c.server.registry.remove(c)
 	c.server.cfg.Observer.ConnectionClosed(c.hub.name, e.reason)
-	attributes := []slog.Attr{slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("reason", string(e.reason))}
+	c.tellEnd(e)
+}
+
+// tellEnd says in the log why the connection has ended. A client's own farewell is nothing that an operator looks for.
+func (c *Conn) tellEnd(e *ending) {
+	level := slog.LevelInfo
+	if e.reason == ClosedByClient {
+		level = slog.LevelDebug
+	}
+	logger := c.server.cfg.Logger
+	if !logger.Enabled(c.ctx, level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("subject", c.User().ID()),
+		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.opened).Round(time.Millisecond)),
+	}
 	if e.err != nil {
 		attributes = append(attributes, slog.Any("error", e.err))
 	}
-	c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "connection closed", attributes...)
+	logger.LogAttrs(c.ctx, level, "connection closed", attributes...)
 }
 
 // read handles what the client sends until that ends. With stateful reconnect it outlives the transport.

@@ -185,20 +185,23 @@ func (r *registry) isClosed() bool {
 // chunk is how many connections are looked at under one lock.
 const chunk = 1024
 
-// each calls f with every connection, without holding up those who come and go. A connection that changes its place
-// meanwhile may be left out.
+// each calls f with every connection that is there from the beginning to the end, without holding up those who come and go. It goes from the end of the
+// list to its beginning, where the last ones move to when others leave: one that moves meanwhile is met a second time, and none is left out.
 func (r *registry) each(f func(*Conn)) {
 	var some [chunk]*Conn
-	for from := 0; ; from += chunk {
+	r.mu.Lock()
+	to := len(r.open)
+	r.mu.Unlock()
+	for to > 0 {
 		r.mu.Lock()
-		n := copy(some[:], r.open[min(from, len(r.open)):])
+		to = min(to, len(r.open))
+		from := max(0, to-chunk)
+		n := copy(some[:], r.open[from:to])
 		r.mu.Unlock()
-		if n == 0 {
-			return
-		}
 		for _, c := range some[:n] {
 			f(c)
 		}
+		to = from
 	}
 }
 

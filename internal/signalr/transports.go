@@ -85,14 +85,14 @@ func (s *Server) ticketOf(w http.ResponseWriter, r *http.Request, hub *Hub, user
 	}
 	t, ok := s.tickets.check(r.Context(), hub.name, user.ID(), id)
 	if !ok {
-		writeUnknownID(w)
+		s.unknownID(w, r, hub, unknownTicket)
 		return ticket{}, false
 	}
-	if s.elsewhere(w, r, hub, user, t, anywhere, writeUnknownID) {
+	if s.elsewhere(w, r, hub, user, t, anywhere, func(w http.ResponseWriter) { s.unknownID(w, r, hub, unknownNode) }) {
 		return ticket{}, false
 	}
 	if !s.registry.knows(t.ticket, s.cfg.Now()) {
-		writeUnknownID(w)
+		s.unknownID(w, r, hub, unknownEnded)
 		return ticket{}, false
 	}
 	if !t.own {

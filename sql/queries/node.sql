@@ -2,11 +2,12 @@
 SELECT clock_timestamp()::timestamptz AS now;
 
 -- name: NodeHeartbeat :exec
-INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable)
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable, draining)
 VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections), sqlc.arg(clock_skew_seconds)::float8,
-    sqlc.arg(url), sqlc.arg(unreachable))
+    sqlc.arg(url), sqlc.arg(unreachable), sqlc.arg(draining))
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
-    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable;
+    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable,
+    draining = excluded.draining;
 
 -- name: NodeAddresses :many
 -- Every registered node but one: a silent one may be cut off from the database, and still hold its connections.
@@ -14,9 +15,30 @@ SELECT n.node_id, n.host, n.url,
     (n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds')::boolean AS alive
 FROM herald.node n WHERE n.node_id <> sqlc.arg(self) ORDER BY n.heartbeat_at DESC, n.node_id LIMIT 1024;
 
+-- name: NodesRegistered :many
+-- Every registered node, the silent ones, too: one may be cut off from the database, and still hold its connections.
+SELECT n.node_id, n.host, n.version, n.url, n.connections, n.draining, n.started_at,
+    extract(epoch FROM clock_timestamp() - n.heartbeat_at)::float8 AS silent_seconds,
+    (n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds')::boolean AS alive
+FROM herald.node n ORDER BY n.heartbeat_at DESC, n.node_id LIMIT 1024;
+
+-- name: NodeDrainLock :exec
+-- Two nodes that are drained at once must not take each other for the one that stays.
+SELECT pg_advisory_xact_lock(hashtextextended('herald.node.draining', 0));
+
+-- name: NodeDrain :one
+-- Others says whether another node is alive and takes connections. Without one the node is drained only by force.
+WITH others AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM herald.node n WHERE n.node_id <> sqlc.arg(self) AND NOT n.draining
+        AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds') AS present
+), drained AS (
+    UPDATE herald.node n SET draining = true WHERE n.node_id = sqlc.arg(self) AND (sqlc.arg(force)::boolean OR (SELECT o.present FROM others o))
+)
+SELECT o.present::boolean FROM others o;
+
 -- name: NodesReached :many
 -- The nodes that are alive, where each is reached, and whom each cannot reach.
-SELECT n.node_id, n.host, n.url, n.unreachable FROM herald.node n
+SELECT n.node_id, n.host, n.url, n.unreachable, n.draining FROM herald.node n
 WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id;
 
 -- name: NodesFromFuture :exec

@@ -202,12 +202,46 @@ func (q *Queries) NodeDelete(ctx context.Context, nodeID uuid.UUID) error {
 	return err
 }
 
+const NodeDrain = `-- name: NodeDrain :one
+WITH others AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM herald.node n WHERE n.node_id <> $1 AND NOT n.draining
+        AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds') AS present
+), drained AS (
+    UPDATE herald.node n SET draining = true WHERE n.node_id = $1 AND ($2::boolean OR (SELECT o.present FROM others o))
+)
+SELECT o.present::boolean FROM others o
+`
+
+type NodeDrainParams struct {
+	Self  uuid.UUID
+	Force bool
+}
+
+// Others says whether another node is alive and takes connections. Without one the node is drained only by force.
+func (q *Queries) NodeDrain(ctx context.Context, arg NodeDrainParams) (bool, error) {
+	row := q.db.QueryRow(ctx, NodeDrain, arg.Self, arg.Force)
+	var o_present bool
+	err := row.Scan(&o_present)
+	return o_present, err
+}
+
+const NodeDrainLock = `-- name: NodeDrainLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended('herald.node.draining', 0))
+`
+
+// Two nodes that are drained at once must not take each other for the one that stays.
+func (q *Queries) NodeDrainLock(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, NodeDrainLock)
+	return err
+}
+
 const NodeHeartbeat = `-- name: NodeHeartbeat :exec
-INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable)
+INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable, draining)
 VALUES ($1, $2, $3, $4, $5, $6::float8,
-    $7, $8)
+    $7, $8, $9)
 ON CONFLICT (node_id) DO UPDATE SET heartbeat_at = clock_timestamp(), broadcast_position = excluded.broadcast_position,
-    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable
+    connections = excluded.connections, clock_skew_seconds = excluded.clock_skew_seconds, url = excluded.url, unreachable = excluded.unreachable,
+    draining = excluded.draining
 `
 
 type NodeHeartbeatParams struct {
@@ -219,6 +253,7 @@ type NodeHeartbeatParams struct {
 	ClockSkewSeconds  float64
 	Url               string
 	Unreachable       json.RawMessage
+	Draining          bool
 }
 
 func (q *Queries) NodeHeartbeat(ctx context.Context, arg NodeHeartbeatParams) error {
@@ -231,6 +266,7 @@ func (q *Queries) NodeHeartbeat(ctx context.Context, arg NodeHeartbeatParams) er
 		arg.ClockSkewSeconds,
 		arg.Url,
 		arg.Unreachable,
+		arg.Draining,
 	)
 	return err
 }
@@ -301,7 +337,7 @@ func (q *Queries) NodesFromFuture(ctx context.Context) error {
 }
 
 const NodesReached = `-- name: NodesReached :many
-SELECT n.node_id, n.host, n.url, n.unreachable FROM herald.node n
+SELECT n.node_id, n.host, n.url, n.unreachable, n.draining FROM herald.node n
 WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds' ORDER BY n.host, n.node_id
 `
 
@@ -310,6 +346,7 @@ type NodesReachedRow struct {
 	Host        string
 	Url         string
 	Unreachable json.RawMessage
+	Draining    bool
 }
 
 // The nodes that are alive, where each is reached, and whom each cannot reach.
@@ -327,6 +364,57 @@ func (q *Queries) NodesReached(ctx context.Context) ([]NodesReachedRow, error) {
 			&i.Host,
 			&i.Url,
 			&i.Unreachable,
+			&i.Draining,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const NodesRegistered = `-- name: NodesRegistered :many
+SELECT n.node_id, n.host, n.version, n.url, n.connections, n.draining, n.started_at,
+    extract(epoch FROM clock_timestamp() - n.heartbeat_at)::float8 AS silent_seconds,
+    (n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds')::boolean AS alive
+FROM herald.node n ORDER BY n.heartbeat_at DESC, n.node_id LIMIT 1024
+`
+
+type NodesRegisteredRow struct {
+	NodeID        uuid.UUID
+	Host          string
+	Version       string
+	Url           string
+	Connections   json.RawMessage
+	Draining      bool
+	StartedAt     time.Time
+	SilentSeconds float64
+	Alive         bool
+}
+
+// Every registered node, the silent ones, too: one may be cut off from the database, and still hold its connections.
+func (q *Queries) NodesRegistered(ctx context.Context) ([]NodesRegisteredRow, error) {
+	rows, err := q.db.Query(ctx, NodesRegistered)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NodesRegisteredRow
+	for rows.Next() {
+		var i NodesRegisteredRow
+		if err := rows.Scan(
+			&i.NodeID,
+			&i.Host,
+			&i.Version,
+			&i.Url,
+			&i.Connections,
+			&i.Draining,
+			&i.StartedAt,
+			&i.SilentSeconds,
+			&i.Alive,
 		); err != nil {
 			return nil, err
 		}

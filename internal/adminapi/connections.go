@@ -1,0 +1,211 @@
+package adminapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+const (
+	connectionPageDefault = 100
+	connectionPageMaximum = 1000
+	// GroupsListed is how many groups of a connection are listed; the rest is counted.
+	GroupsListed = 20
+	// nameMaximum bounds what is looked for.
+	nameMaximum = 1024
+
+	connectionsPath = "/api/admin/realtime/connections"
+	disconnectPath  = connectionsPath + "/disconnect"
+)
+
+// Connection is one client's, as administrators see it.
+type Connection struct {
+	ConnectionID string    `json:"connectionId"`
+	Hub          string    `json:"hub"` // its path
+	User         string    `json:"user"`
+	Node         uuid.UUID `json:"node"`
+	Host         string    `json:"host"`
+	Address      string    `json:"address"`             // the client's
+	Transport    string    `json:"transport,omitempty"` // empty while a client with stateful reconnect is away
+	ConnectedAt  time.Time `json:"connectedAt"`
+	Groups       []string  `json:"groups"`               // at most GroupsListed
+	MoreGroups   int       `json:"moreGroups,omitempty"` // that are not listed
+}
+
+// ConnectionFilter says which connections are meant: those that fit all that is not empty.
+type ConnectionFilter struct {
+	User         string
+	Group        event.Group
+	ConnectionID string
+}
+
+// Connections are those of this node.
+type Connections interface {
+	// List returns the connections that fit and have an id behind after, by their ids, at most limit.
+	List(filter ConnectionFilter, after string, limit int) []Connection
+	// Disconnect closes those that fit, and asks their clients to come back where reconnect says so. It returns how many they were.
+	Disconnect(filter ConnectionFilter, reconnect bool) int
+}
+
+// connectionPage is the answer of GET connections. Next is the value of after for the next page, empty on the last one.
+type connectionPage struct {
+	Connections []Connection  `json:"connections"`
+	Next        string        `json:"next,omitempty"`
+	Unreachable []Unreachable `json:"unreachable"`
+}
+
+// connectionQuery is what GET connections is asked.
+type connectionQuery struct {
+	filter ConnectionFilter
+	node   string // an id or a host; empty: any
+	after  string // the id of a connection
+	limit  int
+}
+
+func parseConnectionQuery(r *http.Request) (q connectionQuery, err error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return q, newProblem(http.StatusBadRequest, "The query is malformed.")
+	}
+	errs := fieldErrors{}
+	for name, given := range values {
+		switch {
+		case !slices.Contains([]string{"user", "group", "node", "limit", "after", "access_token"}, name):
+			errs.add(shortened(name), "The field is not known here.")
+		case len(given) > 1:
+			errs.add(name, "The field must be there once.")
+		case name != "access_token" && len(given[0]) > nameMaximum:
+			errs.add(name, fmt.Sprintf("The field must not have more than %d bytes.", nameMaximum))
+		}
+	}
+	q = connectionQuery{
+		filter: ConnectionFilter{User: values.Get("user"), Group: event.Group(strings.ToLower(values.Get("group")))},
+		node:   values.Get("node"), after: values.Get("after"), limit: connectionPageDefault,
+	}
+	if text := values.Get("limit"); text != "" {
+		if q.limit, err = strconv.Atoi(text); err != nil || q.limit < 1 || q.limit > connectionPageMaximum {
+			errs.add("limit", fmt.Sprintf("The field must be a whole number from 1 to %d.", connectionPageMaximum))
+		}
+	}
+	checkGroup(errs, q.filter.Group)
+	if len(errs) > 0 {
+		return q, invalid(errs)
+	}
+	return q, nil
+}
+
+func checkGroup(errs fieldErrors, g event.Group) {
+	if g != "" && !g.Valid() && len(errs["group"]) == 0 {
+		errs.add("group", "The field must be a group: order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts.")
+	}
+}
+
+// question asks another node for the same page of its own.
+func (q connectionQuery) question() question {
+	query := url.Values{"limit": {strconv.Itoa(q.limit)}}
+	for name, value := range map[string]string{"user": q.filter.User, "group": string(q.filter.Group), "after": q.after} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return question{method: http.MethodGet, path: connectionsPath, query: query.Encode()}
+}
+
+// listConnections answers for this node, or, where no other node asks, for all. Pages go by the connections' ids over all nodes, so that a
+// node that comes, goes or does not answer moves none of the others' connections to another page.
+func (a *API) listConnections(r *request) (any, error) {
+	q, err := parseConnectionQuery(r.Request)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := a.nodesMeant(r, q.node)
+	if err != nil {
+		return nil, err
+	}
+	leave, ok := a.pages.take(r.Context(), r.principal.Subject)
+	if !ok {
+		return nil, tooMany(tooManyPages, time.Second)
+	}
+	pages, unreachable := fromEach(a, r, nodes, func() connectionPage {
+		list := a.cfg.Connections.List(q.filter, q.after, q.limit+1)
+		return pageOf(list, q.limit)
+	}, q.question())
+	var all []Connection
+	more := false
+	for _, p := range pages {
+		all = append(all, p.Connections...)
+		more = more || p.Next != ""
+	}
+	slices.SortFunc(all, func(x, y Connection) int { return strings.Compare(x.ConnectionID, y.ConnectionID) })
+	page := pageOf(all, q.limit)
+	if more && page.Next == "" {
+		page.Next = all[len(all)-1].ConnectionID
+	}
+	page.Unreachable = unreachable
+	answer, err := encode(page)
+	return written{json: answer, sent: leave}, err
+}
+
+// pageOf is the beginning of a list, and where it goes on.
+func pageOf(list []Connection, limit int) connectionPage {
+	page := connectionPage{Connections: append([]Connection{}, list...), Unreachable: []Unreachable{}} // never null
+	if len(list) > limit {
+		page.Connections = page.Connections[:limit]
+		page.Next = list[limit-1].ConnectionID
+	}
+	return page
+}
+
+// disconnection is the answer of POST connections/disconnect.
+type disconnection struct {
+	Message      string        `json:"message"`
+	Disconnected int           `json:"disconnected"`
+	Unreachable  []Unreachable `json:"unreachable"`
+
+	whom ConnectionFilter // for the audit log
+}
+
+func (a *API) disconnect(r *request) (any, error) {
+	b, err := readBody(r.Request)
+	if err != nil {
+		return nil, err
+	}
+	filter := ConnectionFilter{
+		User: b.optional("user"), ConnectionID: b.optional("connectionId"), Group: event.Group(strings.ToLower(b.optional("group"))),
+	}
+	reconnect := b.flag("reconnect")
+	checkGroup(b.errors, filter.Group)
+	b.nothingElse()
+	if filter == (ConnectionFilter{}) && len(b.errors) == 0 {
+		b.errors.add("$", "One of user, connectionId and group is required; where there are several, connections have to fit all.")
+	}
+	if err := b.err(); err != nil {
+		return nil, err
+	}
+	nodes, err := a.nodesMeant(r, "")
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{"reconnect": reconnect}
+	for name, value := range map[string]string{"user": filter.User, "group": string(filter.Group), "connectionId": filter.ConnectionID} {
+		if value != "" {
+			body[name] = value
+		}
+	}
+	answers, unreachable := fromEach(a, r, nodes, func() disconnection {
+		return disconnection{Disconnected: a.cfg.Connections.Disconnect(filter, reconnect)}
+	}, question{method: http.MethodPost, path: disconnectPath, body: body})
+	done := disconnection{Message: "Connections closed", Unreachable: unreachable, whom: filter}
+	for _, answer := range answers {
+		done.Disconnected += answer.Disconnected
+	}
+	return done, nil
+}

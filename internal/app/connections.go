@@ -1,0 +1,76 @@
+package app
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/signalr"
+)
+
+// connections are this node's, for administrators. Nothing is kept for them while nobody asks: each question looks at every connection once.
+type connections struct{ *App }
+
+const textDisconnected = "An administrator has closed the connection."
+
+// List implements [adminapi.Connections].
+func (a connections) List(filter adminapi.ConnectionFilter, after string, limit int) []adminapi.Connection {
+	// The first of those that fit, and as many again: they are sorted when it is full, so that a node's connections are never held all at once.
+	first := make([]*signalr.Conn, 0, 2*limit)
+	prune := func() {
+		slices.SortFunc(first, func(x, y *signalr.Conn) int { return strings.Compare(x.ID(), y.ID()) })
+		first = slices.Compact(first)
+		clear(first[min(limit, len(first)):])
+		first = first[:min(limit, len(first))]
+	}
+	last := "" // behind it none is wanted
+	a.signalr.Each(func(c *signalr.Conn) {
+		if id := c.ID(); id <= after || last != "" && id >= last || !c.Greeted() || !a.fits(c, filter) {
+			return
+		}
+		if first = append(first, c); len(first) == cap(first) {
+			if prune(); len(first) == limit {
+				last = first[limit-1].ID()
+			}
+		}
+	})
+	prune()
+	host := hostname()
+	list := make([]adminapi.Connection, len(first))
+	for i, c := range first {
+		list[i] = a.describe(c, host)
+	}
+	return list
+}
+
+func (a connections) fits(c *signalr.Conn, filter adminapi.ConnectionFilter) bool {
+	return (filter.ConnectionID == "" || c.ID() == filter.ConnectionID) && (filter.User == "" || c.User().ID() == filter.User) &&
+		(filter.Group == "" || a.broadcaster.Joined(c, filter.Group)) && c.Context().Err() == nil
+}
+
+func (a connections) describe(c *signalr.Conn, host string) adminapi.Connection {
+	groups := a.broadcaster.Groups(c)
+	slices.Sort(groups)
+	one := adminapi.Connection{
+		ConnectionID: c.ID(), Hub: a.hubs.Path(c.Hub().Name()), User: c.User().ID(), Node: a.nodeID, Host: host, Transport: c.Transport(),
+		ConnectedAt: c.OpenedAt().UTC().Truncate(time.Millisecond), Groups: []string{}, MoreGroups: max(0, len(groups)-adminapi.GroupsListed),
+	}
+	for _, g := range groups[:len(groups)-one.MoreGroups] {
+		one.Groups = append(one.Groups, string(g))
+	}
+	if address := c.RemoteAddr(); address.IsValid() {
+		one.Address = address.String()
+	}
+	return one
+}
+
+// Disconnect implements [adminapi.Connections]. A connection that has not shaken hands yet is in no group, and is a user's all the same.
+func (a connections) Disconnect(filter adminapi.ConnectionFilter, reconnect bool) (count int) {
+	a.signalr.Each(func(c *signalr.Conn) {
+		if a.fits(c, filter) && c.TryClose(signalr.Disconnected, textDisconnected, reconnect) {
+			count++
+		}
+	})
+	return count
+}

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/outbox"
+)
+
+// fleet is the nodes of this one's database, for administrators.
+type fleet struct{ *App }
+
+// Self implements [adminapi.Fleet].
+func (a fleet) Self() adminapi.Node {
+	state := adminapi.NodeReady
+	if a.draining.Load() || a.stopping.Load() {
+		state = adminapi.NodeDraining
+	}
+	count := 0
+	for _, n := range a.hubs.Connections(a.signalr) {
+		count += n
+	}
+	return adminapi.Node{
+		ID: a.nodeID, Host: hostname(), Version: a.cfg.Version, Address: a.nodeURL, Connections: count, State: state, StartedAt: a.servedSince.UTC(),
+	}
+}
+
+// Nodes implements [adminapi.Fleet].
+func (a fleet) Nodes(ctx context.Context) ([]adminapi.Node, error) {
+	registered, err := a.nodes.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	nodes := make([]adminapi.Node, len(registered))
+	for i, n := range registered {
+		nodes[i] = adminapi.Node{
+			ID: n.Node, Host: n.Host, Version: n.Version, Address: n.URL, Connections: n.Connections, State: adminapi.NodeReady,
+			StartedAt: n.StartedAt.UTC(), SilentSeconds: n.Silent.Seconds(),
+		}
+		switch {
+		case !n.Alive:
+			nodes[i].State = adminapi.NodeSilent
+		case n.Draining:
+			nodes[i].State = adminapi.NodeDraining
+		}
+	}
+	return nodes, nil
+}
+
+// Ask implements [adminapi.Fleet].
+func (a fleet) Ask(r *http.Request, node uuid.UUID, limit int) (status int, body []byte, err error) {
+	return a.peers.Ask(r, node.String(), limit)
+}
+
+// Drain implements [adminapi.Fleet].
+func (a fleet) Drain(ctx context.Context, force bool) (before bool, err error) {
+	if a.draining.Load() || a.stopping.Load() {
+		return true, nil
+	}
+	err = a.nodes.Drain(ctx, force)
+	switch {
+	case errors.Is(err, outbox.ErrLastNode):
+		return false, adminapi.ErrLastNode
+	case err != nil && !force:
+		return false, err
+	case err != nil: // the others learn of it when the database is back
+		a.logger.WarnContext(ctx, "this node is drained without a word to the others", slog.Any("error", err))
+		a.nodes.Leaving()
+	}
+	return a.drain(ctx), nil
+}
+
+// drain takes this node out as its end does, and goes on with all the rest: it is not ready, takes no connections, asks those that it has to go
+// elsewhere, and relays, does jobs and hands requests on as before. It is not taken back. It returns true where that was done before.
+func (a *App) drain(ctx context.Context) (before bool) {
+	a.drainingMu.Lock()
+	defer a.drainingMu.Unlock()
+	if a.draining.Load() || a.stopping.Load() {
+		return true
+	}
+	a.draining.Store(true)
+	s := a.cfg.Server
+	a.logger.InfoContext(ctx, "draining: this node takes no connections any more, until it is restarted", slog.Duration("spread", s.ShutdownSpread))
+	// It goes on when the node is told to stop meanwhile: what leaves has its time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
+	a.leaving.Go(func() {
+		defer cancel()
+		a.leaving.Go(func() { a.peers.Drain(ctx, s.ShutdownSpread) })
+		if err := a.signalr.Shutdown(ctx); err != nil {
+			a.logger.WarnContext(ctx, "not every connection has left by itself", slog.Any("error", err))
+			return
+		}
+		a.logger.InfoContext(ctx, "drained: every connection has left")
+	})
+	return false
+}
