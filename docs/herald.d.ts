@@ -465,6 +465,84 @@ export namespace Rest {
     occurredOnUtc: string;
   }
 
+  /** Nodes that did not answer: what is theirs is missing. */
+  type Unreachable = {
+    node: string;
+    host: string;
+    error: string;
+  }[];
+
+  interface ConnectionPage {
+    connections: Connection[];
+    /** `after` of the next page; missing on the last. */
+    next?: string;
+    unreachable: Unreachable;
+  }
+
+  interface Connection {
+    connectionId: string;
+    /** Its path. */
+    hub: string;
+    user: string;
+    node: string;
+    /** The node's. */
+    host: string;
+    /** The client's, by a trusted proxy's word where there is one. */
+    address: string;
+    /** Missing while a client with stateful reconnect is away. */
+    transport?: 'WebSockets' | 'ServerSentEvents' | 'LongPolling';
+    connectedAt: string;
+    /** At most 20. */
+    groups: string[];
+    /** How many there are beside. */
+    moreGroups?: number;
+  }
+
+  interface Disconnection {
+    user?: string | null;
+    connectionId?: string | null;
+    group?: string | null;
+    /** Whether the clients are asked to come back. */
+    reconnect?: boolean | null;
+  }
+
+  interface Disconnected {
+    message: 'Connections closed';
+    disconnected: number;
+    unreachable: Unreachable;
+  }
+
+  interface NodeList {
+    nodes: Node[];
+  }
+
+  interface Node {
+    node: string;
+    host: string;
+    version: string;
+    /** Where other nodes reach it; empty: it is of a release that tells none. */
+    address: string;
+    connections: number;
+    /** ready: alive, and takes connections. draining: it was drained, or stops. silent: not heard of for some seconds. */
+    state: 'ready' | 'draining' | 'silent';
+    startedAt: string;
+    /** Since its last heartbeat. */
+    silentSeconds: number;
+    /** It is the one that answers. */
+    self: boolean;
+  }
+
+  interface Drain {
+    /** Also where no other node takes connections. */
+    force?: boolean | null;
+  }
+
+  interface Drained {
+    message: 'Node is draining' | 'Node is draining already';
+    node: string;
+    host: string;
+  }
+
   interface DeadLetterPage {
     deadLetters: DeadLetter[];
     /** `before` of the next page; missing on the last one. */
