@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// Acceptance.
+// Acceptance.
 func TestEveryServiceWritesRealTransactions(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
