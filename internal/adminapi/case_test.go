@@ -9,7 +9,7 @@ import (
 
 // A field that is missing because its name is in another case, as .NET writes names unless it is told otherwise, is told so.
 //
-// Acceptance: A-514.
+// Acceptance: A-508.
 func TestAFieldInAnotherCaseIsNamed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -159,7 +159,7 @@ func TestAPageOfDeadLettersIsBounded(t *testing.T) {
 // A body says what is to be another; what it gets wrong is named, all of it, before anything is asked of the database. Who mends is the token's
 // subject, and the audit log has it without a payload.
 //
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestDeadLettersAreMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -187,7 +187,7 @@ func TestOddAnswersOfOtherNodesAreNamed(t *testing.T) {
 	}
 }
 
-// Acceptance: A-543.
+// Acceptance: A-531.
 func TestDisconnectingIsHandedToOtherNodesAndAudited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -211,7 +211,7 @@ func TestDisconnectingIsHandedToOtherNodesAndAudited(t *testing.T) {
 	require.Contains(t, b.log.String(), "connection_id=c1")
 }
 
-// Acceptance: A-548.
+// Acceptance: A-536.
 func TestDrainingIsAuditedAndSaysWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -148,7 +148,7 @@ func TestRepeatedIdempotencyKeyIsDeliveredOnce(t *testing.T) {
 	require.Equal(t, key, page.Events[0].EventID)
 }
 
-// Acceptance.
+// Acceptance.
 func TestStatisticsAsTheyWereSet(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)

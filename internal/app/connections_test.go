@@ -132,7 +132,7 @@ func closedWith(t *testing.T, c *hubclient.Connection) *hubclient.ServerClosedEr
 	return closed
 }
 
-// Acceptance.
+// Acceptance.
 func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	t.Parallel()
 	s := startSeveral(t, pgtest.New(t), 3)
@@ -198,7 +198,7 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	require.Eventually(t, func() bool { return len(s.connections(0, "").Connections) == 0 }, patience, 20*time.Millisecond)
 }
 
-// Acceptance: A-544.
+// Acceptance: A-532.
 func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 	t.Parallel()
 	s := startSeveral(t, pgtest.New(t), 1)
@@ -241,7 +241,7 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 }
 
-// Acceptance: A-545.
+// Acceptance: A-533.
 func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

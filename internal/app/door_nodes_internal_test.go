@@ -10,7 +10,7 @@ import (
 
 // A node forwards the requests of many clients: its sockets are not one client's, and who shares its address does not keep them out.
 //
-// Acceptance: A-489.
+// Acceptance: A-483.
 func TestTheSocketsOfOtherNodesAreNotOneClients(t *testing.T) {
 	t.Parallel()
 	d := newDoored(t, nil, func(c *doorConfig) { c.most = 12 })

@@ -37,7 +37,7 @@ func (s *several) balancer() (address string) {
 	return server.URL
 }
 
-// Acceptance.
+// Acceptance.
 func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -105,7 +105,7 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	}
 }
 
-// Acceptance: A-548.
+// Acceptance: A-536.
 func TestTheLastNodeIsDrainedByForceOnly(t *testing.T) {
 	t.Parallel()
 	s := startSeveral(t, pgtest.New(t), 2)

@@ -33,7 +33,7 @@ against one. What alerts should watch is in [operations](operations.md#what-aler
 
 // Every metric that a node registers is on the page.
 //
-// Acceptance: A-565.
+// Acceptance: A-549.
 func TestTheMetricsReference(t *testing.T) {
 	t.Parallel()
 	const path = "../../docs/metrics.md"

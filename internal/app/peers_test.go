@@ -30,7 +30,7 @@ func page(t *testing.T, url string) (status int, text string) {
 	return answer.StatusCode, string(b)
 }
 
-// Acceptance: A-486.
+// Acceptance: A-480.
 func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -17,7 +17,7 @@ import (
 // While the connections are asked to leave one after another, those whose turn has not come are sent what is committed meanwhile. The node is not
 // ready, nor healthy.
 //
-// Acceptance: A-522.
+// Acceptance: A-512.
 func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 	t.Parallel()
 	const count = 100 // a hundred a second leave

@@ -136,7 +136,7 @@ func reads(t *testing.T, body io.Reader) func(want string) {
 
 // A stream that a node negotiates, opened at another, spoken to at a third, before and after the nodes' key has changed; and its end, on each.
 //
-// Acceptance: A-471, A-472, A-474.
+// Acceptance: A-468, A-469, A-471.
 func TestAnEventStreamWhoseEveryRequestMeetsAnotherNode(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -212,7 +212,7 @@ func (s *several) say(conn net.Conn, text string) {
 	require.NoError(s.t, ws.WriteFrame(conn, ws.MaskFrame(ws.NewTextFrame([]byte(text+"\x1e")))))
 }
 
-// Acceptance: A-470, A-474.
+// Acceptance: A-467, A-471.
 func TestASocketAtAnyNodeWhicheverNegotiated(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -230,7 +230,7 @@ func TestASocketAtAnyNodeWhicheverNegotiated(t *testing.T) {
 
 // A stateful connection's client comes back at another node, and has what was sent meanwhile: the connection is where it was negotiated.
 //
-// Acceptance: A-471.
+// Acceptance: A-468.
 func TestAStatefulReconnectAtAnotherNode(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -250,7 +250,7 @@ func TestAStatefulReconnectAtAnotherNode(t *testing.T) {
 	until(`"connectionCount":1`)
 }
 
-// Acceptance: A-471.
+// Acceptance: A-468.
 func TestPollsAndTheirDeleteMeetOtherNodes(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -32,7 +32,7 @@ func undeliverable(t *testing.T, pool *pgxpool.Pool, eventType string, n int) {
 
 // Events that could not be delivered have metrics, and readiness tells of them without being lost by it.
 //
-// Acceptance: A-520.
+// Acceptance: A-510.
 func TestUndeliveredEventsHaveMetricsAndAreADetail(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -58,7 +58,7 @@ func TestUndeliveredEventsHaveMetricsAndAreADetail(t *testing.T) {
 	gauge(t, cfg, "herald_dead_oldest_seconds", is(0))
 }
 
-// Acceptance: A-521.
+// Acceptance: A-511.
 func TestThePlatformStatisticsAgeIsAMetric(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -92,7 +92,7 @@ func unhealthy(t *testing.T, cfg hubclient.Config) {
 
 // A database that is away, or that does not answer, makes a node unhealthy, and its answer is not kept waiting by it.
 //
-// Acceptance: A-522.
+// Acceptance: A-512.
 func TestHealthIsUnhealthyWhileTheDatabaseDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(*pgtest.Proxy){"away": (*pgtest.Proxy).Shut, "silent": (*pgtest.Proxy).Stall} {

@@ -25,7 +25,7 @@ func numbered(n int) string { return fmt.Sprintf("secret %2d of at least 32 byte
 
 // TestEverySecretOfTheFileVerifies: in whatever form editors leave the file.
 //
-// Acceptance: A-490.
+// Acceptance: A-484.
 func TestEverySecretOfTheFileVerifies(t *testing.T) {
 	t.Parallel()
 	var most strings.Builder
@@ -72,7 +72,7 @@ func TestEverySecretOfTheFileVerifies(t *testing.T) {
 
 // TestSecretFileThatCannotBeUsed: the whole file is refused, with the line and without what is in it.
 //
-// Acceptance: A-490.
+// Acceptance: A-484.
 func TestSecretFileThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	var tooMany strings.Builder
@@ -115,7 +115,7 @@ func TestSecretFileThatCannotBeUsed(t *testing.T) {
 
 // TestEveryKeyOfTheFileVerifies: of any mixture of kinds, each for its own algorithm, whatever stands between them.
 //
-// Acceptance: A-490.
+// Acceptance: A-484.
 func TestEveryKeyOfTheFileVerifies(t *testing.T) {
 	t.Parallel()
 	signers := []struct {
@@ -178,7 +178,7 @@ func signatureOf(t *testing.T, v *auth.Verifier, token string) auth.Check {
 
 // TestKeyFileOfWhichOneCannotBeUsed: a key that is passed over in silence would be missed when tokens are signed with it.
 //
-// Acceptance: A-490.
+// Acceptance: A-484.
 func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	good := string(publicPEM(t, edKey(t)))

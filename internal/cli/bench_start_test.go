@@ -34,7 +34,7 @@ func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
 
 // What a shell has exported for its own server leads no bench there.
 //
-// Acceptance: A-550.
+// Acceptance: A-538.
 func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
 	db := pgtest.New(t)
 	t.Setenv("HERALD_DATABASE_URL", db.DSN())

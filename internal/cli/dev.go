@@ -35,7 +35,8 @@ type devCmd struct {
 	Quiet bool          `short:"q" help:"Do not print a line an event."`
 	Pace  time.Duration `default:"700ms" help:"Mean time between two transactions of one simulated service (${default})."`
 
-	ownKey bool // tokens are signed with the key that lies in the data directory
+	ownKey  bool          // tokens are signed with the key that lies in the data directory
+	peopled chan struct{} // closed when what is printed works: the simulated people have their rights
 }
 
 func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
@@ -55,6 +56,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 		return untilTold(ctx, err)
 	}
 	defer db.stop(ctx)
+	c.peopled = make(chan struct{})
 	cfg := app.Config{
 		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
 		Migrate: true,
@@ -67,6 +69,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 			if err := waiter.Do(ctx, sim.Setup); err != nil {
 				return err
 			}
+			close(c.peopled)
 			return sim.Run(ctx)
 		},
 	}
@@ -94,12 +97,14 @@ func (c *devCmd) serve(ctx context.Context, node *app.App, db *served, out io.Wr
 	var welcoming errgroup.Group
 	ended := make(chan struct{})
 	welcoming.Go(func() error {
-		select {
-		case <-node.Serving():
-			return c.welcome(out, node.Addr(), db)
-		case <-ended:
-			return nil
+		for _, step := range []<-chan struct{}{node.Serving(), c.peopled} {
+			select {
+			case <-step:
+			case <-ended:
+				return nil
+			}
 		}
+		return c.welcome(out, node.Addr(), db)
 	})
 	err := node.Run(ctx)
 	close(ended)

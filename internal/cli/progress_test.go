@@ -11,7 +11,7 @@ import (
 
 // A command that is done at once says nothing of how far it is; one that takes longer says so once a second, and how it ended.
 //
-// Acceptance: A-526.
+// Acceptance: A-516.
 func TestProgressIsToldOfWhatTakesLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -36,7 +36,7 @@ const settingsRest = `
 
 // Every setting that any command reads is on the page, with what --help says of it.
 //
-// Acceptance: A-564.
+// Acceptance: A-548.
 func TestTheSettingsReference(t *testing.T) {
 	t.Parallel()
 	const path = "../../docs/settings.md"

@@ -146,7 +146,7 @@ func TestTokenInspectTakesTheKeyOfDev(t *testing.T) {
 
 // TestTokensWhileTheSecretIsBeingChanged: minted with the newest of the file, and inspect says which of them a token was signed with.
 //
-// Acceptance: A-490.
+// Acceptance: A-484.
 func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {
 	t.Parallel()
 	const newer = "a-newer-secret-of-these-tests-0123456789-01234"

@@ -75,7 +75,7 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 
 // What was decided about an event that could not be delivered is told where it came, and once.
 //
-// Acceptance: A-525.
+// Acceptance: A-515.
 func TestHistoriesAreToldInTheOrderOfTime(t *testing.T) {
 	t.Parallel()
 	at := func(second int) time.Time { return time.Date(2026, time.January, 20, 10, 30, second, 0, time.UTC) }

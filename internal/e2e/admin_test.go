@@ -120,7 +120,7 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	c.quiet(t)
 }
 
-// Acceptance.
+// Acceptance.
 func TestAdminMethods(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

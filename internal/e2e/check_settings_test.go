@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
-// Acceptance: A-553.
+// Acceptance: A-541.
 func TestCheckTellsOfSettingsThatDoNotDoWhatTheySeemTo(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -30,7 +30,7 @@ func TestCheckTellsOfSettingsThatDoNotDoWhatTheySeemTo(t *testing.T) {
 	}
 }
 
-// Acceptance: A-554.
+// Acceptance: A-542.
 func TestANodeWarnsWhereTokensTravelInClear(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -45,7 +45,7 @@ func TestANodeWarnsWhereTokensTravelInClear(t *testing.T) {
 	}
 }
 
-// Acceptance.
+// Acceptance.
 func TestCheckNamesTheRightsThatAreMissing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

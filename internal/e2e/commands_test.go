@@ -298,6 +298,9 @@ func TestARestoredDatabaseIsReseeded(t *testing.T) {
 		SELECT gen_random_uuid(), 'dumped', 'v', 0, '{}' FROM generate_series(1, 3)`)
 	require.NoError(t, err)
 	require.Contains(t, run(0, "migrate", "reseed"), "1 of 1 events have no place in the log")
+	var dumped int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.node").Scan(&dumped))
+	require.Zero(t, dumped, "other nodes would look for them where they were")
 	serve(t, db.DSN())
 	require.True(t, eventually(func() bool {
 		var status string

@@ -15,7 +15,7 @@ import (
 
 // An operator's walk with the commands: who is there, out with one of them, out with a node.
 //
-// Acceptance.
+// Acceptance.
 func TestAnOperatorListsDisconnectsAndDrains(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

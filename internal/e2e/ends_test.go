@@ -16,7 +16,7 @@ import (
 
 // What the document sends operators to the log for: why a connection ended, whose it was and how long it lasted, and why a page or a request got none.
 //
-// Acceptance.
+// Acceptance.
 func TestTheLogSaysWhyConnectionsEndAndRequestsFail(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

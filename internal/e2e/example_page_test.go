@@ -142,7 +142,7 @@ func (s *site) page(herald, token string, more url.Values) string {
 
 // A browser and a build take seconds; both pages share them.
 //
-// Acceptance.
+// Acceptance.
 func TestTheExamplePagesMissNothing(t *testing.T) {
 	t.Parallel()
 	b, s := browse(t), openSite(t)

@@ -81,7 +81,7 @@ func awaitRelayed(t *testing.T, q querier, id uuid.UUID) {
 	}), "the event is not relayed")
 }
 
-// Acceptance.
+// Acceptance.
 func TestTheReceiveExampleMissesNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -143,7 +143,7 @@ func TestTheReceiveExampleMissesNothing(t *testing.T) {
 
 // SignalR's client reconnects by itself where only the connection has ended. It is in no group then.
 //
-// Acceptance: A-530.
+// Acceptance: A-518.
 func TestTheReceiveExampleResumesOnItsNewConnection(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

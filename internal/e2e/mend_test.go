@@ -46,7 +46,7 @@ func undeliverable(t *testing.T, db *pgxpool.Pool, o order, eventType string, n 
 // An operator learns of events that could not be delivered wherever he looks, pages through them, mends each of a hundred with a command, and their
 // client receives every one of them once, in the order in which they were mended. The trace tells all of it.
 //
-// Acceptance.
+// Acceptance.
 func TestAHundredDeadLettersAreMended(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

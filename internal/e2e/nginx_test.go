@@ -28,7 +28,7 @@ const negotiation = customerHub + "/negotiate?negotiateVersion=1"
 
 // TestANodeThatIsLostBehindNginxCostsNoRequest: one that stops and answers 503, one that is gone, and one that is killed under way.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestANodeThatIsLostBehindNginxCostsNoRequest(t *testing.T) {
 	t.Parallel()
 	nginx(t)
@@ -110,7 +110,7 @@ func negotiating(url, token string) *http.Request {
 // TestWhatNginxSendsTwice: a negotiation whatever became of it, and of the rest only what no node has taken. The nodes are not Herald's:
 // the first breaks off what it has read.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestWhatNginxSendsTwice(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -165,7 +165,7 @@ func TestWhatNginxSendsTwice(t *testing.T) {
 
 // TestNginxKeepsSecretsOutOfItsLogs: neither the token nor the connection's id, which is one too, be it that the node answers or fails.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestNginxKeepsSecretsOutOfItsLogs(t *testing.T) {
 	t.Parallel()
 	nginx(t)
@@ -195,7 +195,7 @@ func TestNginxKeepsSecretsOutOfItsLogs(t *testing.T) {
 
 // TestClientsBehindNginxAreToldApart: by X-Forwarded-For, of which a client's own invention counts for nothing, and over TLS.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestClientsBehindNginxAreToldApart(t *testing.T) {
 	t.Parallel()
 	nginx(t)
@@ -230,7 +230,7 @@ func TestClientsBehindNginxAreToldApart(t *testing.T) {
 
 // TestNginxWaitsLongerThanAPoll: else each poll would be cut off, and the client take its connection for broken.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestNginxWaitsLongerThanAPoll(t *testing.T) {
 	t.Parallel()
 	field, ok := reflect.TypeFor[config.Limits]().FieldByName("PollTimeout")
@@ -250,7 +250,7 @@ func TestNginxWaitsLongerThanAPoll(t *testing.T) {
 
 // TestNginxShowsNothingElseOfANode: nor does another spelling of a path.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestNginxShowsNothingElseOfANode(t *testing.T) {
 	t.Parallel()
 	p := startNginx(t, rendering{nodes: []string{strings.TrimPrefix(everything(t), "http://")}})
@@ -284,7 +284,7 @@ func everything(t *testing.T) string {
 
 // TestNginxPassesOnAtOnce: an event stream's lines arrive while it is open, and its end is the client's.
 //
-// Acceptance: A-492.
+// Acceptance: A-486.
 func TestNginxPassesOnAtOnce(t *testing.T) {
 	t.Parallel()
 	next, left := make(chan string), make(chan struct{})

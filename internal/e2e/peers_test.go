@@ -11,7 +11,7 @@ import (
 
 // TestCheckNamesThePairThatCannotReachEachOther: herald check, run anywhere, with the address that was tried.
 //
-// Acceptance: A-486.
+// Acceptance: A-480.
 func TestCheckNamesThePairThatCannotReachEachOther(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

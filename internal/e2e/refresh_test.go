@@ -31,7 +31,7 @@ const (
 // WebSocket is cut again and again, and by Herald's own client. None comes back, and none misses an event. It lasts a minute beside the other
 // tests, for tokens end by the clock of the wall; make soak has it last for ten.
 //
-// Acceptance: A-507.
+// Acceptance: A-501.
 func TestConnectionsLiveOnRefreshedTokens(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
@@ -167,7 +167,7 @@ func (c *fresh) hasAll(n int64) {
 
 // What the .NET 11 client does, and what it does wrong, against the program itself.
 //
-// Acceptance.
+// Acceptance.
 func TestRefreshAsTheDotNetClientDoesIt(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()

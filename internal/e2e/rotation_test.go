@@ -62,7 +62,7 @@ func keySigner(t *testing.T, method jwt.SigningMethod, key crypto.Signer) *signe
 // without the old one, as docs/security.md has it. Clients keep connecting all the while, with tokens of the one and of the other, and one
 // that stays misses nothing.
 //
-// Acceptance: A-491.
+// Acceptance: A-485.
 func TestKeysAreChangedWithoutRefusingAnybody(t *testing.T) {
 	t.Parallel()
 	_, ed, err := ed25519.GenerateKey(rand.Reader)

@@ -128,7 +128,7 @@ func connectionsOf(t *testing.T, node *server) (n int) {
 // TestEveryTransportComesUpBehindRoundRobin: of 18 clients behind nginx's default, 6 of each transport, 18 come up; without sticky sessions
 // none did. They invoke, stay, and are sent everything once.
 //
-// Acceptance: A-493.
+// Acceptance: A-487.
 func TestEveryTransportComesUpBehindRoundRobin(t *testing.T) {
 	t.Parallel()
 	for name, balances := range map[string]func(*testing.T, ...*server) string{"nginx": byNginx, "balancer": byTurns} {
@@ -155,7 +155,7 @@ func TestEveryTransportComesUpBehindRoundRobin(t *testing.T) {
 // TestANodeThatIsKilledCostsOneReconnect: half of the clients live on it. Each of them, and whoever's requests went through it, connects again
 // once at most, and resumes; events are published all the while, and none is missed or comes twice.
 //
-// Acceptance: A-494.
+// Acceptance: A-488.
 func TestANodeThatIsKilledCostsOneReconnect(t *testing.T) {
 	t.Parallel()
 	g := gather(t, 2, byTurns)

@@ -183,7 +183,7 @@ func openDir(t *testing.T) string {
 
 // TestDevIsEverythingOnOneMachine takes what `herald dev` prints, and follows its simulated customer's order.
 //
-// Acceptance: A-381, A-382, A-561, A-562, A-563.
+// Acceptance: A-381, A-382, A-545, A-546, A-547.
 func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "dev", "--data-dir="+openDir(t), "--listen=127.0.0.1:0", "--pace=20ms")
@@ -264,7 +264,7 @@ func requireOriginAllowed(t *testing.T, url, origin string) {
 
 // A tail that can never succeed ends, and says why and what to do.
 //
-// Acceptance: A-560.
+// Acceptance: A-544.
 func TestATailThatCannotSucceedEnds(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pgtest.New(t).DSN(), "HERALD_FEATURE_TEAMCART=false")

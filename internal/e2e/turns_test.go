@@ -92,7 +92,7 @@ func metric(t *testing.T, authorities *x509.CertPool, pattern string, nodes ...*
 
 // TestEveryRequestMayComeToAnotherNode: three nodes behind a balancer that sends each request to the next one, with the published client.
 //
-// Acceptance.
+// Acceptance.
 func TestEveryRequestMayComeToAnotherNode(t *testing.T) {
 	t.Parallel()
 	for _, variant := range []string{"plain", "TLS with an authority of their own", "TLS, and plain among the nodes"} {

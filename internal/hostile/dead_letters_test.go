@@ -23,7 +23,7 @@ import (
 // Several operators mend the same events at once, each in another way, while others retry them and give them up, and the node goes on trying: of each
 // event what one of them has said is relayed, once, and whoever was too late is told so.
 //
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	t.Parallel()
 	const events, menders = 24, 4

@@ -134,7 +134,7 @@ func present(t *testing.T, url, request string) (int, string) {
 // The entrance for other nodes takes what a node of the same database has signed for this one, once, and nothing else: no user's or administrator's
 // token opens it, no connection token, nothing that was read between two nodes.
 //
-// Acceptance: A-484.
+// Acceptance: A-478.
 func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -15,7 +15,7 @@ import (
 // What has the name over MessagePack of one of Herald's own members replaces nothing there, live, in resumes and for a client that follows;
 // what else a payload holds has the names and the forms that its producer gave it. With HERALD_MESSAGEPACK_NAMES=camel the names are JSON's.
 //
-// Acceptance: A-497, A-498, A-461, A-499.
+// Acceptance: A-491, A-492, A-461, A-493.
 func TestAPayloadReplacesNothingOverMessagePack(t *testing.T) {
 	t.Parallel()
 	const payload = `{"status": "Placed", "orderNumber": "YZ-1", "OrderNumber": "mine", "EventId": "mine", "Sequence": 99, "OccurredOnUtc": "2030-01-01T00:00:00Z",

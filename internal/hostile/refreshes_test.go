@@ -18,7 +18,7 @@ import (
 // Whoever knows a connection token, and whatever is sent with it: nothing changes for the connection but by a good token of its own user, and
 // nothing is a fault of the server.
 //
-// Acceptance.
+// Acceptance.
 func TestRefreshesThatMeanHarm(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), func(cfg *app.Config) {

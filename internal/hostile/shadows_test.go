@@ -102,7 +102,7 @@ func refused(t *testing.T, name string, err error) refusal {
 // A producer's login can publish and nothing else, whatever it owns and sets: what is refused is refused as without, by the table, by COPY and by
 // the functions, and what is taken is what was written.
 //
-// Acceptance.
+// Acceptance.
 func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

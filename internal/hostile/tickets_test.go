@@ -47,7 +47,7 @@ const unknown = "No Connection with that ID"
 // A connection token of one node at another, altered in each of its bytes, cut, of another hub, of another user and of another database: none opens
 // anything, by whichever transport; thousands of invented keys hold nobody up; and the token itself is good afterwards.
 //
-// Acceptance: A-470.
+// Acceptance: A-467.
 func TestTicketsThatNoNodeHasIssued(t *testing.T) {
 	t.Parallel()
 	db, foreign := pgtest.New(t), pgtest.New(t)

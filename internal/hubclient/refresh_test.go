@@ -74,7 +74,7 @@ func tokens(ttl time.Duration) func(context.Context) (string, error) {
 
 // A follower outlives many tokens on one connection: by the request, and where the server does not know that, by the method.
 //
-// Acceptance: A-507.
+// Acceptance: A-501.
 func TestFollowIsKeptFresh(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

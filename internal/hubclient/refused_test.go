@@ -129,7 +129,7 @@ func TestFollowEndsAtARefusedNegotiate(t *testing.T) {
 
 // What is there is no hub, or cannot be trusted: waiting for it would be in vain.
 //
-// Acceptance: A-560.
+// Acceptance: A-544.
 func TestFollowEndsWhereThereIsNoHub(t *testing.T) {
 	t.Parallel()
 	page := func(status int) http.HandlerFunc {

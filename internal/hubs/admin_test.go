@@ -193,7 +193,7 @@ func TestEveryFailureOnTheAdminHubIsToldTwice(t *testing.T) {
 	require.Empty(t, customer.seen, "other hubs have no such event")
 }
 
-// Acceptance.
+// Acceptance.
 func TestGetPlatformStats(t *testing.T) {
 	t.Parallel()
 	n := func(text string) json.RawMessage { return json.RawMessage(text) }

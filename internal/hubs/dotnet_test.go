@@ -63,7 +63,7 @@ func (s *server) seventh(g event.Group, e event.Event, at time.Time) {
 // A .NET client matches names exactly and reads times from timestamps alone, so what a real hub writes for the same objects is the measure,
 // byte for byte: in replays here, which are the frames of live events, and in results.
 //
-// Acceptance.
+// Acceptance.
 func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 20, 10, 0, 0, 0, time.UTC)
@@ -107,7 +107,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 
 // The times of an order in each of their three sizes.
 //
-// Acceptance: A-496.
+// Acceptance: A-490.
 func TestTimesOfADotNetHub(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -143,7 +143,7 @@ func readFrame(t *testing.T, text string) []any {
 // Everything that is Herald's own is named as a .NET hub names it and has its times as timestamps: live events of every type, results of every
 // method, what the admin hub says by itself.
 //
-// Acceptance.
+// Acceptance.
 func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 	t.Parallel()
 	n := func(text string) json.RawMessage { return json.RawMessage(text) }
@@ -244,7 +244,7 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 
 // HERALD_MESSAGEPACK_NAMES=camel keeps the names of JSON, and nothing but the names.
 //
-// Acceptance: A-497.
+// Acceptance: A-491.
 func TestNamesOfJSONOverMessagePack(t *testing.T) {
 	t.Parallel()
 	s := setup(t, func(s *server) { s.names = signalr.JSONNames })

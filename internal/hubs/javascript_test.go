@@ -51,7 +51,7 @@ func handled(t *testing.T, protocol string, calls []jsCall) (lines []string) {
 
 // What a page's handlers are given over each protocol is what docs/messagepack.md says, to the letter.
 //
-// Acceptance: A-499.
+// Acceptance: A-493.
 func TestWhatAJavaScriptHandlerGetsIsDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/messagepack.md")

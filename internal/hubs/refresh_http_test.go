@@ -97,7 +97,7 @@ func permissions(groups ...event.Group) auth.Grant {
 
 // A request does what RefreshToken does: the new claims hold, groups that they no longer open are left, and the rest stays.
 //
-// Acceptance: A-503.
+// Acceptance: A-497.
 func TestARefreshByRequestReplacesTheClaims(t *testing.T) {
 	t.Parallel()
 	for name, h := range resourceHubs() {
@@ -133,7 +133,7 @@ func TestARefreshByRequestReplacesTheClaims(t *testing.T) {
 	}
 }
 
-// Acceptance: A-503.
+// Acceptance: A-497.
 func TestARefreshByRequestOnTheAdminHub(t *testing.T) {
 	t.Parallel()
 	var log journal
@@ -176,7 +176,7 @@ func TestARefreshByRequestOnTheAdminHub(t *testing.T) {
 
 // A client that hangs up leaves nothing half done, and what could not be found out closes the connection to resume.
 //
-// Acceptance: A-503.
+// Acceptance: A-497.
 func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -211,7 +211,7 @@ func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
 
 // A method that runs keeps the claims that it began with, but no group that the new ones do not open.
 //
-// Acceptance: A-509.
+// Acceptance: A-503.
 func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"SubscribeToOrder", "ResumeOrder"} {
@@ -270,7 +270,7 @@ func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
 
 // However refreshes by request, by the method and subscriptions interleave: in the end the groups are those that the last claims open.
 //
-// Acceptance.
+// Acceptance.
 func TestRefreshesAndSubscriptionsInterleaved(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -53,7 +53,7 @@ func (b *bundle) deliverAll(t *testing.T) {
 	}
 }
 
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestMendedDeadLetterIsRelayedOnceAtTheEndOfItsGroup(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -89,7 +89,7 @@ func TestMendedDeadLetterIsRelayedOnceAtTheEndOfItsGroup(t *testing.T) {
 
 // Each column that can be the reason for a death can be mended.
 //
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestEveryColumnIsMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -125,7 +125,7 @@ func TestEveryColumnIsMended(t *testing.T) {
 
 // What a publish would not take is not taken here, in the same words, and changes nothing.
 //
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -187,7 +187,7 @@ func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 // The last attempt at an event, and one who mends it, at the same moment: it is mended and relayed, or buried by the attempt and then
 // mended; never mended and dead.
 //
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestMendBesideAnAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -212,7 +212,7 @@ func TestMendBesideAnAttempt(t *testing.T) {
 
 // Of several who mend an event at once one does, and what that one has said is relayed.
 //
-// Acceptance: A-524.
+// Acceptance: A-514.
 func TestOneOfSeveralMenders(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -256,7 +256,7 @@ func TestOneOfSeveralMenders(t *testing.T) {
 
 // What has become of an event is told when it is relayed, too: each death, who retried, mended or dropped it.
 //
-// Acceptance: A-525.
+// Acceptance: A-515.
 func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -279,7 +279,7 @@ func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 
 // Those that are tried again are listed behind the dead ones, in pages, with what an operator wants to know; and both are counted.
 //
-// Acceptance: A-523.
+// Acceptance: A-513.
 func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -330,7 +330,7 @@ func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
 
 // An error says that an event died, when it is certain, without its payload.
 //
-// Acceptance: A-520.
+// Acceptance: A-510.
 func TestADeathIsLogged(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

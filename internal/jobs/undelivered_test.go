@@ -27,7 +27,7 @@ func (b *bundle) read(t *testing.T, sql string, args ...any) int {
 // A scrape asks how many events could not be delivered: what that costs has a bound, however many jobs are scheduled, done or due, and however many
 // events are dead or were.
 //
-// Acceptance: A-520.
+// Acceptance: A-510.
 func TestCountingWhatCouldNotBeDeliveredHasABound(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

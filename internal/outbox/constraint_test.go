@@ -206,7 +206,7 @@ func TestColumnsThatCannotBeNull(t *testing.T) {
 
 // The functions refuse what the table refuses, with the table's words, and what only they can know with words of their own.
 //
-// Acceptance.
+// Acceptance.
 func TestPublishFunctionsRefuse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/pgtest"
 )
 
-// Acceptance: A-548.
+// Acceptance: A-536.
 func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)

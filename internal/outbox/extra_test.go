@@ -18,7 +18,7 @@ import (
 
 // Further fields of a payload stand beside the event's own, and replace none.
 //
-// Acceptance: A-512.
+// Acceptance: A-506.
 func TestExtraFields(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -47,7 +47,7 @@ func TestExtraFields(t *testing.T) {
 
 // A trace context never keeps an event from being published, whatever it says, unless it has no end.
 //
-// Acceptance: A-513.
+// Acceptance: A-507.
 func TestTraceContexts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -69,7 +69,7 @@ func TestTraceContexts(t *testing.T) {
 
 // What is wrong is told alike by a function and by an insert: code, constraint, hint, and the message but for the argument's name.
 //
-// Acceptance: A-510.
+// Acceptance: A-504.
 func TestFunctionAndInsertAnswerAlike(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -96,7 +96,7 @@ func TestFunctionAndInsertAnswerAlike(t *testing.T) {
 // What depends on the functions of the release before goes on, and whoever may call them may call these; what calls them by name meets these, in a
 // session that has prepared the call before, too.
 //
-// Acceptance: A-515.
+// Acceptance: A-509.
 func TestProducersOfTheReleaseBeforeGoOn(t *testing.T) {
 	t.Parallel()
 	const before = 20

@@ -77,7 +77,7 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 // The way of a key: made an hour ahead, used for a day, and good for a month for what it has sealed; and no node refuses any that another may
 // use, whenever it has read the table last.
 //
-// Acceptance: A-474.
+// Acceptance: A-471.
 func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -20,7 +20,7 @@ import (
 
 // A payload that its event type cannot be made of is refused in the producer's transaction.
 //
-// Acceptance.
+// Acceptance.
 func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -237,7 +237,7 @@ func TestOutboxRefusesWhatEndsClients(t *testing.T) {
 // The outbox and the relay judge payloads by one table: random values in every field of every type are taken by the one if, and only if, the other
 // turns them into messages; and what is refused is named, every field of it.
 //
-// Acceptance.
+// Acceptance.
 func TestTheOutboxJudgesAsTheRelayDoes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -325,7 +325,7 @@ func quoted(words []string) (all []string) {
 
 // The table in SQL is the one in Go.
 //
-// Acceptance: A-511.
+// Acceptance: A-505.
 func TestBothTablesOfFieldsAreOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

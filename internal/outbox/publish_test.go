@@ -12,7 +12,7 @@ import (
 
 // The functions as the contract lists them: every argument by name, type and default, and what comes back.
 //
-// Acceptance.
+// Acceptance.
 func TestSignaturesOfTheProducersFunctions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

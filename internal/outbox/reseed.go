@@ -45,6 +45,9 @@ func Reseed(ctx context.Context, tx pgx.Tx, setAside []int64, progress func(day 
 	if err := q.NodeKeysDrop(ctx); err != nil {
 		return sum, fmt.Errorf("dropping the nodes' keys: %w", err)
 	}
+	if err := q.NodesForget(ctx); err != nil {
+		return sum, fmt.Errorf("forgetting the nodes of the dump: %w", err)
+	}
 	return sum, nil
 }
 

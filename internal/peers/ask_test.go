@@ -21,7 +21,7 @@ func question(t *testing.T, ctx context.Context, method, body string) *http.Requ
 	return r
 }
 
-// Acceptance: A-545.
+// Acceptance: A-533.
 func TestAskingAnotherNode(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -73,7 +73,7 @@ func TestAskingAnotherNode(t *testing.T) {
 
 // A node that is drained refuses to hand on what goes on, and asks and hands on all the rest.
 //
-// Acceptance: A-547.
+// Acceptance: A-535.
 func TestADrainedNodeStillAsksAndHandsOn(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")

@@ -59,7 +59,7 @@ func present(t *testing.T, to *node, request string) answered {
 	return answered{answer.StatusCode, answer.Header, text(t, answer)}
 }
 
-// Acceptance: A-484.
+// Acceptance: A-478.
 func TestTheEntranceTakesEachRequestOfANodeOnceAndAsItWasSent(t *testing.T) {
 	t.Parallel()
 	for _, theft := range []struct {
@@ -111,7 +111,7 @@ func TestTheEntranceTakesEachRequestOfANodeOnceAndAsItWasSent(t *testing.T) {
 	}
 }
 
-// Acceptance: A-484.
+// Acceptance: A-478.
 func TestWhatIsSignedForOneNodeIsNothingToAnother(t *testing.T) {
 	t.Parallel()
 	a, b, c := start(t, "db"), start(t, "db"), start(t, "db")

@@ -38,7 +38,7 @@ func used(t *testing.T) usage {
 // TestWhatAForwardedConnectionCosts bounds what one takes on both nodes. Both are in this process, with the clients' sockets: what the same connections
 // take that come to their node straight is measured too, and the difference is the other node's.
 //
-// Acceptance: A-487.
+// Acceptance: A-481.
 func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // others' memory would count
 	const count = 200
 	for _, kind := range []struct { //nolint:paralleltest // likewise

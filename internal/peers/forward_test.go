@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
-// Acceptance: A-483.
+// Acceptance: A-477.
 func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -62,7 +62,7 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 	require.Equal(t, 1, a.counts.of("answered"))
 }
 
-// Acceptance: A-485.
+// Acceptance: A-479.
 func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -119,7 +119,7 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	require.Contains(t, a.said(t, http.MethodGet, silent, nil), "tells no address")
 }
 
-// Acceptance: A-480.
+// Acceptance: A-474.
 func TestEventsArriveAsTheyAreSentAndEndWithTheClient(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")
@@ -205,7 +205,7 @@ func echo(ended chan<- struct{}) http.HandlerFunc {
 	}
 }
 
-// Acceptance: A-481.
+// Acceptance: A-475.
 func TestAWebSocketIsCarriedBothWaysUntilEitherSideEnds(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"client", "node"} {
@@ -239,7 +239,7 @@ func TestAWebSocketIsCarriedBothWaysUntilEitherSideEnds(t *testing.T) {
 	}
 }
 
-// Acceptance: A-487.
+// Acceptance: A-481.
 func TestAsManyAreForwardedAsMayBe(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db", func(c *peers.Config) { c.MaxForwarded = 1 }), start(t, "db")
@@ -267,7 +267,7 @@ func TestAsManyAreForwardedAsMayBe(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.ask(t, http.MethodPost, b, "/hubs/x", strings.NewReader("x")).StatusCode)
 }
 
-// Acceptance: A-488.
+// Acceptance: A-482.
 func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, "db"), start(t, "db")

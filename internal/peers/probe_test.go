@@ -36,7 +36,7 @@ func (p *pages) String() string {
 	return p.text.String()
 }
 
-// Acceptance: A-486.
+// Acceptance: A-480.
 func TestANodeSaysWhomItCannotReachWhereAndWhy(t *testing.T) {
 	t.Parallel()
 	var log pages

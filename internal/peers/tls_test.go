@@ -73,7 +73,7 @@ func roots(t *testing.T, file string) func(*peers.Config) {
 	return func(c *peers.Config) { c.Roots = pool }
 }
 
-// Acceptance: A-482.
+// Acceptance: A-476.
 func TestNodesVerifyEachOthersCertificates(t *testing.T) {
 	t.Parallel()
 	ours, another := newAuthority(t), newAuthority(t)

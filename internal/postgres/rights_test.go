@@ -23,7 +23,7 @@ func loginOf(t *testing.T, admin *pgxpool.Pool, dsn, login string, creation ...s
 
 // The owner of a database who may not create roles is told so before anything has changed, and what an administrator is to run is enough.
 //
-// Acceptance.
+// Acceptance.
 func TestMigratingSaysWhatItLacksBeforeItBegins(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, ClusterConfig{})

@@ -31,13 +31,13 @@ func document(t *testing.T, path, text string) {
 	require.Equal(t, string(committed), text, "%s is not what the code says: run `make docs` and commit it", path)
 }
 
-// Acceptance: A-536.
+// Acceptance: A-524.
 func TestTheEventsReference(t *testing.T) {
 	t.Parallel()
 	document(t, "../../docs/events.md", eventsReference(t))
 }
 
-// Acceptance: A-537.
+// Acceptance: A-525.
 func TestTheDeclarations(t *testing.T) {
 	t.Parallel()
 	document(t, "../../docs/herald.d.ts", declarations(t))
@@ -218,7 +218,7 @@ func payloads(t *testing.T, b *strings.Builder) {
 // What a producer writes goes through the outbox's own checks, with all fields and with those that must be there, and not without one of
 // them.
 //
-// Acceptance: A-536.
+// Acceptance: A-524.
 func TestTheExamplesArePublished(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)

@@ -124,7 +124,7 @@ func (nothing) PlatformStats(context.Context) (stats outbox.PlatformStats, setAt
 	return stats, setAt, false, nil
 }
 
-// Acceptance: A-535.
+// Acceptance: A-523.
 func TestTheHubsAreAllThere(t *testing.T) {
 	t.Parallel()
 	h, err := hubs.New(hubs.Config{
@@ -146,7 +146,7 @@ func TestTheHubsAreAllThere(t *testing.T) {
 
 // The permissions and policies that docs/events.md names are those that open the hubs' groups.
 //
-// Acceptance: A-535.
+// Acceptance: A-523.
 func TestThePoliciesAreTheCodes(t *testing.T) {
 	t.Parallel()
 	for permission, group := range map[string]event.Group{

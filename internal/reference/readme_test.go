@@ -22,7 +22,7 @@ func read(t *testing.T, path string) string {
 
 // What a reader copies from the README is what the tests run.
 //
-// Acceptance: A-538.
+// Acceptance: A-526.
 func TestTheReadmeQuotesTheExamples(t *testing.T) {
 	t.Parallel()
 	readme := read(t, "../../README.md")
@@ -34,7 +34,7 @@ func TestTheReadmeQuotesTheExamples(t *testing.T) {
 		simulation.OrderID, simulation.Customer), "the command that `herald dev` prints")
 }
 
-// Acceptance: A-539.
+// Acceptance: A-527.
 func TestTheDocumentsLinkWhatIsThere(t *testing.T) {
 	t.Parallel()
 	linked := map[string]bool{}

@@ -299,7 +299,7 @@ func compile(t *testing.T, files map[string]string) (complaints string, err erro
 
 // The declarations fit every message that Herald's own code makes of the examples, and SignalR's client.
 //
-// Acceptance: A-537.
+// Acceptance: A-525.
 func TestTheDeclarationsFitWhatIsSent(t *testing.T) {
 	t.Parallel()
 	handlers, err := os.ReadFile("testdata/handlers.ts")
@@ -315,7 +315,7 @@ func TestTheDeclarationsFitWhatIsSent(t *testing.T) {
 
 // The examples are compiled as strictly as a reader's own code may be.
 //
-// Acceptance: A-537.
+// Acceptance: A-525.
 func TestTheExamplesCompile(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "node", "node_modules/typescript/bin/tsc", "-p", ".")

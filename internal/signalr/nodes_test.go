@@ -29,7 +29,7 @@ func (n *nodes) token(t *testing.T, from int) (encoded, id string) {
 	return v1["connectionToken"].(string), v1["connectionId"].(string)
 }
 
-// Acceptance: A-470.
+// Acceptance: A-467.
 func TestAnyNodeTakesASocketThatAnotherHasNegotiated(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -55,7 +55,7 @@ func TestAnyNodeTakesASocketThatAnotherHasNegotiated(t *testing.T) {
 // Both half-transports, with every request at the next node: the connection lives on the one that negotiated it, and hears and says
 // everything as it would alone.
 //
-// Acceptance: A-471.
+// Acceptance: A-468.
 func TestHalfTransportsThroughRoundRobin(t *testing.T) {
 	t.Parallel()
 	for name, connect := range map[string]func(*half) talker{
@@ -84,7 +84,7 @@ func TestHalfTransportsThroughRoundRobin(t *testing.T) {
 	}
 }
 
-// Acceptance: A-471.
+// Acceptance: A-468.
 func TestDeleteThroughRoundRobin(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -102,7 +102,7 @@ func TestDeleteThroughRoundRobin(t *testing.T) {
 	}
 }
 
-// Acceptance: A-471.
+// Acceptance: A-468.
 func TestStatefulReconnectThroughRoundRobin(t *testing.T) {
 	t.Parallel()
 	const each, cuts = 500, 12
@@ -132,7 +132,7 @@ func TestStatefulReconnectThroughRoundRobin(t *testing.T) {
 
 // What a node is killed with is unknown to the others, in ASP.NET's words, and its clients start anew there.
 //
-// Acceptance: A-472.
+// Acceptance: A-469.
 func TestAKilledOwnersConnectionsAreUnknown(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -172,7 +172,7 @@ func TestAKilledOwnersConnectionsAreUnknown(t *testing.T) {
 
 // A request is handed on once: nodes that disagree on where a connection lives send nothing round.
 //
-// Acceptance: A-472.
+// Acceptance: A-469.
 func TestARequestIsHandedOnOnce(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -186,7 +186,7 @@ func TestARequestIsHandedOnOnce(t *testing.T) {
 
 // A ticket is its user's, on every node; its other requests do not reach the owner.
 //
-// Acceptance: A-470.
+// Acceptance: A-467.
 func TestAnotherUsersTicketOnAnotherNode(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -205,7 +205,7 @@ func TestAnotherUsersTicketOnAnotherNode(t *testing.T) {
 
 // The user does not stand in a ticket, whatever it is called, nor does anything else: of two there is nothing alike but the key's id.
 //
-// Acceptance: A-470.
+// Acceptance: A-467.
 func TestTicketsSayNothing(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -232,7 +232,7 @@ func TestTicketsSayNothing(t *testing.T) {
 // A ticket is good for one connection on each node: presented at another one within its 15 seconds it opens a second socket, which is its user's own,
 // and counted as any.
 //
-// Acceptance: A-473.
+// Acceptance: A-470.
 func TestATicketOpensOneSocketANode(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) { cfg.HandshakeTimeout = time.Hour })
@@ -258,7 +258,7 @@ func TestATicketOpensOneSocketANode(t *testing.T) {
 	}
 }
 
-// Acceptance: A-473.
+// Acceptance: A-470.
 func TestAnExpiredTicketOpensNothingOnAnyNode(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) { cfg.HandshakeTimeout = time.Nanosecond })
@@ -274,7 +274,7 @@ func TestAnExpiredTicketOpensNothingOnAnyNode(t *testing.T) {
 
 // Tickets from before a rotation are good after it, on every node, for as long as their connections live.
 //
-// Acceptance: A-474.
+// Acceptance: A-471.
 func TestARotationRefusesNoTicket(t *testing.T) {
 	t.Parallel()
 	keys := newSharedKeys()
@@ -308,7 +308,7 @@ func TestWithoutForwardOtherNodesConnectionsAreUnknown(t *testing.T) {
 
 // What another node has handed on is the client's, not that node's, and counts once: for the node that has the connection.
 //
-// Acceptance: A-475.
+// Acceptance: A-472.
 func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) {
@@ -384,7 +384,7 @@ func (f *fixture) negotiatedAt(t *testing.T, other *fixture) *half {
 
 // A request that any node may have to answer finds the connection wherever it is: a socket on a node that has neither negotiated it nor is asked.
 //
-// Acceptance: A-476.
+// Acceptance: A-473.
 func TestAConnectionIsFoundOnWhicheverNodeItLives(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t)
@@ -439,7 +439,7 @@ func TestNodesNames(t *testing.T) {
 
 // One user's requests for another node do not take the places of all: here as many as may be on their way at once, with bodies that do not end.
 //
-// Acceptance: A-475.
+// Acceptance: A-472.
 func TestOneUserTakesHisShareOfWhatIsHandedOn(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) { cfg.MaxConnectionsPerUser = 2 })

@@ -62,7 +62,7 @@ func requireNoCORS(t *testing.T, a answer) {
 	require.Contains(t, a.header.Values("Vary"), "Origin")
 }
 
-// Acceptance: A-562.
+// Acceptance: A-546.
 func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
 	t.Parallel()
 	f := setup(t, allowOrigins("https://app.example:443", "HTTP://Dev.Example:8080", "http://plain.example", "capacitor://localhost", "http://[::1]:80",

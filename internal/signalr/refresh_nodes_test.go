@@ -13,7 +13,7 @@ import (
 
 // Any node takes a refresh, wherever the connection lives, and it is answered as if it lived there.
 //
-// Acceptance.
+// Acceptance.
 func TestARefreshOnWhicheverNode(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) { cfg.AllowedOrigins = []string{"https://app.example"} })

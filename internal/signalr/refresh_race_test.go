@@ -50,7 +50,7 @@ func tokenOf(c talker) string {
 // A token of two minutes, refreshed at half of its lifetime, carries a connection through a day, over every transport, and the connection
 // ends within a second of the first token that is not replaced.
 //
-// Acceptance: A-507.
+// Acceptance: A-501.
 func TestAConnectionOfRefreshedTokensLives(t *testing.T) {
 	t.Parallel()
 	const half, rounds = time.Minute, 24 * 60
@@ -86,7 +86,7 @@ func TestAConnectionOfRefreshedTokensLives(t *testing.T) {
 	}, granting, unhurried)
 }
 
-// Acceptance: A-507.
+// Acceptance: A-501.
 func TestAConnectionThatWaitsForItsClientIsRefreshed(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -114,7 +114,7 @@ func TestAConnectionThatWaitsForItsClientIsRefreshed(t *testing.T) {
 // At the very moment at which the old token ends: either the refresh is refused, and the connection is closed as expired, or it is
 // answered with 200, and the connection lives as long as the new token.
 //
-// Acceptance: A-508.
+// Acceptance: A-502.
 func TestARefreshThatRacesTheExpiry(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -159,7 +159,7 @@ func TestARefreshThatRacesTheExpiry(t *testing.T) {
 
 // Refreshes of one connection follow each other, whoever sends them: the last one to be answered with 200 is what holds.
 //
-// Acceptance: A-508.
+// Acceptance: A-502.
 func TestRefreshesOfOneConnectionFollowEachOther(t *testing.T) {
 	t.Parallel()
 	f := setup(t, granting)

@@ -84,7 +84,7 @@ func requireRefused(t *testing.T, a answer, status int, code string) {
 	require.NotEmpty(t, fields["error_description"])
 }
 
-// Acceptance: A-500.
+// Acceptance: A-494.
 func TestNegotiateTellsHowLongTheTokenLasts(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -110,7 +110,7 @@ func TestNegotiateTellsHowLongTheTokenLasts(t *testing.T) {
 
 // The whole exchange as the .NET 11 client has it, over a real socket: the hub's query stays, the body is empty, the token is in the header.
 //
-// Acceptance.
+// Acceptance.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	f := setup(t, granting)
@@ -153,7 +153,7 @@ func TestRefresh(t *testing.T) {
 	require.True(t, conn.User().ExpiresAt().IsZero())
 }
 
-// Acceptance.
+// Acceptance.
 func TestRefreshesThatChangeNothing(t *testing.T) {
 	t.Parallel()
 	f := setup(t, granting)
@@ -195,7 +195,7 @@ func TestRefreshesThatChangeNothing(t *testing.T) {
 	requireRefused(t, f.refresh(token, "u2 60"), http.StatusNotFound, "connection_not_found")
 }
 
-// Acceptance: A-505.
+// Acceptance: A-499.
 func TestRefreshFromPagesOfOtherOrigins(t *testing.T) {
 	t.Parallel()
 	f := setup(t, granting, allowOrigins("https://app.example"))
@@ -223,7 +223,7 @@ func TestRefreshFromPagesOfOtherOrigins(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, send("https://evil.example", "u1 60").status)
 }
 
-// Acceptance: A-506.
+// Acceptance: A-500.
 func TestRefreshesAreLimited(t *testing.T) {
 	t.Parallel()
 	t.Run("by address", func(t *testing.T) {

@@ -17,7 +17,7 @@ func (u someone) ExpiresAt() time.Time { return u.expires }
 
 // The sweeper has seen that the credentials have expired when new ones come: the connection ends, or it has the new ones and lives.
 //
-// Acceptance: A-508.
+// Acceptance: A-502.
 func TestNewCredentialsAreNotExpiredOnes(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Authenticate: func(*http.Request) (User, error) { return someone{}, nil }})

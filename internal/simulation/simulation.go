@@ -77,15 +77,17 @@ INSERT INTO demo.counters VALUES ('totalUsers', 5432), ('activeUsers', 234), ('n
 	('imagesGenerated', 3847), ('failedGenerations', 5), ('totalRevenue', 98765.43), ('revenueToday', 1234.56)
 	ON CONFLICT DO NOTHING;`
 
-// Setup creates the services' own tables and what the printed tokens rely on: the staff member's and the customer's grants.
+// Setup creates the services' own tables and what the printed tokens rely on: the staff member's and the customer's grants, that for the followed
+// order included, which may not have been placed yet.
 func (s *Simulation) Setup(ctx context.Context) error {
 	if _, err := s.cfg.Pool.Exec(ctx, tables); err != nil {
 		return fmt.Errorf("creating the simulated services' tables: %w", err)
 	}
 	_, err := s.cfg.Pool.Exec(ctx, `
-		SELECT herald.grant_access('MustBeRestaurantStaff', $1, $2), herald.grant_access('MustBeTeamCartMember', $3, $4)
-		WHERE NOT herald.can_subscribe('MustBeRestaurantStaff', $1, $2) OR NOT herald.can_subscribe('MustBeTeamCartMember', $3, $4)`,
-		RestaurantID, Staff, TeamCartID, Customer)
+		SELECT herald.grant_access(g.policy, g.resource, g.person) FROM (VALUES
+			('MustBeRestaurantStaff', $1::uuid, $2), ('MustBeTeamCartMember', $3::uuid, $4), ('MustBeOrderOwner', $5::uuid, $4)) g (policy, resource, person)
+		WHERE NOT herald.can_subscribe(g.policy, g.resource, g.person)`,
+		RestaurantID, Staff, TeamCartID, Customer, OrderID)
 	if err != nil {
 		return fmt.Errorf("granting access to the simulated people: %w", err)
 	}

@@ -65,6 +65,10 @@ WHERE n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_
 -- name: NodeDelete :exec
 DELETE FROM herald.node WHERE node_id = sqlc.arg(node_id);
 
+-- name: NodesForget :exec
+-- Those that a dump has brought along. One that runs is back with its next heartbeat.
+DELETE FROM herald.node;
+
 -- name: NodeReap :execrows
 DELETE FROM herald.node WHERE heartbeat_at < clock_timestamp() - interval '1 minute';
 

@@ -57,7 +57,7 @@ func long() torture.Config {
 	}
 }
 
-// Acceptance.
+// Acceptance.
 func TestEveryEventArrivesOnceWhateverHappens(t *testing.T) {
 	t.Parallel()
 	cfg := short()

@@ -314,6 +314,16 @@ func (q *Queries) NodesBeating(ctx context.Context) ([]NodesBeatingRow, error) {
 	return items, nil
 }
 
+const NodesForget = `-- name: NodesForget :exec
+DELETE FROM herald.node
+`
+
+// Those that a dump has brought along. One that runs is back with its next heartbeat.
+func (q *Queries) NodesForget(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, NodesForget)
+	return err
+}
+
 const NodesFromFuture = `-- name: NodesFromFuture :exec
 UPDATE herald.node n SET heartbeat_at = clock_timestamp()
 WHERE n.node_id IN (SELECT f.node_id FROM herald.node f WHERE f.heartbeat_at > clock_timestamp() + interval '2 seconds' FOR UPDATE SKIP LOCKED)

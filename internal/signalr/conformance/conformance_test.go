@@ -42,7 +42,7 @@ var elsewhere = map[string]string{
 
 // TestConformanceOfSeveralNodes runs the table again, with three nodes behind a balancer that sends each request to the next.
 //
-// Acceptance: A-493.
+// Acceptance: A-487.
 func TestConformanceOfSeveralNodes(t *testing.T) {
 	t.Parallel()
 	conform(t, 3, elsewhere)
