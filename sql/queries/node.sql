@@ -23,8 +23,8 @@ SELECT n.node_id, n.host, n.version, n.url, n.connections, n.draining, n.started
 FROM herald.node n ORDER BY n.heartbeat_at DESC, n.node_id LIMIT 1024;
 
 -- name: NodeDrainLock :exec
--- Two nodes that are drained at once must not take each other for the one that stays.
-SELECT pg_advisory_xact_lock(hashtextextended('herald.node.draining', 0));
+-- Two nodes that are drained at once must not take each other for the one that stays. An advisory lock would be anybody's to take.
+LOCK TABLE herald.node IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: NodeDrain :one
 -- Others says whether another node is alive and takes connections. Without one the node is drained only by force.

@@ -226,10 +226,10 @@ func (q *Queries) NodeDrain(ctx context.Context, arg NodeDrainParams) (bool, err
 }
 
 const NodeDrainLock = `-- name: NodeDrainLock :exec
-SELECT pg_advisory_xact_lock(hashtextextended('herald.node.draining', 0))
+LOCK TABLE herald.node IN SHARE ROW EXCLUSIVE MODE
 `
 
-// Two nodes that are drained at once must not take each other for the one that stays.
+// Two nodes that are drained at once must not take each other for the one that stays. An advisory lock would be anybody's to take.
 func (q *Queries) NodeDrainLock(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, NodeDrainLock)
 	return err
