@@ -80,5 +80,4 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 	var rolledBack int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT max(seq) - count(*) FROM herald.outbox`).Scan(&rolledBack))
 	require.Positive(t, rolledBack)
-
 }
