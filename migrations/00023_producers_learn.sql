@@ -370,7 +370,8 @@ BEGIN
                     AND NEW.audience OPERATOR(pg_catalog.=) ANY ('{Both,Restaurant,Customer}'::pg_catalog.text[])
                     AND CASE WHEN coalesce(NEW.payload OPERATOR(pg_catalog.->>) 'estimatedDeliveryTime', NEW.payload
                             OPERATOR(pg_catalog.->>) 'actualDeliveryTime', NEW.payload OPERATOR(pg_catalog.->>) 'deliveredAt') IS NULL
-                        AND coalesce(NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp' OPERATOR(pg_catalog.=) herald.utc(NEW.occurred_on_utc), true)
+                        AND CASE WHEN NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp' IS NULL THEN true
+                            ELSE NEW.payload OPERATOR(pg_catalog.->>) 'lastUpdateTimestamp' OPERATOR(pg_catalog.=) herald.utc(NEW.occurred_on_utc) END
                     THEN true
                     ELSE pg_catalog.concat_ws(',', NEW.payload OPERATOR(pg_catalog.->) 'lastUpdateTimestamp', NEW.payload
                         OPERATOR(pg_catalog.->) 'estimatedDeliveryTime', NEW.payload OPERATOR(pg_catalog.->) 'actualDeliveryTime', NEW.payload
