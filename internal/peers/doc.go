@@ -54,6 +54,7 @@
 //
 // # Lifecycle
 //
-// [New] opens nothing. [Peers.Run] asks the others until its context ends. [Peers.Shutdown] ends what waits: event streams end, polls are answered with 204,
+// [New] opens nothing. [Peers.Run] asks the others until its context ends. [Peers.Shutdown] ends what waits: event streams end, polls are
+// answered with nothing, so that they come again, elsewhere,
 // WebSockets are closed, evenly over a time; POST requests are passed on to their end.
 package peers

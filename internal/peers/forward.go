@@ -149,17 +149,8 @@ func (p *Peers) refuse(w http.ResponseWriter, r *http.Request, node string, err 
 			slog.String("owner", shorten(node)), slog.Any("error", err))
 		return err
 	}
-	if outcome == Drained && isPoll(r) {
-		w.WriteHeader(http.StatusNoContent) // its client takes this for the end of the connection, and connects anew elsewhere
-		return nil
-	}
 	writeBusy(w, err)
 	return nil
-}
-
-// isPoll says whether a request waits for messages once.
-func isPoll(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.Header.Get("Upgrade") == "" && !strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
 func writeBusy(w http.ResponseWriter, why error) {
@@ -181,8 +172,11 @@ func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) erro
 		return nil //nolint:nilerr // who has left wants no answer
 	case errors.Is(context.Cause(ctx), errDraining):
 		p.cfg.Observer.Forwarded(Drained)
-		if !f.w.begun { // a poll: its client takes this for the end of the connection, and connects anew elsewhere
-			f.w.WriteHeader(http.StatusNoContent)
+		// A poll: its client polls again, by another node if it can. The 204 that ends a connection must not come here: Microsoft's JavaScript
+		// client ends its whole process where that answers a connection's first poll.
+		if !f.w.begun {
+			f.w.Header().Set("Content-Length", "0")
+			f.w.WriteHeader(http.StatusOK)
 		}
 		return nil
 	}

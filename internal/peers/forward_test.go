@@ -305,11 +305,14 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	a.Shutdown(t.Context(), 100*time.Millisecond)
 	require.Zero(t, a.Forwarding())
 	require.Equal(t, ":\n", text(t, events), "the stream ends as the other node would end it")
-	require.Equal(t, http.StatusNoContent, (<-poll).StatusCode)
+	// It may be a connection's first one. Microsoft's JavaScript client ends its whole process where that is answered with 204.
+	answered := <-poll
+	require.Equal(t, http.StatusOK, answered.StatusCode)
+	require.Empty(t, text(t, answered))
 	_, err = lines.ReadByte()
 	require.Error(t, err)
 	<-ended
-	require.Equal(t, http.StatusNoContent, a.ask(t, http.MethodGet, b, "/hubs/x", nil).StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil).StatusCode)
 	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
 }
 
