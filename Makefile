@@ -127,7 +127,7 @@ fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 	@go list -f '{{.Dir}}' ./... | tr '\n' '\0' | xargs -0 $(GOFUMPT) -w
 	$(GOLANGCI_LINT) fmt ./...
 
-docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, docs/herald.d.ts)
+docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, herald.d.ts, settings.md, metrics.md)
 	go test -count=1 ./internal/reference -update
 	go test -count=1 -run Reference ./internal/cli ./internal/app -update
 
