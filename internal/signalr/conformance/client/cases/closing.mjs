@@ -4,8 +4,11 @@ import { cancelled } from '../context.mjs';
 const withError = 'Server returned an error on close: ';
 const connectionError = 'Connection closed with an error.';
 
-// late is what a call is refused with that reaches a connection as it ends: its request may have been answered so.
-const late = (text) => new RegExp(`^(${text.replaceAll('.', '\\.')}|(Not Found|No Connection with that ID): Status code '404')$`);
+// late is what a call is refused with that reaches a connection as it ends. Its request may have been answered so; or the client
+// has not sent it yet, because the request before it is still under way, and has already stopped its transport.
+const late = (text) => new RegExp(
+  `^(${text.replaceAll('.', '\\.')}|(Not Found|No Connection with that ID): Status code '404'|Cannot send until the transport is connected)$`,
+);
 
 // refusedOnConnect: either start fails or the connection is closed behind it, and for good.
 async function refusedOnConnect(t, hub, text) {
