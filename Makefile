@@ -13,11 +13,11 @@ SQLC          := $(TOOLS)/sqlc-$(SQLC_VERSION)
 GOFUMPT       := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 BENCHSTAT     := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 
-CLIENT       := internal/e2e/client
-CONFORMANCE  := internal/signalr/conformance/client
+CLIENT       := internal/test/e2e/client
+CONFORMANCE  := internal/test/conformance/client
 EXAMPLE      := sql/examples/node
 PAGES        := examples
-POSTGRES     := internal/pgtest/servers
+POSTGRES     := internal/test/pgtest/servers
 TEST_TIMEOUT ?= 10m
 ARGS         ?=
 FUZZTIME     ?= 1m
@@ -57,10 +57,10 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@go test -count 1 -p 1 -run Footprint ./internal/signalr ./internal/hubs ./internal/app
 	@$(MAKE) --no-print-directory test-pg18
 	@$(MAKE) --no-print-directory test-shadows
-	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/hostile"
+	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/test/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/test/hostile"
 	@sh deploy/setup.sh missed
 
-DATABASE_PACKAGES ?= ./internal/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/hostile
+DATABASE_PACKAGES ?= ./internal/test/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
 
 # The server runs as another user where root tests, so the binaries lie where that one can read them.
 test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 16, 17 or 18
@@ -81,11 +81,11 @@ test-busy: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Run tests be
 	@TEST_TIMEOUT=$(TEST_TIMEOUT) sh deploy/test-busy.sh $(N) $(PACKAGES)
 
 torture: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Let nodes, database and network fail under load, and check what arrived (EVENTS=1000000 FAULTS=100 SEED=7)
-	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/e2e/torture \
+	@go test -v -count=1 -timeout 0 -run '^TestEveryEventArrivesOnceWhateverHappens$$' ./internal/test/torture \
 		-args -full -events $(EVENTS) -faults $(FAULTS) -seed $(SEED)
 
 soak: setup-tests ## Let connections live on refreshed tokens of four seconds, over every transport (SOAK=10m)
-	@if go test -v -count=1 -timeout 0 -run '^TestConnectionsLiveOnRefreshedTokens$$' ./internal/e2e -args -soak $(SOAK); \
+	@if go test -v -count=1 -timeout 0 -run '^TestConnectionsLiveOnRefreshedTokens$$' ./internal/test/e2e -args -soak $(SOAK); \
 	then echo 'soak held'; else echo 'soak failed'; exit 1; fi
 
 prove: ## Run what takes too long for `make test`, in full size, and note each in docs/proofs.md (PROOFS="torture fuzz")
@@ -128,11 +128,11 @@ fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 	$(GOLANGCI_LINT) fmt ./...
 
 docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, herald.d.ts, settings.md, metrics.md)
-	go test -count=1 ./internal/reference -update
+	go test -count=1 ./internal/test/reference -update
 	go test -count=1 -run Reference ./internal/cli ./internal/app -update
 
 walk: setup-tests ## Walk a new user's first day in an empty folder, and say how it went
-	@go run ./internal/e2e/walk $(ARGS)
+	@go run ./internal/test/walk $(ARGS)
 
 generate: $(SQLC) ## Regenerate the Go code of the SQL queries
 	$(SQLC) generate

@@ -1,4 +1,4 @@
-// Drives Chromium for the Go tests (internal/e2e). One JSON object a line: commands on standard input, answers on standard output. It ends
+// Drives Chromium for the Go tests (internal/test/e2e). One JSON object a line: commands on standard input, answers on standard output. It ends
 // with its input.
 import { createInterface } from 'node:readline';
 import puppeteer from 'puppeteer-core';

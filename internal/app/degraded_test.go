@@ -12,7 +12,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // gauge waits until a metric's value is wanted.

@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // balancer passes everything on to the node that readyz finds first.

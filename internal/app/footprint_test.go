@@ -21,7 +21,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // What a connection at rest may hold of the process, both of its ends together: the client's is a bare socket of 0.6 KiB. The herald process

@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // Two nodes broadcast an event, each to its own connections; one of them tells with its heartbeat, the other when it shuts down.

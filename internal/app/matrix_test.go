@@ -19,7 +19,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/hubs"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // action is something that everybody tries.

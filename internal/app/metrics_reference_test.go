@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 var update = flag.Bool("update", false, "write docs/metrics.md instead of comparing with it")

@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/peers"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // page returns what a node answers at a path, which needs no token.

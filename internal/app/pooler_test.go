@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // Nothing but LISTEN needs a session of its own: two nodes behind a pooler that gives every transaction another session.

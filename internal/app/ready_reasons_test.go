@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // Each of the things that a node cannot do without takes it out of the load balancer, and back in; its process is not restarted for it.

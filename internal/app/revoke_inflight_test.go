@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // With 50 events a second in flight, a customer at each of two nodes receives what stands before the revocation in the log, all of it, and nothing

@@ -11,7 +11,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // While the connections are asked to leave one after another, those whose turn has not come are sent what is committed meanwhile. The node is not

@@ -20,7 +20,7 @@ import (
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // log keeps what a node logs.

@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // undeliverable writes order events of a type, past the outbox's checks, that no order number is in.

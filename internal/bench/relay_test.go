@@ -15,8 +15,8 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // relayAll relays what waits, in the test's own process.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/bench"
 	"github.com/yummyzoom/herald/internal/cli"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // measure runs a bench and returns its figures by their names.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/yummyzoom/herald/internal/cli"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // asHerald has the test binary be herald: what a command starts of itself, its tests start of the test binary.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // An administrator is told of what fails with the database away, as of everything that fails, and no more than that it failed.

@@ -30,9 +30,9 @@ type jsCall struct {
 // handled runs the published client and returns what its handlers were given, "name(values)" each, and the results.
 func handled(t *testing.T, protocol string, calls []jsCall) (lines []string) {
 	t.Helper()
-	const installed = "../signalr/conformance/client"
+	const installed = "../test/conformance/client"
 	_, err := os.Stat(installed + "/node_modules/@microsoft/signalr-protocol-msgpack")
-	require.NoError(t, err, "the published client is not installed: run `make test`, or `npm ci` in internal/signalr/conformance/client")
+	require.NoError(t, err, "the published client is not installed: run `make test`, or `npm ci` in internal/test/conformance/client")
 	ctx, cancel := context.WithTimeout(t.Context(), 6*patience)
 	defer cancel()
 	listed, err := json.Marshal(calls)

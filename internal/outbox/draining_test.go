@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // Acceptance: A-536.

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 	"github.com/yummyzoom/herald/migrations"
 )
 

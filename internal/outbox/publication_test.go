@@ -9,7 +9,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // A publication of all tables, as logical replication and change data capture make one, takes no UPDATE and no DELETE from Herald.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // oracle is a database whose answers are counted, and held back until they are wanted.

@@ -3,7 +3,7 @@ package policy_test
 import (
 	"testing"
 
-	"github.com/yummyzoom/herald/internal/pgtest"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

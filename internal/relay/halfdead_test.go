@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // holding takes the relay's lock over conn, in a transaction that nobody goes on with.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 const patience = 30 * time.Second

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/pgtest"
 	"github.com/yummyzoom/herald/internal/simulation"
+	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
