@@ -45,13 +45,3 @@ func (g Group) Valid() bool {
 	}
 	return kind == "order" || kind == "restaurant" || kind == "teamcart"
 }
-
-var adminGroups = map[Type]Group{ //nolint:gochecknoglobals // a constant table
-	UserActivityUpdate:      UserActivity,
-	AnalyticsUpdate:         Analytics,
-	UserCountUpdate:         Analytics,
-	GenerationMetricsUpdate: Analytics,
-	RevenueUpdate:           Analytics,
-	SystemAlert:             Alerts,
-	AdminNotification:       Admins,
-}
