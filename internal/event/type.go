@@ -45,6 +45,17 @@ func (t Type) Forms() []string {
 // Endpoints lists the endpoints of the admin REST API that publish events of type t, with all that follows from its fields filled in.
 func (t Type) Endpoints() []Endpoint { return slices.Clone(t.row().Endpoints) }
 
+// Methods lists the client methods of all types, each once.
+func Methods() []string {
+	var methods []string
+	for _, t := range Types() {
+		if m := t.Method(); !slices.Contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	return methods
+}
+
 // First returns the first type of a family.
 func (f Family) First() Type {
 	at := slices.IndexFunc(catalogue.all, func(r *row) bool { return r.Family == f })
