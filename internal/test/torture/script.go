@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/test/child"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/test/child"
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
