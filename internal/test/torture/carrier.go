@@ -30,7 +30,7 @@ const (
 type carriers []carrier
 
 // carriersOf are the admin events that are written: each that can tell its origin.
-var carriersOf = func() map[event.Type]carriers { //nolint:gochecknoglobals // a constant table
+var carriersOf = func() map[event.Type]carriers {
 	all := map[event.Type]carriers{}
 	for _, t := range event.Types() {
 		if t.Family() != event.Admin {

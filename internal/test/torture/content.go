@@ -116,7 +116,7 @@ func readContent(method string, arguments []json.RawMessage) (content uint64, fr
 }
 
 // typeOf finds a type by its client method.
-var typeOf = func() map[string]event.Type { //nolint:gochecknoglobals // a constant table
+var typeOf = func() map[string]event.Type {
 	types := map[string]event.Type{}
 	for _, t := range event.Types() {
 		types[t.Method()] = t
