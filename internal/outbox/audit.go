@@ -25,11 +25,6 @@ const (
 	auditBehind = 8 * time.Second
 )
 
-// TxBeginner opens transactions with options; a pool does.
-type TxBeginner interface {
-	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
-}
-
 // Auditor checks that what was committed to the outbox, what is in the log, and what each node has broadcast agree.
 //
 // [Auditor.Run] is the continuous part: it looks at what is new since the last run, by any node, each thing once. [Auditor.Full] looks at
@@ -221,7 +216,7 @@ func ReadAuditStatus(ctx context.Context, db dbsqlc.DBTX) (AuditStatus, error) {
 	if err != nil {
 		return AuditStatus{}, fmt.Errorf("reading the audit's state: %w", err)
 	}
-	status := AuditStatus{Position: row.Position, RelayPosition: row.RelayPosition, RunAt: orZero(row.RunAt), RelayedAt: orZero(row.RelayedAt)}
+	status := AuditStatus{Position: row.Position, RelayPosition: row.RelayPosition, RunAt: OrZero(row.RunAt), RelayedAt: OrZero(row.RelayedAt)}
 	status.Idle, status.Behind = row.Now.Sub(status.RunAt), row.Now.Sub(status.RelayedAt)
 	if err := json.Unmarshal(row.Found, &status.Found); err != nil {
 		return AuditStatus{}, fmt.Errorf("reading the audit's state: %w", err)

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
@@ -20,18 +19,6 @@ var ErrBusy = errors.New("another relay is at work")
 
 // ErrPaused is returned while the relay is paused; see [Pause].
 var ErrPaused = errors.New("the relay is paused")
-
-// Row is one row of the outbox that nobody has relayed yet.
-type Row struct {
-	event.Event
-	Seq          int64
-	WrittenAt    time.Time
-	DeliverAfter time.Time // zero: at once
-	Duplicate    bool      // an event of this id is in the log already
-
-	unfit   string             // what is wrong with a column, whatever the event's type says
-	written pgtype.Timestamptz // as it stands in the row, where that is no time and WrittenAt is zero
-}
 
 // Drain is one transaction of the relay: it holds the lock from Begin until Commit or Rollback.
 type Drain struct {
@@ -71,7 +58,7 @@ type Reading struct {
 // its place, and its Targets why.
 func Begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error) {
 	d, err := begin(ctx, conn, reading)
-	for isUnreadable(err) && reading.unreadable == nil {
+	for Unreadable(err) && reading.unreadable == nil {
 		if reading.MaxRows == 1 {
 			reading.unreadable = err
 		}
@@ -106,7 +93,7 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error)
 	})
 	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows, batchBytes).Query(func(rows pgx.Rows) error {
 		var err error
-		d.Rows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Row, error) { return scanRow(row, &d.bytes) })
+		d.Rows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Row, error) { return ScanRow(row, &d.bytes) })
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
@@ -128,7 +115,7 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error)
 	}
 	for i := range d.Rows {
 		if reading.unreadable != nil {
-			d.Rows[i].unfit = fmt.Sprintf("its row cannot be read: %v", reading.unreadable)
+			d.Rows[i].Unreadable(reading.unreadable)
 		}
 	}
 	return d, nil

@@ -168,7 +168,7 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 		at, reasons := newPlaces(len(e.dead)), make([]string, 0, len(e.dead))
 		for _, d := range e.dead {
 			at.add(d.Row)
-			reasons = append(reasons, shortReason(d.reason.Error()))
+			reasons = append(reasons, ShortReason(d.reason.Error()))
 		}
 		const never = 0 // has it been tried again
 		batch.Queue(dbsqlc.DeadLetterInsert, at.ids, at.seqs, at.writtenAts, reasons, never)
@@ -211,7 +211,7 @@ func newPlaces(size int) *places {
 }
 
 func (p *places) add(row *Row) {
-	p.ids, p.seqs, p.writtenAts = append(p.ids, row.ID), append(p.seqs, row.Seq), append(p.writtenAts, row.exactly())
+	p.ids, p.seqs, p.writtenAts = append(p.ids, row.ID), append(p.seqs, row.Seq), append(p.writtenAts, row.Exactly())
 }
 
 // append adds the statement that writes the log. Where m knows all heads, the entries are numbered here, and the server need not

@@ -43,7 +43,7 @@ func (l *Log) State(ctx context.Context) (LogState, error) {
 // cannot be read it goes on: such an entry has no payload.
 func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
 	entries, epoch, err = l.readFrom(ctx, after, limit)
-	if !isUnreadable(err) {
+	if !Unreadable(err) {
 		return entries, epoch, err
 	}
 	if limit <= 1 {
@@ -63,7 +63,7 @@ func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []e
 
 // place reads the place of one entry that cannot be read.
 func (l *Log) place(ctx context.Context, sql string, args ...any) (entries []event.Logged, epoch int64, err error) {
-	batch := newLogBatch()
+	batch := NewReadBatch()
 	batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		var err error
 		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Logged, error) {
@@ -97,7 +97,7 @@ func typeOf(entry event.Logged) event.Type {
 }
 
 func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
-	batch := newLogBatch()
+	batch := NewReadBatch()
 	batch.Queue(dbsqlc.LogReadFrom, after, limit).Query(func(rows pgx.Rows) error {
 		var err error
 		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Logged, error) {
@@ -116,7 +116,7 @@ func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []e
 
 // Locate returns the sequence of an event within group, or [ErrUnknownEvent].
 func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error) {
-	batch := newLogBatch()
+	batch := NewReadBatch()
 	batch.Queue(dbsqlc.LogLocate, eventID, group).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -131,7 +131,7 @@ func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) 
 // Head returns the newest entry of group at or before a position: its event and sequence; or uuid.Nil and the sequence of its newest
 // event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
 func (l *Log) Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error) {
-	batch := newLogBatch()
+	batch := NewReadBatch()
 	batch.Queue(dbsqlc.LogGroupHead, group, atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -143,8 +143,21 @@ func (l *Log) Head(ctx context.Context, group event.Group, atPosition int64) (ev
 	return eventID, sequence, nil
 }
 
-func newLogBatch() *pgx.Batch {
-	batch := &pgx.Batch{}
-	batch.Queue(dbsqlc.LogPlan)
-	return batch
+// scanLogged reads an entry of LogReadFrom or LogReadGroup, and into what is given the columns before it. The relay has checked its row, but its
+// owner may have changed it since: one that cannot be read any more has no payload, so that it is passed over.
+func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
+	var c EventColumns
+	var l event.Logged
+	var group string
+	err := row.Scan(append(before, &l.Position, &group, &l.Sequence, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID,
+		&c.Audience, &c.Payload, &c.OccurredOn, &c.TraceText)...)
+	if err != nil {
+		return event.Logged{}, err //nolint:wrapcheck // wrapped once, by the batch's reader
+	}
+	e := c.Event()
+	if !c.HasTime() {
+		e.Payload = nil
+	}
+	l.Event, l.Group = &e, event.Group(group)
+	return l, nil
 }

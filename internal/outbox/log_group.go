@@ -29,18 +29,18 @@ func (l *Log) Read(ctx context.Context, group event.Group, after, upTo int64, li
 	ask := min(limit, max(chunkLeast, maxBytes/(payloadMost+entryBytes)))
 	for ask > 0 {
 		before := len(r.entries)
-		batch := newLogBatch()
+		batch := NewReadBatch()
 		batch.Queue(dbsqlc.LogReadGroup, group, after, upTo, ask).Query(r.take)
 		err := l.db.SendBatch(ctx, batch).Close()
 		read := len(r.entries) - before
 		switch {
-		case isUnreadable(err) && read > 0: // it is behind these
+		case Unreadable(err) && read > 0: // it is behind these
 			ask, after = 1, r.entries[len(r.entries)-1].Sequence
 			continue
-		case isUnreadable(err) && ask > 1:
+		case Unreadable(err) && ask > 1:
 			ask /= 2
 			continue
-		case isUnreadable(err):
+		case Unreadable(err):
 			var placed []event.Logged
 			if placed, _, err = l.place(ctx, dbsqlc.LogPlacesGroup, group, after, upTo); len(placed) == 0 {
 				return r.entries, err

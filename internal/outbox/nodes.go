@@ -29,13 +29,6 @@ type Nodes struct {
 	others      []NodeAddress // as the last heartbeat read them
 }
 
-// Batcher sends many statements in one round trip, or in one transaction: a pool, a connection or a transaction.
-type Batcher interface {
-	dbsqlc.DBTX
-	Begin(ctx context.Context) (pgx.Tx, error)
-	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
-}
-
 // NewNodes returns the register as seen by the node self.
 func NewNodes(db Batcher, self uuid.UUID) *Nodes {
 	return &Nodes{db: db, q: dbsqlc.New(db), self: self}

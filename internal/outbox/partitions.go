@@ -24,11 +24,6 @@ func changePartitions(ctx context.Context, tx pgx.Tx) error {
 	return err //nolint:wrapcheck // wrapped once, by the callers
 }
 
-// Beginner opens transactions; a pool does.
-type Beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
-}
-
 // EnsurePartitions creates the missing daily partitions from today (UTC) to daysAhead days later, each in a transaction of its
 // own, and returns how many it made. A day that fails does not keep the others from being made.
 func EnsurePartitions(ctx context.Context, db Beginner, today time.Time, daysAhead int) (int, error) {

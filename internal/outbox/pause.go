@@ -55,5 +55,5 @@ func ReadPausing(ctx context.Context, db dbsqlc.DBTX) (Pausing, error) {
 	if err != nil {
 		return Pausing{}, fmt.Errorf("reading the relay's pause: %w", err)
 	}
-	return Pausing{Since: orZero(row.PausedAt), By: orZero(row.PausedBy), Position: row.Position, RelayedAt: orZero(row.RelayedAt)}, nil
+	return Pausing{Since: OrZero(row.PausedAt), By: OrZero(row.PausedBy), Position: row.Position, RelayedAt: OrZero(row.RelayedAt)}, nil
 }

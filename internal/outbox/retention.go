@@ -40,12 +40,6 @@ type RetentionConfig struct {
 	Logger *slog.Logger
 }
 
-// Database runs statements and opens transactions; a pool does.
-type Database interface {
-	Beginner
-	dbsqlc.DBTX
-}
-
 // Retention drops what is older than it has to be kept, and nothing that is still needed:
 //
 //	a day of the log     once every live node has broadcast it, and nothing that is kept lies before its end; each group's newest sequence

@@ -90,21 +90,13 @@ func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
 		return w, err //nolint:wrapcheck // wrapped once, by Trace
 	}
 	w.WrittenAt, w.DeliverAfter, w.RelayedAt = clock(written), clock(after), clock(relayed)
-	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, orZero(host), event.Group(orZero(group)), orZero(detail)
-	w.Position, w.Sequence, w.OutboxSeq = orZero(position), orZero(sequence), orZero(seq)
-	w.Attempts, w.NextAttemptAt, w.SettledAt = orZero(attempts), clock(next), clock(settled)
+	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, OrZero(host), event.Group(OrZero(group)), OrZero(detail)
+	w.Position, w.Sequence, w.OutboxSeq = OrZero(position), OrZero(sequence), OrZero(seq)
+	w.Attempts, w.NextAttemptAt, w.SettledAt = OrZero(attempts), clock(next), clock(settled)
 	if broadcasts != nil {
 		if err := json.Unmarshal(broadcasts, &w.Broadcasts); err != nil {
 			return w, fmt.Errorf("reading who broadcast it: %w", err)
 		}
 	}
 	return w, nil
-}
-
-func orZero[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }
