@@ -12,24 +12,6 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-const owner = "MustBeOrderOwner"
-
-// may asks as the server does, over a connection of its own.
-func (b *bundle) may(t *testing.T, policy string, id uuid.UUID, user string) bool {
-	t.Helper()
-	return scan[bool](t, b.pool, "SELECT herald.can_subscribe($1, $2, $3)", policy, id, user)
-}
-
-func (b *bundle) grant(t *testing.T, policy string, id uuid.UUID) {
-	t.Helper()
-	b.exec(t, "SELECT herald.grant_access($1, $2, $3)", policy, id, customer)
-}
-
-func (b *bundle) revoke(t *testing.T, policy string, id uuid.UUID) {
-	t.Helper()
-	b.exec(t, "SELECT herald.revoke_access($1, $2, $3)", policy, id, customer)
-}
-
 // Acceptance.
 func TestNewestOfGrantAndRevocationDecides(t *testing.T) {
 	t.Parallel()

@@ -14,23 +14,6 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// entriesOf is what the relay makes of rows that can all be delivered now.
-func entriesOf(t require.TestingT, drain *outbox.Drain) *outbox.Entries {
-	entries := outbox.NewEntries(len(drain.Rows))
-	seen := map[uuid.UUID]bool{}
-	for i := range drain.Rows {
-		row := &drain.Rows[i]
-		if row.Duplicate || seen[row.ID] {
-			continue
-		}
-		seen[row.ID] = true
-		groups, err := row.Groups()
-		require.NoError(t, err)
-		entries.Add(row, groups)
-	}
-	return entries
-}
-
 // Acceptance: A-334.
 func TestDrainReturnsWhatWasWritten(t *testing.T) {
 	t.Parallel()

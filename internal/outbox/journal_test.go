@@ -60,16 +60,6 @@ func (b *bundle) journal(t *testing.T, node uuid.UUID) []row {
 	return found
 }
 
-func heartbeat(ctx context.Context, db outbox.Batcher, node uuid.UUID, j *outbox.Journal) error {
-	for more := true; more; {
-		var err error
-		if more, err = outbox.NewNodes(db, node).Heartbeat(ctx, "kitchen-1", "v1", j, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func TestJournalIsWrittenWithTheHeartbeat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -13,25 +13,6 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// dead makes an event a dead letter.
-func (b *bundle) dead(t *testing.T) uuid.UUID {
-	t.Helper()
-	id := b.insert(t, poison())
-	b.relay(t)
-	return id
-}
-
-// newer returns an event of a type that this release does not know.
-func newer() columns { return order(columns{"event_type": "OrderSplit"}) }
-
-// setAside publishes an event of a type that this release does not know, which is tried again.
-func (b *bundle) setAside(t *testing.T) uuid.UUID {
-	t.Helper()
-	id := b.insertPast(t, newer())
-	b.relay(t)
-	return id
-}
-
 func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 	t.Parallel()
 	inAYear := columns{"deliver_after": time.Now().AddDate(1, 0, 0)}

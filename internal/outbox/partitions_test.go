@@ -6,34 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
 )
-
-// home is the partition that holds an event's row.
-func (b *bundle) home(t *testing.T, id uuid.UUID) string {
-	t.Helper()
-	return scan[string](t, b.pool, "SELECT c.relname FROM herald.outbox o JOIN pg_class c ON c.oid = o.tableoid WHERE o.event_id = $1", id)
-}
-
-// dropPartitions leaves the default partitions alone, as on a database that no node has looked after for long.
-func (b *bundle) dropPartitions(t *testing.T) {
-	t.Helper()
-	rows, err := b.pool.Query(t.Context(), `SELECT inhrelid::regclass::text FROM pg_inherits
-		WHERE inhparent IN ('herald.outbox'::regclass, 'herald.event_log'::regclass) AND inhrelid NOT IN ('herald.outbox_default'::regclass, 'herald.event_log_default'::regclass)`)
-	require.NoError(t, err)
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
-	for _, table := range tables {
-		b.exec(t, "DROP TABLE "+table)
-	}
-}
-
-func partition(day time.Time) string { return "outbox_p" + day.UTC().Format("20060102") }
 
 func TestPartitionsOfTheDaysAhead(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,9 @@ type RetentionConfig struct {
 	// the grants that its events implied. Defaults to 2160 hours.
 	Groups time.Duration
 	// Clock, where it is set, keeps all as it is for a day after the database's clock was set forward: by a wrong clock everything is old.
-	Clock *Clock
+	Clock interface {
+		Advanced(within time.Duration) bool
+	}
 	// Logger is told what is dropped and what stays, and why. Defaults to slog.Default.
 	Logger *slog.Logger
 }

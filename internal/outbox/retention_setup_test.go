@@ -1,11 +1,13 @@
 package outbox_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -85,3 +87,34 @@ func (b *bundle) node(t *testing.T, position int64, silent time.Duration) {
 	require.NoError(t, err)
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = clock_timestamp() - make_interval(secs => $1) WHERE node_id = $2", silent.Seconds(), id)
 }
+
+func heartbeat(ctx context.Context, db outbox.Batcher, node uuid.UUID, j *outbox.Journal) error {
+	for more := true; more; {
+		var err error
+		if more, err = outbox.NewNodes(db, node).Heartbeat(ctx, "kitchen-1", "v1", j, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// home is the partition that holds an event's row.
+func (b *bundle) home(t *testing.T, id uuid.UUID) string {
+	t.Helper()
+	return scan[string](t, b.pool, "SELECT c.relname FROM herald.outbox o JOIN pg_class c ON c.oid = o.tableoid WHERE o.event_id = $1", id)
+}
+
+// dropPartitions leaves the default partitions alone, as on a database that no node has looked after for long.
+func (b *bundle) dropPartitions(t *testing.T) {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), `SELECT inhrelid::regclass::text FROM pg_inherits
+		WHERE inhparent IN ('herald.outbox'::regclass, 'herald.event_log'::regclass) AND inhrelid NOT IN ('herald.outbox_default'::regclass, 'herald.event_log_default'::regclass)`)
+	require.NoError(t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, table := range tables {
+		b.exec(t, "DROP TABLE "+table)
+	}
+}
+
+func partition(day time.Time) string { return "outbox_p" + day.UTC().Format("20060102") }

@@ -213,3 +213,81 @@ func (b *bundle) login(t *testing.T, roles ...string) *pgx.Conn {
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 	return conn
 }
+
+const owner = "MustBeOrderOwner"
+
+// may asks as the server does, over a connection of its own.
+func (b *bundle) may(t *testing.T, policy string, id uuid.UUID, user string) bool {
+	t.Helper()
+	return scan[bool](t, b.pool, "SELECT herald.can_subscribe($1, $2, $3)", policy, id, user)
+}
+
+func (b *bundle) grant(t *testing.T, policy string, id uuid.UUID) {
+	t.Helper()
+	b.exec(t, "SELECT herald.grant_access($1, $2, $3)", policy, id, customer)
+}
+
+func (b *bundle) revoke(t *testing.T, policy string, id uuid.UUID) {
+	t.Helper()
+	b.exec(t, "SELECT herald.revoke_access($1, $2, $3)", policy, id, customer)
+}
+
+func (b *bundle) ref(t *testing.T, id uuid.UUID) outbox.Ref {
+	t.Helper()
+	ref := outbox.Ref{EventID: id}
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq LIMIT 1", id).
+		Scan(&ref.Seq, &ref.WrittenAt))
+	return ref
+}
+
+func (b *bundle) bury(t *testing.T, id uuid.UUID, reason error) {
+	t.Helper()
+	ref := b.ref(t, id)
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		return outbox.Bury(t.Context(), tx, ref, reason, 10)
+	}))
+}
+
+// entriesOf is what the relay makes of rows that can all be delivered now.
+func entriesOf(t require.TestingT, drain *outbox.Drain) *outbox.Entries {
+	entries := outbox.NewEntries(len(drain.Rows))
+	seen := map[uuid.UUID]bool{}
+	for i := range drain.Rows {
+		row := &drain.Rows[i]
+		if row.Duplicate || seen[row.ID] {
+			continue
+		}
+		seen[row.ID] = true
+		groups, err := row.Groups()
+		require.NoError(t, err)
+		entries.Add(row, groups)
+	}
+	return entries
+}
+
+func (b *bundle) appendLater(t *testing.T, ref outbox.Ref) error {
+	t.Helper()
+	return pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		_, err := outbox.AppendLater(t.Context(), tx, []outbox.Ref{ref}, nodeID)
+		return err
+	})
+}
+
+// dead makes an event a dead letter.
+func (b *bundle) dead(t *testing.T) uuid.UUID {
+	t.Helper()
+	id := b.insert(t, poison())
+	b.relay(t)
+	return id
+}
+
+// newer returns an event of a type that this release does not know.
+func newer() columns { return order(columns{"event_type": "OrderSplit"}) }
+
+// setAside publishes an event of a type that this release does not know, which is tried again.
+func (b *bundle) setAside(t *testing.T) uuid.UUID {
+	t.Helper()
+	id := b.insertPast(t, newer())
+	b.relay(t)
+	return id
+}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -81,22 +80,6 @@ func requireWhereabouts(t *testing.T, want, got []outbox.Whereabouts) {
 }
 
 // ref finds a row as the relay would have set it aside.
-func (b *bundle) ref(t *testing.T, id uuid.UUID) outbox.Ref {
-	t.Helper()
-	ref := outbox.Ref{EventID: id}
-	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq LIMIT 1", id).
-		Scan(&ref.Seq, &ref.WrittenAt))
-	return ref
-}
-
-func (b *bundle) bury(t *testing.T, id uuid.UUID, reason error) {
-	t.Helper()
-	ref := b.ref(t, id)
-	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-		return outbox.Bury(t.Context(), tx, ref, reason, 10)
-	}))
-}
-
 // Acceptance.
 func TestPlatformStatisticsAreMerged(t *testing.T) {
 	t.Parallel()

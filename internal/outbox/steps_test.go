@@ -134,25 +134,6 @@ func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	require.Empty(t, full.Found)
 }
 
-// A clock that jumps ahead makes everything old. Whether it is right now or was right before, a day later is soon enough.
-func TestNothingIsDroppedBehindAClockThatWasSetForward(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	id := b.relayed(t, order())
-	b.age(t, 9)
-	clock, _ := newClock()
-	now := time.Now()
-	clock.Learn(t.Context(), now.Add(-time.Second), now.Add(-time.Second), now.Add(-time.Second))
-	clock.Learn(t.Context(), now, now.Add(5*24*time.Hour), now)
-	retention := outbox.NewRetention(b.pool, outbox.RetentionConfig{Clock: clock, Logger: slog.New(slog.DiscardHandler)})
-	done, err := retention.Run(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, outbox.Retired{}, done)
-	require.False(t, b.gone(t, id))
-	b.retire(t)
-	require.True(t, b.gone(t, id))
-}
-
 // The clock was set forward to a day that has no partition, what is written lies in the default one, and the day's partition is made while an
 // audit waits for it: in its snapshot the rows are in neither.
 func TestAuditWhileADayIsMade(t *testing.T) {
