@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // ErrNotDead is returned for an event that is no dead letter.
@@ -105,7 +106,7 @@ func scanDeadLetter(row pgx.CollectableRow) (d DeadLetter, err error) {
 	var eventType *string
 	var resourceID uuid.NullUUID
 	err = row.Scan(&d.EventID, &written, &d.Reason, &d.Attempts, &died, &eventType, &resourceID)
-	d.State, d.Type, d.ResourceID = StatusDead, event.Type(OrZero(eventType)), resourceID.UUID
+	d.State, d.Type, d.ResourceID = StatusDead, event.Type(postgres.OrZero(eventType)), resourceID.UUID
 	d.WrittenAt, d.DiedAt = clock(written), clock(died)
 	return d, err //nolint:wrapcheck // wrapped once, by DeadLetters
 }

@@ -7,7 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // What a [Step] can be.
@@ -52,7 +53,7 @@ func History(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Step, er
 	}
 	steps := make([]Step, len(rows))
 	for i, row := range rows {
-		steps[i] = Step{At: row.At, What: row.What, By: OrZero(row.ByWhom), Attempts: int(OrZero(row.Attempts)), Detail: OrZero(row.Detail)}
+		steps[i] = Step{At: row.At, What: row.What, By: postgres.OrZero(row.ByWhom), Attempts: int(postgres.OrZero(row.Attempts)), Detail: postgres.OrZero(row.Detail)}
 	}
 	return steps, nil
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // Why an event is not mended.
@@ -134,7 +135,7 @@ func refused(err error) error {
 	switch {
 	case answer.Code == checkViolation:
 		return &RefusedError{strings.TrimPrefix(answer.Message, "herald.outbox: "), answer.Hint}
-	case Unreadable(err): // jsonb cannot hold it, say
+	case postgres.Unreadable(err): // jsonb cannot hold it, say
 		return &RefusedError{answer.Message, answer.Hint}
 	default:
 		return fmt.Errorf("mending the event: %w", err)

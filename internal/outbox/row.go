@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // Row is one row of the outbox that nobody has relayed yet.
@@ -51,7 +52,7 @@ type Ref struct {
 func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.WrittenAt} }
 
 // Deliverable says whether AppendLater could deliver an event, without waiting for the relay's lock: it fails as AppendLater would.
-func Deliverable(ctx context.Context, db Batcher, ref Ref) error {
+func Deliverable(ctx context.Context, db postgres.Batcher, ref Ref) error {
 	row, err := readRow(ctx, db, ref)
 	switch {
 	case err != nil:
@@ -77,7 +78,7 @@ func QueueRows(batch *pgx.Batch, refs []Ref, rows *[]Row) {
 }
 
 // readRow reads one row by its place.
-func readRow(ctx context.Context, db Batcher, ref Ref) (*Row, error) {
+func readRow(ctx context.Context, db postgres.Batcher, ref Ref) (*Row, error) {
 	var rows []Row
 	batch := NewReadBatch()
 	QueueRows(batch, []Ref{ref}, &rows)
