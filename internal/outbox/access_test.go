@@ -249,6 +249,6 @@ func TestRevocationEntersTheLogWithoutANumber(t *testing.T) {
 	revoked := b.status(t, scan[uuid.UUID](t, b.pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
 	require.Len(t, revoked, 1)
 	require.Equal(t, int64(0), revoked[0].Sequence)
-	require.EqualValues(t, "order:"+orderID.String(), revoked[0].Group)
+	require.Equal(t, event.OrderGroup(orderID), revoked[0].Group)
 	require.Equal(t, int64(3), revoked[0].Position, "behind the order's first event and before its second")
 }

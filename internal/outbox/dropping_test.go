@@ -80,7 +80,7 @@ func TestDroppingWhileOthersWork(t *testing.T) {
 	require.NoError(t, work.Wait())
 	b.relay(t)
 	require.Equal(t, published.Load(),
-		scan[int64](t, b.pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1", string(event.TeamCartGroup(cartID))))
+		scan[int64](t, b.pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1", event.TeamCartGroup(cartID).String()))
 	require.Equal(t, 400, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 

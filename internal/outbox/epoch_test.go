@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-const cartGroup = "teamcart:0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11"
+var cartGroup = event.TeamCartGroup(uuid.MustParse("0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11"))
 
 func TestAnEpochBeginsOnceWhateverTheNumberOfNodes(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
 	log := outbox.NewLog(restored.pool)
 	_, err = log.Locate(t.Context(), cartGroup, waiting)
 	require.ErrorIs(t, err, outbox.ErrUnknownEvent, "clients may have seen it behind others")
-	_, err = log.Locate(t.Context(), event.Group("order:"+orderID.String()), relayed)
+	_, err = log.Locate(t.Context(), event.OrderGroup(orderID), relayed)
 	require.NoError(t, err)
 }
 

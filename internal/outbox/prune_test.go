@@ -115,7 +115,7 @@ func TestGroupsKeepTheirNumbering(t *testing.T) {
 
 	b.age(t, 9)
 	b.retire(t)
-	require.Equal(t, int64(3), scan[int64](t, b.pool, "SELECT sequence FROM herald.stream_head WHERE group_name = $1", string(group)))
+	require.Equal(t, int64(3), scan[int64](t, b.pool, "SELECT sequence FROM herald.stream_head WHERE group_name = $1", group.String()))
 	b.age(t, 89)
 	b.retire(t)
 	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.stream_head"))

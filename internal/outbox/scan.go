@@ -73,7 +73,8 @@ func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 	if !isClock(c.occurredOn) {
 		e.Payload = nil
 	}
-	l.Event, l.Group = &e, event.Group(group)
+	l.Event = &e
+	l.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
 	return l, nil
 }
 

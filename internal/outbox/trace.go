@@ -90,7 +90,8 @@ func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
 		return w, err //nolint:wrapcheck // wrapped once, by Trace
 	}
 	w.WrittenAt, w.DeliverAfter, w.RelayedAt = clock(written), clock(after), clock(relayed)
-	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, orZero(host), event.Group(orZero(group)), orZero(detail)
+	w.RelayedBy, w.RelayedHost, w.Detail = by.UUID, orZero(host), orZero(detail)
+	w.Group, _ = event.ParseGroup(orZero(group)) // none, or one of a newer release
 	w.Position, w.Sequence, w.OutboxSeq = orZero(position), orZero(sequence), orZero(seq)
 	w.Attempts, w.NextAttemptAt, w.SettledAt = orZero(attempts), clock(next), clock(settled)
 	if broadcasts != nil {
