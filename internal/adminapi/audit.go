@@ -48,7 +48,7 @@ func (a *API) note(ctx context.Context, entry auditlog.Entry, answer any, err er
 	case decided:
 		entry.EventID, entry.Changed = done.EventID, done.Changed
 	case disconnection:
-		entry.Target, entry.ConnectionID, entry.Group = done.whom.User, done.whom.ConnectionID, string(done.whom.Group)
+		entry.Target, entry.ConnectionID, entry.Group = done.whom.User, done.whom.ConnectionID, done.whom.Group.String()
 	case drained:
 		entry.Target = done.Node.String()
 	}

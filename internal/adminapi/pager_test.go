@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-const group event.Group = "order:" + orderID
+var group = event.OrderGroup(uuid.MustParse(orderID))
 
 // shelf is the log of one group in memory. Behind each Read something may happen, as it does in a database.
 type shelf struct {

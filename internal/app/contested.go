@@ -16,7 +16,7 @@ func (a *App) contested(ctx context.Context, events []pass.Contested) {
 	a.metrics.otherCustomers.Add(float64(len(events)))
 	for _, e := range events {
 		a.audit.Refused(ctx, auditlog.Entry{
-			Action: auditlog.NameCustomer, Subject: e.Customer, Group: string(event.OrderGroup(e.OrderID)), EventID: e.EventID,
+			Action: auditlog.NameCustomer, Subject: e.Customer, Group: event.OrderGroup(e.OrderID).String(), EventID: e.EventID,
 		}, errOtherCustomer)
 	}
 }

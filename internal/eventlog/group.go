@@ -32,7 +32,7 @@ func (l *Log) Read(ctx context.Context, group event.Group, after, upTo int64, li
 	for ask > 0 {
 		before := len(r.entries)
 		batch := outbox.NewReadBatch()
-		batch.Queue(dbsqlc.LogReadGroup, group, after, upTo, ask).Query(r.take)
+		batch.Queue(dbsqlc.LogReadGroup, group.String(), after, upTo, ask).Query(r.take)
 		err := l.db.SendBatch(ctx, batch).Close()
 		read := len(r.entries) - before
 		switch {
@@ -44,7 +44,7 @@ func (l *Log) Read(ctx context.Context, group event.Group, after, upTo int64, li
 			continue
 		case postgres.Unreadable(err):
 			var placed []event.Logged
-			if placed, _, err = l.place(ctx, dbsqlc.LogPlacesGroup, group, after, upTo); len(placed) == 0 {
+			if placed, _, err = l.place(ctx, dbsqlc.LogPlacesGroup, group.String(), after, upTo); len(placed) == 0 {
 				return r.entries, err
 			}
 			r.entries, r.left = append(r.entries, placed[0]), r.left-entryBytes

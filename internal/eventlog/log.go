@@ -70,7 +70,9 @@ func (l *Log) place(ctx context.Context, sql string, args ...any) (entries []eve
 		var err error
 		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Logged, error) {
 			entry := event.Logged{Event: &event.Event{}}
-			err := row.Scan(&epoch, &entry.Position, (*string)(&entry.Group), &entry.Sequence, &entry.ID)
+			var group string
+			err := row.Scan(&epoch, &entry.Position, &group, &entry.Sequence, &entry.ID)
+			entry.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
 			entry.Type = typeOf(entry)
 			return entry, err //nolint:wrapcheck // wrapped once, below
 		})
@@ -119,7 +121,7 @@ func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []e
 // Locate returns the sequence of an event within group, or [ErrUnknownEvent].
 func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error) {
 	batch := outbox.NewReadBatch()
-	batch.Queue(dbsqlc.LogLocate, eventID, group).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
+	batch.Queue(dbsqlc.LogLocate, eventID, group.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, ErrUnknownEvent
@@ -134,7 +136,7 @@ func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) 
 // event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
 func (l *Log) Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error) {
 	batch := outbox.NewReadBatch()
-	batch.Queue(dbsqlc.LogGroupHead, group, atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
+	batch.Queue(dbsqlc.LogGroupHead, group.String(), atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, 0, nil
@@ -160,6 +162,7 @@ func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 	if !c.HasTime() {
 		e.Payload = nil
 	}
-	l.Event, l.Group = &e, event.Group(group)
+	l.Event = &e
+	l.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
 	return l, nil
 }

@@ -232,6 +232,6 @@ func TestRevocationEntersTheLogWithoutANumber(t *testing.T) {
 	revoked := b.Status(t, fixture.Scan[uuid.UUID](t, b.Pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
 	require.Len(t, revoked, 1)
 	require.Equal(t, int64(0), revoked[0].Sequence)
-	require.EqualValues(t, "order:"+fixture.OrderID.String(), revoked[0].Group)
+	require.Equal(t, event.OrderGroup(fixture.OrderID), revoked[0].Group)
 	require.Equal(t, int64(3), revoked[0].Position, "behind the order's first event and before its second")
 }

@@ -91,7 +91,8 @@ func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
 		return w, err //nolint:wrapcheck // wrapped once, by Trace
 	}
 	w.WrittenAt, w.DeliverAfter, w.RelayedAt = clock(written), clock(after), clock(relayed)
-	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, postgres.OrZero(host), event.Group(postgres.OrZero(group)), postgres.OrZero(detail)
+	w.RelayedBy, w.RelayedHost, w.Detail = by.UUID, postgres.OrZero(host), postgres.OrZero(detail)
+	w.Group, _ = event.ParseGroup(postgres.OrZero(group)) // none, or one of a newer release
 	w.Position, w.Sequence, w.OutboxSeq = postgres.OrZero(position), postgres.OrZero(sequence), postgres.OrZero(seq)
 	w.Attempts, w.NextAttemptAt, w.SettledAt = postgres.OrZero(attempts), clock(next), clock(settled)
 	if broadcasts != nil {

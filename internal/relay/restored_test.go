@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-const cartGroup = "teamcart:0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11"
+var cartGroup = event.TeamCartGroup(uuid.MustParse("0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11"))
 
 func TestAnEpochBeginsOnceWhateverTheNumberOfNodes(t *testing.T) {
 	t.Parallel()
@@ -140,7 +140,7 @@ func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
 	log := eventlog.NewLog(restored.Pool)
 	_, err = log.Locate(t.Context(), cartGroup, waiting)
 	require.ErrorIs(t, err, eventlog.ErrUnknownEvent, "clients may have seen it behind others")
-	_, err = log.Locate(t.Context(), event.Group("order:"+fixture.OrderID.String()), relayed)
+	_, err = log.Locate(t.Context(), event.OrderGroup(fixture.OrderID), relayed)
 	require.NoError(t, err)
 }
 

@@ -82,7 +82,7 @@ func TestDroppingWhileOthersWork(t *testing.T) {
 	require.NoError(t, work.Wait())
 	b.Relay(t)
 	require.Equal(t, published.Load(),
-		fixture.Scan[int64](t, b.Pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1", string(event.TeamCartGroup(fixture.CartID))))
+		fixture.Scan[int64](t, b.Pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1", event.TeamCartGroup(fixture.CartID).String()))
 	require.Equal(t, 400, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 

@@ -117,7 +117,7 @@ func TestGroupsKeepTheirNumbering(t *testing.T) {
 
 	b.Age(t, 9)
 	b.Retire(t)
-	require.Equal(t, int64(3), fixture.Scan[int64](t, b.Pool, "SELECT sequence FROM herald.stream_head WHERE group_name = $1", string(group)))
+	require.Equal(t, int64(3), fixture.Scan[int64](t, b.Pool, "SELECT sequence FROM herald.stream_head WHERE group_name = $1", group.String()))
 	b.Age(t, 89)
 	b.Retire(t)
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.stream_head"))

@@ -80,7 +80,7 @@ func (e *Entries) Add(row *outbox.Row, groups []event.Group) {
 	for _, g := range groups {
 		ord, known := e.ordinal[g]
 		if !known {
-			e.groups = append(e.groups, string(g))
+			e.groups = append(e.groups, g.String())
 			e.counts = append(e.counts, 0)
 			ord = int64(len(e.groups))
 			e.ordinal[g] = ord
@@ -234,7 +234,7 @@ func (e *Entries) append(batch *pgx.Batch, m *Memory, positions []int64) {
 	e.number(heads)
 	groups, sequences := make([]string, len(e.logged)), make([]int64, len(e.logged))
 	for i := range e.logged {
-		groups[i], sequences[i] = string(e.logged[i].Group), e.logged[i].Sequence
+		groups[i], sequences[i] = e.logged[i].Group.String(), e.logged[i].Sequence
 	}
 	batch.Queue(dbsqlc.LogAppendKnown, positions, groups, sequences, e.outboxSeqs, e.writtenAts, e.eventIDs)
 }

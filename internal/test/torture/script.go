@@ -10,11 +10,11 @@ import (
 	"io"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/child"
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
@@ -111,7 +111,7 @@ func (s *scripts) hear(text string) {
 
 // receive takes an event.
 func (c *script) receive(l line) {
-	if len(l.Args) == 0 || strings.HasPrefix(string(c.group), "alerts") && l.Event != "SystemAlert" {
+	if len(l.Args) == 0 || c.group == event.Alerts && l.Event != "SystemAlert" {
 		return // admins are told of more than the one group
 	}
 	var place struct {

@@ -134,9 +134,14 @@ func readHeads(ctx context.Context, s *session) (map[event.Group]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
 	}
-	var group event.Group
+	var name string
 	var head int64
-	if _, err = pgx.ForEachRow(rows, []any{&group, &head}, func() error { heads[group] = head; return nil }); err != nil {
+	_, err = pgx.ForEachRow(rows, []any{&name, &head}, func() error {
+		group, err := event.ParseGroup(name)
+		heads[group] = head
+		return err //nolint:wrapcheck // wrapped once, below
+	})
+	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
 	}
 	return heads, nil
