@@ -45,7 +45,7 @@ func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.clientAddr
 func (s *Server) FromTrusted(r *http.Request) bool { return s.trusts(parseAddress(r.RemoteAddr)) }
 
 func (s *Server) trusts(address netip.Addr) bool {
-	return slices.ContainsFunc(s.cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
 // cutLast cuts the last element off a list, and says whether there are more.

@@ -11,9 +11,9 @@ import (
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	s := &Server{cfg: Config{TrustedProxies: []netip.Prefix{
+	s := &Server{proxies: []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
-	}}}
+	}}
 	for name, c := range map[string]struct {
 		peer      string
 		forwarded []string
@@ -60,7 +60,7 @@ func FuzzClientAddress(f *testing.F) {
 	f.Add("198.51.100.1, 10.0.0.1", true)
 	f.Add("[2001:db8::5]:1,::ffff:10.0.0.1,", false)
 	f.Add(",,,", true)
-	s := &Server{cfg: Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	s := &Server{proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	f.Fuzz(func(t *testing.T, header string, trusted bool) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = "203.0.113.99:1"

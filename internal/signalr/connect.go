@@ -185,6 +185,6 @@ func (c *Conn) enlist() bool {
 		c.transport.close()
 		return false
 	}
-	c.server.cfg.Observer.ConnectionOpened(c.hub.name)
+	c.server.cfg.Metrics.of(c.hub).connections.Inc()
 	return true
 }

@@ -66,7 +66,7 @@ const passingPerConnection = 4
 func (p *passing) enter(user string, connections int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if connections != NoLimit && p.users[user] >= connections*passingPerConnection {
+	if connections > 0 && p.users[user] >= connections*passingPerConnection {
 		return false
 	}
 	if p.users == nil {

@@ -23,7 +23,7 @@ type account struct {
 // occupancy counts the seats that are taken. It remembers nothing of users and addresses that have none. The registry's lock
 // guards it.
 type occupancy struct {
-	total, perUser, perAddress int // the limits; NoLimit: none
+	total, perUser, perAddress int // the limits; 0: none
 
 	seats int
 	users map[string]*account
@@ -50,7 +50,7 @@ func (o *occupancy) full(s *seat) Refusal {
 	return ""
 }
 
-func reached(count, limit int) bool { return limit >= 0 && count >= limit }
+func reached(count, limit int) bool { return limit > 0 && count >= limit }
 
 // take takes a seat that was found not to exceed any limit.
 func (o *occupancy) take(s *seat) {

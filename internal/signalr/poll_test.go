@@ -57,7 +57,8 @@ func numbered(from, to int) []*frame {
 }
 
 func testPolling() *longPolling {
-	cfg, _ := Config{PollTimeout: time.Second}.withDefaults()
+	cfg := Config{Settings: DefaultSettings()}
+	cfg.PollTimeout = time.Second
 	b := &buffers{largest: maxRun}
 	epoch := time.Now()
 	return newLongPolling(newInbox(0, b), &cfg, func() int64 { return int64(time.Since(epoch)) })
@@ -124,7 +125,7 @@ func TestBrokenPollEndsTheConnection(t *testing.T) {
 	w := &taped{ResponseRecorder: httptest.NewRecorder(), tape: &tape{}, fail: broken}
 	polling.serve(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(w))
 	require.ErrorIs(t, <-result, broken)
-	require.WithinDuration(t, time.Now().Add(DefaultWriteTimeout), w.deadline, time.Minute, "a client that reads nothing is bounded")
+	require.WithinDuration(t, time.Now().Add(DefaultSettings().WriteTimeout), w.deadline, time.Minute, "a client that reads nothing is bounded")
 }
 
 // A poll whose client is gone by the time that it is given something gives it back, to the next one.

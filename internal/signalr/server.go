@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -17,7 +18,8 @@ type Server struct {
 	buffers   buffers
 	passing   passing
 	replacing replacing
-	origins   []string // that may connect, in canonical form
+	origins   []string       // that may connect, in canonical form
+	proxies   []netip.Prefix // that are trusted
 
 	openings        *allowances // of new connections, by address
 	messages        rate        // of one connection
@@ -39,6 +41,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg:      cfg,
+		proxies:  cfg.Proxies(),
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
 		tickets:  &tickets{sealer: cfg.Sealer, node: cfg.Node, lifetime: cfg.HandshakeTimeout, now: cfg.Now},
 		registry: newRegistry(newOccupancy(&cfg)),
@@ -49,10 +52,11 @@ func New(cfg Config) (*Server, error) {
 		invocations:     newRate(cfg.InvocationRate, cfg.InvocationBurst),
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
+	names, _ := cfg.names() // they are checked
 	for _, origin := range cfg.AllowedOrigins {
 		s.origins = append(s.origins, canonicalOrigin(origin))
 	}
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
+	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: names}} {
 		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}
