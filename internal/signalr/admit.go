@@ -4,23 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-)
-
-// Refusal says why a request was not let in.
-type Refusal string
-
-// Why requests are refused, and with which status.
-const (
-	OriginNotAllowed   Refusal = "origin"          // 403
-	NotAuthenticated   Refusal = "unauthenticated" // 401
-	NotPermitted       Refusal = "forbidden"       // 403: [ErrForbidden]
-	NegotiatingTooFast Refusal = "rate"            // 429: Config.NegotiationRate
-	AddressFull        Refusal = "address"         // 429: Config.MaxConnectionsPerAddress
-	UserFull           Refusal = "user"            // 429: Config.MaxConnectionsPerUser
-	ServerFull         Refusal = "server"          // 503: Config.MaxConnections
-	ServerStopping     Refusal = "shutdown"        // 503: another server, or this one's successor, may be up already
 )
 
 const (
@@ -31,29 +15,6 @@ const (
 	// hintInterval is how often the log may say that a proxy seems not to be trusted.
 	hintInterval = time.Minute
 )
-
-func (r Refusal) answer() (status int, text string) {
-	switch r {
-	case OriginNotAllowed:
-		return http.StatusForbidden, "Origin is not allowed"
-	case NotAuthenticated:
-		return http.StatusUnauthorized, ""
-	case NotPermitted:
-		return http.StatusForbidden, ""
-	case NegotiatingTooFast:
-		return http.StatusTooManyRequests, "Too many connections are opened from this address at a time"
-	case AddressFull:
-		return http.StatusTooManyRequests, "There are too many connections from this address"
-	case UserFull:
-		return http.StatusTooManyRequests, "This user has too many connections"
-	case ServerFull:
-		return http.StatusServiceUnavailable, "The server has as many connections as it takes"
-	case ServerStopping:
-		return http.StatusServiceUnavailable, "The server is shutting down"
-	default:
-		return http.StatusInternalServerError, ""
-	}
-}
 
 // refuse answers r. A retry of more than zero tells the client when to come back, in whole seconds.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
@@ -77,7 +38,7 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why Refu
 
 // tellRefusal says in the log what an operator can do something about. Who shows no valid token is told of by whoever looks at tokens.
 func (s *Server) tellRefusal(r *http.Request, hub *Hub, why Refusal) {
-	about := []slog.Attr{slog.String("hub", hub.name), slog.String("reason", string(why)), slog.String("address", s.clientAddress(r).String())}
+	about := []slog.Attr{slog.String("hub", hub.name), slog.String("reason", string(why)), slog.String("address", s.proxies.client(r).String())}
 	switch why {
 	case OriginNotAllowed:
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "pages of this origin may not connect", append(about,
@@ -92,7 +53,7 @@ func (s *Server) tellRefusal(r *http.Request, hub *Hub, why Refusal) {
 // hint tells the operator of the likeliest reason for an address to reach a limit: it is a proxy's, behind which there are
 // many.
 func (s *Server) hint(r *http.Request) {
-	if r.Header.Get("X-Forwarded-For") == "" || s.trusts(parseAddress(r.RemoteAddr)) {
+	if r.Header.Get("X-Forwarded-For") == "" || s.proxies.sent(r) {
 		return
 	}
 	now, last := int64(time.Since(s.epoch)), s.hinted.Load()
@@ -113,8 +74,6 @@ func opens(r *http.Request) bool {
 	return id == "" && isWebSocketRequest(r)
 }
 
-func isNegotiation(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
-
 // mayOpen answers requests for a connection that come while the server shuts down, or too fast. It stands before
 // authentication, which costs more than all the rest of such a request.
 func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
@@ -122,7 +81,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 		s.refuse(w, r, hub, ServerStopping, retryStopping)
 		return false
 	}
-	if wait := s.openings.take(Site(s.clientAddress(r)), int64(time.Since(s.epoch))); wait > 0 {
+	if wait := s.openings.take(Site(s.proxies.client(r)), int64(time.Since(s.epoch))); wait > 0 {
 		s.refuse(w, r, hub, NegotiatingTooFast, wait)
 		return false
 	}
@@ -131,7 +90,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 
 // newConn returns a connection of user's, which is to be admitted, and opened.
 func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
-	address := s.clientAddress(r)
+	address := s.proxies.client(r)
 	return &Conn{server: s, hub: hub, address: address, seat: seat{user: user.ID(), site: Site(address)}}
 }
 

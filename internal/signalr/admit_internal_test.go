@@ -9,8 +9,7 @@ import (
 // The server begins to shut down between a connection's admission and its opening.
 func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
 	t.Parallel()
-	cfg := Config{MaxConnections: 1, MaxConnectionsPerUser: 1, MaxConnectionsPerAddress: 1}
-	r := newRegistry(newOccupancy(&cfg))
+	r := newRegistry(newOccupancy(1, 1, 1))
 	late := &Conn{ticket: ticket{token: token{1}}, seat: seat{user: "u", site: v6(1)}}
 	outcome, _ := r.claim(late)
 	require.Equal(t, claimed, outcome)

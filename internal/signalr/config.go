@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// NoLimit leaves out the limit of a [Config] whose value it is.
-const NoLimit = -1
-
 // Defaults of [Config]: those of ASP.NET Core where it has one.
 const (
 	DefaultKeepAliveInterval  = 15 * time.Second
@@ -188,12 +185,6 @@ type Config struct {
 	// Observer is told what happens, for metrics.
 	// Defaults to one that ignores it.
 	Observer Observer
-}
-
-// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of WWW-Authenticate.
-type Challenger interface {
-	error
-	Challenge() string
 }
 
 // User is who a connection belongs to.

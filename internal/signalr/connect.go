@@ -84,11 +84,7 @@ const (
 func (s *Server) unknownID(w http.ResponseWriter, r *http.Request, hub *Hub, why string) {
 	writeUnknownID(w)
 	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request for an unknown connection, the client begins anew",
-		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.clientAddress(r).String()), slog.String("reason", why))
-}
-
-func writeUnknownID(w http.ResponseWriter) {
-	writeText(w, http.StatusNotFound, "No Connection with that ID")
+		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.proxies.client(r).String()), slog.String("reason", why))
 }
 
 // connectWebSocket makes the request a connection: of the ticket that negotiate gave out, or, with the zero one, a new one.

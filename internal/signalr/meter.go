@@ -78,10 +78,7 @@ func (c *Conn) awaitTurn(m *inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
 		return nil
 	}
-	a := c.seat.account
-	a.mu.Lock()
-	wait := c.server.userInvocations.reserve(&a.invocations, c.now())
-	a.mu.Unlock()
+	wait := c.seat.account.reserve(c.server.userInvocations, c.now())
 	if wait == 0 {
 		return nil
 	}

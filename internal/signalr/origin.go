@@ -16,24 +16,30 @@ const (
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
 
-// allowOrigin answers requests of pages that may not connect with 403, and sets the CORS headers for the others: before
-// anything else is decided, so that a page can read whatever the answer is. Browsers hold WebSockets to no such headers,
-// which is why the request itself is refused: a page of another site could otherwise connect with the user's cookies or
-// token. A page without an origin of its own ("null": a sandboxed frame, a file) is nobody's and never allowed.
-func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
-	h := w.Header()
+// origins are those, in canonical form, whose pages may connect.
+type origins []string
+
+func newOrigins(allowed []string) origins {
+	o := make(origins, 0, len(allowed))
+	for _, origin := range allowed {
+		o = append(o, canonicalOrigin(origin))
+	}
+	return o
+}
+
+// admit sets the CORS headers for requests of pages that may connect, and returns false for the others. It comes before anything else is
+// decided, so that a page can read whatever the answer is. Browsers hold WebSockets to no such headers, which is why the request itself
+// is refused: a page of another site could otherwise connect with the user's cookies or token. A page without an origin of its own
+// ("null": a sandboxed frame, a file) is nobody's and never allowed.
+func (o origins) admit(h http.Header, r *http.Request) bool {
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
 	}
 	one := len(r.Header.Values("Origin")) == 1
-	if !one || !s.AllowsOrigin(origin) {
-		if one && sameOrigin(origin, r.Host) {
-			return true
-		}
-		s.refuse(w, r, hub, OriginNotAllowed, 0)
-		return false
+	if !one || !o.allow(origin) {
+		return one && sameOrigin(origin, r.Host)
 	}
 	h.Set("Access-Control-Allow-Origin", origin) // as the browser writes it: it compares the text
 	h.Set("Access-Control-Allow-Credentials", "true")
@@ -43,10 +49,10 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) b
 	return true
 }
 
-// AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
-func (s *Server) AllowsOrigin(origin string) bool {
+// allow says whether pages of another origin may connect.
+func (o origins) allow(origin string) bool {
 	origin = canonicalOrigin(origin)
-	return slices.ContainsFunc(s.origins, func(allowed string) bool {
+	return slices.ContainsFunc(o, func(allowed string) bool {
 		if host, wild := strings.CutSuffix(allowed, anyPort); wild {
 			port, found := strings.CutPrefix(origin, host)
 			return found && (port == "" || port[0] == ':' && strings.Trim(port[1:], "0123456789") == "")

@@ -22,7 +22,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		return
 	}
 	if !s.cfg.Transports.has(LongPolling) {
-		writeNotServed(w, (*longPolling)(nil))
+		writeNotServed(w, (*longPolling)(nil).name())
 		return
 	}
 	c, opened := s.attach(w, r, hub, t, user, func(c *Conn) {
@@ -61,21 +61,6 @@ func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, hub *Hub) (*h
 		return nil, false
 	}
 	return controller, true
-}
-
-// neverStored says what .NET says of a poll's answer.
-func neverStored(h http.Header) {
-	h.Set("Cache-Control", "no-cache, no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
-}
-
-func writeEmpty(w http.ResponseWriter, status int, contentType string) {
-	w.Header().Set("Content-Type", contentType)
-	if status != http.StatusNoContent {
-		w.Header().Set("Content-Length", "0")
-	}
-	w.WriteHeader(status)
 }
 
 // serve answers a poll with messages, or with nothing once it has waited for long enough, or with 204 where another poll

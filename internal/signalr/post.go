@@ -4,21 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 )
 
 const (
-	// drainTimeout is how long a body that nobody wants may take to arrive.
-	drainTimeout = time.Second
 	// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
 	maxDiscarded = 256 << 10
 )
-
-// limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
-// slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
-func limitBody(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))
-}
 
 // post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
 // the connection has it, not what came of it.
@@ -63,19 +54,6 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	default:
 		refuseBody(w, r, http.StatusBadRequest)
 	}
-}
-
-func writePostNotAllowed(w http.ResponseWriter) {
-	writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
-}
-
-// refuseBody answers before the body has been read, or what of it is left.
-func refuseBody(w http.ResponseWriter, r *http.Request, status int) {
-	if r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close") // under HTTP/2 that would end all of the client's requests
-	}
-	limitBody(w)
-	writeText(w, status, "")
 }
 
 // delete ends a connection over long polling, as HttpConnectionDispatcher.ProcessDeleteAsync does: it is the client's

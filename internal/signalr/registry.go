@@ -107,9 +107,7 @@ func (r *registry) spendInvocation(c *Conn, of rate, now int64) time.Duration {
 	if a == nil {
 		return 0 // it has just ended
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return of.take(&a.invocations, now)
+	return a.take(of, now)
 }
 
 // add takes in a connection that has claimed what it needs. Where the server is shutting down it releases it and returns

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -17,7 +18,8 @@ type Server struct {
 	buffers   buffers
 	passing   passing
 	replacing replacing
-	origins   []string // that may connect, in canonical form
+	proxies   proxies // that are trusted
+	origins   origins // that may connect
 
 	openings        *allowances // of new connections, by address
 	messages        rate        // of one connection
@@ -41,16 +43,15 @@ func New(cfg Config) (*Server, error) {
 		cfg:      cfg,
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
 		tickets:  &tickets{sealer: cfg.Sealer, node: cfg.Node, lifetime: cfg.HandshakeTimeout, now: cfg.Now},
-		registry: newRegistry(newOccupancy(&cfg)),
+		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
+		proxies:  cfg.TrustedProxies,
+		origins:  newOrigins(cfg.AllowedOrigins),
 
 		openings:        newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
 		messages:        newRate(cfg.MessageRate, cfg.MessageBurst),
 		invocations:     newRate(cfg.InvocationRate, cfg.InvocationBurst),
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
-	}
-	for _, origin := range cfg.AllowedOrigins {
-		s.origins = append(s.origins, canonicalOrigin(origin))
 	}
 	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
 		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
@@ -66,7 +67,8 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's own may be too short for a body that is wanted
 			defer limitBody(w)
 		}
-		if !s.allowOrigin(w, r, hub) {
+		if !s.origins.admit(w.Header(), r) {
+			s.refuse(w, r, hub, OriginNotAllowed, 0)
 			return
 		}
 		if r.Method == http.MethodOptions {
@@ -109,13 +111,15 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) 
 	return nil, false
 }
 
-// challenge is what WWW-Authenticate says to a request that is refused with err.
-func challenge(err error) string {
-	if c, ok := errors.AsType[Challenger](err); ok {
-		return c.Challenge()
-	}
-	return "Bearer"
-}
-
 // Connections returns how many clients of the hub have shaken hands and are not gone.
 func (s *Server) Connections(hub string) int { return s.registry.count(hub) }
+
+// ClientAddress returns who sends r, as the limits count it: by the word of the trusted proxies in between. It is invalid where the HTTP
+// server does not know its peer.
+func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.proxies.client(r) }
+
+// FromTrusted says whether r comes from a trusted proxy, whose word on its client counts.
+func (s *Server) FromTrusted(r *http.Request) bool { return s.proxies.sent(r) }
+
+// AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
+func (s *Server) AllowsOrigin(origin string) bool { return s.origins.allow(origin) }

@@ -40,7 +40,7 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 		return
 	}
 	if !s.cfg.Transports.has(ServerSentEvents) {
-		writeNotServed(w, (*serverSentEvents)(nil))
+		writeNotServed(w, (*serverSentEvents)(nil).name())
 		return
 	}
 	if !r.ProtoAtLeast(1, 1) {

@@ -60,7 +60,7 @@ func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, us
 		}
 	}
 	if !s.cfg.Transports.has(WebSockets) {
-		writeNotServed(w, (*webSocket)(nil))
+		writeNotServed(w, (*webSocket)(nil).name())
 		return ticket{}, false
 	}
 	if t.token != (token{}) && s.registry.takesPosts(t.token) {
@@ -136,16 +136,4 @@ func (s *Server) abandon(c *Conn) {
 	s.registry.release(c)
 	c.cancel()
 	c.transport.close()
-}
-
-func writeOthers(w http.ResponseWriter) {
-	writeText(w, http.StatusForbidden, "The connection belongs to another user")
-}
-
-func writeNotServed(w http.ResponseWriter, t transport) {
-	writeText(w, http.StatusNotFound, t.name()+" transport not supported by this end point type")
-}
-
-func writeCannotChange(w http.ResponseWriter) {
-	writeText(w, http.StatusBadRequest, "Cannot change transports mid-connection")
 }

@@ -1,0 +1,4 @@
+package signalr
+
+// NoLimit leaves out the limit of a [Config] whose value it is.
+const NoLimit = -1

@@ -1,0 +1,53 @@
+package signalr
+
+import (
+	"maps"
+	"net/http"
+)
+
+// unknownHeader tells the node that has handed a request on that the connection is not here, so that it asks the next one.
+const unknownHeader = "X-Signalr-Unknown-Here"
+
+// answerOrUnknown passes an answer on, unless it says that the connection is unknown there.
+type answerOrUnknown struct {
+	http.ResponseWriter
+
+	header  http.Header
+	written bool
+	unknown bool
+}
+
+// Unwrap is for [http.ResponseController].
+func (a *answerOrUnknown) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Header is the answer's own until it is passed on.
+func (a *answerOrUnknown) Header() http.Header {
+	if a.written {
+		return a.ResponseWriter.Header() // for trailers
+	}
+	return a.header
+}
+
+// WriteHeader decides.
+func (a *answerOrUnknown) WriteHeader(status int) {
+	if a.written || a.unknown {
+		return
+	}
+	if a.unknown = a.header.Get(unknownHeader) != ""; a.unknown {
+		return
+	}
+	a.written = true
+	to := a.ResponseWriter.Header()
+	clear(to)
+	maps.Copy(to, a.header)
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write passes on what follows.
+func (a *answerOrUnknown) Write(b []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	if a.unknown {
+		return len(b), nil
+	}
+	return a.ResponseWriter.Write(b) //nolint:wrapcheck // it is one itself
+}
