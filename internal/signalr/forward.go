@@ -3,7 +3,6 @@ package signalr
 import (
 	"errors"
 	"log/slog"
-	"maps"
 	"net/http"
 )
 
@@ -54,7 +53,7 @@ func (s *Server) seek(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		return false
 	}
 	if Forwarded(r.Context()) {
-		w.Header().Set(unknownHeader, "1")
+		sayUnknown(w)
 		gone(w)
 		return true
 	}
@@ -64,8 +63,8 @@ func (s *Server) seek(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	}
 	defer s.passing.leave(user.ID())
 	for _, node := range s.mayHave(t) {
-		answer := &answerOrUnknown{ResponseWriter: w, header: maps.Clone(w.Header())}
-		if s.handOn(answer, r, node) && !answer.unknown {
+		answer := newAnswerOrUnknown(w)
+		if s.handOn(answer, r, node) && !answer.isUnknown() {
 			return true
 		}
 	}

@@ -42,7 +42,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:      cfg,
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
-		tickets:  &tickets{sealer: cfg.Sealer, node: cfg.Node, lifetime: cfg.HandshakeTimeout, now: cfg.Now},
+		tickets:  newTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
 		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
 		proxies:  cfg.TrustedProxies,

@@ -23,6 +23,10 @@ type tickets struct {
 	now      func() time.Time
 }
 
+func newTickets(sealer Sealer, node string, lifetime time.Duration, now func() time.Time) *tickets {
+	return &tickets{sealer: sealer, node: node, lifetime: lifetime, now: now}
+}
+
 // ticket is what a connection has of its connection token.
 type ticket struct {
 	token    token

@@ -8,6 +8,9 @@ import (
 // unknownHeader tells the node that has handed a request on that the connection is not here, so that it asks the next one.
 const unknownHeader = "X-Signalr-Unknown-Here"
 
+// sayUnknown marks an answer as that of a node which does not have the connection.
+func sayUnknown(w http.ResponseWriter) { w.Header().Set(unknownHeader, "1") }
+
 // answerOrUnknown passes an answer on, unless it says that the connection is unknown there.
 type answerOrUnknown struct {
 	http.ResponseWriter
@@ -16,6 +19,13 @@ type answerOrUnknown struct {
 	written bool
 	unknown bool
 }
+
+func newAnswerOrUnknown(w http.ResponseWriter) *answerOrUnknown {
+	return &answerOrUnknown{ResponseWriter: w, header: maps.Clone(w.Header())}
+}
+
+// isUnknown says whether the other node does not have the connection: nothing was passed on.
+func (a *answerOrUnknown) isUnknown() bool { return a.unknown }
 
 // Unwrap is for [http.ResponseController].
 func (a *answerOrUnknown) Unwrap() http.ResponseWriter { return a.ResponseWriter }
