@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // Defaults of [Config]: those of ASP.NET Core where it has one.
@@ -161,7 +163,7 @@ type Config struct {
 
 	// Sealer seals and opens connection tokens with keys that several servers share: see [NewSealer].
 	// Defaults to one with a key of this server's alone.
-	Sealer Sealer
+	Sealer door.Sealer
 
 	// Forward hands a request to the server of that name, which the request's connection lives on, and its answer to the client; so
 	// that no balancer needs to know which one that is. There the request has to come with the client's address (see
@@ -224,7 +226,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Sealer == nil {
-		c.Sealer = NewSealer(newOwnKey())
+		c.Sealer = door.NewSealer(door.NewOwnKey())
 	}
 	if c.Observer == nil {
 		c.Observer = ignorant{}
@@ -260,8 +262,8 @@ func (c Config) validate() error {
 	if c.Authenticate == nil {
 		errs = append(errs, errors.New("no Authenticate function"))
 	}
-	if len(c.Node) > maxNode {
-		errs = append(errs, fmt.Errorf("%q is longer than the %d bytes that Node may have", c.Node, maxNode))
+	if len(c.Node) > door.MaxNodeName {
+		errs = append(errs, fmt.Errorf("%q is longer than the %d bytes that Node may have", c.Node, door.MaxNodeName))
 	}
 	if c.Forward != nil && c.Node == "" {
 		errs = append(errs, errors.New("no Node: without a name nothing is forwarded to this server"))
@@ -273,7 +275,7 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("Transports: %#x is no set of transports", uint8(c.Transports)))
 	}
 	for _, origin := range c.AllowedOrigins {
-		if !isOrigin(origin) {
+		if !door.IsOrigin(origin) {
 			errs = append(errs, fmt.Errorf("AllowedOrigins: %q is not an origin such as https://app.example, or http://localhost:* for any port", origin))
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
@@ -13,7 +15,7 @@ type Conn struct {
 	server  *Server
 	hub     *Hub
 	id      string
-	ticket  ticket // what it was opened with; zero: without negotiation
+	ticket  door.Ticket // what it was opened with; zero: without negotiation
 	address netip.Addr
 	seat    seat // the registry's
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // upgradeTimeout is how long the response to a WebSocket request may take to be written.
@@ -34,8 +36,8 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 	case http.MethodDelete:
 		s.delete(w, r, hub, user)
 	default:
-		w.Header().Set("Allow", corsMethods)
-		writeText(w, http.StatusMethodNotAllowed, "")
+		w.Header().Set("Allow", door.Methods)
+		door.WriteText(w, http.StatusMethodNotAllowed, "")
 	}
 }
 
@@ -82,22 +84,22 @@ const (
 // unknownID answers a request for a connection that is not here. Clients begin anew at that, so one line now and then is a restart, and many are a
 // balancer that takes requests to nodes of another database.
 func (s *Server) unknownID(w http.ResponseWriter, r *http.Request, hub *Hub, why string) {
-	writeUnknownID(w)
+	door.WriteUnknownID(w)
 	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request for an unknown connection, the client begins anew",
-		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.proxies.client(r).String()), slog.String("reason", why))
+		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.proxies.Client(r).String()), slog.String("reason", why))
 }
 
 // connectWebSocket makes the request a connection: of the ticket that negotiate gave out, or, with the zero one, a new one.
-func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t ticket) {
+func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Ticket) {
 	c := s.newConn(r, hub, user)
-	if t.token != (token{}) {
-		if old := s.registry.find(t.token); old != nil && old.resumable() {
+	if t.Token != (door.Token{}) {
+		if old := s.registry.find(t.Token); old != nil && old.resumable() {
 			s.resumeWebSocket(w, r, old, user)
 			return
 		}
-		c.ticket, c.id = t, t.token.id()
+		c.ticket, c.id = t, t.Token.ID()
 	} else {
-		c.id = newID()
+		c.id = door.NewID()
 	}
 	if !s.admit(w, r, c) {
 		return
@@ -115,7 +117,7 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 // client gave up before the server noticed.
 func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, user User) {
 	if user.ID() != c.User().ID() {
-		writeOthers(w)
+		door.WriteOthers(w)
 		return
 	}
 	if !s.mayOpen(w, r, c.hub) {
@@ -134,7 +136,7 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
 	inOneLine(r.Header)
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
-	if Forwarded(r.Context()) {
+	if door.Forwarded(r.Context()) {
 		upgrader.Header = w.Header() // what tells the other node that it is this one that answers
 	}
 	conn, rw, _, err := upgrader.Upgrade(r, w)

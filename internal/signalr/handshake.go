@@ -61,7 +61,7 @@ func (c *Conn) agree(p protocol, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.protocol = p
-	if c.ticket.stateful && version >= statefulVersion && c.posts == nil { // only WebSockets can be replaced
+	if c.ticket.Stateful && version >= statefulVersion && c.posts == nil { // only WebSockets can be replaced
 		c.stateful = newStateful()
 	}
 }

@@ -3,22 +3,24 @@ package signalr
 import (
 	"net/http"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		writeText(w, http.StatusMethodNotAllowed, "")
+		door.WriteText(w, http.StatusMethodNotAllowed, "")
 		return
 	}
-	version, text := negotiateVersion(r)
+	version, text := door.NegotiateVersion(r)
 	if text != "" {
-		writeJSON(w, negotiationError{Error: text})
+		door.WriteJSON(w, door.NegotiationError{Error: text})
 		return
 	}
-	stateful := !s.cfg.NoStatefulReconnect && wantsStatefulReconnect(r)
-	token, id := s.tickets.issue(hub.name, user.ID(), stateful)
-	response := negotiation{
+	stateful := !s.cfg.NoStatefulReconnect && door.WantsStatefulReconnect(r)
+	token, id := s.tickets.Issue(hub.name, user.ID(), stateful)
+	response := door.Negotiation{
 		Version:         version,
 		ConnectionID:    id,
 		ConnectionToken: token,
@@ -28,7 +30,7 @@ func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, hub *Hub, use
 	if version == 0 {
 		response.ConnectionID, response.ConnectionToken = token, ""
 	} else {
-		response.Lifetime = lifetime(user.ExpiresAt(), time.Now())
+		response.Lifetime = door.Lifetime(user.ExpiresAt(), time.Now())
 	}
-	writeJSON(w, response)
+	door.WriteJSON(w, response)
 }

@@ -1,11 +1,15 @@
 package signalr
 
-import "time"
+import (
+	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+)
 
 // Observer is told what happens on the server. Its methods are called on hot paths, by many goroutines: they must not block.
 type Observer interface {
 	// Refused reports a request that was not let in.
-	Refused(hub string, reason Refusal)
+	Refused(hub string, reason door.Refusal)
 	ConnectionOpened(hub string)
 	ConnectionClosed(hub string, reason CloseReason)
 	// MessagesSent reports one write of n messages, bytes long with their framing.
@@ -51,7 +55,7 @@ const (
 
 type ignorant struct{}
 
-func (ignorant) Refused(string, Refusal)                        {}
+func (ignorant) Refused(string, door.Refusal)                   {}
 func (ignorant) ConnectionOpened(string)                        {}
 func (ignorant) ConnectionClosed(string, CloseReason)           {}
 func (ignorant) MessagesSent(string, int, int)                  {}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // seat is what a connection takes of the limits: from before its transport is opened until it is gone.
@@ -53,14 +55,14 @@ func newOccupancy(total, perUser, perAddress int) occupancy {
 }
 
 // full says which limit leaves no room for s; empty where none does.
-func (o *occupancy) full(s *seat) Refusal {
+func (o *occupancy) full(s *seat) door.Refusal {
 	switch {
 	case reached(o.seats, o.total):
-		return ServerFull
+		return door.ServerFull
 	case o.users[s.user] != nil && reached(o.users[s.user].seats, o.perUser):
-		return UserFull
+		return door.UserFull
 	case reached(o.sites[s.site], o.perAddress):
-		return AddressFull
+		return door.AddressFull
 	}
 	return ""
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 const (
@@ -16,13 +18,13 @@ const (
 // poll serves a GET request over long polling. The first one opens the connection and is answered at once, so that the client
 // knows that it may post.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	neverStored(w.Header())
+	door.NeverStored(w.Header())
 	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}
 	if !s.cfg.Transports.has(LongPolling) {
-		writeNotServed(w, (*longPolling)(nil).name())
+		door.WriteNotServed(w, (*longPolling)(nil).name())
 		return
 	}
 	c, opened := s.attach(w, r, hub, t, user, func(c *Conn) {
@@ -33,13 +35,13 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	case c == nil:
 	case opened:
 		if !c.enlist() {
-			s.refuse(w, r, hub, ServerStopping, retryStopping)
+			s.refuse(w, r, hub, door.ServerStopping, retryStopping)
 			return
 		}
 		go c.serve()
-		writeEmpty(w, http.StatusOK, octetStream)
+		door.WriteEmpty(w, http.StatusOK, octetStream)
 	case c.polls == nil:
-		writeCannotChange(w)
+		door.WriteCannotChange(w)
 	default:
 		if controller, ok := s.unlimited(w, r, hub); ok {
 			c.polls.serve(w, r, controller)
@@ -51,13 +53,13 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 // takes none could hold its connection for ever; it has been answered then.
 func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, hub *Hub) (*http.ResponseController, bool) {
 	if r.ContentLength != 0 {
-		limitBody(w)
+		door.LimitBody(w)
 	}
 	controller := http.NewResponseController(w)
 	if err := controller.SetWriteDeadline(time.Time{}); err != nil {
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "response takes no deadlines: does a wrapper lack Unwrap?",
 			slog.String("hub", hub.name), slog.Any("error", err))
-		writeText(w, http.StatusInternalServerError, "")
+		door.WriteText(w, http.StatusInternalServerError, "")
 		return nil, false
 	}
 	return controller, true
@@ -90,7 +92,7 @@ func (t *longPolling) serve(w http.ResponseWriter, r *http.Request, controller *
 		status = http.StatusNoContent
 	}
 	_ = controller.SetWriteDeadline(time.Now().Add(t.writeTimeout)) // unlimited has seen that it can be set
-	writeEmpty(w, status, plainText)
+	door.WriteEmpty(w, status, plainText)
 	if over {
 		t.told()
 	}
@@ -145,7 +147,7 @@ func (t *longPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, cont
 		err = t.answer(w, controller, frames)
 		t.leaveWrite()
 	} else {
-		writeEmpty(w, http.StatusNoContent, plainText)
+		door.WriteEmpty(w, http.StatusNoContent, plainText)
 	}
 	p.taken <- err
 }

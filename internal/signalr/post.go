@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 const (
@@ -19,7 +21,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		return
 	}
 	if !s.cfg.Transports.has(ServerSentEvents | LongPolling) {
-		writePostNotAllowed(w)
+		door.WritePostNotAllowed(w)
 		return
 	}
 	box, active, ok := s.inbox(w, r, hub, t, maxEarly)
@@ -27,32 +29,32 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		return
 	}
 	if box == nil {
-		writePostNotAllowed(w)
+		door.WritePostNotAllowed(w)
 		return
 	}
 	if r.ContentLength > box.largest {
-		refuseBody(w, r, http.StatusRequestEntityTooLarge)
+		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
 	begun, err := box.post(r.Context(), http.NewResponseController(w), r.Body)
 	switch {
 	case err == nil:
-		writeText(w, http.StatusOK, "")
+		door.WriteText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed) && begun && active != nil: // what came of it, the connection's last message says
-		limitBody(w)
+		door.LimitBody(w)
 		if _, err := io.CopyN(io.Discard, r.Body, maxDiscarded); !errors.Is(err, io.EOF) {
-			refuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
+			door.RefuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
 			return
 		}
-		writeText(w, http.StatusOK, "")
+		door.WriteText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed):
-		refuseBody(w, r, http.StatusNotFound)
+		door.RefuseBody(w, r, http.StatusNotFound)
 	case errors.Is(err, errTooLarge):
-		refuseBody(w, r, http.StatusRequestEntityTooLarge)
+		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
 	case errors.Is(err, errTooManyPosts):
-		refuseBody(w, r, http.StatusTooManyRequests)
+		door.RefuseBody(w, r, http.StatusTooManyRequests)
 	default:
-		refuseBody(w, r, http.StatusBadRequest)
+		door.RefuseBody(w, r, http.StatusBadRequest)
 	}
 }
 
@@ -63,13 +65,13 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 	if !ok {
 		return
 	}
-	c := s.registry.find(t.token)
+	c := s.registry.find(t.Token)
 	if c == nil && !s.registry.knows(t, s.cfg.Now()) { // it has just ended
 		s.unknownID(w, r, hub, unknownEnded)
 		return
 	}
 	if c == nil || c.polls == nil {
-		writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
+		door.WriteText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
 		return
 	}
 	c.end(ending{
@@ -79,5 +81,5 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 		grace:  overflowGrace,
 	})
 	c.polls.part()
-	writeText(w, http.StatusAccepted, "")
+	door.WriteText(w, http.StatusAccepted, "")
 }

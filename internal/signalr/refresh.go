@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 const (
@@ -28,39 +30,39 @@ func Refreshing(ctx context.Context) *Conn {
 func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		writeRefusal(w, refreshWithMethod)
+		door.WriteRefusal(w, door.RefreshWithMethod)
 		return
 	}
-	if wait := s.openings.take(Site(s.proxies.client(r)), int64(time.Since(s.epoch))); wait > 0 {
-		s.refuseRefresh(w, r, hub, NegotiatingTooFast, wait)
+	if wait := s.openings.take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
+		s.refuseRefresh(w, r, hub, door.NegotiatingTooFast, wait)
 		return
 	}
-	token := connectionToken(r)
-	t, known := s.tickets.check(r.Context(), hub.name, "", token)
+	token := door.ConnectionToken(r)
+	t, known := s.tickets.Check(r.Context(), hub.name, "", token)
 	c := s.connectionOf(t, known)
 	user, err := s.cfg.Authenticate(r.WithContext(context.WithValue(r.Context(), refreshingKey{}, c)))
 	switch {
 	case errors.Is(err, ErrForbidden):
-		s.refuseRefresh(w, r, hub, NotPermitted, 0)
+		s.refuseRefresh(w, r, hub, door.NotPermitted, 0)
 		return
 	case err != nil || user == nil:
-		w.Header().Set("WWW-Authenticate", challenge(err))
-		s.refuseRefresh(w, r, hub, NotAuthenticated, 0)
+		w.Header().Set("WWW-Authenticate", door.Challenge(err))
+		s.refuseRefresh(w, r, hub, door.NotAuthenticated, 0)
 		return
 	}
-	if !takeBody(w, r) {
-		writeRefusal(w, refreshWithBody)
+	if !door.TakeBody(w, r) {
+		door.WriteRefusal(w, door.RefreshWithBody)
 		return
 	}
 	switch {
 	case token == "":
-		writeRefusal(w, refreshWithoutToken)
+		door.WriteRefusal(w, door.RefreshWithoutToken)
 	case !known:
-		writeNotConnected(w)
-	case s.seek(w, withoutBody(r), hub, user, t, writeNotConnected): // the other node authenticates it again
+		door.WriteNotConnected(w)
+	case s.seek(w, door.WithoutBody(r), hub, user, t, door.WriteNotConnected): // the other node authenticates it again
 	default:
 		if c = s.connectionOf(t, known); c == nil { // it has just ended
-			writeNotConnected(w)
+			door.WriteNotConnected(w)
 			return
 		}
 		s.replace(w, r, c, user)
@@ -68,46 +70,46 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 }
 
 // connectionOf returns the connection of a ticket, whoever shows it; nil where this node has none.
-func (s *Server) connectionOf(t presented, known bool) *Conn {
+func (s *Server) connectionOf(t door.Presented, known bool) *Conn {
 	if !known {
 		return nil
 	}
-	return s.registry.find(t.token)
+	return s.registry.find(t.Token)
 }
 
 // replace lets the hub decide about the new user, and answers.
 func (s *Server) replace(w http.ResponseWriter, r *http.Request, c *Conn, user User) {
 	if wait := s.registry.spendInvocation(c, s.userInvocations, c.now()); wait > 0 {
-		s.refuseRefresh(w, r, c.hub, NegotiatingTooFast, wait)
+		s.refuseRefresh(w, r, c.hub, door.NegotiatingTooFast, wait)
 		return
 	}
-	_, err := c.guard(refreshPath, func() (any, error) { return nil, c.hub.onRefresh(r.Context(), c, user) }) //nolint:contextcheck // guard logs about the connection
+	_, err := c.guard(door.RefreshPath, func() (any, error) { return nil, c.hub.onRefresh(r.Context(), c, user) }) //nolint:contextcheck // guard logs about the connection
 	now := time.Now()
 	switch {
 	case err == nil:
-		writeJSON(w, refreshed{ConnectionID: c.id, RefreshedAt: now.UTC().Truncate(time.Millisecond), Lifetime: lifetime(user.ExpiresAt(), now)})
+		door.WriteJSON(w, door.Refreshed{ConnectionID: c.id, RefreshedAt: now.UTC().Truncate(time.Millisecond), Lifetime: door.Lifetime(user.ExpiresAt(), now)})
 	case errors.Is(err, ErrClosed):
-		writeNotConnected(w)
+		door.WriteNotConnected(w)
 	case errors.Is(err, ErrOtherUser):
-		writeRefusal(w, refreshOfOther)
+		door.WriteRefusal(w, door.RefreshOfOther)
 	case errors.Is(err, ErrForbidden):
-		s.refuseRefresh(w, r, c.hub, NotPermitted, 0)
+		s.refuseRefresh(w, r, c.hub, door.NotPermitted, 0)
 	case errors.Is(err, ErrExpired):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3.1: another token is wanted
-		s.refuseRefresh(w, r, c.hub, NotAuthenticated, 0)
+		s.refuseRefresh(w, r, c.hub, door.NotAuthenticated, 0)
 	case errors.Is(err, ErrBusy):
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryRefresh/time.Second)))
-		writeRefusal(w, refreshBusy)
+		door.WriteRefusal(w, door.RefreshBusy)
 	default:
 		if _, panicked := errors.AsType[*panicError](err); !panicked { // which guard has logged
-			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "refresh failed", c.attributes(refreshPath, err)...)
+			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "refresh failed", c.attributes(door.RefreshPath, err)...)
 		}
-		writeRefusal(w, refreshFailed)
+		door.WriteRefusal(w, door.RefreshFailed)
 	}
 }
 
 // refuseRefresh is refuse in the form that refreshes are answered in.
-func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
+func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request, hub *Hub, why door.Refusal, retry time.Duration) {
 	s.tell(w, r, hub, why, retry)
-	writeRefusal(w, why.refresh())
+	door.WriteRefusal(w, why.Refresh())
 }

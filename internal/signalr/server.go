@@ -7,19 +7,21 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // Server serves hubs to clients. Create it with [New], mount its [Server.Handler]s, and run it with [Server.Run].
 type Server struct {
 	cfg       Config
 	epoch     time.Time // what the connections' clocks count from
-	tickets   *tickets
+	tickets   *door.Tickets
 	registry  *registry
 	buffers   buffers
-	passing   passing
+	passing   door.Passing
 	replacing replacing
-	proxies   proxies // that are trusted
-	origins   origins // that may connect
+	proxies   door.Proxies // that are trusted
+	origins   door.Origins // that may connect
 
 	openings        *allowances // of new connections, by address
 	messages        rate        // of one connection
@@ -42,11 +44,11 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:      cfg,
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
-		tickets:  newTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
+		tickets:  door.NewTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
 		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
 		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
 		proxies:  cfg.TrustedProxies,
-		origins:  newOrigins(cfg.AllowedOrigins),
+		origins:  door.NewOrigins(cfg.AllowedOrigins),
 
 		openings:        newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
 		messages:        newRate(cfg.MessageRate, cfg.MessageBurst),
@@ -65,17 +67,17 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's own may be too short for a body that is wanted
-			defer limitBody(w)
+			defer door.LimitBody(w)
 		}
-		if !s.origins.admit(w.Header(), r) {
-			s.refuse(w, r, hub, OriginNotAllowed, 0)
+		if !s.origins.Admit(w.Header(), r) {
+			s.refuse(w, r, hub, door.OriginNotAllowed, 0)
 			return
 		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		if isRefresh(r) {
+		if door.IsRefresh(r) {
 			s.refresh(w, r, hub)
 			return
 		}
@@ -86,7 +88,7 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 		if !ok {
 			return
 		}
-		if !isNegotiation(r) {
+		if !door.IsNegotiation(r) {
 			s.connect(w, r, hub, user)
 			return
 		}
@@ -103,10 +105,10 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) 
 	case err == nil && user != nil:
 		return user, true
 	case errors.Is(err, ErrForbidden):
-		s.refuse(w, r, hub, NotPermitted, 0)
+		s.refuse(w, r, hub, door.NotPermitted, 0)
 	default:
-		w.Header().Set("WWW-Authenticate", challenge(err))
-		s.refuse(w, r, hub, NotAuthenticated, 0)
+		w.Header().Set("WWW-Authenticate", door.Challenge(err))
+		s.refuse(w, r, hub, door.NotAuthenticated, 0)
 	}
 	return nil, false
 }
@@ -116,10 +118,10 @@ func (s *Server) Connections(hub string) int { return s.registry.count(hub) }
 
 // ClientAddress returns who sends r, as the limits count it: by the word of the trusted proxies in between. It is invalid where the HTTP
 // server does not know its peer.
-func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.proxies.client(r) }
+func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.proxies.Client(r) }
 
 // FromTrusted says whether r comes from a trusted proxy, whose word on its client counts.
-func (s *Server) FromTrusted(r *http.Request) bool { return s.proxies.sent(r) }
+func (s *Server) FromTrusted(r *http.Request) bool { return s.proxies.Sent(r) }
 
 // AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
-func (s *Server) AllowsOrigin(origin string) bool { return s.origins.allow(origin) }
+func (s *Server) AllowsOrigin(origin string) bool { return s.origins.Allow(origin) }

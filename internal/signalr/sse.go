@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 const (
@@ -40,11 +42,11 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 		return
 	}
 	if !s.cfg.Transports.has(ServerSentEvents) {
-		writeNotServed(w, (*serverSentEvents)(nil).name())
+		door.WriteNotServed(w, (*serverSentEvents)(nil).name())
 		return
 	}
 	if !r.ProtoAtLeast(1, 1) {
-		writeText(w, http.StatusHTTPVersionNotSupported, "ServerSentEvents transport needs HTTP/1.1")
+		door.WriteText(w, http.StatusHTTPVersionNotSupported, "ServerSentEvents transport needs HTTP/1.1")
 		return
 	}
 	controller, ok := s.unlimited(w, r, hub)
@@ -67,9 +69,9 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 			c.serve()
 		}
 	case c.posts == nil || c.polls != nil:
-		writeCannotChange(w)
+		door.WriteCannotChange(w)
 	default:
-		writeText(w, http.StatusConflict, "")
+		door.WriteText(w, http.StatusConflict, "")
 	}
 }
 

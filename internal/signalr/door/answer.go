@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"encoding/json"
@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-func writeText(w http.ResponseWriter, status int, text string) {
+func WriteText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text) //nolint:gosec // plain text, of which nothing is the client's; whoever has gone away does not need it
 }
 
-func writeJSON(w http.ResponseWriter, value any) { writeJSONStatus(w, http.StatusOK, value) }
+func WriteJSON(w http.ResponseWriter, value any) { writeJSONStatus(w, http.StatusOK, value) }
 
 func writeJSONStatus(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value)
@@ -29,14 +29,14 @@ func writeJSONStatus(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(body) // whoever has gone away does not need it
 }
 
-// neverStored says what .NET says of a poll's answer.
-func neverStored(h http.Header) {
+// NeverStored says what .NET says of a poll's answer.
+func NeverStored(h http.Header) {
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
 }
 
-func writeEmpty(w http.ResponseWriter, status int, contentType string) {
+func WriteEmpty(w http.ResponseWriter, status int, contentType string) {
 	w.Header().Set("Content-Type", contentType)
 	if status != http.StatusNoContent {
 		w.Header().Set("Content-Length", "0")
@@ -44,22 +44,22 @@ func writeEmpty(w http.ResponseWriter, status int, contentType string) {
 	w.WriteHeader(status)
 }
 
-func writeOthers(w http.ResponseWriter) {
-	writeText(w, http.StatusForbidden, "The connection belongs to another user")
+func WriteOthers(w http.ResponseWriter) {
+	WriteText(w, http.StatusForbidden, "The connection belongs to another user")
 }
 
-func writeNotServed(w http.ResponseWriter, transport string) {
-	writeText(w, http.StatusNotFound, transport+" transport not supported by this end point type")
+func WriteNotServed(w http.ResponseWriter, transport string) {
+	WriteText(w, http.StatusNotFound, transport+" transport not supported by this end point type")
 }
 
-func writeCannotChange(w http.ResponseWriter) {
-	writeText(w, http.StatusBadRequest, "Cannot change transports mid-connection")
+func WriteCannotChange(w http.ResponseWriter) {
+	WriteText(w, http.StatusBadRequest, "Cannot change transports mid-connection")
 }
 
-func writeUnknownID(w http.ResponseWriter) {
-	writeText(w, http.StatusNotFound, "No Connection with that ID")
+func WriteUnknownID(w http.ResponseWriter) {
+	WriteText(w, http.StatusNotFound, "No Connection with that ID")
 }
 
-func writePostNotAllowed(w http.ResponseWriter) {
-	writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
+func WritePostNotAllowed(w http.ResponseWriter) {
+	WriteText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
 }

@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"errors"
@@ -10,30 +10,30 @@ import (
 // drainTimeout is how long a body that nobody wants may take to arrive.
 const drainTimeout = time.Second
 
-// limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
+// LimitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
 // slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
-func limitBody(w http.ResponseWriter) {
+func LimitBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))
 }
 
-// refuseBody answers before the body has been read, or what of it is left.
-func refuseBody(w http.ResponseWriter, r *http.Request, status int) {
+// RefuseBody answers before the body has been read, or what of it is left.
+func RefuseBody(w http.ResponseWriter, r *http.Request, status int) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close") // under HTTP/2 that would end all of the client's requests
 	}
-	limitBody(w)
-	writeText(w, status, "")
+	LimitBody(w)
+	WriteText(w, status, "")
 }
 
 // maxRefreshBody is how much of a body is taken that means nothing: clients send none.
 const maxRefreshBody = 4 << 10
 
-// takeBody reads a body, of which nothing is wanted, and returns false where it is one that no client sends.
-func takeBody(w http.ResponseWriter, r *http.Request) bool {
+// TakeBody reads a body, of which nothing is wanted, and returns false where it is one that no client sends.
+func TakeBody(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength == 0 {
 		return true
 	}
-	limitBody(w)
+	LimitBody(w)
 	n, err := io.CopyN(io.Discard, r.Body, maxRefreshBody+1)
 	if n <= maxRefreshBody && errors.Is(err, io.EOF) {
 		return true
@@ -44,8 +44,8 @@ func takeBody(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// withoutBody is r as another node gets it: what there was of a body has been read, and meant nothing.
-func withoutBody(r *http.Request) *http.Request {
+// WithoutBody is r as another node gets it: what there was of a body has been read, and meant nothing.
+func WithoutBody(r *http.Request) *http.Request {
 	if r.ContentLength == 0 {
 		return r
 	}

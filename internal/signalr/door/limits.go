@@ -1,4 +1,4 @@
-package signalr
+package door
 
 // NoLimit leaves out the limit of a [Config] whose value it is.
 const NoLimit = -1

@@ -1,18 +1,18 @@
-package signalr
+package door
 
 import "sync"
 
-// passing counts the requests that are handed on, by their users. They take no seat here, but what a node hands on at a time is limited, and one user
+// Passing counts the requests that are handed on, by their users. They take no seat here, but what a node hands on at a time is limited, and one user
 // must not take all of it: a user's share is what the connections of one node can need, a poll or a stream and some POSTs each.
-type passing struct {
+type Passing struct {
 	mu    sync.Mutex
 	users map[string]int
 }
 
 const passingPerConnection = 4
 
-// enter takes a place, where the user has one left of those that so many connections can need.
-func (p *passing) enter(user string, connections int) bool {
+// Enter takes a place, where the user has one left of those that so many connections can need.
+func (p *Passing) Enter(user string, connections int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if connections != NoLimit && p.users[user] >= connections*passingPerConnection {
@@ -25,7 +25,7 @@ func (p *passing) enter(user string, connections int) bool {
 	return true
 }
 
-func (p *passing) leave(user string) {
+func (p *Passing) Leave(user string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.users[user]--; p.users[user] == 0 {

@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"maps"
@@ -8,11 +8,11 @@ import (
 // unknownHeader tells the node that has handed a request on that the connection is not here, so that it asks the next one.
 const unknownHeader = "X-Signalr-Unknown-Here"
 
-// sayUnknown marks an answer as that of a node which does not have the connection.
-func sayUnknown(w http.ResponseWriter) { w.Header().Set(unknownHeader, "1") }
+// SayUnknown marks an answer as that of a node which does not have the connection.
+func SayUnknown(w http.ResponseWriter) { w.Header().Set(unknownHeader, "1") }
 
-// answerOrUnknown passes an answer on, unless it says that the connection is unknown there.
-type answerOrUnknown struct {
+// Passed passes an answer on, unless it says that the connection is unknown there.
+type Passed struct {
 	http.ResponseWriter
 
 	header  http.Header
@@ -20,18 +20,18 @@ type answerOrUnknown struct {
 	unknown bool
 }
 
-func newAnswerOrUnknown(w http.ResponseWriter) *answerOrUnknown {
-	return &answerOrUnknown{ResponseWriter: w, header: maps.Clone(w.Header())}
+func NewPassed(w http.ResponseWriter) *Passed {
+	return &Passed{ResponseWriter: w, header: maps.Clone(w.Header())}
 }
 
-// isUnknown says whether the other node does not have the connection: nothing was passed on.
-func (a *answerOrUnknown) isUnknown() bool { return a.unknown }
+// IsUnknown says whether the other node does not have the connection: nothing was passed on.
+func (a *Passed) IsUnknown() bool { return a.unknown }
 
 // Unwrap is for [http.ResponseController].
-func (a *answerOrUnknown) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *Passed) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // Header is the answer's own until it is passed on.
-func (a *answerOrUnknown) Header() http.Header {
+func (a *Passed) Header() http.Header {
 	if a.written {
 		return a.ResponseWriter.Header() // for trailers
 	}
@@ -39,7 +39,7 @@ func (a *answerOrUnknown) Header() http.Header {
 }
 
 // WriteHeader decides.
-func (a *answerOrUnknown) WriteHeader(status int) {
+func (a *Passed) WriteHeader(status int) {
 	if a.written || a.unknown {
 		return
 	}
@@ -54,7 +54,7 @@ func (a *answerOrUnknown) WriteHeader(status int) {
 }
 
 // Write passes on what follows.
-func (a *answerOrUnknown) Write(b []byte) (int, error) {
+func (a *Passed) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	if a.unknown {
 		return len(b), nil

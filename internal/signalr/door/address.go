@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"net/http"
@@ -11,14 +11,14 @@ import (
 // addresses cost it nothing.
 const siteBits = 64
 
-// proxies are the networks of the reverse proxies whose word on their clients counts.
-type proxies []netip.Prefix
+// Proxies are the networks of the reverse proxies whose word on their clients counts.
+type Proxies []netip.Prefix
 
-// client returns who sends r: the peer of its socket or, where that is a trusted proxy, whom the proxy has it from, by
+// Client returns who sends r: the peer of its socket or, where that is a trusted proxy, whom the proxy has it from, by
 // X-Forwarded-For. Each proxy appends its own peer there, so the list is read from its right end, and only for as long as what
 // stands there is a trusted proxy too: the rest is whatever the client says. The address is invalid where the HTTP server does
 // not know it. Of what another node has handed on it is the peer's, as that node says.
-func (p proxies) client(r *http.Request) netip.Addr {
+func (p Proxies) Client(r *http.Request) netip.Addr {
 	address := parseAddress(r.RemoteAddr)
 	if Forwarded(r.Context()) {
 		return address
@@ -40,10 +40,10 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return address
 }
 
-// sent says whether r comes from a trusted proxy.
-func (p proxies) sent(r *http.Request) bool { return p.trusts(parseAddress(r.RemoteAddr)) }
+// Sent says whether r comes from a trusted proxy.
+func (p Proxies) Sent(r *http.Request) bool { return p.trusts(parseAddress(r.RemoteAddr)) }
 
-func (p proxies) trusts(address netip.Addr) bool {
+func (p Proxies) trusts(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 

@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ const (
 	ServerStopping     Refusal = "shutdown"        // 503: another server, or this one's successor, may be up already
 )
 
-func (r Refusal) answer() (status int, text string) {
+func (r Refusal) Answer() (status int, text string) {
 	switch r {
 	case OriginNotAllowed:
 		return http.StatusForbidden, "Origin is not allowed"
@@ -49,8 +49,8 @@ type Challenger interface {
 	Challenge() string
 }
 
-// challenge is what WWW-Authenticate says to a request that is refused with err.
-func challenge(err error) string {
+// Challenge is what WWW-Authenticate says to a request that is refused with err.
+func Challenge(err error) string {
 	if c, ok := errors.AsType[Challenger](err); ok {
 		return c.Challenge()
 	}
