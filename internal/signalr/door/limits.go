@@ -1,4 +1,4 @@
 package door
 
-// NoLimit leaves out the limit of a [Config] whose value it is.
+// NoLimit is the value of a limit that is left out.
 const NoLimit = -1

@@ -16,11 +16,13 @@ type Negotiation struct {
 	Lifetime        *int32  `json:"tokenLifetimeSeconds,omitempty"`
 }
 
+// Offer is a transport that negotiate offers, with the formats that it carries.
 type Offer struct {
 	Transport string   `json:"transport"`
 	Formats   []string `json:"transferFormats"`
 }
 
+// NegotiationError is the response of negotiate to a client that the server cannot talk to.
 type NegotiationError struct {
 	Error string `json:"error"`
 }
@@ -41,6 +43,7 @@ func NegotiateVersion(r *http.Request) (version int, text string) {
 	return min(version, 1), ""
 }
 
+// WantsStatefulReconnect says whether a negotiation asks for stateful reconnect.
 func WantsStatefulReconnect(r *http.Request) bool {
 	value, _ := Query(r, "useStatefulReconnect")
 	return strings.EqualFold(strings.TrimSpace(value), "true")
@@ -56,4 +59,5 @@ func Query(r *http.Request, name string) (string, bool) {
 	return "", false
 }
 
+// IsNegotiation says whether r is for a hub's path + "/negotiate".
 func IsNegotiation(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }

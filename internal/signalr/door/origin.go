@@ -19,6 +19,7 @@ const (
 // Origins are those, in canonical form, whose pages may connect.
 type Origins []string
 
+// NewOrigins returns those that are written in allowed, see [IsOrigin].
 func NewOrigins(allowed []string) Origins {
 	o := make(Origins, 0, len(allowed))
 	for _, origin := range allowed {

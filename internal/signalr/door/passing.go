@@ -25,6 +25,7 @@ func (p *Passing) Enter(user string, connections int) bool {
 	return true
 }
 
+// Leave gives the place back.
 func (p *Passing) Leave(user string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -20,23 +20,49 @@ type Refreshed struct {
 	Lifetime     *int32    `json:"tokenLifetimeSeconds,omitempty"`
 }
 
-// refreshRefusal is what a refresh is answered with that changed nothing.
-type refreshRefusal struct {
-	Code   string `json:"error"`
-	Text   string `json:"error_description"`
-	status int
-}
+// RefreshRefusal is the code of an answer to a refresh that changed nothing.
+type RefreshRefusal string
 
-// What a refresh is answered with that changed nothing.
-var ( //nolint:gochecknoglobals // never changed
-	RefreshWithMethod   = refreshRefusal{"method_not_allowed", "A refresh is a POST.", http.StatusMethodNotAllowed}
-	RefreshWithBody     = refreshRefusal{"request_too_large", "A refresh has no body.", http.StatusRequestEntityTooLarge}
-	RefreshWithoutToken = refreshRefusal{"missing_connection_token", "The connection token is missing: it belongs into the header X-SignalR-Connection-Token.", http.StatusBadRequest}
-	RefreshOfOther      = refreshRefusal{"subject_changed", "The token is another subject's; the connection keeps the one that it has.", http.StatusForbidden}
-	RefreshBusy         = refreshRefusal{"temporarily_unavailable", "The connection is being refreshed already.", http.StatusServiceUnavailable}
-	RefreshFailed       = refreshRefusal{"server_error", "The server failed.", http.StatusInternalServerError}
-	refreshOfNone       = refreshRefusal{"connection_not_found", "There is no connection with that connection token.", http.StatusNotFound}
+// Why refreshes change nothing.
+const (
+	RefreshWithMethod      RefreshRefusal = "method_not_allowed"
+	RefreshWithBody        RefreshRefusal = "request_too_large"
+	RefreshWithoutToken    RefreshRefusal = "missing_connection_token"
+	RefreshOfOther         RefreshRefusal = "subject_changed"
+	RefreshBusy            RefreshRefusal = "temporarily_unavailable"
+	RefreshFailed          RefreshRefusal = "server_error"
+	refreshOfNone          RefreshRefusal = "connection_not_found"
+	refreshUnauthenticated RefreshRefusal = "invalid_token"
+	refreshForbidden       RefreshRefusal = "forbidden"
+	refreshTooFast         RefreshRefusal = "too_many_requests"
 )
+
+func (r RefreshRefusal) answer() (status int, text string) {
+	switch r {
+	case RefreshWithMethod:
+		return http.StatusMethodNotAllowed, "A refresh is a POST."
+	case RefreshWithBody:
+		return http.StatusRequestEntityTooLarge, "A refresh has no body."
+	case RefreshWithoutToken:
+		return http.StatusBadRequest, "The connection token is missing: it belongs into the header X-SignalR-Connection-Token."
+	case RefreshOfOther:
+		return http.StatusForbidden, "The token is another subject's; the connection keeps the one that it has."
+	case RefreshBusy:
+		return http.StatusServiceUnavailable, "The connection is being refreshed already."
+	case RefreshFailed:
+		return http.StatusInternalServerError, "The server failed."
+	case refreshOfNone:
+		return http.StatusNotFound, "There is no connection with that connection token."
+	case refreshUnauthenticated:
+		return http.StatusUnauthorized, "The access token is missing, expired or not valid."
+	case refreshForbidden:
+		return http.StatusForbidden, "The access token does not permit this connection."
+	case refreshTooFast:
+		return http.StatusTooManyRequests, "Too many requests at a time."
+	default:
+		return http.StatusInternalServerError, ""
+	}
+}
 
 // Lifetime is how many whole seconds connections that end at a time have left; nil: they have no end. It is until they are closed, without the leeway
 // for clocks, so that a client that counts on it is never late.
@@ -48,6 +74,7 @@ func Lifetime(at, now time.Time) *int32 {
 	return &seconds
 }
 
+// IsRefresh says whether r is for a hub's path + [RefreshPath].
 func IsRefresh(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, RefreshPath) }
 
 // ConnectionToken is the one that the request names, in the header or by ?id=.
@@ -59,20 +86,28 @@ func ConnectionToken(r *http.Request) string {
 	return token
 }
 
+// WriteNotConnected answers a refresh for a connection that is not here.
 func WriteNotConnected(w http.ResponseWriter) { WriteRefusal(w, refreshOfNone) }
 
-func WriteRefusal(w http.ResponseWriter, refusal refreshRefusal) {
-	writeJSONStatus(w, refusal.status, refusal)
+// WriteRefusal answers a refresh that changes nothing.
+func WriteRefusal(w http.ResponseWriter, why RefreshRefusal) {
+	status, text := why.answer()
+	writeJSONStatus(w, status, refreshAnswer{Code: why, Text: text})
+}
+
+type refreshAnswer struct {
+	Code RefreshRefusal `json:"error"`
+	Text string         `json:"error_description"`
 }
 
 // Refresh is the refusal in the form that refreshes are answered in.
-func (r Refusal) Refresh() refreshRefusal {
+func (r Refusal) Refresh() RefreshRefusal {
 	switch r {
 	case NotAuthenticated:
-		return refreshRefusal{"invalid_token", "The access token is missing, expired or not valid.", http.StatusUnauthorized}
+		return refreshUnauthenticated
 	case NotPermitted:
-		return refreshRefusal{"forbidden", "The access token does not permit this connection.", http.StatusForbidden}
+		return refreshForbidden
 	default:
-		return refreshRefusal{"too_many_requests", "Too many requests at a time.", http.StatusTooManyRequests}
+		return refreshTooFast
 	}
 }

@@ -12,7 +12,7 @@ type Refusal string
 const (
 	OriginNotAllowed   Refusal = "origin"          // 403
 	NotAuthenticated   Refusal = "unauthenticated" // 401
-	NotPermitted       Refusal = "forbidden"       // 403: [ErrForbidden]
+	NotPermitted       Refusal = "forbidden"       // 403: signalr.ErrForbidden
 	NegotiatingTooFast Refusal = "rate"            // 429: Config.NegotiationRate
 	AddressFull        Refusal = "address"         // 429: Config.MaxConnectionsPerAddress
 	UserFull           Refusal = "user"            // 429: Config.MaxConnectionsPerUser
@@ -20,6 +20,7 @@ const (
 	ServerStopping     Refusal = "shutdown"        // 503: another server, or this one's successor, may be up already
 )
 
+// Answer is the status and the text that say so.
 func (r Refusal) Answer() (status int, text string) {
 	switch r {
 	case OriginNotAllowed:

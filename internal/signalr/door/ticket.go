@@ -23,6 +23,7 @@ type Tickets struct {
 	now      func() time.Time
 }
 
+// NewTickets returns what issues tickets of the node, sealed by sealer, which may be presented for the first time within lifetime of now.
 func NewTickets(sealer Sealer, node string, lifetime time.Duration, now func() time.Time) *Tickets {
 	return &Tickets{sealer: sealer, node: node, lifetime: lifetime, now: now}
 }
@@ -45,6 +46,7 @@ type Presented struct {
 // owner tells a user from others, without naming it, in one token.
 type owner [16]byte
 
+// Expired says whether the ticket can no longer be presented for the first time.
 func (t Ticket) Expired(now time.Time) bool { return t.Expires <= now.UnixNano() }
 
 // Layout of a ticket before it is sealed: the random part, when it expires in nanoseconds since 1970 with stateful as the last bit,

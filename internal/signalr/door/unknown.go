@@ -20,6 +20,7 @@ type Passed struct {
 	unknown bool
 }
 
+// NewPassed returns what passes an answer on to w.
 func NewPassed(w http.ResponseWriter) *Passed {
 	return &Passed{ResponseWriter: w, header: maps.Clone(w.Header())}
 }
