@@ -1,21 +1,12 @@
 package signalr
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
-	"time"
-
-	"github.com/gobwas/ws"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
-
-// upgradeTimeout is how long the response to a WebSocket request may take to be written.
-const upgradeTimeout = 5 * time.Second
 
 // connect serves the requests to the hub's own path, as HttpConnectionDispatcher.ExecuteAsync does.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
@@ -38,39 +29,6 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 	default:
 		w.Header().Set("Allow", door.Methods)
 		door.WriteText(w, http.StatusMethodNotAllowed, "")
-	}
-}
-
-func isWebSocketRequest(r *http.Request) bool {
-	return lists(r.Header, headerUpgrade, "websocket") && lists(r.Header, headerConnection, "upgrade")
-}
-
-// The headers of RFC 6455 §4.2.1 that are lists.
-const (
-	headerUpgrade    = "Upgrade"
-	headerConnection = "Connection"
-	headerVersion    = "Sec-Websocket-Version"
-)
-
-// lists says whether a value is in a header that is a list, in any of its lines.
-func lists(h http.Header, name, value string) bool {
-	for _, line := range h[name] {
-		for element := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(element), value) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// inOneLine rewrites a request's headers for gobwas, which looks at the first line of each: proxies write Connection: keep-alive before their
-// Connection: Upgrade, and some clients offer several versions.
-func inOneLine(h http.Header) {
-	for name, value := range map[string]string{headerUpgrade: "websocket", headerConnection: "Upgrade", headerVersion: "13"} {
-		if lists(h, name, value) {
-			h[name] = []string{value}
-		}
 	}
 }
 
@@ -134,27 +92,16 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
-	inOneLine(r.Header)
-	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
+	var header http.Header
 	if door.Forwarded(r.Context()) {
-		upgrader.Header = w.Header() // what tells the other node that it is this one that answers
+		header = w.Header() // what tells the other node that it is this one that answers
 	}
-	conn, rw, _, err := upgrader.Upgrade(r, w)
+	t, err := upgrade(w, r, header, s.buffers, c.idle)
 	if err != nil {
-		if conn != nil {
-			_ = conn.Close()
-		}
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
 		return nil
 	}
-	return newWebSocket(conn, &s.buffers, unread(rw.Reader), c.idle)
-}
-
-// unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The
-// HTTP server's buffer itself is let go.
-func unread(r *bufio.Reader) []byte {
-	early, _ := r.Peek(r.Buffered()) // cannot fail: that much is buffered
-	return bytes.Clone(early)
+	return t
 }
 
 // open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.

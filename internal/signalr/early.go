@@ -14,7 +14,7 @@ const maxEarly = 1024
 // inbox returns where the ticket's requests post, and its connection where it has one: without an inbox that is a WebSocket.
 // The limit is on those without a connection. It has answered where ok is false.
 func (s *Server) inbox(w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, limit int) (box *inbox, active *Conn, ok bool) {
-	box, active, full := s.registry.inbox(t, limit, func() *inbox { return newInbox(t.Expires, &s.buffers) })
+	box, active, full := s.registry.inbox(t, limit, func() *inbox { return newInbox(t.Expires, s.buffers) })
 	switch {
 	case full:
 		w.Header().Set("Retry-After", "1")

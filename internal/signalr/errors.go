@@ -24,9 +24,6 @@ var (
 
 	// ErrNodeGone is what Config.Forward returns, wrapped or not, before it has written anything, where the node is gone.
 	ErrNodeGone = errors.New("node is gone")
-
-	// ErrClosed is what a connection's methods return once it is closed or closing.
-	ErrClosed = errors.New("connection is closed")
 )
 
 // HubError is an error whose message the caller of a hub method is meant to read: what HubException is in .NET. The

@@ -44,14 +44,15 @@ type poll struct {
 	superseded chan struct{} // closed when another has taken its place
 }
 
-func newLongPolling(box *inbox, cfg *Config, now func() int64) *longPolling {
+// newLongPolling takes the time-outs of a poll without messages and of the writing of one with them, and the connection's clock.
+func newLongPolling(box *inbox, pollTimeout, writeTimeout time.Duration, now func() int64) *longPolling {
 	return &longPolling{
-		inbox: box, pollTimeout: cfg.PollTimeout, writeTimeout: cfg.WriteTimeout, now: now, since: now(),
+		inbox: box, pollTimeout: pollTimeout, writeTimeout: writeTimeout, now: now, since: now(),
 		over: make(chan struct{}), parted: make(chan struct{}), broken: make(chan struct{}),
 	}
 }
 
-func (*longPolling) name() string { return "LongPolling" }
+func (*longPolling) name() string { return nameLongPolling }
 func (*longPolling) binary() bool { return true }
 
 // receive cannot tell whether the client is gone: it may be between two polls.
@@ -76,7 +77,7 @@ func (t *longPolling) write(frames []*frame) error {
 func fitting(frames []*frame) int {
 	size := 0
 	for i, f := range frames {
-		if size += len(f.bytes) - int(f.header); i > 0 && size > maxResponse {
+		if size += len(f.payload()); i > 0 && size > maxResponse {
 			return i
 		}
 	}

@@ -2,68 +2,15 @@ package signalr
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 const (
 	plainText   = "text/plain"
 	octetStream = "application/octet-stream"
 )
-
-// poll serves a GET request over long polling. The first one opens the connection and is answered at once, so that the client
-// knows that it may post.
-func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	door.NeverStored(w.Header())
-	t, ok := s.ticket(w, r, hub, user)
-	if !ok {
-		return
-	}
-	if !s.cfg.Transports.has(LongPolling) {
-		door.WriteNotServed(w, (*longPolling)(nil).name())
-		return
-	}
-	c, opened := s.attach(w, r, hub, t, user, func(c *Conn) {
-		c.polls = newLongPolling(c.posts, &s.cfg, c.now)
-		c.transport = c.polls
-	})
-	switch {
-	case c == nil:
-	case opened:
-		if !c.enlist() {
-			s.refuse(w, r, hub, door.ServerStopping, retryStopping)
-			return
-		}
-		go c.serve()
-		door.WriteEmpty(w, http.StatusOK, octetStream)
-	case c.polls == nil:
-		door.WriteCannotChange(w)
-	default:
-		if controller, ok := s.unlimited(w, r, hub); ok {
-			c.polls.serve(w, r, controller)
-		}
-	}
-}
-
-// unlimited takes the HTTP server's own deadline, which is meant for responses that do not wait, off a response. One that
-// takes none could hold its connection for ever; it has been answered then.
-func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, hub *Hub) (*http.ResponseController, bool) {
-	if r.ContentLength != 0 {
-		door.LimitBody(w)
-	}
-	controller := http.NewResponseController(w)
-	if err := controller.SetWriteDeadline(time.Time{}); err != nil {
-		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "response takes no deadlines: does a wrapper lack Unwrap?",
-			slog.String("hub", hub.name), slog.Any("error", err))
-		door.WriteText(w, http.StatusInternalServerError, "")
-		return nil, false
-	}
-	return controller, true
-}
 
 // serve answers a poll with messages, or with nothing once it has waited for long enough, or with 204 where another poll
 // has taken its place or the connection is over (LongPollingServerTransport.ProcessRequestAsync).
@@ -92,7 +39,7 @@ func (t *longPolling) serve(w http.ResponseWriter, r *http.Request, controller *
 		status = http.StatusNoContent
 	}
 	_ = controller.SetWriteDeadline(time.Now().Add(t.writeTimeout)) // unlimited has seen that it can be set
-	door.WriteEmpty(w, status, plainText)
+	writeEmpty(w, status, plainText)
 	if over {
 		t.told()
 	}
@@ -147,7 +94,7 @@ func (t *longPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, cont
 		err = t.answer(w, controller, frames)
 		t.leaveWrite()
 	} else {
-		door.WriteEmpty(w, http.StatusNoContent, plainText)
+		writeEmpty(w, http.StatusNoContent, plainText)
 	}
 	p.taken <- err
 }
@@ -176,14 +123,14 @@ func (t *longPolling) leaveWrite() {
 func (t *longPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*frame) error {
 	size := 0
 	for _, f := range frames {
-		size += len(f.bytes) - int(f.header)
+		size += len(f.payload())
 	}
 	w.Header().Set("Content-Type", octetStream)
 	w.Header().Set("Content-Length", strconv.Itoa(size))
 	out := runWriter{to: w, run: t.buffers.get()}
 	defer func() { t.buffers.put(out.run) }()
 	for _, f := range frames {
-		out.put(f.bytes[f.header:])
+		out.put(f.payload())
 	}
 	out.flush()
 	if out.err != nil {

@@ -50,17 +50,16 @@ func (w *taped) SetWriteDeadline(at time.Time) error {
 func numbered(from, to int) []*frame {
 	var frames []*frame
 	for i := from; i < to; i++ {
-		f := newFrame(jsonProtocol{}, func(b []byte) []byte { return fmt.Appendf(b, "%d\x1e", i) })
+		f := frameOf(opText, fmt.Appendf(make([]byte, maxHeader), "%d\x1e", i))
 		frames = append(frames, &f)
 	}
 	return frames
 }
 
 func testPolling() *longPolling {
-	cfg, _ := Config{PollTimeout: time.Second}.withDefaults()
 	b := &buffers{largest: maxRun}
 	epoch := time.Now()
-	return newLongPolling(newInbox(0, b), &cfg, func() int64 { return int64(time.Since(epoch)) })
+	return newLongPolling(newInbox(0, b), time.Second, 30*time.Second, func() int64 { return int64(time.Since(epoch)) })
 }
 
 // What is written to one response or another is exactly what there was to write, whatever happens to the requests: they are

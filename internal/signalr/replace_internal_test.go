@@ -27,7 +27,7 @@ func TestNewCredentialsAreNotExpiredOnes(t *testing.T) {
 	var lived, ended int
 	for range 5000 {
 		c := &Conn{server: s, hub: hub}
-		c.polls = newLongPolling(newInbox(0, &s.buffers), &s.cfg, c.now)
+		c.polls = newLongPolling(newInbox(0, s.buffers), s.cfg.PollTimeout, s.cfg.WriteTimeout, c.now)
 		c.transport = c.polls
 		c.prepare(someone{before})
 		c.drain = func() {}

@@ -17,7 +17,7 @@ type Server struct {
 	epoch     time.Time // what the connections' clocks count from
 	tickets   *door.Tickets
 	registry  *registry
-	buffers   buffers
+	buffers   *buffers
 	passing   door.Passing
 	replacing replacing
 	proxies   door.Proxies // that are trusted
@@ -46,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
 		tickets:  door.NewTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
 		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
-		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
+		buffers:  newBuffers(cfg.MaximumMessageSize),
 		proxies:  cfg.TrustedProxies,
 		origins:  door.NewOrigins(cfg.AllowedOrigins),
 

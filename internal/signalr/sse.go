@@ -3,13 +3,11 @@ package signalr
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 const (
@@ -32,48 +30,13 @@ type serverSentEvents struct {
 	closed  bool
 }
 
-func (*serverSentEvents) name() string { return "ServerSentEvents" }
-func (*serverSentEvents) binary() bool { return false }
-
-// connectEvents serves the connection on the request's own goroutine: it is the connection's reader.
-func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	t, ok := s.ticket(w, r, hub, user)
-	if !ok {
-		return
-	}
-	if !s.cfg.Transports.has(ServerSentEvents) {
-		door.WriteNotServed(w, (*serverSentEvents)(nil).name())
-		return
-	}
-	if !r.ProtoAtLeast(1, 1) {
-		door.WriteText(w, http.StatusHTTPVersionNotSupported, "ServerSentEvents transport needs HTTP/1.1")
-		return
-	}
-	controller, ok := s.unlimited(w, r, hub)
-	if !ok {
-		return
-	}
-	events := &serverSentEvents{response: w, controller: controller, gone: r.Context().Done()}
-	c, opened := s.attach(w, r, hub, t, user, func(c *Conn) {
-		events.inbox, c.transport = c.posts, events
-	})
-	switch {
-	case c == nil:
-	case opened:
-		if err := events.start(w.Header(), s.cfg.WriteTimeout); err != nil {
-			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "event stream not begun", slog.String("hub", hub.name), slog.Any("error", err))
-			s.abandon(c)
-			return
-		}
-		if c.enlist() {
-			c.serve()
-		}
-	case c.posts == nil || c.polls != nil:
-		door.WriteCannotChange(w)
-	default:
-		door.WriteText(w, http.StatusConflict, "")
-	}
+// newServerSentEvents answers a request until gone is closed. What the client says it reads from box.
+func newServerSentEvents(box *inbox, w io.Writer, controller *http.ResponseController, gone <-chan struct{}) *serverSentEvents {
+	return &serverSentEvents{inbox: box, response: w, controller: controller, gone: gone}
 }
+
+func (*serverSentEvents) name() string { return nameServerSentEvents }
+func (*serverSentEvents) binary() bool { return false }
 
 // receive takes the end of the request for the goodbye that it is (TransportProtocols.md): a client that stops ends its
 // stream, and its Close message, in a request of its own, may come too late.
@@ -115,7 +78,7 @@ func (t *serverSentEvents) write(frames []*frame) error {
 	defer func() { t.buffers.put(e.run) }()
 	e.begin()
 	for _, f := range frames {
-		e.data(f.bytes[f.header:])
+		e.data(f.payload())
 	}
 	e.end()
 	e.flush()
@@ -166,3 +129,15 @@ func (*serverSentEvents) farewell(int) (frame, bool) { return frame{}, false }
 
 // linger has nothing to wait for: the request had been read, so nothing resets the response.
 func (*serverSentEvents) linger(time.Time) {}
+
+// acceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
+func acceptsEvents(r *http.Request) bool {
+	for _, value := range r.Header.Values("Accept") {
+		for kind := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(kind), eventStream) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -34,10 +34,14 @@ type transport interface {
 	close()                // makes everything fail now
 }
 
-var (
-	errTooLarge    = errors.New("message is too large")
-	errInterrupted = errors.New("connection is ending")
+// The names of the transports, as negotiate has them.
+const (
+	nameWebSockets       = "WebSockets"
+	nameServerSentEvents = "ServerSentEvents"
+	nameLongPolling      = "LongPolling"
 )
+
+var errInterrupted = errors.New("connection is ending")
 
 // farewellError says that the client has said goodbye at the transport's level.
 type farewellError struct{ status int }
@@ -51,3 +55,6 @@ type violationError struct {
 }
 
 func (e *violationError) Error() string { return e.reason }
+
+// ErrClosed is what a connection's methods return once it is closed or closing.
+var ErrClosed = errors.New("connection is closed")

@@ -3,7 +3,6 @@ package signalr
 import (
 	"math"
 	"net/http"
-	"strings"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
@@ -30,27 +29,15 @@ func (t Transports) available() []door.Offer {
 		one  Transports
 		what door.Offer
 	}{
-		{WebSockets, door.Offer{Transport: (*webSocket)(nil).name(), Formats: both}},
-		{ServerSentEvents, door.Offer{Transport: (*serverSentEvents)(nil).name(), Formats: text}},
-		{LongPolling, door.Offer{Transport: (*longPolling)(nil).name(), Formats: both}},
+		{WebSockets, door.Offer{Transport: nameWebSockets, Formats: both}},
+		{ServerSentEvents, door.Offer{Transport: nameServerSentEvents, Formats: text}},
+		{LongPolling, door.Offer{Transport: nameLongPolling, Formats: both}},
 	} {
 		if t.has(offer.one) {
 			offers = append(offers, offer.what)
 		}
 	}
 	return offers
-}
-
-// acceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
-func acceptsEvents(r *http.Request) bool {
-	for _, value := range r.Header.Values("Accept") {
-		for kind := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(kind), eventStream) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // mayUpgrade returns the ticket of a WebSocket request, zero where it has none. It answers where there are no WebSockets, or where the ticket is
@@ -62,7 +49,7 @@ func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, us
 		}
 	}
 	if !s.cfg.Transports.has(WebSockets) {
-		door.WriteNotServed(w, (*webSocket)(nil).name())
+		door.WriteNotServed(w, nameWebSockets)
 		return door.Ticket{}, false
 	}
 	if t.Token != (door.Token{}) && s.registry.takesPosts(t.Token) {

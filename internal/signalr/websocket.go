@@ -14,11 +14,6 @@ import (
 )
 
 const (
-	opText   = byte(ws.OpText)
-	opBinary = byte(ws.OpBinary)
-)
-
-const (
 	// readAhead is what a WebSocket keeps to read into at rest: enough for the frame of a ping or a usual invocation, so
 	// that it takes one system call.
 	readAhead = 256
@@ -50,7 +45,7 @@ type webSocket struct {
 	interrupted atomic.Bool
 }
 
-func (*webSocket) name() string { return "WebSockets" }
+func (*webSocket) name() string { return nameWebSockets }
 func (*webSocket) binary() bool { return true }
 
 // newWebSocket starts with what the HTTP server has already read from conn. Idle is called, by receive, for each frame that

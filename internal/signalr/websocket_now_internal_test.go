@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -27,6 +28,12 @@ func socketPair(t *testing.T) (*webSocket, net.Conn) {
 	})
 	require.NoError(t, server.(*net.TCPConn).SetWriteBuffer(8<<10))
 	return newWebSocket(server, &buffers{}, nil, nil), client
+}
+
+// The allocator has sizes of 384 and 416 bytes.
+func TestAWebSocketFitsItsSize(t *testing.T) {
+	t.Parallel()
+	require.LessOrEqual(t, unsafe.Sizeof(webSocket{}), uintptr(384))
 }
 
 // What writeNow says was written is what the other end gets, to the byte.

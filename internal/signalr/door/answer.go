@@ -31,22 +31,6 @@ func writeJSONStatus(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(body) // a client that is gone does not need it
 }
 
-// NeverStored says what .NET says of a poll's answer.
-func NeverStored(h http.Header) {
-	h.Set("Cache-Control", "no-cache, no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
-}
-
-// WriteEmpty answers without a body. What answers a poll has a Content-Type all the same, as .NET has it.
-func WriteEmpty(w http.ResponseWriter, status int, contentType string) {
-	w.Header().Set("Content-Type", contentType)
-	if status != http.StatusNoContent {
-		w.Header().Set("Content-Length", "0")
-	}
-	w.WriteHeader(status)
-}
-
 // WriteOthers answers a request for a connection of another user.
 func WriteOthers(w http.ResponseWriter) {
 	WriteText(w, http.StatusForbidden, "The connection belongs to another user")
