@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Call is one invocation of a hub method.
@@ -73,7 +75,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 		return
 	}
 	if err == nil {
-		var f frame
+		var f wire.Frame
 		f, err = resultFrame(c.protocol, call.invocationID, result)
 		if err == nil {
 			_ = c.enqueue(&f) // it fails on a connection that is ending only
@@ -84,7 +86,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 	c.completeWithError(call, textInvocationFailed(call.Method, err))
 }
 
-func resultFrame(p protocol, invocationID string, result any) (frame, error) {
+func resultFrame(p protocol, invocationID string, result any) (wire.Frame, error) {
 	var err error
 	f := newFrame(p, func(b []byte) []byte {
 		var encoded []byte
@@ -93,7 +95,7 @@ func resultFrame(p protocol, invocationID string, result any) (frame, error) {
 		}
 		return encoded
 	})
-	f.numbered = true
+	f.Numbered = true
 	return f, err
 }
 
@@ -105,6 +107,6 @@ func (c *Conn) completeWithError(call *Call, text string) {
 	}
 	p := c.protocol
 	f := newFrame(p, func(b []byte) []byte { return p.appendError(b, call.invocationID, text) })
-	f.numbered = true
+	f.Numbered = true
 	_ = c.enqueue(&f) // it fails on a connection that is ending only
 }

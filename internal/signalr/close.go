@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 type ending struct {
 	reason CloseReason
 	err    error         // what OnDisconnected is told
-	last   []frame       // what is sent at the end, behind what is queued
+	last   []wire.Frame  // what is sent at the end, behind what is queued
 	drop   bool          // what is queued is not sent
 	abort  bool          // nothing is sent, nor waited for
 	parted bool          // the client has already said goodbye
@@ -79,8 +81,8 @@ func (c *Conn) timeOut() {
 }
 
 // lastWords are the Close message and the transport's farewell.
-func (c *Conn) lastWords(text string, allowReconnect bool, status int) []frame {
-	var last []frame
+func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
+	var last []wire.Frame
 	if c.greeted.Load() {
 		p := c.protocol
 		last = append(last, newFrame(p, func(b []byte) []byte { return p.appendClose(b, text, allowReconnect) }))
@@ -88,12 +90,12 @@ func (c *Conn) lastWords(text string, allowReconnect bool, status int) []frame {
 	return append(last, c.goodbye(status)...)
 }
 
-func (c *Conn) goodbye(status int) []frame {
+func (c *Conn) goodbye(status int) []wire.Frame {
 	c.mu.Lock()
 	t := c.transport
 	c.mu.Unlock()
 	if f, ok := t.farewell(status); ok {
-		return []frame{f}
+		return []wire.Frame{f}
 	}
 	return nil
 }
@@ -109,14 +111,14 @@ func (c *Conn) end(e ending) bool {
 	c.flushed = make(chan struct{})
 	if e.drop {
 		for _, f := range c.queue {
-			c.queued -= len(f.bytes)
+			c.queued -= len(f.Bytes)
 		}
 		clear(c.queue)
 		c.queue = c.queue[:0]
 	}
 	for i := range e.last {
 		c.queue = append(c.queue, &e.last[i])
-		c.queued += len(e.last[i].bytes)
+		c.queued += len(e.last[i].Bytes)
 	}
 	start := !c.writing
 	c.writing = true // even with nothing to write: it is the writer that says flushed

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
@@ -55,8 +56,8 @@ type Conn struct {
 	detached  int64     // since when transport is lost, in nanoseconds since the server was made; 0: it is not
 	user      User
 	value     any
-	queue     []*frame      // what the writer takes next
-	spare     []*frame      // what the writer took last, empty
+	queue     []*wire.Frame // what the writer takes next
+	spare     []*wire.Frame // what the writer took last, empty
 	queued    int           // bytes in queue and in the writer's hands
 	taking    int           // bytes of queued that are in the writer's hands
 	writing   bool          // the writer runs

@@ -1,5 +1,7 @@
 package signalr
 
+import "github.com/yummyzoom/herald/internal/signalr/wire"
+
 // Flush writes what is queued, as far as the client takes it at once; the rest is left to a goroutine. It does not wait. It is
 // the writer, like write, and nobody else is while it runs.
 func (c *Conn) Flush() {
@@ -22,9 +24,9 @@ func (c *Conn) Flush() {
 }
 
 // writeRest goes on where Flush left off: with so many frames of the batch written, and so many bytes of the next one.
-func (c *Conn) writeRest(t transport, batch []*frame, bytes, whole, part int) {
+func (c *Conn) writeRest(t transport, batch []*wire.Frame, bytes, whole, part int) {
 	if part > 0 {
-		batch[whole] = &frame{bytes: batch[whole].bytes[part:]}
+		batch[whole] = &wire.Frame{Bytes: batch[whole].Bytes[part:]}
 	}
 	c.written(t, batch, bytes, c.writeBatch(t, batch[whole:]))
 	c.write()

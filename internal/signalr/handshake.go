@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // handshakeError is a refused handshake: the response is sent, and the connection ends.
 type handshakeError struct {
 	text  string
-	frame frame
+	frame wire.Frame
 }
 
 func (e *handshakeError) Error() string { return "handshake refused: " + e.text }
@@ -20,13 +22,13 @@ func refuseHandshake(text string) error {
 }
 
 // handshakeFrame frames the response to a handshake that is refused: JSON in a text frame, whatever the protocol.
-func handshakeFrame(text string) frame {
+func handshakeFrame(text string) wire.Frame {
 	return newFrame(jsonProtocol{}, func(b []byte) []byte { return appendHandshake(b, text) })
 }
 
 // greetingFrame frames the response to a handshake that is accepted. It is JSON too, but in a frame of the protocol's kind:
 // .NET sets the transport's format before it answers.
-func greetingFrame(p protocol) frame {
+func greetingFrame(p protocol) wire.Frame {
 	return newFrame(p, func(b []byte) []byte { return appendHandshake(b, "") })
 }
 

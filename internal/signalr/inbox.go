@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -154,7 +156,7 @@ func (b *inbox) copy(ctx context.Context, controller *http.ResponseController, b
 		}
 		allowance += time.Duration(n)*(time.Second/bodyRate) - time.Since(from)
 		if total+int64(n) > b.largest {
-			return total, errTooLarge
+			return total, wire.ErrTooLarge
 		}
 		if n == 0 {
 			b.buffers.put(buffer)
@@ -231,8 +233,8 @@ func (b *inbox) offer(chunk []byte) (taken bool, err error) {
 
 // fail tells the reader, behind what it has been handed, that no more of it will come.
 func (b *inbox) fail(err error) {
-	if !errors.Is(err, errTooLarge) {
-		err = malformedf("POST request is incomplete: %v", err)
+	if !errors.Is(err, wire.ErrTooLarge) {
+		err = wire.Malformedf("POST request is incomplete: %v", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // maxResponse is how many bytes of messages one poll is given, unless a single message is larger.
@@ -39,9 +41,9 @@ type longPolling struct {
 
 // poll is a request that waits for messages.
 type poll struct {
-	given      chan []*frame // sent to once at most
-	taken      chan error    // sent to once, where something was given
-	superseded chan struct{} // closed when another has taken its place
+	given      chan []*wire.Frame // sent to once at most
+	taken      chan error         // sent to once, where something was given
+	superseded chan struct{}      // closed when another has taken its place
 }
 
 // newLongPolling takes the time-outs of a poll without messages and of the writing of one with them, and the connection's clock.
@@ -59,10 +61,10 @@ func (*longPolling) binary() bool { return true }
 func (t *longPolling) receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
 
 // writeNow leaves everything to write, which waits for a request.
-func (*longPolling) writeNow([]*frame) (whole, part int, err error) { return 0, 0, nil }
+func (*longPolling) writeNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
 
 // write returns when all frames have been fetched.
-func (t *longPolling) write(frames []*frame) error {
+func (t *longPolling) write(frames []*wire.Frame) error {
 	for len(frames) > 0 {
 		n := fitting(frames)
 		if err := t.deliver(frames[:n]); err != nil {
@@ -74,10 +76,10 @@ func (t *longPolling) write(frames []*frame) error {
 }
 
 // fitting returns how many frames go into one response.
-func fitting(frames []*frame) int {
+func fitting(frames []*wire.Frame) int {
 	size := 0
 	for i, f := range frames {
-		if size += len(f.payload()); i > 0 && size > maxResponse {
+		if size += len(f.Payload()); i > 0 && size > maxResponse {
 			return i
 		}
 	}
@@ -85,7 +87,7 @@ func fitting(frames []*frame) int {
 }
 
 // deliver gives frames to the next poll that can take them.
-func (t *longPolling) deliver(frames []*frame) error {
+func (t *longPolling) deliver(frames []*wire.Frame) error {
 	for {
 		p, err := t.next()
 		if err != nil {
@@ -137,7 +139,7 @@ func (t *longPolling) absent(now int64) int64 {
 }
 
 // farewell is the poll that is answered with 204.
-func (*longPolling) farewell(int) (frame, bool) { return frame{}, false }
+func (*longPolling) farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
 // linger lets a poll tell the client that all has been said.
 func (t *longPolling) linger(deadline time.Time) {

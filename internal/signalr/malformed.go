@@ -1,16 +1,10 @@
 package signalr
 
-import (
-	"errors"
-	"fmt"
+import "github.com/yummyzoom/herald/internal/signalr/wire"
+
+var (
+	errMalformed = wire.ErrMalformed
+	errTooLarge  = wire.ErrTooLarge
 )
 
-// errMalformed is the identity of all errors in what a client sent that .NET would throw InvalidDataException for: they end
-// the connection.
-var errMalformed = errors.New("malformed message")
-
-func malformedf(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errMalformed, fmt.Sprintf(format, args...))
-}
-
-var errTooLarge = errors.New("message is too large")
+func malformedf(format string, args ...any) error { return wire.Malformedf(format, args...) }

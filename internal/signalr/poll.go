@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -47,7 +49,7 @@ func (t *longPolling) serve(w http.ResponseWriter, r *http.Request, controller *
 
 // enter makes the request the one that waits.
 func (t *longPolling) enter() *poll {
-	p := &poll{given: make(chan []*frame, 1), taken: make(chan error, 1), superseded: make(chan struct{})}
+	p := &poll{given: make(chan []*wire.Frame, 1), taken: make(chan error, 1), superseded: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.present++
@@ -88,7 +90,7 @@ func (t *longPolling) told() {
 }
 
 // hand answers the request with frames, and tells the writer what came of it.
-func (t *longPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, controller *http.ResponseController, frames []*frame) {
+func (t *longPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, controller *http.ResponseController, frames []*wire.Frame) {
 	err := errNobodyThere
 	if r.Context().Err() == nil && t.enterWrite(controller) {
 		err = t.answer(w, controller, frames)
@@ -120,17 +122,17 @@ func (t *longPolling) leaveWrite() {
 }
 
 // answer writes the response. Where it fails nobody knows what has arrived, so the connection cannot go on.
-func (t *longPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*frame) error {
+func (t *longPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*wire.Frame) error {
 	size := 0
 	for _, f := range frames {
-		size += len(f.payload())
+		size += len(f.Payload())
 	}
 	w.Header().Set("Content-Type", octetStream)
 	w.Header().Set("Content-Length", strconv.Itoa(size))
 	out := runWriter{to: w, run: t.buffers.get()}
 	defer func() { t.buffers.put(out.run) }()
 	for _, f := range frames {
-		out.put(f.payload())
+		out.put(f.Payload())
 	}
 	out.flush()
 	if out.err != nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // tape is what all responses of a connection have been given, in the order in which it was written.
@@ -47,10 +49,10 @@ func (w *taped) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-func numbered(from, to int) []*frame {
-	var frames []*frame
+func numbered(from, to int) []*wire.Frame {
+	var frames []*wire.Frame
 	for i := from; i < to; i++ {
-		f := frameOf(opText, fmt.Appendf(make([]byte, maxHeader), "%d\x1e", i))
+		f := wire.FrameOf(wire.OpText, fmt.Appendf(make([]byte, wire.MaxHeader), "%d\x1e", i))
 		frames = append(frames, &f)
 	}
 	return frames
@@ -149,9 +151,9 @@ func TestPollOfAClientThatIsGone(t *testing.T) {
 
 func TestFittingFrames(t *testing.T) {
 	t.Parallel()
-	of := func(sizes ...int) (frames []*frame) {
+	of := func(sizes ...int) (frames []*wire.Frame) {
 		for _, size := range sizes {
-			frames = append(frames, &frame{bytes: make([]byte, 4+size), header: 4})
+			frames = append(frames, &wire.Frame{Bytes: make([]byte, 4+size), Header: 4})
 		}
 		return frames
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -49,7 +50,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		door.WriteText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed):
 		door.RefuseBody(w, r, http.StatusNotFound)
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, wire.ErrTooLarge):
 		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
 	case errors.Is(err, errTooManyPosts):
 		door.RefuseBody(w, r, http.StatusTooManyRequests)

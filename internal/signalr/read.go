@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 var (
@@ -85,7 +87,7 @@ func resumable(err error) bool {
 	case errors.As(err, &violation), errors.As(err, &refusal), errors.As(err, &excess):
 		return false
 	default:
-		return !errors.Is(err, errInterrupted) && !errors.Is(err, errTooLarge) && !errors.Is(err, errMalformed)
+		return !errors.Is(err, errInterrupted) && !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrMalformed)
 	}
 }
 
@@ -189,7 +191,7 @@ func (c *Conn) endBecause(err error) {
 		e.grace = overflowGrace
 	case errors.As(err, &refusal):
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
+		e.last = append([]wire.Frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
 	case errors.As(err, &violation):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.goodbye(violation.status)
@@ -197,13 +199,13 @@ func (c *Conn) endBecause(err error) {
 		e.reason, e.err, e.drop = RateExceeded, err, true
 		e.last = c.lastWords(excess.Error(), false, int(ws.StatusPolicyViolation))
 		e.grace = overflowGrace
-	case errors.Is(err, errTooLarge) && !c.greeted.Load():
+	case errors.Is(err, wire.ErrTooLarge) && !c.greeted.Load():
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
-	case errors.Is(err, errTooLarge):
+		e.last = append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
+	case errors.Is(err, wire.ErrTooLarge):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusMessageTooBig))
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, wire.ErrMalformed):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusNormalClosure))
 	default:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Server serves hubs to clients. Create it with [New], mount its [Server.Handler]s, and run it with [Server.Run].
@@ -31,8 +32,8 @@ type Server struct {
 
 	// By their slot, with the frames that are the same for every connection.
 	protocols [protocolCount]protocol
-	greetings [protocolCount]*frame
-	pings     [protocolCount]*frame
+	greetings [protocolCount]*wire.Frame
+	pings     [protocolCount]*wire.Frame
 }
 
 // New returns a server that serves nothing yet. Its error says which settings are wrong.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -66,10 +68,10 @@ func (t *serverSentEvents) flush() error {
 }
 
 // writeNow leaves everything to write: only that sees whether a response waits.
-func (*serverSentEvents) writeNow([]*frame) (whole, part int, err error) { return 0, 0, nil }
+func (*serverSentEvents) writeNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
 
 // write makes all frames one event, as .NET does with what it finds.
-func (t *serverSentEvents) write(frames []*frame) error {
+func (t *serverSentEvents) write(frames []*wire.Frame) error {
 	if !t.enterWrite() {
 		return net.ErrClosed
 	}
@@ -78,7 +80,7 @@ func (t *serverSentEvents) write(frames []*frame) error {
 	defer func() { t.buffers.put(e.run) }()
 	e.begin()
 	for _, f := range frames {
-		e.data(f.payload())
+		e.data(f.Payload())
 	}
 	e.end()
 	e.flush()
@@ -125,7 +127,7 @@ func (t *serverSentEvents) close() {
 }
 
 // farewell is the end of the response itself.
-func (*serverSentEvents) farewell(int) (frame, bool) { return frame{}, false }
+func (*serverSentEvents) farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
 // linger has nothing to wait for: the request had been read, so nothing resets the response.
 func (*serverSentEvents) linger(time.Time) {}

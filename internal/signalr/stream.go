@@ -3,6 +3,8 @@ package signalr
 import (
 	"context"
 	"iter"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Stream0 registers f under name as a method whose result is a stream to the client. F runs in the order of the connection's
@@ -101,7 +103,7 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 	if text == "" {
 		p := c.protocol
 		f := newFrame(p, func(b []byte) []byte { return p.appendEmpty(b, call.invocationID) })
-		f.numbered = true
+		f.Numbered = true
 		_ = c.enqueue(&f) // it fails on a connection that is ending only
 	} else {
 		c.completeWithError(call, text)
@@ -112,7 +114,7 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 // roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
 func (c *Conn) roomForStreams() int { return c.server.cfg.QueueBytes / 2 }
 
-func itemFrame(p protocol, invocationID string, item any) (frame, error) {
+func itemFrame(p protocol, invocationID string, item any) (wire.Frame, error) {
 	var err error
 	f := newFrame(p, func(b []byte) []byte {
 		var encoded []byte
@@ -121,6 +123,6 @@ func itemFrame(p protocol, invocationID string, item any) (frame, error) {
 		}
 		return encoded
 	})
-	f.numbered = true
+	f.Numbered = true
 	return f, err
 }

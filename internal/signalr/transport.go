@@ -3,6 +3,8 @@ package signalr
 import (
 	"errors"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // transport carries one connection's bytes. The connection's reader goroutine alone calls receive and linger, its writer
@@ -17,14 +19,14 @@ type transport interface {
 	receive(dst []byte, limit int) ([]byte, error)
 
 	// write sends frames as they are, and waits for the client to take them.
-	write(frames []*frame) error
+	write(frames []*wire.Frame) error
 
 	// writeNow sends as many of the frames as can be sent without waiting, which may be none, and returns how many those were
 	// and how many bytes of the next one.
-	writeNow(frames []*frame) (whole, part int, err error)
+	writeNow(frames []*wire.Frame) (whole, part int, err error)
 
 	// farewell is what the transport itself says at the end, behind the protocol's last message.
-	farewell(status int) (frame, bool)
+	farewell(status int) (wire.Frame, bool)
 
 	// linger waits for the client's farewell until the deadline, so that the last message is not lost to a reset.
 	linger(deadline time.Time)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // upgradeTimeout is how long the response to a WebSocket request may take to be written.
@@ -49,7 +51,7 @@ func inOneLine(h http.Header) {
 
 // upgrade takes the request's socket from the HTTP server, see newWebSocket. The answer has header, too, if that is not nil. The request
 // has been answered where it returns an error.
-func upgrade(w http.ResponseWriter, r *http.Request, header http.Header, b *buffers, idle func(pong frame) error) (*webSocket, error) {
+func upgrade(w http.ResponseWriter, r *http.Request, header http.Header, b *buffers, idle func(pong wire.Frame) error) (*webSocket, error) {
 	inOneLine(r.Header)
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header}
 	conn, rw, _, err := upgrader.Upgrade(r, w)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -30,7 +32,7 @@ type webSocket struct {
 	conn    net.Conn
 	raw     syscall.RawConn // below conn; nil where that cannot be used
 	buffers *buffers
-	idle    func(pong frame) error
+	idle    func(pong wire.Frame) error
 
 	// The reader's.
 	early      []byte  // read before the connection became a WebSocket
@@ -50,7 +52,7 @@ func (*webSocket) binary() bool { return true }
 
 // newWebSocket starts with what the HTTP server has already read from conn. Idle is called, by receive, for each frame that
 // carries nothing of a message, with the answer where that was a ping; its error ends receive.
-func newWebSocket(conn net.Conn, b *buffers, early []byte, idle func(pong frame) error) *webSocket {
+func newWebSocket(conn net.Conn, b *buffers, early []byte, idle func(pong wire.Frame) error) *webSocket {
 	return &webSocket{conn: conn, raw: rawSocket(conn), buffers: b, early: early, idle: idle}
 }
 
@@ -102,14 +104,14 @@ func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
 		if err != nil {
 			return dst, t.failed(err)
 		}
-		var pong frame
+		var pong wire.Frame
 		if h.OpCode.IsControl() {
 			pong, err = t.control(h)
 		} else {
 			t.fragmented = !h.Fin
 			t.left, t.mask, t.masked = h.Length, h.Mask, 0
 			if h.Length > int64(t.buffers.largest)*maxFrame {
-				return dst, errTooLarge
+				return dst, wire.ErrTooLarge
 			}
 		}
 		if err == nil && t.left == 0 {
@@ -165,25 +167,25 @@ func (t *webSocket) payload(dst []byte, length int, mask [4]byte, masked int) ([
 }
 
 // control handles a control frame, and returns the answer to a ping.
-func (t *webSocket) control(h ws.Header) (pong frame, err error) {
+func (t *webSocket) control(h ws.Header) (pong wire.Frame, err error) {
 	var space [ws.MaxControlFramePayloadSize]byte
 	payload, err := t.payload(space[:0], int(h.Length), h.Mask, 0)
 	if err != nil {
-		return frame{}, err
+		return wire.Frame{}, err
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		return controlFrame(byte(ws.OpPong), payload), nil
+		return wire.ControlFrame(byte(ws.OpPong), payload), nil
 	case ws.OpClose:
 		status, reason := ws.ParseCloseFrameData(payload)
 		if len(payload) > 0 {
 			if err := ws.CheckCloseFrameData(status, reason); err != nil {
-				return frame{}, &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+				return wire.Frame{}, &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
 			}
 		}
-		return frame{}, &farewellError{status: int(status)}
+		return wire.Frame{}, &farewellError{status: int(status)}
 	default: // a pong: that something was read is all there is to it
-		return frame{}, nil
+		return wire.Frame{}, nil
 	}
 }
 
@@ -204,13 +206,13 @@ func (t *webSocket) limitWrites(deadline time.Time) { _ = t.conn.SetWriteDeadlin
 
 func (t *webSocket) close() { _ = t.conn.Close() }
 
-func (t *webSocket) farewell(status int) (frame, bool) {
+func (t *webSocket) farewell(status int) (wire.Frame, bool) {
 	if status == 0 { // the client gave none
 		status = int(ws.StatusNormalClosure) // as ManagedWebSocket has it where it is told to close
 	}
 	var payload [2]byte
 	binary.BigEndian.PutUint16(payload[:], uint16(status))
-	return controlFrame(byte(ws.OpClose), payload[:]), true
+	return wire.ControlFrame(byte(ws.OpClose), payload[:]), true
 }
 
 func (t *webSocket) linger(deadline time.Time) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // errDeadline is what a socket returns once a deadline of it has passed.
@@ -18,9 +20,9 @@ const (
 )
 
 // write sends all frames in as few system calls as the socket allows.
-func (t *webSocket) write(frames []*frame) error {
+func (t *webSocket) write(frames []*wire.Frame) error {
 	if len(frames) == 1 {
-		return wrapWrite(t.conn.Write(frames[0].bytes))
+		return wrapWrite(t.conn.Write(frames[0].Bytes))
 	}
 	if tcp, ok := t.conn.(*net.TCPConn); ok {
 		return t.writeVectors(tcp, frames)
@@ -28,14 +30,14 @@ func (t *webSocket) write(frames []*frame) error {
 	return t.writeRuns(frames)
 }
 
-func (t *webSocket) writeVectors(tcp *net.TCPConn, frames []*frame) error {
+func (t *webSocket) writeVectors(tcp *net.TCPConn, frames []*wire.Frame) error {
 	v := t.buffers.vector()
 	defer t.buffers.putVector(v)
 	for len(frames) > 0 {
 		n := min(len(frames), maxVector)
 		v.all = v.all[:0]
 		for _, f := range frames[:n] {
-			v.all = append(v.all, f.bytes)
+			v.all = append(v.all, f.Bytes)
 		}
 		v.left = v.all
 		if _, err := v.left.WriteTo(tcp); err != nil {
@@ -46,12 +48,12 @@ func (t *webSocket) writeVectors(tcp *net.TCPConn, frames []*frame) error {
 	return nil
 }
 
-func (t *webSocket) writeRuns(frames []*frame) error {
+func (t *webSocket) writeRuns(frames []*wire.Frame) error {
 	run := t.buffers.get()
 	defer func() { t.buffers.put(run) }()
 	for i, f := range frames {
-		run = append(run, f.bytes...)
-		if i+1 < len(frames) && len(run)+len(frames[i+1].bytes) <= maxRun {
+		run = append(run, f.Bytes...)
+		if i+1 < len(frames) && len(run)+len(frames[i+1].Bytes) <= maxRun {
 			continue
 		}
 		if err := wrapWrite(t.conn.Write(run)); err != nil {

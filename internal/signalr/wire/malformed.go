@@ -1,0 +1,16 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrMalformed is the identity of all errors in what a client sent that .NET would throw InvalidDataException for: they end
+// the connection.
+var ErrMalformed = errors.New("malformed message")
+
+func Malformedf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
+}
+
+var ErrTooLarge = errors.New("message is too large")
