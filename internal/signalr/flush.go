@@ -9,7 +9,7 @@ func (c *Conn) Flush() {
 	if len(batch) == 0 {
 		return
 	}
-	bytes := sizeOf(batch)
+	bytes := wire.Size(batch)
 	whole, part, err := t.writeNow(batch)
 	if whole < len(batch) && err == nil {
 		go c.writeRest(t, batch, bytes, whole, part)
@@ -19,7 +19,7 @@ func (c *Conn) Flush() {
 	c.written(t, batch, bytes, err)
 	// Whoever queues all the time must not keep the caller.
 	if t, batch = c.take(); len(batch) > 0 {
-		go c.writeRest(t, batch, sizeOf(batch), 0, 0)
+		go c.writeRest(t, batch, wire.Size(batch), 0, 0)
 	}
 }
 

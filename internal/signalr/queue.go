@@ -149,7 +149,7 @@ func (c *Conn) write() {
 		if len(batch) == 0 {
 			return
 		}
-		c.written(t, batch, sizeOf(batch), c.writeBatch(t, batch))
+		c.written(t, batch, wire.Size(batch), c.writeBatch(t, batch))
 	}
 }
 
@@ -232,12 +232,4 @@ func (c *Conn) written(t transport, batch []*wire.Frame, bytes int, err error) {
 	c.taking = 0
 	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
 	c.wake()
-}
-
-func sizeOf(frames []*wire.Frame) int {
-	bytes := 0
-	for _, f := range frames {
-		bytes += len(f.Bytes)
-	}
-	return bytes
 }

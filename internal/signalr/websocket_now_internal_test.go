@@ -54,7 +54,7 @@ func TestWriteNowSaysWhatWasWritten(t *testing.T) {
 		for len(frames) > 0 && refused < 3 {
 			whole, part, err := ws.writeNow(frames)
 			require.NoError(t, err)
-			total += sizeOf(frames[:whole]) + part
+			total += wire.Size(frames[:whole]) + part
 			if whole == 0 && part == 0 {
 				refused++
 			}

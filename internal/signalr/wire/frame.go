@@ -22,7 +22,7 @@ const (
 // MaxHeader is the longest header of an unmasked WebSocket frame (RFC 6455, section 5.2).
 const MaxHeader = 10
 
-// FrameOf frames b[maxHeader:].
+// FrameOf frames b[MaxHeader:]: the header is put right before it in the same array, so that nothing is copied.
 func FrameOf(opCode byte, b []byte) Frame {
 	const final = 0x80
 	size := len(b) - MaxHeader
@@ -46,4 +46,13 @@ func FrameOf(opCode byte, b []byte) Frame {
 // ControlFrame frames a WebSocket control message.
 func ControlFrame(opCode byte, payload []byte) Frame {
 	return FrameOf(opCode, append(make([]byte, MaxHeader, MaxHeader+len(payload)), payload...))
+}
+
+// Size is how many bytes frames have, with their headers.
+func Size(frames []*Frame) int {
+	bytes := 0
+	for _, f := range frames {
+		bytes += len(f.Bytes)
+	}
+	return bytes
 }
