@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 const (
@@ -73,7 +74,7 @@ func opens(r *http.Request) bool {
 		return true
 	}
 	id, _ := door.Query(r, "id")
-	return id == "" && isWebSocketRequest(r)
+	return id == "" && transport.IsWebSocketRequest(r)
 }
 
 // mayOpen answers requests for a connection that come while the server shuts down, or too fast. It stands before

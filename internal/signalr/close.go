@@ -94,7 +94,7 @@ func (c *Conn) goodbye(status int) []wire.Frame {
 	c.mu.Lock()
 	t := c.transport
 	c.mu.Unlock()
-	if f, ok := t.farewell(status); ok {
+	if f, ok := t.Farewell(status); ok {
 		return []wire.Frame{f}
 	}
 	return nil
@@ -125,10 +125,10 @@ func (c *Conn) end(e ending) bool {
 	c.wake()
 	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
 	if e.abort {
-		c.transport.close()
+		c.transport.Close()
 	} else {
-		c.transport.limitWrites(time.Now().Add(e.grace))
-		c.transport.interrupt()
+		c.transport.LimitWrites(time.Now().Add(e.grace))
+		c.transport.Interrupt()
 	}
 	c.mu.Unlock()
 	c.cancel()
@@ -142,7 +142,7 @@ func (c *Conn) end(e ending) bool {
 func (c *Conn) cutOff() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.transport.close()
+	c.transport.Close()
 }
 
 // leave is the reader's last act: it says goodbye and lets go of the socket.
@@ -153,8 +153,8 @@ func (c *Conn) leave() *ending {
 	gone := e.abort || e.parted || c.broken || c.detached != 0
 	c.mu.Unlock()
 	if !gone {
-		t.linger(time.Now().Add(lingerTimeout))
+		t.Linger(time.Now().Add(lingerTimeout))
 	}
-	t.close()
+	t.Close()
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -21,8 +22,8 @@ type Conn struct {
 	seat    seat // the registry's
 
 	// What makes it one of a half-transport; set before anybody knows of it.
-	posts *inbox       // where its POST requests go; nil: WebSockets
-	polls *longPolling // its transport, where that is fetched: nobody is there at times; nil: any other
+	posts *transport.Inbox       // where its POST requests go; nil: WebSockets
+	polls *transport.LongPolling // its transport, where that is fetched: nobody is there at times; nil: any other
 
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc
@@ -52,8 +53,8 @@ type Conn struct {
 	retiring atomic.Bool // the reader ends the connection, for the shutdown, when it is through with what it has read
 
 	mu        sync.Mutex
-	transport transport // with stateful reconnect one after the other
-	detached  int64     // since when transport is lost, in nanoseconds since the server was made; 0: it is not
+	transport transport.Transport // with stateful reconnect one after the other
+	detached  int64               // since when transport is lost, in nanoseconds since the server was made; 0: it is not
 	user      User
 	value     any
 	queue     []*wire.Frame // what the writer takes next

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // connect serves the requests to the hub's own path, as HttpConnectionDispatcher.ExecuteAsync does.
@@ -13,9 +14,9 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 	switch r.Method {
 	case http.MethodGet:
 		switch {
-		case acceptsEvents(r):
+		case transport.AcceptsEvents(r):
 			s.connectEvents(w, r, hub, user)
-		case !isWebSocketRequest(r):
+		case !transport.IsWebSocketRequest(r):
 			s.poll(w, r, hub, user)
 		default:
 			if t, ok := s.mayUpgrade(w, r, hub, user); ok {
@@ -86,17 +87,17 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 		return
 	}
 	if !c.resume(t) {
-		t.close() // it has just ended; the client negotiates anew
+		t.Close() // it has just ended; the client negotiates anew
 	}
 }
 
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport.Transport {
 	var header http.Header
 	if door.Forwarded(r.Context()) {
 		header = w.Header() // what tells the other node that it is this one that answers
 	}
-	t, err := upgrade(w, r, header, s.buffers, c.idle)
+	t, err := transport.Upgrade(w, r, header, s.buffers, c.idle)
 	if err != nil {
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
 		return nil
@@ -127,7 +128,7 @@ func (c *Conn) prepare(user User) {
 func (c *Conn) enlist() bool {
 	if !c.server.registry.add(c) {
 		c.cancel()
-		c.transport.close()
+		c.transport.Close()
 		return false
 	}
 	c.server.cfg.Observer.ConnectionOpened(c.hub.name)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -42,7 +43,7 @@ func (c *Conn) dispatch(m *inbound) error {
 		}
 		e.last = c.lastWords("", false, int(ws.StatusNormalClosure))
 		c.end(e)
-		return errInterrupted
+		return transport.ErrInterrupted
 	default: // pings; and types of a later protocol, which are ignored
 	}
 	return nil

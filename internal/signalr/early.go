@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // maxEarly is how many tokens may be posted to before a connection uses them. .NET takes such requests; no client sends
@@ -13,8 +14,8 @@ const maxEarly = 1024
 
 // inbox returns where the ticket's requests post, and its connection where it has one: without an inbox that is a WebSocket.
 // The limit is on those without a connection. It has answered where ok is false.
-func (s *Server) inbox(w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, limit int) (box *inbox, active *Conn, ok bool) {
-	box, active, full := s.registry.inbox(t, limit, func() *inbox { return newInbox(t.Expires, s.buffers) })
+func (s *Server) inbox(w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, limit int) (box *transport.Inbox, active *Conn, ok bool) {
+	box, active, full := s.registry.inbox(t, limit, func() *transport.Inbox { return transport.NewInbox(t.Expires, s.buffers) })
 	switch {
 	case full:
 		w.Header().Set("Retry-After", "1")
@@ -30,7 +31,7 @@ func (s *Server) inbox(w http.ResponseWriter, r *http.Request, hub *Hub, t door.
 	return box, active, true
 }
 
-func (r *registry) inbox(t door.Ticket, limit int, create func() *inbox) (box *inbox, active *Conn, full bool) {
+func (r *registry) inbox(t door.Ticket, limit int, create func() *transport.Inbox) (box *transport.Inbox, active *Conn, full bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.active[t.Token]; c != nil {
@@ -77,16 +78,16 @@ func (r *registry) abandon(t door.Token) {
 	defer r.mu.Unlock()
 	if box := r.early[t]; box != nil {
 		delete(r.early, t)
-		box.interrupt()
+		box.Interrupt()
 	}
 }
 
 // dismiss lets go of the inboxes that no connection came for. The lock is held.
 func (r *registry) dismiss(now int64) {
 	for t, box := range r.early {
-		if box.expires <= now {
+		if box.Expires <= now {
 			delete(r.early, t)
-			box.interrupt()
+			box.Interrupt()
 		}
 	}
 }

@@ -3,6 +3,8 @@ package signalr
 import (
 	"errors"
 	"strconv"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 var (
@@ -24,6 +26,9 @@ var (
 
 	// ErrNodeGone is what Config.Forward returns, wrapped or not, before it has written anything, where the node is gone.
 	ErrNodeGone = errors.New("node is gone")
+
+	// ErrClosed is what a connection's methods return once it is closed or closing.
+	ErrClosed = transport.ErrClosed
 )
 
 // HubError is an error whose message the caller of a hub method is meant to read: what HubException is in .NET. The

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // connectEvents serves the connection on the request's own goroutine: it is the connection's reader.
@@ -14,7 +15,7 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 		return
 	}
 	if !s.cfg.Transports.has(ServerSentEvents) {
-		door.WriteNotServed(w, nameServerSentEvents)
+		door.WriteNotServed(w, transport.NameServerSentEvents)
 		return
 	}
 	if !r.ProtoAtLeast(1, 1) {
@@ -25,15 +26,15 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 	if !ok {
 		return
 	}
-	var events *serverSentEvents
+	var events *transport.ServerSentEvents
 	c, opened := s.attach(w, r, hub, t, user, func(c *Conn) {
-		events = newServerSentEvents(c.posts, w, controller, r.Context().Done())
+		events = transport.NewServerSentEvents(c.posts, w, controller, r.Context().Done())
 		c.transport = events
 	})
 	switch {
 	case c == nil:
 	case opened:
-		if err := events.start(w.Header(), s.cfg.WriteTimeout); err != nil {
+		if err := events.Start(w.Header(), s.cfg.WriteTimeout); err != nil {
 			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "event stream not begun", slog.String("hub", hub.name), slog.Any("error", err))
 			s.abandon(c)
 			return

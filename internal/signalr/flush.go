@@ -1,6 +1,10 @@
 package signalr
 
-import "github.com/yummyzoom/herald/internal/signalr/wire"
+import (
+	"github.com/yummyzoom/herald/internal/signalr/wire"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+)
 
 // Flush writes what is queued, as far as the client takes it at once; the rest is left to a goroutine. It does not wait. It is
 // the writer, like write, and nobody else is while it runs.
@@ -10,7 +14,7 @@ func (c *Conn) Flush() {
 		return
 	}
 	bytes := wire.Size(batch)
-	whole, part, err := t.writeNow(batch)
+	whole, part, err := t.WriteNow(batch)
 	if whole < len(batch) && err == nil {
 		go c.writeRest(t, batch, bytes, whole, part)
 		return
@@ -24,7 +28,7 @@ func (c *Conn) Flush() {
 }
 
 // writeRest goes on where Flush left off: with so many frames of the batch written, and so many bytes of the next one.
-func (c *Conn) writeRest(t transport, batch []*wire.Frame, bytes, whole, part int) {
+func (c *Conn) writeRest(t transport.Transport, batch []*wire.Frame, bytes, whole, part int) {
 	if part > 0 {
 		batch[whole] = &wire.Frame{Bytes: batch[whole].Bytes[part:]}
 	}

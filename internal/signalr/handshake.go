@@ -6,6 +6,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -45,12 +46,12 @@ func (c *Conn) handshake(record []byte) error {
 	if !p.supports(request.version) {
 		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
 	}
-	if p.binary() && !c.transport.binary() {
+	if p.binary() && !c.transport.Binary() {
 		return refuseHandshake(textNeedsBinary(p.name()))
 	}
 	c.agree(p, request.version)
 	if err := c.enqueueAndFlush(c.server.greetings[p.slot()]); err != nil {
-		return errInterrupted
+		return transport.ErrInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said
 	c.server.registry.connected(c)
@@ -84,5 +85,5 @@ func (c *Conn) greet() error {
 		last:   c.lastWords(describe(textConnectionError, err), false, int(ws.StatusNormalClosure)),
 		grace:  flushTimeout,
 	})
-	return errInterrupted
+	return transport.ErrInterrupted
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -91,6 +92,6 @@ func (c *Conn) awaitTurn(m *inbound) error {
 	case <-timer.C:
 		return nil
 	case <-c.ctx.Done():
-		return errInterrupted
+		return transport.ErrInterrupted
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -175,11 +176,11 @@ func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 }
 
 // textOnly is a transport that cannot carry binary data.
-type textOnly struct{ transport }
+type textOnly struct{ transport.Transport }
 
-func (textOnly) binary() bool { return false }
+func (textOnly) Binary() bool { return false }
 
-func (textOnly) writeNow(frames []*wire.Frame) (whole, part int, err error) {
+func (textOnly) WriteNow(frames []*wire.Frame) (whole, part int, err error) {
 	return len(frames), 0, nil
 }
 

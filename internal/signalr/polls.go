@@ -6,22 +6,23 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // poll serves a GET request over long polling. The first one opens the connection and is answered at once, so that the client
 // knows that it may post.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	neverStored(w.Header())
+	transport.NeverStored(w.Header())
 	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
 		return
 	}
 	if !s.cfg.Transports.has(LongPolling) {
-		door.WriteNotServed(w, nameLongPolling)
+		door.WriteNotServed(w, transport.NameLongPolling)
 		return
 	}
 	c, opened := s.attach(w, r, hub, t, user, func(c *Conn) {
-		c.polls = newLongPolling(c.posts, s.cfg.PollTimeout, s.cfg.WriteTimeout, c.now)
+		c.polls = transport.NewLongPolling(c.posts, s.cfg.PollTimeout, s.cfg.WriteTimeout, c.now)
 		c.transport = c.polls
 	})
 	switch {
@@ -32,12 +33,12 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 			return
 		}
 		go c.serve()
-		writeFirst(w)
+		transport.WriteFirst(w)
 	case c.polls == nil:
 		door.WriteCannotChange(w)
 	default:
 		if controller, ok := s.unlimited(w, r, hub); ok {
-			c.polls.serve(w, r, controller)
+			c.polls.Serve(w, r, controller)
 		}
 	}
 }

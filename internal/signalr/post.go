@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -33,11 +34,11 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		door.WritePostNotAllowed(w)
 		return
 	}
-	if r.ContentLength > box.largest {
+	if r.ContentLength > box.Largest {
 		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
-	begun, err := box.post(r.Context(), http.NewResponseController(w), r.Body)
+	begun, err := box.Post(r.Context(), http.NewResponseController(w), r.Body)
 	switch {
 	case err == nil:
 		door.WriteText(w, http.StatusOK, "")
@@ -52,7 +53,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		door.RefuseBody(w, r, http.StatusNotFound)
 	case errors.Is(err, wire.ErrTooLarge):
 		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
-	case errors.Is(err, errTooManyPosts):
+	case errors.Is(err, transport.ErrTooManyPosts):
 		door.RefuseBody(w, r, http.StatusTooManyRequests)
 	default:
 		door.RefuseBody(w, r, http.StatusBadRequest)
@@ -81,6 +82,6 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 		parted: true,
 		grace:  overflowGrace,
 	})
-	c.polls.part()
+	c.polls.Part()
 	door.WriteText(w, http.StatusAccepted, "")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -155,14 +156,14 @@ func (c *Conn) write() {
 
 // writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
 // not a stuck one.
-func (c *Conn) writeBatch(t transport, batch []*wire.Frame) error {
+func (c *Conn) writeBatch(t transport.Transport, batch []*wire.Frame) error {
 	for len(batch) > 0 {
-		n := min(len(batch), maxVector)
+		n := min(len(batch), transport.MaxVector)
 		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
 			n = len(batch)
 		}
 		c.writingSince.Store(c.now())
-		err := t.write(batch[:n])
+		err := t.Write(batch[:n])
 		c.writingSince.Store(0)
 		c.lastWrite.Store(c.now())
 		if err != nil {
@@ -174,7 +175,7 @@ func (c *Conn) writeBatch(t transport, batch []*wire.Frame) error {
 }
 
 // take returns what is to be written and to what, or nothing where the writer's work is done.
-func (c *Conn) take() (transport, []*wire.Frame) {
+func (c *Conn) take() (transport.Transport, []*wire.Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if batch := c.batch(); len(batch) > 0 {
@@ -218,7 +219,7 @@ func (c *Conn) batch() []*wire.Frame {
 }
 
 // written accounts for a batch of so many bytes that has been written, or could not be.
-func (c *Conn) written(t transport, batch []*wire.Frame, bytes int, err error) {
+func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, err error) {
 	if err == nil {
 		c.server.cfg.Observer.MessagesSent(c.hub.name, len(batch), bytes)
 	} else if !c.lost(t) {

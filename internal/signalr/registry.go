@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // registry knows every connection of a server, and every token that is in use or could be presented again.
 type registry struct {
 	mu     sync.Mutex
 	closed bool
-	open   []*Conn               // in no order; a connection knows its place
-	counts map[string]int        // connections that have shaken hands, by hub
-	active map[door.Token]*Conn  // connections by their token
-	early  map[door.Token]*inbox // tokens that no connection uses yet, but requests that post to it
-	spent  map[door.Token]int64  // tokens of connections that are gone, until they expire (nanoseconds since 1970)
+	open   []*Conn                         // in no order; a connection knows its place
+	counts map[string]int                  // connections that have shaken hands, by hub
+	active map[door.Token]*Conn            // connections by their token
+	early  map[door.Token]*transport.Inbox // tokens that no connection uses yet, but requests that post to it
+	spent  map[door.Token]int64            // tokens of connections that are gone, until they expire (nanoseconds since 1970)
 	seats  occupancy
 	gone   chan struct{} // closed when the registry is closed and empty
 }
@@ -25,7 +26,7 @@ func newRegistry(seats occupancy) *registry {
 	return &registry{
 		counts: make(map[string]int),
 		active: make(map[door.Token]*Conn),
-		early:  make(map[door.Token]*inbox),
+		early:  make(map[door.Token]*transport.Inbox),
 		spent:  make(map[door.Token]int64),
 		seats:  seats,
 		gone:   make(chan struct{}),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -18,7 +19,7 @@ type Server struct {
 	epoch     time.Time // what the connections' clocks count from
 	tickets   *door.Tickets
 	registry  *registry
-	buffers   *buffers
+	buffers   *transport.Buffers
 	passing   door.Passing
 	replacing replacing
 	proxies   door.Proxies // that are trusted
@@ -47,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
 		tickets:  door.NewTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
 		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
-		buffers:  newBuffers(cfg.MaximumMessageSize),
+		buffers:  transport.NewBuffers(cfg.MaximumMessageSize),
 		proxies:  cfg.TrustedProxies,
 		origins:  door.NewOrigins(cfg.AllowedOrigins),
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -118,7 +119,7 @@ func (s *stateful) batch(p protocol, batch, queue []*wire.Frame, limit int) (wri
 
 // lost puts the connection into the state where it has no transport and waits for another. It returns false where the
 // connection cannot outlive the transport.
-func (c *Conn) lost(t transport) bool {
+func (c *Conn) lost(t transport.Transport) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stateful == nil || c.ending != nil {
@@ -126,13 +127,13 @@ func (c *Conn) lost(t transport) bool {
 	}
 	if c.transport == t && c.detached == 0 {
 		c.detached = c.now()
-		t.close() // so that reader and writer both notice
+		t.Close() // so that reader and writer both notice
 	}
 	return true
 }
 
 // replacement waits for a transport other than t. It returns nil where the connection ends instead.
-func (c *Conn) replacement(t transport) transport {
+func (c *Conn) replacement(t transport.Transport) transport.Transport {
 	c.mu.Lock()
 	current, swapped := c.transport, c.stateful.swapped
 	retiring := c.retiring.Load()
@@ -168,7 +169,7 @@ func (c *Conn) resumable() bool {
 
 // resume gives the connection another transport, be it that the one it has is known to be lost or only the client knows.
 // It returns false where the connection is ending.
-func (c *Conn) resume(t transport) bool {
+func (c *Conn) resume(t transport.Transport) bool {
 	c.mu.Lock()
 	if c.ending != nil || c.retiring.Load() {
 		c.mu.Unlock()
@@ -186,7 +187,7 @@ func (c *Conn) resume(t transport) bool {
 	start := !c.writing
 	c.writing = true
 	c.mu.Unlock()
-	old.close() // its reader and its writer move over
+	old.Close() // its reader and its writer move over
 	if start {
 		go c.drain()
 	}

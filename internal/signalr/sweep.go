@@ -81,7 +81,7 @@ func (c *Conn) check(elapsed, wall int64) {
 		})
 		return
 	}
-	if c.polls != nil && c.polls.absent(elapsed) > int64(cfg.DisconnectTimeout) {
+	if c.polls != nil && c.polls.Absent(elapsed) > int64(cfg.DisconnectTimeout) {
 		c.end(ending{reason: ClientTimedOut, err: errUnpolled, drop: true, abort: true})
 		return
 	}

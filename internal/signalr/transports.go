@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // Transports is a set of transports.
@@ -29,9 +30,9 @@ func (t Transports) available() []door.Offer {
 		one  Transports
 		what door.Offer
 	}{
-		{WebSockets, door.Offer{Transport: nameWebSockets, Formats: both}},
-		{ServerSentEvents, door.Offer{Transport: nameServerSentEvents, Formats: text}},
-		{LongPolling, door.Offer{Transport: nameLongPolling, Formats: both}},
+		{WebSockets, door.Offer{Transport: transport.NameWebSockets, Formats: both}},
+		{ServerSentEvents, door.Offer{Transport: transport.NameServerSentEvents, Formats: text}},
+		{LongPolling, door.Offer{Transport: transport.NameLongPolling, Formats: both}},
 	} {
 		if t.has(offer.one) {
 			offers = append(offers, offer.what)
@@ -49,7 +50,7 @@ func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, us
 		}
 	}
 	if !s.cfg.Transports.has(WebSockets) {
-		door.WriteNotServed(w, nameWebSockets)
+		door.WriteNotServed(w, transport.NameWebSockets)
 		return door.Ticket{}, false
 	}
 	if t.Token != (door.Token{}) && s.registry.takesPosts(t.Token) {
@@ -124,5 +125,5 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t door
 func (s *Server) abandon(c *Conn) {
 	s.registry.release(c)
 	c.cancel()
-	c.transport.close()
+	c.transport.Close()
 }

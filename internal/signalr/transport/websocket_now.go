@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"errors"
@@ -26,9 +26,9 @@ func rawSocket(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
-// writeNow joins the frames to runs, each written by one system call: up to maxJoined bytes, copying them costs less than telling
+// WriteNow joins the frames to runs, each written by one system call: up to maxJoined bytes, copying them costs less than telling
 // the kernel where each of them is.
-func (t *webSocket) writeNow(frames []*wire.Frame) (whole, part int, err error) {
+func (t *webSocket) WriteNow(frames []*wire.Frame) (whole, part int, err error) {
 	if t.raw == nil {
 		return 0, 0, nil
 	}

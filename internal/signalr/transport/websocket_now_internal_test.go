@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func socketPair(t *testing.T) (*webSocket, net.Conn) {
 		_ = server.Close()
 	})
 	require.NoError(t, server.(*net.TCPConn).SetWriteBuffer(8<<10))
-	return newWebSocket(server, &buffers{}, nil, nil), client
+	return newWebSocket(server, &Buffers{}, nil, nil), client
 }
 
 // The allocator has sizes of 384 and 416 bytes.
@@ -52,7 +52,7 @@ func TestWriteNowSaysWhatWasWritten(t *testing.T) {
 		}
 		total, refused := 0, 0
 		for len(frames) > 0 && refused < 3 {
-			whole, part, err := ws.writeNow(frames)
+			whole, part, err := ws.WriteNow(frames)
 			require.NoError(t, err)
 			total += wire.Size(frames[:whole]) + part
 			if whole == 0 && part == 0 {
@@ -77,13 +77,13 @@ func TestWriteNowToNobody(t *testing.T) {
 	require.NoError(t, client.Close()) // a reset
 	var err error
 	for range 100 {
-		if _, _, err = ws.writeNow([]*wire.Frame{{Bytes: make([]byte, 1000)}}); err != nil {
+		if _, _, err = ws.WriteNow([]*wire.Frame{{Bytes: make([]byte, 1000)}}); err != nil {
 			break
 		}
 	}
 	require.ErrorContains(t, err, "writing to socket")
 	require.NoError(t, ws.conn.Close())
-	_, _, err = ws.writeNow([]*wire.Frame{{Bytes: []byte{1}}})
+	_, _, err = ws.WriteNow([]*wire.Frame{{Bytes: []byte{1}}})
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ const (
 	octetStream = "application/octet-stream"
 )
 
-// serve answers a poll with messages, or with nothing once it has waited for long enough, or with 204 where another poll
+// Serve answers a poll with messages, or with nothing once it has waited for long enough, or with 204 where another poll
 // has taken its place or the connection is over (LongPollingServerTransport.ProcessRequestAsync).
-func (t *longPolling) serve(w http.ResponseWriter, r *http.Request, controller *http.ResponseController) {
+func (t *LongPolling) Serve(w http.ResponseWriter, r *http.Request, controller *http.ResponseController) {
 	p := t.enter()
 	defer t.leave()
 	timer := time.NewTimer(t.pollTimeout)
@@ -48,7 +48,7 @@ func (t *longPolling) serve(w http.ResponseWriter, r *http.Request, controller *
 }
 
 // enter makes the request the one that waits.
-func (t *longPolling) enter() *poll {
+func (t *LongPolling) enter() *poll {
 	p := &poll{given: make(chan []*wire.Frame, 1), taken: make(chan error, 1), superseded: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,7 +64,7 @@ func (t *longPolling) enter() *poll {
 	return p
 }
 
-func (t *longPolling) leave() {
+func (t *LongPolling) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.present--
@@ -72,7 +72,7 @@ func (t *longPolling) leave() {
 }
 
 // withdraw says that the request waits no more. It returns false where it has been given something in the meantime.
-func (t *longPolling) withdraw(p *poll) bool {
+func (t *LongPolling) withdraw(p *poll) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waiting == p {
@@ -83,14 +83,14 @@ func (t *longPolling) withdraw(p *poll) bool {
 }
 
 // told is called when a poll was answered with 204.
-func (t *longPolling) told() {
+func (t *LongPolling) told() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.parted)
 }
 
 // hand answers the request with frames, and tells the writer what came of it.
-func (t *longPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, controller *http.ResponseController, frames []*wire.Frame) {
+func (t *LongPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, controller *http.ResponseController, frames []*wire.Frame) {
 	err := errNobodyThere
 	if r.Context().Err() == nil && t.enterWrite(controller) {
 		err = t.answer(w, controller, frames)
@@ -102,7 +102,7 @@ func (t *longPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, cont
 }
 
 // enterWrite limits what is about to be written. It returns false where that must not be.
-func (t *longPolling) enterWrite(controller *http.ResponseController) bool {
+func (t *LongPolling) enterWrite(controller *http.ResponseController) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if closed(t.broken) {
@@ -115,14 +115,14 @@ func (t *longPolling) enterWrite(controller *http.ResponseController) bool {
 	return true
 }
 
-func (t *longPolling) leaveWrite() {
+func (t *LongPolling) leaveWrite() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writing = nil
 }
 
 // answer writes the response. Where it fails nobody knows what has arrived, so the connection cannot go on.
-func (t *longPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*wire.Frame) error {
+func (t *LongPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*wire.Frame) error {
 	size := 0
 	for _, f := range frames {
 		size += len(f.Payload())
@@ -130,7 +130,7 @@ func (t *longPolling) answer(w http.ResponseWriter, controller *http.ResponseCon
 	w.Header().Set("Content-Type", octetStream)
 	w.Header().Set("Content-Length", strconv.Itoa(size))
 	out := runWriter{to: w, run: t.buffers.get()}
-	defer func() { t.buffers.put(out.run) }()
+	defer func() { t.buffers.Put(out.run) }()
 	for _, f := range frames {
 		out.put(f.Payload())
 	}

@@ -1,9 +1,9 @@
-package signalr
+package transport
 
 import "net/http"
 
-// neverStored says what .NET says of a poll's answer.
-func neverStored(h http.Header) {
+// NeverStored says what .NET says of a poll's answer.
+func NeverStored(h http.Header) {
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
@@ -18,5 +18,5 @@ func writeEmpty(w http.ResponseWriter, status int, contentType string) {
 	w.WriteHeader(status)
 }
 
-// writeFirst answers the poll that has opened the connection: the client may post now.
-func writeFirst(w http.ResponseWriter) { writeEmpty(w, http.StatusOK, octetStream) }
+// WriteFirst answers the poll that has opened the connection: the client may post now.
+func WriteFirst(w http.ResponseWriter) { writeEmpty(w, http.StatusOK, octetStream) }

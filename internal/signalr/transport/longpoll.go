@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"errors"
@@ -17,11 +17,11 @@ var (
 	errNotFetched  = errors.New("nobody has come for the messages in time")
 )
 
-// longPolling is the half-transport whose server's half is fetched: each GET request is given what there is, or waits for
+// LongPolling is the half-transport whose server's half is fetched: each GET request is given what there is, or waits for
 // it. The writer waits where no request does, and the messages are written by the request's goroutine, so that a request
 // whose client is gone gives them back.
-type longPolling struct {
-	*inbox
+type LongPolling struct {
+	*Inbox
 	pollTimeout  time.Duration
 	writeTimeout time.Duration
 	now          func() int64 // the connection's clock
@@ -46,25 +46,25 @@ type poll struct {
 	superseded chan struct{}      // closed when another has taken its place
 }
 
-// newLongPolling takes the time-outs of a poll without messages and of the writing of one with them, and the connection's clock.
-func newLongPolling(box *inbox, pollTimeout, writeTimeout time.Duration, now func() int64) *longPolling {
-	return &longPolling{
-		inbox: box, pollTimeout: pollTimeout, writeTimeout: writeTimeout, now: now, since: now(),
+// NewLongPolling takes the time-outs of a poll without messages and of the writing of one with them, and the connection's clock.
+func NewLongPolling(box *Inbox, pollTimeout, writeTimeout time.Duration, now func() int64) *LongPolling {
+	return &LongPolling{
+		Inbox: box, pollTimeout: pollTimeout, writeTimeout: writeTimeout, now: now, since: now(),
 		over: make(chan struct{}), parted: make(chan struct{}), broken: make(chan struct{}),
 	}
 }
 
-func (*longPolling) name() string { return nameLongPolling }
-func (*longPolling) binary() bool { return true }
+func (*LongPolling) Name() string { return NameLongPolling }
+func (*LongPolling) Binary() bool { return true }
 
-// receive cannot tell whether the client is gone: it may be between two polls.
-func (t *longPolling) receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
+// Receive cannot tell whether the client is gone: it may be between two polls.
+func (t *LongPolling) Receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
 
-// writeNow leaves everything to write, which waits for a request.
-func (*longPolling) writeNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
+// WriteNow leaves everything to write, which waits for a request.
+func (*LongPolling) WriteNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
 
-// write returns when all frames have been fetched.
-func (t *longPolling) write(frames []*wire.Frame) error {
+// Write returns when all frames have been fetched.
+func (t *LongPolling) Write(frames []*wire.Frame) error {
 	for len(frames) > 0 {
 		n := fitting(frames)
 		if err := t.deliver(frames[:n]); err != nil {
@@ -87,7 +87,7 @@ func fitting(frames []*wire.Frame) int {
 }
 
 // deliver gives frames to the next poll that can take them.
-func (t *longPolling) deliver(frames []*wire.Frame) error {
+func (t *LongPolling) deliver(frames []*wire.Frame) error {
 	for {
 		p, err := t.next()
 		if err != nil {
@@ -101,7 +101,7 @@ func (t *longPolling) deliver(frames []*wire.Frame) error {
 }
 
 // next takes the poll that waits, or waits for one.
-func (t *longPolling) next() (*poll, error) {
+func (t *LongPolling) next() (*poll, error) {
 	for {
 		p, wanted, err := t.takeWaiting()
 		if p != nil || err != nil {
@@ -114,7 +114,7 @@ func (t *longPolling) next() (*poll, error) {
 	}
 }
 
-func (t *longPolling) takeWaiting() (*poll, chan struct{}, error) {
+func (t *LongPolling) takeWaiting() (*poll, chan struct{}, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if closed(t.broken) {
@@ -128,8 +128,8 @@ func (t *longPolling) takeWaiting() (*poll, chan struct{}, error) {
 	return nil, t.wanted, nil
 }
 
-// absent returns how long no request has been there, in nanoseconds.
-func (t *longPolling) absent(now int64) int64 {
+// Absent returns how long no request has been there, in nanoseconds.
+func (t *LongPolling) Absent(now int64) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.present > 0 {
@@ -138,11 +138,11 @@ func (t *longPolling) absent(now int64) int64 {
 	return now - t.since
 }
 
-// farewell is the poll that is answered with 204.
-func (*longPolling) farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
+// Farewell is the poll that is answered with 204.
+func (*LongPolling) Farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
-// linger lets a poll tell the client that all has been said.
-func (t *longPolling) linger(deadline time.Time) {
+// Linger lets a poll tell the client that all has been said.
+func (t *LongPolling) Linger(deadline time.Time) {
 	t.mu.Lock()
 	closeOnce(t.over)
 	t.mu.Unlock()
@@ -154,8 +154,8 @@ func (t *longPolling) linger(deadline time.Time) {
 	}
 }
 
-// part is the client's own goodbye: it does not come for what is left. A request that is being answered goes on.
-func (t *longPolling) part() {
+// Part is the client's own goodbye: it does not come for what is left. A request that is being answered goes on.
+func (t *LongPolling) Part() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.over)
@@ -163,14 +163,14 @@ func (t *longPolling) part() {
 	closeOnce(t.broken)
 }
 
-func (t *longPolling) limitWrites(deadline time.Time) {
+func (t *LongPolling) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.limit = time.AfterFunc(time.Until(deadline), t.breakOff)
 }
 
 // breakOff makes writing fail, under way or not.
-func (t *longPolling) breakOff() {
+func (t *LongPolling) breakOff() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.broken)
@@ -182,8 +182,8 @@ func (t *longPolling) breakOff() {
 	}
 }
 
-func (t *longPolling) close() {
-	t.interrupt()
+func (t *LongPolling) Close() {
+	t.Interrupt()
 	t.breakOff()
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"fmt"
@@ -18,10 +18,10 @@ const (
 	lastFlushTimeout = time.Second
 )
 
-// serverSentEvents is the half-transport whose server's half is the one response of a GET request, which goes on until the
+// ServerSentEvents is the half-transport whose server's half is the one response of a GET request, which goes on until the
 // connection ends. It carries text.
-type serverSentEvents struct {
-	*inbox
+type ServerSentEvents struct {
+	*Inbox
 	response   io.Writer
 	controller *http.ResponseController
 	gone       <-chan struct{} // closed when the client has left
@@ -32,24 +32,24 @@ type serverSentEvents struct {
 	closed  bool
 }
 
-// newServerSentEvents answers a request until gone is closed. What the client says it reads from box.
-func newServerSentEvents(box *inbox, w io.Writer, controller *http.ResponseController, gone <-chan struct{}) *serverSentEvents {
-	return &serverSentEvents{inbox: box, response: w, controller: controller, gone: gone}
+// NewServerSentEvents answers a request until gone is closed. What the client says it reads from box.
+func NewServerSentEvents(box *Inbox, w io.Writer, controller *http.ResponseController, gone <-chan struct{}) *ServerSentEvents {
+	return &ServerSentEvents{Inbox: box, response: w, controller: controller, gone: gone}
 }
 
-func (*serverSentEvents) name() string { return nameServerSentEvents }
-func (*serverSentEvents) binary() bool { return false }
+func (*ServerSentEvents) Name() string { return NameServerSentEvents }
+func (*ServerSentEvents) Binary() bool { return false }
 
-// receive takes the end of the request for the goodbye that it is (TransportProtocols.md): a client that stops ends its
+// Receive takes the end of the request for the goodbye that it is (TransportProtocols.md): a client that stops ends its
 // stream, and its Close message, in a request of its own, may come too late.
-func (t *serverSentEvents) receive(dst []byte, limit int) ([]byte, error) {
+func (t *ServerSentEvents) Receive(dst []byte, limit int) ([]byte, error) {
 	return t.read(dst, limit, t.gone)
 }
 
-// start sends the response's header, and a comment: Firefox does not report the stream as open before something arrives.
-func (t *serverSentEvents) start(h http.Header, timeout time.Duration) error {
-	t.limitWrites(time.Now().Add(timeout))
-	defer t.limitWrites(time.Time{})
+// Start sends the response's header, and a comment: Firefox does not report the stream as open before something arrives.
+func (t *ServerSentEvents) Start(h http.Header, timeout time.Duration) error {
+	t.LimitWrites(time.Now().Add(timeout))
+	defer t.LimitWrites(time.Time{})
 	h.Set("Content-Type", eventStream)
 	h.Set("Cache-Control", "no-cache,no-store")
 	h.Set("Pragma", "no-cache")
@@ -60,24 +60,24 @@ func (t *serverSentEvents) start(h http.Header, timeout time.Duration) error {
 	return t.flush()
 }
 
-func (t *serverSentEvents) flush() error {
+func (t *ServerSentEvents) flush() error {
 	if err := t.controller.Flush(); err != nil {
 		return fmt.Errorf("flushing event stream: %w", err)
 	}
 	return nil
 }
 
-// writeNow leaves everything to write: only that sees whether a response waits.
-func (*serverSentEvents) writeNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
+// WriteNow leaves everything to write: only that sees whether a response waits.
+func (*ServerSentEvents) WriteNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
 
-// write makes all frames one event, as .NET does with what it finds.
-func (t *serverSentEvents) write(frames []*wire.Frame) error {
+// Write makes all frames one event, as .NET does with what it finds.
+func (t *ServerSentEvents) Write(frames []*wire.Frame) error {
 	if !t.enterWrite() {
 		return net.ErrClosed
 	}
 	defer t.leaveWrite()
 	e := eventWriter{runWriter{to: t.response, run: t.buffers.get()}}
-	defer func() { t.buffers.put(e.run) }()
+	defer func() { t.buffers.Put(e.run) }()
 	e.begin()
 	for _, f := range frames {
 		e.data(f.Payload())
@@ -90,20 +90,20 @@ func (t *serverSentEvents) write(frames []*wire.Frame) error {
 	return t.flush()
 }
 
-func (t *serverSentEvents) enterWrite() bool {
+func (t *ServerSentEvents) enterWrite() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writing = !t.closed
 	return t.writing
 }
 
-func (t *serverSentEvents) leaveWrite() {
+func (t *ServerSentEvents) leaveWrite() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writing = false
 }
 
-func (t *serverSentEvents) limitWrites(deadline time.Time) {
+func (t *ServerSentEvents) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.closed {
@@ -111,8 +111,8 @@ func (t *serverSentEvents) limitWrites(deadline time.Time) {
 	}
 }
 
-func (t *serverSentEvents) close() {
-	t.interrupt()
+func (t *ServerSentEvents) Close() {
+	t.Interrupt()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -126,14 +126,14 @@ func (t *serverSentEvents) close() {
 	_ = t.controller.SetWriteDeadline(deadline) // as above
 }
 
-// farewell is the end of the response itself.
-func (*serverSentEvents) farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
+// Farewell is the end of the response itself.
+func (*ServerSentEvents) Farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
-// linger has nothing to wait for: the request had been read, so nothing resets the response.
-func (*serverSentEvents) linger(time.Time) {}
+// Linger has nothing to wait for: the request had been read, so nothing resets the response.
+func (*ServerSentEvents) Linger(time.Time) {}
 
-// acceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
-func acceptsEvents(r *http.Request) bool {
+// AcceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
+func AcceptsEvents(r *http.Request) bool {
 	for _, value := range r.Header.Values("Accept") {
 		for kind := range strings.SplitSeq(value, ",") {
 			if strings.EqualFold(strings.TrimSpace(kind), eventStream) {

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"fmt"
@@ -12,15 +12,15 @@ import (
 var errDeadline = os.ErrDeadlineExceeded
 
 const (
-	// maxVector is how many frames one writev takes. The runtime keeps the vector it needed for as long as the socket
+	// MaxVector is how many frames one writev takes. The runtime keeps the vector it needed for as long as the socket
 	// lives, 16 bytes a frame.
-	maxVector = 128
+	MaxVector = 128
 	// maxRun is how many bytes are joined to one write where the socket has no writev: a TLS record is 16 KiB at most.
 	maxRun = 16 << 10
 )
 
-// write sends all frames in as few system calls as the socket allows.
-func (t *webSocket) write(frames []*wire.Frame) error {
+// Write sends all frames in as few system calls as the socket allows.
+func (t *webSocket) Write(frames []*wire.Frame) error {
 	if len(frames) == 1 {
 		return wrapWrite(t.conn.Write(frames[0].Bytes))
 	}
@@ -34,7 +34,7 @@ func (t *webSocket) writeVectors(tcp *net.TCPConn, frames []*wire.Frame) error {
 	v := t.buffers.vector()
 	defer t.buffers.putVector(v)
 	for len(frames) > 0 {
-		n := min(len(frames), maxVector)
+		n := min(len(frames), MaxVector)
 		v.all = v.all[:0]
 		for _, f := range frames[:n] {
 			v.all = append(v.all, f.Bytes)
@@ -50,7 +50,7 @@ func (t *webSocket) writeVectors(tcp *net.TCPConn, frames []*wire.Frame) error {
 
 func (t *webSocket) writeRuns(frames []*wire.Frame) error {
 	run := t.buffers.get()
-	defer func() { t.buffers.put(run) }()
+	defer func() { t.buffers.Put(run) }()
 	for i, f := range frames {
 		run = append(run, f.Bytes...)
 		if i+1 < len(frames) && len(run)+len(frames[i+1].Bytes) <= maxRun {

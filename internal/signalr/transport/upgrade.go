@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 // upgradeTimeout is how long the response to a WebSocket request may take to be written.
 const upgradeTimeout = 5 * time.Second
 
-func isWebSocketRequest(r *http.Request) bool {
+func IsWebSocketRequest(r *http.Request) bool {
 	return lists(r.Header, headerUpgrade, "websocket") && lists(r.Header, headerConnection, "upgrade")
 }
 
@@ -49,9 +49,9 @@ func inOneLine(h http.Header) {
 	}
 }
 
-// upgrade takes the request's socket from the HTTP server, see newWebSocket. The answer has header, too, if that is not nil. The request
+// Upgrade takes the request's socket from the HTTP server, see newWebSocket. The answer has header, too, if that is not nil. The request
 // has been answered where it returns an error.
-func upgrade(w http.ResponseWriter, r *http.Request, header http.Header, b *buffers, idle func(pong wire.Frame) error) (*webSocket, error) {
+func Upgrade(w http.ResponseWriter, r *http.Request, header http.Header, b *Buffers, idle func(pong wire.Frame) error) (*webSocket, error) {
 	inOneLine(r.Header)
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
