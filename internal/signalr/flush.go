@@ -1,9 +1,8 @@
 package signalr
 
 import (
-	"github.com/yummyzoom/herald/internal/signalr/wire"
-
 	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Flush writes what is queued, as far as the client takes it at once; the rest is left to a goroutine. It does not wait. It is

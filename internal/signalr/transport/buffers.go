@@ -25,6 +25,7 @@ func (b *Buffers) get() []byte {
 	return make([]byte, 0, growth)
 }
 
+// Put takes p back. Nil, and what is larger than the largest message, it lets go.
 func (b *Buffers) Put(p []byte) {
 	if p != nil && cap(p) <= b.largest {
 		b.bytes.Put(&p)

@@ -21,6 +21,7 @@ const (
 
 var (
 	errBodyBroken   = errors.New("body of the request broke off, or arrives too slowly")
+	// ErrTooManyPosts is what a POST request is told behind which too many wait already.
 	ErrTooManyPosts = errors.New("too many requests wait for their turn")
 )
 
@@ -45,6 +46,7 @@ type Inbox struct {
 	reading  *http.ResponseController // of the request whose body is being read
 }
 
+// NewInbox returns an inbox of a connection that is still to come. Expires is in nanoseconds since 1970.
 func NewInbox(expires int64, b *Buffers) *Inbox {
 	return &Inbox{
 		Expires: expires, buffers: b, Largest: int64(b.largest) * maxFrame,

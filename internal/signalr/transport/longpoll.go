@@ -54,7 +54,10 @@ func NewLongPolling(box *Inbox, pollTimeout, writeTimeout time.Duration, now fun
 	}
 }
 
+// Name implements [Transport].
 func (*LongPolling) Name() string { return NameLongPolling }
+
+// Binary implements [Transport].
 func (*LongPolling) Binary() bool { return true }
 
 // Receive cannot tell whether the client is gone: it may be between two polls.
@@ -163,6 +166,7 @@ func (t *LongPolling) Part() {
 	closeOnce(t.broken)
 }
 
+// LimitWrites implements [Transport]. A connection does so once.
 func (t *LongPolling) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,6 +186,7 @@ func (t *LongPolling) breakOff() {
 	}
 }
 
+// Close implements [Transport].
 func (t *LongPolling) Close() {
 	t.Interrupt()
 	t.breakOff()

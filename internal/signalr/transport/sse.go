@@ -37,7 +37,10 @@ func NewServerSentEvents(box *Inbox, w io.Writer, controller *http.ResponseContr
 	return &ServerSentEvents{Inbox: box, response: w, controller: controller, gone: gone}
 }
 
+// Name implements [Transport].
 func (*ServerSentEvents) Name() string { return NameServerSentEvents }
+
+// Binary implements [Transport].
 func (*ServerSentEvents) Binary() bool { return false }
 
 // Receive takes the end of the request for the goodbye that it is (TransportProtocols.md): a client that stops ends its
@@ -103,6 +106,7 @@ func (t *ServerSentEvents) leaveWrite() {
 	t.writing = false
 }
 
+// LimitWrites implements [Transport].
 func (t *ServerSentEvents) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -111,6 +115,7 @@ func (t *ServerSentEvents) LimitWrites(deadline time.Time) {
 	}
 }
 
+// Close implements [Transport].
 func (t *ServerSentEvents) Close() {
 	t.Interrupt()
 	t.mu.Lock()

@@ -7,15 +7,15 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// Transport carries one connection's bytes. The connection's reader goroutine alone calls receive and linger, its writer
-// goroutine alone calls write; the rest may be called by anyone at any time and does not block.
+// Transport carries one connection's bytes. The connection's reader goroutine alone calls Receive and Linger, its writer
+// goroutine alone calls Write; the rest may be called by anyone at any time and does not block.
 type Transport interface {
 	Name() string
 	Binary() bool // it can carry binary protocols
 
 	// Receive appends what the client has sent next to dst, at most limit bytes, and waits for it. A dst of nil is taken
-	// from the server's pool, once something arrives: a connection at rest holds no buffer. The error is errTooLarge,
-	// errInterrupted, a *farewellError, a *violationError, or one of the socket.
+	// from the server's pool, once something arrives: a connection at rest holds no buffer. The error is
+	// [wire.ErrTooLarge], [ErrInterrupted], a [*FarewellError], a [*ViolationError], or one of the socket.
 	Receive(dst []byte, limit int) ([]byte, error)
 
 	// Write sends frames as they are, and waits for the client to take them.
@@ -31,8 +31,8 @@ type Transport interface {
 	// Linger waits for the client's farewell until the deadline, so that the last message is not lost to a reset.
 	Linger(deadline time.Time)
 
-	Interrupt()            // makes receive return errInterrupted from now on
-	LimitWrites(time.Time) // makes write fail after that time
+	Interrupt()            // makes Receive return ErrInterrupted from now on
+	LimitWrites(time.Time) // makes Write fail after that time
 	Close()                // makes everything fail now
 }
 
@@ -43,6 +43,7 @@ const (
 	NameLongPolling      = "LongPolling"
 )
 
+// ErrInterrupted is what Receive returns behind Interrupt.
 var ErrInterrupted = errors.New("connection is ending")
 
 // FarewellError says that the client has said goodbye at the transport's level.

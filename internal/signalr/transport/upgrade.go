@@ -16,6 +16,7 @@ import (
 // upgradeTimeout is how long the response to a WebSocket request may take to be written.
 const upgradeTimeout = 5 * time.Second
 
+// IsWebSocketRequest says whether r asks for a WebSocket (RFC 6455, section 4.2.1).
 func IsWebSocketRequest(r *http.Request) bool {
 	return lists(r.Header, headerUpgrade, "websocket") && lists(r.Header, headerConnection, "upgrade")
 }
@@ -51,7 +52,7 @@ func inOneLine(h http.Header) {
 
 // Upgrade takes the request's socket from the HTTP server, see newWebSocket. The answer has header, too, if that is not nil. The request
 // has been answered where it returns an error.
-func Upgrade(w http.ResponseWriter, r *http.Request, header http.Header, b *Buffers, idle func(pong wire.Frame) error) (*webSocket, error) {
+func Upgrade(w http.ResponseWriter, r *http.Request, header http.Header, b *Buffers, idle func(pong wire.Frame) error) (Transport, error) {
 	inOneLine(r.Header)
 	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
