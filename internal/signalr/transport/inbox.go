@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	errBodyBroken   = errors.New("body of the request broke off, or arrives too slowly")
+	errBodyBroken = errors.New("body of the request broke off, or arrives too slowly")
 	// ErrTooManyPosts is what a POST request is told behind which too many wait already.
 	ErrTooManyPosts = errors.New("too many requests wait for their turn")
 )
@@ -96,7 +96,7 @@ func (b *Inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	return dst, true, nil
 }
 
-// Post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, errClosed, errTooLarge,
+// Post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, ErrClosed, [wire.ErrTooLarge],
 // errBodyBroken or errTooManyPosts.
 func (b *Inbox) Post(ctx context.Context, controller *http.ResponseController, body io.Reader) (begun bool, err error) {
 	_ = controller.SetReadDeadline(time.Time{}) // waiting for the turn takes as long as it takes

@@ -189,7 +189,7 @@ func (t *webSocket) control(h ws.Header) (pong wire.Frame, err error) {
 	}
 }
 
-// failed makes an error of a socket that was interrupted errInterrupted.
+// failed makes an error of a socket that was interrupted ErrInterrupted.
 func (t *webSocket) failed(err error) error {
 	if err != nil && t.interrupted.Load() && errors.Is(err, errDeadline) {
 		return ErrInterrupted
