@@ -84,8 +84,7 @@ func (c *Conn) timeOut() {
 func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
 	var last []wire.Frame
 	if c.greeted.Load() {
-		p := c.protocol
-		last = append(last, newFrame(p, func(b []byte) []byte { return p.appendClose(b, text, allowReconnect) }))
+		last = append(last, closeFrame(c.protocol, text, allowReconnect))
 	}
 	return append(last, c.goodbye(status)...)
 }

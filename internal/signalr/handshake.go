@@ -3,6 +3,7 @@ package signalr
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gobwas/ws"
 
@@ -20,17 +21,6 @@ func (e *handshakeError) Error() string { return "handshake refused: " + e.text 
 
 func refuseHandshake(text string) error {
 	return &handshakeError{text: text, frame: handshakeFrame(text)}
-}
-
-// handshakeFrame frames the response to a handshake that is refused: JSON in a text frame, whatever the protocol.
-func handshakeFrame(text string) wire.Frame {
-	return newFrame(jsonProtocol{}, func(b []byte) []byte { return appendHandshake(b, text) })
-}
-
-// greetingFrame frames the response to a handshake that is accepted. It is JSON too, but in a frame of the protocol's kind:
-// .NET sets the transport's format before it answers.
-func greetingFrame(p protocol) wire.Frame {
-	return newFrame(p, func(b []byte) []byte { return appendHandshake(b, "") })
 }
 
 // handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
@@ -86,4 +76,14 @@ func (c *Conn) greet() error {
 		grace:  flushTimeout,
 	})
 	return transport.ErrInterrupted
+}
+
+// protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
+func (s *Server) protocolNamed(name string) (protocol, bool) {
+	for _, p := range s.protocols {
+		if strings.EqualFold(name, p.name()) {
+			return p, true
+		}
+	}
+	return nil, false
 }

@@ -92,12 +92,3 @@ func (h *Hub) lookup(target string) (*method, error) {
 	}
 	return m, nil
 }
-
-// bindingError is a failure to bind arguments; its text is for the log only.
-type bindingError struct{ reason string }
-
-func (e *bindingError) Error() string { return e.reason }
-
-func bindingErrorf(format string, args ...any) error {
-	return &bindingError{reason: fmt.Sprintf(format, args...)}
-}

@@ -93,21 +93,5 @@ func (m *Message) encode(e *encodedMessage, p protocol) {
 	e.ready.Store(true)
 }
 
-// newFrame frames what payload appends. The header is put right before the payload in the same array, so that nothing is
-// copied and one frame is one slice.
-func newFrame(p protocol, payload func([]byte) []byte) wire.Frame {
-	return wire.FrameOf(opCodeOf(p), payload(make([]byte, wire.MaxHeader, usualFrame)))
-}
-
 // invocationOverhead has room for what an invocation is beside its target and arguments.
 const invocationOverhead = 64
-
-// usualFrame has room for a message without arguments, and for most completions.
-const usualFrame = 128
-
-func opCodeOf(p protocol) byte {
-	if p.binary() {
-		return wire.OpBinary
-	}
-	return wire.OpText
-}

@@ -19,18 +19,10 @@ func (c *Conn) Send(m *Message) error { return c.enqueue(m.frame(c.protocol)) }
 
 // SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the error of that, or those of Send.
 func (c *Conn) SendValues(target string, args ...any) error {
-	var err error
-	f := newFrame(c.protocol, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = c.protocol.appendCall(b, target, args); err != nil {
-			return b
-		}
-		return encoded
-	})
+	f, err := callFrame(c.protocol, target, args)
 	if err != nil {
 		return err
 	}
-	f.Numbered = true
 	return c.enqueue(&f)
 }
 

@@ -58,7 +58,7 @@ func New(cfg Config) (*Server, error) {
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
 	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
-		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
+		greeting, ping := greetingFrame(p), pingFrame(p)
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}
 	return s, nil

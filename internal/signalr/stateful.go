@@ -98,7 +98,7 @@ func (s *stateful) acknowledge(sequenceID int64) error {
 func (s *stateful) batch(p protocol, batch, queue []*wire.Frame, limit int) (written, waiting []*wire.Frame) {
 	if s.resend {
 		s.resend = false
-		sequence := newFrame(p, func(b []byte) []byte { return p.appendSequence(b, s.first) })
+		sequence := sequenceFrame(p, s.first)
 		batch = append(append(batch, &sequence), s.unacked...)
 	}
 	waiting = queue[:0]
@@ -226,7 +226,7 @@ func (c *Conn) ack() {
 	s := c.stateful
 	if received := s.received.Load(); received > s.acked.Load() {
 		s.acked.Store(received)
-		f := newFrame(c.protocol, func(b []byte) []byte { return c.protocol.appendAck(b, received) })
+		f := ackFrame(c.protocol, received)
 		_ = c.enqueueAndFlush(&f) // it fails on a connection that is ending only
 	}
 }

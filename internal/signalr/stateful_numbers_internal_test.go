@@ -33,7 +33,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 			case 0: // the server writes, and the client receives some of it
 				queue := make([]*wire.Frame, rapid.IntRange(1, 4).Draw(t, "messages"))
 				for i := range queue {
-					f := newFrame(p, p.appendPing)
+					f := pingFrame(p)
 					f.Numbered = true
 					queue[i] = &f
 				}

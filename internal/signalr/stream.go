@@ -3,8 +3,6 @@ package signalr
 import (
 	"context"
 	"iter"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Stream0 registers f under name as a method whose result is a stream to the client. F runs in the order of the connection's
@@ -101,9 +99,7 @@ func (c *Conn) stream(call *Call, source items) {
 func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 	c.streams.release(call)
 	if text == "" {
-		p := c.protocol
-		f := newFrame(p, func(b []byte) []byte { return p.appendEmpty(b, call.invocationID) })
-		f.Numbered = true
+		f := emptyFrame(c.protocol, call.invocationID)
 		_ = c.enqueue(&f) // it fails on a connection that is ending only
 	} else {
 		c.completeWithError(call, text)
@@ -113,16 +109,3 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 
 // roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
 func (c *Conn) roomForStreams() int { return c.server.cfg.QueueBytes / 2 }
-
-func itemFrame(p protocol, invocationID string, item any) (wire.Frame, error) {
-	var err error
-	f := newFrame(p, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = p.appendItem(b, invocationID, item); err != nil {
-			return b
-		}
-		return encoded
-	})
-	f.Numbered = true
-	return f, err
-}
