@@ -157,36 +157,24 @@ func (a *App) buildDelivery(log history, state outbox.LogState) error {
 }
 
 func (a *App) buildSignalR(s config.Server) error {
-	proxies, err := s.Proxies()
-	if err != nil {
-		return err
-	}
-	names := signalr.DotNetNames
-	if s.MessagePackNames == config.MessagePackCamel {
-		names = signalr.JSONNames
-	}
+	var err error
 	a.signalr, err = signalr.New(signalr.Config{
-		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
-		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
-		DisconnectTimeout: s.DisconnectTimeout, PollTimeout: s.PollTimeout, ReconnectBytes: s.ReconnectBytes,
-		MaxConnections: limit(s.MaxConnections), MaxConnectionsPerUser: limit(s.MaxConnectionsPerUser),
-		MaxConnectionsPerAddress: limit(s.MaxConnectionsPerAddress),
-		NegotiationRate:          limit(s.NegotiationRate), NegotiationBurst: s.NegotiationBurst,
-		InvocationRate: limit(s.InvocationRate), InvocationBurst: s.InvocationBurst,
-		UserInvocationRate: limit(s.UserInvocationRate), UserInvocationBurst: s.UserInvocationBurst,
-		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
-		MessagePackNames: names, TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
+		Settings: signalr.Settings{
+			KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
+			MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
+			DisconnectTimeout: s.DisconnectTimeout, PollTimeout: s.PollTimeout, ReconnectBytes: s.ReconnectBytes,
+			MaxConnections: s.MaxConnections, MaxConnectionsPerUser: s.MaxConnectionsPerUser, MaxConnectionsPerAddress: s.MaxConnectionsPerAddress,
+			NegotiationRate: s.NegotiationRate, NegotiationBurst: s.NegotiationBurst,
+			InvocationRate: s.InvocationRate, InvocationBurst: s.InvocationBurst,
+			UserInvocationRate: s.UserInvocationRate, UserInvocationBurst: s.UserInvocationBurst,
+			MessageRate: s.MessageRate, MessageBurst: s.MessageBurst,
+			MessagePackNames: s.MessagePackNames, TrustedProxies: s.TrustedProxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: s.ShutdownSpread,
+		},
 		Node: ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
-		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
+		Authenticate: a.hubs.Authenticate, Logger: a.logger, Metrics: a.metrics.signalr,
 	})
 	return err
 }
-
-// allAtOnce is what a spread of 0 is called there, where 0 is the default.
-const allAtOnce = -1
-
-// limit turns a setting, where 0 is no limit, into a field, where 0 is the default.
-func limit(setting int) int { return cmp.Or(setting, signalr.NoLimit) }
 
 // buildRelay builds the line from the outbox to the broadcaster.
 func (a *App) buildRelay() error {

@@ -14,7 +14,7 @@ type auditCollector struct {
 
 func newAuditCollector(read func() (outbox.AuditStatus, error)) *auditCollector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "audit", name), help, labels, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("", "audit", name), help, labels, nil)
 	}
 	return &auditCollector{
 		read:     read,

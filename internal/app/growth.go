@@ -14,7 +14,7 @@ type growthCollector struct {
 
 func newGrowthCollector(read func() ([]outbox.Growth, error)) *growthCollector {
 	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", name), help, []string{"table"}, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("", "outbox", name), help, []string{"table"}, nil)
 	}
 	return &growthCollector{
 		read:       read,

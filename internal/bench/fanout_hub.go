@@ -65,9 +65,11 @@ func startFanHub(ctx context.Context) (*fanHub, error) {
 	if h.broadcaster, err = broadcast.New(broadcast.Config{Logger: slog.New(slog.DiscardHandler)}, noHistory{}); err != nil {
 		return nil, err
 	}
+	settings := signalr.DefaultSettings()
+	settings.KeepAliveInterval, settings.ClientTimeout, settings.WriteTimeout = fanSilence, fanSilence, fanSilence
+	settings.MaxConnections, settings.MaxConnectionsPerAddress, settings.NegotiationRate = 0, 0, 0
 	server, err := signalr.New(signalr.Config{
-		KeepAliveInterval: fanSilence, ClientTimeout: fanSilence, WriteTimeout: fanSilence,
-		MaxConnections: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit, NegotiationRate: signalr.NoLimit,
+		Settings: settings,
 		Authenticate: func(r *http.Request) (signalr.User, error) {
 			return anybody{r.URL.Query().Get("access_token"), r.RemoteAddr}, nil
 		},

@@ -32,7 +32,7 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why door
 		seconds := (retry + time.Second - 1) / time.Second
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
-	s.cfg.Observer.Refused(hub.name, why)
+	s.cfg.Metrics.refused.WithLabelValues(hub.name, string(why)).Inc()
 	s.tellRefusal(r, hub, why)
 	if why == door.AddressFull || why == door.NegotiatingTooFast {
 		s.hint(r)

@@ -40,7 +40,7 @@ func (c *Conn) Close(reason string, allowReconnect bool) {
 	c.CloseFor(ClosedByServer, reason, allowReconnect)
 }
 
-// CloseFor is Close, and why says what the log and the observer are told.
+// CloseFor is Close, and why says what the log and the metrics are told.
 func (c *Conn) CloseFor(why CloseReason, text string, allowReconnect bool) {
 	c.TryClose(why, text, allowReconnect)
 }
@@ -65,7 +65,7 @@ func (c *Conn) overflow() {
 		grace:  overflowGrace,
 	})
 	if ended {
-		c.server.cfg.Observer.QueueOverflowed(c.hub.name)
+		c.server.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
 	}
 }
 

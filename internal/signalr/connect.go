@@ -131,6 +131,6 @@ func (c *Conn) enlist() bool {
 		c.transport.Close()
 		return false
 	}
-	c.server.cfg.Observer.ConnectionOpened(c.hub.name)
+	c.server.cfg.Metrics.of(c.hub).connections.Inc()
 	return true
 }

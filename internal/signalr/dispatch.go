@@ -157,5 +157,5 @@ func (c *Conn) attributes(method string, err error) []slog.Attr {
 }
 
 func (c *Conn) observe(method string, outcome Outcome, started time.Time) {
-	c.server.cfg.Observer.Invoked(c.hub.name, method, outcome, time.Since(started))
+	c.server.cfg.Metrics.of(c.hub).invoked(method, outcome, time.Since(started))
 }

@@ -7,9 +7,6 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-// NoLimit leaves out the limit of a [Config] whose value it is.
-const NoLimit = door.NoLimit
-
 // Refusal says why a request was not let in.
 type Refusal = door.Refusal
 

@@ -85,7 +85,7 @@ func (c *Conn) awaitTurn(m *inbound) error {
 	if wait == 0 {
 		return nil
 	}
-	c.server.cfg.Observer.InvocationDelayed(c.hub.name)
+	c.server.cfg.Metrics.delayed.WithLabelValues(c.hub.name).Inc()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

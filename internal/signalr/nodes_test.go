@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -313,7 +312,7 @@ func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) {
 		cfg.MaxConnectionsPerAddress, cfg.MaxConnectionsPerUser = 2, 3
-		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}
+		cfg.TrustedProxies = []string{"127.0.0.0/8", "192.0.2.0/24"}
 	})
 	f := n.of(1)
 	var negotiated []*half
@@ -350,7 +349,7 @@ func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 func TestAForwardedClientsAddressStandsAsItIs(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) {
-		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")}
+		cfg.TrustedProxies = []string{"127.0.0.0/8", "192.0.2.0/24"}
 	})
 	conn := greet(t, n.fixture, n.of(1).negotiatedAt(t, n.of(0)).poller())
 	require.Equal(t, "127.0.0.1", conn.RemoteAddr().String())
@@ -428,7 +427,7 @@ func TestAConnectionIsFoundOnWhicheverNodeItLives(t *testing.T) {
 
 func TestNodesNames(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig(&observer{})
+	cfg := testConfig(newObserver())
 	cfg.Forward = func(http.ResponseWriter, *http.Request, string) error { return nil }
 	_, err := signalr.New(cfg)
 	require.ErrorContains(t, err, "without a name nothing is forwarded")

@@ -178,7 +178,9 @@ func TestResultsOfADotNetHub(t *testing.T) {
 
 func TestNamesAreChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{MessagePackNames: 2})
-	require.ErrorContains(t, err, "MessagePackNames: 2 is none of the Names")
+	wrong := DefaultSettings()
+	wrong.MessagePackNames = "pascal"
+	_, err := New(Config{Settings: wrong})
+	require.ErrorContains(t, err, `MESSAGEPACK_NAMES is "pascal": it must be dotnet or camel`)
 	require.Panics(t, func() { NewObject(make([]Member, 65)...) })
 }

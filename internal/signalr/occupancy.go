@@ -40,7 +40,7 @@ func (a *account) reserve(of rate, now int64) time.Duration {
 // occupancy counts the seats that are taken. It remembers nothing of users and addresses that have none. The registry's lock
 // guards it.
 type occupancy struct {
-	total, perUser, perAddress int // the limits; NoLimit: none
+	total, perUser, perAddress int // the limits; 0: none
 
 	seats int
 	users map[string]*account
@@ -67,7 +67,7 @@ func (o *occupancy) full(s *seat) door.Refusal {
 	return ""
 }
 
-func reached(count, limit int) bool { return limit >= 0 && count >= limit }
+func reached(count, limit int) bool { return limit > 0 && count >= limit }
 
 // take takes a seat that was found not to exceed any limit.
 func (o *occupancy) take(s *seat) {

@@ -213,7 +213,9 @@ func (c *Conn) batch() []*wire.Frame {
 // written accounts for a batch of so many bytes that has been written, or could not be.
 func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, err error) {
 	if err == nil {
-		c.server.cfg.Observer.MessagesSent(c.hub.name, len(batch), bytes)
+		sent := c.server.cfg.Metrics.of(c.hub)
+		sent.sentMessages.Add(float64(len(batch)))
+		sent.sentBytes.Add(float64(bytes))
 	} else if !c.lost(t) {
 		c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
 	}

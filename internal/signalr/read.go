@@ -35,7 +35,8 @@ func (c *Conn) over(err error) {
 	}
 	e := c.leave()
 	c.server.registry.remove(c)
-	c.server.cfg.Observer.ConnectionClosed(c.hub.name, e.reason)
+	c.server.cfg.Metrics.of(c.hub).connections.Dec()
+	c.server.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
 	c.tellEnd(e)
 }
 

@@ -49,7 +49,7 @@ func New(cfg Config) (*Server, error) {
 		tickets:  door.NewTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
 		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
 		buffers:  transport.NewBuffers(cfg.MaximumMessageSize),
-		proxies:  cfg.TrustedProxies,
+		proxies:  cfg.Proxies(),
 		origins:  door.NewOrigins(cfg.AllowedOrigins),
 
 		openings:        newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
@@ -57,7 +57,8 @@ func New(cfg Config) (*Server, error) {
 		invocations:     newRate(cfg.InvocationRate, cfg.InvocationBurst),
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
+	names, _ := cfg.names() // they are checked
+	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: names}} {
 		greeting, ping := greetingFrame(p), pingFrame(p)
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}

@@ -44,7 +44,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // finish goes on sweeping while the connections leave: stuck ones are cut off by it.
 func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(s.cfg.ShutdownSpread, 0)+shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownSpread+shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(ctx) }()

@@ -11,11 +11,11 @@ type Passing struct {
 
 const passingPerConnection = 4
 
-// Enter takes a place, where the user has one left of those that so many connections can need.
+// Enter takes a place, where the user has one left of those that so many connections can need; 0: no limit.
 func (p *Passing) Enter(user string, connections int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if connections != NoLimit && p.users[user] >= connections*passingPerConnection {
+	if connections > 0 && p.users[user] >= connections*passingPerConnection {
 		return false
 	}
 	if p.users == nil {

@@ -1,27 +1,5 @@
 package signalr
 
-import (
-	"time"
-
-	"github.com/yummyzoom/herald/internal/signalr/door"
-)
-
-// Observer is told what happens on the server. Its methods are called on hot paths, by many goroutines: they must not block.
-type Observer interface {
-	// Refused reports a request that was not let in.
-	Refused(hub string, reason door.Refusal)
-	ConnectionOpened(hub string)
-	ConnectionClosed(hub string, reason CloseReason)
-	// MessagesSent reports one write of n messages, bytes long with their framing.
-	MessagesSent(hub string, n, bytes int)
-	QueueOverflowed(hub string)
-	// InvocationDelayed reports an invocation that waits because its user makes too many.
-	InvocationDelayed(hub string)
-	// Invoked reports one invocation. Method is the registered name, or empty where there is no such method, so that a
-	// client cannot invent names.
-	Invoked(hub, method string, outcome Outcome, duration time.Duration)
-}
-
 // CloseReason says why a connection ended.
 type CloseReason string
 
@@ -52,13 +30,3 @@ const (
 	Panicked  Outcome = "panic"
 	Unbound   Outcome = "unbound" // no such method, or arguments that do not fit it
 )
-
-type ignorant struct{}
-
-func (ignorant) Refused(string, door.Refusal)                   {}
-func (ignorant) ConnectionOpened(string)                        {}
-func (ignorant) ConnectionClosed(string, CloseReason)           {}
-func (ignorant) MessagesSent(string, int, int)                  {}
-func (ignorant) QueueOverflowed(string)                         {}
-func (ignorant) InvocationDelayed(string)                       {}
-func (ignorant) Invoked(string, string, Outcome, time.Duration) {}
