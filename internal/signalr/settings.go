@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/settings"
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // Settings is what an operator decides about a [Server]. Defaults are those of ASP.NET Core where it has one. Variables have the prefix of
@@ -96,7 +97,7 @@ func (s Settings) Check(prefix string) error {
 func (s Settings) checkTexts(prefix string) error {
 	var errs []error
 	for _, origin := range s.AllowedOrigins {
-		if !isOrigin(origin) {
+		if !door.IsOrigin(origin) {
 			errs = append(errs, fmt.Errorf("%sALLOWED_ORIGINS: %q is not an origin such as https://app.example, or http://localhost:* for any port",
 				prefix, origin))
 		}

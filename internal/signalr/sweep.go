@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -79,7 +81,7 @@ func (c *Conn) check(elapsed, wall int64) {
 		})
 		return
 	}
-	if c.polls != nil && c.polls.absent(elapsed) > int64(cfg.DisconnectTimeout) {
+	if c.polls != nil && c.polls.Absent(elapsed) > int64(cfg.DisconnectTimeout) {
 		c.end(ending{reason: ClientTimedOut, err: errUnpolled, drop: true, abort: true})
 		return
 	}
@@ -88,7 +90,7 @@ func (c *Conn) check(elapsed, wall int64) {
 			c.end(ending{
 				reason: HandshakeFailed,
 				err:    errSilent,
-				last:   append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
+				last:   append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
 				grace:  overflowGrace,
 			})
 		}

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // maxJoined is how many bytes are copied to be one write.
@@ -24,9 +26,9 @@ func rawSocket(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
-// writeNow joins the frames to runs, each written by one system call: up to maxJoined bytes, copying them costs less than telling
+// WriteNow joins the frames to runs, each written by one system call: up to maxJoined bytes, copying them costs less than telling
 // the kernel where each of them is.
-func (t *webSocket) writeNow(frames []*frame) (whole, part int, err error) {
+func (t *webSocket) WriteNow(frames []*wire.Frame) (whole, part int, err error) {
 	if t.raw == nil {
 		return 0, 0, nil
 	}
@@ -42,8 +44,8 @@ func (t *webSocket) writeNow(frames []*frame) (whole, part int, err error) {
 			whole += count
 			continue
 		}
-		for written >= len(frames[whole].bytes) {
-			written -= len(frames[whole].bytes)
+		for written >= len(frames[whole].Bytes) {
+			written -= len(frames[whole].Bytes)
 			whole++
 		}
 		return whole, written, nil
@@ -73,8 +75,8 @@ func (a *attempt) release() {
 }
 
 // gather makes the first frames the data, and returns how many those are.
-func (a *attempt) gather(frames []*frame) int {
-	if a.data = frames[0].bytes; len(frames) == 1 || len(a.data) >= maxJoined {
+func (a *attempt) gather(frames []*wire.Frame) int {
+	if a.data = frames[0].Bytes; len(frames) == 1 || len(a.data) >= maxJoined {
 		return 1
 	}
 	if a.run == nil {
@@ -82,10 +84,10 @@ func (a *attempt) gather(frames []*frame) int {
 	}
 	run, count := a.run[:0], 0
 	for _, f := range frames {
-		if len(run)+len(f.bytes) > maxJoined {
+		if len(run)+len(f.Bytes) > maxJoined {
 			break
 		}
-		run = append(run, f.bytes...)
+		run = append(run, f.Bytes...)
 		count++
 	}
 	a.data = run

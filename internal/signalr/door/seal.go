@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"context"
@@ -100,7 +100,8 @@ func newCipher(secret [32]byte) cipher.AEAD {
 // ownKey is a key of this process alone.
 type ownKey [32]byte
 
-func newOwnKey() *ownKey {
+// NewOwnKey returns a key that no other process knows.
+func NewOwnKey() Keys {
 	k := new(ownKey)
 	_, _ = rand.Read(k[:]) // never fails
 	return k

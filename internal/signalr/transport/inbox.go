@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -18,16 +20,17 @@ const (
 )
 
 var (
-	errBodyBroken   = errors.New("body of the request broke off, or arrives too slowly")
-	errTooManyPosts = errors.New("too many requests wait for their turn")
+	errBodyBroken = errors.New("body of the request broke off, or arrives too slowly")
+	// ErrTooManyPosts is what a POST request is told behind which too many wait already.
+	ErrTooManyPosts = errors.New("too many requests wait for their turn")
 )
 
-// inbox makes the bodies of a connection's POST requests one stream, in the order in which the requests came. What is read
+// Inbox makes the bodies of a connection's POST requests one stream, in the order in which the requests came. What is read
 // ahead of the connection's reader is bounded: then the requests wait.
-type inbox struct {
-	expires int64 // nanoseconds since 1970: when it goes unless a connection has come to use it
-	buffers *buffers
-	largest int64 // bytes of a body
+type Inbox struct {
+	Expires int64 // nanoseconds since 1970: when it goes unless a connection has come to use it
+	buffers *Buffers
+	Largest int64 // bytes of a body
 
 	turn    chan struct{} // holds one while a request has its turn; the others wait for it in order
 	arrived chan struct{} // tells the reader that there is something
@@ -43,15 +46,16 @@ type inbox struct {
 	reading  *http.ResponseController // of the request whose body is being read
 }
 
-func newInbox(expires int64, b *buffers) *inbox {
-	return &inbox{
-		expires: expires, buffers: b, largest: int64(b.largest) * maxFrame,
+// NewInbox returns an inbox of a connection that is still to come. Expires is in nanoseconds since 1970.
+func NewInbox(expires int64, b *Buffers) *Inbox {
+	return &Inbox{
+		Expires: expires, buffers: b, Largest: int64(b.largest) * maxFrame,
 		turn: make(chan struct{}, 1), arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
 
 // read is the transports' receive. That gone is closed is the client's goodbye.
-func (b *inbox) read(dst []byte, limit int, gone <-chan struct{}) ([]byte, error) {
+func (b *Inbox) read(dst []byte, limit int, gone <-chan struct{}) ([]byte, error) {
 	for {
 		dst, done, err := b.take(dst, limit)
 		if done || err != nil {
@@ -61,16 +65,16 @@ func (b *inbox) read(dst []byte, limit int, gone <-chan struct{}) ([]byte, error
 		case <-b.arrived:
 		case <-b.ended:
 		case <-gone:
-			return dst, &farewellError{}
+			return dst, &FarewellError{}
 		}
 	}
 }
 
-func (b *inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
+func (b *Inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
-		return dst, false, errInterrupted
+		return dst, false, ErrInterrupted
 	}
 	if b.pending == nil {
 		return dst, false, b.err
@@ -84,7 +88,7 @@ func (b *inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 		}
 		dst = append(dst, b.pending[b.start:b.start+n]...)
 		if b.start += n; b.start == len(b.pending) {
-			b.buffers.put(b.pending)
+			b.buffers.Put(b.pending)
 			b.pending, b.start = nil, 0
 		}
 	}
@@ -92,9 +96,9 @@ func (b *inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	return dst, true, nil
 }
 
-// post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, errClosed, errTooLarge,
+// Post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, ErrClosed, [wire.ErrTooLarge],
 // errBodyBroken or errTooManyPosts.
-func (b *inbox) post(ctx context.Context, controller *http.ResponseController, body io.Reader) (begun bool, err error) {
+func (b *Inbox) Post(ctx context.Context, controller *http.ResponseController, body io.Reader) (begun bool, err error) {
 	_ = controller.SetReadDeadline(time.Time{}) // waiting for the turn takes as long as it takes
 	if err := b.enter(ctx); err != nil {
 		return false, err
@@ -108,11 +112,11 @@ func (b *inbox) post(ctx context.Context, controller *http.ResponseController, b
 }
 
 // enter waits for the request's turn. The runtime serves those who wait on a channel in order.
-func (b *inbox) enter(ctx context.Context) error {
+func (b *Inbox) enter(ctx context.Context) error {
 	b.mu.Lock()
 	if b.requests > maxWaitingPosts {
 		b.mu.Unlock()
-		return errTooManyPosts
+		return ErrTooManyPosts
 	}
 	b.requests++
 	b.mu.Unlock()
@@ -131,7 +135,7 @@ func (b *inbox) enter(ctx context.Context) error {
 	return err
 }
 
-func (b *inbox) leave() {
+func (b *Inbox) leave() {
 	b.mu.Lock()
 	b.requests--
 	b.mu.Unlock()
@@ -139,7 +143,7 @@ func (b *inbox) leave() {
 }
 
 // copy returns how many bytes it has handed over.
-func (b *inbox) copy(ctx context.Context, controller *http.ResponseController, body io.Reader) (total int64, err error) {
+func (b *Inbox) copy(ctx context.Context, controller *http.ResponseController, body io.Reader) (total int64, err error) {
 	allowance := bodyGrace // what is left of the time that the client may let us wait
 	for {
 		buffer := b.buffers.get()
@@ -153,11 +157,11 @@ func (b *inbox) copy(ctx context.Context, controller *http.ResponseController, b
 			return total, ErrClosed
 		}
 		allowance += time.Duration(n)*(time.Second/bodyRate) - time.Since(from)
-		if total+int64(n) > b.largest {
-			return total, errTooLarge
+		if total+int64(n) > b.Largest {
+			return total, wire.ErrTooLarge
 		}
 		if n == 0 {
-			b.buffers.put(buffer)
+			b.buffers.Put(buffer)
 		} else if err := b.hand(ctx, chunk[:n]); err != nil {
 			return total, err
 		}
@@ -174,7 +178,7 @@ func (b *inbox) copy(ctx context.Context, controller *http.ResponseController, b
 
 // await limits the reading that is about to begin, which the connection's end will interrupt; it returns false where that
 // has come. A server whose requests cannot be given deadlines has to limit them itself.
-func (b *inbox) await(controller *http.ResponseController, deadline time.Time) bool {
+func (b *Inbox) await(controller *http.ResponseController, deadline time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
@@ -186,7 +190,7 @@ func (b *inbox) await(controller *http.ResponseController, deadline time.Time) b
 }
 
 // awaited takes the deadline off again: under HTTP/2 it would break the body also while nobody reads it.
-func (b *inbox) awaited(controller *http.ResponseController) bool {
+func (b *Inbox) awaited(controller *http.ResponseController) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reading = nil
@@ -197,7 +201,7 @@ func (b *inbox) awaited(controller *http.ResponseController) bool {
 }
 
 // hand gives chunk away, as soon as there is room.
-func (b *inbox) hand(ctx context.Context, chunk []byte) error {
+func (b *Inbox) hand(ctx context.Context, chunk []byte) error {
 	for {
 		if taken, err := b.offer(chunk); taken || err != nil {
 			return err
@@ -211,7 +215,7 @@ func (b *inbox) hand(ctx context.Context, chunk []byte) error {
 	}
 }
 
-func (b *inbox) offer(chunk []byte) (taken bool, err error) {
+func (b *Inbox) offer(chunk []byte) (taken bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -221,7 +225,7 @@ func (b *inbox) offer(chunk []byte) (taken bool, err error) {
 		b.pending, b.start = chunk, 0
 	case len(b.pending)+len(chunk) <= growth:
 		b.pending = append(b.pending, chunk...)
-		b.buffers.put(chunk)
+		b.buffers.Put(chunk)
 	default:
 		return false, nil
 	}
@@ -230,9 +234,9 @@ func (b *inbox) offer(chunk []byte) (taken bool, err error) {
 }
 
 // fail tells the reader, behind what it has been handed, that no more of it will come.
-func (b *inbox) fail(err error) {
-	if !errors.Is(err, errTooLarge) {
-		err = malformedf("POST request is incomplete: %v", err)
+func (b *Inbox) fail(err error) {
+	if !errors.Is(err, wire.ErrTooLarge) {
+		err = wire.Malformedf("POST request is incomplete: %v", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -240,8 +244,8 @@ func (b *inbox) fail(err error) {
 	tell(b.arrived)
 }
 
-// interrupt ends it: for the reader, and for the requests.
-func (b *inbox) interrupt() {
+// Interrupt ends it: for the reader, and for the requests.
+func (b *Inbox) Interrupt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {

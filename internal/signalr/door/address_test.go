@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"net/http/httptest"
@@ -11,9 +11,9 @@ import (
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	s := &Server{proxies: []netip.Prefix{
+	trusted := Proxies{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
-	}}
+	}
 	for name, c := range map[string]struct {
 		peer      string
 		forwarded []string
@@ -44,7 +44,7 @@ func TestClientAddress(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = c.peer
 		r.Header["X-Forwarded-For"] = c.forwarded
-		got := s.clientAddress(r)
+		got := trusted.Client(r)
 		if c.want == "" {
 			require.False(t, got.IsValid(), name)
 			continue
@@ -60,7 +60,7 @@ func FuzzClientAddress(f *testing.F) {
 	f.Add("198.51.100.1, 10.0.0.1", true)
 	f.Add("[2001:db8::5]:1,::ffff:10.0.0.1,", false)
 	f.Add(",,,", true)
-	s := &Server{proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	proxy := Proxies{netip.MustParsePrefix("10.0.0.0/8")}
 	f.Fuzz(func(t *testing.T, header string, trusted bool) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = "203.0.113.99:1"
@@ -68,7 +68,7 @@ func FuzzClientAddress(f *testing.F) {
 			r.RemoteAddr = "10.0.0.99:1"
 		}
 		r.Header["X-Forwarded-For"] = []string{header}
-		got := s.clientAddress(r)
+		got := proxy.Client(r)
 		if !got.IsValid() || got.Zone() != "" || got.Is4In6() {
 			t.Fatalf("%q: %v", header, got)
 		}
@@ -76,7 +76,7 @@ func FuzzClientAddress(f *testing.F) {
 			t.Fatalf("believed a client: %v", got)
 		}
 		_, last, _ := cutLast(header)
-		if next := parseAddress(last); trusted && next.IsValid() && !s.trusts(next) && got != next {
+		if next := parseAddress(last); trusted && next.IsValid() && !proxy.trusts(next) && got != next {
 			t.Fatalf("%q: %v", header, got)
 		}
 	})

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // tape is what all responses of a connection have been given, in the order in which it was written.
@@ -47,21 +49,19 @@ func (w *taped) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-func numbered(from, to int) []*frame {
-	var frames []*frame
+func numbered(from, to int) []*wire.Frame {
+	var frames []*wire.Frame
 	for i := from; i < to; i++ {
-		f := newFrame(jsonProtocol{}, func(b []byte) []byte { return fmt.Appendf(b, "%d\x1e", i) })
+		f := wire.FrameOf(wire.OpText, fmt.Appendf(make([]byte, wire.MaxHeader), "%d\x1e", i))
 		frames = append(frames, &f)
 	}
 	return frames
 }
 
-func testPolling() *longPolling {
-	cfg := Config{Settings: DefaultSettings()}
-	cfg.PollTimeout = time.Second
-	b := &buffers{largest: maxRun}
+func testPolling() *LongPolling {
+	b := &Buffers{largest: maxRun}
 	epoch := time.Now()
-	return newLongPolling(newInbox(0, b), &cfg, func() int64 { return int64(time.Since(epoch)) })
+	return NewLongPolling(NewInbox(0, b), time.Second, 30*time.Second, func() int64 { return int64(time.Since(epoch)) })
 }
 
 // What is written to one response or another is exactly what there was to write, whatever happens to the requests: they are
@@ -75,7 +75,7 @@ func TestNothingIsLostBetweenPolls(t *testing.T) {
 		go func() {
 			var err error
 			for i := 0; i < count && err == nil; i += batch {
-				err = polling.write(numbered(i, i+batch))
+				err = polling.Write(numbered(i, i+batch))
 				if i%100 == 0 {
 					<-time.After(time.Duration(i%7) * time.Millisecond)
 				}
@@ -90,7 +90,7 @@ func TestNothingIsLostBetweenPolls(t *testing.T) {
 			group.Go(func() {
 				defer cancel()
 				w := &taped{ResponseRecorder: httptest.NewRecorder(), tape: written}
-				polling.serve(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), http.NewResponseController(w))
+				polling.Serve(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), http.NewResponseController(w))
 			})
 			switch random.IntN(4) {
 			case 0:
@@ -120,12 +120,12 @@ func TestBrokenPollEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	polling := testPolling()
 	result := make(chan error, 1)
-	go func() { result <- polling.write(numbered(0, 1)) }()
+	go func() { result <- polling.Write(numbered(0, 1)) }()
 	broken := errors.New("broken pipe")
 	w := &taped{ResponseRecorder: httptest.NewRecorder(), tape: &tape{}, fail: broken}
-	polling.serve(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(w))
+	polling.Serve(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(w))
 	require.ErrorIs(t, <-result, broken)
-	require.WithinDuration(t, time.Now().Add(DefaultSettings().WriteTimeout), w.deadline, time.Minute, "a client that reads nothing is bounded")
+	require.WithinDuration(t, time.Now().Add(30*time.Second), w.deadline, time.Minute, "a client that reads nothing is bounded")
 }
 
 // A poll whose client is gone by the time that it is given something gives it back, to the next one.
@@ -133,7 +133,7 @@ func TestPollOfAClientThatIsGone(t *testing.T) {
 	t.Parallel()
 	polling, lost, written := testPolling(), &tape{}, &tape{}
 	result := make(chan error, 1)
-	go func() { result <- polling.write(numbered(0, 1)) }()
+	go func() { result <- polling.Write(numbered(0, 1)) }()
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := &taped{ResponseRecorder: httptest.NewRecorder(), tape: lost}
 	p := polling.enter()
@@ -144,16 +144,16 @@ func TestPollOfAClientThatIsGone(t *testing.T) {
 	require.Empty(t, lost.text.String())
 
 	next := &taped{ResponseRecorder: httptest.NewRecorder(), tape: written}
-	polling.serve(next, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(next))
+	polling.Serve(next, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(next))
 	require.NoError(t, <-result)
 	require.Equal(t, "0\x1e", written.text.String())
 }
 
 func TestFittingFrames(t *testing.T) {
 	t.Parallel()
-	of := func(sizes ...int) (frames []*frame) {
+	of := func(sizes ...int) (frames []*wire.Frame) {
 		for _, size := range sizes {
-			frames = append(frames, &frame{bytes: make([]byte, 4+size), header: 4})
+			frames = append(frames, &wire.Frame{Bytes: make([]byte, 4+size), Header: 4})
 		}
 		return frames
 	}

@@ -1,12 +1,15 @@
-package signalr
+package transport
 
 import (
 	"bytes"
 	"io"
 	"net"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // socketPair returns a WebSocket's server side, with a small buffer, and the other end.
@@ -26,7 +29,13 @@ func socketPair(t *testing.T) (*webSocket, net.Conn) {
 		_ = server.Close()
 	})
 	require.NoError(t, server.(*net.TCPConn).SetWriteBuffer(8<<10))
-	return newWebSocket(server, &buffers{}, nil, nil), client
+	return newWebSocket(server, &Buffers{}, nil, nil), client
+}
+
+// The allocator has sizes of 384 and 416 bytes.
+func TestAWebSocketFitsItsSize(t *testing.T) {
+	t.Parallel()
+	require.LessOrEqual(t, unsafe.Sizeof(webSocket{}), uintptr(384))
 }
 
 // What writeNow says was written is what the other end gets, to the byte.
@@ -34,24 +43,24 @@ func TestWriteNowSaysWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 100, 1000, maxJoined - 1, maxJoined, maxJoined + 1, 300_000} {
 		ws, client := socketPair(t)
-		var frames []*frame
+		var frames []*wire.Frame
 		var all []byte
 		for i := range 16<<20/size%5000 + 50 {
-			f := &frame{bytes: bytes.Repeat([]byte{byte(i)}, size+i%3)}
+			f := &wire.Frame{Bytes: bytes.Repeat([]byte{byte(i)}, size+i%3)}
 			frames = append(frames, f)
-			all = append(all, f.bytes...)
+			all = append(all, f.Bytes...)
 		}
 		total, refused := 0, 0
 		for len(frames) > 0 && refused < 3 {
-			whole, part, err := ws.writeNow(frames)
+			whole, part, err := ws.WriteNow(frames)
 			require.NoError(t, err)
-			total += sizeOf(frames[:whole]) + part
+			total += wire.Size(frames[:whole]) + part
 			if whole == 0 && part == 0 {
 				refused++
 			}
 			if frames = frames[whole:]; part > 0 {
-				require.Less(t, part, len(frames[0].bytes))
-				frames[0] = &frame{bytes: frames[0].bytes[part:]}
+				require.Less(t, part, len(frames[0].Bytes))
+				frames[0] = &wire.Frame{Bytes: frames[0].Bytes[part:]}
 			}
 		}
 		require.NoError(t, ws.conn.Close())
@@ -68,27 +77,27 @@ func TestWriteNowToNobody(t *testing.T) {
 	require.NoError(t, client.Close()) // a reset
 	var err error
 	for range 100 {
-		if _, _, err = ws.writeNow([]*frame{{bytes: make([]byte, 1000)}}); err != nil {
+		if _, _, err = ws.WriteNow([]*wire.Frame{{Bytes: make([]byte, 1000)}}); err != nil {
 			break
 		}
 	}
 	require.ErrorContains(t, err, "writing to socket")
 	require.NoError(t, ws.conn.Close())
-	_, _, err = ws.writeNow([]*frame{{bytes: []byte{1}}})
+	_, _, err = ws.WriteNow([]*wire.Frame{{Bytes: []byte{1}}})
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
 // Frames are joined while they fit into what is kept for it.
 func TestWriteNowJoins(t *testing.T) {
 	t.Parallel()
-	frames := func(sizes ...int) (all []*frame) {
+	frames := func(sizes ...int) (all []*wire.Frame) {
 		for _, size := range sizes {
-			all = append(all, &frame{bytes: make([]byte, size)})
+			all = append(all, &wire.Frame{Bytes: make([]byte, size)})
 		}
 		return all
 	}
 	for _, c := range []struct {
-		frames      []*frame
+		frames      []*wire.Frame
 		count, size int
 	}{
 		{frames(10), 1, 10},

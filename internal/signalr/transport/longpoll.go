@@ -1,10 +1,12 @@
-package signalr
+package transport
 
 import (
 	"errors"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // maxResponse is how many bytes of messages one poll is given, unless a single message is larger.
@@ -15,11 +17,11 @@ var (
 	errNotFetched  = errors.New("nobody has come for the messages in time")
 )
 
-// longPolling is the half-transport whose server's half is fetched: each GET request is given what there is, or waits for
+// LongPolling is the half-transport whose server's half is fetched: each GET request is given what there is, or waits for
 // it. The writer waits where no request does, and the messages are written by the request's goroutine, so that a request
 // whose client is gone gives them back.
-type longPolling struct {
-	*inbox
+type LongPolling struct {
+	*Inbox
 	pollTimeout  time.Duration
 	writeTimeout time.Duration
 	now          func() int64 // the connection's clock
@@ -39,29 +41,33 @@ type longPolling struct {
 
 // poll is a request that waits for messages.
 type poll struct {
-	given      chan []*frame // sent to once at most
-	taken      chan error    // sent to once, where something was given
-	superseded chan struct{} // closed when another has taken its place
+	given      chan []*wire.Frame // sent to once at most
+	taken      chan error         // sent to once, where something was given
+	superseded chan struct{}      // closed when another has taken its place
 }
 
-func newLongPolling(box *inbox, cfg *Config, now func() int64) *longPolling {
-	return &longPolling{
-		inbox: box, pollTimeout: cfg.PollTimeout, writeTimeout: cfg.WriteTimeout, now: now, since: now(),
+// NewLongPolling takes the time-outs of a poll without messages and of the writing of one with them, and the connection's clock.
+func NewLongPolling(box *Inbox, pollTimeout, writeTimeout time.Duration, now func() int64) *LongPolling {
+	return &LongPolling{
+		Inbox: box, pollTimeout: pollTimeout, writeTimeout: writeTimeout, now: now, since: now(),
 		over: make(chan struct{}), parted: make(chan struct{}), broken: make(chan struct{}),
 	}
 }
 
-func (*longPolling) name() string { return "LongPolling" }
-func (*longPolling) binary() bool { return true }
+// Name implements [Transport].
+func (*LongPolling) Name() string { return NameLongPolling }
 
-// receive cannot tell whether the client is gone: it may be between two polls.
-func (t *longPolling) receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
+// Binary implements [Transport].
+func (*LongPolling) Binary() bool { return true }
 
-// writeNow leaves everything to write, which waits for a request.
-func (*longPolling) writeNow([]*frame) (whole, part int, err error) { return 0, 0, nil }
+// Receive cannot tell whether the client is gone: it may be between two polls.
+func (t *LongPolling) Receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
 
-// write returns when all frames have been fetched.
-func (t *longPolling) write(frames []*frame) error {
+// WriteNow leaves everything to write, which waits for a request.
+func (*LongPolling) WriteNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
+
+// Write returns when all frames have been fetched.
+func (t *LongPolling) Write(frames []*wire.Frame) error {
 	for len(frames) > 0 {
 		n := fitting(frames)
 		if err := t.deliver(frames[:n]); err != nil {
@@ -73,10 +79,10 @@ func (t *longPolling) write(frames []*frame) error {
 }
 
 // fitting returns how many frames go into one response.
-func fitting(frames []*frame) int {
+func fitting(frames []*wire.Frame) int {
 	size := 0
 	for i, f := range frames {
-		if size += len(f.bytes) - int(f.header); i > 0 && size > maxResponse {
+		if size += len(f.Payload()); i > 0 && size > maxResponse {
 			return i
 		}
 	}
@@ -84,7 +90,7 @@ func fitting(frames []*frame) int {
 }
 
 // deliver gives frames to the next poll that can take them.
-func (t *longPolling) deliver(frames []*frame) error {
+func (t *LongPolling) deliver(frames []*wire.Frame) error {
 	for {
 		p, err := t.next()
 		if err != nil {
@@ -98,7 +104,7 @@ func (t *longPolling) deliver(frames []*frame) error {
 }
 
 // next takes the poll that waits, or waits for one.
-func (t *longPolling) next() (*poll, error) {
+func (t *LongPolling) next() (*poll, error) {
 	for {
 		p, wanted, err := t.takeWaiting()
 		if p != nil || err != nil {
@@ -111,7 +117,7 @@ func (t *longPolling) next() (*poll, error) {
 	}
 }
 
-func (t *longPolling) takeWaiting() (*poll, chan struct{}, error) {
+func (t *LongPolling) takeWaiting() (*poll, chan struct{}, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if closed(t.broken) {
@@ -125,8 +131,8 @@ func (t *longPolling) takeWaiting() (*poll, chan struct{}, error) {
 	return nil, t.wanted, nil
 }
 
-// absent returns how long no request has been there, in nanoseconds.
-func (t *longPolling) absent(now int64) int64 {
+// Absent returns how long no request has been there, in nanoseconds.
+func (t *LongPolling) Absent(now int64) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.present > 0 {
@@ -135,11 +141,11 @@ func (t *longPolling) absent(now int64) int64 {
 	return now - t.since
 }
 
-// farewell is the poll that is answered with 204.
-func (*longPolling) farewell(int) (frame, bool) { return frame{}, false }
+// Farewell is the poll that is answered with 204.
+func (*LongPolling) Farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
-// linger lets a poll tell the client that all has been said.
-func (t *longPolling) linger(deadline time.Time) {
+// Linger lets a poll tell the client that all has been said.
+func (t *LongPolling) Linger(deadline time.Time) {
 	t.mu.Lock()
 	closeOnce(t.over)
 	t.mu.Unlock()
@@ -151,8 +157,8 @@ func (t *longPolling) linger(deadline time.Time) {
 	}
 }
 
-// part is the client's own goodbye: it does not come for what is left. A request that is being answered goes on.
-func (t *longPolling) part() {
+// Part is the client's own goodbye: it does not come for what is left. A request that is being answered goes on.
+func (t *LongPolling) Part() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.over)
@@ -160,14 +166,15 @@ func (t *longPolling) part() {
 	closeOnce(t.broken)
 }
 
-func (t *longPolling) limitWrites(deadline time.Time) {
+// LimitWrites implements [Transport]. A connection does so once.
+func (t *LongPolling) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.limit = time.AfterFunc(time.Until(deadline), t.breakOff)
 }
 
 // breakOff makes writing fail, under way or not.
-func (t *longPolling) breakOff() {
+func (t *LongPolling) breakOff() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.broken)
@@ -179,8 +186,9 @@ func (t *longPolling) breakOff() {
 	}
 }
 
-func (t *longPolling) close() {
-	t.interrupt()
+// Close implements [Transport].
+func (t *LongPolling) Close() {
+	t.Interrupt()
 	t.breakOff()
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package signalr
+package transport
 
 import (
 	"encoding/binary"
@@ -11,11 +11,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-)
 
-const (
-	opText   = byte(ws.OpText)
-	opBinary = byte(ws.OpBinary)
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -34,8 +31,8 @@ const (
 type webSocket struct {
 	conn    net.Conn
 	raw     syscall.RawConn // below conn; nil where that cannot be used
-	buffers *buffers
-	idle    func(pong frame) error
+	buffers *Buffers
+	idle    func(pong wire.Frame) error
 
 	// The reader's.
 	early      []byte  // read before the connection became a WebSocket
@@ -50,12 +47,12 @@ type webSocket struct {
 	interrupted atomic.Bool
 }
 
-func (*webSocket) name() string { return "WebSockets" }
-func (*webSocket) binary() bool { return true }
+func (*webSocket) Name() string { return NameWebSockets }
+func (*webSocket) Binary() bool { return true }
 
 // newWebSocket starts with what the HTTP server has already read from conn. Idle is called, by receive, for each frame that
 // carries nothing of a message, with the answer where that was a ping; its error ends receive.
-func newWebSocket(conn net.Conn, b *buffers, early []byte, idle func(pong frame) error) *webSocket {
+func newWebSocket(conn net.Conn, b *Buffers, early []byte, idle func(pong wire.Frame) error) *webSocket {
 	return &webSocket{conn: conn, raw: rawSocket(conn), buffers: b, early: early, idle: idle}
 }
 
@@ -96,9 +93,9 @@ func (t *webSocket) await() error {
 	return err //nolint:wrapcheck // as in Read
 }
 
-// receive returns a frame's payload, or as much of it as the limit allows: a frame may hold many records, which together
+// Receive returns a frame's payload, or as much of it as the limit allows: a frame may hold many records, which together
 // may be larger than the largest of them.
-func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
+func (t *webSocket) Receive(dst []byte, limit int) ([]byte, error) {
 	for t.left == 0 {
 		if err := t.await(); err != nil {
 			return dst, t.failed(err)
@@ -107,14 +104,14 @@ func (t *webSocket) receive(dst []byte, limit int) ([]byte, error) {
 		if err != nil {
 			return dst, t.failed(err)
 		}
-		var pong frame
+		var pong wire.Frame
 		if h.OpCode.IsControl() {
 			pong, err = t.control(h)
 		} else {
 			t.fragmented = !h.Fin
 			t.left, t.mask, t.masked = h.Length, h.Mask, 0
 			if h.Length > int64(t.buffers.largest)*maxFrame {
-				return dst, errTooLarge
+				return dst, wire.ErrTooLarge
 			}
 		}
 		if err == nil && t.left == 0 {
@@ -139,7 +136,7 @@ func (t *webSocket) readHeader() (ws.Header, error) {
 	h, err := ws.ReadHeaderBuffer(t, t.header[:])
 	if err != nil {
 		if errors.Is(err, ws.ErrHeaderLengthMSB) {
-			err = &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+			err = &ViolationError{Status: int(ws.StatusProtocolError), reason: err.Error()}
 		}
 		return h, err
 	}
@@ -148,7 +145,7 @@ func (t *webSocket) readHeader() (ws.Header, error) {
 		state = state.Set(ws.StateFragmented)
 	}
 	if err := ws.CheckHeader(h, state); err != nil {
-		return h, &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+		return h, &ViolationError{Status: int(ws.StatusProtocolError), reason: err.Error()}
 	}
 	return h, nil
 }
@@ -170,55 +167,55 @@ func (t *webSocket) payload(dst []byte, length int, mask [4]byte, masked int) ([
 }
 
 // control handles a control frame, and returns the answer to a ping.
-func (t *webSocket) control(h ws.Header) (pong frame, err error) {
+func (t *webSocket) control(h ws.Header) (pong wire.Frame, err error) {
 	var space [ws.MaxControlFramePayloadSize]byte
 	payload, err := t.payload(space[:0], int(h.Length), h.Mask, 0)
 	if err != nil {
-		return frame{}, err
+		return wire.Frame{}, err
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		return controlFrame(byte(ws.OpPong), payload), nil
+		return wire.ControlFrame(byte(ws.OpPong), payload), nil
 	case ws.OpClose:
 		status, reason := ws.ParseCloseFrameData(payload)
 		if len(payload) > 0 {
 			if err := ws.CheckCloseFrameData(status, reason); err != nil {
-				return frame{}, &violationError{status: int(ws.StatusProtocolError), reason: err.Error()}
+				return wire.Frame{}, &ViolationError{Status: int(ws.StatusProtocolError), reason: err.Error()}
 			}
 		}
-		return frame{}, &farewellError{status: int(status)}
+		return wire.Frame{}, &FarewellError{Status: int(status)}
 	default: // a pong: that something was read is all there is to it
-		return frame{}, nil
+		return wire.Frame{}, nil
 	}
 }
 
-// failed makes an error of a socket that was interrupted errInterrupted.
+// failed makes an error of a socket that was interrupted ErrInterrupted.
 func (t *webSocket) failed(err error) error {
 	if err != nil && t.interrupted.Load() && errors.Is(err, errDeadline) {
-		return errInterrupted
+		return ErrInterrupted
 	}
 	return err
 }
 
-func (t *webSocket) interrupt() {
+func (t *webSocket) Interrupt() {
 	t.interrupted.Store(true)
 	_ = t.conn.SetReadDeadline(time.Unix(1, 0)) // fails on a closed socket only, which interrupts as well
 }
 
-func (t *webSocket) limitWrites(deadline time.Time) { _ = t.conn.SetWriteDeadline(deadline) }
+func (t *webSocket) LimitWrites(deadline time.Time) { _ = t.conn.SetWriteDeadline(deadline) }
 
-func (t *webSocket) close() { _ = t.conn.Close() }
+func (t *webSocket) Close() { _ = t.conn.Close() }
 
-func (t *webSocket) farewell(status int) (frame, bool) {
+func (t *webSocket) Farewell(status int) (wire.Frame, bool) {
 	if status == 0 { // the client gave none
 		status = int(ws.StatusNormalClosure) // as ManagedWebSocket has it where it is told to close
 	}
 	var payload [2]byte
 	binary.BigEndian.PutUint16(payload[:], uint16(status))
-	return controlFrame(byte(ws.OpClose), payload[:]), true
+	return wire.ControlFrame(byte(ws.OpClose), payload[:]), true
 }
 
-func (t *webSocket) linger(deadline time.Time) {
+func (t *webSocket) Linger(deadline time.Time) {
 	t.interrupted.Store(false)
 	if t.conn.SetReadDeadline(deadline) != nil {
 		return

@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"net/http"
@@ -12,28 +12,35 @@ import (
 // LongPollingTransport.ts and Utils.ts; Cache-Control is from polyfills of EventSource.
 const (
 	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-connection-token, x-signalr-user-agent"
-	corsMethods = "GET, POST, DELETE, OPTIONS"
+	Methods     = "GET, POST, DELETE, OPTIONS"
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
 
-// allowOrigin answers requests of pages that may not connect with 403, and sets the CORS headers for the others: before
-// anything else is decided, so that a page can read whatever the answer is. Browsers hold WebSockets to no such headers,
-// which is why the request itself is refused: a page of another site could otherwise connect with the user's cookies or
-// token. A page without an origin of its own ("null": a sandboxed frame, a file) is nobody's and never allowed.
-func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
-	h := w.Header()
+// Origins are those, in canonical form, whose pages may connect.
+type Origins []string
+
+// NewOrigins returns those that are written in allowed, see [IsOrigin].
+func NewOrigins(allowed []string) Origins {
+	o := make(Origins, 0, len(allowed))
+	for _, origin := range allowed {
+		o = append(o, canonicalOrigin(origin))
+	}
+	return o
+}
+
+// Admit sets the CORS headers for requests of pages that may connect, and returns false for the others. It comes before anything else is
+// decided, so that a page can read whatever the answer is. Browsers hold WebSockets to no such headers, which is why the request itself
+// is refused: a page of another site could otherwise connect with the user's cookies or token. A page without an origin of its own
+// ("null": a sandboxed frame, a file) is nobody's and never allowed.
+func (o Origins) Admit(h http.Header, r *http.Request) bool {
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
 	}
 	one := len(r.Header.Values("Origin")) == 1
-	if !one || !s.AllowsOrigin(origin) {
-		if one && sameOrigin(origin, r.Host) {
-			return true
-		}
-		s.refuse(w, r, hub, OriginNotAllowed, 0)
-		return false
+	if !one || !o.Allow(origin) {
+		return one && sameOrigin(origin, r.Host)
 	}
 	h.Set("Access-Control-Allow-Origin", origin) // as the browser writes it: it compares the text
 	h.Set("Access-Control-Allow-Credentials", "true")
@@ -43,10 +50,10 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request, hub *Hub) b
 	return true
 }
 
-// AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
-func (s *Server) AllowsOrigin(origin string) bool {
+// Allow says whether pages of another origin may connect.
+func (o Origins) Allow(origin string) bool {
 	origin = canonicalOrigin(origin)
-	return slices.ContainsFunc(s.origins, func(allowed string) bool {
+	return slices.ContainsFunc(o, func(allowed string) bool {
 		if host, wild := strings.CutSuffix(allowed, anyPort); wild {
 			port, found := strings.CutPrefix(origin, host)
 			return found && (port == "" || port[0] == ':' && strings.Trim(port[1:], "0123456789") == "")
@@ -62,7 +69,7 @@ const anyPort = ":*"
 // option headers): they mean nothing here, but may to what stands in between.
 func allowPreflight(h http.Header, r *http.Request) {
 	h.Add("Vary", "Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", corsMethods)
+	h.Set("Access-Control-Allow-Methods", Methods)
 	h.Set("Access-Control-Max-Age", corsMaxAge)
 	headers := corsHeaders
 	if asked := strings.Join(r.Header.Values("Access-Control-Request-Headers"), ", "); asked != "" {
@@ -71,8 +78,8 @@ func allowPreflight(h http.Header, r *http.Request) {
 	h.Set("Access-Control-Allow-Headers", headers)
 }
 
-// isOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port, or with * for any.
-func isOrigin(text string) bool {
+// IsOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port, or with * for any.
+func IsOrigin(text string) bool {
 	text, wild := strings.CutSuffix(text, anyPort)
 	u, err := url.Parse(text)
 	return err == nil && (!wild || u.Port() == "") && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&

@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"net/http"
@@ -11,18 +11,21 @@ import (
 // addresses cost it nothing.
 const siteBits = 64
 
-// clientAddress returns who sends r: the peer of its socket or, where that is a trusted proxy, whom the proxy has it from, by
+// Proxies are the networks of the reverse proxies whose word on their clients counts.
+type Proxies []netip.Prefix
+
+// Client returns who sends r: the peer of its socket or, where that is a trusted proxy, whom the proxy has it from, by
 // X-Forwarded-For. Each proxy appends its own peer there, so the list is read from its right end, and only for as long as what
 // stands there is a trusted proxy too: the rest is whatever the client says. The address is invalid where the HTTP server does
 // not know it. Of what another node has handed on it is the peer's, as that node says.
-func (s *Server) clientAddress(r *http.Request) netip.Addr {
+func (p Proxies) Client(r *http.Request) netip.Addr {
 	address := parseAddress(r.RemoteAddr)
 	if Forwarded(r.Context()) {
 		return address
 	}
 	for _, line := range slices.Backward(r.Header.Values("X-Forwarded-For")) {
 		for more := true; more; {
-			if !s.trusts(address) {
+			if !p.trusts(address) {
 				return address
 			}
 			var last string
@@ -37,15 +40,11 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 	return address
 }
 
-// ClientAddress returns who sends r, as the limits count it: by the word of the trusted proxies in between. It is invalid where the HTTP
-// server does not know its peer.
-func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.clientAddress(r) }
+// Sent says whether r comes from a trusted proxy.
+func (p Proxies) Sent(r *http.Request) bool { return p.trusts(parseAddress(r.RemoteAddr)) }
 
-// FromTrusted says whether r comes from a trusted proxy, whose word on its client counts.
-func (s *Server) FromTrusted(r *http.Request) bool { return s.trusts(parseAddress(r.RemoteAddr)) }
-
-func (s *Server) trusts(address netip.Addr) bool {
-	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(address) })
+func (p Proxies) trusts(address netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
 // cutLast cuts the last element off a list, and says whether there are more.
