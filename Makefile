@@ -57,10 +57,13 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@go test -count 1 -p 1 -run Footprint ./internal/signalr ./internal/hubs ./internal/app
 	@$(MAKE) --no-print-directory test-pg18
 	@$(MAKE) --no-print-directory test-shadows
-	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/test/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/test/hostile"
+	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/test/pgtest $(ROOMS) ./internal/jobs ./internal/policy ./internal/test/hostile"
 	@sh deploy/setup.sh missed
 
-DATABASE_PACKAGES ?= ./internal/test/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
+# What the outbox, the log and the relay are made of.
+ROOMS := ./internal/outbox ./internal/eventlog ./internal/nodes ./internal/retention ./internal/selfcheck ./internal/relay/...
+
+DATABASE_PACKAGES ?= ./internal/test/pgtest $(ROOMS) ./internal/jobs ./internal/postgres/... ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
 
 # The server runs as another user where root tests, so the binaries lie where that one can read them.
 test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 16, 17 or 18
@@ -70,7 +73,7 @@ test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cp -R "$$native/." "$$dir/"; \
 	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) $(DATABASE_PACKAGES)
 
-SHADOWED_PACKAGES := ./internal/outbox ./internal/relay ./internal/jobs ./internal/policy
+SHADOWED_PACKAGES := $(ROOMS) ./internal/jobs ./internal/policy
 
 # The newest PostgreSQL, for from 17 on a session's pg_temp can be filled when it begins.
 test-shadows: ## Run the database's tests where a schema and pg_temp shadow every function, operator, type and table that Herald names

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // The statuses of a replay.
@@ -18,9 +18,9 @@ const (
 	Gap     = "gap"
 )
 
-// Log is the event log, as far as replaying reads it. [*outbox.Log] is one.
+// Log is the event log, as far as replaying reads it. [*eventlog.Log] is one.
 type Log interface {
-	// Locate returns the sequence of eventID in group, or [outbox.ErrUnknownEvent] for an event that is unknown, of another
+	// Locate returns the sequence of eventID in group, or [eventlog.ErrUnknownEvent] for an event that is unknown, of another
 	// group, or older than the retention.
 	Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error)
 	// Head returns the newest numbered entry of group at or before a position: uuid.Nil where there is none, with the sequence of the
@@ -58,7 +58,7 @@ func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID,
 	var from int64
 	if *after != uuid.Nil {
 		from, err = p.log.Locate(ctx, group, *after)
-		if errors.Is(err, outbox.ErrUnknownEvent) {
+		if errors.Is(err, eventlog.ErrUnknownEvent) {
 			return Gap, head, nil, nil
 		}
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -31,7 +32,7 @@ func registered(t *testing.T) map[string][]string {
 	t.Helper()
 	all, err := hubs.New(hubs.Config{
 		Broadcaster: &broadcast.Broadcaster{}, Authorizer: &policy.Checker{}, Tokens: &auth.Verifier{},
-		Stats: &outbox.Publisher{}, Connections: &outbox.Nodes{}, TeamCart: true,
+		Stats: &outbox.Publisher{}, Connections: &nodes.Nodes{}, TeamCart: true,
 	})
 	require.NoError(t, err)
 	return all.Methods()

@@ -7,12 +7,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // sealingKeys are the nodes' keys as connection tickets are sealed with them.
-type sealingKeys struct{ *outbox.NodeKeys }
+type sealingKeys struct{ *nodes.NodeKeys }
 
 // Used is the key to seal with.
 func (k sealingKeys) Used() (id int32, secret [32]byte) {

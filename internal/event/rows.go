@@ -25,13 +25,13 @@ type rows struct {
 
 type row struct {
 	Definition
-	plain   *form            // of a type without forms; else it has the one field that selects the form
-	forms   map[string]*form // nil where the type has none
+	plain   *payloadForm            // of a type without forms; else it has the one field that selects the form
+	forms   map[string]*payloadForm // nil where the type has none
 	members []Member
 }
 
-// form is what a payload takes.
-type form struct {
+// payloadForm is what a payload takes.
+type payloadForm struct {
 	fields  []Field     // in the order in which clients see them
 	implied []*implied  // of each of fields; nil: nothing
 	inner   []innerRule // the members of their objects that have rules
@@ -54,7 +54,7 @@ type implied struct {
 }
 
 // noRow is that of the types that this release does not know.
-var noRow = &row{plain: &form{}} //nolint:gochecknoglobals // a constant
+var noRow = &row{plain: &payloadForm{}} //nolint:gochecknoglobals // a constant
 
 // row is the catalogue's for the type.
 func (t Type) row() *row {
@@ -104,7 +104,7 @@ func newRow(d Definition) (*row, error) {
 		r.plain, err = newForm(d.Fields)
 	} else {
 		r.plain, err = newForm(d.Fields[:1])
-		r.forms = map[string]*form{}
+		r.forms = map[string]*payloadForm{}
 	}
 	for _, name := range names {
 		if err == nil {
@@ -130,7 +130,6 @@ func (d *Definition) forms() []string {
 }
 
 func (d *Definition) check() error {
-	var none Group
 	switch {
 	case d.Type == "":
 		return errors.New("it has no name")
@@ -138,7 +137,7 @@ func (d *Definition) check() error {
 		return errors.New("it has no family")
 	case (d.Method == "") != (d.Family == Control):
 		return errors.New("clients are sent a method, but of Herald's own events none")
-	case (d.Group == none) == (d.Family == Admin):
+	case d.Group.IsZero() == (d.Family == Admin):
 		return errors.New("an admin event, and no other, has the group of its row")
 	case d.Family == Order && !slices.EqualFunc(d.Fields, orderPayload(), func(a, b Field) bool { return a.Name == b.Name && a.Kind == b.Kind }):
 		return errors.New("an order event takes what every order event takes")
@@ -158,8 +157,8 @@ func (d *Definition) check() error {
 }
 
 // newForm finds the places of what the fields say of each other.
-func newForm(fields []Field) (*form, error) {
-	f := &form{}
+func newForm(fields []Field) (*payloadForm, error) {
+	f := &payloadForm{}
 	for _, field := range fields {
 		if !strings.Contains(field.Name, ".") {
 			f.fields = append(f.fields, field)
@@ -187,7 +186,7 @@ func newForm(fields []Field) (*form, error) {
 	return f, nil
 }
 
-func (f *form) imply(from *Implied) (*implied, error) {
+func (f *payloadForm) imply(from *Implied) (*implied, error) {
 	if from == nil {
 		return nil, nil //nolint:nilnil // a field that has none
 	}
@@ -205,7 +204,7 @@ func (f *form) imply(from *Implied) (*implied, error) {
 }
 
 // index is the place of the field of this name, or -1.
-func (f *form) index(name []byte) int {
+func (f *payloadForm) index(name []byte) int {
 	for i := range f.fields {
 		if f.fields[i].Name == string(name) {
 			return i
@@ -215,7 +214,7 @@ func (f *form) index(name []byte) int {
 }
 
 // formOf is the form of a payload; ok is false where its type has forms and none is of that name.
-func (r *row) formOf(payload []byte) (f *form, ok bool) {
+func (r *row) formOf(payload []byte) (f *payloadForm, ok bool) {
 	if r.forms == nil {
 		return r.plain, true
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // What MessagePackHubProtocol 11.0.0 of ASP.NET Core writes for the objects of TestFramesAreThoseOfADotNetHub, length prefix included.
@@ -75,7 +74,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 		Payload: json.RawMessage(`{"orderNumber": "YZ-1024", "status": "Preparing", "lastUpdateTimestamp": "2026-01-20T10:00:00.123456Z",
 			"estimatedDeliveryTime": "2026-01-20T17:00:00+07:00", "actualDeliveryTime": null}`),
 	}, at.Add(250*time.Millisecond))
-	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(group)}})
+	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), numbered(4).String())
 	c.frame()
 	c.frame()
@@ -85,7 +84,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	cart := event.TeamCartGroup(id)
 	s = setup(t)
 	s.seventh(cart, event.Event{Type: event.CartUpdated, ResourceID: id, Payload: json.RawMessage(`{}`)}, at.Add(123456*time.Microsecond))
-	c = s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{string(cart)}})
+	c = s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{cart.String()}})
 	c.invoke("1", "ResumeCart", id.String(), numbered(4).String(), true)
 	c.frame()
 	c.frame()
@@ -121,7 +120,7 @@ func TestTimesOfADotNetHub(t *testing.T) {
 		})
 	}
 	require.NoError(t, s.b.Broadcast(t.Context(), s.log.of(group)))
-	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(group)}})
+	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), s.log.of(group)[298].ID.String())
 	got := hex.EncodeToString(c.frame())
 	for name, bytes := range map[string]string{
@@ -247,7 +246,7 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 // Acceptance: A-491.
 func TestNamesOfJSONOverMessagePack(t *testing.T) {
 	t.Parallel()
-	s := setup(t, func(s *server) { s.names = signalr.JSONNames })
+	s := setup(t, func(s *server) { s.names = "camel" })
 	c := s.connectPacked(hubs.AdminPath, admin())
 	greeting := c.message()[4].([]any)[0].(map[string]any)
 	require.ElementsMatch(t, []string{"connectionId", "timestamp", "message"}, keys(greeting))

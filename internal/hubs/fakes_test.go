@@ -41,7 +41,7 @@ func (g *guard) Authorize(_ context.Context, p *auth.Principal, group event.Grou
 	switch {
 	case err != nil:
 		return err
-	case p.HasPermission(string(group)), !strings.Contains(string(group), ":") && p.HasRole("Admin"):
+	case p.HasPermission(group.String()), !strings.Contains(group.String(), ":") && p.HasRole("Admin"):
 		return nil
 	default:
 		return policy.ErrForbidden

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
@@ -69,7 +69,7 @@ const joinAttempts = 5
 // join enters g with a permission that is no older than any revocation, and leaves a line in the audit log.
 func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
 	err := h.tryToJoin(ctx, call, g, enter)
-	entry := h.entry(audit.Subscribe, call.Conn, g)
+	entry := h.entry(auditlog.Subscribe, call.Conn, g)
 	if err == nil {
 		h.cfg.Audit.Done(ctx, entry)
 	} else if _, ok := errors.AsType[*signalr.HubError](err); ok { // else the connection has ended meanwhile

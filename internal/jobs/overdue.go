@@ -7,7 +7,7 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // Overdue is what should have been done by now, by the database's clock.
@@ -46,7 +46,7 @@ const lastEnqueued = "SELECT max(p.enqueued_at) FILTER (WHERE p.enqueued_at > 'e
 func queues() []string { return []string{river.QueueDefault, retryQueue} }
 
 // ReadOverdue returns what is overdue, on whatever node it should have been done.
-func ReadOverdue(ctx context.Context, db outbox.Database) (Overdue, error) {
+func ReadOverdue(ctx context.Context, db postgres.Database) (Overdue, error) {
 	var o Overdue
 	var oldest float64
 	if err := db.QueryRow(ctx, overdueEvents, queues(), overdueMost).Scan(&o.Events, &oldest); err != nil {

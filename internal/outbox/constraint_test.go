@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
 // The catalogue's types, which are those of SQL.
@@ -51,102 +52,102 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, test := range map[string]struct {
-		row           columns
+		row           fixture.Columns
 		message, hint string
 	}{
 		"unknown type": {
-			admin(columns{"event_type": "OrderEaten"}),
+			fixture.Admin(fixture.Columns{"event_type": "OrderEaten"}),
 			"unknown event_type 'OrderEaten'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
 		},
 		"type in another casing": {
-			order(columns{"event_type": "orderplaced"}),
+			fixture.Order(fixture.Columns{"event_type": "orderplaced"}),
 			"unknown event_type 'orderplaced'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
 		},
 		"order without its id": {
-			order(columns{"resource_id": nil}),
+			fixture.Order(fixture.Columns{"resource_id": nil}),
 			"resource_id is missing: an event of type OrderPlaced needs the id of its order", "Set resource_id.",
 		},
 		"cart without its id": {
-			cart(columns{"resource_id": nil}),
+			fixture.Cart(fixture.Columns{"resource_id": nil}),
 			"resource_id is missing: an event of type CartUpdated needs the id of its team cart", "Set resource_id.",
 		},
 		"order without its restaurant": {
-			order(columns{"restaurant_id": nil}),
+			fixture.Order(fixture.Columns{"restaurant_id": nil}),
 			"restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant", "Set restaurant_id.",
 		},
 		"order without its customer": {
-			order(columns{"customer_id": nil}),
+			fixture.Order(fixture.Columns{"customer_id": nil}),
 			"customer_id is missing: an event of type OrderPlaced for audience Both needs the id of the user who placed the order",
 			"Set customer_id, or audience to Restaurant.",
 		},
 		"order for the customer without one": {
-			order(columns{"customer_id": "", "audience": "Customer"}),
+			fixture.Order(fixture.Columns{"customer_id": "", "audience": "Customer"}),
 			"customer_id is missing: an event of type OrderPlaced for audience Customer needs the id of the user who placed the order",
 			"Set customer_id, or audience to Restaurant.",
 		},
 		"unknown audience": {
-			order(columns{"audience": "Everybody"}),
+			fixture.Order(fixture.Columns{"audience": "Everybody"}),
 			"unknown audience 'Everybody'", "Use Restaurant, Customer or Both.",
 		},
 		"no audience": {
-			order(columns{"audience": nil}),
+			fixture.Order(fixture.Columns{"audience": nil}),
 			"unknown audience null", "Use Restaurant, Customer or Both.",
 		},
 		"long customer id": {
-			order(columns{"customer_id": strings.Repeat("ü", 257)}),
+			fixture.Order(fixture.Columns{"customer_id": strings.Repeat("ü", 257)}),
 			"customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim.",
 		},
 		"long customer id that nobody needs": {
-			cart(columns{"customer_id": strings.Repeat("u", 257)}),
+			fixture.Cart(fixture.Columns{"customer_id": strings.Repeat("u", 257)}),
 			"customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim.",
 		},
 		"array as payload": {
-			admin(columns{"payload": `[1]`}),
+			fixture.Admin(fixture.Columns{"payload": `[1]`}),
 			"payload is array, not a JSON object", "Pass the event's own fields as an object with camelCase keys, or '{}'.",
 		},
 		"JSON null as payload": {
-			cart(columns{"payload": `null`}),
+			fixture.Cart(fixture.Columns{"payload": `null`}),
 			"payload is null, not a JSON object", "Pass the event's own fields as an object with camelCase keys, or '{}'.",
 		},
 		"oversized payload": {
-			cart(columns{"payload": payloadOf(65537)}),
+			fixture.Cart(fixture.Columns{"payload": payloadOf(65537)}),
 			"payload has 65537 bytes; at most 65536 (64 KiB) are allowed", "Send ids and let the client fetch what is large.",
 		},
 		"it happened in the infinite future": {
-			cart(columns{"occurred_on_utc": "infinity"}),
+			fixture.Cart(fixture.Columns{"occurred_on_utc": "infinity"}),
 			"occurred_on_utc infinity is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
 		},
 		"it happened in the infinite past": {
-			order(columns{"occurred_on_utc": "-infinity"}),
+			fixture.Order(fixture.Columns{"occurred_on_utc": "-infinity"}),
 			"occurred_on_utc -infinity is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
 		},
 		"it happened too late": {
-			admin(columns{"occurred_on_utc": "10000-01-01 00:00:00+00"}),
+			fixture.Admin(fixture.Columns{"occurred_on_utc": "10000-01-01 00:00:00+00"}),
 			"occurred_on_utc 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
 		},
 		"it happened before Christ": {
-			admin(columns{"occurred_on_utc": "0044-03-15 12:00:00+00 BC"}),
+			fixture.Admin(fixture.Columns{"occurred_on_utc": "0044-03-15 12:00:00+00 BC"}),
 			"occurred_on_utc 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
 		},
 		"never to be delivered": {
-			order(columns{"deliver_after": "infinity"}),
+			fixture.Order(fixture.Columns{"deliver_after": "infinity"}),
 			"deliver_after infinity is not a time between the years 1 and 9999", "Leave deliver_after null to deliver at once.",
 		},
 		"to be delivered since ever": {
-			cart(columns{"deliver_after": "-infinity"}),
+			fixture.Cart(fixture.Columns{"deliver_after": "-infinity"}),
 			"deliver_after -infinity is not a time between the years 1 and 9999", "Leave deliver_after null to deliver at once.",
 		},
 		"long trace context": {
-			cart(columns{"traceparent": strings.Repeat("0", 513)}),
+			fixture.Cart(fixture.Columns{"traceparent": strings.Repeat("0", 513)}),
 			"traceparent has 513 characters; at most 512 are allowed", "Pass a W3C trace context, or null.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tx := b.begin(t)
+			tx := b.Begin(t)
 			_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
 			require.NoError(t, err)
-			_, err = insert(t, tx, test.row)
+			_, err = fixture.Insert(t, tx, test.row)
 			requireRefused(t, err, "herald.outbox: "+test.message, test.hint)
 		})
 	}
@@ -156,22 +157,22 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for name, row := range map[string]columns{
-		"payload of 64 KiB":                       cart(columns{"payload": payloadOf(65536)}),
-		"customer id of 256 characters":           order(columns{"customer_id": strings.Repeat("ü", 256)}),
-		"for the restaurant without a customer":   order(columns{"customer_id": nil, "audience": "Restaurant"}),
-		"for the customer":                        order(columns{"audience": "Customer"}),
-		"no payload":                              cart(),
-		"an audience that means nothing":          cart(columns{"audience": "Everybody"}),
-		"no audience where none is needed":        admin(columns{"audience": nil}),
-		"the first microsecond":                   cart(columns{"occurred_on_utc": "0001-01-01 00:00:00+00"}),
-		"the last microsecond":                    cart(columns{"occurred_on_utc": "9999-12-31 23:59:59.999999+00"}),
-		"delivered after a time that is long ago": cart(columns{"deliver_after": "0001-01-01 00:00:00+00"}),
-		"trace context of 512 characters":         cart(columns{"traceparent": strings.Repeat("0", 512)}),
+	for name, row := range map[string]fixture.Columns{
+		"payload of 64 KiB":                       fixture.Cart(fixture.Columns{"payload": payloadOf(65536)}),
+		"customer id of 256 characters":           fixture.Order(fixture.Columns{"customer_id": strings.Repeat("ü", 256)}),
+		"for the restaurant without a customer":   fixture.Order(fixture.Columns{"customer_id": nil, "audience": "Restaurant"}),
+		"for the customer":                        fixture.Order(fixture.Columns{"audience": "Customer"}),
+		"no payload":                              fixture.Cart(),
+		"an audience that means nothing":          fixture.Cart(fixture.Columns{"audience": "Everybody"}),
+		"no audience where none is needed":        fixture.Admin(fixture.Columns{"audience": nil}),
+		"the first microsecond":                   fixture.Cart(fixture.Columns{"occurred_on_utc": "0001-01-01 00:00:00+00"}),
+		"the last microsecond":                    fixture.Cart(fixture.Columns{"occurred_on_utc": "9999-12-31 23:59:59.999999+00"}),
+		"delivered after a time that is long ago": fixture.Cart(fixture.Columns{"deliver_after": "0001-01-01 00:00:00+00"}),
+		"trace context of 512 characters":         fixture.Cart(fixture.Columns{"traceparent": strings.Repeat("0", 512)}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := insert(t, b.pool, row)
+			_, err := fixture.Insert(t, b.Pool, row)
 			require.NoError(t, err)
 		})
 	}
@@ -195,9 +196,9 @@ func TestEveryEventTypeIsTaken(t *testing.T) {
 		for _, form := range eventType.Forms() {
 			for _, full := range []bool{false, true} {
 				payload := string(eventType.Example(form, full))
-				_, err := insert(t, b.pool, of(string(eventType), payload))
+				_, err := fixture.Insert(t, b.Pool, of(string(eventType), payload))
 				require.NoError(t, err, eventType)
-				_, err = b.pool.Exec(t.Context(), "SELECT "+calls[eventType.Family()], string(eventType), payload)
+				_, err = b.Pool.Exec(t.Context(), "SELECT "+calls[eventType.Family()], string(eventType), payload)
 				require.NoError(t, err, eventType)
 			}
 		}
@@ -209,7 +210,7 @@ func TestColumnsThatCannotBeNull(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, column := range []string{"event_id", "event_type", "payload", "occurred_on_utc"} {
-		_, err := insert(t, b.pool, order(columns{column: nil}))
+		_, err := fixture.Insert(t, b.Pool, fixture.Order(fixture.Columns{column: nil}))
 		refused, ok := errors.AsType[*pgconn.PgError](err)
 		require.True(t, ok, "%s: %v", column, err)
 		require.Equal(t, "23502", refused.Code, "not_null_violation")
@@ -226,13 +227,13 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 	// What a call passes in place of its defaults, as named arguments.
 	orderCall := func(argument, value string) string {
 		arguments := map[string]string{
-			"event_type": "'OrderPlaced'", "order_id": quote(orderID), "order_number": "'YZ-1'", "status": "'Placed'",
-			"restaurant_id": quote(restaurantID), "customer_id": "'user-1'",
+			"event_type": "'OrderPlaced'", "order_id": quote(fixture.OrderID), "order_number": "'YZ-1'", "status": "'Placed'",
+			"restaurant_id": quote(fixture.RestaurantID), "customer_id": "'user-1'",
 		}
 		return call("publish_order_event", arguments, argument, value)
 	}
 	cartCall := func(eventType, argument, value string) string {
-		return call("publish_teamcart_event", map[string]string{"event_type": "'" + eventType + "'", "team_cart_id": quote(cartID)}, argument, value)
+		return call("publish_teamcart_event", map[string]string{"event_type": "'" + eventType + "'", "team_cart_id": quote(fixture.CartID)}, argument, value)
 	}
 	adminCall := func(argument, value string) string {
 		return call("publish_admin_event", map[string]string{"event_type": "'RevenueUpdate'", "payload": `'{"dailyRevenue": 1, "totalRevenue30d": 2}'`}, argument, value)
@@ -283,7 +284,7 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 		{"order: extra is a text", orderCall("extra", `'"text"'`), "herald.outbox: extra is not a JSON object", "Pass further fields of the payload as an object, or null."},
 		{"order: extra ends clients", orderCall("extra", `'{"__proto__": 1}'`), "herald.outbox: payload has a key named __proto__, which ends clients", "Give the key another name."},
 		{"order: a long trace context", orderCall("traceparent", "repeat('t', 513)"), "herald.outbox: traceparent has 513 characters; at most 512 are allowed", "Pass a W3C trace context, or null."},
-		{"cart: a status only in extra", "SELECT herald.publish_teamcart_event('CartPaymentEvent', " + quote(cartID) + `, 'user-1', extra => '{"status": "Paid"}')`, "herald.outbox: status is missing: an event of type CartPaymentEvent needs it", "Set status to a string that is not empty."},
+		{"cart: a status only in extra", "SELECT herald.publish_teamcart_event('CartPaymentEvent', " + quote(fixture.CartID) + `, 'user-1', extra => '{"status": "Paid"}')`, "herald.outbox: status is missing: an event of type CartPaymentEvent needs it", "Set status to a string that is not empty."},
 		{"cart: conversion to no order", cartCall("CartConverted", "order_id", "'00000000-0000-0000-0000-000000000000'"), "herald.outbox: order_id is missing: the all-zero UUID is an id that was not set", "Set order_id to a UUID, and not the all-zero one."},
 		{"admin: no payload", adminCall("payload", "NULL"), "herald.outbox: payload is missing", "Pass the event's own fields as an object with camelCase keys."},
 		{"admin: nothing", "SELECT herald.publish_admin_event()", "herald.outbox: event_type is missing; payload is missing", "Pass the event's own fields as an object with camelCase keys."},
@@ -301,7 +302,7 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			tx := b.begin(t)
+			tx := b.Begin(t)
 			_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'UTC'")
 			require.NoError(t, err)
 			_, err = tx.Exec(t.Context(), test.sql)
@@ -318,10 +319,10 @@ func TestOrderPayloadAtItsLimit(t *testing.T) {
 	b := setup(t)
 	publish := `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', repeat('x', $2), $3, 'user-1')`
 	var id string
-	require.NoError(t, b.pool.QueryRow(t.Context(), publish, orderID, 1, restaurantID).Scan(&id))
-	frame := scan[int](t, b.pool, "SELECT octet_length(payload::text) FROM herald.outbox WHERE event_id = $1", id)
-	require.NoError(t, b.pool.QueryRow(t.Context(), publish, orderID, 65537-frame, restaurantID).Scan(&id))
-	err := b.pool.QueryRow(t.Context(), publish, orderID, 65538-frame, restaurantID).Scan(&id)
+	require.NoError(t, b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 1, fixture.RestaurantID).Scan(&id))
+	frame := fixture.Scan[int](t, b.Pool, "SELECT octet_length(payload::text) FROM herald.outbox WHERE event_id = $1", id)
+	require.NoError(t, b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 65537-frame, fixture.RestaurantID).Scan(&id))
+	err := b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 65538-frame, fixture.RestaurantID).Scan(&id)
 	requireRefused(t, err, "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", "Send ids and let the client fetch what is large.")
 }
 

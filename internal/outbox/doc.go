@@ -15,7 +15,7 @@
 //
 // # Cost of relaying a batch
 //
-// A [Drain] is two round trips and one flush to disk, however many events it carries:
+// A [pass.Drain] is two round trips and one flush to disk, however many events it carries:
 //
 //	1  BEGIN · TransactionSet · StateLock · TargetSet · BatchRead     (pipelined)
 //	2  LogAppend or LogAppendKnown · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
@@ -34,10 +34,10 @@
 // Columns are read and written in types that need no reflection.
 //
 // The state is a row that is inserted, never updated, and read from the end of its index; the mutex is a row that is only locked; a group's
-// head is read from the end of its part of the log's index, unless it is remembered from the drain before ([Memory]). So nothing that
+// head is read from the end of its part of the log's index, unless it is remembered from the drain before ([pass.Memory]). So nothing that
 // the relay reads has dead versions before it, however long other transactions of the cluster have been open.
 //
-// An idle relay asks [Peek], one round trip that locks and writes nothing.
+// An idle relay asks [pass.Peek], one round trip that locks and writes nothing.
 //
 // # What a row may hold
 //
@@ -49,7 +49,7 @@
 //
 // # Time
 //
-// The database's clock decides what is due, who is alive and what is old; [Clock] is what a node knows of it, and of how wrong its own is. That
+// The database's clock decides what is due, who is alive and what is old; [dbclock.Clock] is what a node knows of it, and of how wrong its own is. That
 // clock may be set as well, so no time that is stored is trusted to be past, nor two to be in the order in which they were written: what the
 // order of things hangs on is a number (a position, a row's number in a journal, an epoch). A node's row that lies in the future is brought back
 // by any other's heartbeat, and old when it has not moved since. A day of the log that lies between others, by position, stays with them.
@@ -68,7 +68,7 @@
 //   - Retention drops nothing that a node, a job, a dead letter or an entry of the log still needs.
 //   - The position in a node's row is the end of its journal: the two are written together. A journal's rows are numbered from 1 without
 //     holes, and each continues the one before or says that the node began anew.
-//   - What was committed, what is in the log and what was broadcast agree, which the [Auditor] checks all the time.
+//   - What was committed, what is in the log and what was broadcast agree, which the [selfcheck.Auditor] checks all the time.
 //   - A row of herald.outbox is returned by exactly one committed Drain, for a transaction crosses from invisible to visible
 //     exactly once.
 package outbox

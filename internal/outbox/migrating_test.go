@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/test/fixture"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 	"github.com/yummyzoom/herald/migrations"
 )
@@ -36,26 +37,26 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	t.Parallel()
 	const before = 11 // the outbox is changed by the migration after these
 	db := pgtest.NewEmpty(t)
-	b := &bundle{db, db.Pool(t)}
+	b := &bundle{fixture.On(t, db)}
 	logger := slog.New(slog.DiscardHandler)
-	_, err := postgres.Migrate(t.Context(), b.pool, upTo(t, before), logger)
+	_, err := postgres.Migrate(t.Context(), b.Pool, upTo(t, before), logger)
 	require.NoError(t, err)
 
-	long, err := b.pool.Begin(t.Context())
+	long, err := b.Pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = insert(t, long, order())
+	_, err = fixture.Insert(t, long, fixture.Order())
 	require.NoError(t, err)
 	migrated := make(chan error, 1)
 	go func() {
-		_, err := postgres.Migrate(t.Context(), b.pool, migrations.FS, logger)
+		_, err := postgres.Migrate(t.Context(), b.Pool, migrations.FS, logger)
 		migrated <- err
 	}()
 	require.Eventually(t, func() bool {
-		return scan[bool](t, b.pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'herald.outbox'::regclass AND NOT granted)")
+		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'herald.outbox'::regclass AND NOT granted)")
 	}, 20*time.Second, time.Millisecond, "the migration waits")
 	for start := time.Now(); time.Since(start) < 2*time.Second; {
 		from := time.Now()
-		_, err := insert(t, b.pool, order())
+		_, err := fixture.Insert(t, b.Pool, fixture.Order())
 		require.NoError(t, err)
 		require.Less(t, time.Since(from), 10*time.Second, "half a second, on however slow a machine; else until the long transaction ends")
 	}
@@ -63,9 +64,9 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 
 	require.NoError(t, long.Commit(t.Context()))
 	require.NoError(t, <-migrated)
-	_, err = insert(t, b.pool, order())
+	_, err = fixture.Insert(t, b.Pool, fixture.Order())
 	require.NoError(t, err)
-	_, err = insert(t, b.pool, cart(columns{"event_type": "CartEaten"}))
+	_, err = fixture.Insert(t, b.Pool, fixture.Cart(fixture.Columns{"event_type": "CartEaten"}))
 	require.ErrorContains(t, err, "unknown event_type 'CartEaten'")
 }
 
@@ -74,12 +75,12 @@ func TestMigrationsAreTakenBackAndDoneAgain(t *testing.T) {
 	t.Parallel()
 	const before = 15
 	b := setup(t)
-	db := stdlib.OpenDBFromPool(b.pool)
+	db := stdlib.OpenDBFromPool(b.Pool)
 	t.Cleanup(func() { _ = db.Close() })
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithTableName("herald.goose_db_version"), goose.WithDisableGlobalRegistry(true))
 	require.NoError(t, err)
 	shape := func() string {
-		return scan[string](t, b.pool, `SELECT string_agg(concat_ws(' ', p.oid::regprocedure, p.proconfig, md5(p.prosrc)), E'\n' ORDER BY p.oid::regprocedure::text)
+		return fixture.Scan[string](t, b.Pool, `SELECT string_agg(concat_ws(' ', p.oid::regprocedure, p.proconfig, md5(p.prosrc)), E'\n' ORDER BY p.oid::regprocedure::text)
 			FROM pg_proc p WHERE p.pronamespace = 'herald'::regnamespace`)
 	}
 	done := shape()
@@ -89,6 +90,6 @@ func TestMigrationsAreTakenBackAndDoneAgain(t *testing.T) {
 	_, err = provider.Up(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, done, shape())
-	b.relayed(t, order())
-	b.retire(t)
+	b.Relayed(t, fixture.Order())
+	b.Retire(t)
 }

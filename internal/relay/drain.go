@@ -12,6 +12,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 // Above this many rows in a drain, or when the drain before is closer than this, producers are spared the NOTIFY.
@@ -30,7 +31,7 @@ type Drained struct {
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
 // work is a success: that one does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
-	glance, err := outbox.Peek(ctx, conn) // locks nothing: a sweep must not stand in the way of the relays that work
+	glance, err := pass.Peek(ctx, conn) // locks nothing: a sweep must not stand in the way of the relays that work
 	if err != nil || !glance.Waiting || glance.Paused {
 		return 0, err
 	}
@@ -40,7 +41,7 @@ func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 	swept := 0
 	for {
 		drained, err := r.Drain(ctx, conn)
-		if errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused) {
+		if errors.Is(err, pass.ErrBusy) || errors.Is(err, pass.ErrPaused) {
 			return swept, nil
 		}
 		if err != nil {
@@ -55,7 +56,7 @@ func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 
 // enterEpoch is what a connection begins with.
 func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
-	epoch, began, err := outbox.EnterEpoch(ctx, conn)
+	epoch, began, err := EnterEpoch(ctx, conn)
 	if began {
 		r.cfg.Logger.WarnContext(ctx, "the database was promoted or recovered, and may have lost the newest part of the log: clients are made to "+
 			"resume, and those that have seen what is lost are told that there is a gap", slog.Int64("epoch", epoch))
@@ -63,27 +64,27 @@ func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// Drain relays one batch in one transaction. It fails with [outbox.ErrBusy] while another relay is at work, and with
-// [outbox.ErrPaused].
+// Drain relays one batch in one transaction. It fails with [pass.ErrBusy] while another relay is at work, and with
+// [pass.ErrPaused].
 func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
 	return r.drain(ctx, conn, false, nil)
 }
 
 // drain is Drain with what is remembered of the drain before.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *outbox.Memory) (_ Drained, err error) {
+func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *pass.Memory) (_ Drained, err error) {
 	start := time.Now()
 	most := r.cfg.BatchSize
 	if room := int(r.room.Load()); room > 0 {
 		most = min(most, room)
 	}
 	defer func() {
-		if err != nil && !errors.Is(err, outbox.ErrBusy) && !errors.Is(err, outbox.ErrPaused) {
+		if err != nil && !errors.Is(err, pass.ErrBusy) && !errors.Is(err, pass.ErrPaused) {
 			r.room.Store(int64(max(1, most/2))) // a batch that takes longer than a transaction of the relay's may is tried by halves
 		}
 	}()
-	drain, err := outbox.Begin(ctx, conn, outbox.Reading{MaxRows: most, InTurn: inTurn})
+	drain, err := pass.Begin(ctx, conn, pass.Reading{MaxRows: most, InTurn: inTurn})
 	if err != nil {
-		if errors.Is(err, outbox.ErrPaused) {
+		if errors.Is(err, pass.ErrPaused) {
 			r.looked()
 		}
 		return Drained{}, err
@@ -123,8 +124,8 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 
 // sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log. It
 // returns the dead ones, of which nothing is said before the batch is committed.
-func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries, *aside, error) {
-	entries := outbox.NewEntries(len(drain.Rows))
+func (r *Relay) sort(ctx context.Context, drain *pass.Drain) (*pass.Entries, *aside, error) {
+	entries := pass.NewEntries(len(drain.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
 	var later, limited []*outbox.Row
 	dead, retried := &aside{level: slog.LevelError, what: died}, &aside{level: slog.LevelWarn, what: setAside}
@@ -156,7 +157,7 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries,
 		entries.Add(row, groups)
 	}
 	if len(limited) > 0 {
-		now, err := drain.Limit(ctx, outbox.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
+		now, err := drain.Limit(ctx, pass.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -7,13 +7,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 func (b *bundle) conn(t *testing.T) *pgx.Conn {
 	t.Helper()
-	conn, err := connector(b.db, outbox.ConfigureRelay)(t.Context())
+	conn, err := connector(b.db, relay.ConfigureRelay)(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
 	return conn
@@ -114,10 +114,10 @@ func TestASecondRelayIsNotKeptWaiting(t *testing.T) {
 	b := setup(t, nil)
 	first, second := b.conn(t), b.conn(t)
 	publish(t, b.db.Conn(t))
-	drain, err := outbox.Begin(t.Context(), first, outbox.Reading{MaxRows: 10})
+	drain, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	_, err = b.relay.Drain(t.Context(), second)
-	require.ErrorIs(t, err, outbox.ErrBusy)
+	require.ErrorIs(t, err, pass.ErrBusy)
 	drain.Rollback(t.Context())
 	require.Equal(t, 1, b.sweep(t, second))
 }
@@ -128,7 +128,7 @@ func TestARelayThatDiesInItsTransactionChangesNothing(t *testing.T) {
 	b := setup(t, nil)
 	first, second := b.conn(t), b.conn(t)
 	id := publish(t, b.db.Conn(t))
-	_, err := outbox.Begin(t.Context(), first, outbox.Reading{MaxRows: 10})
+	_, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	var killed bool
 	require.NoError(t, second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))

@@ -8,14 +8,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 // session is the state machine that the package's doc draws.
 type session struct {
 	*Relay
 	conn      *pgx.Conn
-	memory    outbox.Memory
+	memory    pass.Memory
 	timer     *time.Timer
 	armed     bool    // producers notify, as far as this node knows
 	unsettled []int64 // transactions that may have written before the relay was armed
@@ -35,17 +35,17 @@ func (s *session) run(ctx context.Context, well func()) error {
 	for {
 		start := time.Now()
 		drained, err := s.step(ctx)
-		if well != nil && (err == nil || errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused)) {
+		if well != nil && (err == nil || errors.Is(err, pass.ErrBusy) || errors.Is(err, pass.ErrPaused)) {
 			well()
 			well = nil
 		}
 		switch {
-		case errors.Is(err, outbox.ErrBusy):
+		case errors.Is(err, pass.ErrBusy):
 			if err := s.giveWay(ctx); err != nil {
 				return err
 			}
 			continue
-		case errors.Is(err, outbox.ErrPaused):
+		case errors.Is(err, pass.ErrPaused):
 			if err := s.waitForResume(ctx); err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func (s *session) step(ctx context.Context) (Drained, error) {
 	inTurn := s.inTurn
 	s.inTurn = false
 	drained, err := s.drain(ctx, s.conn, inTurn, &s.memory)
-	if !errors.Is(err, outbox.ErrBusy) {
+	if !errors.Is(err, pass.ErrBusy) {
 		s.busy = 0
 	}
 	return drained, err
@@ -227,19 +227,19 @@ func (s *session) giveWay(ctx context.Context) error {
 func (s *session) arm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return outbox.Arm(ctx, s.conn)
+	return pass.Arm(ctx, s.conn)
 }
 
-func (s *session) peek(ctx context.Context) (outbox.Glance, error) {
+func (s *session) peek(ctx context.Context) (pass.Glance, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return outbox.Peek(ctx, s.conn)
+	return pass.Peek(ctx, s.conn)
 }
 
 func (s *session) disarm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return outbox.Disarm(ctx, s.conn)
+	return pass.Disarm(ctx, s.conn)
 }
 
 func (s *session) pause(ctx context.Context, d time.Duration) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Call is one invocation of a hub method.
@@ -73,7 +75,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 		return
 	}
 	if err == nil {
-		var f frame
+		var f wire.Frame
 		f, err = resultFrame(c.protocol, call.invocationID, result)
 		if err == nil {
 			_ = c.enqueue(&f) // it fails on a connection that is ending only
@@ -84,27 +86,12 @@ func (c *Conn) complete(call *Call, result any, err error) {
 	c.completeWithError(call, textInvocationFailed(call.Method, err))
 }
 
-func resultFrame(p protocol, invocationID string, result any) (frame, error) {
-	var err error
-	f := newFrame(p, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = p.appendResult(b, invocationID, result); err != nil {
-			return b
-		}
-		return encoded
-	})
-	f.numbered = true
-	return f, err
-}
-
 // completeWithError tells the hub, and the client if it wants a completion.
 func (c *Conn) completeWithError(call *Call, text string) {
 	c.hub.onFailed(c, text)
 	if call.invocationID == "" {
 		return
 	}
-	p := c.protocol
-	f := newFrame(p, func(b []byte) []byte { return p.appendError(b, call.invocationID, text) })
-	f.numbered = true
+	f := errorFrame(c.protocol, call.invocationID, text)
 	_ = c.enqueue(&f) // it fails on a connection that is ending only
 }

@@ -57,9 +57,7 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 		return nil, err
 	}
 	defer c.awaited.remove(id)
-	p := c.protocol
-	f := newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, id, target, args, nil) })
-	f.numbered = true
+	f := invocationFrame(c.protocol, id, target, args)
 	if err := c.enqueue(&f); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 type ending struct {
 	reason CloseReason
 	err    error         // what OnDisconnected is told
-	last   []frame       // what is sent at the end, behind what is queued
+	last   []wire.Frame  // what is sent at the end, behind what is queued
 	drop   bool          // what is queued is not sent
 	abort  bool          // nothing is sent, nor waited for
 	parted bool          // the client has already said goodbye
@@ -38,7 +40,7 @@ func (c *Conn) Close(reason string, allowReconnect bool) {
 	c.CloseFor(ClosedByServer, reason, allowReconnect)
 }
 
-// CloseFor is Close, and why says what the log and the observer are told.
+// CloseFor is Close, and why says what the log and the metrics are told.
 func (c *Conn) CloseFor(why CloseReason, text string, allowReconnect bool) {
 	c.TryClose(why, text, allowReconnect)
 }
@@ -63,7 +65,7 @@ func (c *Conn) overflow() {
 		grace:  overflowGrace,
 	})
 	if ended {
-		c.server.cfg.Observer.QueueOverflowed(c.hub.name)
+		c.server.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
 	}
 }
 
@@ -79,21 +81,20 @@ func (c *Conn) timeOut() {
 }
 
 // lastWords are the Close message and the transport's farewell.
-func (c *Conn) lastWords(text string, allowReconnect bool, status int) []frame {
-	var last []frame
+func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
+	var last []wire.Frame
 	if c.greeted.Load() {
-		p := c.protocol
-		last = append(last, newFrame(p, func(b []byte) []byte { return p.appendClose(b, text, allowReconnect) }))
+		last = append(last, closeFrame(c.protocol, text, allowReconnect))
 	}
 	return append(last, c.goodbye(status)...)
 }
 
-func (c *Conn) goodbye(status int) []frame {
+func (c *Conn) goodbye(status int) []wire.Frame {
 	c.mu.Lock()
 	t := c.transport
 	c.mu.Unlock()
-	if f, ok := t.farewell(status); ok {
-		return []frame{f}
+	if f, ok := t.Farewell(status); ok {
+		return []wire.Frame{f}
 	}
 	return nil
 }
@@ -109,24 +110,24 @@ func (c *Conn) end(e ending) bool {
 	c.flushed = make(chan struct{})
 	if e.drop {
 		for _, f := range c.queue {
-			c.queued -= len(f.bytes)
+			c.queued -= len(f.Bytes)
 		}
 		clear(c.queue)
 		c.queue = c.queue[:0]
 	}
 	for i := range e.last {
 		c.queue = append(c.queue, &e.last[i])
-		c.queued += len(e.last[i].bytes)
+		c.queued += len(e.last[i].Bytes)
 	}
 	start := !c.writing
 	c.writing = true // even with nothing to write: it is the writer that says flushed
 	c.wake()
 	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
 	if e.abort {
-		c.transport.close()
+		c.transport.Close()
 	} else {
-		c.transport.limitWrites(time.Now().Add(e.grace))
-		c.transport.interrupt()
+		c.transport.LimitWrites(time.Now().Add(e.grace))
+		c.transport.Interrupt()
 	}
 	c.mu.Unlock()
 	c.cancel()
@@ -140,7 +141,7 @@ func (c *Conn) end(e ending) bool {
 func (c *Conn) cutOff() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.transport.close()
+	c.transport.Close()
 }
 
 // leave is the reader's last act: it says goodbye and lets go of the socket.
@@ -151,8 +152,8 @@ func (c *Conn) leave() *ending {
 	gone := e.abort || e.parted || c.broken || c.detached != 0
 	c.mu.Unlock()
 	if !gone {
-		t.linger(time.Now().Add(lingerTimeout))
+		t.Linger(time.Now().Add(lingerTimeout))
 	}
-	t.close()
+	t.Close()
 	return e
 }

@@ -6,6 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
@@ -13,13 +17,13 @@ type Conn struct {
 	server  *Server
 	hub     *Hub
 	id      string
-	ticket  ticket // what it was opened with; zero: without negotiation
+	ticket  door.Ticket // what it was opened with; zero: without negotiation
 	address netip.Addr
 	seat    seat // the registry's
 
 	// What makes it one of a half-transport; set before anybody knows of it.
-	posts *inbox       // where its POST requests go; nil: WebSockets
-	polls *longPolling // its transport, where that is fetched: nobody is there at times; nil: any other
+	posts *transport.Inbox       // where its POST requests go; nil: WebSockets
+	polls *transport.LongPolling // its transport, where that is fetched: nobody is there at times; nil: any other
 
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc
@@ -49,12 +53,12 @@ type Conn struct {
 	retiring atomic.Bool // the reader ends the connection, for the shutdown, when it is through with what it has read
 
 	mu        sync.Mutex
-	transport transport // with stateful reconnect one after the other
-	detached  int64     // since when transport is lost, in nanoseconds since the server was made; 0: it is not
+	transport transport.Transport // with stateful reconnect one after the other
+	detached  int64               // since when transport is lost, in nanoseconds since the server was made; 0: it is not
 	user      User
 	value     any
-	queue     []*frame      // what the writer takes next
-	spare     []*frame      // what the writer took last, empty
+	queue     []*wire.Frame // what the writer takes next
+	spare     []*wire.Frame // what the writer took last, empty
 	queued    int           // bytes in queue and in the writer's hands
 	taking    int           // bytes of queued that are in the writer's hands
 	writing   bool          // the writer runs

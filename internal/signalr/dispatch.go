@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // dispatch handles one message on the reader goroutine, so that invocations run one after another. Its error ends the
@@ -18,17 +21,17 @@ func (c *Conn) dispatch(m *inbound) error {
 		return c.invoke(m)
 	case typeStreamItem:
 		if m.invocationID == "" || m.item == nil {
-			return malformedf("stream item without invocationId or item")
+			return wire.Malformedf("stream item without invocationId or item")
 		}
 		c.receiveItem(m)
 	case typeCompletion:
 		if m.invocationID == "" || m.hasError && m.result != nil {
-			return malformedf("completion without invocationId, or with error and result")
+			return wire.Malformedf("completion without invocationId, or with error and result")
 		}
 		c.receiveCompletion(m)
 	case typeCancelInvocation:
 		if m.invocationID == "" {
-			return malformedf("cancellation without invocationId")
+			return wire.Malformedf("cancellation without invocationId")
 		}
 		c.streams.cancel(m.invocationID) // it may have ended meanwhile
 	case typeAck, typeSequence:
@@ -40,7 +43,7 @@ func (c *Conn) dispatch(m *inbound) error {
 		}
 		e.last = c.lastWords("", false, int(ws.StatusNormalClosure))
 		c.end(e)
-		return errInterrupted
+		return transport.ErrInterrupted
 	default: // pings; and types of a later protocol, which are ignored
 	}
 	return nil
@@ -49,7 +52,7 @@ func (c *Conn) dispatch(m *inbound) error {
 // invoke follows JsonHubProtocol's binding and DefaultHubDispatcher.Invoke, in their order.
 func (c *Conn) invoke(m *inbound) error {
 	if !m.hasTarget || m.arguments == nil && m.unbound == nil {
-		return malformedf("invocation without target or arguments")
+		return wire.Malformedf("invocation without target or arguments")
 	}
 	call := &Call{Conn: c, Method: m.target, invocationID: m.invocationID, started: time.Now()}
 	method, err := c.hub.lookup(m.target)
@@ -68,7 +71,7 @@ func (c *Conn) invoke(m *inbound) error {
 		return nil
 	}
 	if m.kind == typeStreamInvocation && m.invocationID == "" {
-		return malformedf("stream invocation without invocationId")
+		return wire.Malformedf("stream invocation without invocationId")
 	}
 	switch {
 	case method.results == many && m.kind == typeInvocation:
@@ -154,5 +157,5 @@ func (c *Conn) attributes(method string, err error) []slog.Attr {
 }
 
 func (c *Conn) observe(method string, outcome Outcome, started time.Time) {
-	c.server.cfg.Observer.Invoked(c.hub.name, method, outcome, time.Since(started))
+	c.server.cfg.Metrics.of(c.hub).invoked(method, outcome, time.Since(started))
 }

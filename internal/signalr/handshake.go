@@ -3,31 +3,24 @@ package signalr
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // handshakeError is a refused handshake: the response is sent, and the connection ends.
 type handshakeError struct {
 	text  string
-	frame frame
+	frame wire.Frame
 }
 
 func (e *handshakeError) Error() string { return "handshake refused: " + e.text }
 
 func refuseHandshake(text string) error {
 	return &handshakeError{text: text, frame: handshakeFrame(text)}
-}
-
-// handshakeFrame frames the response to a handshake that is refused: JSON in a text frame, whatever the protocol.
-func handshakeFrame(text string) frame {
-	return newFrame(jsonProtocol{}, func(b []byte) []byte { return appendHandshake(b, text) })
-}
-
-// greetingFrame frames the response to a handshake that is accepted. It is JSON too, but in a frame of the protocol's kind:
-// .NET sets the transport's format before it answers.
-func greetingFrame(p protocol) frame {
-	return newFrame(p, func(b []byte) []byte { return appendHandshake(b, "") })
 }
 
 // handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
@@ -43,12 +36,12 @@ func (c *Conn) handshake(record []byte) error {
 	if !p.supports(request.version) {
 		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
 	}
-	if p.binary() && !c.transport.binary() {
+	if p.binary() && !c.transport.Binary() {
 		return refuseHandshake(textNeedsBinary(p.name()))
 	}
 	c.agree(p, request.version)
 	if err := c.enqueueAndFlush(c.server.greetings[p.slot()]); err != nil {
-		return errInterrupted
+		return transport.ErrInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said
 	c.server.registry.connected(c)
@@ -61,7 +54,7 @@ func (c *Conn) agree(p protocol, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.protocol = p
-	if c.ticket.stateful && version >= statefulVersion && c.posts == nil { // only WebSockets can be replaced
+	if c.ticket.Stateful && version >= statefulVersion && c.posts == nil { // only WebSockets can be replaced
 		c.stateful = newStateful()
 	}
 }
@@ -82,5 +75,15 @@ func (c *Conn) greet() error {
 		last:   c.lastWords(describe(textConnectionError, err), false, int(ws.StatusNormalClosure)),
 		grace:  flushTimeout,
 	})
-	return errInterrupted
+	return transport.ErrInterrupted
+}
+
+// protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
+func (s *Server) protocolNamed(name string) (protocol, bool) {
+	for _, p := range s.protocols {
+		if strings.EqualFold(name, p.name()) {
+			return p, true
+		}
+	}
+	return nil, false
 }

@@ -20,5 +20,5 @@ func (c *Conn) Transport() string {
 	if c.transport == nil || c.detached != 0 {
 		return ""
 	}
-	return c.transport.name()
+	return c.transport.Name()
 }

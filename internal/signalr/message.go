@@ -1,10 +1,11 @@
 package signalr
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"sync"
 	"sync/atomic"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Message is an invocation of a client's method. It is encoded at most once per protocol, as a ready-made WebSocket frame,
@@ -21,7 +22,7 @@ type Message struct {
 type encodedMessage struct {
 	ready atomic.Bool // the frame is made; else mu is needed
 	mu    sync.Mutex
-	frame frame
+	frame wire.Frame
 }
 
 // NewMessage returns an invocation of target without an id: the client sends no completion. What is no JSON among args reaches
@@ -34,7 +35,7 @@ func NewMessage(target string, args []json.RawMessage) *Message {
 // them is copied or kept beside the JSON frame, which is made at once. Arguments that are objects are what o describes, where that is not
 // nil. It returns the error of appendArguments.
 func NewMessageOf(target string, size int, o *Object, appendArguments func([]byte) ([]byte, error)) (*Message, error) {
-	b := make([]byte, maxHeader, maxHeader+invocationOverhead+len(target)+size)
+	b := make([]byte, wire.MaxHeader, wire.MaxHeader+invocationOverhead+len(target)+size)
 	b = appendInvocationStart(b, "", target)
 	start := len(b)
 	b, err := appendArguments(b)
@@ -43,9 +44,9 @@ func NewMessageOf(target string, size int, o *Object, appendArguments func([]byt
 	}
 	m := &Message{target: target, object: o}
 	e := &m.encodings[jsonProtocol{}.slot()]
-	e.frame = frameOf(opText, append(b, invocationEnd...))
-	e.frame.numbered = true
-	m.listed = start - (maxHeader - int(e.frame.header))
+	e.frame = wire.FrameOf(wire.OpText, append(b, invocationEnd...))
+	e.frame.Numbered = true
+	m.listed = start - (wire.MaxHeader - int(e.frame.Header))
 	e.ready.Store(true)
 	return m, nil
 }
@@ -55,7 +56,7 @@ func (m *Message) list() []json.RawMessage {
 	if m.listed == 0 {
 		return m.arguments
 	}
-	list := m.encodings[jsonProtocol{}.slot()].frame.bytes[m.listed-1:]
+	list := m.encodings[jsonProtocol{}.slot()].frame.Bytes[m.listed-1:]
 	var arguments []json.RawMessage
 	s := scanner{data: list[:len(list)-len(invocationEnd)+1]} // from the bracket to the bracket
 	// An argument may nest as deeply as it could on its own; one that is no JSON ends the list, see NewMessage.
@@ -64,9 +65,9 @@ func (m *Message) list() []json.RawMessage {
 }
 
 // Size returns the bytes of the JSON frame, its WebSocket header included.
-func (m *Message) Size() int { return len(m.frame(jsonProtocol{}).bytes) }
+func (m *Message) Size() int { return len(m.frame(jsonProtocol{}).Bytes) }
 
-func (m *Message) frame(p protocol) *frame {
+func (m *Message) frame(p protocol) *wire.Frame {
 	e := &m.encodings[p.slot()]
 	if !e.ready.Load() {
 		m.encode(e, p)
@@ -86,64 +87,11 @@ func (m *Message) encode(e *encodedMessage, p protocol) {
 	for _, argument := range arguments {
 		size += len(argument) + 1
 	}
-	b := p.appendInvocation(make([]byte, maxHeader, size), "", m.target, arguments, m.object)
-	e.frame = frameOf(opCodeOf(p), b)
-	e.frame.numbered = true
+	b := p.appendInvocation(make([]byte, wire.MaxHeader, size), "", m.target, arguments, m.object)
+	e.frame = wire.FrameOf(opCodeOf(p), b)
+	e.frame.Numbered = true
 	e.ready.Store(true)
-}
-
-// frame is what waits in a connection's queue: bytes ready to be written.
-type frame struct {
-	bytes  []byte // a whole WebSocket frame
-	header uint8  // where the payload begins; other transports send the payload alone
-	// numbered says that stateful reconnect gives the message an id and keeps it until the client has it.
-	numbered bool
-}
-
-// maxHeader is the longest header of an unmasked WebSocket frame (RFC 6455, section 5.2).
-const maxHeader = 10
-
-// newFrame frames what payload appends. The header is put right before the payload in the same array, so that nothing is
-// copied and one frame is one slice.
-func newFrame(p protocol, payload func([]byte) []byte) frame {
-	return frameOf(opCodeOf(p), payload(make([]byte, maxHeader, usualFrame)))
 }
 
 // invocationOverhead has room for what an invocation is beside its target and arguments.
 const invocationOverhead = 64
-
-// usualFrame has room for a message without arguments, and for most completions.
-const usualFrame = 128
-
-func opCodeOf(p protocol) byte {
-	if p.binary() {
-		return opBinary
-	}
-	return opText
-}
-
-// frameOf frames b[maxHeader:].
-func frameOf(opCode byte, b []byte) frame {
-	const final = 0x80
-	size := len(b) - maxHeader
-	var start int
-	switch {
-	case size < 126:
-		start = maxHeader - 2
-		b[start+1] = byte(size) //nolint:gosec // below 126
-	case size <= 0xffff:
-		start = maxHeader - 4
-		b[start+1] = 126
-		binary.BigEndian.PutUint16(b[start+2:], uint16(size))
-	default:
-		b[1] = 127
-		binary.BigEndian.PutUint64(b[2:], uint64(size))
-	}
-	b[start] = final | opCode
-	return frame{bytes: b[start:], header: uint8(maxHeader - start)}
-}
-
-// controlFrame frames a WebSocket control message.
-func controlFrame(opCode byte, payload []byte) frame {
-	return frameOf(opCode, append(make([]byte, maxHeader, maxHeader+len(payload)), payload...))
-}

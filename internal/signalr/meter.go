@@ -3,6 +3,9 @@ package signalr
 import (
 	"strconv"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // meter is what a client has spent of what it may send. The connection's reader keeps it, so that it takes neither a lock nor
@@ -52,11 +55,11 @@ func (c *Conn) spendOnPart(part []byte) error {
 }
 
 // idle spends on a frame that carried nothing, and answers it where that was a ping.
-func (c *Conn) idle(pong frame) error {
+func (c *Conn) idle(pong wire.Frame) error {
 	if err := c.spendMessageAt(c.now()); err != nil {
 		return err
 	}
-	if len(pong.bytes) > 0 {
+	if len(pong.Bytes) > 0 {
 		answer := pong
 		_ = c.enqueue(&answer) // it fails on a connection that is ending only
 	}
@@ -78,20 +81,17 @@ func (c *Conn) awaitTurn(m *inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
 		return nil
 	}
-	a := c.seat.account
-	a.mu.Lock()
-	wait := c.server.userInvocations.reserve(&a.invocations, c.now())
-	a.mu.Unlock()
+	wait := c.seat.account.reserve(c.server.userInvocations, c.now())
 	if wait == 0 {
 		return nil
 	}
-	c.server.cfg.Observer.InvocationDelayed(c.hub.name)
+	c.server.cfg.Metrics.delayed.WithLabelValues(c.hub.name).Inc()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-c.ctx.Done():
-		return errInterrupted
+		return transport.ErrInterrupted
 	}
 }

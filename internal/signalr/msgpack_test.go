@@ -13,6 +13,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 func unhex(tb testing.TB, text string) []byte {
@@ -167,17 +170,19 @@ func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 	m := NewMessage("Target", []json.RawMessage{json.RawMessage(`{"a":[1,2.5,"x"]}`)})
 	one, other := m.frame(&messagePackProtocol{}), m.frame(&messagePackProtocol{})
 	require.Same(t, one, other)
-	require.Equal(t, hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")), hex.Dump(one.bytes))
-	require.True(t, one.numbered)
+	require.Equal(t, hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")), hex.Dump(one.Bytes))
+	require.True(t, one.Numbered)
 	require.Equal(t, 2+len(`{"type":1,"target":"Target","arguments":[{"a":[1,2.5,"x"]}]}`)+1, m.Size())
 }
 
 // textOnly is a transport that cannot carry binary data.
-type textOnly struct{ transport }
+type textOnly struct{ transport.Transport }
 
-func (textOnly) binary() bool { return false }
+func (textOnly) Binary() bool { return false }
 
-func (textOnly) writeNow(frames []*frame) (whole, part int, err error) { return len(frames), 0, nil }
+func (textOnly) WriteNow(frames []*wire.Frame) (whole, part int, err error) {
+	return len(frames), 0, nil
+}
 
 func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
 	t.Parallel()
@@ -195,8 +200,8 @@ func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	const text = "Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format."
 	require.Equal(t, text, refused.text)
-	require.Equal(t, opText|0x80, refused.frame.bytes[0])
-	require.JSONEq(t, `{"error":"`+text+`"}`, strings.TrimSuffix(string(refused.frame.bytes[refused.frame.header:]), "\x1e"))
+	require.Equal(t, wire.OpText|0x80, refused.frame.Bytes[0])
+	require.JSONEq(t, `{"error":"`+text+`"}`, strings.TrimSuffix(string(refused.frame.Bytes[refused.frame.Header:]), "\x1e"))
 	require.Nil(t, c.protocol)
 	require.NoError(t, c.handshake([]byte(`{"protocol":"json","version":1}`)))
 }

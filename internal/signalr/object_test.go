@@ -25,14 +25,14 @@ func packedArgument(t *testing.T, names Names, o *Object, argument string) strin
 	require.NoError(t, err)
 	f := m.frame(p)
 	require.Equal(t, `{"type":1,"target":"T","arguments":[`+argument+"]}\x1e", jsonOf(m), "JSON is what it is")
-	_, text, ok := strings.Cut(hex.EncodeToString(f.bytes[f.header:]), "960180c0a15491")
+	_, text, ok := strings.Cut(hex.EncodeToString(f.Bytes[f.Header:]), "960180c0a15491")
 	require.True(t, ok)
 	return strings.TrimSuffix(text, "90")
 }
 
 func jsonOf(m *Message) string {
 	f := m.frame(jsonProtocol{})
-	return string(f.bytes[f.header:])
+	return string(f.Bytes[f.Header:])
 }
 
 func hexText(text string) string { return hex.EncodeToString(appendPackText(nil, text)) }
@@ -178,7 +178,9 @@ func TestResultsOfADotNetHub(t *testing.T) {
 
 func TestNamesAreChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{MessagePackNames: 2})
-	require.ErrorContains(t, err, "MessagePackNames: 2 is none of the Names")
+	wrong := DefaultSettings()
+	wrong.MessagePackNames = "pascal"
+	_, err := New(Config{Settings: wrong})
+	require.ErrorContains(t, err, `MESSAGEPACK_NAMES is "pascal": it must be dotnet or camel`)
 	require.Panics(t, func() { NewObject(make([]Member, 65)...) })
 }

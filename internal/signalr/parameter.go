@@ -3,7 +3,6 @@ package signalr
 import (
 	"context"
 	"fmt"
-	"reflect"
 )
 
 // method is a hub method with all that can be decided about its parameters decided.
@@ -115,13 +114,7 @@ func (x *parameter[A]) takeOptional(in *binding) A {
 	return a
 }
 
-// argument is a type that is decoded from what the client sends.
-type argument[A any] struct {
-	nullable bool
-}
-
-// argumentOf finds out whether an A can be nothing; a string, too, may be null in .NET. It panics for the types that are
-// parameters of their own kind, which would be decoded as if they were data.
+// argumentOf panics for the types that are parameters of their own kind, which would be decoded as if they were data.
 func argumentOf[A any]() argument[A] {
 	var a A
 	for _, v := range []any{a, &a} {
@@ -131,21 +124,5 @@ func argumentOf[A any]() argument[A] {
 			panic(fmt.Sprintf("signalr: %T cannot be decoded: parameters are *Upload[T] or Optional[T], and not one in the other", a))
 		}
 	}
-	switch reflect.TypeFor[A]().Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.String:
-		return argument[A]{nullable: true}
-	default:
-		return argument[A]{}
-	}
-}
-
-func (x argument[A]) decode(p protocol, raw []byte) (A, error) {
-	var a A
-	if !x.nullable && p.isNull(raw) {
-		return a, bindingErrorf("null given for %T", a)
-	}
-	if err := p.decode(raw, &a); err != nil {
-		return a, bindingErrorf("decoding %T: %v", a, err)
-	}
-	return a, nil
+	return newArgument[A]()
 }

@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"encoding/json"
-	"strings"
 )
 
 // protocol is a hub protocol: how messages are written as bytes. Implementations have no state but what they remember of Go's
@@ -70,14 +69,4 @@ type inbound struct {
 	hasError     bool
 	sequenceID   int64 // of an Ack or a Sequence
 	hasSequence  bool
-}
-
-// protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
-func (s *Server) protocolNamed(name string) (protocol, bool) {
-	for _, p := range s.protocols {
-		if strings.EqualFold(name, p.name()) {
-			return p, true
-		}
-	}
-	return nil, false
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // keptQueue is how many entries an idle connection's queue keeps room for.
@@ -16,18 +19,10 @@ func (c *Conn) Send(m *Message) error { return c.enqueue(m.frame(c.protocol)) }
 
 // SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the error of that, or those of Send.
 func (c *Conn) SendValues(target string, args ...any) error {
-	var err error
-	f := newFrame(c.protocol, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = c.protocol.appendCall(b, target, args); err != nil {
-			return b
-		}
-		return encoded
-	})
+	f, err := callFrame(c.protocol, target, args)
 	if err != nil {
 		return err
 	}
-	f.numbered = true
 	return c.enqueue(&f)
 }
 
@@ -35,7 +30,7 @@ func (c *Conn) SendValues(target string, args ...any) error {
 // the client before the caller has called Flush, once, which it must do soon. The errors are those of Send.
 func (c *Conn) Queue(m *Message) (flush bool, err error) { return c.admitFrame(m.frame(c.protocol)) }
 
-func (c *Conn) enqueue(f *frame) error {
+func (c *Conn) enqueue(f *wire.Frame) error {
 	start, err := c.admitFrame(f)
 	if start {
 		go c.drain()
@@ -44,7 +39,7 @@ func (c *Conn) enqueue(f *frame) error {
 }
 
 // enqueueAndFlush is for a caller that holds no lock and may take as long as a system call.
-func (c *Conn) enqueueAndFlush(f *frame) error {
+func (c *Conn) enqueueAndFlush(f *wire.Frame) error {
 	start, err := c.admitFrame(f)
 	if start {
 		c.Flush()
@@ -54,13 +49,13 @@ func (c *Conn) enqueueAndFlush(f *frame) error {
 
 // admitFrame is a pointer append under the lock. It reports whether the caller has to start the writer. A message on its own
 // may be larger than the queue's limit: it could not be delivered otherwise, however often the client came back.
-func (c *Conn) admitFrame(f *frame) (start bool, err error) {
+func (c *Conn) admitFrame(f *wire.Frame) (start bool, err error) {
 	c.mu.Lock()
 	if c.ending != nil {
 		c.mu.Unlock()
 		return false, ErrClosed
 	}
-	if c.queued > 0 && c.queued+len(f.bytes) > c.server.cfg.QueueBytes {
+	if c.queued > 0 && c.queued+len(f.Bytes) > c.server.cfg.QueueBytes {
 		c.mu.Unlock()
 		c.overflow()
 		return false, ErrQueueFull
@@ -71,9 +66,9 @@ func (c *Conn) admitFrame(f *frame) (start bool, err error) {
 }
 
 // push appends f and reports whether the writer has to be started. The lock is held.
-func (c *Conn) push(f *frame) (start bool) {
+func (c *Conn) push(f *wire.Frame) (start bool) {
 	c.queue = append(c.queue, f)
-	c.queued += len(f.bytes)
+	c.queued += len(f.Bytes)
 	start = !c.writing && c.detached == 0
 	c.writing = c.writing || start
 	return start
@@ -81,13 +76,13 @@ func (c *Conn) push(f *frame) (start bool) {
 
 // enqueueWithin queues f as soon as no more than limit bytes are queued then, or f alone. It returns ErrClosed where the
 // connection ends, or the context's error.
-func (c *Conn) enqueueWithin(ctx context.Context, f *frame, limit int) error {
+func (c *Conn) enqueueWithin(ctx context.Context, f *wire.Frame, limit int) error {
 	for {
-		if err := c.WaitQueue(ctx, limit-len(f.bytes)+1); err != nil {
+		if err := c.WaitQueue(ctx, limit-len(f.Bytes)+1); err != nil {
 			return err
 		}
 		c.mu.Lock()
-		fits := c.ending == nil && (c.queued == 0 || c.queued+len(f.bytes) <= limit)
+		fits := c.ending == nil && (c.queued == 0 || c.queued+len(f.Bytes) <= limit)
 		start := fits && c.push(f)
 		c.mu.Unlock()
 		if start {
@@ -147,20 +142,20 @@ func (c *Conn) write() {
 		if len(batch) == 0 {
 			return
 		}
-		c.written(t, batch, sizeOf(batch), c.writeBatch(t, batch))
+		c.written(t, batch, wire.Size(batch), c.writeBatch(t, batch))
 	}
 }
 
 // writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
 // not a stuck one.
-func (c *Conn) writeBatch(t transport, batch []*frame) error {
+func (c *Conn) writeBatch(t transport.Transport, batch []*wire.Frame) error {
 	for len(batch) > 0 {
-		n := min(len(batch), maxVector)
+		n := min(len(batch), transport.MaxVector)
 		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
 			n = len(batch)
 		}
 		c.writingSince.Store(c.now())
-		err := t.write(batch[:n])
+		err := t.Write(batch[:n])
 		c.writingSince.Store(0)
 		c.lastWrite.Store(c.now())
 		if err != nil {
@@ -172,7 +167,7 @@ func (c *Conn) writeBatch(t transport, batch []*frame) error {
 }
 
 // take returns what is to be written and to what, or nothing where the writer's work is done.
-func (c *Conn) take() (transport, []*frame) {
+func (c *Conn) take() (transport.Transport, []*wire.Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if batch := c.batch(); len(batch) > 0 {
@@ -192,7 +187,7 @@ func (c *Conn) take() (transport, []*frame) {
 }
 
 // batch takes what may be written now. The lock is held.
-func (c *Conn) batch() []*frame {
+func (c *Conn) batch() []*wire.Frame {
 	if c.broken || c.detached != 0 {
 		return nil
 	}
@@ -210,15 +205,17 @@ func (c *Conn) batch() []*frame {
 	c.spare = nil
 	c.taking = c.queued
 	for _, f := range c.queue {
-		c.taking -= len(f.bytes)
+		c.taking -= len(f.Bytes)
 	}
 	return batch
 }
 
 // written accounts for a batch of so many bytes that has been written, or could not be.
-func (c *Conn) written(t transport, batch []*frame, bytes int, err error) {
+func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, err error) {
 	if err == nil {
-		c.server.cfg.Observer.MessagesSent(c.hub.name, len(batch), bytes)
+		sent := c.server.cfg.Metrics.of(c.hub)
+		sent.sentMessages.Add(float64(len(batch)))
+		sent.sentBytes.Add(float64(bytes))
 	} else if !c.lost(t) {
 		c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
 	}
@@ -230,12 +227,4 @@ func (c *Conn) written(t transport, batch []*frame, bytes int, err error) {
 	c.taking = 0
 	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
 	c.wake()
-}
-
-func sizeOf(frames []*frame) int {
-	bytes := 0
-	for _, f := range frames {
-		bytes += len(f.bytes)
-	}
-	return bytes
 }

@@ -13,7 +13,7 @@ type rate struct {
 	whole    int64 // nanoseconds in which a whole burst does
 }
 
-// newRate returns a rate for settings that are checked: both positive, or perSecond [NoLimit].
+// newRate returns a rate for settings that are checked: both positive, or perSecond 0, which is no limit.
 func newRate(perSecond, burst int) rate {
 	if perSecond <= 0 {
 		return rate{}

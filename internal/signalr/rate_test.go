@@ -38,7 +38,7 @@ func TestRateHoldsInEveryWindow(t *testing.T) {
 
 func TestNoRate(t *testing.T) {
 	t.Parallel()
-	r, full := newRate(NoLimit, 1), int64(0)
+	r, full := newRate(0, 1), int64(0)
 	for range 1000 {
 		require.Zero(t, r.take(&full, 0))
 	}

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 var (
@@ -32,7 +35,8 @@ func (c *Conn) over(err error) {
 	}
 	e := c.leave()
 	c.server.registry.remove(c)
-	c.server.cfg.Observer.ConnectionClosed(c.hub.name, e.reason)
+	c.server.cfg.Metrics.of(c.hub).connections.Dec()
+	c.server.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
 	c.tellEnd(e)
 }
 
@@ -67,7 +71,7 @@ func (c *Conn) read() error {
 			return err
 		}
 		if t = c.replacement(t); t == nil {
-			return errInterrupted
+			return transport.ErrInterrupted
 		}
 	}
 }
@@ -75,24 +79,24 @@ func (c *Conn) read() error {
 // resumable reports whether err may be the network's doing: nobody has said goodbye, and nobody has broken the rules. A
 // WebSocket that is closed with another status than the usual ones was closed by something in between.
 func resumable(err error) bool {
-	var farewell *farewellError
-	var violation *violationError
+	var farewell *transport.FarewellError
+	var violation *transport.ViolationError
 	var refusal *handshakeError
 	var excess *excessError
 	switch {
 	case errors.As(err, &farewell):
-		return farewell.status != int(ws.StatusNormalClosure) && farewell.status != 0
+		return farewell.Status != int(ws.StatusNormalClosure) && farewell.Status != 0
 	case errors.As(err, &violation), errors.As(err, &refusal), errors.As(err, &excess):
 		return false
 	default:
-		return !errors.Is(err, errInterrupted) && !errors.Is(err, errTooLarge) && !errors.Is(err, errMalformed)
+		return !errors.Is(err, transport.ErrInterrupted) && !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrMalformed)
 	}
 }
 
-func (c *Conn) readFrom(t transport) error {
+func (c *Conn) readFrom(t transport.Transport) error {
 	var pending []byte // what has arrived of a record; nil at rest
 	for {
-		data, err := t.receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
+		data, err := t.Receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
 			return err
 		}
@@ -105,7 +109,7 @@ func (c *Conn) readFrom(t transport) error {
 			return err
 		}
 		if len(rest) == 0 {
-			c.server.buffers.put(data)
+			c.server.buffers.Put(data)
 			pending = nil
 			continue
 		}
@@ -118,7 +122,7 @@ func (c *Conn) readFrom(t transport) error {
 func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 	for ; ; scanned = 0 {
 		if c.ctx.Err() != nil {
-			return nil, errInterrupted
+			return nil, transport.ErrInterrupted
 		}
 		p := c.protocol
 		if p == nil {
@@ -172,38 +176,38 @@ func (c *Conn) parse(record []byte, m *inbound) (err error) {
 
 // endBecause ends the connection for what read has returned.
 func (c *Conn) endBecause(err error) {
-	var farewell *farewellError
-	var violation *violationError
+	var farewell *transport.FarewellError
+	var violation *transport.ViolationError
 	var refusal *handshakeError
 	var excess *excessError
 	e := ending{grace: flushTimeout}
 	switch {
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, transport.ErrInterrupted):
 		if c.retiring.Load() {
 			c.end(c.shutdownEnding())
 		}
 		return // whoever else interrupted has ended it
 	case errors.As(err, &farewell):
 		e.reason, e.drop, e.parted = ClosedByClient, true, true
-		e.last = c.goodbye(farewell.status)
+		e.last = c.goodbye(farewell.Status)
 		e.grace = overflowGrace
 	case errors.As(err, &refusal):
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
+		e.last = append([]wire.Frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
 	case errors.As(err, &violation):
 		e.reason, e.err = ProtocolViolated, err
-		e.last = c.goodbye(violation.status)
+		e.last = c.goodbye(violation.Status)
 	case errors.As(err, &excess):
 		e.reason, e.err, e.drop = RateExceeded, err, true
 		e.last = c.lastWords(excess.Error(), false, int(ws.StatusPolicyViolation))
 		e.grace = overflowGrace
-	case errors.Is(err, errTooLarge) && !c.greeted.Load():
+	case errors.Is(err, wire.ErrTooLarge) && !c.greeted.Load():
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
-	case errors.Is(err, errTooLarge):
+		e.last = append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
+	case errors.Is(err, wire.ErrTooLarge):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusMessageTooBig))
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, wire.ErrMalformed):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusNormalClosure))
 	default:

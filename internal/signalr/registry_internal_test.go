@@ -18,7 +18,7 @@ func TestEachLeavesOutNoneThatStays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRegistry(newOccupancy(&Config{MaxConnections: NoLimit, MaxConnectionsPerUser: NoLimit, MaxConnectionsPerAddress: NoLimit}))
+			r := newRegistry(newOccupancy(0, 0, 0))
 			conns := make([]*Conn, count)
 			for i := range conns {
 				conns[i] = &Conn{}

@@ -4,20 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Server serves hubs to clients. Create it with [New], mount its [Server.Handler]s, and run it with [Server.Run].
 type Server struct {
 	cfg       Config
 	epoch     time.Time // what the connections' clocks count from
-	tickets   *tickets
+	tickets   *door.Tickets
 	registry  *registry
-	buffers   buffers
-	passing   passing
+	buffers   *transport.Buffers
+	passing   door.Passing
 	replacing replacing
-	origins   []string // that may connect, in canonical form
+	proxies   door.Proxies // that are trusted
+	origins   door.Origins // that may connect
 
 	openings        *allowances // of new connections, by address
 	messages        rate        // of one connection
@@ -27,8 +33,8 @@ type Server struct {
 
 	// By their slot, with the frames that are the same for every connection.
 	protocols [protocolCount]protocol
-	greetings [protocolCount]*frame
-	pings     [protocolCount]*frame
+	greetings [protocolCount]*wire.Frame
+	pings     [protocolCount]*wire.Frame
 }
 
 // New returns a server that serves nothing yet. Its error says which settings are wrong.
@@ -40,20 +46,20 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:      cfg,
 		epoch:    time.Now().Add(-1), // no clock reads 0, which means never
-		tickets:  &tickets{sealer: cfg.Sealer, node: cfg.Node, lifetime: cfg.HandshakeTimeout, now: cfg.Now},
-		registry: newRegistry(newOccupancy(&cfg)),
-		buffers:  buffers{largest: max(cfg.MaximumMessageSize, maxRun) + growth},
+		tickets:  door.NewTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
+		registry: newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
+		buffers:  transport.NewBuffers(cfg.MaximumMessageSize),
+		proxies:  cfg.Proxies(),
+		origins:  door.NewOrigins(cfg.AllowedOrigins),
 
 		openings:        newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
 		messages:        newRate(cfg.MessageRate, cfg.MessageBurst),
 		invocations:     newRate(cfg.InvocationRate, cfg.InvocationBurst),
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
-	for _, origin := range cfg.AllowedOrigins {
-		s.origins = append(s.origins, canonicalOrigin(origin))
-	}
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: cfg.MessagePackNames}} {
-		greeting, ping := greetingFrame(p), newFrame(p, p.appendPing)
+	names, _ := cfg.names() // they are checked
+	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: names}} {
+		greeting, ping := greetingFrame(p), pingFrame(p)
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}
 	return s, nil
@@ -64,16 +70,17 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's own may be too short for a body that is wanted
-			defer limitBody(w)
+			defer door.LimitBody(w)
 		}
-		if !s.allowOrigin(w, r, hub) {
+		if !s.origins.Admit(w.Header(), r) {
+			s.refuse(w, r, hub, door.OriginNotAllowed, 0)
 			return
 		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		if isRefresh(r) {
+		if door.IsRefresh(r) {
 			s.refresh(w, r, hub)
 			return
 		}
@@ -84,7 +91,7 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 		if !ok {
 			return
 		}
-		if !isNegotiation(r) {
+		if !door.IsNegotiation(r) {
 			s.connect(w, r, hub, user)
 			return
 		}
@@ -101,21 +108,23 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) 
 	case err == nil && user != nil:
 		return user, true
 	case errors.Is(err, ErrForbidden):
-		s.refuse(w, r, hub, NotPermitted, 0)
+		s.refuse(w, r, hub, door.NotPermitted, 0)
 	default:
-		w.Header().Set("WWW-Authenticate", challenge(err))
-		s.refuse(w, r, hub, NotAuthenticated, 0)
+		w.Header().Set("WWW-Authenticate", door.Challenge(err))
+		s.refuse(w, r, hub, door.NotAuthenticated, 0)
 	}
 	return nil, false
 }
 
-// challenge is what WWW-Authenticate says to a request that is refused with err.
-func challenge(err error) string {
-	if c, ok := errors.AsType[Challenger](err); ok {
-		return c.Challenge()
-	}
-	return "Bearer"
-}
-
 // Connections returns how many clients of the hub have shaken hands and are not gone.
 func (s *Server) Connections(hub string) int { return s.registry.count(hub) }
+
+// ClientAddress returns who sends r, as the limits count it: by the word of the trusted proxies in between. It is invalid where the HTTP
+// server does not know its peer.
+func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.proxies.Client(r) }
+
+// FromTrusted says whether r comes from a trusted proxy, whose word on its client counts.
+func (s *Server) FromTrusted(r *http.Request) bool { return s.proxies.Sent(r) }
+
+// AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
+func (s *Server) AllowsOrigin(origin string) bool { return s.origins.Allow(origin) }

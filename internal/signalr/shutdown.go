@@ -89,7 +89,7 @@ func (c *Conn) retire() bool {
 		return false
 	}
 	detached := c.detached != 0
-	c.transport.interrupt() // under the lock, so that the reader cannot be lingering yet
+	c.transport.Interrupt() // under the lock, so that the reader cannot be lingering yet
 	c.mu.Unlock()
 	if detached { // its client is away, and will come back to another server
 		c.end(c.shutdownEnding())

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // anyNumber draws from all of int64, its ends above all, and from what is about.
@@ -29,10 +31,10 @@ func TestNumbersLoseNothing(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0: // the server writes, and the client receives some of it
-				queue := make([]*frame, rapid.IntRange(1, 4).Draw(t, "messages"))
+				queue := make([]*wire.Frame, rapid.IntRange(1, 4).Draw(t, "messages"))
 				for i := range queue {
-					f := newFrame(p, p.appendPing)
-					f.numbered = true
+					f := pingFrame(p)
+					f.Numbered = true
 					queue[i] = &f
 				}
 				_, waiting := s.batch(p, nil, queue, math.MaxInt)

@@ -99,9 +99,7 @@ func (c *Conn) stream(call *Call, source items) {
 func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 	c.streams.release(call)
 	if text == "" {
-		p := c.protocol
-		f := newFrame(p, func(b []byte) []byte { return p.appendEmpty(b, call.invocationID) })
-		f.numbered = true
+		f := emptyFrame(c.protocol, call.invocationID)
 		_ = c.enqueue(&f) // it fails on a connection that is ending only
 	} else {
 		c.completeWithError(call, text)
@@ -111,16 +109,3 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 
 // roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
 func (c *Conn) roomForStreams() int { return c.server.cfg.QueueBytes / 2 }
-
-func itemFrame(p protocol, invocationID string, item any) (frame, error) {
-	var err error
-	f := newFrame(p, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = p.appendItem(b, invocationID, item); err != nil {
-			return b
-		}
-		return encoded
-	})
-	f.numbered = true
-	return f, err
-}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -42,7 +44,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // finish goes on sweeping while the connections leave: stuck ones are cut off by it.
 func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(s.cfg.ShutdownSpread, 0)+shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownSpread+shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(ctx) }()
@@ -79,7 +81,7 @@ func (c *Conn) check(elapsed, wall int64) {
 		})
 		return
 	}
-	if c.polls != nil && c.polls.absent(elapsed) > int64(cfg.DisconnectTimeout) {
+	if c.polls != nil && c.polls.Absent(elapsed) > int64(cfg.DisconnectTimeout) {
 		c.end(ending{reason: ClientTimedOut, err: errUnpolled, drop: true, abort: true})
 		return
 	}
@@ -88,7 +90,7 @@ func (c *Conn) check(elapsed, wall int64) {
 			c.end(ending{
 				reason: HandshakeFailed,
 				err:    errSilent,
-				last:   append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
+				last:   append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
 				grace:  overflowGrace,
 			})
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
@@ -123,7 +124,7 @@ func (r *run) awaitRelayed(ctx context.Context, s *session) error {
 		return broken
 	}
 	if !relayed {
-		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(), waiting+" waits, and perhaps others; jobs: "+jobs(ctx, s))
+		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(), waiting+" waits, and perhaps others; jobs: "+pendingJobs(ctx, s))
 	}
 	return nil
 }
@@ -138,21 +139,26 @@ func readHeads(ctx context.Context, s *session) (map[event.Group]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
 	}
-	var group event.Group
+	var name string
 	var head int64
-	if _, err = pgx.ForEachRow(rows, []any{&group, &head}, func() error { heads[group] = head; return nil }); err != nil {
+	_, err = pgx.ForEachRow(rows, []any{&name, &head}, func() error {
+		group, err := event.ParseGroup(name)
+		heads[group] = head
+		return err //nolint:wrapcheck // wrapped once, below
+	})
+	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
 	}
 	return heads, nil
 }
 
-// jobs tells what becomes of the events that wait for their time.
-func jobs(ctx context.Context, s *session) (all string) {
+// pendingJobs tells what becomes of the events that wait for their time.
+func pendingJobs(ctx context.Context, s *session) (all string) {
 	conn, err := s.get(ctx)
 	if err == nil {
 		err = conn.QueryRow(ctx, `SELECT coalesce(string_agg(j.jobs, ', '), 'none') FROM (
 			SELECT count(*) || ' ' || kind || ' ' || state || ' since ' || min(attempted_at) || ' in attempt ' || max(attempt) AS jobs
-			FROM herald.river_job WHERE kind IN ('deliver_scheduled', 'retry_event') AND state <> 'completed' GROUP BY kind, state) j`).Scan(&all)
+			FROM `+jobs.Table+` WHERE kind IN ('deliver_scheduled', 'retry_event') AND state <> 'completed' GROUP BY kind, state) j`).Scan(&all)
 	}
 	if err != nil {
 		return err.Error()

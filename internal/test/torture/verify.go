@@ -65,7 +65,7 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 	defer entries.close()
 	records := map[string][]checker.Record{}
 	for _, t := range r.trackers() {
-		records[string(t.group)] = append(records[string(t.group)], t.record(positions))
+		records[t.group.String()] = append(records[t.group.String()], t.record(positions))
 	}
 	elsewhere := func(id uuid.UUID) (groups string) {
 		_ = conns[2].QueryRow(ctx, `SELECT coalesce(string_agg(l.group_name, ', '), '') FROM herald.event_log l WHERE l.event_id = $1`, id).Scan(&groups)
