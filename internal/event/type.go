@@ -5,6 +5,43 @@ import "slices"
 // Type names what happened. The set is closed, and the catalogue has a row for each: the outbox refuses any other.
 type Type string
 
+// The names below are for the catalogue's rows, tests, benches and the simulation. A type needs none of them: its row may have
+// its name as a text.
+
+// Order events. Each is an OrderStatusBroadcastDto to the order's group, the restaurant's, or both.
+const (
+	OrderPlaced           Type = "OrderPlaced"
+	OrderPaymentSucceeded Type = "OrderPaymentSucceeded"
+	OrderPaymentFailed    Type = "OrderPaymentFailed"
+	OrderStatusChanged    Type = "OrderStatusChanged"
+)
+
+// Team cart events, to the cart's group.
+const (
+	CartUpdated        Type = "CartUpdated"
+	CartLocked         Type = "CartLocked"
+	CartPaymentEvent   Type = "CartPaymentEvent"
+	CartReadyToConfirm Type = "CartReadyToConfirm"
+	CartConverted      Type = "CartConverted"
+	CartExpired        Type = "CartExpired"
+)
+
+// Admin events, each to one of the admin hub's groups.
+const (
+	UserActivityUpdate      Type = "UserActivityUpdate"
+	AnalyticsUpdate         Type = "AnalyticsUpdate"
+	UserCountUpdate         Type = "UserCountUpdate"
+	GenerationMetricsUpdate Type = "GenerationMetricsUpdate"
+	RevenueUpdate           Type = "RevenueUpdate"
+	SystemAlert             Type = "SystemAlert"
+	AdminNotification       Type = "AdminNotification"
+)
+
+// AccessRevoked is Herald's own: herald.revoke_access writes it, and every node that reads it in the log takes the
+// user's connections out of the group. It travels the same line as the events so that it can be neither lost nor
+// overtaken; no client ever sees it, and it takes no number in the group's sequence.
+const AccessRevoked Type = "AccessRevoked"
+
 // Types lists the types that clients see.
 func Types() []Type {
 	var types []Type
