@@ -130,7 +130,8 @@ fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 	@go list -f '{{.Dir}}' ./... | tr '\n' '\0' | xargs -0 $(GOFUMPT) -w
 	$(GOLANGCI_LINT) fmt ./...
 
-docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, herald.d.ts, settings.md, metrics.md)
+docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (openapi.json, docs/events.md, herald.d.ts, settings.md, metrics.md)
+	go test -count=1 -run OpenAPIDocumentIsServed ./internal/adminapi -update
 	go test -count=1 ./internal/test/reference -update
 	go test -count=1 -run Reference ./internal/cli ./internal/app -update
 

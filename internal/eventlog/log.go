@@ -88,15 +88,15 @@ func (l *Log) place(ctx context.Context, sql string, args ...any) (entries []eve
 // passed over.
 func typeOf(entry event.Logged) event.Type {
 	if entry.Sequence == 0 {
-		return event.AccessRevoked
+		return event.Control.First()
 	}
 	switch entry.Group.Kind() {
 	case "order", "restaurant":
-		return event.OrderStatusChanged
+		return event.Order.First()
 	case "teamcart":
-		return event.CartUpdated
+		return event.TeamCart.First()
 	default:
-		return event.SystemAlert
+		return event.Admin.First()
 	}
 }
 
