@@ -19,17 +19,17 @@ type Group struct {
 
 // kind is what groups have in common whose names are the same up to the colon.
 type kind struct {
-	name string // up to the colon; of a group that has no resource, or is not known, all of it
-	form form
+	name  string // up to the colon; of a group that has no resource, or is not known, all of it
+	shape shape
 }
 
-// form says what a group's name consists of.
-type form int
+// shape says what a group's name consists of.
+type shape int
 
 const (
-	unknownForm form = iota // this release does not know the group
-	ofHub                   // the kind's name alone
-	ofResource              // the kind's name, a colon, and the resource's id
+	unknownShape shape = iota // this release does not know the group
+	ofHub                     // the kind's name alone
+	ofResource                // the kind's name, a colon, and the resource's id
 )
 
 //nolint:gochecknoglobals // constants
@@ -79,7 +79,7 @@ func ParseGroup(name string) (Group, error) {
 	if name == "" {
 		return Group{}, err
 	}
-	return Group{kind: unique.Make(kind{name, unknownForm})}, err
+	return Group{kind: unique.Make(kind{name, unknownShape})}, err
 }
 
 // isCanonical says whether text is id as [uuid.UUID.String] writes it.
@@ -90,7 +90,7 @@ func isCanonical(text string, id uuid.UUID) bool {
 
 // Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" where this release does not know it.
 func (g Group) Kind() string {
-	if g.IsZero() || g.kind.Value().form == unknownForm {
+	if g.IsZero() || g.kind.Value().shape == unknownShape {
 		return ""
 	}
 	return g.kind.Value().name
@@ -108,7 +108,7 @@ func (g Group) String() string {
 		return ""
 	}
 	k := g.kind.Value()
-	if k.form != ofResource {
+	if k.shape != ofResource {
 		return k.name
 	}
 	var room [64]byte
