@@ -4,14 +4,14 @@ import "strconv"
 
 // adminObject is what an admin event's payload is read into.
 type adminObject struct {
-	*payloadForm
+	*form
 
 	values [mostFields][]byte // of the form's fields, as they stand in the payload; nil where missing
 	extras bool               // there is more
 }
 
 // owns says whether a field of the payload has the name of one of the object's own.
-func (f *payloadForm) owns(name []byte) bool {
+func (f *form) owns(name []byte) bool {
 	switch string(name) {
 	case "timestamp", "eventId", "sequence":
 		return true
@@ -24,7 +24,7 @@ func (f *payloadForm) owns(name []byte) bool {
 func (e *Event) adminObject() (o adminObject, err error) {
 	r := e.Type.row()
 	var known bool
-	if o.payloadForm, known = r.formOf(e.Payload); !known {
+	if o.form, known = r.formOf(e.Payload); !known {
 		selector := &o.fields[0]
 		return o, e.undeliverable("payload: %s", selector.misfit(member(e.Payload, selector.Name)))
 	}

@@ -25,13 +25,13 @@ type rows struct {
 
 type row struct {
 	Definition
-	plain   *payloadForm            // of a type without forms; else it has the one field that selects the form
-	forms   map[string]*payloadForm // nil where the type has none
+	plain   *form            // of a type without forms; else it has the one field that selects the form
+	forms   map[string]*form // nil where the type has none
 	members []Member
 }
 
-// payloadForm is what a payload takes.
-type payloadForm struct {
+// form is what a payload takes.
+type form struct {
 	fields  []Field     // in the order in which clients see them
 	implied []*implied  // of each of fields; nil: nothing
 	inner   []innerRule // the members of their objects that have rules
@@ -54,7 +54,7 @@ type implied struct {
 }
 
 // noRow is that of the types that this release does not know.
-var noRow = &row{plain: &payloadForm{}} //nolint:gochecknoglobals // a constant
+var noRow = &row{plain: &form{}} //nolint:gochecknoglobals // a constant
 
 // row is the catalogue's for the type.
 func (t Type) row() *row {
@@ -104,7 +104,7 @@ func newRow(d Definition) (*row, error) {
 		r.plain, err = newForm(d.Fields)
 	} else {
 		r.plain, err = newForm(d.Fields[:1])
-		r.forms = map[string]*payloadForm{}
+		r.forms = map[string]*form{}
 	}
 	for _, name := range names {
 		if err == nil {
@@ -157,8 +157,8 @@ func (d *Definition) check() error {
 }
 
 // newForm finds the places of what the fields say of each other.
-func newForm(fields []Field) (*payloadForm, error) {
-	f := &payloadForm{}
+func newForm(fields []Field) (*form, error) {
+	f := &form{}
 	for _, field := range fields {
 		if !strings.Contains(field.Name, ".") {
 			f.fields = append(f.fields, field)
@@ -186,7 +186,7 @@ func newForm(fields []Field) (*payloadForm, error) {
 	return f, nil
 }
 
-func (f *payloadForm) imply(from *Implied) (*implied, error) {
+func (f *form) imply(from *Implied) (*implied, error) {
 	if from == nil {
 		return nil, nil //nolint:nilnil // a field that has none
 	}
@@ -204,7 +204,7 @@ func (f *payloadForm) imply(from *Implied) (*implied, error) {
 }
 
 // index is the place of the field of this name, or -1.
-func (f *payloadForm) index(name []byte) int {
+func (f *form) index(name []byte) int {
 	for i := range f.fields {
 		if f.fields[i].Name == string(name) {
 			return i
@@ -214,7 +214,7 @@ func (f *payloadForm) index(name []byte) int {
 }
 
 // formOf is the form of a payload; ok is false where its type has forms and none is of that name.
-func (r *row) formOf(payload []byte) (f *payloadForm, ok bool) {
+func (r *row) formOf(payload []byte) (f *form, ok bool) {
 	if r.forms == nil {
 		return r.plain, true
 	}
