@@ -14,8 +14,9 @@ import (
 // OpenAPIPath is where the document that describes all this is served.
 const OpenAPIPath = "/openapi.json"
 
-// openAPIBase describes the endpoints of this package that publish no event, and the node's own beside them (/healthz, /readyz, /metrics). In the
-// places of $publications and $bodies stand those that the catalogue of events has, and what they take.
+// openAPIBase describes the endpoints of this package that publish no event, and the node's own beside them (/healthz,
+// /readyz, /metrics). In the places of $publications and $bodies come those of the catalogue of events, and what they
+// take.
 //
 //go:embed openapi.base.json
 var openAPIBase string
@@ -25,8 +26,8 @@ func openAPI(*request) (any, error) {
 	return written{json: document}, err
 }
 
-// openAPIDocument is the whole document. The tests hold every request and every answer that they make against it, and compare it with
-// openapi.json, which is there to be read.
+// openAPIDocument is the whole document. The tests hold every request and every answer that they make against it, and
+// compare it with openapi.json, which is there to be read.
 var openAPIDocument = sync.OnceValues(func() (json.RawMessage, error) { //nolint:gochecknoglobals // it is made once
 	var publications, bodies object
 	for _, t := range tagged() {
@@ -41,8 +42,9 @@ var openAPIDocument = sync.OnceValues(func() (json.RawMessage, error) { //nolint
 			}
 		}
 	}
-	document := strings.Replace(openAPIBase, `    "$publications": {}`, laidOut(publications, 2), 1) //nolint:mnd // the level of the paths
-	document = strings.Replace(document, `      "$bodies": {}`, laidOut(bodies, 3), 1)               //nolint:mnd // that of the schemas
+	const levelOfPaths, levelOfSchemas = 2, 3
+	document := strings.Replace(openAPIBase, `    "$publications": {}`, laidOut(publications, levelOfPaths), 1)
+	document = strings.Replace(document, `      "$bodies": {}`, laidOut(bodies, levelOfSchemas), 1)
 	return json.RawMessage(document), nil
 })
 
@@ -70,7 +72,8 @@ func tagged() (groups [][]publication) {
 		return nil // the tests read it
 	}
 	for _, tag := range document.Tags {
-		groups = append(groups, slices.DeleteFunc(publications(), func(p publication) bool { return p.Tag != tag.Name }))
+		other := func(p publication) bool { return p.Tag != tag.Name }
+		groups = append(groups, slices.DeleteFunc(publications(), other))
 	}
 	return groups
 }
@@ -83,7 +86,8 @@ func describe(p publication) (object, error) {
 	}
 	about += "."
 	if p.Statistics != nil {
-		about += " There is no body; one that is sent is held to the limits and ignored. 503 names the statistics that were never set."
+		about += " There is no body; one that is sent is held to the limits and ignored." +
+			" 503 names the statistics that were never set."
 	}
 	if p.Remark != "" {
 		about += " " + p.Remark
@@ -106,7 +110,10 @@ func describe(p publication) (object, error) {
 		}
 		operation = append(operation, member{"requestBody", object{
 			{"required", true},
-			{"content", object{{jsonType, object{{"schema", reference("schemas/" + p.Schema)}, {"examples", examples}}}}},
+			{"content", object{{jsonType, object{
+				{"schema", reference("schemas/" + p.Schema)},
+				{"examples", examples},
+			}}}},
 		}})
 	}
 	return append(operation, member{"responses", p.responses()}), nil
@@ -114,20 +121,29 @@ func describe(p publication) (object, error) {
 
 // responses are what an endpoint answers.
 func (p publication) responses() object {
-	required, properties, example := []any{"message"}, object{{"message", object{{"const", p.Message}}}}, object{{"message", p.Message}}
+	const exampleID = "0197a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
+	var required []any
+	var properties, example object
+	answers := func(name string, schema object, value any) {
+		required = append(required, name)
+		properties, example = append(properties, member{name, schema}), append(example, member{name, value})
+	}
+	answers("message", object{{"const", p.Message}}, p.Message)
 	for _, f := range p.of.Fields() {
 		if slices.Contains(p.Answers, f.Name) {
-			required, properties = append(required, f.Name), append(properties, member{f.Name, object{{"type", "number"}}})
-			example = append(example, member{f.Name, json.RawMessage(f.Example)})
+			answers(f.Name, object{{"type", "number"}}, json.RawMessage(f.Example))
 		}
 	}
-	const exampleID = "0197a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
-	required, properties = append(required, "eventId"), append(properties, member{"eventId", reference("schemas/EventId")})
-	example = append(example, member{"eventId", exampleID})
+	answers("eventId", reference("schemas/EventId"), exampleID)
 	responses := object{{"200", object{
 		{"description", "The event is in the outbox."},
 		{"content", object{{jsonType, object{
-			{"schema", object{{"type", "object"}, {"required", required}, {"properties", properties}, {"additionalProperties", false}}},
+			{"schema", object{
+				{"type", "object"},
+				{"required", required},
+				{"properties", properties},
+				{"additionalProperties", false},
+			}},
 			{"example", example},
 		}}}},
 	}}}

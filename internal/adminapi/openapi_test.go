@@ -113,7 +113,8 @@ func TestOpenAPIDocumentIsServed(t *testing.T) {
 	}
 	want, err := os.ReadFile("openapi.json")
 	require.NoError(t, err)
-	require.Equal(t, string(want), w.Body.String(), "openapi.json is not what the code says: run `make docs` and commit it")
+	require.Equal(t, string(want), w.Body.String(),
+		"openapi.json is not what the code says: run `make docs` and commit it")
 	requireOK(t, w, string(want))
 	require.Equal(t, "3.1.0", documented().OpenAPI)
 }

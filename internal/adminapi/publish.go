@@ -15,7 +15,8 @@ import (
 
 const checkViolation = "23514"
 
-// published is the answer to every POST that publishes: the message, what the endpoint repeats of the event, and its id.
+// published is the answer to every POST that publishes: the message, what the endpoint repeats of the event, and the
+// event's id.
 type published struct {
 	Message  string
 	Repeated object

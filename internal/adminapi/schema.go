@@ -95,7 +95,8 @@ func ofMembers(f *event.Field, body []event.BodyField) string {
 	case last == 0:
 		return fmt.Sprintf(" Its %s has at most %d characters where it is a string.", names[0], event.MaxWord)
 	default:
-		return fmt.Sprintf(" Its %s and %s have at most %d characters where they are strings.", strings.Join(names[:last], ", "), names[last], event.MaxWord)
+		return fmt.Sprintf(" Its %s and %s have at most %d characters where they are strings.",
+			strings.Join(names[:last], ", "), names[last], event.MaxWord)
 	}
 }
 

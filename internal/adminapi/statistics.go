@@ -51,7 +51,8 @@ func (a *API) platformSnapshot(r *request) (any, error) {
 	}{a.timestamp(), stats}, nil
 }
 
-// fromStatistics makes the event's payload of the platform's statistics. There is no body; one that comes is held to the limits.
+// fromStatistics makes the event's payload of the platform's statistics. There is no body; one that comes is held to the
+// limits.
 func (a *API) fromStatistics(r *request, p publication) (payload map[string]any, key uuid.UUID, err error) {
 	if key, err = keyBeside(ignoreBody(r.Request), r.Header); err != nil {
 		return nil, uuid.Nil, err

@@ -15,7 +15,8 @@ func BenchmarkEvent(b *testing.B) {
 		{"order", orderEvent(event.OrderStatusChanged, preparing)},
 		{"cart", cartEvent(event.CartPaymentEvent, `{"userId": "user-1", "status": "Paid"}`)},
 		{"alert", adminEvent(event.SystemAlert, `{"type": "info", "message": "m", "data": {"severity": "low"}}`)},
-		{"notification", adminEvent(event.AdminNotification, `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "assigned"}`)},
+		{"notification", adminEvent(event.AdminNotification,
+			`{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "assigned"}`)},
 		{"revenue", adminEvent(event.RevenueUpdate, `{"dailyRevenue": 1, "totalRevenue30d": 2}`)},
 	} {
 		b.Run(test.name+"/groups", func(b *testing.B) {

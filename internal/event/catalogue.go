@@ -1,8 +1,8 @@
 package event
 
-// The catalogue of events: one row for each type. All that knows event types reads it: routing, validation, what clients
-// are sent, the REST endpoints with their OpenAPI schemas, the reference, the simulated services, and the tests. SQL has
-// the same list for what producers write, and a test compares the two.
+// The catalogue of events: one row for each type. All that knows event types reads it: routing, validation, what
+// clients are sent, the REST endpoints with their OpenAPI schemas, the reference, the simulated services, and the
+// tests. SQL has the same list for what producers write, and tests compare the two.
 
 // orderPayload is what every order event takes.
 func orderPayload() []Field {
@@ -280,7 +280,8 @@ func definitions() []Definition {
 				},
 				{
 					Name: "description", Form: "system-event", Kind: KindText,
-					Example: `"Scheduled maintenance completed successfully"`, Description: "What administrators read.",
+					Example:     `"Scheduled maintenance completed successfully"`,
+					Description: "What administrators read.",
 				},
 				{
 					Name: "data", Form: "system-event", Kind: KindObject, Optional: true,

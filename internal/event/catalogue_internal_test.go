@@ -29,18 +29,30 @@ func TestRowsThatCannotBe(t *testing.T) {
 		"no name":              {admin(func(d *Definition) { d.Type = "" }), "it has no name"},
 		"no family":            {admin(func(d *Definition) { d.Family = Unknown }), "it has no family"},
 		"no method":            {admin(func(d *Definition) { d.Method = "" }), "clients are sent a method"},
-		"no group":             {admin(func(d *Definition) { var none Group; d.Group = none }), "has the group of its row"},
+		"no group":             {admin(func(d *Definition) { d.Group = Group{} }), "has the group of its row"},
 		"a type that there is": {admin(func(d *Definition) { d.Type = SystemAlert }), "is there twice"},
-		"a path that there is": {admin(func(d *Definition) { d.Endpoints[0].Path = "alert" }), `the endpoint "alert" is there twice`},
-		"no path":              {admin(func(d *Definition) { d.Endpoints[0].Path = "" }), "needs a path"},
-		"no schema":            {admin(func(d *Definition) { d.Endpoints[0].Schema = "" }), "either statistics or a body"},
+		"a path that there is": {
+			admin(func(d *Definition) { d.Endpoints[0].Path = "alert" }), `the endpoint "alert" is there twice`,
+		},
+		"no path": {admin(func(d *Definition) { d.Endpoints[0].Path = "" }), "needs a path"},
+		"no schema": {
+			admin(func(d *Definition) { d.Endpoints[0].Schema = "" }), "either statistics or a body",
+		},
 		"too few statistics": {admin(func(d *Definition) {
 			d.Endpoints[0].Schema, d.Endpoints[0].Statistics = "", []string{"totalUsers"}
 		}), "each field from one of the statistics"},
-		"a form that there is not": {admin(func(d *Definition) { d.Endpoints[0].Form = "other" }), `the form "other", which there is not`},
-		"a field of no form":       {admin(func(d *Definition) { d.Fields[1].Form = "other" }), "which the first field does not have"},
-		"one of no values":         {admin(func(d *Definition) { d.Fields[0].Kind = KindOne }), "is one of its values, or has none"},
-		"a member of no object":    {admin(func(d *Definition) { d.Fields[1].Name = "message.text" }), "is of no object"},
+		"a form that there is not": {
+			admin(func(d *Definition) { d.Endpoints[0].Form = "other" }), `the form "other", which there is not`,
+		},
+		"a field of no form": {
+			admin(func(d *Definition) { d.Fields[1].Form = "other" }), "which the first field does not have",
+		},
+		"one of no values": {
+			admin(func(d *Definition) { d.Fields[0].Kind = KindOne }), "is one of its values, or has none",
+		},
+		"a member of no object": {
+			admin(func(d *Definition) { d.Fields[1].Name = "message.text" }), "is of no object",
+		},
 		"a value that follows from nothing": {admin(func(d *Definition) {
 			d.Fields[0].Implied = &Implied{Member: "data.x", By: "kind"}
 		}), "which are no fields"},
@@ -48,11 +60,11 @@ func TestRowsThatCannotBe(t *testing.T) {
 			d.Fields = make([]Field, mostFields+1)
 		}), "more than 16 fields"},
 		"an order event of its own fields": {
-			Definition{Type: "New", Family: Order, Method: "New", Fields: []Field{{Name: "courierId", Kind: KindUUID}}}, "what every order event takes",
+			Definition{Type: "New", Family: Order, Method: "New", Fields: []Field{{Name: "courierId", Kind: KindUUID}}},
+			"what every order event takes",
 		},
 		"a team cart event over REST": {admin(func(d *Definition) {
-			var none Group
-			d.Family, d.Group = TeamCart, none
+			d.Family, d.Group = TeamCart, Group{}
 		}), "only admin events are published over REST"},
 	} {
 		_, err := newRows(append(definitions(), test.row))
@@ -90,7 +102,8 @@ func TestBodiesFollowFromTheFields(t *testing.T) {
 	r := AdminNotification.row()
 	without.complete(r.forms["system-event"].fields, nil)
 	require.Equal(t, []Example{{"published", `{"eventType":"database_maintenance",` +
-		`"description":"Scheduled maintenance completed successfully","data":{"cpuUsage":92,"threshold":85}}`}}, without.Examples)
+		`"description":"Scheduled maintenance completed successfully",` +
+		`"data":{"cpuUsage":92,"threshold":85}}`}}, without.Examples)
 }
 
 // The examples that documents show are what the outbox takes.

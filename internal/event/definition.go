@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// Definition is a row of the catalogue: all that Herald knows of an event type. What a type does follows from its family.
+// Definition is a row of the catalogue: all that Herald knows of an event type. What a type does follows from its
+// family.
 type Definition struct {
 	Type   Type
 	Family Family
 	Method string // the client method that it invokes; none of a Control event
 	Group  Group  // whose members receive it: of an Admin event. An order's and a team cart's follow from its ids
-	// Fields are what it takes in its payload, in the order in which its clients see them; members of an object behind all others. Where some
-	// have a Form, the first field selects it. An order event's are [orderPayload].
+	// Fields are what it takes in its payload, in the order in which its clients see them; members of an object behind
+	// all others. Where some have a Form, the first field selects it. An order event's default to [orderPayload].
 	Fields    []Field
 	Endpoints []Endpoint // by which administrators publish it: of an Admin event
 }
@@ -25,17 +26,19 @@ type Implied struct {
 	Otherwise string            // or is this
 }
 
-// Endpoint is a POST of the admin REST API that publishes an event of the type. It takes the role of administrators, and an Idempotency-Key
-// header that becomes the event's id. Its answer has the Message and the event's id.
+// Endpoint is a POST of the admin REST API that publishes an event of the type. It takes the role of administrators, and
+// an Idempotency-Key header that becomes the event's id. Its answer has the Message and the event's id.
 type Endpoint struct {
 	Path    string // behind /api/admin/realtime/
 	Message string
 	Form    string // which it publishes: of a type with forms
-	// Fixed are fields of the payload that the endpoint sets itself, to texts in which {name} stands for a field of the body.
+	// Fixed are fields of the payload that the endpoint sets itself, to texts in which {name} stands for a field of the
+	// body.
 	Fixed map[string]string
 	// Body is what the body takes. Defaults to the fields of the type, or of the form, without the Fixed ones.
 	Body []BodyField
-	// Statistics are the platform's statistics that the payload's fields are taken from, in their order: the endpoint takes no body then.
+	// Statistics are the platform's statistics that the payload's fields are taken from, in their order: the endpoint
+	// takes no body then.
 	Statistics []string
 	Answers    []string // the fields that the answer repeats
 
@@ -45,7 +48,8 @@ type Endpoint struct {
 	Examples []Example
 }
 
-// BodyField is a field of a body, and where in the payload it goes: the name of a field, or that of an object's member, as data.metric.
+// BodyField is a field of a body, and where in the payload it goes: the name of a field, or that of an object's member,
+// as data.metric.
 type BodyField struct {
 	Field
 

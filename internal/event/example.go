@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Example is a payload of an event of type t in one of its [Type.Forms], made of the fields' examples: with all that have one, or only with those
-// that must be there.
+// Example is a payload of an event of type t in one of its [Type.Forms], made of the fields' examples: with all that
+// have one, or only with those that must be there.
 func (t Type) Example(form string, full bool) json.RawMessage {
 	r := t.row()
 	b := []byte{'{'}

@@ -73,6 +73,6 @@ func (f *Field) Wanted() string {
 	}
 }
 
-// Fields returns what an event of type t takes in its payload, in the order in which its clients see it; of a type with forms those of each form
-// in turn, behind the field that selects it. Members of an object follow behind all others.
+// Fields returns what an event of type t takes in its payload, in the order in which its clients see it; of a type with
+// forms those of each form in turn, behind the field that selects it. Members of an object follow behind all others.
 func (t Type) Fields() []Field { return slices.Clone(t.row().Fields) }

@@ -74,8 +74,8 @@ const (
 		"big": 123456789012345678901234567890, "items": [{"sku": "A",  "qty": 2}, {}], "a\"b": null, "lastUpdateTimestamp": null}`
 )
 
-// goldens are the events whose invocations are kept in testdata/golden: the catalogue's example of every type, of each form of those that have
-// several, and what is special in some.
+// goldens are the events whose invocations are kept in testdata/golden: the catalogue's example of every type, of each
+// form of those that have several, and what is special in some.
 func goldens() map[string]*event.Event {
 	all := special()
 	for _, eventType := range event.Types() {

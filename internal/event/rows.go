@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// catalogue is what the program goes by. It is complete before anything reads it, and never changes: rows that do not come from Go are to be
-// added here.
+// catalogue is what the program goes by. It is complete before anything reads it, and never changes: rows that do not
+// come from Go are to be added here.
 var catalogue = func() *rows { //nolint:gochecknoglobals // a constant table
 	all, err := newRows(definitions())
 	if err != nil {
@@ -129,6 +129,8 @@ func (d *Definition) forms() []string {
 	return d.Fields[0].Values
 }
 
+func sameField(a, b Field) bool { return a.Name == b.Name && a.Kind == b.Kind }
+
 func (d *Definition) check() error {
 	switch {
 	case d.Type == "":
@@ -139,7 +141,7 @@ func (d *Definition) check() error {
 		return errors.New("clients are sent a method, but of Herald's own events none")
 	case d.Group.IsZero() == (d.Family == Admin):
 		return errors.New("an admin event, and no other, has the group of its row")
-	case d.Family == Order && !slices.EqualFunc(d.Fields, orderPayload(), func(a, b Field) bool { return a.Name == b.Name && a.Kind == b.Kind }):
+	case d.Family == Order && !slices.EqualFunc(d.Fields, orderPayload(), sameField):
 		return errors.New("an order event takes what every order event takes")
 	case (len(d.Endpoints) > 0 || d.forms() != nil) && d.Family != Admin:
 		return errors.New("only admin events are published over REST, or have forms")
@@ -192,7 +194,8 @@ func (f *form) imply(from *Implied) (*implied, error) {
 	}
 	object, name, _ := strings.Cut(from.Member, ".")
 	rule := &implied{
-		of: f.index([]byte(object)), member: name, by: f.index([]byte(from.By)), values: map[string][]byte{}, other: quote(from.Otherwise),
+		of: f.index([]byte(object)), member: name, by: f.index([]byte(from.By)),
+		values: map[string][]byte{}, other: quote(from.Otherwise),
 	}
 	if rule.of < 0 || rule.by < 0 {
 		return nil, fmt.Errorf("a value that follows from %q and %q, which are no fields", from.Member, from.By)

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// cartArguments are the positional arguments of a team cart event: its fields, in their order. Ids are in their canonical form. Whatever else the
-// payload has is not sent.
+// cartArguments are the positional arguments of a team cart event: its fields, in their order. Ids are in their
+// canonical form. Whatever else the payload has is not sent.
 func (e *Event) cartArguments(list *argumentList) error {
 	f := e.Type.row().plain
 	var values [mostFields][]byte

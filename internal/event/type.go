@@ -5,8 +5,8 @@ import "slices"
 // Type names what happened. The set is closed, and the catalogue has a row for each: the outbox refuses any other.
 type Type string
 
-// The names below are for the catalogue's rows, tests, benches and the simulation. A type needs none of them: its row may have
-// its name as a text.
+// The names below are for the catalogue's rows, tests, benches and the simulation. A type needs none of them: its row
+// may have its name as a text.
 
 // Order events. Each is an OrderStatusBroadcastDto to the order's group, the restaurant's, or both.
 const (
@@ -79,7 +79,8 @@ func (t Type) Forms() []string {
 	return []string{""}
 }
 
-// Endpoints lists the endpoints of the admin REST API that publish events of type t, with all that follows from its fields filled in.
+// Endpoints lists the endpoints of the admin REST API that publish events of type t, with all that follows from its
+// fields filled in.
 func (t Type) Endpoints() []Endpoint { return slices.Clone(t.row().Endpoints) }
 
 // Methods lists the client methods of all types, each once.
@@ -99,7 +100,8 @@ func (f Family) First() Type {
 	return catalogue.all[at].Type
 }
 
-// AdminGroup returns the group whose members are invoked with an admin event's method; ok is false for any other method.
+// AdminGroup returns the group whose members are invoked with an admin event's method; ok is false for any other
+// method.
 func AdminGroup(method string) (g Group, ok bool) {
 	for _, r := range catalogue.all {
 		if r.Family == Admin && r.Method == method {

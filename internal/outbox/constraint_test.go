@@ -20,7 +20,8 @@ var (
 	adminTypes = typesOf(event.Admin)
 )
 
-const ownTypes = "Types of your own will be declared in Herald's catalogue of events and published by herald.publish_event, which this release does not have yet."
+const ownTypes = "Types of your own will be declared in Herald's catalogue of events and published by herald.publish_event, " +
+	"which this release does not have yet."
 
 func typesOf(family event.Family) string {
 	var names []string
@@ -178,18 +179,19 @@ func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	}
 }
 
-// SQL has the list of types several times over, for the table and for each function: each takes every type of the catalogue, with the least that it
-// needs and with all that it takes.
+// The table and the functions of SQL take every type of the catalogue, with the least that it needs and with all that it
+// takes.
 //
 // Acceptance: A-321, A-322, A-323.
 func TestEveryEventTypeIsTaken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	calls := map[event.Family]string{
-		event.Order: `herald.publish_order_event($1, gen_random_uuid(), $2::jsonb ->> 'orderNumber', $2::jsonb ->> 'status', gen_random_uuid(), 'user-1',
-			extra => $2::jsonb - '{orderNumber,status,lastUpdateTimestamp,estimatedDeliveryTime,actualDeliveryTime,deliveredAt}'::text[])`,
-		event.TeamCart: `herald.publish_teamcart_event($1, gen_random_uuid(), user_id => $2::jsonb ->> 'userId', status => $2::jsonb ->> 'status',
-			order_id => ($2::jsonb ->> 'orderId')::uuid, extra => $2::jsonb - '{userId,status,orderId}'::text[])`,
+		event.Order: `herald.publish_order_event($1, gen_random_uuid(), $2::jsonb ->> 'orderNumber', $2::jsonb ->> 'status',
+			gen_random_uuid(), 'user-1')`,
+		event.TeamCart: `herald.publish_teamcart_event($1, gen_random_uuid(), user_id => $2::jsonb ->> 'userId',
+			status => $2::jsonb ->> 'status', order_id => ($2::jsonb ->> 'orderId')::uuid,
+			extra => $2::jsonb - '{userId,status,orderId}'::text[])`,
 		event.Admin: `herald.publish_admin_event($1, $2)`,
 	}
 	for _, eventType := range event.Types() {
@@ -246,7 +248,9 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 		rangeHint   = "Pass null for a time that is not known."
 		familyHint  = "; each family of events has a publish function of its own."
 	)
-	orderHint, cartHint, adminHint := "Use one of "+orderTypes+familyHint, "Use one of "+cartTypes+familyHint, "Use one of "+adminTypes+familyHint
+	orderHint := "Use one of " + orderTypes + familyHint
+	cartHint := "Use one of " + cartTypes + familyHint
+	adminHint := "Use one of " + adminTypes + familyHint
 	for _, test := range []struct{ name, sql, message, hint string }{
 		{"order: no type", orderCall("event_type", "NULL"), "herald.outbox: event_type is missing", "Use one of " + orderTypes + "."},
 		{"order: another family's type", orderCall("event_type", "'CartLocked'"), "herald.publish_order_event: 'CartLocked' is not an order event", orderHint},

@@ -31,7 +31,8 @@ var lifecycle = []orderStep{ //nolint:gochecknoglobals // a constant table
 	{"Delivered", event.OrderStatusChanged},
 }
 
-// endings are the steps beside the lifecycle, each of which ends an order: one for each type of event that the lifecycle has not.
+// endings are the steps beside the lifecycle, each of which ends an order: one for each type of event that the lifecycle
+// has not.
 var endings = func() (steps []orderStep) { //nolint:gochecknoglobals // a constant table
 	named := make([]event.Type, 0, len(lifecycle))
 	for _, step := range lifecycle {
@@ -66,8 +67,8 @@ func (s *Simulation) followedOrder(ctx context.Context, tx pgx.Tx, _ int) error 
 	return moveOrder(ctx, tx, OrderID, "YZ-1024", Customer, next(status))
 }
 
-// order places a new order of somebody's, or moves one that is under way. One in each ending turns is an order that ends otherwise: its payment
-// fails.
+// order places a new order of somebody's, or moves one that is under way. One in each ending turns is an order that ends
+// otherwise: its payment fails.
 func (s *Simulation) order(ctx context.Context, tx pgx.Tx, turn int) error {
 	const ending = 10
 	if turn%ending == ending-1 {
@@ -109,7 +110,8 @@ func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer st
 	if err != nil {
 		return fmt.Errorf("moving order %s: %w", id, err)
 	}
-	if _, err := tx.Exec(ctx, publishOrder, string(to.event), id, number, to.status, RestaurantID, customer); err != nil {
+	_, err = tx.Exec(ctx, publishOrder, string(to.event), id, number, to.status, RestaurantID, customer)
+	if err != nil {
 		return fmt.Errorf("publishing %s of order %s: %w", to.event, id, err)
 	}
 	return nil
@@ -118,10 +120,14 @@ func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer st
 // cartEvents is what happens to the simulated team cart, over and over: it is paid and converted, and the next time it expires.
 var cartEvents = func() []event.Type { //nolint:gochecknoglobals // a constant table
 	story := []event.Type{
-		event.CartUpdated, event.CartLocked, event.CartPaymentEvent, event.CartReadyToConfirm, event.CartConverted, event.CartUpdated, event.CartExpired,
+		event.CartUpdated, event.CartLocked, event.CartPaymentEvent, event.CartReadyToConfirm, event.CartConverted,
+		event.CartUpdated, event.CartExpired,
 	}
 	return append(story, others(event.TeamCart, story)...)
 }()
+
+const publishCart = `SELECT herald.publish_teamcart_event($1, $2, user_id => $3, status => 'Paid', order_id => $4,
+	extra => $5::jsonb - '{userId,status,orderId}'::text[])`
 
 func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	var status string
@@ -135,8 +141,7 @@ func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	if err != nil {
 		return fmt.Errorf("changing the team cart: %w", err)
 	}
-	_, err = tx.Exec(ctx, `SELECT herald.publish_teamcart_event($1, $2, user_id => $3, status => 'Paid', order_id => $4,
-		extra => $5::jsonb - '{userId,status,orderId}'::text[])`, string(eventType), TeamCartID, Customer, OrderID, eventType.Example("", true))
+	_, err = tx.Exec(ctx, publishCart, string(eventType), TeamCartID, Customer, OrderID, eventType.Example("", true))
 	if err != nil {
 		return fmt.Errorf("publishing %s: %w", eventType, err)
 	}
@@ -156,8 +161,8 @@ func (s *Simulation) administration(ctx context.Context, tx pgx.Tx, turn int) er
 		return fmt.Errorf("setting the platform's statistics: %w", err)
 	}
 	told := adminEvents[turn%len(adminEvents)]
-	_, err = tx.Exec(ctx, `SELECT herald.publish_admin_event($1, `+told.payload+`) FROM (SELECT $2::jsonb AS stats) s`, string(told.event), stats)
-	if err != nil {
+	publish := `SELECT herald.publish_admin_event($1, ` + told.payload + `) FROM (SELECT $2::jsonb AS stats) s`
+	if _, err = tx.Exec(ctx, publish, string(told.event), stats); err != nil {
 		return fmt.Errorf("publishing %s: %w", told.event, err)
 	}
 	return nil
@@ -168,17 +173,23 @@ type adminEvent struct {
 	payload string
 }
 
-// adminEvents is what the admin service tells, over and over. A payload is SQL that may read stats, the platform's counters.
+// adminEvents is what the admin service tells, over and over. A payload is SQL that may read stats, the platform's
+// counters.
 var adminEvents = func() []adminEvent { //nolint:gochecknoglobals // a constant table
 	story := []adminEvent{
 		{event.UserCountUpdate, `stats`},
 		{event.AnalyticsUpdate, `stats || jsonb_build_object('revenue', stats -> 'totalRevenue')`},
-		{event.UserActivityUpdate, `jsonb_build_object('userId', '` + Customer + `', 'action', 'website_generated', 'details', jsonb_build_object('projectId', 'proj-12345'))`},
+		{event.UserActivityUpdate, `jsonb_build_object('userId', '` + Customer + `', 'action', 'website_generated',
+			'details', jsonb_build_object('projectId', 'proj-12345'))`},
 		{event.GenerationMetricsUpdate, `stats || '{"averageGenerationTime": 12.5}'`},
-		{event.SystemAlert, `'{"type": "warning", "message": "System performance degradation detected", "data": {"cpuUsage": 92, "threshold": 85}}'`},
-		{event.RevenueUpdate, `jsonb_build_object('dailyRevenue', stats -> 'revenueToday', 'totalRevenue30d', stats -> 'totalRevenue')`},
-		{event.AdminNotification, `jsonb_build_object('type', 'role-assignment', 'userId', '` + Customer + `', 'roleName', 'Moderator', 'action', 'assigned')`},
-		{event.AdminNotification, `'{"type": "system-event", "eventType": "backup", "description": "The nightly backup is complete", "data": {"tables": 42}}'`},
+		{event.SystemAlert, `'{"type": "warning", "message": "System performance degradation detected",
+			"data": {"cpuUsage": 92, "threshold": 85}}'`},
+		{event.RevenueUpdate, `jsonb_build_object('dailyRevenue', stats -> 'revenueToday',
+			'totalRevenue30d', stats -> 'totalRevenue')`},
+		{event.AdminNotification, `jsonb_build_object('type', 'role-assignment', 'userId', '` + Customer + `',
+			'roleName', 'Moderator', 'action', 'assigned')`},
+		{event.AdminNotification, `'{"type": "system-event", "eventType": "backup",
+			"description": "The nightly backup is complete", "data": {"tables": 42}}'`},
 	}
 	named := make([]event.Type, 0, len(story))
 	for _, one := range story {
@@ -186,7 +197,8 @@ var adminEvents = func() []adminEvent { //nolint:gochecknoglobals // a constant 
 	}
 	for _, other := range others(event.Admin, named) {
 		for _, form := range other.Forms() {
-			story = append(story, adminEvent{other, `'` + strings.ReplaceAll(string(other.Example(form, true)), `'`, `''`) + `'`})
+			payload := strings.ReplaceAll(string(other.Example(form, true)), `'`, `''`)
+			story = append(story, adminEvent{other, `'` + payload + `'`})
 		}
 	}
 	return story

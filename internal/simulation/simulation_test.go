@@ -50,7 +50,8 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 	// `herald dev`.
 	const withinAMinute = 60
 	for family, rows := range map[event.Family]string{
-		event.Order: "event_type LIKE 'Order%'", event.TeamCart: "event_type LIKE 'Cart%'", event.Admin: "resource_id IS NULL",
+		event.Order: "restaurant_id IS NOT NULL", event.Admin: "resource_id IS NULL",
+		event.TeamCart: "resource_id IS NOT NULL AND restaurant_id IS NULL",
 	} {
 		var want, types []string
 		for _, t := range event.Types() {
@@ -59,7 +60,8 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 			}
 		}
 		require.NoError(t, pool.QueryRow(t.Context(), `SELECT array_agg(DISTINCT event_type)
-			FROM (SELECT event_type FROM herald.outbox WHERE `+rows+` ORDER BY seq LIMIT $1) o`, withinAMinute).Scan(&types))
+			FROM (SELECT event_type FROM herald.outbox WHERE `+rows+` ORDER BY seq LIMIT $1) o`, withinAMinute).
+			Scan(&types))
 		require.ElementsMatch(t, want, types)
 	}
 	var unset int

@@ -92,7 +92,8 @@ func orderEvents(t *testing.T, b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| `%s` | `%s(order)` | %s |\n", v.Type, v.Type.Method(), strings.Join(groups, ", "))
 	}
-	b.WriteString("\nThe groups are those of the event's audience: `Customer`, `Restaurant` or `Both`. They all have one payload:\n\n")
+	b.WriteString("\nThe groups are those of the event's audience: `Customer`, `Restaurant` or `Both`. " +
+		"They all have one payload:\n\n")
 	memberTable(t, b, all[0])
 	fence(t, b, string(all[0].invocation(t, true, event.Plain).Arguments[0]))
 }

@@ -9,10 +9,12 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// cartOrigin is the field in which every team cart event tells its origin. Only clients of types that take it are sent it.
+// cartOrigin is the field in which every team cart event tells its origin. Only clients of types that take it are sent
+// it.
 const cartOrigin = "userId"
 
-// carrier is where one form of an admin event tells its origin: in each of its texts, or else in its first two numbers, the chain and the version.
+// carrier is where one form of an admin event tells its origin: in each of its texts, or else in its first two numbers,
+// the chain and the version.
 type carrier struct {
 	form, selector string
 	fields         []string // one text, or two numbers

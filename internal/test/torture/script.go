@@ -46,7 +46,8 @@ type script struct {
 
 func startScripts(folder string) (*scripts, error) {
 	s := &scripts{answers: map[int]chan string{}, clients: map[string]*script{}}
-	s.cmd = exec.CommandContext(context.Background(), "node", append([]string{"driver.mjs"}, event.Methods()...)...) // it ends with its input
+	args := append([]string{"driver.mjs"}, event.Methods()...)
+	s.cmd = exec.CommandContext(context.Background(), "node", args...) // it ends with its input
 	s.cmd.Dir = folder
 	s.cmd.Stderr = &s.errs
 	out, err := s.cmd.StdoutPipe()

@@ -77,22 +77,22 @@ func (r *run) publishLast(ctx context.Context, s *session) error {
 	p := &planner{world: r.world}
 	for i := range r.world.orders {
 		e := &r.world.orders[i]
-		p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: event.OrderStatusChanged, order: e, audience: "Both", chain: e.chain}, "Last")
+		p.add(&t, last(event.OrderStatusChanged, publication{order: e, audience: "Both", chain: e.chain}), "Last")
 	}
 	for i := range r.world.carts {
 		c := &r.world.carts[i]
-		p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: event.CartPaymentEvent, cart: c, chain: c.chain}, "Last")
+		p.add(&t, last(event.CartPaymentEvent, publication{cart: c, chain: c.chain}), "Last")
 	}
-	last := map[event.Group]event.Type{}
+	oneOf := map[event.Group]event.Type{}
 	for _, name := range ofFamily(event.Admin) {
 		group, _ := event.AdminGroup(name.Method())
-		last[group] = name
+		oneOf[group] = name
 	}
-	for _, name := range last {
-		p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: name, chain: r.world.admins[0]}, "Last")
+	for _, name := range oneOf {
+		p.add(&t, last(name, publication{chain: r.world.admins[0]}), "Last")
 	}
 	long := &r.world.long
-	p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: event.OrderStatusChanged, order: long, audience: "Both", chain: long.chain}, "Last")
+	p.add(&t, last(event.OrderStatusChanged, publication{order: long, audience: "Both", chain: long.chain}), "Last")
 	err := insist(ctx, s, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, statement := range t.statements {
@@ -104,6 +104,12 @@ func (r *run) publishLast(ctx context.Context, s *session) error {
 		return fmt.Errorf("publishing the last events: %w", err)
 	}
 	return nil
+}
+
+// last is one more event of a type.
+func last(of event.Type, p publication) publication {
+	p.id, p.eventType = uuid.Must(uuid.NewV7()), of
+	return p
 }
 
 // awaitRelayed waits until every committed event has its place in the log.

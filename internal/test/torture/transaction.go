@@ -68,11 +68,11 @@ const (
 
 	publishOrder = `SELECT herald.publish_order_event($2::text, $3::uuid, v.origin, $4::text, $5::uuid, $6::text, $7::text,
 		event_id => $8::uuid, deliver_after => $9::timestamptz) FROM v`
-	publishCart = `SELECT herald.publish_teamcart_event($2::text, $3::uuid, v.origin, $4::text, $5::uuid, extra => $6::jsonb,
-		event_id => $7::uuid, deliver_after => $8::timestamptz) FROM v`
-	publishAdmin = `SELECT herald.publish_admin_event($2::text, replace(replace(replace($3::text, '` + originMark + `', v.origin),
-		'` + chainMark + `', split_part(v.origin, '.', 1)), '` + versionMark + `', split_part(v.origin, '.', 2))::jsonb,
-		event_id => $4::uuid, deliver_after => $5::timestamptz) FROM v`
+	publishCart = `SELECT herald.publish_teamcart_event($2::text, $3::uuid, v.origin, $4::text, $5::uuid,
+		extra => $6::jsonb, event_id => $7::uuid, deliver_after => $8::timestamptz) FROM v`
+	publishAdmin = `SELECT herald.publish_admin_event($2::text, replace(replace(replace($3::text,
+		'` + originMark + `', v.origin), '` + chainMark + `', split_part(v.origin, '.', 1)),
+		'` + versionMark + `', split_part(v.origin, '.', 2))::jsonb, event_id => $4::uuid, deliver_after => $5::timestamptz) FROM v`
 )
 
 // next plans a transaction.
@@ -135,7 +135,8 @@ func (p *planner) event() publication {
 			again.chain = 0
 			return again
 		}
-	case fate < shareAgain+shareLater && (e.cart == nil || takes(e.eventType, cartOrigin)): // the others do not show from when they are
+	case fate < shareAgain+shareLater && (e.cart == nil || takes(e.eventType, cartOrigin)):
+		// The others do not show from when they are.
 		e.chain = later
 	}
 	return e
@@ -172,13 +173,15 @@ func (p *planner) add(t *transaction, e publication, status string) {
 	}
 	switch {
 	case e.order != nil:
-		t.do(sql+publishOrder, from, string(e.eventType), e.order.id, status, e.order.restaurant, e.order.customer, e.audience, e.id, deliverAfter)
+		t.do(sql+publishOrder, from, string(e.eventType), e.order.id, status, e.order.restaurant, e.order.customer,
+			e.audience, e.id, deliverAfter)
 	case e.cart != nil:
 		var orderID *uuid.UUID
 		if takes(e.eventType, "orderId") {
 			orderID = &e.cart.id
 		}
-		t.do(sql+publishCart, from, string(e.eventType), e.cart.id, status, orderID, further(e.eventType), e.id, deliverAfter)
+		t.do(sql+publishCart, from, string(e.eventType), e.cart.id, status, orderID, further(e.eventType),
+			e.id, deliverAfter)
 	default:
 		t.do(sql+publishAdmin, from, string(e.eventType), carriersOf[e.eventType][e.form].payload, e.id, deliverAfter)
 	}

@@ -16,14 +16,15 @@ import (
 // The rows of the outbox by the groups that they concern. An order event concerns the order's group and the restaurant's, even where
 // its audience leaves one of them out.
 func committedRows() string {
+	orders, carts, admins := typeList(event.Order), typeList(event.TeamCart), typeList(event.Admin)
 	return `
 	SELECT g.name, o.seq, o.event_id, g.excluded, o.event_type, coalesce(o.resource_id::text, ''), coalesce(o.restaurant_id::text, ''),
 		coalesce(` + originColumn() + `, ''), o.payload
 	FROM herald.outbox o, LATERAL (
-		SELECT 'order:' || o.resource_id, o.audience = 'Restaurant' WHERE o.event_type IN (` + typeList(event.Order) + `)
-		UNION ALL SELECT 'restaurant:' || o.restaurant_id, o.audience = 'Customer' WHERE o.event_type IN (` + typeList(event.Order) + `)
-		UNION ALL SELECT 'teamcart:' || o.resource_id, false WHERE o.event_type IN (` + typeList(event.TeamCart) + `)
-		UNION ALL SELECT ` + adminGroupColumn() + `, false WHERE o.event_type IN (` + typeList(event.Admin) + `)
+		SELECT 'order:' || o.resource_id, o.audience = 'Restaurant' WHERE o.event_type IN (` + orders + `)
+		UNION ALL SELECT 'restaurant:' || o.restaurant_id, o.audience = 'Customer' WHERE o.event_type IN (` + orders + `)
+		UNION ALL SELECT 'teamcart:' || o.resource_id, false WHERE o.event_type IN (` + carts + `)
+		UNION ALL SELECT ` + adminGroupColumn() + `, false WHERE o.event_type IN (` + admins + `)
 	) g (name, excluded)
 	ORDER BY g.name COLLATE "C"`
 }
@@ -209,7 +210,8 @@ func (s *stream[T]) close() { s.rows.Close() }
 func scanRow(rows pgx.Rows) (group string, row checker.Row, err error) {
 	var c committedRow
 	var payload []byte
-	if err := rows.Scan(&group, &row.Seq, &row.EventID, &row.Excluded, &c.eventType, &c.resource, &c.restaurant, &c.origin, &payload); err != nil {
+	if err := rows.Scan(&group, &row.Seq, &row.EventID, &row.Excluded, &c.eventType, &c.resource, &c.restaurant,
+		&c.origin, &payload); err != nil {
 		return "", row, fmt.Errorf("reading a row of the outbox: %w", err)
 	}
 	if err := json.Unmarshal(payload, &c.payload); err != nil {
