@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -28,6 +29,14 @@ type ending struct {
 	grace  time.Duration // how long the rest may take to be written
 	unless func() bool   // it does not come to that; called with the connection's lock held; nil: never
 }
+
+// What OnDisconnected and the log are told.
+var (
+	errSilent   = errors.New("client has sent nothing for too long")
+	errAbsent   = errors.New("client has not come back")
+	errStuck    = errors.New("client takes nothing")
+	errUnpolled = errors.New("client has stopped polling")
+)
 
 const (
 	textTooSlow = "The client does not keep up with the messages that are sent to it."

@@ -13,11 +13,6 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-var (
-	errSilent = errors.New("client has sent nothing for too long")
-	errAbsent = errors.New("client has not come back")
-)
-
 // serve is the connection's reader: the one goroutine that it has at rest.
 //
 // What it does at the end is another function's: the runtime halves the stack of a goroutine that waits as long as it uses

@@ -217,3 +217,13 @@ func (r *registry) forget(now int64) {
 	}
 	r.dismiss(now)
 }
+
+// dismiss lets go of the inboxes that no connection came for. The lock is held.
+func (r *registry) dismiss(now int64) {
+	for t, box := range r.early {
+		if box.Expires <= now {
+			delete(r.early, t)
+			box.Interrupt()
+		}
+	}
+}

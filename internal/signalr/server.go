@@ -1,7 +1,6 @@
 package signalr
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -63,57 +62,6 @@ func New(cfg Config) (*Server, error) {
 		s.protocols[p.slot()], s.greetings[p.slot()], s.pings[p.slot()] = p, &greeting, &ping
 	}
 	return s, nil
-}
-
-// Handler serves hub at the path that it is mounted at, and at that path + "/negotiate" and + "/refresh": mount it at all three.
-func (s *Server) Handler(hub *Hub) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's own may be too short for a body that is wanted
-			defer door.LimitBody(w)
-		}
-		if !s.origins.Admit(w.Header(), r) {
-			s.refuse(w, r, hub, door.OriginNotAllowed, 0)
-			return
-		}
-		if r.Method == http.MethodOptions {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		if door.IsRefresh(r) {
-			s.refresh(w, r, hub)
-			return
-		}
-		if opens(r) && !s.mayOpen(w, r, hub) {
-			return
-		}
-		user, ok := s.authenticate(w, r, hub)
-		if !ok {
-			return
-		}
-		if !door.IsNegotiation(r) {
-			s.connect(w, r, hub, user)
-			return
-		}
-		if s.hasRoom(w, r, hub, user) {
-			s.negotiate(w, r, hub, user)
-		}
-	})
-}
-
-// authenticate answers a request that is nobody's, or somebody's who may not connect.
-func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) (User, bool) {
-	user, err := s.cfg.Authenticate(r)
-	switch {
-	case err == nil && user != nil:
-		return user, true
-	case errors.Is(err, ErrForbidden):
-		s.refuse(w, r, hub, door.NotPermitted, 0)
-	default:
-		w.Header().Set("WWW-Authenticate", door.Challenge(err))
-		s.refuse(w, r, hub, door.NotAuthenticated, 0)
-	}
-	return nil, false
 }
 
 // Connections returns how many clients of the hub have shaken hands and are not gone.

@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -13,15 +12,6 @@ import (
 const (
 	// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
 	sweepInterval = 500 * time.Millisecond
-	// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
-	shutdownTimeout = 10 * time.Second
-	// cutOffTimeout is how long connections that were cut off may take to notice.
-	cutOffTimeout = time.Second
-)
-
-var (
-	errStuck    = errors.New("client takes nothing")
-	errUnpolled = errors.New("client has stopped polling")
 )
 
 // Run sweeps: it sends the keep-alive pings and ends connections that are silent, stuck, late with the handshake, or

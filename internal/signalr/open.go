@@ -1,0 +1,33 @@
+package signalr
+
+import "context"
+
+// open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.
+func (c *Conn) open(user User) {
+	c.prepare(user)
+	if c.enlist() {
+		go c.serve()
+	}
+}
+
+// prepare makes the connection one that can be ended.
+func (c *Conn) prepare(user User) {
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.drain = c.write
+	c.opened = c.now()
+	c.lastRead.Store(c.opened)
+	c.lastWrite.Store(c.opened)
+	c.SetUser(user)
+}
+
+// enlist makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
+// down.
+func (c *Conn) enlist() bool {
+	if !c.server.registry.add(c) {
+		c.cancel()
+		c.transport.Close()
+		return false
+	}
+	c.server.cfg.Metrics.of(c.hub).connections.Inc()
+	return true
+}
