@@ -60,7 +60,7 @@ func (c *Conn) outcome(call *Call, err error) Outcome {
 	case errors.As(err, &refusal):
 		return Refused
 	default:
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelWarn, "hub method failed", c.attributes(call.method.name, err)...)
+		c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelWarn, "hub method failed", c.attributes(call.method.name, err)...)
 		return Failed
 	}
 }
@@ -81,7 +81,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 			_ = c.enqueue(&f) // it fails on a connection that is ending only
 			return
 		}
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded", c.attributes(call.Method, err)...)
+		c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded", c.attributes(call.Method, err)...)
 	}
 	c.completeWithError(call, textInvocationFailed(call.Method, err))
 }

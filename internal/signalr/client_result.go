@@ -52,7 +52,7 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 		return nil, at.err
 	}
 	result := make(chan clientResult, 1)
-	id, err := c.awaited.add(result, c.server.cfg.MaximumStreams)
+	id, err := c.awaited.add(result, c.host.cfg.MaximumStreams)
 	if err != nil {
 		return nil, err
 	}

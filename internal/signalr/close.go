@@ -74,7 +74,7 @@ func (c *Conn) overflow() {
 		grace:  overflowGrace,
 	})
 	if ended {
-		c.server.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
+		c.host.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
 	}
 }
 

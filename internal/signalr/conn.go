@@ -14,7 +14,7 @@ import (
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
 type Conn struct {
-	server  *Server
+	host    *host
 	hub     *Hub
 	id      string
 	ticket  door.Ticket // what it was opened with; zero: without negotiation
@@ -122,6 +122,6 @@ func (c *Conn) SetValue(v any) {
 
 // ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
 // another, and starting a goroutine for each would cost a stack for each.
-func (c *Conn) ping() { _ = c.enqueueAndFlush(c.server.pings[c.protocol.slot()]) }
+func (c *Conn) ping() { _ = c.enqueueAndFlush(c.host.pings[c.protocol.slot()]) }
 
-func (c *Conn) now() int64 { return int64(time.Since(c.server.epoch)) }
+func (c *Conn) now() int64 { return int64(time.Since(c.host.epoch)) }

@@ -91,7 +91,7 @@ func (c *Conn) invoke(m *inbound) error {
 
 // launch starts a call that streams, one way or both. Reading goes on while it runs.
 func (c *Conn) launch(call *Call, bound boundCall, streamIDs []string) {
-	if text := c.streams.begin(call, streamIDs, c.server.cfg.MaximumStreams); text != "" {
+	if text := c.streams.begin(call, streamIDs, c.host.cfg.MaximumStreams); text != "" {
 		c.refuse(call, Refused, text, nil)
 		return
 	}
@@ -124,7 +124,7 @@ func (c *Conn) refuse(call *Call, outcome Outcome, text string, err error) {
 		name = call.method.name
 	}
 	if err != nil {
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(name, err)...)
+		c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(name, err)...)
 	}
 	c.completeWithError(call, text)
 	c.observe(name, outcome, call.started)

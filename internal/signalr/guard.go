@@ -17,7 +17,7 @@ func (c *Conn) guard(name string, f func() (any, error)) (result any, err error)
 	defer func() {
 		if value := recover(); value != nil {
 			err = &panicError{value: value}
-			c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "hub code panicked",
+			c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "hub code panicked",
 				slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", name),
 				slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
 		}
@@ -33,5 +33,5 @@ func (c *Conn) attributes(method string, err error) []slog.Attr {
 }
 
 func (c *Conn) observe(method string, outcome Outcome, started time.Time) {
-	c.server.cfg.Metrics.of(c.hub).invoked(method, outcome, time.Since(started))
+	c.host.cfg.Metrics.of(c.hub).invoked(method, outcome, time.Since(started))
 }

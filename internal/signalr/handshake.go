@@ -3,7 +3,6 @@ package signalr
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/gobwas/ws"
 
@@ -29,7 +28,7 @@ func (c *Conn) handshake(record []byte) error {
 	if err != nil {
 		return refuseHandshake(textHandshakeError)
 	}
-	p, ok := c.server.protocolNamed(request.protocol)
+	p, ok := c.host.protocolNamed(request.protocol)
 	if !ok {
 		return refuseHandshake(textUnsupportedProtocol(request.protocol))
 	}
@@ -40,11 +39,11 @@ func (c *Conn) handshake(record []byte) error {
 		return refuseHandshake(textNeedsBinary(p.name()))
 	}
 	c.agree(p, request.version)
-	if err := c.enqueueAndFlush(c.server.greetings[p.slot()]); err != nil {
+	if err := c.enqueueAndFlush(c.host.greetings[p.slot()]); err != nil {
 		return transport.ErrInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said
-	c.server.registry.connected(c)
+	c.host.registry.connected(c)
 	c.connected = true
 	return c.greet()
 }
@@ -76,14 +75,4 @@ func (c *Conn) greet() error {
 		grace:  flushTimeout,
 	})
 	return transport.ErrInterrupted
-}
-
-// protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
-func (s *Server) protocolNamed(name string) (protocol, bool) {
-	for _, p := range s.protocols {
-		if strings.EqualFold(name, p.name()) {
-			return p, true
-		}
-	}
-	return nil, false
 }

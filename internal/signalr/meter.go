@@ -40,8 +40,8 @@ func (e *excessError) Error() string {
 func (c *Conn) spendMessage() error { return c.spendMessageAt(c.arrived) }
 
 func (c *Conn) spendMessageAt(now int64) error {
-	if c.server.messages.take(&c.meter.messages, now) > 0 {
-		return &excessError{what: "messages", rate: c.server.cfg.MessageRate}
+	if c.host.messages.take(&c.meter.messages, now) > 0 {
+		return &excessError{what: "messages", rate: c.host.cfg.MessageRate}
 	}
 	return nil
 }
@@ -70,8 +70,8 @@ func (c *Conn) spendInvocation(m *inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
 		return nil
 	}
-	if c.server.invocations.take(&c.meter.invocations, c.arrived) > 0 {
-		return &excessError{what: "invocations", rate: c.server.cfg.InvocationRate}
+	if c.host.invocations.take(&c.meter.invocations, c.arrived) > 0 {
+		return &excessError{what: "invocations", rate: c.host.cfg.InvocationRate}
 	}
 	return nil
 }
@@ -81,11 +81,11 @@ func (c *Conn) awaitTurn(m *inbound) error {
 	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
 		return nil
 	}
-	wait := c.seat.account.reserve(c.server.userInvocations, c.now())
+	wait := c.seat.account.reserve(c.host.userInvocations, c.now())
 	if wait == 0 {
 		return nil
 	}
-	c.server.cfg.Metrics.delayed.WithLabelValues(c.hub.name).Inc()
+	c.host.cfg.Metrics.delayed.WithLabelValues(c.hub.name).Inc()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

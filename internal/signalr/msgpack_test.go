@@ -194,7 +194,7 @@ func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
 	hub := NewHub("h")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	c := &Conn{server: s, hub: hub, transport: textOnly{}, ctx: ctx, cancel: cancel, drain: func() {}}
+	c := &Conn{host: &s.host, hub: hub, transport: textOnly{}, ctx: ctx, cancel: cancel, drain: func() {}}
 	err = c.handshake([]byte(`{"protocol":"MessagePack","version":1}`))
 	var refused *handshakeError
 	require.ErrorAs(t, err, &refused)

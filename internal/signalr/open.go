@@ -23,11 +23,11 @@ func (c *Conn) prepare(user User) {
 // enlist makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
 // down.
 func (c *Conn) enlist() bool {
-	if !c.server.registry.add(c) {
+	if !c.host.registry.add(c) {
 		c.cancel()
 		c.transport.Close()
 		return false
 	}
-	c.server.cfg.Metrics.of(c.hub).connections.Inc()
+	c.host.cfg.Metrics.of(c.hub).connections.Inc()
 	return true
 }

@@ -55,7 +55,7 @@ func (c *Conn) admitFrame(f *wire.Frame) (start bool, err error) {
 		c.mu.Unlock()
 		return false, ErrClosed
 	}
-	if c.queued > 0 && c.queued+len(f.Bytes) > c.server.cfg.QueueBytes {
+	if c.queued > 0 && c.queued+len(f.Bytes) > c.host.cfg.QueueBytes {
 		c.mu.Unlock()
 		c.overflow()
 		return false, ErrQueueFull
@@ -197,7 +197,7 @@ func (c *Conn) batch() []*wire.Frame {
 		c.taking = c.queued
 		return batch
 	}
-	limit := c.server.cfg.ReconnectBytes
+	limit := c.host.cfg.ReconnectBytes
 	if c.ending != nil {
 		limit = math.MaxInt // everything goes out behind which the last message stands
 	}
@@ -213,7 +213,7 @@ func (c *Conn) batch() []*wire.Frame {
 // written accounts for a batch of so many bytes that has been written, or could not be.
 func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, err error) {
 	if err == nil {
-		sent := c.server.cfg.Metrics.of(c.hub)
+		sent := c.host.cfg.Metrics.of(c.hub)
 		sent.sentMessages.Add(float64(len(batch)))
 		sent.sentBytes.Add(float64(bytes))
 	} else if !c.lost(t) {

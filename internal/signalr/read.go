@@ -25,13 +25,13 @@ func (c *Conn) over(err error) {
 	c.endBecause(err)
 	c.streams.running.Wait()
 	if c.connected {
-		c.server.registry.disconnected(c)
+		c.host.registry.disconnected(c)
 		c.onDisconnected()
 	}
 	e := c.leave()
-	c.server.registry.remove(c)
-	c.server.cfg.Metrics.of(c.hub).connections.Dec()
-	c.server.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
+	c.host.registry.remove(c)
+	c.host.cfg.Metrics.of(c.hub).connections.Dec()
+	c.host.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
 	c.tellEnd(e)
 }
 
@@ -41,7 +41,7 @@ func (c *Conn) tellEnd(e *ending) {
 	if e.reason == ClosedByClient {
 		level = slog.LevelDebug
 	}
-	logger := c.server.cfg.Logger
+	logger := c.host.cfg.Logger
 	if !logger.Enabled(c.ctx, level) {
 		return
 	}
@@ -91,7 +91,7 @@ func resumable(err error) bool {
 func (c *Conn) readFrom(t transport.Transport) error {
 	var pending []byte // what has arrived of a record; nil at rest
 	for {
-		data, err := t.Receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
+		data, err := t.Receive(pending, c.host.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (c *Conn) readFrom(t transport.Transport) error {
 			return err
 		}
 		if len(rest) == 0 {
-			c.server.buffers.Put(data)
+			c.host.buffers.Put(data)
 			pending = nil
 			continue
 		}
@@ -123,7 +123,7 @@ func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 		if p == nil {
 			p = jsonProtocol{} // the handshake is JSON whatever follows
 		}
-		record, rest, ok, err := p.split(data, scanned, c.server.cfg.MaximumMessageSize)
+		record, rest, ok, err := p.split(data, scanned, c.host.cfg.MaximumMessageSize)
 		if err != nil {
 			return nil, err
 		}

@@ -239,7 +239,7 @@ func (c *Conn) checkDetached(elapsed int64) bool {
 	if detached == 0 {
 		return false
 	}
-	if elapsed-detached > int64(c.server.cfg.DisconnectTimeout) {
+	if elapsed-detached > int64(c.host.cfg.DisconnectTimeout) {
 		c.end(ending{reason: ConnectionLost, err: errAbsent, drop: true, abort: true})
 	}
 	return true

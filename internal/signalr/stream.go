@@ -108,4 +108,4 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 }
 
 // roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
-func (c *Conn) roomForStreams() int { return c.server.cfg.QueueBytes / 2 }
+func (c *Conn) roomForStreams() int { return c.host.cfg.QueueBytes / 2 }

@@ -57,7 +57,7 @@ func (s *Server) sweep(now time.Time) {
 
 // check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.
 func (c *Conn) check(elapsed, wall int64) {
-	cfg := &c.server.cfg
+	cfg := &c.host.cfg
 	if since := c.writingSince.Load(); c.polls == nil && since > 0 && elapsed-since > int64(cfg.WriteTimeout) {
 		c.end(ending{reason: ClientTooSlow, err: errStuck, drop: true, abort: true})
 		return

@@ -103,11 +103,11 @@ func (u *upload) next() ([]byte, error) {
 // receiveItem is what the reader does with a stream item: where there is no room it waits, and reads nothing meanwhile.
 func (c *Conn) receiveItem(m *inbound) {
 	for {
-		switch c.streams.put(m.invocationID, m.item, uploadMessages*c.server.cfg.MaximumMessageSize) {
+		switch c.streams.put(m.invocationID, m.item, uploadMessages*c.host.cfg.MaximumMessageSize) {
 		case taken:
 			return
 		case unknown:
-			c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "stream item for no stream",
+			c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "stream item for no stream",
 				slog.String("hub", c.hub.name), slog.String("connection_id", c.id))
 			return
 		case full:
@@ -129,7 +129,7 @@ func (c *Conn) receiveCompletion(m *inbound) {
 	if c.streams.complete(m.invocationID, err) || c.receiveResult(m) {
 		return
 	}
-	c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "completion of nothing",
+	c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "completion of nothing",
 		slog.String("hub", c.hub.name), slog.String("connection_id", c.id))
 }
 
