@@ -81,47 +81,4 @@ func (c *Conn) Context() context.Context { return c.ctx }
 // where that has none.
 func (c *Conn) RemoteAddr() netip.Addr { return c.address }
 
-// User returns who the connection belongs to.
-func (c *Conn) User() User {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.user
-}
-
-// SetUser replaces the connection's user, whoever that is, and with it when the connection has to be closed. [Conn.Replace] is for what a
-// client sends.
-func (c *Conn) SetUser(u User) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.setUser(u)
-}
-
-// setUser is SetUser. The lock is held.
-func (c *Conn) setUser(u User) {
-	var expires int64
-	if at := u.ExpiresAt(); !at.IsZero() {
-		expires = at.UnixNano()
-	}
-	c.user = u
-	c.expires.Store(expires)
-}
-
-// Value returns what SetValue was last given.
-func (c *Conn) Value() any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.value
-}
-
-// SetValue keeps v for the layer above.
-func (c *Conn) SetValue(v any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.value = v
-}
-
-// ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
-// another, and starting a goroutine for each would cost a stack for each.
-func (c *Conn) ping() { _ = c.enqueueAndFlush(c.host.pings[c.protocol.slot()]) }
-
 func (c *Conn) now() int64 { return int64(time.Since(c.host.epoch)) }

@@ -74,19 +74,3 @@ func (c *Conn) awaitReplacing(ctx context.Context) error {
 		}
 	}
 }
-
-// exchange sets the user where that may be. The end is made certain under the same lock.
-func (c *Conn) exchange(u User) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch at := u.ExpiresAt(); {
-	case c.ending != nil:
-		return ErrClosed
-	case u.ID() != c.user.ID():
-		return ErrOtherUser
-	case !at.IsZero() && !time.Now().Before(at):
-		return ErrExpired
-	}
-	c.setUser(u)
-	return nil
-}

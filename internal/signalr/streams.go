@@ -87,3 +87,36 @@ func (s *streams) cancel(invocationID string) bool {
 	}
 	return call != nil
 }
+
+// upload is a stream from the client, of whatever type.
+type upload struct {
+	conn *Conn
+	ctx  context.Context //nolint:containedctx // of the call that the stream belongs to
+	id   string
+	more chan struct{} // holds one: something has happened that next may wait for
+
+	// Guarded by the connection's streams.mu.
+	items [][]byte // encoded
+	ended bool     // there will be no more
+	err   error    // why, unless the client has completed the stream
+}
+
+// drop is end with the lock held.
+func (s *streams) drop(u *upload, err error) {
+	if s.uploads[u.id] == u {
+		delete(s.uploads, u.id)
+	}
+	for _, item := range u.items {
+		s.waiting -= len(item)
+	}
+	u.items, u.ended, u.err = nil, true, err
+	signal(u.more)
+	signal(s.room)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,8 +1,6 @@
 package signalr
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -67,39 +65,6 @@ func (u *Upload[T]) All() iter.Seq2[T, error] {
 	}
 }
 
-// upload is a stream from the client, of whatever type.
-type upload struct {
-	conn *Conn
-	ctx  context.Context //nolint:containedctx // of the call that the stream belongs to
-	id   string
-	more chan struct{} // holds one: something has happened that next may wait for
-
-	// Guarded by the connection's streams.mu.
-	items [][]byte // encoded
-	ended bool     // there will be no more
-	err   error    // why, unless the client has completed the stream
-}
-
-// next takes the next item. It waits for one and returns nil where there is none, with the error if it is for one.
-func (u *upload) next() ([]byte, error) {
-	for {
-		over := u.ctx.Err() != nil // before looking: what has arrived ahead of the end counts
-		if raw, err, ok := u.conn.streams.take(u); ok {
-			return raw, err
-		}
-		if over {
-			if u.conn.ctx.Err() != nil {
-				return nil, ErrClosed
-			}
-			return nil, fmt.Errorf("waiting for the client's stream: %w", context.Cause(u.ctx))
-		}
-		select {
-		case <-u.more:
-		case <-u.ctx.Done():
-		}
-	}
-}
-
 // receiveItem is what the reader does with a stream item: where there is no room it waits, and reads nothing meanwhile.
 func (c *Conn) receiveItem(m *inbound) {
 	for {
@@ -131,85 +96,4 @@ func (c *Conn) receiveCompletion(m *inbound) {
 	}
 	c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "completion of nothing",
 		slog.String("hub", c.hub.name), slog.String("connection_id", c.id))
-}
-
-type placed int
-
-const (
-	taken placed = iota
-	unknown
-	full
-)
-
-// put keeps an item of the stream id, unless more than limit bytes would wait then.
-func (s *streams) put(id string, item []byte, limit int) placed {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.uploads[id]
-	switch {
-	case u == nil:
-		return unknown
-	case len(u.items) == uploadItems || s.waiting > 0 && s.waiting+len(item) > limit:
-		return full
-	}
-	u.items = append(u.items, bytes.Clone(item))
-	s.waiting += len(item)
-	signal(u.more)
-	return taken
-}
-
-// take returns false where there is neither an item nor an end yet.
-func (s *streams) take(u *upload) ([]byte, error, bool) { //nolint:revive // an item, or what there is instead
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(u.items) == 0 {
-		return nil, u.err, u.ended
-	}
-	raw := u.items[0]
-	u.items[0] = nil
-	u.items = u.items[1:]
-	s.waiting -= len(raw)
-	signal(s.room)
-	return raw, nil, true
-}
-
-// complete ends the stream id behind the items that wait. It returns false where there is no such stream.
-func (s *streams) complete(id string, err error) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.uploads[id]
-	if u == nil {
-		return false
-	}
-	delete(s.uploads, id)
-	u.ended, u.err = true, err
-	signal(u.more)
-	return true
-}
-
-// end ends u at once: what waits is dropped.
-func (s *streams) end(u *upload, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(u, err)
-}
-
-// drop is end with the lock held.
-func (s *streams) drop(u *upload, err error) {
-	if s.uploads[u.id] == u {
-		delete(s.uploads, u.id)
-	}
-	for _, item := range u.items {
-		s.waiting -= len(item)
-	}
-	u.items, u.ended, u.err = nil, true, err
-	signal(u.more)
-	signal(s.room)
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

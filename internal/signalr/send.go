@@ -3,14 +3,9 @@ package signalr
 import (
 	"context"
 	"fmt"
-	"math"
 
-	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
-
-// keptQueue is how many entries an idle connection's queue keeps room for.
-const keptQueue = 16
 
 // Send queues m. It never blocks and never writes itself. Messages are written in the order in which they were queued.
 // ErrQueueFull: this message found the queue full, and the connection is being closed with allowReconnect; what was
@@ -135,96 +130,6 @@ func (c *Conn) wake() {
 	}
 }
 
-// write is the writer: it runs while the queue is not empty, and takes all of it each time.
-func (c *Conn) write() {
-	for {
-		t, batch := c.take()
-		if len(batch) == 0 {
-			return
-		}
-		c.written(t, batch, wire.Size(batch), c.writeBatch(t, batch))
-	}
-}
-
-// writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
-// not a stuck one.
-func (c *Conn) writeBatch(t transport.Transport, batch []*wire.Frame) error {
-	for len(batch) > 0 {
-		n := min(len(batch), transport.MaxVector)
-		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
-			n = len(batch)
-		}
-		c.writingSince.Store(c.now())
-		err := t.Write(batch[:n])
-		c.writingSince.Store(0)
-		c.lastWrite.Store(c.now())
-		if err != nil {
-			return err
-		}
-		batch = batch[n:]
-	}
-	return nil
-}
-
-// take returns what is to be written and to what, or nothing where the writer's work is done.
-func (c *Conn) take() (transport.Transport, []*wire.Frame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if batch := c.batch(); len(batch) > 0 {
-		return c.transport, batch
-	}
-	c.writing = false
-	if cap(c.queue) > keptQueue && len(c.queue) == 0 { // with stateful reconnect something may have to wait
-		c.queue = nil
-	}
-	if cap(c.spare) > keptQueue {
-		c.spare = nil
-	}
-	if c.ending != nil {
-		close(c.flushed)
-	}
-	return nil, nil
-}
-
-// batch takes what may be written now. The lock is held.
-func (c *Conn) batch() []*wire.Frame {
-	if c.broken || c.detached != 0 {
-		return nil
-	}
-	batch := c.queue
-	if c.stateful == nil {
-		c.queue, c.spare = c.spare[:0], nil
-		c.taking = c.queued
-		return batch
-	}
-	limit := c.host.cfg.ReconnectBytes
-	if c.ending != nil {
-		limit = math.MaxInt // everything goes out behind which the last message stands
-	}
-	batch, c.queue = c.stateful.batch(c.protocol, c.spare[:0], c.queue, limit)
-	c.spare = nil
-	c.taking = c.queued
-	for _, f := range c.queue {
-		c.taking -= len(f.Bytes)
-	}
-	return batch
-}
-
-// written accounts for a batch of so many bytes that has been written, or could not be.
-func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, err error) {
-	if err == nil {
-		sent := c.host.cfg.Metrics.of(c.hub)
-		sent.sentMessages.Add(float64(len(batch)))
-		sent.sentBytes.Add(float64(bytes))
-	} else if !c.lost(t) {
-		c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
-	}
-	clear(batch)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.spare = batch[:0]
-	c.queued -= c.taking
-	c.taking = 0
-	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
-	c.wake()
-}
+// ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
+// another, and starting a goroutine for each would cost a stack for each.
+func (c *Conn) ping() { _ = c.enqueueAndFlush(c.host.pings[c.protocol.slot()]) }
