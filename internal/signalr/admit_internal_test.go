@@ -12,7 +12,7 @@ import (
 func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(newOccupancy(1, 1, 1))
-	late := &Conn{ticket: door.Ticket{Token: door.Token{1}}, seat: seat{user: "u", site: v6(1)}}
+	late := &Conn{identity: identity{ticket: door.Ticket{Token: door.Token{1}}, seat: seat{user: "u", site: v6(1)}}}
 	outcome, _ := r.claim(late)
 	require.Equal(t, claimed, outcome)
 	require.Equal(t, door.ServerFull, r.full(&seat{}))

@@ -10,16 +10,11 @@ type Call struct {
 	Conn   *Conn
 	Method string // in the caller's casing
 
-	invocationID string // empty: the caller wants no completion
-	completed    bool   // Complete has nothing to do any more
-	method       *method
-	started      time.Time
+	streaming
 
-	// Of calls that stream, one way or both.
-	ctx     context.Context //nolint:containedctx // it is the call's lifetime, which its uploads heed
-	cancel  context.CancelFunc
-	uploads []*upload
-	slots   int
+	completed bool // Complete has nothing to do any more
+	method    *method
+	started   time.Time
 }
 
 // method is a hub method with all that can be decided about its parameters decided.

@@ -118,19 +118,13 @@ func (c *Conn) end(e ending) bool {
 	c.ending = &e
 	c.flushed = make(chan struct{})
 	if e.drop {
-		for _, f := range c.queue {
-			c.queued -= len(f.Bytes)
-		}
-		clear(c.queue)
-		c.queue = c.queue[:0]
+		c.queue.drop()
 	}
 	for i := range e.last {
-		c.queue = append(c.queue, &e.last[i])
-		c.queued += len(e.last[i].Bytes)
+		c.queue.push(&e.last[i])
 	}
-	start := !c.writing
-	c.writing = true // even with nothing to write: it is the writer that says flushed
-	c.wake()
+	start := c.queue.begin() // even with nothing to write: it is the writer that says flushed
+	c.queue.wake()
 	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
 	if e.abort {
 		c.transport.Close()
@@ -158,7 +152,7 @@ func (c *Conn) leave() *ending {
 	<-c.flushed
 	c.mu.Lock()
 	e, t := c.ending, c.transport
-	gone := e.abort || e.parted || c.broken || c.detached != 0
+	gone := e.abort || e.parted || c.queue.broken || c.detached != 0
 	c.mu.Unlock()
 	if !gone {
 		t.Linger(time.Now().Add(lingerTimeout))

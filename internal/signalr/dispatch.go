@@ -2,6 +2,7 @@ package signalr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -53,7 +54,7 @@ func (c *Conn) invoke(m *inbound) error {
 	if !m.hasTarget || m.arguments == nil && m.unbound == nil {
 		return wire.Malformedf("invocation without target or arguments")
 	}
-	call := &Call{Conn: c, Method: m.target, invocationID: m.invocationID, started: time.Now()}
+	call := &Call{Conn: c, Method: m.target, streaming: streaming{invocationID: m.invocationID}, started: time.Now()}
 	method, err := c.hub.lookup(m.target)
 	if err != nil {
 		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
@@ -91,8 +92,13 @@ func (c *Conn) invoke(m *inbound) error {
 
 // launch starts a call that streams, one way or both. Reading goes on while it runs.
 func (c *Conn) launch(call *Call, bound boundCall, streamIDs []string) {
-	if text := c.streams.begin(call, streamIDs, c.host.cfg.MaximumStreams); text != "" {
-		c.refuse(call, Refused, text, nil)
+	err := c.streams.begin(c.ctx, &call.streaming, call.method.results, streamIDs, c.host.cfg.MaximumStreams)
+	switch {
+	case errors.Is(err, errInvocationInUse):
+		c.refuse(call, Refused, textInvocationInUse(call.invocationID), nil)
+		return
+	case err != nil:
+		c.refuse(call, Refused, textInvocationFailed(call.Method, err), nil)
 		return
 	}
 	if call.method.results == once {

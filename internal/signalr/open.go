@@ -14,9 +14,8 @@ func (c *Conn) open(user User) {
 func (c *Conn) prepare(user User) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.drain = c.write
-	c.opened = c.now()
-	c.lastRead.Store(c.opened)
-	c.lastWrite.Store(c.opened)
+	c.clocks.opened = c.now()
+	c.clocks.refresh(c.clocks.opened)
 	c.SetUser(user)
 }
 

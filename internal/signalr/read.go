@@ -47,7 +47,7 @@ func (c *Conn) tellEnd(e *ending) {
 	}
 	attributes := []slog.Attr{
 		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("subject", c.User().ID()),
-		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.opened).Round(time.Millisecond)),
+		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.clocks.opened).Round(time.Millisecond)),
 	}
 	if e.err != nil {
 		attributes = append(attributes, slog.Any("error", e.err))
@@ -95,11 +95,11 @@ func (c *Conn) readFrom(t transport.Transport) error {
 		if err != nil {
 			return err
 		}
-		c.dispatching.Store(true)
+		c.clocks.dispatching.Store(true)
 		c.arrived = c.now()
 		rest, err := c.consume(data, len(pending))
-		c.lastRead.Store(c.now())
-		c.dispatching.Store(false)
+		c.clocks.read(c.now())
+		c.clocks.dispatching.Store(false)
 		if err != nil {
 			return err
 		}

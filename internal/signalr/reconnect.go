@@ -41,7 +41,7 @@ func (c *Conn) replacement(t transport.Transport) transport.Transport {
 	}
 	c.stateful.awaiting = true
 	c.stateful.acked.Store(0) // the last Ack may have been lost
-	c.lastRead.Store(c.now())
+	c.clocks.read(c.now())
 	return current
 }
 
@@ -69,11 +69,8 @@ func (c *Conn) resume(t transport.Transport) bool {
 	s.resend = true
 	close(s.swapped)
 	s.swapped = make(chan struct{})
-	now := c.now()
-	c.lastRead.Store(now)
-	c.lastWrite.Store(now)
-	start := !c.writing
-	c.writing = true
+	c.clocks.refresh(c.now())
+	start := c.queue.begin()
 	c.mu.Unlock()
 	old.Close() // its reader and its writer move over
 	if start {
@@ -100,8 +97,7 @@ func (c *Conn) acknowledged(m *inbound) error {
 func (c *Conn) release(sequenceID int64) error {
 	c.mu.Lock()
 	err := c.stateful.acknowledge(sequenceID)
-	start := c.ending == nil && c.detached == 0 && !c.writing && len(c.queue) > 0
-	c.writing = c.writing || start
+	start := c.ending == nil && c.detached == 0 && len(c.queue.frames) > 0 && c.queue.begin()
 	c.mu.Unlock()
 	if start {
 		go c.drain()

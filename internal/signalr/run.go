@@ -25,7 +25,7 @@ func (c *Conn) run(ctx context.Context, call *Call, bound boundCall) {
 	if !call.abandoned(err) {
 		outcome = c.outcome(call, err)
 	}
-	c.streams.release(call)
+	c.streams.release(&call.streaming)
 	c.complete(call, result, err)
 	c.observe(call.method.name, outcome, call.started)
 }

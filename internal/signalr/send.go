@@ -42,15 +42,14 @@ func (c *Conn) enqueueAndFlush(f *wire.Frame) error {
 	return err
 }
 
-// admitFrame is a pointer append under the lock. It reports whether the caller has to start the writer. A message on its own
-// may be larger than the queue's limit: it could not be delivered otherwise, however often the client came back.
+// admitFrame is a pointer append under the lock. It reports whether the caller has to start the writer.
 func (c *Conn) admitFrame(f *wire.Frame) (start bool, err error) {
 	c.mu.Lock()
 	if c.ending != nil {
 		c.mu.Unlock()
 		return false, ErrClosed
 	}
-	if c.queued > 0 && c.queued+len(f.Bytes) > c.host.cfg.QueueBytes {
+	if !c.queue.fits(len(f.Bytes), c.host.cfg.QueueBytes) {
 		c.mu.Unlock()
 		c.overflow()
 		return false, ErrQueueFull
@@ -60,13 +59,10 @@ func (c *Conn) admitFrame(f *wire.Frame) (start bool, err error) {
 	return start, nil
 }
 
-// push appends f and reports whether the writer has to be started. The lock is held.
+// push queues f and reports whether the writer has to be started. The lock is held.
 func (c *Conn) push(f *wire.Frame) (start bool) {
-	c.queue = append(c.queue, f)
-	c.queued += len(f.Bytes)
-	start = !c.writing && c.detached == 0
-	c.writing = c.writing || start
-	return start
+	c.queue.push(f)
+	return c.detached == 0 && c.queue.begin()
 }
 
 // enqueueWithin queues f as soon as no more than limit bytes are queued then, or f alone. It returns ErrClosed where the
@@ -77,7 +73,7 @@ func (c *Conn) enqueueWithin(ctx context.Context, f *wire.Frame, limit int) erro
 			return err
 		}
 		c.mu.Lock()
-		fits := c.ending == nil && (c.queued == 0 || c.queued+len(f.Bytes) <= limit)
+		fits := c.ending == nil && c.queue.fits(len(f.Bytes), limit)
 		start := fits && c.push(f)
 		c.mu.Unlock()
 		if start {
@@ -93,7 +89,7 @@ func (c *Conn) enqueueWithin(ctx context.Context, f *wire.Frame, limit int) erro
 func (c *Conn) QueuedBytes() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.queued
+	return c.queue.bytes
 }
 
 // WaitQueue waits until fewer than below bytes are queued, so that a long replay does not overflow the queue. It returns
@@ -105,28 +101,17 @@ func (c *Conn) WaitQueue(ctx context.Context, below int) error {
 			c.mu.Unlock()
 			return ErrClosed
 		}
-		if c.queued < below || c.queued == 0 {
+		if c.queue.bytes < below || c.queue.bytes == 0 {
 			c.mu.Unlock()
 			return nil
 		}
-		if c.room == nil {
-			c.room = make(chan struct{})
-		}
-		room := c.room
+		room := c.queue.wait()
 		c.mu.Unlock()
 		select {
 		case <-room:
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the queue: %w", context.Cause(ctx))
 		}
-	}
-}
-
-// wake lets WaitQueue look again. The lock is held.
-func (c *Conn) wake() {
-	if c.room != nil {
-		close(c.room)
-		c.room = nil
 	}
 }
 

@@ -97,7 +97,7 @@ func (c *Conn) stream(call *Call, source items) {
 
 // finish completes a streaming call: without an error where text is empty.
 func (c *Conn) finish(call *Call, outcome Outcome, text string) {
-	c.streams.release(call)
+	c.streams.release(&call.streaming)
 	if text == "" {
 		f := emptyFrame(c.protocol, call.invocationID)
 		_ = c.enqueue(&f) // it fails on a connection that is ending only

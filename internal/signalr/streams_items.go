@@ -10,11 +10,11 @@ import (
 func (u *upload) next() ([]byte, error) {
 	for {
 		over := u.ctx.Err() != nil // before looking: what has arrived ahead of the end counts
-		if raw, err, ok := u.conn.streams.take(u); ok {
+		if raw, err, ok := u.streams.take(u); ok {
 			return raw, err
 		}
 		if over {
-			if u.conn.ctx.Err() != nil {
+			if u.connection.Err() != nil {
 				return nil, ErrClosed
 			}
 			return nil, fmt.Errorf("waiting for the client's stream: %w", context.Cause(u.ctx))
@@ -86,3 +86,6 @@ func (s *streams) end(u *upload, err error) {
 	defer s.mu.Unlock()
 	s.drop(u, err)
 }
+
+// uploadItems is how many items of one stream wait for the method: StreamBufferCapacity of ASP.NET Core.
+const uploadItems = 10

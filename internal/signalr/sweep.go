@@ -58,7 +58,7 @@ func (s *Server) sweep(now time.Time) {
 // check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.
 func (c *Conn) check(elapsed, wall int64) {
 	cfg := &c.host.cfg
-	if since := c.writingSince.Load(); c.polls == nil && since > 0 && elapsed-since > int64(cfg.WriteTimeout) {
+	if c.polls == nil && c.clocks.stuck(elapsed, int64(cfg.WriteTimeout)) {
 		c.end(ending{reason: ClientTooSlow, err: errStuck, drop: true, abort: true})
 		return
 	}
@@ -76,7 +76,7 @@ func (c *Conn) check(elapsed, wall int64) {
 		return
 	}
 	if !c.greeted.Load() {
-		if elapsed-c.opened > int64(cfg.HandshakeTimeout) {
+		if elapsed-c.clocks.opened > int64(cfg.HandshakeTimeout) {
 			c.end(ending{
 				reason: HandshakeFailed,
 				err:    errSilent,
@@ -95,11 +95,11 @@ func (c *Conn) check(elapsed, wall int64) {
 		}
 		c.ack()
 	}
-	if !c.dispatching.Load() && elapsed-c.lastRead.Load() > int64(cfg.ClientTimeout) {
+	if c.clocks.silent(elapsed, int64(cfg.ClientTimeout)) {
 		c.timeOut()
 		return
 	}
-	if c.writingSince.Load() == 0 && elapsed-c.lastWrite.Load() >= int64(cfg.KeepAliveInterval) {
+	if c.clocks.idle(elapsed, int64(cfg.KeepAliveInterval)) {
 		c.ping()
 	}
 }

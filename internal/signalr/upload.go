@@ -8,8 +8,6 @@ import (
 )
 
 const (
-	// uploadItems is how many items of one stream wait for the method: StreamBufferCapacity of ASP.NET Core.
-	uploadItems = 10
 	// uploadMessages times Config.MaximumMessageSize is how many bytes wait on a connection, all its streams together.
 	uploadMessages = 4
 )
@@ -33,7 +31,7 @@ type Upload[T any] struct {
 func (*Upload[T]) uploads() func(in *binding) any {
 	item := argumentOf[T]()
 	return func(in *binding) any {
-		from := &upload{more: make(chan struct{}, 1)}
+		from := &upload{protocol: in.protocol, more: make(chan struct{}, 1)}
 		in.uploads = append(in.uploads, from)
 		return &Upload[T]{item: item, from: from}
 	}
@@ -53,9 +51,9 @@ func (u *Upload[T]) All() iter.Seq2[T, error] {
 				}
 				return
 			}
-			item, err := u.item.decode(u.from.conn.protocol, raw)
+			item, err := u.item.decode(u.from.protocol, raw)
 			if err != nil {
-				u.from.conn.streams.end(u.from, fmt.Errorf("binding stream item: %w", err))
+				u.from.streams.end(u.from, fmt.Errorf("binding stream item: %w", err))
 				continue
 			}
 			if !yield(item, nil) {

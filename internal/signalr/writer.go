@@ -7,9 +7,6 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// keptQueue is how many entries an idle connection's queue keeps room for.
-const keptQueue = 16
-
 // write is the writer: it runs while the queue is not empty, and takes all of it each time.
 func (c *Conn) write() {
 	for {
@@ -29,10 +26,9 @@ func (c *Conn) writeBatch(t transport.Transport, batch []*wire.Frame) error {
 		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
 			n = len(batch)
 		}
-		c.writingSince.Store(c.now())
+		c.clocks.beginWrite(c.now())
 		err := t.Write(batch[:n])
-		c.writingSince.Store(0)
-		c.lastWrite.Store(c.now())
+		c.clocks.endWrite(c.now())
 		if err != nil {
 			return err
 		}
@@ -48,13 +44,7 @@ func (c *Conn) take() (transport.Transport, []*wire.Frame) {
 	if batch := c.batch(); len(batch) > 0 {
 		return c.transport, batch
 	}
-	c.writing = false
-	if cap(c.queue) > keptQueue && len(c.queue) == 0 { // with stateful reconnect something may have to wait
-		c.queue = nil
-	}
-	if cap(c.spare) > keptQueue {
-		c.spare = nil
-	}
+	c.queue.rest()
 	if c.ending != nil {
 		close(c.flushed)
 	}
@@ -63,26 +53,17 @@ func (c *Conn) take() (transport.Transport, []*wire.Frame) {
 
 // batch takes what may be written now. The lock is held.
 func (c *Conn) batch() []*wire.Frame {
-	if c.broken || c.detached != 0 {
+	if c.queue.broken || c.detached != 0 {
 		return nil
 	}
-	batch := c.queue
 	if c.stateful == nil {
-		c.queue, c.spare = c.spare[:0], nil
-		c.taking = c.queued
-		return batch
+		return c.queue.take()
 	}
 	limit := c.host.cfg.ReconnectBytes
 	if c.ending != nil {
 		limit = math.MaxInt // everything goes out behind which the last message stands
 	}
-	batch, c.queue = c.stateful.batch(c.protocol, c.spare[:0], c.queue, limit)
-	c.spare = nil
-	c.taking = c.queued
-	for _, f := range c.queue {
-		c.taking -= len(f.Bytes)
-	}
-	return batch
+	return c.queue.takeNumbered(c.stateful, c.protocol, limit)
 }
 
 // written accounts for a batch of so many bytes that has been written, or could not be.
@@ -97,11 +78,8 @@ func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, er
 	clear(batch)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.spare = batch[:0]
-	c.queued -= c.taking
-	c.taking = 0
-	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
-	c.wake()
+	c.queue.wrote(batch)
+	c.queue.broken = c.queue.broken || err != nil && c.ending != nil && c.transport == t
 }
 
 // Flush writes what is queued, as far as the client takes it at once; the rest is left to a goroutine. It does not wait. It is
@@ -117,7 +95,7 @@ func (c *Conn) Flush() {
 		go c.writeRest(t, batch, bytes, whole, part)
 		return
 	}
-	c.lastWrite.Store(c.now())
+	c.clocks.wrote(c.now())
 	c.written(t, batch, bytes, err)
 	// Whoever queues all the time must not keep the caller.
 	if t, batch = c.take(); len(batch) > 0 {
