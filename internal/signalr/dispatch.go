@@ -92,7 +92,7 @@ func (c *Conn) invoke(m *inbound) error {
 
 // launch starts a call that streams, one way or both. Reading goes on while it runs.
 func (c *Conn) launch(call *Call, bound boundCall, streamIDs []string) {
-	err := c.streams.begin(c.ctx, &call.streaming, call.method.results, streamIDs, c.host.cfg.MaximumStreams)
+	err := c.streams.begin(c.ctx, &call.streaming, call.method.results == many, streamIDs, c.host.cfg.MaximumStreams)
 	switch {
 	case errors.Is(err, errInvocationInUse):
 		c.refuse(call, Refused, textInvocationInUse(call.invocationID), nil)

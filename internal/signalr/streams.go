@@ -38,9 +38,9 @@ var (
 	errTooManyStreams  = &HubError{Message: textTooManyStreams}
 )
 
-// begin takes in a call that streams, at most limit streams altogether: to the client where results is many, and those with the ids from the
-// client. Parent is the connection's context. The error says why it cannot.
-func (s *streams) begin(parent context.Context, call *streaming, results results, ids []string, limit int) error {
+// begin takes in a call that streams, at most limit streams altogether: one to the client, and those with the ids from
+// the client. Parent is the connection's context. The error says why it cannot.
+func (s *streams) begin(parent context.Context, call *streaming, toClient bool, ids []string, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.uploads == nil {
@@ -48,7 +48,7 @@ func (s *streams) begin(parent context.Context, call *streaming, results results
 		s.sending, s.uploads = make(map[string]*streaming), make(map[string]*upload)
 	}
 	slots := len(ids)
-	if results == many {
+	if toClient {
 		slots++
 		if s.sending[call.invocationID] != nil {
 			return errInvocationInUse
@@ -66,7 +66,7 @@ func (s *streams) begin(parent context.Context, call *streaming, results results
 	call.ctx, call.cancel = context.WithCancel(parent)
 	call.slots = slots
 	s.open += slots
-	if results == many {
+	if toClient {
 		s.sending[call.invocationID] = call
 	}
 	for i, id := range ids {

@@ -15,7 +15,7 @@ func beginUploads(t *testing.T, s *streams, ids ...string) *streaming {
 	for range ids {
 		call.uploads = append(call.uploads, &upload{more: make(chan struct{}, 1)})
 	}
-	require.NoError(t, s.begin(context.Background(), call, once, ids, 100))
+	require.NoError(t, s.begin(context.Background(), call, false, ids, 100))
 	return call
 }
 
