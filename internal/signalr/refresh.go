@@ -11,10 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-const (
-	// retryRefresh is when a client is told to come again whose connection is busy with another refresh.
-	retryRefresh = time.Second
-)
+// retryRefresh is when a client is told to come again whose connection is busy with another refresh.
+const retryRefresh = time.Second
 
 type refreshingKey struct{}
 

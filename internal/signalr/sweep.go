@@ -9,10 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-const (
-	// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
-	sweepInterval = 500 * time.Millisecond
-)
+// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
+const sweepInterval = 500 * time.Millisecond
 
 // Run sweeps: it sends the keep-alive pings and ends connections that are silent, stuck, late with the handshake, or
 // expired. No connection has a timer of its own. When ctx ends it shuts the server down; it returns when all connections

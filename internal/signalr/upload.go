@@ -7,10 +7,8 @@ import (
 	"log/slog"
 )
 
-const (
-	// uploadMessages times Config.MaximumMessageSize is how many bytes wait on a connection, all its streams together.
-	uploadMessages = 4
-)
+// uploadMessages times Config.MaximumMessageSize is how many bytes wait on a connection, all its streams together.
+const uploadMessages = 4
 
 // ErrUploadFailed is what [Upload.All] yields, wrapped with the client's text, where the client has ended the stream with an
 // error.
