@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -65,12 +66,22 @@ func appendPackText(b []byte, s string) []byte {
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
 	}
-	if len(s) < 32 {
-		b = append(b, 0xa0|byte(len(s))) //nolint:gosec // below 32
-	} else {
-		b = appendPackLength(b, len(s), 0xd9)
+	return append(appendPackTextLength(b, len(s)), s...)
+}
+
+// appendPackQuoted is appendPackText for a string as it stands in JSON.
+func appendPackQuoted(b, raw []byte) []byte {
+	if text := raw[1 : len(raw)-1]; bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) { // nearly all
+		return append(appendPackTextLength(b, len(text)), text...)
 	}
-	return append(b, s...)
+	return appendPackText(b, unquote(raw))
+}
+
+func appendPackTextLength(b []byte, n int) []byte {
+	if n < 32 {
+		return append(b, 0xa0|byte(n)) //nolint:gosec // below 32
+	}
+	return appendPackLength(b, n, 0xd9)
 }
 
 func appendPackBin(b, data []byte) []byte {

@@ -11,25 +11,19 @@ import (
 	"time"
 )
 
-// maxNesting is how deeply what the server itself sends may nest: JSON text, and Go values, which may contain themselves.
+// maxNesting is how deeply what the server itself sends may nest.
 const maxNesting = 1000
 
 var errNesting = fmt.Errorf("value nests deeper than %d", maxNesting)
 
 // appendPackJSON writes JSON text as MessagePack: an integer as an integer as long as int64 or uint64 holds it, all other
 // numbers as float64.
-func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackMembers(b, text, nil) }
+func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackFrom(b, text, source{}) }
 
-// appendPackMembers is appendPackJSON for text that is an object with members of the server's own, if it is one.
-func appendPackMembers(b, text []byte, own *ownMembers) ([]byte, error) {
+// appendPackFrom is appendPackJSON for text of which it is known where it comes from.
+func appendPackFrom(b, text []byte, from source) ([]byte, error) {
 	t := fromJSON{scanner{data: text}}
-	t.space()
-	var err error
-	if own != nil && t.pos < len(text) && text[t.pos] == byte(object) {
-		b, err = t.object(b, 0, own)
-	} else {
-		b, err = t.value(b, 0)
-	}
+	b, err := t.value(b, 0, from)
 	if err == nil && !t.end() {
 		err = errors.New("something follows the value")
 	}
@@ -41,7 +35,7 @@ func appendPackMembers(b, text []byte, own *ownMembers) ([]byte, error) {
 
 type fromJSON struct{ scanner }
 
-func (t *fromJSON) value(b []byte, depth int) ([]byte, error) {
+func (t *fromJSON) value(b []byte, depth int, from source) ([]byte, error) {
 	if depth > maxNesting {
 		return nil, errNesting
 	}
@@ -49,13 +43,16 @@ func (t *fromJSON) value(b []byte, depth int) ([]byte, error) {
 	if t.pos == len(t.data) {
 		return nil, errors.New("unexpected end")
 	}
+	if from.value.IsValid() {
+		from = from.resolved()
+	}
 	switch t.data[t.pos] {
 	case '{':
-		return t.object(b, depth, nil)
+		return t.object(b, depth, from)
 	case '[':
-		return t.array(b, depth)
+		return t.array(b, depth, from)
 	case '"':
-		return t.string(b)
+		return t.string(b, from)
 	case 't':
 		return appendPackBool(b, true), t.literal("true")
 	case 'f':
@@ -63,15 +60,11 @@ func (t *fromJSON) value(b []byte, depth int) ([]byte, error) {
 	case 'n':
 		return appendPackNil(b), t.literal("null")
 	default:
-		start := t.pos
-		if err := t.number(); err != nil {
-			return nil, err
-		}
-		return appendPackNumber(b, string(t.data[start:t.pos])), nil
+		return t.numeral(b, from)
 	}
 }
 
-func (t *fromJSON) object(b []byte, depth int, own *ownMembers) ([]byte, error) {
+func (t *fromJSON) object(b []byte, depth int, from source) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
 	t.pos++
@@ -80,14 +73,16 @@ func (t *fromJSON) object(b []byte, depth int, own *ownMembers) ([]byte, error) 
 	}
 	for {
 		start := len(b)
-		form, written, err := AsItIs, true, error(nil)
-		if b, form, written, err = t.name(b, own); err != nil {
+		var member source
+		var written bool
+		var err error
+		if b, member, written, err = t.name(b, from); err != nil {
 			return nil, err
 		}
 		if !t.next(':') {
 			return nil, errors.New("no colon behind a property name")
 		}
-		if b, err = t.member(b, depth+1, form); err != nil {
+		if b, err = t.value(b, depth+1, member); err != nil {
 			return nil, err
 		}
 		if written {
@@ -104,7 +99,7 @@ func (t *fromJSON) object(b []byte, depth int, own *ownMembers) ([]byte, error) 
 	}
 }
 
-func (t *fromJSON) array(b []byte, depth int) ([]byte, error) {
+func (t *fromJSON) array(b []byte, depth int, from source) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
 	t.pos++
@@ -113,7 +108,7 @@ func (t *fromJSON) array(b []byte, depth int) ([]byte, error) {
 	}
 	for {
 		var err error
-		if b, err = t.value(b, depth+1); err != nil {
+		if b, err = t.value(b, depth+1, from.element(n)); err != nil {
 			return nil, err
 		}
 		n++
@@ -124,14 +119,6 @@ func (t *fromJSON) array(b []byte, depth int) ([]byte, error) {
 			return nil, errors.New("array is not closed")
 		}
 	}
-}
-
-func (t *fromJSON) string(b []byte) ([]byte, error) {
-	start := t.pos
-	if err := t.text(); err != nil {
-		return nil, err
-	}
-	return appendPackText(b, unquote(t.data[start:t.pos])), nil
 }
 
 // appendPackNumber writes a JSON number. What no float64 holds becomes an infinity, as JavaScript reads it; -0 is a float, as

@@ -69,6 +69,14 @@ func dotNetName(name string) string {
 	return string(name[0]-'a'+'A') + name[1:]
 }
 
+// of is what a member with this name in JSON is called.
+func (n Names) of(name string) string {
+	if n == DotNetNames {
+		return dotNetName(name)
+	}
+	return name
+}
+
 // ownMembers finds the members of an Object in the order in which they stand in JSON text. A nil one has none.
 type ownMembers struct {
 	*Object
