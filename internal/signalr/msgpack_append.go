@@ -1,7 +1,6 @@
 package signalr
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -69,12 +68,12 @@ func appendPackText(b []byte, s string) []byte {
 	return append(appendPackTextLength(b, len(s)), s...)
 }
 
-// appendPackQuoted is appendPackText for a string as it stands in JSON.
-func appendPackQuoted(b, raw []byte) []byte {
-	if text := raw[1 : len(raw)-1]; bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) { // nearly all
-		return append(appendPackTextLength(b, len(text)), text...)
+// appendPackBytes is appendPackText for bytes, which it does not copy first.
+func appendPackBytes(b, text []byte) []byte {
+	if !utf8.Valid(text) {
+		return appendPackText(b, string(text))
 	}
-	return appendPackText(b, unquote(raw))
+	return append(appendPackTextLength(b, len(text)), text...)
 }
 
 func appendPackTextLength(b []byte, n int) []byte {

@@ -1,51 +1,46 @@
 package signalr
 
 import (
+	"bytes"
 	"math"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
-// name takes a member's name and writes that which it has over MessagePack. It returns written false for a member that must
-// be left out.
-func (t *fromJSON) name(b []byte, from source) (_ []byte, member source, written bool, err error) {
-	t.space()
-	start := t.pos
-	if err := t.text(); err != nil {
-		return nil, source{}, false, err
-	}
-	raw := t.data[start:t.pos]
-	if from.own != nil {
-		name := unquote(raw)
-		if m := from.own.next(name); m != nil {
-			return append(b, m.keys[from.own.names]...), source{form: m.Form}, true, nil
+// appendName writes the name that a member has over MessagePack, and says where the member comes from. It returns written
+// false for a member that must be left out.
+func (s source) appendName(b, name []byte) (_ []byte, member source, written bool) {
+	if s.own != nil {
+		if m := s.own.next(name); m != nil {
+			return append(b, m.keys[s.own.names]...), source{form: m.Form}, true
 		}
-		return appendPackText(b, name), source{}, !from.own.hides(name), nil
+		return appendPackBytes(b, name), source{}, !s.own.hides(string(name))
 	}
-	switch from.value.Kind() {
+	switch s.value.Kind() {
 	case reflect.Struct:
 		var key []byte
-		if member, key = from.field(raw[1 : len(raw)-1]); key != nil {
-			return append(b, key...), member, true, nil
+		if member, key = s.field(name); key != nil {
+			return append(b, key...), member, true
 		}
 	case reflect.Map:
-		if saysMore(from.value.Type().Elem().Kind()) {
-			member = from.entry(unquote(raw))
+		if saysMore(s.value.Type().Elem().Kind()) {
+			member = s.entry(string(name))
 		}
 	default:
 	}
-	return appendPackQuoted(b, raw), member, true, nil
+	return appendPackBytes(b, name), member, true
 }
 
 // string takes a string. What is a time or binary data is written as that.
 func (t *fromJSON) string(b []byte, from source) ([]byte, error) {
-	start := t.pos
-	if err := t.text(); err != nil {
+	raw, err := t.Text()
+	if err != nil {
 		return nil, err
 	}
-	raw := t.data[start:t.pos]
 	switch from.value.Kind() {
 	case reflect.Slice: // of anything else JSON has an array
 		return appendPackBin(b, from.value.Bytes()), nil
@@ -58,19 +53,22 @@ func (t *fromJSON) string(b []byte, from source) ([]byte, error) {
 	}
 	if from.form == Time {
 		var at time.Time
-		if at.UnmarshalText([]byte(unquote(raw))) == nil {
+		if at.UnmarshalText([]byte(jsonscan.Unquote(raw))) == nil {
 			if packed, err := appendPackTime(b, at); err == nil {
 				return packed, nil
 			}
 		}
 	}
-	return appendPackQuoted(b, raw), nil
+	if text := raw[1 : len(raw)-1]; bytes.IndexByte(text, '\\') < 0 {
+		return appendPackBytes(b, text), nil
+	}
+	return appendPackText(b, jsonscan.Unquote(raw)), nil
 }
 
-// numeral takes a number.
-func (t *fromJSON) numeral(b []byte, from source) ([]byte, error) {
-	start := t.pos
-	if err := t.number(); err != nil {
+// number takes a number. What is a float is written as that.
+func (t *fromJSON) number(b []byte, from source) ([]byte, error) {
+	text, err := t.Number()
+	if err != nil {
 		return nil, err
 	}
 	switch from.value.Kind() {
@@ -80,11 +78,10 @@ func (t *fromJSON) numeral(b []byte, from source) ([]byte, error) {
 		return appendPackFloat64(b, from.value.Float()), nil
 	default:
 	}
-	text := string(t.data[start:t.pos])
 	if from.form == Number {
-		return appendPackWhole(b, text), nil
+		return appendPackWhole(b, string(text)), nil
 	}
-	return appendPackNumber(b, text), nil
+	return appendPackNumber(b, string(text)), nil
 }
 
 // appendPackWhole is appendPackNumber, but for numbers whose value is whole: those are integers, however they are written.

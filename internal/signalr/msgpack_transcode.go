@@ -9,12 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
 // maxNesting is how deeply what the server itself sends may nest.
 const maxNesting = 1000
-
-var errNesting = fmt.Errorf("value nests deeper than %d", maxNesting)
 
 // appendPackJSON writes JSON text as MessagePack: an integer as an integer as long as int64 or uint64 holds it, all other
 // numbers as float64.
@@ -22,102 +22,87 @@ func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackFrom(b, t
 
 // appendPackFrom is appendPackJSON for text of which it is known where it comes from.
 func appendPackFrom(b, text []byte, from source) ([]byte, error) {
-	t := fromJSON{scanner{data: text}}
-	b, err := t.value(b, 0, from)
-	if err == nil && !t.end() {
+	t := fromJSON{jsonscan.New(text, maxNesting)}
+	b, err := t.value(b, from)
+	if err == nil && !t.End() {
 		err = errors.New("something follows the value")
 	}
 	if err != nil {
-		return nil, errors.New("not JSON: " + err.Error()) // not errMalformed, which is about what clients send
+		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	return b, nil
 }
 
-type fromJSON struct{ scanner }
+type fromJSON struct{ jsonscan.Scanner }
 
-func (t *fromJSON) value(b []byte, depth int, from source) ([]byte, error) {
-	if depth > maxNesting {
-		return nil, errNesting
-	}
-	t.space()
-	if t.pos == len(t.data) {
-		return nil, errors.New("unexpected end")
-	}
+func (t *fromJSON) value(b []byte, from source) ([]byte, error) {
 	if from.value.IsValid() {
 		from = from.resolved()
 	}
-	switch t.data[t.pos] {
+	switch t.Peek() {
 	case '{':
-		return t.object(b, depth, from)
+		return t.object(b, from)
 	case '[':
-		return t.array(b, depth, from)
+		return t.array(b, from)
 	case '"':
 		return t.string(b, from)
 	case 't':
-		return appendPackBool(b, true), t.literal("true")
+		return appendPackBool(b, true), t.Literal("true")
 	case 'f':
-		return appendPackBool(b, false), t.literal("false")
+		return appendPackBool(b, false), t.Literal("false")
 	case 'n':
-		return appendPackNil(b), t.literal("null")
+		return appendPackNil(b), t.Literal("null")
 	default:
-		return t.numeral(b, from)
+		return t.number(b, from)
 	}
 }
 
-func (t *fromJSON) object(b []byte, depth int, from source) ([]byte, error) {
+func (t *fromJSON) object(b []byte, from source) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
-	t.pos++
-	if t.next('}') {
-		return closePack(b, at, n, packFixMap, packMap16), nil
+	if err := t.Open('{'); err != nil {
+		return nil, err
 	}
-	for {
-		start := len(b)
-		var member source
-		var written bool
-		var err error
-		if b, member, written, err = t.name(b, from); err != nil {
+	for first := true; ; first = false {
+		if more, err := t.More(first, '}'); err != nil {
 			return nil, err
-		}
-		if !t.next(':') {
-			return nil, errors.New("no colon behind a property name")
-		}
-		if b, err = t.value(b, depth+1, member); err != nil {
-			return nil, err
-		}
-		if written {
-			n++
-		} else {
-			b = b[:start]
-		}
-		if t.next('}') {
+		} else if !more {
 			return closePack(b, at, n, packFixMap, packMap16), nil
 		}
-		if !t.next(',') {
-			return nil, errors.New("object is not closed")
+		name, err := t.Name()
+		if err != nil {
+			return nil, err
+		}
+		named, member, written := from.appendName(b, name)
+		valued, err := t.value(named, member)
+		switch {
+		case err != nil:
+			return nil, err
+		case written:
+			b = valued
+			n++
 		}
 	}
 }
 
-func (t *fromJSON) array(b []byte, depth int, from source) ([]byte, error) {
+func (t *fromJSON) array(b []byte, from source) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
-	t.pos++
-	if t.next(']') {
-		return closePack(b, at, n, packFixArray, packArray16), nil
+	if err := t.Open('['); err != nil {
+		return nil, err
 	}
 	for {
-		var err error
-		if b, err = t.value(b, depth+1, from.element(n)); err != nil {
+		more, err := t.More(n == 0, ']')
+		switch {
+		case err != nil:
+			return nil, err
+		case !more:
+			return closePack(b, at, n, packFixArray, packArray16), nil
+		}
+		if b, err = t.value(b, from.element(n)); err != nil {
 			return nil, err
 		}
 		n++
-		if t.next(']') {
-			return closePack(b, at, n, packFixArray, packArray16), nil
-		}
-		if !t.next(',') {
-			return nil, errors.New("array is not closed")
-		}
 	}
 }
 

@@ -88,12 +88,12 @@ type ownMembers struct {
 
 // next returns the member of this name if it is one of those that are still ahead. What stands behind the last of them is none, whatever
 // it is called.
-func (o *ownMembers) next(name string) *packedMember {
+func (o *ownMembers) next(name []byte) *packedMember {
 	if o == nil {
 		return nil
 	}
 	for i := o.taken; i < len(o.members); i++ {
-		if o.members[i].Name == name {
+		if o.members[i].Name == string(name) {
 			o.taken = i + 1
 			o.found |= 1 << i
 			return &o.members[i]
