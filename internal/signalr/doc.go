@@ -145,6 +145,15 @@
 // encoding/json (tags, embedding, marshalers) are written nowhere else, and a method returns the same over both protocols.
 // A call over MessagePack takes a microsecond more for it. A library's encoder would have tags and rules of its own.
 //
+// What clients send is read by hand, without allocating by a length that they announce and without building what the method
+// does not take; an argument that a method takes becomes JSON for encoding/json, but for texts, integers and binary data.
+//
+// # Rates
+//
+// All limits of so many a second are one type, rate, which keeps one number, 8 bytes, for each connection, user or address,
+// and is told the time; allowances is a rate for each address in a table of a fixed size. golang.org/x/time/rate keeps
+// 80 bytes, a mutex and a clock of its own for each, and has no table.
+//
 // # Where the rest goes
 //
 // A hub protocol is a protocol, in a slot of its own in every [Message]; a transport is a transport, which carries bytes and
