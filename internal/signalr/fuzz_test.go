@@ -58,24 +58,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzScan holds the scanner against encoding/json, both ways.
-func FuzzScan(f *testing.F) {
-	for _, seed := range []string{`{}`, `[]`, `[1,-2.5e3,"\u00e9\n",true,false,null,{"a":{}}]`, `{"a":1,}`, `[1 2]`, `-`, `1.`, `"\x"`, ` {"a" : [ ] } `, `tru`, `nul`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if !utf8.Valid(data) || bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) >= maxDepth {
-			return // parse checks the one first; encoding/json has another limit for the other
-		}
-		s := scanner{data: data}
-		_, _, err := s.value(0)
-		ok := err == nil && s.end()
-		if valid := json.Valid(data); ok != valid {
-			t.Fatalf("scanner says %t (%v), encoding/json %t", ok, err, valid)
-		}
-	})
-}
-
 func FuzzHandshake(f *testing.F) {
 	for _, seed := range []string{
 		`{"protocol":"json","version":1}`, `{"version":2,"protocol":"messagepack","x":[{}]}`, `{}`, `[]`, `{"protocol":null,"version":1}`,

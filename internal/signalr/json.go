@@ -33,8 +33,7 @@ func (jsonProtocol) split(data []byte, scanned, limit int) (record, rest []byte,
 }
 
 func (jsonProtocol) elements(dst [][]byte, arguments []byte) [][]byte {
-	s := scanner{data: arguments}
-	_ = s.items(1, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: parse has accepted it
+	eachElement(arguments, maxDepth, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: parse has accepted it
 	return dst
 }
 

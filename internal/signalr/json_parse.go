@@ -3,6 +3,8 @@ package signalr
 import (
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
 // parse follows JsonHubProtocol.ParseMessage: properties in any order, the last of two wins, unknown ones are skipped, known
@@ -12,19 +14,10 @@ func (jsonProtocol) parse(record []byte) (inbound, error) {
 		return inbound{}, malformedf("not UTF-8")
 	}
 	m := inbound{kind: -1}
-	s := scanner{data: record}
-	err := s.members(1, func(name []byte) error {
-		raw, k, err := s.value(1)
-		if err != nil {
-			return err
-		}
-		return m.set(unquote(name), raw, k)
-	})
+	err := eachMember(record, m.set)
 	switch {
 	case err != nil:
 		return inbound{}, err
-	case !s.end():
-		return inbound{}, malformedf("something follows the JSON object")
 	case m.kind == -1:
 		return inbound{}, malformedf("missing required property 'type'")
 	}
@@ -72,14 +65,7 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 		if err := expect(name, k, object); err != nil {
 			return err
 		}
-		s := scanner{data: raw}
-		return s.members(1, func([]byte) error {
-			_, k, err := s.value(1)
-			if err != nil {
-				return err
-			}
-			return expect("headers", k, str)
-		})
+		return eachMember(raw, func(_ string, _ []byte, k kind) error { return expect("headers", k, str) })
 	}
 	return nil
 }
@@ -87,17 +73,13 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 func (m *inbound) setStreams(raw []byte) error {
 	m.streamIDs = nil
 	var wrong error
-	s := scanner{data: raw}
-	err := s.items(1, func(id []byte) {
+	eachElement(raw, maxDepth, func(id []byte) {
 		if id[0] != byte(str) {
 			wrong = malformedf("property 'streamIds' has an element that is not a string")
 			return
 		}
-		m.streamIDs = append(m.streamIDs, unquote(id))
+		m.streamIDs = append(m.streamIDs, jsonscan.Unquote(id))
 	})
-	if err != nil {
-		return err
-	}
 	return wrong
 }
 
@@ -112,7 +94,7 @@ func unquoteIf(raw []byte, k kind) string {
 	if k != str {
 		return ""
 	}
-	return unquote(raw)
+	return jsonscan.Unquote(raw)
 }
 
 // handshakeRequest is the first record of every connection. It is JSON whatever the protocol.
@@ -128,13 +110,8 @@ func parseHandshake(record []byte) (handshakeRequest, error) {
 	}
 	var r handshakeRequest
 	var named, numbered bool
-	s := scanner{data: record}
-	err := s.members(1, func(name []byte) error {
-		raw, k, err := s.value(1)
-		if err != nil {
-			return err
-		}
-		switch unquote(name) {
+	err := eachMember(record, func(name string, raw []byte, k kind) error {
+		switch name {
 		case "protocol":
 			r.protocol, named = unquoteIf(raw, k), true
 			return expect("protocol", k, str)
@@ -150,8 +127,6 @@ func parseHandshake(record []byte) (handshakeRequest, error) {
 	switch {
 	case err != nil:
 		return handshakeRequest{}, err
-	case !s.end():
-		return handshakeRequest{}, malformedf("something follows the JSON object")
 	case !named:
 		return handshakeRequest{}, malformedf("missing required property 'protocol'")
 	case !numbered:

@@ -58,9 +58,9 @@ func (m *Message) list() []json.RawMessage {
 	}
 	list := m.encodings[jsonProtocol{}.slot()].frame.Bytes[m.listed-1:]
 	var arguments []json.RawMessage
-	s := scanner{data: list[:len(list)-len(invocationEnd)+1]} // from the bracket to the bracket
+	list = list[:len(list)-len(invocationEnd)+1] // from the bracket to the bracket
 	// An argument may nest as deeply as it could on its own; one that is no JSON ends the list, see NewMessage.
-	_ = s.items(maxDepth-maxNesting, func(raw []byte) { arguments = append(arguments, raw) })
+	eachElement(list, maxNesting+1, func(raw []byte) { arguments = append(arguments, raw) })
 	return arguments
 }
 

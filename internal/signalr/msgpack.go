@@ -13,8 +13,8 @@ import (
 // methods it is no different from JSON: values are what encoding/json would make of them, but for times and []byte, which
 // MessagePack has types for, and for the names of members, see [Names].
 type messagePackProtocol struct {
-	names    Names
-	encoders sync.Map // encodeFunc by reflect.Type
+	names Names
+	types sync.Map // *goType by reflect.Type
 }
 
 func (*messagePackProtocol) name() string              { return "messagepack" }
@@ -64,11 +64,11 @@ func (p *messagePackProtocol) appendInvocation(b []byte, invocationID, target st
 	b = appendPackText(b, target)
 	b = appendPackArray(b, len(arguments))
 	for _, argument := range arguments {
-		var own *ownMembers
+		var from source
 		if o != nil {
-			own = &ownMembers{Object: o, names: p.names}
+			from.own = &ownMembers{Object: o, names: p.names}
 		}
-		if encoded, err := appendPackMembers(b, argument, own); err == nil {
+		if encoded, err := appendPackFrom(b, argument, from); err == nil {
 			b = encoded
 		} else {
 			b = appendPackNil(b)

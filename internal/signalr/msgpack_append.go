@@ -65,12 +65,22 @@ func appendPackText(b []byte, s string) []byte {
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
 	}
-	if len(s) < 32 {
-		b = append(b, 0xa0|byte(len(s))) //nolint:gosec // below 32
-	} else {
-		b = appendPackLength(b, len(s), 0xd9)
+	return append(appendPackTextLength(b, len(s)), s...)
+}
+
+// appendPackBytes is appendPackText for bytes, which it does not copy first.
+func appendPackBytes(b, text []byte) []byte {
+	if !utf8.Valid(text) {
+		return appendPackText(b, string(text))
 	}
-	return append(b, s...)
+	return append(appendPackTextLength(b, len(text)), text...)
+}
+
+func appendPackTextLength(b []byte, n int) []byte {
+	if n < 32 {
+		return append(b, 0xa0|byte(n)) //nolint:gosec // below 32
+	}
+	return appendPackLength(b, n, 0xd9)
 }
 
 func appendPackBin(b, data []byte) []byte {

@@ -121,7 +121,7 @@ func FuzzMessagePackTranscode(f *testing.F) {
 			}
 		}
 		for _, names := range []Names{DotNetNames, JSONNames} {
-			own, ownErr := appendPackMembers(nil, data, &ownMembers{Object: described(), names: names})
+			own, ownErr := appendPackFrom(nil, data, source{own: &ownMembers{Object: described(), names: names}})
 			if (ownErr == nil) != (err == nil) {
 				t.Fatalf("with members of the server's own: %v, without: %v", ownErr, err)
 			}

@@ -2,69 +2,86 @@ package signalr
 
 import (
 	"bytes"
-	"encoding/json"
 	"math"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
-// name takes a member's name and writes that which it has over MessagePack. It returns written false for a member that must be left out.
-func (t *fromJSON) name(b []byte, own *ownMembers) (_ []byte, form Form, written bool, err error) {
-	t.space()
-	if own == nil {
-		b, err = t.string(b)
-		return b, AsItIs, true, err
+// appendName writes the name that a member has over MessagePack, and says where the member comes from. It returns written
+// false for a member that must be left out.
+func (s source) appendName(b, name []byte) (_ []byte, member source, written bool) {
+	if s.own != nil {
+		if m := s.own.next(name); m != nil {
+			return append(b, m.keys[s.own.names]...), source{form: m.Form}, true
+		}
+		return appendPackBytes(b, name), source{}, !s.own.hides(string(name))
 	}
-	start := t.pos
-	if err := t.text(); err != nil {
-		return nil, AsItIs, false, err
+	switch s.value.Kind() {
+	case reflect.Struct:
+		var key []byte
+		if member, key = s.field(name); key != nil {
+			return append(b, key...), member, true
+		}
+	case reflect.Map:
+		if saysMore(s.value.Type().Elem().Kind()) {
+			member = s.entry(string(name))
+		}
+	default:
 	}
-	name := unquote(t.data[start:t.pos])
-	if m := own.next(name); m != nil {
-		return append(b, m.keys[own.names]...), m.Form, true, nil
-	}
-	return appendPackText(b, name), AsItIs, !own.hides(name), nil
+	return appendPackBytes(b, name), member, true
 }
 
-// member writes a member's value in its form. What is not of that form, null for one, is written as it is.
-func (t *fromJSON) member(b []byte, depth int, form Form) ([]byte, error) {
-	t.space()
-	start := t.pos
-	if form == AsItIs || start == len(t.data) {
-		return t.value(b, depth)
+// string takes a string. What is a time or binary data is written as that.
+func (t *fromJSON) string(b []byte, from source) ([]byte, error) {
+	raw, err := t.Text()
+	if err != nil {
+		return nil, err
 	}
-	switch c := t.data[start]; {
-	case form == Time && c == byte(str):
-		if err := t.text(); err != nil {
-			return nil, err
+	switch from.value.Kind() {
+	case reflect.Slice: // of anything else JSON has an array
+		return appendPackBin(b, from.value.Bytes()), nil
+	case reflect.Struct: // no other struct is a string in JSON
+		if from.value.CanInterface() {
+			at, _ := reflect.TypeAssert[time.Time](from.value)
+			return appendPackTime(b, at)
 		}
-		text := unquote(t.data[start:t.pos])
+	default:
+	}
+	if from.form == Time {
 		var at time.Time
-		if at.UnmarshalText([]byte(text)) == nil {
+		if at.UnmarshalText([]byte(jsonscan.Unquote(raw))) == nil {
 			if packed, err := appendPackTime(b, at); err == nil {
 				return packed, nil
 			}
 		}
-		return appendPackText(b, text), nil
-	case form == Number && (c == '-' || c >= '0' && c <= '9'):
-		if err := t.number(); err != nil {
-			return nil, err
-		}
-		return appendPackWhole(b, string(t.data[start:t.pos])), nil
-	default:
-		return t.value(b, depth)
 	}
+	if text := raw[1 : len(raw)-1]; bytes.IndexByte(text, '\\') < 0 {
+		return appendPackBytes(b, text), nil
+	}
+	return appendPackText(b, jsonscan.Unquote(raw)), nil
 }
 
-// encodeRawMember writes a struct's field that holds JSON text: a number is what [Number] says, all else is as it is.
-func encodeRawMember(b []byte, v reflect.Value, depth int) ([]byte, error) {
-	text := bytes.TrimSpace(v.Bytes())
-	if len(text) > 0 && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid(text) {
+// number takes a number. What is a float is written as that.
+func (t *fromJSON) number(b []byte, from source) ([]byte, error) {
+	text, err := t.Number()
+	if err != nil {
+		return nil, err
+	}
+	switch from.value.Kind() {
+	case reflect.Float32:
+		return appendPackFloat32(b, float32(from.value.Float())), nil
+	case reflect.Float64:
+		return appendPackFloat64(b, from.value.Float()), nil
+	default:
+	}
+	if from.form == Number {
 		return appendPackWhole(b, string(text)), nil
 	}
-	return encodeMarshaler(b, v, depth)
+	return appendPackNumber(b, string(text)), nil
 }
 
 // appendPackWhole is appendPackNumber, but for numbers whose value is whole: those are integers, however they are written.

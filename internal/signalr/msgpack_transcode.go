@@ -9,129 +9,101 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
-// maxNesting is how deeply what the server itself sends may nest: JSON text, and Go values, which may contain themselves.
+// maxNesting is how deeply what the server itself sends may nest.
 const maxNesting = 1000
-
-var errNesting = fmt.Errorf("value nests deeper than %d", maxNesting)
 
 // appendPackJSON writes JSON text as MessagePack: an integer as an integer as long as int64 or uint64 holds it, all other
 // numbers as float64.
-func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackMembers(b, text, nil) }
+func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackFrom(b, text, source{}) }
 
-// appendPackMembers is appendPackJSON for text that is an object with members of the server's own, if it is one.
-func appendPackMembers(b, text []byte, own *ownMembers) ([]byte, error) {
-	t := fromJSON{scanner{data: text}}
-	t.space()
-	var err error
-	if own != nil && t.pos < len(text) && text[t.pos] == byte(object) {
-		b, err = t.object(b, 0, own)
-	} else {
-		b, err = t.value(b, 0)
-	}
-	if err == nil && !t.end() {
+// appendPackFrom is appendPackJSON for text of which it is known where it comes from.
+func appendPackFrom(b, text []byte, from source) ([]byte, error) {
+	t := fromJSON{jsonscan.New(text, maxNesting)}
+	b, err := t.value(b, from)
+	if err == nil && !t.End() {
 		err = errors.New("something follows the value")
 	}
 	if err != nil {
-		return nil, errors.New("not JSON: " + err.Error()) // not errMalformed, which is about what clients send
+		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	return b, nil
 }
 
-type fromJSON struct{ scanner }
+type fromJSON struct{ jsonscan.Scanner }
 
-func (t *fromJSON) value(b []byte, depth int) ([]byte, error) {
-	if depth > maxNesting {
-		return nil, errNesting
+func (t *fromJSON) value(b []byte, from source) ([]byte, error) {
+	if from.value.IsValid() {
+		from = from.resolved()
 	}
-	t.space()
-	if t.pos == len(t.data) {
-		return nil, errors.New("unexpected end")
-	}
-	switch t.data[t.pos] {
+	switch t.Peek() {
 	case '{':
-		return t.object(b, depth, nil)
+		return t.object(b, from)
 	case '[':
-		return t.array(b, depth)
+		return t.array(b, from)
 	case '"':
-		return t.string(b)
+		return t.string(b, from)
 	case 't':
-		return appendPackBool(b, true), t.literal("true")
+		return appendPackBool(b, true), t.Literal("true")
 	case 'f':
-		return appendPackBool(b, false), t.literal("false")
+		return appendPackBool(b, false), t.Literal("false")
 	case 'n':
-		return appendPackNil(b), t.literal("null")
+		return appendPackNil(b), t.Literal("null")
 	default:
-		start := t.pos
-		if err := t.number(); err != nil {
-			return nil, err
-		}
-		return appendPackNumber(b, string(t.data[start:t.pos])), nil
+		return t.number(b, from)
 	}
 }
 
-func (t *fromJSON) object(b []byte, depth int, own *ownMembers) ([]byte, error) {
+func (t *fromJSON) object(b []byte, from source) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
-	t.pos++
-	if t.next('}') {
-		return closePack(b, at, n, packFixMap, packMap16), nil
+	if err := t.Open('{'); err != nil {
+		return nil, err
 	}
-	for {
-		start := len(b)
-		form, written, err := AsItIs, true, error(nil)
-		if b, form, written, err = t.name(b, own); err != nil {
+	for first := true; ; first = false {
+		if more, err := t.More(first, '}'); err != nil {
 			return nil, err
-		}
-		if !t.next(':') {
-			return nil, errors.New("no colon behind a property name")
-		}
-		if b, err = t.member(b, depth+1, form); err != nil {
-			return nil, err
-		}
-		if written {
-			n++
-		} else {
-			b = b[:start]
-		}
-		if t.next('}') {
+		} else if !more {
 			return closePack(b, at, n, packFixMap, packMap16), nil
 		}
-		if !t.next(',') {
-			return nil, errors.New("object is not closed")
+		name, err := t.Name()
+		if err != nil {
+			return nil, err
+		}
+		named, member, written := from.appendName(b, name)
+		valued, err := t.value(named, member)
+		switch {
+		case err != nil:
+			return nil, err
+		case written:
+			b = valued
+			n++
 		}
 	}
 }
 
-func (t *fromJSON) array(b []byte, depth int) ([]byte, error) {
+func (t *fromJSON) array(b []byte, from source) ([]byte, error) {
 	at, n := len(b), 0
 	b = openPack(b)
-	t.pos++
-	if t.next(']') {
-		return closePack(b, at, n, packFixArray, packArray16), nil
+	if err := t.Open('['); err != nil {
+		return nil, err
 	}
 	for {
-		var err error
-		if b, err = t.value(b, depth+1); err != nil {
+		more, err := t.More(n == 0, ']')
+		switch {
+		case err != nil:
+			return nil, err
+		case !more:
+			return closePack(b, at, n, packFixArray, packArray16), nil
+		}
+		if b, err = t.value(b, from.element(n)); err != nil {
 			return nil, err
 		}
 		n++
-		if t.next(']') {
-			return closePack(b, at, n, packFixArray, packArray16), nil
-		}
-		if !t.next(',') {
-			return nil, errors.New("array is not closed")
-		}
 	}
-}
-
-func (t *fromJSON) string(b []byte) ([]byte, error) {
-	start := t.pos
-	if err := t.text(); err != nil {
-		return nil, err
-	}
-	return appendPackText(b, unquote(t.data[start:t.pos])), nil
 }
 
 // appendPackNumber writes a JSON number. What no float64 holds becomes an infinity, as JavaScript reads it; -0 is a float, as

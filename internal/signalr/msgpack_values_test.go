@@ -28,8 +28,9 @@ type (
 	tagged struct {
 		A int `json:"B"`
 	}
-	pointer *pointer
-	embeds  struct {
+	pointer  *pointer
+	hidesBad struct{ Bad []int }
+	embeds   struct {
 		inner
 		*Outer
 		hidden
@@ -207,6 +208,17 @@ func TestMessagePackHasTypesOfItsOwn(t *testing.T) {
 		"omitted time": {struct {
 			T time.Time `json:"t,omitzero"`
 		}{}, "80"},
+		"floats by number": {
+			[]any{map[uint8]float64{200: 2}, map[int]float64{-2: 2}},
+			"92 81 a3 32 30 30 cb 40 00 00 00 00 00 00 00 81 a2 2d 32 cb 40 00 00 00 00 00 00 00",
+		},
+		"a name that is none": {
+			struct {
+				hidesBad
+				Bad float64 `json:"a\"b"` //nolint:staticcheck // encoding/json takes it for no tag
+			}{hidesBad{[]int{1}}, 2},
+			"81 a3 42 61 64 cb 40 00 00 00 00 00 00 00",
+		},
 		"single": {float32(0.5), "ca 3f 00 00 00"},
 		"double": {0.5, "cb 3f e0 00 00 00 00 00 00"},
 	} {

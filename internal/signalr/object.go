@@ -69,6 +69,14 @@ func dotNetName(name string) string {
 	return string(name[0]-'a'+'A') + name[1:]
 }
 
+// of is what a member with this name in JSON is called.
+func (n Names) of(name string) string {
+	if n == DotNetNames {
+		return dotNetName(name)
+	}
+	return name
+}
+
 // ownMembers finds the members of an Object in the order in which they stand in JSON text. A nil one has none.
 type ownMembers struct {
 	*Object
@@ -80,12 +88,12 @@ type ownMembers struct {
 
 // next returns the member of this name if it is one of those that are still ahead. What stands behind the last of them is none, whatever
 // it is called.
-func (o *ownMembers) next(name string) *packedMember {
+func (o *ownMembers) next(name []byte) *packedMember {
 	if o == nil {
 		return nil
 	}
 	for i := o.taken; i < len(o.members); i++ {
-		if o.members[i].Name == name {
+		if o.members[i].Name == string(name) {
 			o.taken = i + 1
 			o.found |= 1 << i
 			return &o.members[i]
