@@ -39,7 +39,7 @@ func newHost(cfg Config) host {
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
 	names, _ := cfg.names() // they are checked
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{names: names}} {
+	for _, p := range []protocol{jsonProtocol{}, newMessagePack(names)} {
 		greeting, ping := greetingFrame(p), pingFrame(p)
 		h.protocols[p.slot()], h.greetings[p.slot()], h.pings[p.slot()] = p, &greeting, &ping
 	}

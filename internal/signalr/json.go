@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // recordSeparator ends every record of the JSON protocol and of the handshake. JSON text cannot contain it.
@@ -24,7 +26,7 @@ func (jsonProtocol) binary() bool              { return false }
 func (jsonProtocol) split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error) {
 	i := bytes.IndexByte(data[scanned:], recordSeparator)
 	if i < 0 && len(data) >= limit || scanned+i >= limit {
-		return nil, data, false, errTooLarge
+		return nil, data, false, wire.ErrTooLarge
 	}
 	if i < 0 {
 		return nil, data, false, nil

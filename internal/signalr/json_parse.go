@@ -5,13 +5,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/yummyzoom/herald/internal/jsonscan"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // parse follows JsonHubProtocol.ParseMessage: properties in any order, the last of two wins, unknown ones are skipped, known
 // ones must have their type.
 func (jsonProtocol) parse(record []byte) (inbound, error) {
 	if !utf8.Valid(record) {
-		return inbound{}, malformedf("not UTF-8")
+		return inbound{}, wire.Malformedf("not UTF-8")
 	}
 	m := inbound{kind: -1}
 	err := eachMember(record, m.set)
@@ -19,7 +20,7 @@ func (jsonProtocol) parse(record []byte) (inbound, error) {
 	case err != nil:
 		return inbound{}, err
 	case m.kind == -1:
-		return inbound{}, malformedf("missing required property 'type'")
+		return inbound{}, wire.Malformedf("missing required property 'type'")
 	}
 	return m, nil
 }
@@ -29,7 +30,7 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 	case "type":
 		n, err := strconv.ParseInt(string(raw), 10, 32)
 		if err != nil || n < 0 {
-			return malformedf("property 'type' is not a message type")
+			return wire.Malformedf("property 'type' is not a message type")
 		}
 		m.kind = int(n)
 	case "invocationId":
@@ -53,7 +54,7 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 	case "sequenceId":
 		n, err := strconv.ParseInt(string(raw), 10, 64)
 		if err != nil {
-			return malformedf("property 'sequenceId' is not an integer")
+			return wire.Malformedf("property 'sequenceId' is not an integer")
 		}
 		m.sequenceID, m.hasSequence = n, true
 	case "streamIds":
@@ -75,7 +76,7 @@ func (m *inbound) setStreams(raw []byte) error {
 	var wrong error
 	eachElement(raw, maxDepth, func(id []byte) {
 		if id[0] != byte(str) {
-			wrong = malformedf("property 'streamIds' has an element that is not a string")
+			wrong = wire.Malformedf("property 'streamIds' has an element that is not a string")
 			return
 		}
 		m.streamIDs = append(m.streamIDs, jsonscan.Unquote(id))
@@ -85,7 +86,7 @@ func (m *inbound) setStreams(raw []byte) error {
 
 func expect(name string, got, want kind) error {
 	if got != want {
-		return malformedf("property '%s' has the wrong type", name)
+		return wire.Malformedf("property '%s' has the wrong type", name)
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ type handshakeRequest struct {
 // parseHandshake follows HandshakeProtocol.TryParseRequestMessage.
 func parseHandshake(record []byte) (handshakeRequest, error) {
 	if !utf8.Valid(record) {
-		return handshakeRequest{}, malformedf("not UTF-8")
+		return handshakeRequest{}, wire.Malformedf("not UTF-8")
 	}
 	var r handshakeRequest
 	var named, numbered bool
@@ -118,7 +119,7 @@ func parseHandshake(record []byte) (handshakeRequest, error) {
 		case "version":
 			n, err := strconv.ParseInt(string(raw), 10, 32)
 			if err != nil {
-				return malformedf("property 'version' is not an integer")
+				return wire.Malformedf("property 'version' is not an integer")
 			}
 			r.version, numbered = int(n), true
 		}
@@ -128,9 +129,9 @@ func parseHandshake(record []byte) (handshakeRequest, error) {
 	case err != nil:
 		return handshakeRequest{}, err
 	case !named:
-		return handshakeRequest{}, malformedf("missing required property 'protocol'")
+		return handshakeRequest{}, wire.Malformedf("missing required property 'protocol'")
 	case !numbered:
-		return handshakeRequest{}, malformedf("missing required property 'version'")
+		return handshakeRequest{}, wire.Malformedf("missing required property 'version'")
 	}
 	return r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/yummyzoom/herald/internal/jsonscan"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // maxDepth is how deeply arrays and objects may nest: MaxDepth of JsonHubProtocol.
@@ -45,11 +46,11 @@ func eachMember(record []byte, member func(name string, raw []byte, k kind) erro
 	})
 	switch {
 	case err == nil && !s.End():
-		return malformedf("something follows the JSON object")
-	case err == nil || errors.Is(err, errMalformed):
+		return wire.Malformedf("something follows the JSON object")
+	case err == nil || errors.Is(err, wire.ErrMalformed):
 		return err
 	default:
-		return malformedf("%s", err)
+		return wire.Malformedf("%s", err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // messagePackProtocol is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
@@ -22,6 +24,8 @@ func (*messagePackProtocol) slot() int                 { return 1 }
 func (*messagePackProtocol) supports(version int) bool { return version == 1 || version == 2 }
 func (*messagePackProtocol) binary() bool              { return true }
 
+func newMessagePack(names Names) protocol { return &messagePackProtocol{names: names} }
+
 // maxPrefix is how many bytes the length in front of a record may take (BinaryMessageParser.cs). It need not be the
 // shortest form.
 const maxPrefix = 5
@@ -31,9 +35,9 @@ func (*messagePackProtocol) split(data []byte, _, limit int) (record, rest []byt
 	length, n := binary.Uvarint(data[:min(len(data), maxPrefix)])
 	switch {
 	case n < 0 || n == 0 && len(data) >= maxPrefix || length > math.MaxInt32:
-		return nil, data, false, malformedf("length prefix of more than 2 GB")
+		return nil, data, false, wire.Malformedf("length prefix of more than 2 GB")
 	case n == 0 && len(data) >= limit, n > 0 && int(length)+n > limit:
-		return nil, data, false, errTooLarge
+		return nil, data, false, wire.ErrTooLarge
 	case n == 0 || len(data)-n < int(length):
 		return nil, data, false, nil
 	}

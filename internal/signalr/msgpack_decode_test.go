@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // TestMessagePackDecodesAsJSON gives the same argument in both protocols to each type that a hub method may have: it must get
@@ -66,7 +68,7 @@ func TestMessagePackDecodesAsJSON(t *testing.T) {
 				} else if gotErr == nil {
 					require.Equal(t, want.Elem().Interface(), got.Elem().Interface(), typ)
 				}
-				require.NotErrorIs(t, gotErr, errMalformed)
+				require.NotErrorIs(t, gotErr, wire.ErrMalformed)
 			}
 		})
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // FuzzMessagePackSplit holds split against the rules told one by one; and what it says of a beginning it must not take back.
@@ -27,11 +29,11 @@ func FuzzMessagePackSplit(f *testing.F) {
 		}
 		switch {
 		case !whole && prefix == 5 || whole && length > 1<<31-1:
-			if !errors.Is(err, errMalformed) {
+			if !errors.Is(err, wire.ErrMalformed) {
 				t.Fatalf("prefix % x: %v", data[:prefix], err)
 			}
 		case whole && length+uint64(prefix) > uint64(limit), !whole && len(data) >= limit:
-			if !errors.Is(err, errTooLarge) {
+			if !errors.Is(err, wire.ErrTooLarge) {
 				t.Fatalf("%d bytes announced, at most %d allowed: %v", length, limit, err)
 			}
 		case err != nil:
@@ -60,7 +62,7 @@ func FuzzMessagePackParse(f *testing.F) {
 		before := bytes.Clone(record)
 		m, err := p.parse(record)
 		if err != nil {
-			if !errors.Is(err, errMalformed) || !reflect.DeepEqual(m, inbound{}) {
+			if !errors.Is(err, wire.ErrMalformed) || !reflect.DeepEqual(m, inbound{}) {
 				t.Fatalf("%+v, %v", m, err)
 			}
 			return

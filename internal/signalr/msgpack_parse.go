@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are types that do not exist
@@ -24,7 +26,7 @@ func (*messagePackProtocol) parse(record []byte) (inbound, error) {
 }
 
 // malformed makes an error of the unpacker the client's fault.
-func malformed(err error) error { return malformedf("%v", err) }
+func malformed(err error) error { return wire.Malformedf("%v", err) }
 
 // recordReader reads the elements of a message's array.
 type recordReader struct {
@@ -38,7 +40,7 @@ func (r *recordReader) message() (inbound, error) {
 		return inbound{}, malformed(err)
 	}
 	if t.kind != packArray {
-		return inbound{}, malformedf("not a MessagePack array")
+		return inbound{}, wire.Malformedf("not a MessagePack array")
 	}
 	r.elements = t.count
 	kind, err := r.integer("messageType", math.MinInt32, math.MaxInt32)
@@ -68,7 +70,7 @@ func (r *recordReader) addressed(m *inbound) error {
 		return err
 	}
 	if m.invocationID == "" && m.kind != typeInvocation {
-		return malformedf("message without invocationId")
+		return wire.Malformedf("message without invocationId")
 	}
 	switch m.kind {
 	case typeStreamItem:
@@ -87,7 +89,7 @@ func (r *recordReader) invocation(m *inbound) error {
 		return err
 	}
 	if m.target == "" {
-		return malformedf("invocation without target")
+		return wire.Malformedf("invocation without target")
 	}
 	start := r.pos
 	t, err := r.element("arguments", packArray)
@@ -116,7 +118,7 @@ func (r *recordReader) streams(m *inbound) error {
 			return malformed(err)
 		}
 		if id.kind != packStr || len(id.bytes) == 0 {
-			return malformedf("element of 'streamIds' is not a string, or empty")
+			return wire.Malformedf("element of 'streamIds' is not a string, or empty")
 		}
 		m.streamIDs = append(m.streamIDs, validText(id.bytes))
 	}
@@ -142,7 +144,7 @@ func (r *recordReader) completion(m *inbound) error {
 		m.result, err = r.raw("result")
 	case resultVoid:
 	default:
-		err = malformedf("unknown kind of result %d", kind)
+		err = wire.Malformedf("unknown kind of result %d", kind)
 	}
 	return err
 }
@@ -168,7 +170,7 @@ func (r *recordReader) headers() error {
 			return malformed(err)
 		}
 		if text.kind != packStr || len(text.bytes) == 0 {
-			return malformedf("key or value in 'headers' is not a string, or empty")
+			return wire.Malformedf("key or value in 'headers' is not a string, or empty")
 		}
 	}
 	return nil
@@ -177,7 +179,7 @@ func (r *recordReader) headers() error {
 // element takes the next element of the message's array, or what begins it.
 func (r *recordReader) element(name string, kinds ...packKind) (packed, error) {
 	if r.elements == 0 {
-		return packed{}, malformedf("message without '%s'", name)
+		return packed{}, wire.Malformedf("message without '%s'", name)
 	}
 	r.elements--
 	t, err := r.next()
@@ -185,7 +187,7 @@ func (r *recordReader) element(name string, kinds ...packKind) (packed, error) {
 		return t, malformed(err)
 	}
 	if !slices.Contains(kinds, t.kind) {
-		return t, malformedf("element '%s' has the wrong type", name)
+		return t, wire.Malformedf("element '%s' has the wrong type", name)
 	}
 	return t, nil
 }
@@ -197,7 +199,7 @@ func (r *recordReader) integer(name string, least, most int64) (int64, error) {
 	}
 	n, ok := t.integer()
 	if !ok || n < least || n > most {
-		return 0, malformedf("element '%s' is out of range", name)
+		return 0, wire.Malformedf("element '%s' is out of range", name)
 	}
 	return n, nil
 }
@@ -214,7 +216,7 @@ func (r *recordReader) text(name string) (text string, ok bool, err error) {
 // raw returns an element as it is.
 func (r *recordReader) raw(name string) ([]byte, error) {
 	if r.elements == 0 {
-		return nil, malformedf("message without '%s'", name)
+		return nil, wire.Malformedf("message without '%s'", name)
 	}
 	r.elements--
 	start := r.pos

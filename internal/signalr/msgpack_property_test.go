@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // TestJSONSurvivesMessagePack: a JSON value that is transcoded to MessagePack and back is the same text.
@@ -125,7 +127,7 @@ func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 				require.Nil(t, m.arguments)
 				continue
 			}
-			require.ErrorIs(t, err, errMalformed)
+			require.ErrorIs(t, err, wire.ErrMalformed)
 			if cut > 300 {
 				break
 			}

@@ -1,20 +1,16 @@
 package signalr
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"math"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
@@ -107,7 +103,7 @@ func TestMessagePackParse(t *testing.T) {
 			t.Parallel()
 			got, err := (&messagePackProtocol{}).parse(unhex(t, c.record))
 			if c.want.kind == 0 {
-				require.ErrorIs(t, err, errMalformed)
+				require.ErrorIs(t, err, wire.ErrMalformed)
 				return
 			}
 			require.NoError(t, err)
@@ -132,12 +128,12 @@ func TestMessagePackSplit(t *testing.T) {
 		"an overlong prefix":               {"82 80 80 80 00 91 06", 2, nil},
 		"an overlong prefix, half of it":   {"82 80 80 80", -1, nil},
 		"the largest, announced":           {"c6 01", -1, nil},
-		"one more, announced":              {"c7 01", -1, errTooLarge},
-		"the largest with a long prefix":   {"c6 81 00", -1, errTooLarge},
-		"2 GB less a byte":                 {"ff ff ff ff 07", -1, errTooLarge},
-		"2 GB":                             {"80 80 80 80 08", -1, errMalformed},
-		"what overflows":                   {"ff ff ff ff 7f", -1, errMalformed},
-		"a prefix of six bytes":            {"80 80 80 80 80 00", -1, errMalformed},
+		"one more, announced":              {"c7 01", -1, wire.ErrTooLarge},
+		"the largest with a long prefix":   {"c6 81 00", -1, wire.ErrTooLarge},
+		"2 GB less a byte":                 {"ff ff ff ff 07", -1, wire.ErrTooLarge},
+		"2 GB":                             {"80 80 80 80 08", -1, wire.ErrMalformed},
+		"what overflows":                   {"ff ff ff ff 7f", -1, wire.ErrMalformed},
+		"a prefix of six bytes":            {"80 80 80 80 80 00", -1, wire.ErrMalformed},
 		"the largest, with its last byte":  {"c6 01" + strings.Repeat(" 00", 198), 198, nil},
 		"the largest, without":             {"c6 01" + strings.Repeat(" 00", 197), -1, nil},
 		"a record of 127 bytes":            {"7f" + strings.Repeat(" 00", 127), 127, nil},
@@ -161,7 +157,7 @@ func TestMessagePackSplit(t *testing.T) {
 	}
 	_, _, ok, err := (&messagePackProtocol{}).split([]byte{0x80, 0x80}, 0, 2)
 	require.False(t, ok)
-	require.ErrorIs(t, err, errTooLarge, "a prefix that fills the limit")
+	require.ErrorIs(t, err, wire.ErrTooLarge, "a prefix that fills the limit")
 }
 
 // A Message is transcoded once, whoever it is sent to; its size is the JSON frame's.
@@ -173,37 +169,6 @@ func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 	require.Equal(t, hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")), hex.Dump(one.Bytes))
 	require.True(t, one.Numbered)
 	require.Equal(t, 2+len(`{"type":1,"target":"Target","arguments":[{"a":[1,2.5,"x"]}]}`)+1, m.Size())
-}
-
-// textOnly is a transport that cannot carry binary data.
-type textOnly struct{ transport.Transport }
-
-func (textOnly) Binary() bool { return false }
-
-func (textOnly) WriteNow(frames []*wire.Frame) (whole, part int, err error) {
-	return len(frames), 0, nil
-}
-
-func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
-	t.Parallel()
-	s, err := New(Config{
-		Authenticate: func(*http.Request) (User, error) { return nil, ErrForbidden },
-		Logger:       slog.New(slog.DiscardHandler),
-	})
-	require.NoError(t, err)
-	hub := NewHub("h")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	c := &Conn{host: &s.host, hub: hub, transport: textOnly{}, ctx: ctx, cancel: cancel, drain: func() {}}
-	err = c.handshake([]byte(`{"protocol":"MessagePack","version":1}`))
-	var refused *handshakeError
-	require.ErrorAs(t, err, &refused)
-	const text = "Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format."
-	require.Equal(t, text, refused.text)
-	require.Equal(t, wire.OpText|0x80, refused.frame.Bytes[0])
-	require.JSONEq(t, `{"error":"`+text+`"}`, strings.TrimSuffix(string(refused.frame.Bytes[refused.frame.Header:]), "\x1e"))
-	require.Nil(t, c.protocol)
-	require.NoError(t, c.handshake([]byte(`{"protocol":"json","version":1}`)))
 }
 
 // subscribe is an invocation as a client sends it for each order that it watches.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Types whose encoding is a rule of encoding/json.
@@ -287,7 +289,7 @@ func TestMessagePackCannotEncode(t *testing.T) {
 			t.Parallel()
 			_, err := (&messagePackProtocol{}).appendResult(nil, "1", v)
 			require.ErrorContains(t, err, "encoding result: ")
-			require.NotErrorIs(t, err, errMalformed)
+			require.NotErrorIs(t, err, wire.ErrMalformed)
 			_, err = (&messagePackProtocol{}).appendItem(nil, "1", v)
 			require.ErrorContains(t, err, "encoding stream item: ")
 		})

@@ -175,12 +175,3 @@ func TestResultsOfADotNetHub(t *testing.T) {
 	const record = `{"type":1,"target":"T","arguments":["<text>",null,{"expiresAt":"1970-01-01T00:00:00Z"}]}` + "\x1e"
 	require.Equal(t, hex.Dump([]byte(record)), hex.Dump(call))
 }
-
-func TestNamesAreChecked(t *testing.T) {
-	t.Parallel()
-	wrong := DefaultSettings()
-	wrong.MessagePackNames = "pascal"
-	_, err := New(Config{Settings: wrong})
-	require.ErrorContains(t, err, `MESSAGEPACK_NAMES is "pascal": it must be dotnet or camel`)
-	require.Panics(t, func() { NewObject(make([]Member, 65)...) })
-}

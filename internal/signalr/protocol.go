@@ -13,10 +13,10 @@ type protocol interface {
 	binary() bool
 
 	// split cuts the first record off data, of which the first scanned bytes are known to hold no record's end. It returns
-	// ok false where data does not hold a whole record yet. Its error is errTooLarge for a record that is, or that announces
-	// that it will be, larger than limit bytes with its framing, or wraps errMalformed.
+	// ok false where data does not hold a whole record yet. Its error is wire.ErrTooLarge for a record that is, or that announces
+	// that it will be, larger than limit bytes with its framing, or wraps wire.ErrMalformed.
 	split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error)
-	// parse reads a record. What it returns points into record, but for its strings. Its error wraps errMalformed.
+	// parse reads a record. What it returns points into record, but for its strings. Its error wraps wire.ErrMalformed.
 	parse(record []byte) (inbound, error)
 	// elements appends the elements of arguments, which parse has returned, to dst.
 	elements(dst [][]byte, arguments []byte) [][]byte
