@@ -3,6 +3,8 @@ package signalr
 import (
 	"context"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Call is one invocation of a hub method.
@@ -49,7 +51,7 @@ const (
 
 // binding is the state of binding one invocation's arguments to a method's parameters.
 type binding struct {
-	protocol  protocol
+	protocol  wire.Protocol
 	arguments [][]byte // those that are still to be bound
 	uploads   []*upload
 	err       error // a binding failure; from then on nothing is bound
@@ -58,11 +60,11 @@ type binding struct {
 }
 
 // bind decodes the arguments. Its error is a binding failure.
-func (m *method) bind(p protocol, arguments []byte) (boundCall, []*upload, error) {
+func (m *method) bind(p wire.Protocol, arguments []byte) (boundCall, []*upload, error) {
 	in := &binding{protocol: p}
-	in.arguments = p.elements(in.space[:0], arguments)
+	in.arguments = p.Elements(in.space[:0], arguments)
 	if n := len(in.arguments); n < m.required || n > m.most {
-		return nil, nil, bindingErrorf("invocation provides %d argument(s) but target expects %d", n, m.most)
+		return nil, nil, wire.BindingErrorf("invocation provides %d argument(s) but target expects %d", n, m.most)
 	}
 	bound := m.decode(in)
 	return bound, in.uploads, in.err

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // readerError is what Invoke says to code on the reader: the texts of ASP.NET Core, NonInvokingSingleClientProxy.cs of 7.0 and
@@ -38,7 +40,7 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 		return nil, err
 	}
 	defer c.awaited.remove(id)
-	f := invocationFrame(c.protocol, id, target, args)
+	f := wire.InvocationFrame(c.protocol, id, target, args)
 	if err := c.enqueue(&f); err != nil {
 		return nil, err
 	}
@@ -60,19 +62,19 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 }
 
 // receiveResult returns false where nobody waits for m.
-func (c *Conn) receiveResult(m *inbound) bool {
-	result := c.awaited.remove(m.invocationID)
+func (c *Conn) receiveResult(m *wire.Inbound) bool {
+	result := c.awaited.remove(m.InvocationID)
 	if result == nil {
 		return false
 	}
 	var r clientResult
 	switch {
-	case m.hasError:
-		r.err = &HubError{Message: m.err}
-	case m.result == nil:
+	case m.HasError:
+		r.err = &HubError{Message: m.Err}
+	case m.Result == nil:
 		r.err = &HubError{Message: textNoResult}
 	default:
-		if err := c.protocol.decode(m.result, &r.value); err != nil {
+		if err := c.protocol.Decode(m.Result, &r.value); err != nil {
 			r = clientResult{err: fmt.Errorf("reading the client's result: %w", err)}
 		}
 	}

@@ -93,7 +93,7 @@ func (c *Conn) timeOut() {
 func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
 	var last []wire.Frame
 	if c.greeted.Load() {
-		last = append(last, closeFrame(c.protocol, text, allowReconnect))
+		last = append(last, wire.CloseFrame(c.protocol, text, allowReconnect))
 	}
 	return append(last, c.goodbye(status)...)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
 	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
@@ -59,7 +60,7 @@ type half struct {
 
 // reader is the state of the connection's reader.
 type reader struct {
-	protocol  protocol        // nil until the handshake; the others see it behind onConnected only
+	protocol  wire.Protocol   // nil until the handshake; the others see it behind onConnected only
 	reading   context.Context //nolint:containedctx // what hub code on the reader is given
 	connected bool            // the hub knows the connection
 	arrived   int64           // when what it handles was read

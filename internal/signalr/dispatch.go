@@ -15,31 +15,31 @@ import (
 
 // dispatch handles one message on the reader goroutine, so that invocations run one after another. Its error ends the
 // connection; what goes wrong in an invocation does not.
-func (c *Conn) dispatch(m *inbound) error {
-	switch m.kind {
-	case typeInvocation, typeStreamInvocation:
+func (c *Conn) dispatch(m *wire.Inbound) error {
+	switch m.Kind {
+	case wire.TypeInvocation, wire.TypeStreamInvocation:
 		return c.invoke(m)
-	case typeStreamItem:
-		if m.invocationID == "" || m.item == nil {
+	case wire.TypeStreamItem:
+		if m.InvocationID == "" || m.Item == nil {
 			return wire.Malformedf("stream item without invocationId or item")
 		}
 		c.receiveItem(m)
-	case typeCompletion:
-		if m.invocationID == "" || m.hasError && m.result != nil {
+	case wire.TypeCompletion:
+		if m.InvocationID == "" || m.HasError && m.Result != nil {
 			return wire.Malformedf("completion without invocationId, or with error and result")
 		}
 		c.receiveCompletion(m)
-	case typeCancelInvocation:
-		if m.invocationID == "" {
+	case wire.TypeCancelInvocation:
+		if m.InvocationID == "" {
 			return wire.Malformedf("cancellation without invocationId")
 		}
-		c.streams.cancel(m.invocationID) // it may have ended meanwhile
-	case typeAck, typeSequence:
+		c.streams.cancel(m.InvocationID) // it may have ended meanwhile
+	case wire.TypeAck, wire.TypeSequence:
 		return c.acknowledged(m)
-	case typeClose:
+	case wire.TypeClose:
 		e := ending{reason: ClosedByClient, drop: true, grace: overflowGrace}
-		if m.hasError {
-			e.err = fmt.Errorf("client closed the connection: %w", &HubError{Message: m.err})
+		if m.HasError {
+			e.err = fmt.Errorf("client closed the connection: %w", &HubError{Message: m.Err})
 		}
 		e.last = c.lastWords("", false, int(ws.StatusNormalClosure))
 		c.end(e)
@@ -50,42 +50,42 @@ func (c *Conn) dispatch(m *inbound) error {
 }
 
 // invoke follows JsonHubProtocol's binding and DefaultHubDispatcher.Invoke, in their order.
-func (c *Conn) invoke(m *inbound) error {
-	if !m.hasTarget || m.arguments == nil && m.unbound == nil {
+func (c *Conn) invoke(m *wire.Inbound) error {
+	if !m.HasTarget || m.Arguments == nil && m.Unbound == nil {
 		return wire.Malformedf("invocation without target or arguments")
 	}
-	call := &Call{Conn: c, Method: m.target, streaming: streaming{invocationID: m.invocationID}, started: time.Now()}
-	method, err := c.hub.lookup(m.target)
+	call := &Call{Conn: c, Method: m.Target, streaming: streaming{invocationID: m.InvocationID}, started: time.Now()}
+	method, err := c.hub.lookup(m.Target)
 	if err != nil {
-		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
+		c.refuse(call, Unbound, textBindingFailed(m.Target, err), err)
 		return nil
 	}
 	call.method = method
 	var bound boundCall
 	var uploads []*upload
-	if err = m.unbound; err == nil {
-		bound, uploads, err = method.bind(c.protocol, m.arguments)
+	if err = m.Unbound; err == nil {
+		bound, uploads, err = method.bind(c.protocol, m.Arguments)
 	}
 	if err != nil {
-		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
+		c.refuse(call, Unbound, textBindingFailed(m.Target, err), err)
 		return nil
 	}
-	if m.kind == typeStreamInvocation && m.invocationID == "" {
+	if m.Kind == wire.TypeStreamInvocation && m.InvocationID == "" {
 		return wire.Malformedf("stream invocation without invocationId")
 	}
 	switch {
-	case method.results == many && m.kind == typeInvocation:
-		c.refuse(call, Unbound, textStreaming(m.target), nil)
-	case method.results == once && m.kind == typeStreamInvocation:
-		c.refuse(call, Unbound, textNotStreaming(m.target), nil)
-	case len(m.streamIDs) != len(uploads):
-		err := &HubError{Message: textStreamCount(len(m.streamIDs), len(uploads))}
-		c.refuse(call, Unbound, textInvocationFailed(m.target, err), err)
+	case method.results == many && m.Kind == wire.TypeInvocation:
+		c.refuse(call, Unbound, textStreaming(m.Target), nil)
+	case method.results == once && m.Kind == wire.TypeStreamInvocation:
+		c.refuse(call, Unbound, textNotStreaming(m.Target), nil)
+	case len(m.StreamIDs) != len(uploads):
+		err := &HubError{Message: textStreamCount(len(m.StreamIDs), len(uploads))}
+		c.refuse(call, Unbound, textInvocationFailed(m.Target, err), err)
 	case method.results == once && len(uploads) == 0:
 		c.run(c.reading, call, bound)
 	default:
 		call.uploads = uploads
-		c.launch(call, bound, m.streamIDs)
+		c.launch(call, bound, m.StreamIDs)
 	}
 	return nil
 }

@@ -19,27 +19,27 @@ type handshakeError struct {
 func (e *handshakeError) Error() string { return "handshake refused: " + e.text }
 
 func refuseHandshake(text string) error {
-	return &handshakeError{text: text, frame: handshakeFrame(text)}
+	return &handshakeError{text: text, frame: wire.HandshakeFrame(text)}
 }
 
 // handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
 func (c *Conn) handshake(record []byte) error {
-	request, err := parseHandshake(record)
+	request, err := wire.ParseHandshake(record)
 	if err != nil {
 		return refuseHandshake(textHandshakeError)
 	}
-	p, ok := c.host.protocolNamed(request.protocol)
+	p, ok := c.host.protocolNamed(request.Protocol)
 	if !ok {
-		return refuseHandshake(textUnsupportedProtocol(request.protocol))
+		return refuseHandshake(textUnsupportedProtocol(request.Protocol))
 	}
-	if !p.supports(request.version) {
-		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
+	if !p.Supports(request.Version) {
+		return refuseHandshake(textUnsupportedVersion(p.Name(), request.Version))
 	}
-	if p.binary() && !c.transport.Binary() {
-		return refuseHandshake(textNeedsBinary(p.name()))
+	if p.Binary() && !c.transport.Binary() {
+		return refuseHandshake(textNeedsBinary(p.Name()))
 	}
-	c.agree(p, request.version)
-	if err := c.enqueueAndFlush(c.host.greetings[p.slot()]); err != nil {
+	c.agree(p, request.Version)
+	if err := c.enqueueAndFlush(c.host.greetings[p.Slot()]); err != nil {
 		return transport.ErrInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said
@@ -49,7 +49,7 @@ func (c *Conn) handshake(record []byte) error {
 }
 
 // agree sets what the handshake was about. The writer may be answering a WebSocket ping meanwhile.
-func (c *Conn) agree(p protocol, version int) {
+func (c *Conn) agree(p wire.Protocol, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.protocol = p

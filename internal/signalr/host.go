@@ -21,9 +21,9 @@ type host struct {
 	userInvocations rate // of one user
 
 	// By their slot, with the frames that are the same for every connection.
-	protocols [protocolCount]protocol
-	greetings [protocolCount]*wire.Frame
-	pings     [protocolCount]*wire.Frame
+	protocols [wire.ProtocolCount]wire.Protocol
+	greetings [wire.ProtocolCount]*wire.Frame
+	pings     [wire.ProtocolCount]*wire.Frame
 }
 
 func newHost(cfg Config) host {
@@ -39,17 +39,17 @@ func newHost(cfg Config) host {
 		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
 	names, _ := cfg.names() // they are checked
-	for _, p := range []protocol{jsonProtocol{}, newMessagePack(names)} {
-		greeting, ping := greetingFrame(p), pingFrame(p)
-		h.protocols[p.slot()], h.greetings[p.slot()], h.pings[p.slot()] = p, &greeting, &ping
+	for _, p := range []wire.Protocol{wire.JSON{}, wire.NewMessagePack(names)} {
+		greeting, ping := wire.GreetingFrame(p), wire.PingFrame(p)
+		h.protocols[p.Slot()], h.greetings[p.Slot()], h.pings[p.Slot()] = p, &greeting, &ping
 	}
 	return h
 }
 
 // protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
-func (h *host) protocolNamed(name string) (protocol, bool) {
+func (h *host) protocolNamed(name string) (wire.Protocol, bool) {
 	for _, p := range h.protocols {
-		if strings.EqualFold(name, p.name()) {
+		if strings.EqualFold(name, p.Name()) {
 			return p, true
 		}
 	}

@@ -2,14 +2,16 @@ package signalr
 
 import (
 	"fmt"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // parameter is a parameter of a hub method.
 type parameter[A any] struct {
 	form     form
-	argument argument[A]
+	argument wire.Argument[A]
 	upload   func(in *binding) any
-	optional func(p protocol, raw []byte, into any) error
+	optional func(p wire.Protocol, raw []byte, into any) error
 }
 
 // What a parameter's type may be besides something that is decoded. The methods are called at registration, on nil.
@@ -18,7 +20,7 @@ type (
 		uploads() func(in *binding) any
 	}
 	optionalType interface {
-		decoder() func(p protocol, raw []byte, into any) error
+		decoder() func(p wire.Protocol, raw []byte, into any) error
 	}
 )
 
@@ -42,7 +44,7 @@ func (x *parameter[A]) take(in *binding) A {
 	case x.form == optional:
 		return x.takeOptional(in)
 	default:
-		a, in.err = x.argument.decode(in.protocol, in.next())
+		a, in.err = x.argument.Decode(in.protocol, in.next())
 	}
 	return a
 }
@@ -56,7 +58,7 @@ func (x *parameter[A]) takeOptional(in *binding) A {
 }
 
 // argumentOf panics for the types that are parameters of their own kind, which would be decoded as if they were data.
-func argumentOf[A any]() argument[A] {
+func argumentOf[A any]() wire.Argument[A] {
 	var a A
 	for _, v := range []any{a, &a} {
 		_, isUpload := v.(uploadType)
@@ -65,5 +67,5 @@ func argumentOf[A any]() argument[A] {
 			panic(fmt.Sprintf("signalr: %T cannot be decoded: parameters are *Upload[T] or Optional[T], and not one in the other", a))
 		}
 	}
-	return newArgument[A]()
+	return wire.NewArgument[A]()
 }

@@ -51,7 +51,7 @@ func (q *queue) take() []*wire.Frame {
 }
 
 // takeNumbered hands the writer what may be written with stateful reconnect, while limit bytes are unacknowledged.
-func (q *queue) takeNumbered(s *stateful, p protocol, limit int) (batch []*wire.Frame) {
+func (q *queue) takeNumbered(s *stateful, p wire.Protocol, limit int) (batch []*wire.Frame) {
 	batch, q.frames = s.batch(p, q.spare[:0], q.frames, limit)
 	q.spare = nil
 	q.taking = q.bytes - wire.Size(q.frames)

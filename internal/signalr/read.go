@@ -121,9 +121,9 @@ func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 		}
 		p := c.protocol
 		if p == nil {
-			p = jsonProtocol{} // the handshake is JSON whatever follows
+			p = wire.JSON{} // the handshake is JSON whatever follows
 		}
-		record, rest, ok, err := p.split(data, scanned, c.host.cfg.MaximumMessageSize)
+		record, rest, ok, err := p.Split(data, scanned, c.host.cfg.MaximumMessageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +144,7 @@ func (c *Conn) handle(record []byte) error {
 	if err := c.spendMessage(); err != nil {
 		return err
 	}
-	var m inbound
+	var m wire.Inbound
 	if err := c.parse(record, &m); err != nil {
 		return err
 	}
@@ -164,8 +164,8 @@ func (c *Conn) handle(record []byte) error {
 // what the goroutine has anyway.
 //
 //go:noinline
-func (c *Conn) parse(record []byte, m *inbound) (err error) {
-	*m, err = c.protocol.parse(record)
+func (c *Conn) parse(record []byte, m *wire.Inbound) (err error) {
+	*m, err = c.protocol.Parse(record)
 	return err
 }
 
@@ -198,7 +198,7 @@ func (c *Conn) endBecause(err error) {
 		e.grace = overflowGrace
 	case errors.Is(err, wire.ErrTooLarge) && !c.greeted.Load():
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
+		e.last = append([]wire.Frame{wire.HandshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
 	case errors.Is(err, wire.ErrTooLarge):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusMessageTooBig))

@@ -80,17 +80,17 @@ func (c *Conn) resume(t transport.Transport) bool {
 }
 
 // acknowledged handles the client's Ack or Sequence.
-func (c *Conn) acknowledged(m *inbound) error {
-	if !m.hasSequence {
+func (c *Conn) acknowledged(m *wire.Inbound) error {
+	if !m.HasSequence {
 		return wire.Malformedf("Ack or Sequence without sequenceId")
 	}
 	if c.stateful == nil {
 		return nil
 	}
-	if m.kind == typeSequence {
-		return c.stateful.restart(m.sequenceID)
+	if m.Kind == wire.TypeSequence {
+		return c.stateful.restart(m.SequenceID)
 	}
-	return c.release(m.sequenceID)
+	return c.release(m.SequenceID)
 }
 
 // release lets go of what the client has, and lets the writer go on that waited for it.
@@ -110,7 +110,7 @@ func (c *Conn) ack() {
 	s := c.stateful
 	if received := s.received.Load(); received > s.acked.Load() {
 		s.acked.Store(received)
-		f := ackFrame(c.protocol, received)
+		f := wire.AckFrame(c.protocol, received)
 		_ = c.enqueueAndFlush(&f) // it fails on a connection that is ending only
 	}
 }

@@ -58,7 +58,7 @@ func (c *Conn) complete(call *Call, result any, err error) {
 	}
 	if err == nil {
 		var f wire.Frame
-		f, err = resultFrame(c.protocol, call.invocationID, result)
+		f, err = wire.ResultFrame(c.protocol, call.invocationID, result)
 		if err == nil {
 			_ = c.enqueue(&f) // it fails on a connection that is ending only
 			return
@@ -74,6 +74,6 @@ func (c *Conn) completeWithError(call *Call, text string) {
 	if call.invocationID == "" {
 		return
 	}
-	f := errorFrame(c.protocol, call.invocationID, text)
+	f := wire.ErrorFrame(c.protocol, call.invocationID, text)
 	_ = c.enqueue(&f) // it fails on a connection that is ending only
 }

@@ -10,11 +10,11 @@ import (
 // Send queues m. It never blocks and never writes itself. Messages are written in the order in which they were queued.
 // ErrQueueFull: this message found the queue full, and the connection is being closed with allowReconnect; what was
 // queued is not sent. ErrClosed: it was closed before.
-func (c *Conn) Send(m *Message) error { return c.enqueue(m.frame(c.protocol)) }
+func (c *Conn) Send(m *wire.Message) error { return c.enqueue(m.Frame(c.protocol)) }
 
 // SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the error of that, or those of Send.
 func (c *Conn) SendValues(target string, args ...any) error {
-	f, err := callFrame(c.protocol, target, args)
+	f, err := wire.CallFrame(c.protocol, target, args)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,9 @@ func (c *Conn) SendValues(target string, args ...any) error {
 
 // Queue is Send for those who send to many connections and then let them all write: where flush is true, nothing is written to
 // the client before the caller has called Flush, once, which it must do soon. The errors are those of Send.
-func (c *Conn) Queue(m *Message) (flush bool, err error) { return c.admitFrame(m.frame(c.protocol)) }
+func (c *Conn) Queue(m *wire.Message) (flush bool, err error) {
+	return c.admitFrame(m.Frame(c.protocol))
+}
 
 func (c *Conn) enqueue(f *wire.Frame) error {
 	start, err := c.admitFrame(f)
@@ -117,4 +119,4 @@ func (c *Conn) WaitQueue(ctx context.Context, below int) error {
 
 // ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
 // another, and starting a goroutine for each would cost a stack for each.
-func (c *Conn) ping() { _ = c.enqueueAndFlush(c.host.pings[c.protocol.slot()]) }
+func (c *Conn) ping() { _ = c.enqueueAndFlush(c.host.pings[c.protocol.Slot()]) }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 func TestNamesAreChecked(t *testing.T) {
@@ -12,5 +14,5 @@ func TestNamesAreChecked(t *testing.T) {
 	wrong.MessagePackNames = "pascal"
 	_, err := New(Config{Settings: wrong})
 	require.ErrorContains(t, err, `MESSAGEPACK_NAMES is "pascal": it must be dotnet or camel`)
-	require.Panics(t, func() { NewObject(make([]Member, 65)...) })
+	require.Panics(t, func() { wire.NewObject(make([]wire.Member, 65)...) })
 }

@@ -36,8 +36,8 @@ func (c *Conn) idle(pong wire.Frame) error {
 	return nil
 }
 
-func (c *Conn) spendInvocation(m *inbound) error {
-	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
+func (c *Conn) spendInvocation(m *wire.Inbound) error {
+	if m.Kind != wire.TypeInvocation && m.Kind != wire.TypeStreamInvocation {
 		return nil
 	}
 	if c.host.invocations.take(&c.meter.invocations, c.arrived) > 0 {
@@ -47,8 +47,8 @@ func (c *Conn) spendInvocation(m *inbound) error {
 }
 
 // awaitTurn waits until the user's connections together may make one more invocation.
-func (c *Conn) awaitTurn(m *inbound) error {
-	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
+func (c *Conn) awaitTurn(m *wire.Inbound) error {
+	if m.Kind != wire.TypeInvocation && m.Kind != wire.TypeStreamInvocation {
 		return nil
 	}
 	wait := c.seat.account.reserve(c.host.userInvocations, c.now())

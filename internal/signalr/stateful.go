@@ -36,11 +36,11 @@ func newStateful() *stateful {
 }
 
 // admit reports whether a message is to be handled, and not one that was handled before the cut.
-func (s *stateful) admit(m *inbound) bool {
+func (s *stateful) admit(m *wire.Inbound) bool {
 	if s.awaiting {
-		return m.kind == typeSequence
+		return m.Kind == wire.TypeSequence
 	}
-	if m.kind < typeInvocation || m.kind > typeCancelInvocation {
+	if m.Kind < wire.TypeInvocation || m.Kind > wire.TypeCancelInvocation {
 		return true
 	}
 	id := s.next
@@ -94,10 +94,10 @@ func (s *stateful) acknowledge(sequenceID int64) error {
 // batch moves what may be written from queue to batch and returns what must wait: numbered messages, while limit bytes are
 // unacknowledged. Those are not a reason to close the connection before the queue is full, as for any slow client. The lock
 // is held.
-func (s *stateful) batch(p protocol, batch, queue []*wire.Frame, limit int) (written, waiting []*wire.Frame) {
+func (s *stateful) batch(p wire.Protocol, batch, queue []*wire.Frame, limit int) (written, waiting []*wire.Frame) {
 	if s.resend {
 		s.resend = false
-		sequence := sequenceFrame(p, s.first)
+		sequence := wire.SequenceFrame(p, s.first)
 		batch = append(append(batch, &sequence), s.unacked...)
 	}
 	waiting = queue[:0]

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // streams are a connection's streams, in both directions. A connection that has none keeps no more than the zero value.
@@ -108,7 +110,7 @@ func (s *streams) cancel(invocationID string) bool {
 
 // upload is a stream from the client, of whatever type.
 type upload struct {
-	protocol   protocol
+	protocol   wire.Protocol
 	streams    *streams        // the connection's
 	connection context.Context //nolint:containedctx // the connection's lifetime
 	ctx        context.Context //nolint:containedctx // of the call that the stream belongs to

@@ -78,7 +78,7 @@ func (c *Conn) check(elapsed, wall int64) {
 			c.end(ending{
 				reason: HandshakeFailed,
 				err:    errSilent,
-				last:   append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
+				last:   append([]wire.Frame{wire.HandshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
 				grace:  overflowGrace,
 			})
 		}

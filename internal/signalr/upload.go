@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // uploadMessages times Config.MaximumMessageSize is how many bytes wait on a connection, all its streams together.
@@ -22,7 +24,7 @@ var ErrUploadFailed = errors.New("client ended the stream with an error")
 // an upload nor returns holds up all that its client sends. Once the method has returned, or the sequence that it has
 // returned is over, what still arrives is dropped.
 type Upload[T any] struct {
-	item argument[T]
+	item wire.Argument[T]
 	from *upload
 }
 
@@ -49,7 +51,7 @@ func (u *Upload[T]) All() iter.Seq2[T, error] {
 				}
 				return
 			}
-			item, err := u.item.decode(u.from.protocol, raw)
+			item, err := u.item.Decode(u.from.protocol, raw)
 			if err != nil {
 				u.from.streams.end(u.from, fmt.Errorf("binding stream item: %w", err))
 				continue
@@ -62,9 +64,9 @@ func (u *Upload[T]) All() iter.Seq2[T, error] {
 }
 
 // receiveItem is what the reader does with a stream item: where there is no room it waits, and reads nothing meanwhile.
-func (c *Conn) receiveItem(m *inbound) {
+func (c *Conn) receiveItem(m *wire.Inbound) {
 	for {
-		switch c.streams.put(m.invocationID, m.item, uploadMessages*c.host.cfg.MaximumMessageSize) {
+		switch c.streams.put(m.InvocationID, m.Item, uploadMessages*c.host.cfg.MaximumMessageSize) {
 		case taken:
 			return
 		case unknown:
@@ -82,12 +84,12 @@ func (c *Conn) receiveItem(m *inbound) {
 }
 
 // receiveCompletion ends a stream of the client's, or is the result that an Invoke waits for.
-func (c *Conn) receiveCompletion(m *inbound) {
+func (c *Conn) receiveCompletion(m *wire.Inbound) {
 	var err error
-	if m.hasError {
-		err = fmt.Errorf("%w: %s", ErrUploadFailed, m.err)
+	if m.HasError {
+		err = fmt.Errorf("%w: %s", ErrUploadFailed, m.Err)
 	}
-	if c.streams.complete(m.invocationID, err) || c.receiveResult(m) {
+	if c.streams.complete(m.InvocationID, err) || c.receiveResult(m) {
 		return
 	}
 	c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "completion of nothing",

@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"encoding/base64"

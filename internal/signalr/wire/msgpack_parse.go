@@ -1,32 +1,30 @@
-package signalr
+package wire
 
 import (
 	"math"
 	"slices"
 	"unicode/utf8"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are types that do not exist
+// Parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are types that do not exist
 // yet, and bytes behind the array. What is wrong with an invocation's arguments, that there are none included, is that invocation's error and not
 // the connection's; what follows them is not looked at then. Unlike .NET it wants the array to be well-formed otherwise.
-func (*messagePackProtocol) parse(record []byte) (inbound, error) {
+func (*MessagePack) Parse(record []byte) (Inbound, error) {
 	r := recordReader{unpacker: unpacker{data: record}}
 	m, err := r.message()
 	if err != nil {
-		return inbound{}, err
+		return Inbound{}, err
 	}
 	for ; r.elements > 0; r.elements-- {
 		if err := r.skip(1); err != nil {
-			return inbound{}, malformed(err)
+			return Inbound{}, malformed(err)
 		}
 	}
 	return m, nil
 }
 
 // malformed makes an error of the unpacker the client's fault.
-func malformed(err error) error { return wire.Malformedf("%v", err) }
+func malformed(err error) error { return Malformedf("%v", err) }
 
 // recordReader reads the elements of a message's array.
 type recordReader struct {
@@ -34,62 +32,62 @@ type recordReader struct {
 	elements uint32 // that were not taken yet
 }
 
-func (r *recordReader) message() (inbound, error) {
+func (r *recordReader) message() (Inbound, error) {
 	t, err := r.next()
 	if err != nil {
-		return inbound{}, malformed(err)
+		return Inbound{}, malformed(err)
 	}
 	if t.kind != packArray {
-		return inbound{}, wire.Malformedf("not a MessagePack array")
+		return Inbound{}, Malformedf("not a MessagePack array")
 	}
 	r.elements = t.count
 	kind, err := r.integer("messageType", math.MinInt32, math.MaxInt32)
 	if err != nil {
-		return inbound{}, err
+		return Inbound{}, err
 	}
-	m := inbound{kind: int(kind)}
-	switch m.kind {
-	case typeInvocation, typeStreamInvocation, typeStreamItem, typeCompletion, typeCancelInvocation:
+	m := Inbound{Kind: int(kind)}
+	switch m.Kind {
+	case TypeInvocation, TypeStreamInvocation, TypeStreamItem, TypeCompletion, TypeCancelInvocation:
 		err = r.addressed(&m)
-	case typeClose:
+	case TypeClose:
 		err = r.close(&m)
-	case typeAck, typeSequence:
-		m.sequenceID, err = r.integer("sequenceId", math.MinInt64, math.MaxInt64)
-		m.hasSequence = true
+	case TypeAck, TypeSequence:
+		m.SequenceID, err = r.integer("sequenceId", math.MinInt64, math.MaxInt64)
+		m.HasSequence = true
 	}
 	return m, err
 }
 
 // addressed reads a message with headers and an invocation's id. Nil and empty are no id, which an invocation alone may have.
-func (r *recordReader) addressed(m *inbound) error {
+func (r *recordReader) addressed(m *Inbound) error {
 	if err := r.headers(); err != nil {
 		return err
 	}
 	var err error
-	if m.invocationID, _, err = r.text("invocationId"); err != nil {
+	if m.InvocationID, _, err = r.text("invocationId"); err != nil {
 		return err
 	}
-	if m.invocationID == "" && m.kind != typeInvocation {
-		return wire.Malformedf("message without invocationId")
+	if m.InvocationID == "" && m.Kind != TypeInvocation {
+		return Malformedf("message without invocationId")
 	}
-	switch m.kind {
-	case typeStreamItem:
-		m.item, err = r.raw("item")
-	case typeCompletion:
+	switch m.Kind {
+	case TypeStreamItem:
+		m.Item, err = r.raw("item")
+	case TypeCompletion:
 		err = r.completion(m)
-	case typeInvocation, typeStreamInvocation:
+	case TypeInvocation, TypeStreamInvocation:
 		err = r.invocation(m)
 	}
 	return err
 }
 
-func (r *recordReader) invocation(m *inbound) error {
+func (r *recordReader) invocation(m *Inbound) error {
 	var err error
-	if m.target, m.hasTarget, err = r.text("target"); err != nil {
+	if m.Target, m.HasTarget, err = r.text("target"); err != nil {
 		return err
 	}
-	if m.target == "" {
-		return wire.Malformedf("invocation without target")
+	if m.Target == "" {
+		return Malformedf("invocation without target")
 	}
 	start := r.pos
 	t, err := r.element("arguments", packArray)
@@ -97,17 +95,17 @@ func (r *recordReader) invocation(m *inbound) error {
 		err = r.skipElements(t, 1)
 	}
 	if err != nil {
-		m.unbound, r.elements = err, 0
+		m.Unbound, r.elements = err, 0
 		return nil //nolint:nilerr // it is the invocation's
 	}
-	m.arguments = r.data[start:r.pos]
+	m.Arguments = r.data[start:r.pos]
 	if r.elements == 0 { // an older client's
 		return nil
 	}
 	return r.streams(m)
 }
 
-func (r *recordReader) streams(m *inbound) error {
+func (r *recordReader) streams(m *Inbound) error {
 	t, err := r.element("streamIds", packArray)
 	if err != nil {
 		return err
@@ -118,9 +116,9 @@ func (r *recordReader) streams(m *inbound) error {
 			return malformed(err)
 		}
 		if id.kind != packStr || len(id.bytes) == 0 {
-			return wire.Malformedf("element of 'streamIds' is not a string, or empty")
+			return Malformedf("element of 'streamIds' is not a string, or empty")
 		}
-		m.streamIDs = append(m.streamIDs, validText(id.bytes))
+		m.StreamIDs = append(m.StreamIDs, validText(id.bytes))
 	}
 	return nil
 }
@@ -132,26 +130,26 @@ const (
 	resultNonVoid = 3
 )
 
-func (r *recordReader) completion(m *inbound) error {
+func (r *recordReader) completion(m *Inbound) error {
 	kind, err := r.integer("resultKind", math.MinInt32, math.MaxInt32)
 	if err != nil {
 		return err
 	}
 	switch kind {
 	case resultError:
-		m.err, m.hasError, err = r.text("error")
+		m.Err, m.HasError, err = r.text("error")
 	case resultNonVoid:
-		m.result, err = r.raw("result")
+		m.Result, err = r.raw("result")
 	case resultVoid:
 	default:
-		err = wire.Malformedf("unknown kind of result %d", kind)
+		err = Malformedf("unknown kind of result %d", kind)
 	}
 	return err
 }
 
-func (r *recordReader) close(m *inbound) error {
+func (r *recordReader) close(m *Inbound) error {
 	var err error
-	if m.err, m.hasError, err = r.text("error"); err != nil || r.elements == 0 {
+	if m.Err, m.HasError, err = r.text("error"); err != nil || r.elements == 0 {
 		return err
 	}
 	_, err = r.element("allowReconnect", packBool)
@@ -170,7 +168,7 @@ func (r *recordReader) headers() error {
 			return malformed(err)
 		}
 		if text.kind != packStr || len(text.bytes) == 0 {
-			return wire.Malformedf("key or value in 'headers' is not a string, or empty")
+			return Malformedf("key or value in 'headers' is not a string, or empty")
 		}
 	}
 	return nil
@@ -179,7 +177,7 @@ func (r *recordReader) headers() error {
 // element takes the next element of the message's array, or what begins it.
 func (r *recordReader) element(name string, kinds ...packKind) (packed, error) {
 	if r.elements == 0 {
-		return packed{}, wire.Malformedf("message without '%s'", name)
+		return packed{}, Malformedf("message without '%s'", name)
 	}
 	r.elements--
 	t, err := r.next()
@@ -187,7 +185,7 @@ func (r *recordReader) element(name string, kinds ...packKind) (packed, error) {
 		return t, malformed(err)
 	}
 	if !slices.Contains(kinds, t.kind) {
-		return t, wire.Malformedf("element '%s' has the wrong type", name)
+		return t, Malformedf("element '%s' has the wrong type", name)
 	}
 	return t, nil
 }
@@ -199,7 +197,7 @@ func (r *recordReader) integer(name string, least, most int64) (int64, error) {
 	}
 	n, ok := t.integer()
 	if !ok || n < least || n > most {
-		return 0, wire.Malformedf("element '%s' is out of range", name)
+		return 0, Malformedf("element '%s' is out of range", name)
 	}
 	return n, nil
 }
@@ -216,7 +214,7 @@ func (r *recordReader) text(name string) (text string, ok bool, err error) {
 // raw returns an element as it is.
 func (r *recordReader) raw(name string) ([]byte, error) {
 	if r.elements == 0 {
-		return nil, wire.Malformedf("message without '%s'", name)
+		return nil, Malformedf("message without '%s'", name)
 	}
 	r.elements--
 	start := r.pos

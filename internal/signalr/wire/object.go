@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 // Names says how members of the server's own objects are named over MessagePack: those of Go structs that methods return or
 // [Conn.SendValues] is given, and those that an [Object] lists. Keys of maps and members of JSON text are nobody's names but their

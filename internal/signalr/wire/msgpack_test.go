@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"encoding/hex"
@@ -10,8 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 func unhex(tb testing.TB, text string) []byte {
@@ -24,7 +22,7 @@ func unhex(tb testing.TB, text string) []byte {
 // Those messages whose frames the conversations do not show, in the bytes that .NET writes for them.
 func TestMessagePackMessages(t *testing.T) {
 	t.Parallel()
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	item := func(v any) []byte {
 		b, err := p.appendItem(nil, "xyz", v)
 		require.NoError(t, err)
@@ -55,11 +53,11 @@ func TestMessagePackMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, hex.Dump(unhex(t, c.want)), hex.Dump(c.got))
-			record, rest, ok, err := p.split(c.got, 0, len(c.got))
+			record, rest, ok, err := p.Split(c.got, 0, len(c.got))
 			require.NoError(t, err)
 			require.True(t, ok)
 			require.Empty(t, rest)
-			_, err = p.parse(record)
+			_, err = p.Parse(record)
 			require.NoError(t, err)
 		})
 	}
@@ -71,39 +69,39 @@ func TestMessagePackParse(t *testing.T) {
 	deep := strings.Repeat("91", 62)
 	for name, c := range map[string]struct {
 		record string
-		want   inbound
+		want   Inbound
 	}{
-		"invocation": {"96 01 81 a1 78 a1 79 a1 31 a1 4d 92 01 90 92 a1 61 a1 62", inbound{
-			kind: 1, invocationID: "1", target: "M", hasTarget: true, arguments: []byte{0x92, 1, 0x90}, streamIDs: []string{"a", "b"},
+		"invocation": {"96 01 81 a1 78 a1 79 a1 31 a1 4d 92 01 90 92 a1 61 a1 62", Inbound{
+			Kind: 1, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x92, 1, 0x90}, StreamIDs: []string{"a", "b"},
 		}},
-		"stream invocation":      {"95 04 80 a1 31 a1 4d 90", inbound{kind: 4, invocationID: "1", target: "M", hasTarget: true, arguments: []byte{0x90}}},
-		"item":                   {"94 02 80 a1 31 91 c0", inbound{kind: 2, invocationID: "1", item: []byte{0x91, 0xc0}}},
-		"item that is nil":       {"94 02 80 a1 31 c0", inbound{kind: 2, invocationID: "1", item: []byte{0xc0}}},
-		"result":                 {"95 03 80 a1 31 03 a1 78", inbound{kind: 3, invocationID: "1", result: []byte{0xa1, 'x'}}},
-		"no result":              {"94 03 80 a1 31 02", inbound{kind: 3, invocationID: "1"}},
-		"error":                  {"95 03 80 a1 31 01 a1 65", inbound{kind: 3, invocationID: "1", err: "e", hasError: true}},
-		"error that is nil":      {"95 03 80 a1 31 01 c0", inbound{kind: 3, invocationID: "1"}},
-		"cancellation":           {"93 05 80 a1 31", inbound{kind: 5, invocationID: "1"}},
-		"goodbye":                {"92 07 c0", inbound{kind: 7}},
-		"goodbye with no text":   {"93 07 a0 c3", inbound{kind: 7, hasError: true}},
-		"acknowledgement":        {"92 08 cc 24", inbound{kind: 8, sequenceID: 36, hasSequence: true}},
-		"sequence below nothing": {"92 09 ff", inbound{kind: 9, sequenceID: -1, hasSequence: true}},
-		"deepest item":           {"94 02 80 a1 31" + deep + "90", inbound{kind: 2, invocationID: "1", item: unhex(t, deep+"90")}},
-		"later type":             {"93 d1 7f ff 90 c0", inbound{kind: 0x7fff}},
-		"type below nothing":     {"93 d1 80 00 90 c0", inbound{kind: -0x8000}},
+		"stream invocation":      {"95 04 80 a1 31 a1 4d 90", Inbound{Kind: 4, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x90}}},
+		"item":                   {"94 02 80 a1 31 91 c0", Inbound{Kind: 2, InvocationID: "1", Item: []byte{0x91, 0xc0}}},
+		"item that is nil":       {"94 02 80 a1 31 c0", Inbound{Kind: 2, InvocationID: "1", Item: []byte{0xc0}}},
+		"result":                 {"95 03 80 a1 31 03 a1 78", Inbound{Kind: 3, InvocationID: "1", Result: []byte{0xa1, 'x'}}},
+		"no result":              {"94 03 80 a1 31 02", Inbound{Kind: 3, InvocationID: "1"}},
+		"error":                  {"95 03 80 a1 31 01 a1 65", Inbound{Kind: 3, InvocationID: "1", Err: "e", HasError: true}},
+		"error that is nil":      {"95 03 80 a1 31 01 c0", Inbound{Kind: 3, InvocationID: "1"}},
+		"cancellation":           {"93 05 80 a1 31", Inbound{Kind: 5, InvocationID: "1"}},
+		"goodbye":                {"92 07 c0", Inbound{Kind: 7}},
+		"goodbye with no text":   {"93 07 a0 c3", Inbound{Kind: 7, HasError: true}},
+		"acknowledgement":        {"92 08 cc 24", Inbound{Kind: 8, SequenceID: 36, HasSequence: true}},
+		"sequence below nothing": {"92 09 ff", Inbound{Kind: 9, SequenceID: -1, HasSequence: true}},
+		"deepest item":           {"94 02 80 a1 31" + deep + "90", Inbound{Kind: 2, InvocationID: "1", Item: unhex(t, deep+"90")}},
+		"later type":             {"93 d1 7f ff 90 c0", Inbound{Kind: 0x7fff}},
+		"type below nothing":     {"93 d1 80 00 90 c0", Inbound{Kind: -0x8000}},
 
-		"later type, and no MessagePack":  {"93 d1 7f ff 90 c1", inbound{}},
-		"item that is too deep":           {"94 02 80 a1 31" + deep + "91 90", inbound{}},
-		"stream invocation without an id": {"95 04 80 c0 a1 4d 90", inbound{}},
-		"item without an id":              {"94 02 80 c0 01", inbound{}},
-		"completion without an id":        {"94 03 80 a0 02", inbound{}},
-		"cancellation without an id":      {"93 05 80 a0", inbound{}},
+		"later type, and no MessagePack":  {"93 d1 7f ff 90 c1", Inbound{}},
+		"item that is too deep":           {"94 02 80 a1 31" + deep + "91 90", Inbound{}},
+		"stream invocation without an id": {"95 04 80 c0 a1 4d 90", Inbound{}},
+		"item without an id":              {"94 02 80 c0 01", Inbound{}},
+		"completion without an id":        {"94 03 80 a0 02", Inbound{}},
+		"cancellation without an id":      {"93 05 80 a0", Inbound{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := (&messagePackProtocol{}).parse(unhex(t, c.record))
-			if c.want.kind == 0 {
-				require.ErrorIs(t, err, wire.ErrMalformed)
+			got, err := (&MessagePack{}).Parse(unhex(t, c.record))
+			if c.want.Kind == 0 {
+				require.ErrorIs(t, err, ErrMalformed)
 				return
 			}
 			require.NoError(t, err)
@@ -128,12 +126,12 @@ func TestMessagePackSplit(t *testing.T) {
 		"an overlong prefix":               {"82 80 80 80 00 91 06", 2, nil},
 		"an overlong prefix, half of it":   {"82 80 80 80", -1, nil},
 		"the largest, announced":           {"c6 01", -1, nil},
-		"one more, announced":              {"c7 01", -1, wire.ErrTooLarge},
-		"the largest with a long prefix":   {"c6 81 00", -1, wire.ErrTooLarge},
-		"2 GB less a byte":                 {"ff ff ff ff 07", -1, wire.ErrTooLarge},
-		"2 GB":                             {"80 80 80 80 08", -1, wire.ErrMalformed},
-		"what overflows":                   {"ff ff ff ff 7f", -1, wire.ErrMalformed},
-		"a prefix of six bytes":            {"80 80 80 80 80 00", -1, wire.ErrMalformed},
+		"one more, announced":              {"c7 01", -1, ErrTooLarge},
+		"the largest with a long prefix":   {"c6 81 00", -1, ErrTooLarge},
+		"2 GB less a byte":                 {"ff ff ff ff 07", -1, ErrTooLarge},
+		"2 GB":                             {"80 80 80 80 08", -1, ErrMalformed},
+		"what overflows":                   {"ff ff ff ff 7f", -1, ErrMalformed},
+		"a prefix of six bytes":            {"80 80 80 80 80 00", -1, ErrMalformed},
 		"the largest, with its last byte":  {"c6 01" + strings.Repeat(" 00", 198), 198, nil},
 		"the largest, without":             {"c6 01" + strings.Repeat(" 00", 197), -1, nil},
 		"a record of 127 bytes":            {"7f" + strings.Repeat(" 00", 127), 127, nil},
@@ -142,7 +140,7 @@ func TestMessagePackSplit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data := unhex(t, c.data)
-			record, rest, ok, err := (&messagePackProtocol{}).split(data, 0, limit)
+			record, rest, ok, err := (&MessagePack{}).Split(data, 0, limit)
 			require.ErrorIs(t, err, c.err)
 			require.Equal(t, c.record >= 0, ok)
 			if ok {
@@ -155,16 +153,16 @@ func TestMessagePackSplit(t *testing.T) {
 			}
 		})
 	}
-	_, _, ok, err := (&messagePackProtocol{}).split([]byte{0x80, 0x80}, 0, 2)
+	_, _, ok, err := (&MessagePack{}).Split([]byte{0x80, 0x80}, 0, 2)
 	require.False(t, ok)
-	require.ErrorIs(t, err, wire.ErrTooLarge, "a prefix that fills the limit")
+	require.ErrorIs(t, err, ErrTooLarge, "a prefix that fills the limit")
 }
 
 // A Message is transcoded once, whoever it is sent to; its size is the JSON frame's.
 func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 	t.Parallel()
 	m := NewMessage("Target", []json.RawMessage{json.RawMessage(`{"a":[1,2.5,"x"]}`)})
-	one, other := m.frame(&messagePackProtocol{}), m.frame(&messagePackProtocol{})
+	one, other := m.Frame(&MessagePack{}), m.Frame(&MessagePack{})
 	require.Same(t, one, other)
 	require.Equal(t, hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")), hex.Dump(one.Bytes))
 	require.True(t, one.Numbered)
@@ -172,31 +170,31 @@ func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 }
 
 // subscribe is an invocation as a client sends it for each order that it watches.
-func subscribe(tb testing.TB, p protocol) []byte {
+func subscribe(tb testing.TB, p Protocol) []byte {
 	tb.Helper()
 	return p.appendInvocation(nil, "17", "SubscribeToOrder", []json.RawMessage{json.RawMessage(`"f47ac10b-58cc-4372-a567-0e02b2c3d479"`)}, nil)
 }
 
-func read(p protocol, data []byte) (inbound, uuid.UUID, error) {
+func read(p Protocol, data []byte) (Inbound, uuid.UUID, error) {
 	var id uuid.UUID
-	record, _, _, err := p.split(data, 0, 1<<10)
+	record, _, _, err := p.Split(data, 0, 1<<10)
 	if err != nil {
-		return inbound{}, id, err
+		return Inbound{}, id, err
 	}
-	m, err := p.parse(record)
+	m, err := p.Parse(record)
 	if err != nil {
 		return m, id, err
 	}
 	var space [4][]byte
-	return m, id, p.decode(p.elements(space[:0], m.arguments)[0], &id)
+	return m, id, p.Decode(p.Elements(space[:0], m.Arguments)[0], &id)
 }
 
 // 4 allocations: the invocation's id, its target, the room for the arguments and the UUID. Nothing is there for the protocol.
 func TestReadingAnInvocationAllocatesLittle(t *testing.T) { //nolint:paralleltest // others' allocations would count
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	data := subscribe(t, p)
 	allocations := testing.AllocsPerRun(1000, func() {
-		if m, id, err := read(p, data); err != nil || m.target != "SubscribeToOrder" || m.invocationID != "17" || id[0] != 0xf4 {
+		if m, id, err := read(p, data); err != nil || m.Target != "SubscribeToOrder" || m.InvocationID != "17" || id[0] != 0xf4 {
 			panic("misread")
 		}
 	})
@@ -204,8 +202,8 @@ func TestReadingAnInvocationAllocatesLittle(t *testing.T) { //nolint:paralleltes
 }
 
 func BenchmarkReadInvocation(b *testing.B) {
-	for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
-		b.Run(p.name(), func(b *testing.B) {
+	for _, p := range []Protocol{JSON{}, &MessagePack{}} {
+		b.Run(p.Name(), func(b *testing.B) {
 			data := subscribe(b, p)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -234,8 +232,8 @@ func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
 			want := NewMessage("Target", listed)
 			got, err := NewMessageOf("Target", 1, nil, func(b []byte) ([]byte, error) { return append(b, strings.Join(arguments, ",")...), nil })
 			require.NoError(t, err)
-			for _, p := range []protocol{jsonProtocol{}, &messagePackProtocol{}} {
-				require.Equal(t, want.frame(p), got.frame(p))
+			for _, p := range []Protocol{JSON{}, &MessagePack{}} {
+				require.Equal(t, want.Frame(p), got.Frame(p))
 			}
 			require.Equal(t, want.Size(), got.Size())
 		})

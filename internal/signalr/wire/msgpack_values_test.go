@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"encoding/hex"
@@ -14,8 +14,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Types whose encoding is a rule of encoding/json.
@@ -156,7 +154,7 @@ func TestMessagePackEncodesAsJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &messagePackProtocol{names: JSONNames}
+			p := &MessagePack{names: JSONNames}
 			for range 2 { // made, and remembered
 				b, err := p.appendValue(nil, v)
 				require.NoError(t, err)
@@ -226,7 +224,7 @@ func TestMessagePackHasTypesOfItsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := (&messagePackProtocol{}).appendValue(nil, c.value)
+			b, err := (&MessagePack{}).appendValue(nil, c.value)
 			require.NoError(t, err)
 			require.Equal(t, hex.EncodeToString(unhex(t, c.want)), hex.EncodeToString(b))
 		})
@@ -250,7 +248,7 @@ func TestMessagePackShortestFormats(t *testing.T) {
 		require.Equal(t, want, hex.EncodeToString(got[:len(got)-n]))
 	}
 	for n, want := range map[int]string{0: "90", 15: "9f", 16: "dc0010", 65535: "dcffff", 65536: "dd00010000"} {
-		got, err := (&messagePackProtocol{}).appendValue([]byte("before"), make([]bool, n))
+		got, err := (&MessagePack{}).appendValue([]byte("before"), make([]bool, n))
 		require.NoError(t, err)
 		require.Equal(t, "before"+string(unhex(t, want))+strings.Repeat("\xc2", n), string(got))
 	}
@@ -259,7 +257,7 @@ func TestMessagePackShortestFormats(t *testing.T) {
 		for i := range n {
 			all[i] = true
 		}
-		got, err := (&messagePackProtocol{}).appendValue(nil, all)
+		got, err := (&MessagePack{}).appendValue(nil, all)
 		require.NoError(t, err)
 		require.Equal(t, want, hex.EncodeToString(got[:len(want)/2]))
 	}
@@ -287,10 +285,10 @@ func TestMessagePackCannotEncode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := (&messagePackProtocol{}).appendResult(nil, "1", v)
+			_, err := (&MessagePack{}).appendResult(nil, "1", v)
 			require.ErrorContains(t, err, "encoding result: ")
-			require.NotErrorIs(t, err, wire.ErrMalformed)
-			_, err = (&messagePackProtocol{}).appendItem(nil, "1", v)
+			require.NotErrorIs(t, err, ErrMalformed)
+			_, err = (&MessagePack{}).appendItem(nil, "1", v)
 			require.ErrorContains(t, err, "encoding stream item: ")
 		})
 	}

@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"bytes"
@@ -11,16 +11,14 @@ import (
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // FuzzMessagePackSplit holds split against the rules told one by one; and what it says of a beginning it must not take back.
 func FuzzMessagePackSplit(f *testing.F) {
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	f.Fuzz(func(t *testing.T, data []byte, most uint16) {
 		limit := int(most) + 1
-		record, rest, ok, err := p.split(data, 0, limit)
+		record, rest, ok, err := p.Split(data, 0, limit)
 		var length uint64
 		prefix, whole := 0, false
 		for ; prefix < min(len(data), 5) && !whole; prefix++ {
@@ -29,11 +27,11 @@ func FuzzMessagePackSplit(f *testing.F) {
 		}
 		switch {
 		case !whole && prefix == 5 || whole && length > 1<<31-1:
-			if !errors.Is(err, wire.ErrMalformed) {
+			if !errors.Is(err, ErrMalformed) {
 				t.Fatalf("prefix % x: %v", data[:prefix], err)
 			}
 		case whole && length+uint64(prefix) > uint64(limit), !whole && len(data) >= limit:
-			if !errors.Is(err, wire.ErrTooLarge) {
+			if !errors.Is(err, ErrTooLarge) {
 				t.Fatalf("%d bytes announced, at most %d allowed: %v", length, limit, err)
 			}
 		case err != nil:
@@ -46,7 +44,7 @@ func FuzzMessagePackSplit(f *testing.F) {
 			t.Fatal("wants more than the limit")
 		}
 		for n := range min(len(data), 200) {
-			r, _, early, earlyErr := p.split(data[:n], 0, limit)
+			r, _, early, earlyErr := p.Split(data[:n], 0, limit)
 			if earlyErr != nil && err == nil || early && (!ok || !bytes.Equal(r, record)) {
 				t.Fatalf("%d bytes said something else: %t, %v", n, early, earlyErr)
 			}
@@ -57,12 +55,12 @@ func FuzzMessagePackSplit(f *testing.F) {
 // FuzzMessagePackParse: what is taken begins with one array to somebody else, too; its parts are within it, and are what they are
 // said to be.
 func FuzzMessagePackParse(f *testing.F) {
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	f.Fuzz(func(t *testing.T, record []byte) {
 		before := bytes.Clone(record)
-		m, err := p.parse(record)
+		m, err := p.Parse(record)
 		if err != nil {
-			if !errors.Is(err, wire.ErrMalformed) || !reflect.DeepEqual(m, inbound{}) {
+			if !errors.Is(err, ErrMalformed) || !reflect.DeepEqual(m, Inbound{}) {
 				t.Fatalf("%+v, %v", m, err)
 			}
 			return
@@ -72,18 +70,18 @@ func FuzzMessagePackParse(f *testing.F) {
 		if err != nil || n < 1 {
 			t.Fatalf("took what is an array of %d: %v", n, err)
 		}
-		if kind, err := d.DecodeInt(); err != nil || kind != m.kind {
-			t.Fatalf("type %d, but it is %d: %v", m.kind, kind, err)
+		if kind, err := d.DecodeInt(); err != nil || kind != m.Kind {
+			t.Fatalf("type %d, but it is %d: %v", m.Kind, kind, err)
 		}
 		for range n - 1 {
-			if err := d.Skip(); err != nil && m.unbound == nil {
+			if err := d.Skip(); err != nil && m.Unbound == nil {
 				t.Fatalf("took what is not MessagePack: %v", err)
 			}
 		}
-		if m.unbound != nil && m.arguments != nil {
-			t.Fatalf("% x are arguments that are none", m.arguments)
+		if m.Unbound != nil && m.Arguments != nil {
+			t.Fatalf("% x are arguments that are none", m.Arguments)
 		}
-		for _, raw := range append(p.elements(nil, m.arguments), m.item, m.result) {
+		for _, raw := range append(p.Elements(nil, m.Arguments), m.Item, m.Result) {
 			if raw == nil {
 				continue
 			}
@@ -91,12 +89,12 @@ func FuzzMessagePackParse(f *testing.F) {
 				t.Fatalf("% x is not of the record", raw)
 			}
 			var v any
-			_ = p.decode(raw, &v) // it may be refused
+			_ = p.Decode(raw, &v) // it may be refused
 		}
-		if m.arguments != nil {
-			d := msgpack.NewDecoder(bytes.NewReader(m.arguments))
-			if n, err := d.DecodeArrayLen(); err != nil || n != len(p.elements(nil, m.arguments)) {
-				t.Fatalf("%d arguments, but they are %d: %v", len(p.elements(nil, m.arguments)), n, err)
+		if m.Arguments != nil {
+			d := msgpack.NewDecoder(bytes.NewReader(m.Arguments))
+			if n, err := d.DecodeArrayLen(); err != nil || n != len(p.Elements(nil, m.Arguments)) {
+				t.Fatalf("%d arguments, but they are %d: %v", len(p.Elements(nil, m.Arguments)), n, err)
 			}
 		}
 		if !bytes.Equal(before, record) {

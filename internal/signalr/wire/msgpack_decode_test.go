@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"encoding/json"
@@ -10,8 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // TestMessagePackDecodesAsJSON gives the same argument in both protocols to each type that a hub method may have: it must get
@@ -60,15 +58,15 @@ func TestMessagePackDecodesAsJSON(t *testing.T) {
 			raw := unhex(t, v.pack)
 			for _, typ := range types {
 				want, got := reflect.New(typ), reflect.New(typ)
-				wantErr := jsonProtocol{}.decode([]byte(v.json), want.Interface())
-				gotErr := (&messagePackProtocol{}).decode(raw, got.Interface())
+				wantErr := JSON{}.Decode([]byte(v.json), want.Interface())
+				gotErr := (&MessagePack{}).Decode(raw, got.Interface())
 				require.Equal(t, wantErr == nil, gotErr == nil, "%s: %v, but %v", typ, wantErr, gotErr)
 				if typ == reflect.TypeFor[json.RawMessage]() {
 					require.JSONEq(t, v.json, string(got.Elem().Bytes()))
 				} else if gotErr == nil {
 					require.Equal(t, want.Elem().Interface(), got.Elem().Interface(), typ)
 				}
-				require.NotErrorIs(t, gotErr, wire.ErrMalformed)
+				require.NotErrorIs(t, gotErr, ErrMalformed)
 			}
 		})
 	}
@@ -94,9 +92,9 @@ func TestMessagePackCannotDecode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var v any
-			require.Error(t, (&messagePackProtocol{}).decode(unhex(t, raw), &v))
+			require.Error(t, (&MessagePack{}).Decode(unhex(t, raw), &v))
 			var text json.RawMessage
-			require.Error(t, (&messagePackProtocol{}).decode(unhex(t, raw), &text))
+			require.Error(t, (&MessagePack{}).Decode(unhex(t, raw), &text))
 			require.Nil(t, text)
 		})
 	}
@@ -107,7 +105,7 @@ func TestDecodedValuesAreTheMethodsOwn(t *testing.T) {
 	t.Parallel()
 	for raw, into := range map[string]any{"a3616263": new(string), "c403616263": new([]byte), "81a161a162": new(json.RawMessage), "93a161a162a163": new([]string)} {
 		b := unhex(t, raw)
-		require.NoError(t, (&messagePackProtocol{}).decode(b, into))
+		require.NoError(t, (&MessagePack{}).Decode(b, into))
 		before, err := json.Marshal(into)
 		require.NoError(t, err)
 		clear(b)
@@ -115,18 +113,18 @@ func TestDecodedValuesAreTheMethodsOwn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(before), string(after))
 	}
-	m, err := (&messagePackProtocol{}).parse(unhex(t, "9601 80 a131 a14d 90 91a161"))
+	m, err := (&MessagePack{}).Parse(unhex(t, "9601 80 a131 a14d 90 91a161"))
 	require.NoError(t, err)
-	require.Equal(t, inbound{kind: 1, invocationID: "1", target: "M", hasTarget: true, arguments: []byte{0x90}, streamIDs: []string{"a"}}, m)
+	require.Equal(t, Inbound{Kind: 1, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x90}, StreamIDs: []string{"a"}}, m)
 }
 
 func TestElements(t *testing.T) {
 	t.Parallel()
-	p := &messagePackProtocol{}
-	require.Equal(t, [][]byte{{0x91, 0x90}, {0xa1, 'x'}, {0x81, 0x01, 0xc0}, {0xc0}}, p.elements(nil, unhex(t, "94 91 90 a1 78 81 01 c0 c0")))
-	require.Empty(t, p.elements(nil, []byte{0x90}))
+	p := &MessagePack{}
+	require.Equal(t, [][]byte{{0x91, 0x90}, {0xa1, 'x'}, {0x81, 0x01, 0xc0}, {0xc0}}, p.Elements(nil, unhex(t, "94 91 90 a1 78 81 01 c0 c0")))
+	require.Empty(t, p.Elements(nil, []byte{0x90}))
 	require.True(t, p.isNull([]byte{0xc0}))
 	require.False(t, p.isNull([]byte{0x00}))
 	require.False(t, p.isNull(nil))
-	require.Equal(t, int64(math.MinInt64), func() (n int64) { require.NoError(t, p.decode(unhex(t, "d38000000000000000"), &n)); return n }())
+	require.Equal(t, int64(math.MinInt64), func() (n int64) { require.NoError(t, p.Decode(unhex(t, "d38000000000000000"), &n)); return n }())
 }

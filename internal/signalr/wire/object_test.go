@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"encoding/hex"
@@ -20,10 +20,10 @@ func described() *Object {
 
 func packedArgument(t *testing.T, names Names, o *Object, argument string) string {
 	t.Helper()
-	p := &messagePackProtocol{names: names}
+	p := &MessagePack{names: names}
 	m, err := NewMessageOf("T", len(argument), o, func(b []byte) ([]byte, error) { return append(b, argument...), nil })
 	require.NoError(t, err)
-	f := m.frame(p)
+	f := m.Frame(p)
 	require.Equal(t, `{"type":1,"target":"T","arguments":[`+argument+"]}\x1e", jsonOf(m), "JSON is what it is")
 	_, text, ok := strings.Cut(hex.EncodeToString(f.Bytes[f.Header:]), "960180c0a15491")
 	require.True(t, ok)
@@ -31,7 +31,7 @@ func packedArgument(t *testing.T, names Names, o *Object, argument string) strin
 }
 
 func jsonOf(m *Message) string {
-	f := m.frame(jsonProtocol{})
+	f := m.Frame(JSON{})
 	return string(f.Bytes[f.Header:])
 }
 
@@ -79,7 +79,7 @@ func TestMembersOfTheServersOwn(t *testing.T) {
 func TestMembersOfWhatIsNoJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`{"orderId"}`, `{"at":"x}`, `{"revenue30d":7.}`, `{"orderId":1`, `{"a":1}}`, `{orderId:1}`, `{"at":`, `{"sequence":}`} {
-		p := &messagePackProtocol{}
+		p := &MessagePack{}
 		want := p.appendInvocation(nil, "", "T", []json.RawMessage{json.RawMessage("null")}, nil)
 		require.Equal(t, want, p.appendInvocation(nil, "", "T", []json.RawMessage{json.RawMessage(text)}, described()), text)
 	}
@@ -139,7 +139,7 @@ func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 	object := "81" + hexText("ExpiresAt") + stamp
 	want := "87" + hexText("ExpiresAt") + stamp + hexText("LastEventId") + "01" + hexText("Other") + "a16f" + hexText("_under") + object +
 		hexText("Map") + "81" + hexText("key") + object + hexText("Raw") + "81" + hexText("raw") + "cb401c000000000000" + hexText("Whole") + "07"
-	got, err := (&messagePackProtocol{}).appendValue(nil, v)
+	got, err := (&MessagePack{}).appendValue(nil, v)
 	require.NoError(t, err)
 	require.Equal(t, want, hex.EncodeToString(got))
 	for _, m := range []string{"expiresAt", "lastEventId", "map", "raw", "whole"} {
@@ -148,7 +148,7 @@ func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 		}
 	}
 	want = strings.Replace(want, hexText("Raw"), hexText("raw"), 1)
-	got, err = (&messagePackProtocol{names: JSONNames}).appendValue(nil, v)
+	got, err = (&MessagePack{names: JSONNames}).appendValue(nil, v)
 	require.NoError(t, err)
 	require.Equal(t, want, hex.EncodeToString(got))
 }
@@ -159,18 +159,18 @@ func TestResultsOfADotNetHub(t *testing.T) {
 	type refreshed struct {
 		ExpiresAt time.Time `json:"expiresAt"`
 	}
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	b, err := p.appendResult(nil, "2", refreshed{time.Date(2026, 1, 20, 10, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	require.Equal(t, "17950380a1320381a9457870697265734174d6ff696f5220", hex.EncodeToString(b))
 	call, err := p.appendCall(nil, "T", []any{"text", nil, refreshed{time.Unix(0, 0)}})
 	require.NoError(t, err)
 	require.Equal(t, "1f960180c0a15493a474657874c081a9457870697265734174d6ff0000000090", hex.EncodeToString(call))
-	for _, p := range []protocol{p, jsonProtocol{}} {
+	for _, p := range []Protocol{p, JSON{}} {
 		_, err = p.appendCall(nil, "T", []any{make(chan int)})
 		require.ErrorContains(t, err, "encoding argument of T")
 	}
-	call, err = jsonProtocol{}.appendCall(nil, "T", []any{"<text>", nil, refreshed{time.Unix(0, 0).UTC()}})
+	call, err = JSON{}.appendCall(nil, "T", []any{"<text>", nil, refreshed{time.Unix(0, 0).UTC()}})
 	require.NoError(t, err)
 	const record = `{"type":1,"target":"T","arguments":["<text>",null,{"expiresAt":"1970-01-01T00:00:00Z"}]}` + "\x1e"
 	require.Equal(t, hex.Dump([]byte(record)), hex.Dump(call))

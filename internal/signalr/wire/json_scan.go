@@ -1,10 +1,9 @@
-package signalr
+package wire
 
 import (
 	"errors"
 
 	"github.com/yummyzoom/herald/internal/jsonscan"
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // maxDepth is how deeply arrays and objects may nest: MaxDepth of JsonHubProtocol.
@@ -46,11 +45,11 @@ func eachMember(record []byte, member func(name string, raw []byte, k kind) erro
 	})
 	switch {
 	case err == nil && !s.End():
-		return wire.Malformedf("something follows the JSON object")
-	case err == nil || errors.Is(err, wire.ErrMalformed):
+		return Malformedf("something follows the JSON object")
+	case err == nil || errors.Is(err, ErrMalformed):
 		return err
 	default:
-		return wire.Malformedf("%s", err)
+		return Malformedf("%s", err)
 	}
 }
 

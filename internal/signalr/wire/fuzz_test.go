@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
-		m, err := jsonProtocol{}.parse(record)
+		m, err := JSON{}.Parse(record)
 		var object map[string]json.RawMessage
 		if err != nil {
 			return
@@ -30,23 +30,23 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("took what is not JSON: %v", err)
 		}
 		var kind int
-		if err := json.Unmarshal(object["type"], &kind); err != nil || kind != m.kind {
-			t.Fatalf("type %d, but it is %s", m.kind, object["type"])
+		if err := json.Unmarshal(object["type"], &kind); err != nil || kind != m.Kind {
+			t.Fatalf("type %d, but it is %s", m.Kind, object["type"])
 		}
-		if m.hasTarget {
+		if m.HasTarget {
 			var target string
-			if err := json.Unmarshal(object["target"], &target); err != nil || target != m.target {
-				t.Fatalf("target %q, but it is %s", m.target, object["target"])
+			if err := json.Unmarshal(object["target"], &target); err != nil || target != m.Target {
+				t.Fatalf("target %q, but it is %s", m.Target, object["target"])
 			}
 		}
-		if m.arguments == nil {
+		if m.Arguments == nil {
 			return
 		}
 		var arguments []json.RawMessage
 		if err := json.Unmarshal(object["arguments"], &arguments); err != nil {
 			t.Fatalf("arguments: %v", err)
 		}
-		got := jsonProtocol{}.elements(nil, m.arguments)
+		got := JSON{}.Elements(nil, m.Arguments)
 		if len(got) != len(arguments) {
 			t.Fatalf("%d arguments, but there are %d", len(got), len(arguments))
 		}
@@ -66,7 +66,7 @@ func FuzzHandshake(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
-		r, err := parseHandshake(record)
+		r, err := ParseHandshake(record)
 		if err != nil {
 			return
 		}
@@ -77,7 +77,7 @@ func FuzzHandshake(f *testing.F) {
 		var version int
 		var protocol string
 		if json.Unmarshal(object["version"], &version) != nil || json.Unmarshal(object["protocol"], &protocol) != nil ||
-			version != r.version || protocol != r.protocol {
+			version != r.Version || protocol != r.Protocol {
 			t.Fatalf("read %+v from %s", r, record)
 		}
 	})

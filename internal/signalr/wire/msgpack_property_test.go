@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"bytes"
@@ -13,8 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // TestJSONSurvivesMessagePack: a JSON value that is transcoded to MessagePack and back is the same text.
@@ -67,7 +65,7 @@ func must[T any](v T, err error) T {
 // TestMessagePackAgainstTheOracle holds the encoder and the decoder against an implementation of somebody else's.
 func TestMessagePackAgainstTheOracle(t *testing.T) {
 	t.Parallel()
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	rapid.Check(t, func(t *rapid.T) {
 		v := goValue(3).Draw(t, "value")
 		ours, err := p.appendValue(nil, v)
@@ -94,25 +92,25 @@ func TestMessagePackAgainstTheOracle(t *testing.T) {
 // TestMessagePackRecordsOfTheOracle: what somebody else writes is read.
 func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 	t.Parallel()
-	p := &messagePackProtocol{}
+	p := &MessagePack{}
 	text := rapid.StringN(1, -1, 70000)
 	rapid.Check(t, func(t *rapid.T) {
 		id, target := text.Draw(t, "id"), text.Draw(t, "target")
 		headers := rapid.MapOf(text, text).Draw(t, "headers")
 		arguments := rapid.SliceOfN(goValue(2), 0, 20).Draw(t, "arguments")
 		streams := rapid.SliceOf(text).Draw(t, "streams")
-		kind := rapid.SampledFrom([]int{typeInvocation, typeStreamInvocation}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]int{TypeInvocation, TypeStreamInvocation}).Draw(t, "kind")
 		record := must(msgpack.Marshal([]any{kind, headers, id, target, arguments, streams}))
 
-		split, rest, ok, err := p.split(append(seal(bytes.Clone(record), 0), "rest"...), 0, math.MaxInt)
+		split, rest, ok, err := p.Split(append(seal(bytes.Clone(record), 0), "rest"...), 0, math.MaxInt)
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Equal(t, "rest", string(rest))
-		m, err := p.parse(split)
+		m, err := p.Parse(split)
 		require.NoError(t, err)
-		require.Equal(t, inbound{kind: kind, invocationID: id, target: target, hasTarget: true, arguments: m.arguments, streamIDs: m.streamIDs}, m)
-		require.Equal(t, fmt.Sprint(streams), fmt.Sprint(m.streamIDs))
-		elements := p.elements(nil, m.arguments)
+		require.Equal(t, Inbound{Kind: kind, InvocationID: id, Target: target, HasTarget: true, Arguments: m.Arguments, StreamIDs: m.StreamIDs}, m)
+		require.Equal(t, fmt.Sprint(streams), fmt.Sprint(m.StreamIDs))
+		elements := p.Elements(nil, m.Arguments)
 		require.Len(t, elements, len(arguments))
 		for i, raw := range elements {
 			var got any
@@ -121,13 +119,13 @@ func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 			require.Equal(t, plain(arguments[i]), plain(got))
 		}
 		for cut := range len(record) { // and nothing that is cut off: the message is malformed, or the invocation has no arguments
-			m, err := p.parse(record[:cut])
-			if m.unbound != nil {
+			m, err := p.Parse(record[:cut])
+			if m.Unbound != nil {
 				require.NoError(t, err)
-				require.Nil(t, m.arguments)
+				require.Nil(t, m.Arguments)
 				continue
 			}
-			require.ErrorIs(t, err, wire.ErrMalformed)
+			require.ErrorIs(t, err, ErrMalformed)
 			if cut > 300 {
 				break
 			}

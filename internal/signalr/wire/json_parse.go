@@ -1,62 +1,61 @@
-package signalr
+package wire
 
 import (
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/yummyzoom/herald/internal/jsonscan"
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// parse follows JsonHubProtocol.ParseMessage: properties in any order, the last of two wins, unknown ones are skipped, known
+// Parse follows JsonHubProtocol.ParseMessage: properties in any order, the last of two wins, unknown ones are skipped, known
 // ones must have their type.
-func (jsonProtocol) parse(record []byte) (inbound, error) {
+func (JSON) Parse(record []byte) (Inbound, error) {
 	if !utf8.Valid(record) {
-		return inbound{}, wire.Malformedf("not UTF-8")
+		return Inbound{}, Malformedf("not UTF-8")
 	}
-	m := inbound{kind: -1}
+	m := Inbound{Kind: -1}
 	err := eachMember(record, m.set)
 	switch {
 	case err != nil:
-		return inbound{}, err
-	case m.kind == -1:
-		return inbound{}, wire.Malformedf("missing required property 'type'")
+		return Inbound{}, err
+	case m.Kind == -1:
+		return Inbound{}, Malformedf("missing required property 'type'")
 	}
 	return m, nil
 }
 
-func (m *inbound) set(name string, raw []byte, k kind) error {
+func (m *Inbound) set(name string, raw []byte, k kind) error {
 	switch name {
 	case "type":
 		n, err := strconv.ParseInt(string(raw), 10, 32)
 		if err != nil || n < 0 {
-			return wire.Malformedf("property 'type' is not a message type")
+			return Malformedf("property 'type' is not a message type")
 		}
-		m.kind = int(n)
+		m.Kind = int(n)
 	case "invocationId":
-		m.invocationID = unquoteIf(raw, k)
+		m.InvocationID = unquoteIf(raw, k)
 		return expect(name, k, str)
 	case "target":
-		m.target, m.hasTarget = unquoteIf(raw, k), true
+		m.Target, m.HasTarget = unquoteIf(raw, k), true
 		return expect(name, k, str)
 	case "error":
-		m.err, m.hasError = unquoteIf(raw, k), true
+		m.Err, m.HasError = unquoteIf(raw, k), true
 		return expect(name, k, str)
 	case "allowReconnect":
 		return expect(name, k, boolean)
 	case "arguments":
-		m.arguments = raw
+		m.Arguments = raw
 		return expect(name, k, array)
 	case "item":
-		m.item = raw
+		m.Item = raw
 	case "result":
-		m.result = raw
+		m.Result = raw
 	case "sequenceId":
 		n, err := strconv.ParseInt(string(raw), 10, 64)
 		if err != nil {
-			return wire.Malformedf("property 'sequenceId' is not an integer")
+			return Malformedf("property 'sequenceId' is not an integer")
 		}
-		m.sequenceID, m.hasSequence = n, true
+		m.SequenceID, m.HasSequence = n, true
 	case "streamIds":
 		if err := expect(name, k, array); err != nil {
 			return err
@@ -71,22 +70,22 @@ func (m *inbound) set(name string, raw []byte, k kind) error {
 	return nil
 }
 
-func (m *inbound) setStreams(raw []byte) error {
-	m.streamIDs = nil
+func (m *Inbound) setStreams(raw []byte) error {
+	m.StreamIDs = nil
 	var wrong error
 	eachElement(raw, maxDepth, func(id []byte) {
 		if id[0] != byte(str) {
-			wrong = wire.Malformedf("property 'streamIds' has an element that is not a string")
+			wrong = Malformedf("property 'streamIds' has an element that is not a string")
 			return
 		}
-		m.streamIDs = append(m.streamIDs, jsonscan.Unquote(id))
+		m.StreamIDs = append(m.StreamIDs, jsonscan.Unquote(id))
 	})
 	return wrong
 }
 
 func expect(name string, got, want kind) error {
 	if got != want {
-		return wire.Malformedf("property '%s' has the wrong type", name)
+		return Malformedf("property '%s' has the wrong type", name)
 	}
 	return nil
 }
@@ -100,28 +99,28 @@ func unquoteIf(raw []byte, k kind) string {
 
 // handshakeRequest is the first record of every connection. It is JSON whatever the protocol.
 type handshakeRequest struct {
-	protocol string
-	version  int
+	Protocol string
+	Version  int
 }
 
-// parseHandshake follows HandshakeProtocol.TryParseRequestMessage.
-func parseHandshake(record []byte) (handshakeRequest, error) {
+// ParseHandshake follows HandshakeProtocol.TryParseRequestMessage.
+func ParseHandshake(record []byte) (handshakeRequest, error) {
 	if !utf8.Valid(record) {
-		return handshakeRequest{}, wire.Malformedf("not UTF-8")
+		return handshakeRequest{}, Malformedf("not UTF-8")
 	}
 	var r handshakeRequest
 	var named, numbered bool
 	err := eachMember(record, func(name string, raw []byte, k kind) error {
 		switch name {
 		case "protocol":
-			r.protocol, named = unquoteIf(raw, k), true
+			r.Protocol, named = unquoteIf(raw, k), true
 			return expect("protocol", k, str)
 		case "version":
 			n, err := strconv.ParseInt(string(raw), 10, 32)
 			if err != nil {
-				return wire.Malformedf("property 'version' is not an integer")
+				return Malformedf("property 'version' is not an integer")
 			}
-			r.version, numbered = int(n), true
+			r.Version, numbered = int(n), true
 		}
 		return nil
 	})
@@ -129,9 +128,9 @@ func parseHandshake(record []byte) (handshakeRequest, error) {
 	case err != nil:
 		return handshakeRequest{}, err
 	case !named:
-		return handshakeRequest{}, wire.Malformedf("missing required property 'protocol'")
+		return handshakeRequest{}, Malformedf("missing required property 'protocol'")
 	case !numbered:
-		return handshakeRequest{}, wire.Malformedf("missing required property 'version'")
+		return handshakeRequest{}, Malformedf("missing required property 'version'")
 	}
 	return r, nil
 }

@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"encoding/binary"
@@ -7,37 +7,35 @@ import (
 	"math"
 	"slices"
 	"sync"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// messagePackProtocol is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
+// MessagePack is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
 // methods it is no different from JSON: values are what encoding/json would make of them, but for times and []byte, which
 // MessagePack has types for, and for the names of members, see [Names].
-type messagePackProtocol struct {
+type MessagePack struct {
 	names Names
 	types sync.Map // *goType by reflect.Type
 }
 
-func (*messagePackProtocol) name() string              { return "messagepack" }
-func (*messagePackProtocol) slot() int                 { return 1 }
-func (*messagePackProtocol) supports(version int) bool { return version == 1 || version == 2 }
-func (*messagePackProtocol) binary() bool              { return true }
+func (*MessagePack) Name() string              { return "messagepack" }
+func (*MessagePack) Slot() int                 { return 1 }
+func (*MessagePack) Supports(version int) bool { return version == 1 || version == 2 }
+func (*MessagePack) Binary() bool              { return true }
 
-func newMessagePack(names Names) protocol { return &messagePackProtocol{names: names} }
+func NewMessagePack(names Names) Protocol { return &MessagePack{names: names} }
 
 // maxPrefix is how many bytes the length in front of a record may take (BinaryMessageParser.cs). It need not be the
 // shortest form.
 const maxPrefix = 5
 
-// split needs to see no record's end: its length stands in front of it.
-func (*messagePackProtocol) split(data []byte, _, limit int) (record, rest []byte, ok bool, err error) {
+// Split needs to see no record's end: its length stands in front of it.
+func (*MessagePack) Split(data []byte, _, limit int) (record, rest []byte, ok bool, err error) {
 	length, n := binary.Uvarint(data[:min(len(data), maxPrefix)])
 	switch {
 	case n < 0 || n == 0 && len(data) >= maxPrefix || length > math.MaxInt32:
-		return nil, data, false, wire.Malformedf("length prefix of more than 2 GB")
+		return nil, data, false, Malformedf("length prefix of more than 2 GB")
 	case n == 0 && len(data) >= limit, n > 0 && int(length)+n > limit:
-		return nil, data, false, wire.ErrTooLarge
+		return nil, data, false, ErrTooLarge
 	case n == 0 || len(data)-n < int(length):
 		return nil, data, false, nil
 	}
@@ -62,9 +60,9 @@ func appendHead(b []byte, elements int, kind byte, invocationID string) []byte {
 }
 
 // appendInvocation sends nil for an argument that is not JSON: there is nobody to return an error to.
-func (p *messagePackProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte {
+func (p *MessagePack) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte {
 	start := len(b)
-	b = appendHead(b, 6, typeInvocation, invocationID)
+	b = appendHead(b, 6, TypeInvocation, invocationID)
 	b = appendPackText(b, target)
 	b = appendPackArray(b, len(arguments))
 	for _, argument := range arguments {
@@ -82,9 +80,9 @@ func (p *messagePackProtocol) appendInvocation(b []byte, invocationID, target st
 	return seal(b, start)
 }
 
-func (p *messagePackProtocol) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
+func (p *MessagePack) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
 	start := len(b)
-	b = appendPackText(appendHead(b, 6, typeInvocation, ""), target)
+	b = appendPackText(appendHead(b, 6, TypeInvocation, ""), target)
 	b = appendPackArray(b, len(arguments))
 	var err error
 	for _, argument := range arguments {
@@ -95,9 +93,9 @@ func (p *messagePackProtocol) appendCall(b []byte, target string, arguments []an
 	return seal(appendPackArray(b, 0), start), nil
 }
 
-func (p *messagePackProtocol) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
+func (p *MessagePack) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
 	start := len(b)
-	b, err := p.appendValue(appendHead(b, 4, typeStreamItem, invocationID), item)
+	b, err := p.appendValue(appendHead(b, 4, TypeStreamItem, invocationID), item)
 	if err != nil {
 		return nil, fmt.Errorf("encoding stream item: %w", err)
 	}
@@ -105,9 +103,9 @@ func (p *messagePackProtocol) appendItem(b []byte, invocationID string, item any
 }
 
 // appendResult says that there is a result even where it is nil, as DefaultHubDispatcher does for a Task.
-func (p *messagePackProtocol) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
+func (p *MessagePack) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
 	start := len(b)
-	b = append(appendHead(b, 5, typeCompletion, invocationID), resultNonVoid)
+	b = append(appendHead(b, 5, TypeCompletion, invocationID), resultNonVoid)
 	b, err := p.appendValue(b, result)
 	if err != nil {
 		return nil, fmt.Errorf("encoding result: %w", err)
@@ -115,24 +113,24 @@ func (p *messagePackProtocol) appendResult(b []byte, invocationID string, result
 	return seal(b, start), nil
 }
 
-func (*messagePackProtocol) appendEmpty(b []byte, invocationID string) []byte {
+func (*MessagePack) appendEmpty(b []byte, invocationID string) []byte {
 	start := len(b)
-	return seal(append(appendHead(b, 4, typeCompletion, invocationID), resultVoid), start)
+	return seal(append(appendHead(b, 4, TypeCompletion, invocationID), resultVoid), start)
 }
 
-func (*messagePackProtocol) appendError(b []byte, invocationID, text string) []byte {
+func (*MessagePack) appendError(b []byte, invocationID, text string) []byte {
 	start := len(b)
-	b = append(appendHead(b, 5, typeCompletion, invocationID), resultError)
+	b = append(appendHead(b, 5, TypeCompletion, invocationID), resultError)
 	return seal(appendPackText(b, text), start)
 }
 
-func (*messagePackProtocol) appendPing(b []byte) []byte {
+func (*MessagePack) appendPing(b []byte) []byte {
 	return append(b, 2, packFixArray|1, typePing)
 }
 
-func (*messagePackProtocol) appendClose(b []byte, text string, allowReconnect bool) []byte {
+func (*MessagePack) appendClose(b []byte, text string, allowReconnect bool) []byte {
 	start := len(b)
-	b = append(b, packFixArray|3, typeClose)
+	b = append(b, packFixArray|3, TypeClose)
 	if text == "" {
 		b = appendPackNil(b)
 	} else {
@@ -141,10 +139,10 @@ func (*messagePackProtocol) appendClose(b []byte, text string, allowReconnect bo
 	return seal(appendPackBool(b, allowReconnect), start)
 }
 
-func (*messagePackProtocol) appendAck(b []byte, sequenceID int64) []byte {
-	return seal(appendPackInt(append(b, packFixArray|2, typeAck), sequenceID), len(b))
+func (*MessagePack) appendAck(b []byte, sequenceID int64) []byte {
+	return seal(appendPackInt(append(b, packFixArray|2, TypeAck), sequenceID), len(b))
 }
 
-func (*messagePackProtocol) appendSequence(b []byte, sequenceID int64) []byte {
-	return seal(appendPackInt(append(b, packFixArray|2, typeSequence), sequenceID), len(b))
+func (*MessagePack) appendSequence(b []byte, sequenceID int64) []byte {
+	return seal(appendPackInt(append(b, packFixArray|2, TypeSequence), sequenceID), len(b))
 }

@@ -1,4 +1,4 @@
-package signalr
+package wire
 
 import (
 	"bytes"
@@ -7,26 +7,24 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // recordSeparator ends every record of the JSON protocol and of the handshake. JSON text cannot contain it.
 const recordSeparator = 0x1e
 
-// jsonProtocol is the JSON hub protocol, versions 1 and 2: 2 adds the messages of stateful reconnect, which a client sends
+// JSON is the JSON hub protocol, versions 1 and 2: 2 adds the messages of stateful reconnect, which a client sends
 // only where negotiate has offered it.
-type jsonProtocol struct{}
+type JSON struct{}
 
-func (jsonProtocol) name() string              { return "json" }
-func (jsonProtocol) slot() int                 { return 0 }
-func (jsonProtocol) supports(version int) bool { return version == 1 || version == 2 }
-func (jsonProtocol) binary() bool              { return false }
+func (JSON) Name() string              { return "json" }
+func (JSON) Slot() int                 { return 0 }
+func (JSON) Supports(version int) bool { return version == 1 || version == 2 }
+func (JSON) Binary() bool              { return false }
 
-func (jsonProtocol) split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error) {
+func (JSON) Split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error) {
 	i := bytes.IndexByte(data[scanned:], recordSeparator)
 	if i < 0 && len(data) >= limit || scanned+i >= limit {
-		return nil, data, false, wire.ErrTooLarge
+		return nil, data, false, ErrTooLarge
 	}
 	if i < 0 {
 		return nil, data, false, nil
@@ -34,15 +32,15 @@ func (jsonProtocol) split(data []byte, scanned, limit int) (record, rest []byte,
 	return data[:scanned+i], data[scanned+i+1:], true, nil
 }
 
-func (jsonProtocol) elements(dst [][]byte, arguments []byte) [][]byte {
+func (JSON) Elements(dst [][]byte, arguments []byte) [][]byte {
 	eachElement(arguments, maxDepth, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: parse has accepted it
 	return dst
 }
 
-func (jsonProtocol) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == byte(null) }
+func (JSON) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == byte(null) }
 
-// decode spares a plain string that decodes itself, such as a UUID, the way through reflection.
-func (jsonProtocol) decode(raw []byte, into any) error {
+// Decode spares a plain string that decodes itself, such as a UUID, the way through reflection.
+func (JSON) Decode(raw []byte, into any) error {
 	if u, ok := into.(encoding.TextUnmarshaler); ok && raw[0] == byte(str) && bytes.IndexByte(raw, '\\') < 0 {
 		if err := u.UnmarshalText(raw[1 : len(raw)-1]); err != nil {
 			return fmt.Errorf("decoding text: %w", err)
@@ -56,7 +54,7 @@ func (jsonProtocol) decode(raw []byte, into any) error {
 }
 
 // appendInvocation needs no Object: JSON is what it describes.
-func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, _ *Object) []byte {
+func (JSON) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, _ *Object) []byte {
 	b = appendInvocationStart(b, invocationID, target)
 	for i, argument := range arguments {
 		if i > 0 {
@@ -70,7 +68,7 @@ func (jsonProtocol) appendInvocation(b []byte, invocationID, target string, argu
 	return append(b, invocationEnd...)
 }
 
-func (jsonProtocol) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
+func (JSON) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
 	b = appendInvocationStart(b, "", target)
 	for i, argument := range arguments {
 		if i > 0 {
@@ -99,7 +97,7 @@ func appendInvocationStart(b []byte, invocationID, target string) []byte {
 
 const invocationEnd = "]}\x1e"
 
-func (jsonProtocol) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
+func (JSON) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
 	b = append(b, `{"type":2,"invocationId":`...)
 	b = appendQuoted(b, invocationID)
 	b = append(b, `,"item":`...)
@@ -110,7 +108,7 @@ func (jsonProtocol) appendItem(b []byte, invocationID string, item any) ([]byte,
 	return append(b, "}\x1e"...), nil
 }
 
-func (jsonProtocol) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
+func (JSON) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
 	b = append(b, `{"type":3,"invocationId":`...)
 	b = appendQuoted(b, invocationID)
 	b = append(b, `,"result":`...)
@@ -134,13 +132,13 @@ func appendJSON(b []byte, value any) ([]byte, error) {
 	return buffer.Bytes()[:buffer.Len()-1], nil // without the encoder's line feed
 }
 
-func (jsonProtocol) appendEmpty(b []byte, invocationID string) []byte {
+func (JSON) appendEmpty(b []byte, invocationID string) []byte {
 	b = append(b, `{"type":3,"invocationId":`...)
 	b = appendQuoted(b, invocationID)
 	return append(b, "}\x1e"...)
 }
 
-func (jsonProtocol) appendError(b []byte, invocationID, text string) []byte {
+func (JSON) appendError(b []byte, invocationID, text string) []byte {
 	b = append(b, `{"type":3,"invocationId":`...)
 	b = appendQuoted(b, invocationID)
 	b = append(b, `,"error":`...)
@@ -148,9 +146,9 @@ func (jsonProtocol) appendError(b []byte, invocationID, text string) []byte {
 	return append(b, "}\x1e"...)
 }
 
-func (jsonProtocol) appendPing(b []byte) []byte { return append(b, "{\"type\":6}\x1e"...) }
+func (JSON) appendPing(b []byte) []byte { return append(b, "{\"type\":6}\x1e"...) }
 
-func (jsonProtocol) appendClose(b []byte, text string, allowReconnect bool) []byte {
+func (JSON) appendClose(b []byte, text string, allowReconnect bool) []byte {
 	b = append(b, `{"type":7`...)
 	if text != "" {
 		b = append(b, `,"error":`...)
@@ -162,13 +160,13 @@ func (jsonProtocol) appendClose(b []byte, text string, allowReconnect bool) []by
 	return append(b, "}\x1e"...)
 }
 
-func (jsonProtocol) appendAck(b []byte, sequenceID int64) []byte {
+func (JSON) appendAck(b []byte, sequenceID int64) []byte {
 	b = append(b, `{"type":8,"sequenceId":`...)
 	b = strconv.AppendInt(b, sequenceID, 10)
 	return append(b, "}\x1e"...)
 }
 
-func (jsonProtocol) appendSequence(b []byte, sequenceID int64) []byte {
+func (JSON) appendSequence(b []byte, sequenceID int64) []byte {
 	b = append(b, `{"type":9,"sequenceId":`...)
 	b = strconv.AppendInt(b, sequenceID, 10)
 	return append(b, "}\x1e"...)
