@@ -35,7 +35,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 // newConn returns a connection of user's, which is to be admitted, and opened.
 func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
 	address := s.proxies.Client(r)
-	return &Conn{host: &s.host, hub: hub, identity: identity{address: address, seat: seat{user: user.ID(), site: door.Site(address)}}}
+	return &Conn{host: &s.host, hub: hub, identity: identity{address: address, seat: newSeat(user.ID(), address)}}
 }
 
 // hasRoom answers a negotiation whose connection would be refused: the client learns it at once.

@@ -15,6 +15,9 @@ type seat struct {
 	account *account // its user's; nil: it is not taken
 }
 
+// newSeat returns a seat for a connection of the user's from that address.
+func newSeat(user string, address netip.Addr) seat { return seat{user: user, site: door.Site(address)} }
+
 // account is what the connections of one user have in common.
 type account struct {
 	seats int // the registry's lock guards it
