@@ -25,7 +25,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 		s.refuse(w, r, hub, door.ServerStopping, retryStopping)
 		return false
 	}
-	if wait := s.openings.take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
+	if wait := s.openings.Take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
 		s.refuse(w, r, hub, door.NegotiatingTooFast, wait)
 		return false
 	}
@@ -35,7 +35,7 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 // newConn returns a connection of user's, which is to be admitted, and opened.
 func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
 	address := s.proxies.Client(r)
-	return &Conn{host: &s.host, hub: hub, identity: identity{address: address, seat: newSeat(user.ID(), address)}}
+	return &Conn{host: &s.host, hub: hub, identity: identity{address: address, seat: door.NewSeat(user.ID(), address)}}
 }
 
 // hasRoom answers a negotiation whose connection would be refused: the client learns it at once.

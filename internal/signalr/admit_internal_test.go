@@ -12,15 +12,15 @@ import (
 // The server begins to shut down between a connection's admission and its opening.
 func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(newOccupancy(1, 1, 1))
-	late := &Conn{identity: identity{ticket: door.Ticket{Token: door.Token{1}}, seat: newSeat("u", netip.MustParseAddr("2001:db8::1"))}}
+	r := newRegistry(door.NewOccupancy(1, 1, 1))
+	late := &Conn{identity: identity{ticket: door.Ticket{Token: door.Token{1}}, seat: door.NewSeat("u", netip.MustParseAddr("2001:db8::1"))}}
 	outcome, _ := r.claim(late)
 	require.Equal(t, claimed, outcome)
-	require.Equal(t, door.ServerFull, r.full(&seat{}))
+	require.Equal(t, door.ServerFull, r.full(&door.Seat{}))
 	r.close()
 	require.False(t, r.add(late))
 	for range 2 { // the second time it is released once too often
-		require.Equal(t, newOccupancy(1, 1, 1), r.seats)
+		require.Equal(t, door.NewOccupancy(1, 1, 1), r.seats)
 		require.Empty(t, r.active)
 		r.release(late)
 	}

@@ -49,7 +49,7 @@ type identity struct {
 	id      string
 	ticket  door.Ticket // what it was opened with; zero: without negotiation
 	address netip.Addr
-	seat    seat // the registry's
+	seat    door.Seat // the registry's
 }
 
 // half makes a connection one of a half-transport; set before anybody knows of it.

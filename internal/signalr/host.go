@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/signalr/door"
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
@@ -16,9 +17,9 @@ type host struct {
 	buffers   *transport.Buffers
 	replacing *replacing
 
-	messages        rate // of one connection
-	invocations     rate // of one connection
-	userInvocations rate // of one user
+	messages        door.Rate // of one connection
+	invocations     door.Rate // of one connection
+	userInvocations door.Rate // of one user
 
 	// By their slot, with the frames that are the same for every connection.
 	protocols [wire.ProtocolCount]wire.Protocol
@@ -30,13 +31,13 @@ func newHost(cfg Config) host {
 	h := host{
 		cfg:       cfg,
 		epoch:     time.Now().Add(-1), // no clock reads 0, which means never
-		registry:  newRegistry(newOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
+		registry:  newRegistry(door.NewOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
 		buffers:   transport.NewBuffers(cfg.MaximumMessageSize),
 		replacing: &replacing{},
 
-		messages:        newRate(cfg.MessageRate, cfg.MessageBurst),
-		invocations:     newRate(cfg.InvocationRate, cfg.InvocationBurst),
-		userInvocations: newRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
+		messages:        door.NewRate(cfg.MessageRate, cfg.MessageBurst),
+		invocations:     door.NewRate(cfg.InvocationRate, cfg.InvocationBurst),
+		userInvocations: door.NewRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
 	names, _ := cfg.names() // they are checked
 	for _, p := range []wire.Protocol{wire.JSON{}, wire.NewMessagePack(names)} {

@@ -31,7 +31,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		door.WriteRefusal(w, door.RefreshWithMethod)
 		return
 	}
-	if wait := s.openings.take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
+	if wait := s.openings.Take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
 		s.refuseRefresh(w, r, hub, door.NegotiatingTooFast, wait)
 		return
 	}

@@ -18,7 +18,7 @@ type Server struct {
 	proxies door.Proxies // that are trusted
 	origins door.Origins // that may connect
 
-	openings *allowances // of new connections, by address
+	openings *door.Allowances // of new connections, by address
 	hinted   atomic.Int64
 }
 
@@ -34,7 +34,7 @@ func New(cfg Config) (*Server, error) {
 		tickets:  door.NewTickets(cfg.Sealer, cfg.Node, cfg.HandshakeTimeout, cfg.Now),
 		proxies:  cfg.Proxies(),
 		origins:  door.NewOrigins(cfg.AllowedOrigins),
-		openings: newAllowances(newRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
+		openings: door.NewAllowances(door.NewRate(cfg.NegotiationRate, cfg.NegotiationBurst)),
 	}, nil
 }
 

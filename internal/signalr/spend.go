@@ -10,7 +10,7 @@ import (
 func (c *Conn) spendMessage() error { return c.spendMessageAt(c.arrived) }
 
 func (c *Conn) spendMessageAt(now int64) error {
-	if c.host.messages.take(&c.meter.messages, now) > 0 {
+	if c.host.messages.Take(&c.meter.messages, now) > 0 {
 		return &excessError{what: "messages", rate: c.host.cfg.MessageRate}
 	}
 	return nil
@@ -40,7 +40,7 @@ func (c *Conn) spendInvocation(m *wire.Inbound) error {
 	if m.Kind != wire.TypeInvocation && m.Kind != wire.TypeStreamInvocation {
 		return nil
 	}
-	if c.host.invocations.take(&c.meter.invocations, c.arrived) > 0 {
+	if c.host.invocations.Take(&c.meter.invocations, c.arrived) > 0 {
 		return &excessError{what: "invocations", rate: c.host.cfg.InvocationRate}
 	}
 	return nil
@@ -51,7 +51,7 @@ func (c *Conn) awaitTurn(m *wire.Inbound) error {
 	if m.Kind != wire.TypeInvocation && m.Kind != wire.TypeStreamInvocation {
 		return nil
 	}
-	wait := c.seat.account.reserve(c.host.userInvocations, c.now())
+	wait := c.seat.Account.Reserve(c.host.userInvocations, c.now())
 	if wait == 0 {
 		return nil
 	}

@@ -1,30 +1,30 @@
-package signalr
+package door
 
 import (
 	"math"
 	"time"
 )
 
-// rate is an allowance that grows back by so many a second, up to a burst. Of whoever spends it, one number is kept: the time
+// Rate is an allowance that grows back by so many a second, up to a burst. Of whoever spends it, one number is kept: the time
 // at which everything that was spent will have grown back (the generic cell rate algorithm). A rate is shared and never
 // changes; the zero rate is unlimited.
-type rate struct {
+type Rate struct {
 	interval int64 // nanoseconds in which one grows back
 	whole    int64 // nanoseconds in which a whole burst does
 }
 
-// newRate returns a rate for settings that are checked: both positive, or perSecond 0, which is no limit.
-func newRate(perSecond, burst int) rate {
+// NewRate returns a rate for settings that are checked: both positive, or perSecond 0, which is no limit.
+func NewRate(perSecond, burst int) Rate {
 	if perSecond <= 0 {
-		return rate{}
+		return Rate{}
 	}
 	interval := max(1, int64(time.Second)/int64(perSecond))
-	return rate{interval: interval, whole: interval * int64(min(burst, math.MaxInt32))}
+	return Rate{interval: interval, whole: interval * int64(min(burst, math.MaxInt32))}
 }
 
-// take spends one at the time now, in nanoseconds of a clock that begins with 0, for whoever has everything back at full. It
+// Take spends one at the time now, in nanoseconds of a clock that begins with 0, for whoever has everything back at full. It
 // returns 0, or how long it takes until there is one to spend.
-func (r rate) take(full *int64, now int64) time.Duration {
+func (r Rate) Take(full *int64, now int64) time.Duration {
 	if r.interval == 0 {
 		return 0
 	}
@@ -38,7 +38,7 @@ func (r rate) take(full *int64, now int64) time.Duration {
 
 // reserve is take for who waits for his turn instead of being refused: it always spends, and returns how long to wait. Each may reserve one at a time
 // only, which bounds the wait.
-func (r rate) reserve(full *int64, now int64) time.Duration {
+func (r Rate) reserve(full *int64, now int64) time.Duration {
 	if r.interval == 0 {
 		return 0
 	}

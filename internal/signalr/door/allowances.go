@@ -1,4 +1,4 @@
-package signalr
+package door
 
 import (
 	"hash/maphash"
@@ -13,15 +13,15 @@ const (
 	allowanceWays = 4
 )
 
-// allowances is a rate for each address, in a table that never grows. An address takes one of the four places that its hash
+// Allowances is a rate for each address, in a table that never grows. An address takes one of the four places that its hash
 // allows it; where all are taken it displaces the one that has the least to grow back. Whoever has everything back need not
 // be remembered at all, so at the default rate a place serves an address that comes now and then for a hundredth of a second.
 //
 // What is lost when the table is full: a flood from more addresses than there are places makes it forget those that have
 // spent little, who then have a whole burst again. Those that have spent the most are forgotten last. Nobody is ever refused
 // because of what others do. A hash is keyed with chance, so that nobody can choose addresses that share places.
-type allowances struct {
-	rate rate
+type Allowances struct {
+	rate Rate
 	seed maphash.Seed
 
 	mu   sync.Mutex // guards what follows
@@ -33,17 +33,17 @@ type allowance struct {
 	full    int64  // when everything has grown back; 0: the place is free
 }
 
-func newAllowances(r rate) *allowances {
-	a := &allowances{rate: r, seed: maphash.MakeSeed()}
+func NewAllowances(r Rate) *Allowances {
+	a := &Allowances{rate: r, seed: maphash.MakeSeed()}
 	if r.interval > 0 {
 		a.sets = new([allowanceSets][allowanceWays]allowance)
 	}
 	return a
 }
 
-// take spends one of address's allowance at the time now, in nanoseconds of a clock that begins with 0. It returns 0, or how
+// Take spends one of address's allowance at the time now, in nanoseconds of a clock that begins with 0. It returns 0, or how
 // long it takes until there is one to spend.
-func (a *allowances) take(address netip.Addr, now int64) time.Duration {
+func (a *Allowances) Take(address netip.Addr, now int64) time.Duration {
 	if a.sets == nil {
 		return 0
 	}
@@ -64,5 +64,5 @@ func (a *allowances) take(address netip.Addr, now int64) time.Duration {
 	if place.address != hash {
 		*place = allowance{address: hash}
 	}
-	return a.rate.take(&place.full, now)
+	return a.rate.Take(&place.full, now)
 }
