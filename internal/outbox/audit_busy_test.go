@@ -119,7 +119,7 @@ func (b *bundle) busyState(t *testing.T) (settled bool, position, relayed int64)
 	t.Helper()
 	status, err := outbox.ReadAuditStatus(t.Context(), b.pool)
 	require.NoError(t, err)
-	settled = scan[bool](t, b.pool, `SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.audit_state a, herald.relay_state s
+	settled = scan[bool](t, b.pool, `SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.selfcheck_state a, herald.relay_state s
 		WHERE NOT pg_visible_in_snapshot(o.xid, a.snapshot) OR NOT pg_visible_in_snapshot(o.xid, s.snapshot))`)
 	return settled, status.Position, status.RelayPosition
 }

@@ -93,7 +93,7 @@ func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 			b.journal.Record(15, []int32{1})
 			b.exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 9, 'h', 15, 15)`, nodeID)
 			b.exec(t, "UPDATE herald.node SET broadcast_position = 15")
-			b.exec(t, "UPDATE herald.audit_state SET nodes = jsonb_set(nodes, ARRAY[$1::text, 'number'], '7')", nodeID)
+			b.exec(t, "UPDATE herald.selfcheck_state SET nodes = jsonb_set(nodes, ARRAY[$1::text, 'number'], '7')", nodeID)
 			require.Empty(t, b.run(t), "the epoch is new")
 			require.Empty(t, b.run(t))
 			b.exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 11, 'h', 16, 16)`, nodeID)
@@ -189,7 +189,7 @@ func TestAuditWhileADayIsMade(t *testing.T) {
 			r := <-done
 			require.NoError(t, r.err)
 			require.Empty(t, r.found)
-			require.Zero(t, scan[int](t, b.pool, "SELECT count(*) FROM herald.audit_discrepancy"))
+			require.Zero(t, scan[int](t, b.pool, "SELECT count(*) FROM herald.selfcheck_discrepancy"))
 		})
 	}
 }
