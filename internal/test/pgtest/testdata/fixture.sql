@@ -1796,7 +1796,7 @@ INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_
 INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_by) VALUES ('00000000-0000-7000-8000-000000000011', 7, '2025-02-01 00:00:00+00', '5f0c2e9a-0d3e-4f5e-8a52-6d4c0f1f2a01');
 INSERT INTO herald.relayed_event (event_id, first_position, relayed_at, relayed_by) VALUES ('00000000-0000-7000-8000-000000000001', 1, '2025-01-20 10:00:01+00', '5f0c2e9a-0d3e-4f5e-8a52-6d4c0f1f2a01');
 
-INSERT INTO herald.river_job (id, state, attempt, max_attempts, attempted_at, created_at, finalized_at, scheduled_at, priority, args, attempted_by, errors, kind, metadata, queue, tags, unique_key, unique_states) VALUES (1, 'scheduled', 0, 25, NULL, '2025-01-20 10:00:10+00', NULL, '2125-01-20 10:00:00+00', 1, '{"event_id": "00000000-0000-7000-8000-000000000009", "outbox_seq": 9, "outbox_written_at": "2025-01-20T10:00:09+00:00"}', NULL, NULL, 'deliver_scheduled', '{}', 'default', '{}', NULL, NULL);
+INSERT INTO herald.river_job (id, state, attempt, max_attempts, attempted_at, created_at, finalized_at, scheduled_at, priority, args, attempted_by, errors, kind, metadata, queue, tags, unique_key, unique_states) VALUES (1, 'scheduled', 0, 25, NULL, '2025-01-20 10:00:10+00', NULL, '2125-01-20 10:00:00+00', 1, '{"event_id": "00000000-0000-7000-8000-000000000009", "outbox_seq": 9, "deliver_after": "2125-01-20T10:00:00+00:00", "outbox_written_at": "2025-01-20T10:00:09+00:00"}', NULL, NULL, 'deliver_scheduled', '{}', 'default', '{}', NULL, NULL);
 
 INSERT INTO herald.river_migration (line, version, created_at) VALUES ('main', 1, '2025-01-20 00:00:00+00');
 INSERT INTO herald.river_migration (line, version, created_at) VALUES ('main', 2, '2025-01-20 00:00:00+00');

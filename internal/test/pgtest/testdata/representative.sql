@@ -74,7 +74,8 @@ UNION ALL SELECT d.event_id, d.dropped_at, 'dropped', 'ops', NULL, NULL, d.dropp
 INSERT INTO herald.periodic_job (kind, every, enqueued_at, job_id) VALUES ('maintain_partitions', '1 hour', '2025-01-20 10:00:00+00', 1);
 INSERT INTO herald.river_queue (name, created_at, updated_at) VALUES ('default', '2025-01-20 00:00:00+00', '2025-01-20 00:00:00+00');
 INSERT INTO herald.river_job (state, max_attempts, kind, queue, args, created_at, scheduled_at)
-SELECT 'scheduled', 25, 'deliver_scheduled', 'default', jsonb_build_object('event_id', o.event_id, 'outbox_seq', o.seq, 'outbox_written_at', o.written_at),
+SELECT 'scheduled', 25, 'deliver_scheduled', 'default', jsonb_build_object('event_id', o.event_id, 'outbox_seq', o.seq, 'outbox_written_at', o.written_at,
+        'deliver_after', o.deliver_after),
     '2025-01-20 10:00:10+00', o.deliver_after FROM herald.outbox o WHERE o.seq = 9;
 
 INSERT INTO herald.access_grant (policy, resource_id, user_id, granted, source, written_at) VALUES
