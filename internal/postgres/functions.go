@@ -86,6 +86,26 @@ func ReadFunctions(files fs.FS) (Functions, error) {
 	return set, nil
 }
 
+// functionsVersion is the version of [ReadFunctions] alone: readiness asks for it each time.
+func functionsVersion(files fs.FS) (sum int, err error) {
+	names, err := fs.Glob(files, functionsDir+"/*")
+	if err != nil {
+		return 0, err //nolint:wrapcheck // a pattern is never malformed
+	}
+	for _, name := range names {
+		file, err := fs.ReadFile(files, name)
+		if err != nil {
+			return 0, fmt.Errorf("reading the functions: %w", err)
+		}
+		version, _, err := cutVersion(name, file)
+		if err != nil {
+			return 0, err
+		}
+		sum += version
+	}
+	return sum, nil
+}
+
 // cutVersion returns the version of a file and what follows it.
 func cutVersion(name string, file []byte) (version int, rest []byte, err error) {
 	line := versionLine.FindSubmatch(file)
@@ -143,15 +163,15 @@ func applyFunctions(ctx context.Context, pool *pgxpool.Pool, set Functions, logg
 	if err != nil {
 		return nil, fmt.Errorf("applying Herald's functions: %w", err)
 	}
-	m := set.migration()
+	m := functionsMigration(set.Version)
 	m.Applied, m.AppliedAt = true, time.Now()
 	logApplied(ctx, logger, m, time.Since(start))
 	return []Migration{m}, nil
 }
 
-// migration is the set as a step of the schema.
-func (f Functions) migration() Migration {
-	return Migration{Line: FunctionsLine, Version: int64(f.Version), Name: functionsDir}
+// functionsMigration is a set of functions as a step of the schema.
+func functionsMigration(version int) Migration {
+	return Migration{Line: FunctionsLine, Version: int64(version), Name: functionsDir}
 }
 
 // closeFunctions takes from all roles what PostgreSQL gives to all: the execution of a new function. What producers call is

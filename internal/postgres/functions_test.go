@@ -141,6 +141,9 @@ func TestFunctionsThatCannotBeRead(t *testing.T) {
 	}
 	set, err := ReadFunctions(migrations.FS)
 	require.NoError(t, err)
+	version, err := functionsVersion(migrations.FS)
+	require.NoError(t, err)
+	require.Equal(t, set.Version, version)
 	require.False(t, placeholder.MatchString(set.sql))
 	require.Contains(t, set.sql, "'{OrderPlaced,")
 	require.NotRegexp(t, `[^\x00-\x7f]`, set.sql, "a database of another encoding than UTF-8 takes it, comments included")

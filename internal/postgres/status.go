@@ -59,7 +59,7 @@ func lacking(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (missing int,
 	if err != nil {
 		return 0, err
 	}
-	functions, err := ReadFunctions(files)
+	functions, err := functionsVersion(files)
 	if err != nil {
 		return 0, err
 	}
@@ -67,9 +67,9 @@ func lacking(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (missing int,
 		(SELECT count(*) FROM unnest($1::bigint[]) v WHERE NOT EXISTS (SELECT FROM `+versionTable+` WHERE version_id = v)) +
 		(SELECT count(*) FROM unnest($2::bigint[]) v WHERE NOT EXISTS (SELECT FROM `+riverTable+` WHERE version = v AND line = 'main'))`,
 		[]any{herald, river}
-	if functions.Version > 0 {
+	if functions > 0 {
 		query += ` + CASE WHEN EXISTS (SELECT FROM ` + functionsTable + ` WHERE version >= $3) THEN 0 ELSE 1 END`
-		arguments = append(arguments, functions.Version)
+		arguments = append(arguments, functions)
 	}
 	err = pool.QueryRow(ctx, query, arguments...).Scan(&missing)
 	return missing, err //nolint:wrapcheck // wrapped by the caller, who looks at what it is first
@@ -124,12 +124,12 @@ func Status(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, 
 }
 
 func functionsStatus(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, error) {
-	functions, err := ReadFunctions(files)
-	if err != nil || functions.Version == 0 {
+	functions, err := functionsVersion(files)
+	if err != nil || functions == 0 {
 		return nil, err
 	}
-	status := functions.migration()
-	err = pool.QueryRow(ctx, "SELECT true, applied_at FROM "+functionsTable+" WHERE version >= $1", functions.Version).
+	status := functionsMigration(functions)
+	err = pool.QueryRow(ctx, "SELECT true, applied_at FROM "+functionsTable+" WHERE version >= $1", functions).
 		Scan(&status.Applied, &status.AppliedAt)
 	server, ok := errors.AsType[*pgconn.PgError](err)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) && (!ok || server.Code != undefinedTable) {
