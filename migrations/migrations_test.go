@@ -99,11 +99,15 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	migrated := make(chan error, 1)
 	files := withSample(t)
 	go func() { migrated <- migrate(t.Context(), pool, files) }()
+	var waits []time.Time // since when, each time that the migration waits
 	require.Eventually(t, func() bool {
-		return scan[bool](t, pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'herald.outbox'::regclass AND NOT granted)")
-	}, 30*time.Second, time.Millisecond, "the migration waits")
-	const attempts = 2 * time.Second // so that it waits more than once
-	time.Sleep(attempts)
+		since := scan[*time.Time](t, pool, `SELECT max(l.waitstart) FROM pg_locks l
+			WHERE l.relation = 'herald.outbox'::regclass AND l.mode = 'AccessExclusiveLock' AND NOT l.granted`)
+		if since != nil && !slices.ContainsFunc(waits, since.Equal) {
+			waits = append(waits, *since)
+		}
+		return len(waits) == 3
+	}, 60*time.Second, time.Millisecond, "the migration waits, lets the others by, and tries again")
 	require.Empty(t, migrated)
 	require.NoError(t, long.Commit(t.Context()))
 	require.NoError(t, <-migrated)
