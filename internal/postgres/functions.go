@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"path"
@@ -86,24 +87,39 @@ func ReadFunctions(files fs.FS) (Functions, error) {
 	return set, nil
 }
 
-// functionsVersion is the version of [ReadFunctions] alone: readiness asks for it each time.
+// functionsVersion is the version of [ReadFunctions] alone, from the first lines: readiness asks for it each time.
 func functionsVersion(files fs.FS) (sum int, err error) {
 	names, err := fs.Glob(files, functionsDir+"/*")
 	if err != nil {
 		return 0, err //nolint:wrapcheck // a pattern is never malformed
 	}
 	for _, name := range names {
-		file, err := fs.ReadFile(files, name)
+		line, err := firstLine(files, name)
 		if err != nil {
-			return 0, fmt.Errorf("reading the functions: %w", err)
+			return 0, err
 		}
-		version, _, err := cutVersion(name, file)
+		version, _, err := cutVersion(name, line)
 		if err != nil {
 			return 0, err
 		}
 		sum += version
 	}
 	return sum, nil
+}
+
+func firstLine(files fs.FS, name string) ([]byte, error) {
+	const longest = 64
+	file, err := files.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the functions: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	line := make([]byte, longest)
+	n, err := io.ReadFull(file, line)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the functions: %w", err)
+	}
+	return line[:n], nil
 }
 
 // cutVersion returns the version of a file and what follows it.
