@@ -18,7 +18,7 @@ const (
 	Gap     = "gap"
 )
 
-// Log is the event log, as far as replaying reads it. [*eventlog.Log] is one.
+// Log is the event log, as far as replaying reads it. [*eventlog.Reader] is one.
 type Log interface {
 	// Locate returns the sequence of eventID in group, or [eventlog.ErrUnknownEvent] for an event that is unknown, of another
 	// group, or older than the retention.

@@ -12,11 +12,11 @@ import (
 )
 
 // history is the log as the broadcaster knows it.
-type history struct{ *eventlog.Log }
+type history struct{ *eventlog.Reader }
 
 // Locate translates the log's answer for an event that it does not hold.
 func (h history) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (int64, error) {
-	sequence, err := h.Log.Locate(ctx, group, eventID)
+	sequence, err := h.Reader.Locate(ctx, group, eventID)
 	if errors.Is(err, eventlog.ErrUnknownEvent) {
 		return 0, broadcast.ErrUnknownEvent
 	}

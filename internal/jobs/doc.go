@@ -1,6 +1,6 @@
 // Package jobs is River's part: everything that is a job rather than a place in the line.
 //
-//	sweep              every second: the relay's own drain, so that events flow even where notifications do not
+//	sweep              every second: the relay's own pass, so that events flow even where notifications do not
 //	deliver_scheduled  an event whose deliver_after has come takes its place in the log
 //	retry_event        an event of a type that this release does not know is tried again, with River's backoff, and at last
 //	                   becomes a dead letter; in a queue of its own, so that however many there are, events with a time do not wait

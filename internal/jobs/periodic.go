@@ -49,7 +49,7 @@ type partitionsWorker struct {
 }
 
 func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
-	today, err := dbclock.ReadClock(ctx, w.pool)
+	today, err := dbclock.Read(ctx, w.pool)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ type housekeepingWorker struct {
 	river.WorkerDefaults[housekeepingArgs]
 
 	pool  *pgxpool.Pool
-	nodes *nodes.Nodes
+	nodes *nodes.Register
 	stats *outbox.Publisher
 	clock *dbclock.Clock
 }
@@ -108,7 +108,7 @@ const settling = 30 * time.Second
 type auditWorker struct {
 	river.WorkerDefaults[auditArgs]
 
-	auditor *selfcheck.Auditor
+	auditor *selfcheck.Checker
 }
 
 func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {

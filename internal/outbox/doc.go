@@ -15,7 +15,7 @@
 //
 // # Cost of relaying a batch
 //
-// A [pass.Drain] is two round trips and one flush to disk, however many events it carries:
+// A [pass.Pass] is two round trips and one flush to disk, however many events it carries:
 //
 //	1  BEGIN · TransactionSet · StateLock · TargetSet · BatchRead     (pipelined)
 //	2  LogAppend or LogAppendKnown · RelayedEventInsert · [GrantFeed] · StateComplete or StateAdvance · NOTIFY · COMMIT  (pipelined)
@@ -34,7 +34,7 @@
 // Columns are read and written in types that need no reflection.
 //
 // The state is a row that is inserted, never updated, and read from the end of its index; the mutex is a row that is only locked; a group's
-// head is read from the end of its part of the log's index, unless it is remembered from the drain before ([pass.Memory]). So nothing that
+// head is read from the end of its part of the log's index, unless it is remembered from the pass before ([pass.Memory]). So nothing that
 // the relay reads has dead versions before it, however long other transactions of the cluster have been open.
 //
 // An idle relay asks [pass.Peek], one round trip that locks and writes nothing.
@@ -68,7 +68,7 @@
 //   - Retention drops nothing that a node, a job, a dead letter or an entry of the log still needs.
 //   - The position in a node's row is the end of its journal: the two are written together. A journal's rows are numbered from 1 without
 //     holes, and each continues the one before or says that the node began anew.
-//   - What was committed, what is in the log and what was broadcast agree, which the [selfcheck.Auditor] checks all the time.
-//   - A row of herald.outbox is returned by exactly one committed Drain, for a transaction crosses from invisible to visible
+//   - What was committed, what is in the log and what was broadcast agree, which the [selfcheck.Checker] checks all the time.
+//   - A row of herald.outbox is returned by exactly one committed pass, for a transaction crosses from invisible to visible
 //     exactly once.
 package outbox

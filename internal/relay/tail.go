@@ -25,7 +25,7 @@ type Log interface {
 	// ReadFrom returns the entries behind a position and, where there are any, the log's epoch.
 	ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error)
 	// State is the log's epoch, the position behind which that began, and the newest position.
-	State(ctx context.Context) (eventlog.LogState, error)
+	State(ctx context.Context) (eventlog.State, error)
 }
 
 // Broadcaster is where the tail leads.

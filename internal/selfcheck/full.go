@@ -17,8 +17,8 @@ const (
 	prunedWithin = 24 * time.Hour // behind the oldest entry, retention may have taken some things and not others
 )
 
-// FullAudit is what a full audit looked at and found.
-type FullAudit struct {
+// Report is what a full audit looked at and found.
+type Report struct {
 	Oldest, Newest int64 // positions; the log is empty where Oldest is above Newest
 	Rows           int64 // of the outbox
 	Events         int64 // marked as relayed
@@ -27,7 +27,7 @@ type FullAudit struct {
 	More           int // found beyond those
 }
 
-func (f *FullAudit) add(found []Discrepancy) {
+func (f *Report) add(found []Discrepancy) {
 	room := min(fullKept-len(f.Found), len(found))
 	f.Found = append(f.Found, found[:room]...)
 	f.More += len(found) - room
@@ -38,9 +38,9 @@ type Progress func(part string, done, total int64)
 
 // Full looks at all that is retained, chunk by chunk in bounded memory: each chunk in a snapshot of its own, so that no transaction of it is
 // long. It records nothing.
-func (a *Auditor) Full(ctx context.Context, progress Progress) (*FullAudit, error) {
-	full := &FullAudit{}
-	for _, part := range []func(context.Context, *FullAudit, Progress) error{a.fullLog, a.fullOutbox, a.fullMarks, a.fullNodes} {
+func (a *Checker) Full(ctx context.Context, progress Progress) (*Report, error) {
+	full := &Report{}
+	for _, part := range []func(context.Context, *Report, Progress) error{a.fullLog, a.fullOutbox, a.fullMarks, a.fullNodes} {
 		if err := part(ctx, full, progress); err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.AuditLogBoundsRow,
 	return bounds, &since, nil
 }
 
-func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullLog(ctx context.Context, full *Report, progress Progress) error {
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
 		var upTo int64
@@ -76,7 +76,7 @@ func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progres
 			}
 			after = max(after, bounds.Oldest-1) // retention goes on meanwhile
 			upTo = min(after+int64(a.chunk), full.Newest)
-			return auditLog(ctx, q, after, upTo, since)
+			return checkLog(ctx, q, after, upTo, since)
 		}, nil)
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progres
 	return nil
 }
 
-func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progress) error {
 	var bounds dbsqlc.AuditOutboxBoundsRow
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
@@ -124,7 +124,7 @@ func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Prog
 	return nil
 }
 
-func (a *Auditor) fullMarks(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullMarks(ctx context.Context, full *Report, progress Progress) error {
 	after := uuid.Nil
 	for done := false; !done; {
 		var rows dbsqlc.AuditMarksRow
@@ -154,7 +154,7 @@ func (a *Auditor) fullMarks(ctx context.Context, full *FullAudit, progress Progr
 }
 
 // fullNodes looks at the journals, and waits a little for nodes that are behind.
-func (a *Auditor) fullNodes(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullNodes(ctx context.Context, full *Report, progress Progress) error {
 	deadline := time.Now().Add(a.patience)
 	for first := true; ; first = false {
 		var late []Discrepancy
@@ -165,7 +165,7 @@ func (a *Auditor) fullNodes(ctx context.Context, full *FullAudit, progress Progr
 				return fmt.Errorf("reading the nodes: %w", err)
 			}
 			if first {
-				found, err := auditNodes(ctx, q, map[uuid.UUID]*nodeAudit{}, look{})
+				found, err := checkNodes(ctx, q, map[uuid.UUID]*nodeCheck{}, look{})
 				if err != nil {
 					return err
 				}

@@ -321,7 +321,7 @@ type OutboxPeekRow struct {
 	InProgress []int64
 }
 
-// Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
+// Whether a pass would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
 // have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
 // the distance to.
 func (q *Queries) OutboxPeek(ctx context.Context) (OutboxPeekRow, error) {
@@ -466,7 +466,7 @@ type TargetSetRow struct {
 	Now      time.Time
 }
 
-// Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
+// Takes the snapshot up to which this pass reads, or the one that an unfinished backlog is being worked off against, and keeps it
 // on the server for the statements that follow, with its floor and its stragglers. A snapshot's xmax is one above the newest xid
 // that has ended, not above the newest that has been given out: those in between are in progress too, though it does not list
 // them. The ceiling is read after the snapshot was taken: no row visible in it lies above, and a scan by seq ends there
@@ -500,7 +500,7 @@ SELECT CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<
     pg_catalog.set_config('herald.floor', herald.last_seq()::pg_catalog.text, true)
 `
 
-// The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
+// The relay's statements, in the order in which a pass sends them. The first four go out in one round trip, the rest in a
 // second one; package relay's doc says why each is as it is.
 //
 // What a statement looks up for each of its rows it looks up by "(SELECT … LIMIT 1)". That is done row by row, by index, where a join or an
