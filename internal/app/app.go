@@ -126,7 +126,7 @@ func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 }
 
 // buildDelivery builds what stands between the log and the sockets.
-func (a *App) buildDelivery(log history, state eventlog.State) error {
+func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{

@@ -14,9 +14,6 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// ErrUnknownEvent is returned by Locate for an event that has no entry in the group, or none any more.
-var ErrUnknownEvent = errors.New("no such event in this group")
-
 // Reader reads the event log. Each read is one round trip, but for [Reader.Read] of many entries.
 type Reader struct {
 	db postgres.Batcher
