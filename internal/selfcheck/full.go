@@ -49,8 +49,8 @@ func (a *Checker) Full(ctx context.Context, progress Progress) (*Report, error) 
 }
 
 // retained is where the log begins, in the snapshot of q, and since when everything must be there.
-func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.AuditLogBoundsRow, *time.Time, error) {
-	bounds, err := q.AuditLogBounds(ctx)
+func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.CheckLogBoundsRow, *time.Time, error) {
+	bounds, err := q.CheckLogBounds(ctx)
 	if err != nil {
 		return bounds, nil, fmt.Errorf("looking for the ends of the log: %w", err)
 	}
@@ -89,15 +89,15 @@ func (a *Checker) fullLog(ctx context.Context, full *Report, progress Progress) 
 }
 
 func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progress) error {
-	var bounds dbsqlc.AuditOutboxBoundsRow
+	var bounds dbsqlc.CheckOutboxBoundsRow
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
-		var rows dbsqlc.AuditOutboxAllRow
+		var rows dbsqlc.CheckOutboxAllRow
 		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			var err error
 			if first {
-				if bounds, err = q.AuditOutboxBounds(ctx); err != nil {
+				if bounds, err = q.CheckOutboxBounds(ctx); err != nil {
 					return nil, fmt.Errorf("looking for the ends of the outbox: %w", err)
 				}
 			}
@@ -105,7 +105,7 @@ func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progres
 			if err != nil {
 				return nil, err
 			}
-			rows, err = q.AuditOutboxAll(ctx, dbsqlc.AuditOutboxAllParams{
+			rows, err = q.CheckOutboxAll(ctx, dbsqlc.CheckOutboxAllParams{
 				After: after, UpTo: bounds.Newest, Since: since, MaxRows: int32(a.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
@@ -127,14 +127,14 @@ func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progres
 func (a *Checker) fullMarks(ctx context.Context, full *Report, progress Progress) error {
 	after := uuid.Nil
 	for done := false; !done; {
-		var rows dbsqlc.AuditMarksRow
+		var rows dbsqlc.CheckMarksRow
 		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			bounds, _, err := retained(ctx, q)
 			if err != nil {
 				return nil, err
 			}
-			rows, err = q.AuditMarks(ctx, dbsqlc.AuditMarksParams{
+			rows, err = q.CheckMarks(ctx, dbsqlc.CheckMarksParams{
 				After: after, Oldest: bounds.Oldest, MaxRows: int32(a.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
@@ -160,7 +160,7 @@ func (a *Checker) fullNodes(ctx context.Context, full *Report, progress Progress
 		var late []Discrepancy
 		err := a.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
 			q := dbsqlc.New(tx)
-			nodes, err := q.AuditNodes(ctx)
+			nodes, err := q.CheckNodes(ctx)
 			if err != nil {
 				return fmt.Errorf("reading the nodes: %w", err)
 			}

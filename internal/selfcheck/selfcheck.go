@@ -87,7 +87,7 @@ func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 	_, err = a.confirmed(ctx, pgx.ReadWrite, func(tx pgx.Tx) ([]Discrepancy, error) {
 		q := dbsqlc.New(tx)
 		more, beside = false, false
-		state, err := q.AuditStateLock(ctx)
+		state, err := q.CheckStateLock(ctx)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil, nil
 		}
@@ -95,7 +95,7 @@ func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 			return nil, fmt.Errorf("locking the audit's state: %w", err)
 		}
 		if state.Epoch != state.RelayEpoch {
-			return nil, q.AuditRestart(ctx)
+			return nil, q.CheckRestart(ctx)
 		}
 		position := max(state.Position, min(state.Position+int64(a.chunk), state.RelayPosition))
 		found, err := checkLog(ctx, q, state.Position, position, nil)
@@ -123,7 +123,7 @@ func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 			return nil, fmt.Errorf("encoding the audit's state: %w", err)
 		}
 		beside = state.RelayBehind
-		return found, q.AuditStateSave(ctx, dbsqlc.AuditStateSaveParams{Position: position, Nodes: encoded})
+		return found, q.CheckStateSave(ctx, dbsqlc.CheckStateSaveParams{Position: position, Nodes: encoded})
 	}, func(tx pgx.Tx, found []Discrepancy) (err error) {
 		fresh, err = recordDiscrepancies(ctx, tx, found)
 		return err
@@ -157,7 +157,7 @@ func (a *Checker) inSnapshot(ctx context.Context, access pgx.TxAccessMode, f fun
 func checkLog(ctx context.Context, q *dbsqlc.Queries, after, upTo int64, since *time.Time) ([]Discrepancy, error) {
 	var found []Discrepancy
 	if upTo > after {
-		rows, err := q.AuditLog(ctx, dbsqlc.AuditLogParams{After: after, UpTo: upTo, Since: since})
+		rows, err := q.CheckLog(ctx, dbsqlc.CheckLogParams{After: after, UpTo: upTo, Since: since})
 		if err != nil {
 			return nil, fmt.Errorf("looking at the log behind position %d: %w", after, err)
 		}
@@ -165,7 +165,7 @@ func checkLog(ctx context.Context, q *dbsqlc.Queries, after, upTo int64, since *
 			found = append(found, Discrepancy{Kind: DiscrepancyKind(r.Kind), Subject: r.Subject, Detail: r.Detail})
 		}
 	}
-	beyond, err := q.AuditLogBeyond(ctx)
+	beyond, err := q.CheckLogBeyond(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the end of the log: %w", err)
 	}
@@ -180,18 +180,18 @@ func checkLog(ctx context.Context, q *dbsqlc.Queries, after, upTo int64, since *
 
 // outbox looks at the next rows that have been settled.
 func (a *Checker) outbox(ctx context.Context, q *dbsqlc.Queries) (_ []Discrepancy, more bool, err error) {
-	if err := q.AuditTargetSet(ctx); err != nil {
+	if err := q.CheckTargetSet(ctx); err != nil {
 		return nil, false, fmt.Errorf("reading how far the relay is: %w", err)
 	}
-	rows, err := q.AuditOutbox(ctx, int32(a.chunk)) //nolint:gosec // a constant
+	rows, err := q.CheckOutbox(ctx, int32(a.chunk)) //nolint:gosec // a constant
 	if err != nil {
 		return nil, false, fmt.Errorf("looking at the outbox: %w", err)
 	}
 	more = rows.LookedAt == int64(a.chunk)
 	if more {
-		err = q.AuditOutboxAdvance(ctx, rows.LastSeq)
+		err = q.CheckOutboxAdvance(ctx, rows.LastSeq)
 	} else {
-		err = q.AuditOutboxComplete(ctx)
+		err = q.CheckOutboxComplete(ctx)
 	}
 	if err != nil {
 		return nil, false, err
@@ -213,7 +213,7 @@ type Status struct {
 
 // ReadStatus returns how the continuous audit stands, by whatever node it was run.
 func ReadStatus(ctx context.Context, db dbsqlc.DBTX) (Status, error) {
-	row, err := dbsqlc.New(db).AuditStatus(ctx)
+	row, err := dbsqlc.New(db).CheckStatus(ctx)
 	if err != nil {
 		return Status{}, fmt.Errorf("reading the audit's state: %w", err)
 	}

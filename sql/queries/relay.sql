@@ -213,3 +213,22 @@ SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x
     ))::bigint[] AS in_progress
 FROM herald.relay_state s;
+
+-- name: OutboxLag :one
+-- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
+-- A row that no clock has stamped is not asked for its age.
+SELECT count(*)::bigint AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
+    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
+FROM (
+    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.written_at FROM herald.outbox o
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_rows)::int) o)
+    UNION ALL
+    (SELECT o.written_at FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int)
+    LIMIT sqlc.arg(max_rows)::int
+) w;

@@ -298,6 +298,39 @@ func (q *Queries) LogAppendKnown(ctx context.Context, arg LogAppendKnownParams) 
 	return err
 }
 
+const OutboxLag = `-- name: OutboxLag :one
+SELECT count(*)::bigint AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
+    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
+FROM (
+    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.written_at FROM herald.outbox o
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            ORDER BY o.xid, o.seq LIMIT $1::int) o)
+    UNION ALL
+    (SELECT o.written_at FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT $1::int)
+    LIMIT $1::int
+) w
+`
+
+type OutboxLagRow struct {
+	Waiting       int64
+	OldestSeconds float64
+	Paused        bool
+}
+
+// How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
+// A row that no clock has stamped is not asked for its age.
+func (q *Queries) OutboxLag(ctx context.Context, maxRows int32) (OutboxLagRow, error) {
+	row := q.db.QueryRow(ctx, OutboxLag, maxRows)
+	var i OutboxLagRow
+	err := row.Scan(&i.Waiting, &i.OldestSeconds, &i.Paused)
+	return i, err
+}
+
 const OutboxPeek = `-- name: OutboxPeek :one
 SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)::bigint AS reached,
     (s.target IS NOT NULL
