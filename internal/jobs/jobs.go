@@ -28,7 +28,7 @@ const (
 	housekeepingInterval = time.Minute
 	reindexInterval      = 24 * time.Hour
 	promoteInterval      = 500 * time.Millisecond
-	auditInterval        = 10 * time.Second
+	selfcheckInterval    = 10 * time.Second
 	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
@@ -94,7 +94,7 @@ func New(cfg Config) (*Jobs, error) {
 		nodes: nodes.New(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool), clock: cfg.Clock,
 	})
 	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
-	river.AddWorker(registered, &auditWorker{auditor: selfcheck.New(cfg.Pool, cfg.Logger)})
+	river.AddWorker(registered, &selfcheckWorker{checker: selfcheck.New(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(newDriver(cfg.Pool), &river.Config{
 		ID:                cfg.NodeID.String(),
 		Schema:            schema,

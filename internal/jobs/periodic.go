@@ -105,12 +105,12 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 // settling is how long nodes are given to write a new heartbeat.
 const settling = 30 * time.Second
 
-type auditWorker struct {
-	river.WorkerDefaults[auditArgs]
+type selfcheckWorker struct {
+	river.WorkerDefaults[selfcheckArgs]
 
-	auditor *selfcheck.Checker
+	checker *selfcheck.Checker
 }
 
-func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {
-	return w.auditor.Run(ctx)
+func (w *selfcheckWorker) Work(ctx context.Context, _ *river.Job[selfcheckArgs]) error {
+	return w.checker.Run(ctx)
 }

@@ -81,8 +81,8 @@ func TestAuditLooksAtWhatIsNew(t *testing.T) {
 	b := setup(t)
 	b.cart(t, uuid.New(), nil)
 	b.sweep(t)
-	worker := &auditWorker{auditor: selfcheck.New(b.pool, slog.New(slog.DiscardHandler))}
-	require.NoError(t, worker.Work(t.Context(), &river.Job[auditArgs]{}))
+	worker := &selfcheckWorker{checker: selfcheck.New(b.pool, slog.New(slog.DiscardHandler))}
+	require.NoError(t, worker.Work(t.Context(), &river.Job[selfcheckArgs]{}))
 	status, err := selfcheck.ReadStatus(t.Context(), b.pool)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), status.Position)

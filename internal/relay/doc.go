@@ -95,11 +95,11 @@
 // doubtful: it may have been sent in another order before. That is a gap, too.
 //
 // In a database that was restored from a dump transaction ids begin anew, and snapshots mean nothing. No relay works there until the rows
-// without a place in the log have been given the xid of one transaction of the new server (package outbox, Reseed).
+// without a place in the log have been given the xid of one transaction of the new server ([Reseed]).
 //
 // # Cost
 //
-// Relaying a batch takes two round trips and one flush (package outbox). At rest: one round trip a PollInterval that locks
+// Relaying a batch takes two round trips and one flush (package pass). At rest: one round trip a PollInterval that locks
 // and writes nothing.
 //
 // # Half-dead sessions

@@ -34,7 +34,7 @@ const (
 	closeTimeout = time.Second
 
 	// How long the database may take to answer. A connection over which nothing comes is replaced: what is at the other end may be
-	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package outbox).
+	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package pass).
 	lookTimeout = 5 * time.Second
 	passTimeout = time.Minute
 )
