@@ -37,7 +37,7 @@ func setupLive(tb testing.TB) *live {
 	pool := pgtest.New(tb).Pool(tb)
 	b := setup(tb)
 	b.cfg.Publisher = outbox.NewPublisher(pool)
-	b.cfg.Replayer = adminapi.NewPager(eventlog.NewLog(pool), adminapi.ReplayLimitDefault)
+	b.cfg.Replayer = adminapi.NewPager(eventlog.NewReader(pool), adminapi.ReplayLimitDefault)
 	r, err := relay.New(relay.Config{
 		NodeID:   uuid.New(),
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return postgres.Connect(ctx, pool.Config().ConnConfig) },

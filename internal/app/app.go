@@ -54,7 +54,7 @@ type App struct {
 	broadcaster *broadcast.Broadcaster
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
-	nodes       *nodes.Nodes
+	nodes       *nodes.Register
 	clock       *dbclock.Clock // the database's
 	journal     nodes.Journal
 	metrics     *metrics
@@ -63,7 +63,7 @@ type App struct {
 	undelivered remembered[jobs.Undelivered] // what readiness and metrics tell of it
 	audit       *auditlog.Log
 	handler     http.Handler // of hubs and API
-	keys        *nodes.NodeKeys
+	keys        *nodes.Keys
 	peers       *peers.Peers
 	nodeURL     string         // where other nodes reach this one
 	roots       *x509.CertPool // that other nodes' certificates are verified by; nil: the system's
@@ -93,7 +93,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	a := &App{
 		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics(), serving: make(chan struct{}),
 	}
-	a.clock = dbclock.NewClock(a.logger)
+	a.clock = dbclock.New(a.logger)
 	a.audit = auditlog.New(auditlog.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
 	var err error
 	if a.verifier, err = a.newVerifier(ctx); err != nil {
@@ -126,7 +126,7 @@ func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 }
 
 // buildDelivery builds what stands between the log and the sockets.
-func (a *App) buildDelivery(log history, state eventlog.LogState) error {
+func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
@@ -148,7 +148,7 @@ func (a *App) buildDelivery(log history, state eventlog.LogState) error {
 	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
-	a.nodes = nodes.NewNodes(a.pool, a.nodeID).WithClock(a.clock)
+	a.nodes = nodes.New(a.pool, a.nodeID).WithClock(a.clock)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{a.verifier}, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
@@ -183,7 +183,7 @@ func (a *App) buildSignalR(s config.Server) error {
 func (a *App) buildRelay() error {
 	to := broadcaster{a.broadcaster, a.checker, a.cfg.Broadcast}
 	var err error
-	if a.tail, err = relay.NewTail(relay.TailConfig{Log: eventlog.NewLog(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
+	if a.tail, err = relay.NewTail(relay.TailConfig{Log: eventlog.NewReader(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
 		return err
 	}
 	setAside, err := jobs.NewSetAside(a.pool)
@@ -195,7 +195,7 @@ func (a *App) buildRelay() error {
 		AnalyticsInterval: a.cfg.Server.AnalyticsMinInterval, Holder: setAside, Contested: a.contested,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			session := a.pool.Config().ConnConfig
-			relay.ConfigureRelay(session)
+			relay.Configure(session)
 			return postgres.Connect(ctx, session)
 		},
 	})
@@ -241,7 +241,7 @@ func (a *App) buildHandler() error {
 	api, err := adminapi.New(adminapi.Config{
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
 		Authenticator: doorkeeper{a.verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
-		Replayer: adminapi.NewPager(eventlog.NewLog(a.pool), s.ReplayLimit), Ready: a.ready,
+		Replayer: adminapi.NewPager(eventlog.NewReader(a.pool), s.ReplayLimit), Ready: a.ready,
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), Connections: connections{a}, Fleet: fleet{a}, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
 		WriteTimeout: s.WriteTimeout, Audit: a.audit, Logger: a.logger,

@@ -8,11 +8,11 @@ import (
 
 // auditCollector asks the database when it is scraped: whichever node runs the audit, all of them tell the same, right after a restart, too.
 type auditCollector struct {
-	read                     func() (selfcheck.AuditStatus, error)
+	read                     func() (selfcheck.Status, error)
 	position, found, lastRun *prometheus.Desc
 }
 
-func newAuditCollector(read func() (selfcheck.AuditStatus, error)) *auditCollector {
+func newAuditCollector(read func() (selfcheck.Status, error)) *auditCollector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName("", "audit", name), help, labels, nil)
 	}

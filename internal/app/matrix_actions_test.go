@@ -32,7 +32,7 @@ func registered(t *testing.T) map[string][]string {
 	t.Helper()
 	all, err := hubs.New(hubs.Config{
 		Broadcaster: &broadcast.Broadcaster{}, Authorizer: &policy.Checker{}, Tokens: &auth.Verifier{},
-		Stats: &outbox.Publisher{}, Connections: &nodes.Nodes{}, TeamCart: true,
+		Stats: &outbox.Publisher{}, Connections: &nodes.Register{}, TeamCart: true,
 	})
 	require.NoError(t, err)
 	return all.Methods()

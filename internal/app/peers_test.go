@@ -94,7 +94,7 @@ func TestTheEntranceForNodesIsBesideTheHubsOrAtAnAddressOfItsOwn(t *testing.T) {
 	})
 	status, _ = page(t, apart.URL+peers.Path+"/ping")
 	require.Equal(t, http.StatusNotFound, status, "the main address has none")
-	var reached []nodes.NodeReach
+	var reached []nodes.Reach
 	require.Eventually(t, func() bool {
 		var err error
 		reached, err = nodes.ReadReach(t.Context(), db.Pool(t))

@@ -73,9 +73,9 @@ func (a *App) registerGauges() {
 	m.registry.MustRegister(newGrowthCollector(func() ([]retention.Growth, error) {
 		return scraped(a, "the outbox's size", func(ctx context.Context) ([]retention.Growth, error) { return retention.ReadGrowth(ctx, a.pools.ops) })
 	}))
-	m.registry.MustRegister(newAuditCollector(func() (selfcheck.AuditStatus, error) {
-		return scraped(a, "the audit", func(ctx context.Context) (selfcheck.AuditStatus, error) {
-			return selfcheck.ReadAuditStatus(ctx, a.pools.ops)
+	m.registry.MustRegister(newAuditCollector(func() (selfcheck.Status, error) {
+		return scraped(a, "the audit", func(ctx context.Context) (selfcheck.Status, error) {
+			return selfcheck.ReadStatus(ctx, a.pools.ops)
 		})
 	}))
 }

@@ -52,8 +52,8 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.pools, a.pool = pools, pools.work
-	log := history{eventlog.NewLog(a.pools.replay)}
-	var state eventlog.LogState
+	log := eventlog.NewReader(a.pools.replay)
+	var state eventlog.State
 	for _, step := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { return postgres.CheckMigrated(ctx, a.pool, migrations.FS) },
 		func(ctx context.Context) error { return relay.CheckEpoch(ctx, a.pool) },
@@ -81,7 +81,7 @@ func bounded(step func(ctx context.Context) error) func(ctx context.Context) err
 }
 
 // build builds everything that works with the database. Nothing runs yet.
-func (a *App) build(log history, state eventlog.LogState) error {
+func (a *App) build(log *eventlog.Reader, state eventlog.State) error {
 	if err := a.buildDelivery(log, state); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -165,7 +166,7 @@ func (h *fanHub) stop() {
 type noHistory struct{}
 
 func (noHistory) Locate(context.Context, event.Group, uuid.UUID) (int64, error) {
-	return 0, broadcast.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (noHistory) Head(context.Context, event.Group, int64) (uuid.UUID, int64, error) {

@@ -28,7 +28,7 @@ func awaitEmpty(ctx context.Context, conn *pgx.Conn, url string) error {
 			return err
 		}
 		if !glance.Waiting {
-			state, err := eventlog.NewLog(conn).State(ctx)
+			state, err := eventlog.NewReader(conn).State(ctx)
 			if err != nil {
 				return err
 			}

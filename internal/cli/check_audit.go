@@ -22,7 +22,7 @@ const (
 
 // checkAudit tells what the servers' audit has found, and looks at everything that is retained.
 func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findings, logger *slog.Logger, progress io.Writer) {
-	status, err := selfcheck.ReadAuditStatus(ctx, pool)
+	status, err := selfcheck.ReadStatus(ctx, pool)
 	if err == nil && status.Position < status.RelayPosition && status.Idle.Abs() > auditOverdue && status.Behind.Abs() > auditOverdue {
 		err = errors.New("nobody goes on with it")
 	}
@@ -33,7 +33,7 @@ func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findin
 	if c.SkipAudit {
 		return
 	}
-	full, err := selfcheck.NewAuditor(pool, logger).Full(ctx, shown(progress))
+	full, err := selfcheck.New(pool, logger).Full(ctx, shown(progress))
 	if err != nil {
 		f.add(err, "audit of all that is retained")
 		return

@@ -23,7 +23,7 @@ const (
 // have been done by it.
 func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	late, lateErr := jobs.ReadOverdue(ctx, pool)
-	nodes, err := nodes.NodeClocks(ctx, pool)
+	nodes, err := nodes.Clocks(ctx, pool)
 	switch {
 	case err == nil && len(nodes) == 0 && lateErr == nil && late.LastEnqueued.IsZero():
 		f.add(nil, "nodes: none has run yet")
@@ -34,7 +34,7 @@ func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findi
 	default:
 		f.add(err, "nodes: %d", len(nodes))
 	}
-	clock := dbclock.NewClock(slog.New(slog.DiscardHandler))
+	clock := dbclock.New(slog.New(slog.DiscardHandler))
 	err = clock.Read(ctx, pool)
 	f.add(rightClock(err, clock.Skew()), "clock of this machine")
 	for _, n := range nodes {

@@ -48,7 +48,7 @@ func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findin
 }
 
 // reached is an error where others cannot reach the node, whatever they have found so far.
-func reached(n nodes.NodeReach, severalHosts bool) error {
+func reached(n nodes.Reach, severalHosts bool) error {
 	switch {
 	case n.URL == "":
 		return errors.New("it tells no address: it is of an older release, and what belongs to its connections cannot be forwarded to it")

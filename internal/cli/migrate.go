@@ -105,7 +105,7 @@ func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool)
 	if sessions <= pool.Stat().TotalConns() {
 		return nil
 	}
-	nodes, err := nodes.NewNodes(pool, uuid.Nil).Running(ctx)
+	nodes, err := nodes.New(pool, uuid.Nil).Running(ctx)
 	if err == nil && nodes > 0 {
 		err = fmt.Errorf("%d nodes are running on this database: stop them first, or insist with --force", nodes)
 	}

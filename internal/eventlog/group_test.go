@@ -24,7 +24,7 @@ func TestAReadOfAGroupIsBoundedInBytes(t *testing.T) {
 			CASE WHEN n < 150 THEN 1 WHEN n < 200 THEN 60000 ELSE (n * 7919) % 60000 END)) FROM generate_series(1, $3::int) n`,
 		fixture.OrderID, fixture.RestaurantID, events)
 	b.Relay(t)
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 	for _, test := range []struct{ limit, maxBytes int }{{1000, 1 << 20}, {1000, 128 << 10}, {1000, 1}, {7, 1 << 20}, {1000, math.MaxInt32}} {
 		reads := 0
 		for after := int64(0); after < events; reads++ {

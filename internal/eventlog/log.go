@@ -14,36 +14,33 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// ErrUnknownEvent is returned by Locate for an event that has no entry in the group, or none any more.
-var ErrUnknownEvent = errors.New("no such event in this group")
-
-// Log reads the event log. Each read is one round trip, but for [Log.Read] of many entries.
-type Log struct {
+// Reader reads the event log. Each read is one round trip, but for [Reader.Read] of many entries.
+type Reader struct {
 	db postgres.Batcher
 }
 
-// NewLog returns a reader of the log over db, typically a pool.
-func NewLog(db postgres.Batcher) *Log { return &Log{db} }
+// NewReader returns a reader of the log over db, typically a pool.
+func NewReader(db postgres.Batcher) *Reader { return &Reader{db} }
 
-// LogState is how far the log is.
-type LogState struct {
+// State is how far the log is.
+type State struct {
 	Epoch    int64 // from 1; another one means that positions behind Origin have been given anew
 	Origin   int64 // the position behind which the epoch began
 	Position int64 // the newest, 0 for an empty log
 }
 
 // State returns how far the log is.
-func (l *Log) State(ctx context.Context) (LogState, error) {
+func (l *Reader) State(ctx context.Context) (State, error) {
 	state, err := dbsqlc.New(l.db).LogState(ctx)
 	if err != nil {
-		return LogState{}, fmt.Errorf("reading the log's state: %w", err)
+		return State{}, fmt.Errorf("reading the log's state: %w", err)
 	}
-	return LogState{Epoch: state.Epoch, Origin: state.EpochPosition, Position: state.Position}, nil
+	return State{Epoch: state.Epoch, Origin: state.EpochPosition, Position: state.Position}, nil
 }
 
 // ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none. Behind what
 // cannot be read it goes on: such an entry has no payload.
-func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+func (l *Reader) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
 	entries, epoch, err = l.readFrom(ctx, after, limit)
 	if !postgres.Unreadable(err) {
 		return entries, epoch, err
@@ -64,7 +61,7 @@ func (l *Log) ReadFrom(ctx context.Context, after int64, limit int) (entries []e
 }
 
 // place reads the place of one entry that cannot be read.
-func (l *Log) place(ctx context.Context, sql string, args ...any) (entries []event.Logged, epoch int64, err error) {
+func (l *Reader) place(ctx context.Context, sql string, args ...any) (entries []event.Logged, epoch int64, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		var err error
@@ -100,7 +97,7 @@ func typeOf(entry event.Logged) event.Type {
 	}
 }
 
-func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+func (l *Reader) readFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.LogReadFrom, after, limit).Query(func(rows pgx.Rows) error {
 		var err error
@@ -119,7 +116,7 @@ func (l *Log) readFrom(ctx context.Context, after int64, limit int) (entries []e
 }
 
 // Locate returns the sequence of an event within group, or [ErrUnknownEvent].
-func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error) {
+func (l *Reader) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.LogLocate, eventID, group.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
@@ -134,7 +131,7 @@ func (l *Log) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) 
 
 // Head returns the newest entry of group at or before a position: its event and sequence; or uuid.Nil and the sequence of its newest
 // event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
-func (l *Log) Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error) {
+func (l *Reader) Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.LogGroupHead, group.String(), atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()

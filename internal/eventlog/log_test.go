@@ -14,7 +14,7 @@ import (
 func TestReadingTheLog(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 	group := event.OrderGroup(fixture.OrderID)
 	head := func(at int64) (uuid.UUID, int64) {
 		t.Helper()

@@ -24,7 +24,7 @@ func TestAnAdministratorIsToldThatTheDatabaseIsAway(t *testing.T) {
 	t.Cleanup(pool.Close)
 	s := setup(t, func(s *server) {
 		s.asking = func(cfg *hubs.Config) {
-			cfg.Connections, cfg.Stats = nodes.NewNodes(pool, uuid.New()), outbox.NewPublisher(pool)
+			cfg.Connections, cfg.Stats = nodes.New(pool, uuid.New()), outbox.NewPublisher(pool)
 		}
 	})
 	c, _ := s.connectAdmin()

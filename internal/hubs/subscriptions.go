@@ -10,6 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -57,7 +58,7 @@ func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) 
 }
 
 // resume completes call itself, between the replayed events and the live ones.
-func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur broadcast.Cursor, shape event.Shape) error {
+func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur eventlog.Cursor, shape event.Shape) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error {
 		return a.Resume(ctx, call.Conn, cur, shape, func(r broadcast.Result) { call.Complete(r) })
 	})

@@ -130,7 +130,7 @@ func TestHousekeepingDoesWhatALeaderWould(t *testing.T) {
 	b := setup(t)
 	alive := uuid.New()
 	var journal nodes.Journal
-	_, err := nodes.NewNodes(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
 	type row struct{ kind, set, want string }

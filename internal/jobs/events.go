@@ -37,7 +37,7 @@ func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Du
 }
 
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
-	now, err := dbclock.ReadClock(ctx, w.pool) // not this node's: what is early is early for everybody
+	now, err := dbclock.Read(ctx, w.pool) // not this node's: what is early is early for everybody
 	if err != nil {
 		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 	}

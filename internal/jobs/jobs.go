@@ -28,7 +28,7 @@ const (
 	housekeepingInterval = time.Minute
 	reindexInterval      = 24 * time.Hour
 	promoteInterval      = 500 * time.Millisecond
-	auditInterval        = 10 * time.Second
+	selfcheckInterval    = 10 * time.Second
 	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
@@ -55,7 +55,7 @@ type Config struct {
 	Sweeper Sweeper
 	NodeID  uuid.UUID
 	Logger  *slog.Logger
-	// Retention and GroupRetention are retention.RetentionConfig's Events and Groups, with its defaults.
+	// Retention and GroupRetention are retention.Config's Events and Groups, with its defaults.
 	Retention, GroupRetention time.Duration
 	// Contested is relay.Config's.
 	Contested func(ctx context.Context, events []pass.Contested)
@@ -78,7 +78,7 @@ func New(cfg Config) (*Jobs, error) {
 		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = dbclock.NewClock(cfg.Logger)
+		cfg.Clock = dbclock.New(cfg.Logger)
 	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
@@ -86,15 +86,15 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
-	river.AddWorker(registered, &retentionWorker{retention: retention.NewRetention(cfg.Pool, retention.RetentionConfig{
+	river.AddWorker(registered, &retentionWorker{retention: retention.New(cfg.Pool, retention.Config{
 		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger, Clock: cfg.Clock,
 	})})
 	river.AddWorker(registered, &housekeepingWorker{
 		pool:  cfg.Pool,
-		nodes: nodes.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool), clock: cfg.Clock,
+		nodes: nodes.New(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool), clock: cfg.Clock,
 	})
 	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
-	river.AddWorker(registered, &auditWorker{auditor: selfcheck.NewAuditor(cfg.Pool, cfg.Logger)})
+	river.AddWorker(registered, &selfcheckWorker{checker: selfcheck.New(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(newDriver(cfg.Pool), &river.Config{
 		ID:                cfg.NodeID.String(),
 		Schema:            schema,

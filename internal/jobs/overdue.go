@@ -60,7 +60,7 @@ func ReadOverdue(ctx context.Context, db postgres.Database) (Overdue, error) {
 	if last != nil {
 		o.LastEnqueued = *last
 	}
-	kinds := []string{sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(), auditArgs{}.Kind()}
+	kinds := []string{sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(), selfcheckArgs{}.Kind()}
 	rows, err := db.Query(ctx, overduePeriodic, kinds)
 	if err != nil {
 		return o, fmt.Errorf("looking for periodic jobs that are overdue: %w", err)

@@ -49,7 +49,7 @@ type partitionsWorker struct {
 }
 
 func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
-	today, err := dbclock.ReadClock(ctx, w.pool)
+	today, err := dbclock.Read(ctx, w.pool)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ type housekeepingWorker struct {
 	river.WorkerDefaults[housekeepingArgs]
 
 	pool  *pgxpool.Pool
-	nodes *nodes.Nodes
+	nodes *nodes.Register
 	stats *outbox.Publisher
 	clock *dbclock.Clock
 }
@@ -105,12 +105,12 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 // settling is how long nodes are given to write a new heartbeat.
 const settling = 30 * time.Second
 
-type auditWorker struct {
-	river.WorkerDefaults[auditArgs]
+type selfcheckWorker struct {
+	river.WorkerDefaults[selfcheckArgs]
 
-	auditor *selfcheck.Auditor
+	checker *selfcheck.Checker
 }
 
-func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {
-	return w.auditor.Run(ctx)
+func (w *selfcheckWorker) Work(ctx context.Context, _ *river.Job[selfcheckArgs]) error {
+	return w.checker.Run(ctx)
 }

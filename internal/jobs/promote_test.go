@@ -67,7 +67,7 @@ func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	}, waitTimeout, waitTick, "this node works")
 	frozen := uuid.New()
 	var journal nodes.Journal
-	_, err := nodes.NewNodes(b.pool, frozen).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	_, err := nodes.New(b.pool, frozen).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	var fetched time.Time
 	require.NoError(t, b.pool.QueryRow(t.Context(), `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_at = clock_timestamp(),
@@ -97,7 +97,7 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 	b := setup(t)
 	alive := uuid.New()
 	var journal nodes.Journal
-	_, err := nodes.NewNodes(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
 	soon := time.Now().Add(time.Hour)

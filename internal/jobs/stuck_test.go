@@ -28,7 +28,7 @@ func TestEventWhoseAttemptWasLostIsDeliveredAgainThoughItsNodeLives(t *testing.T
 	b.makeDue(t, job)
 	attempted := func(before time.Duration) int64 {
 		var journal nodes.Journal
-		_, err := nodes.NewNodes(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+		_, err := nodes.New(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 		require.NoError(t, err)
 		b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
 		b.exec(t, `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_by = ARRAY[$3::text],

@@ -11,8 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// NodeAddress is where another node is reached, as it registered itself.
-type NodeAddress struct {
+// Address is where another node is reached, as it registered itself.
+type Address struct {
 	Node  uuid.UUID
 	Host  string
 	URL   string // empty: it is of a release that tells none
@@ -27,8 +27,8 @@ type Unreachable struct {
 	Error string    `json:"error"`
 }
 
-// NodeReach is where a node that is alive is reached, whom it cannot reach, and whether it was drained.
-type NodeReach struct {
+// Reach is where a node that is alive is reached, whom it cannot reach, and whether it was drained.
+type Reach struct {
 	Node        uuid.UUID
 	Host, URL   string
 	Unreachable []Unreachable
@@ -36,7 +36,7 @@ type NodeReach struct {
 }
 
 // Tell sets what the next heartbeats say of where this node is reached, and whom it cannot reach.
-func (n *Nodes) Tell(url string, unreachable []Unreachable) error {
+func (n *Register) Tell(url string, unreachable []Unreachable) error {
 	if unreachable == nil {
 		unreachable = []Unreachable{}
 	}
@@ -50,7 +50,7 @@ func (n *Nodes) Tell(url string, unreachable []Unreachable) error {
 	return nil
 }
 
-func (n *Nodes) told() (url string, unreachable json.RawMessage, draining bool) {
+func (n *Register) told() (url string, unreachable json.RawMessage, draining bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.unreachable == nil {
@@ -60,8 +60,8 @@ func (n *Nodes) told() (url string, unreachable json.RawMessage, draining bool) 
 }
 
 // readOthers is called with the rows of NodeAddresses.
-func (n *Nodes) readOthers(rows pgx.Rows) error {
-	others, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a NodeAddress, err error) {
+func (n *Register) readOthers(rows pgx.Rows) error {
+	others, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Address, err error) {
 		err = row.Scan(&a.Node, &a.Host, &a.URL, &a.Alive)
 		return a, err //nolint:wrapcheck // below
 	})
@@ -75,34 +75,34 @@ func (n *Nodes) readOthers(rows pgx.Rows) error {
 }
 
 // Others returns the other nodes that are registered, as the last heartbeat read them. The newest 1,024 are.
-func (n *Nodes) Others() []NodeAddress {
+func (n *Register) Others() []Address {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.others
 }
 
 // ReadOthers reads them anew.
-func (n *Nodes) ReadOthers(ctx context.Context) ([]NodeAddress, error) {
+func (n *Register) ReadOthers(ctx context.Context) ([]Address, error) {
 	rows, err := n.q.NodeAddresses(ctx, n.self)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes' addresses: %w", err)
 	}
-	others := make([]NodeAddress, len(rows))
+	others := make([]Address, len(rows))
 	for i, r := range rows {
-		others[i] = NodeAddress{r.NodeID, r.Host, r.Url, r.Alive}
+		others[i] = Address{r.NodeID, r.Host, r.Url, r.Alive}
 	}
 	return others, nil
 }
 
 // ReadReach says of every node that is alive where it is reached, and whom it cannot reach.
-func ReadReach(ctx context.Context, db dbsqlc.DBTX) ([]NodeReach, error) {
+func ReadReach(ctx context.Context, db dbsqlc.DBTX) ([]Reach, error) {
 	rows, err := dbsqlc.New(db).NodesReached(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading whom the nodes reach: %w", err)
 	}
-	reach := make([]NodeReach, len(rows))
+	reach := make([]Reach, len(rows))
 	for i, r := range rows {
-		reach[i] = NodeReach{Node: r.NodeID, Host: r.Host, URL: r.Url, Draining: r.Draining}
+		reach[i] = Reach{Node: r.NodeID, Host: r.Host, URL: r.Url, Draining: r.Draining}
 		if err := json.Unmarshal(r.Unreachable, &reach[i].Unreachable); err != nil {
 			return nil, fmt.Errorf("reading whom node %s cannot reach: %w", r.NodeID, err)
 		}

@@ -16,17 +16,17 @@ import (
 func TestHeartbeatsTellHowClocksStand(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	clock := dbclock.NewClock(slog.New(slog.DiscardHandler))
+	clock := dbclock.New(slog.New(slog.DiscardHandler))
 	node := uuid.New()
 	var journal nodes.Journal
-	register := nodes.NewNodes(b.Pool, node).WithClock(clock)
+	register := nodes.New(b.Pool, node).WithClock(clock)
 	_, err := register.Heartbeat(t.Context(), "kitchen-1", "v1", &journal, nil)
 	require.NoError(t, err)
 	require.Less(t, clock.Age(), time.Hour, "it has been read")
 	b.Exec(t, "UPDATE herald.node SET clock_skew_seconds = -61.5")
-	clocks, err := nodes.NodeClocks(t.Context(), b.Pool)
+	clocks, err := nodes.Clocks(t.Context(), b.Pool)
 	require.NoError(t, err)
-	require.Equal(t, []nodes.NodeClock{{Node: node, Host: "kitchen-1", Skew: -61500 * time.Millisecond}}, clocks)
+	require.Equal(t, []nodes.Clock{{Node: node, Host: "kitchen-1", Skew: -61500 * time.Millisecond}}, clocks)
 	require.Equal(t, "1m1.5s behind the database's", dbclock.Ahead(clocks[0].Skew))
 	require.Equal(t, "1h0m0s ahead of the database's", dbclock.Ahead(time.Hour))
 	require.Empty(t, dbclock.Ahead(999*time.Millisecond))
@@ -40,13 +40,13 @@ func TestANodeFromTheFutureIsGoneWhenItDoesNotMove(t *testing.T) {
 	gone, alive := uuid.New(), uuid.New()
 	beat := func(node uuid.UUID) {
 		var journal nodes.Journal
-		_, err := nodes.NewNodes(b.Pool, node).Heartbeat(context.WithoutCancel(t.Context()), "host", "v1", &journal, map[string]int{"/hubs/admin": 1})
+		_, err := nodes.New(b.Pool, node).Heartbeat(context.WithoutCancel(t.Context()), "host", "v1", &journal, map[string]int{"/hubs/admin": 1})
 		require.NoError(t, err)
 	}
 	beat(gone)
 	b.Exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '5 days'")
-	register := nodes.NewNodes(b.Pool, alive)
-	running, err := nodes.NodeClocks(t.Context(), b.Pool)
+	register := nodes.New(b.Pool, alive)
+	running, err := nodes.Clocks(t.Context(), b.Pool)
 	require.NoError(t, err)
 	require.Empty(t, running)
 	beat(alive)

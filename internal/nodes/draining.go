@@ -15,8 +15,8 @@ import (
 // ErrLastNode is what draining the last node fails with that is alive and takes connections.
 var ErrLastNode = errors.New("no other node is alive and takes connections")
 
-// NodeState is a registered node, as its last heartbeat told.
-type NodeState struct {
+// State is a registered node, as its last heartbeat told.
+type State struct {
 	Node        uuid.UUID
 	Host        string
 	Version     string
@@ -29,14 +29,14 @@ type NodeState struct {
 }
 
 // All returns every registered node, those that are silent, too. The newest 1,024 are.
-func (n *Nodes) All(ctx context.Context) ([]NodeState, error) {
+func (n *Register) All(ctx context.Context) ([]State, error) {
 	rows, err := n.q.NodesRegistered(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes: %w", err)
 	}
-	nodes := make([]NodeState, len(rows))
+	nodes := make([]State, len(rows))
 	for i, r := range rows {
-		nodes[i] = NodeState{
+		nodes[i] = State{
 			Node: r.NodeID, Host: r.Host, Version: r.Version, URL: r.Url, Draining: r.Draining, Alive: r.Alive, StartedAt: r.StartedAt,
 			Silent: max(0, time.Duration(r.SilentSeconds*float64(time.Second))),
 		}
@@ -52,7 +52,7 @@ func (n *Nodes) All(ctx context.Context) ([]NodeState, error) {
 }
 
 // Leaving has the next heartbeats say that this node takes no connections any more. It is not taken back.
-func (n *Nodes) Leaving() {
+func (n *Register) Leaving() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.draining = true
@@ -60,7 +60,7 @@ func (n *Nodes) Leaving() {
 
 // Drain says so at once. Without force it fails with [ErrLastNode], and changes nothing, where no other node is alive that takes connections; of two
 // nodes that are drained at once one stays. What fails otherwise, even with an answer that was lost, is undone by the next heartbeat.
-func (n *Nodes) Drain(ctx context.Context, force bool) error {
+func (n *Register) Drain(ctx context.Context, force bool) error {
 	n.row.Lock()
 	defer n.row.Unlock()
 	tx, err := n.db.Begin(ctx)

@@ -15,18 +15,18 @@ import (
 func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)
-	a, b, silent := nodes.NewNodes(pool, uuid.New()), nodes.NewNodes(pool, uuid.New()), uuid.New()
+	a, b, silent := nodes.New(pool, uuid.New()), nodes.New(pool, uuid.New()), uuid.New()
 	var journal nodes.Journal
-	beat := func(n *nodes.Nodes, host string) {
+	beat := func(n *nodes.Register, host string) {
 		t.Helper()
 		_, err := n.Heartbeat(t.Context(), host, "v1", &journal, map[string]int{"/hubs/admin": 2, "/hubs/teamcart": 3})
 		require.NoError(t, err)
 	}
 	beat(a, "kitchen-a")
-	beat(nodes.NewNodes(pool, silent), "kitchen-c")
+	beat(nodes.New(pool, silent), "kitchen-c")
 	_, err := pool.Exec(t.Context(), "UPDATE herald.node SET heartbeat_at = clock_timestamp() - interval '10 seconds' WHERE node_id = $1", silent)
 	require.NoError(t, err)
-	state := func(host string) nodes.NodeState {
+	state := func(host string) nodes.State {
 		t.Helper()
 		all, err := a.All(t.Context())
 		require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 			}
 		}
 		require.Fail(t, "no such node", host)
-		return nodes.NodeState{}
+		return nodes.State{}
 	}
 	require.ErrorIs(t, a.Drain(t.Context(), false), nodes.ErrLastNode, "a silent one does not count")
 	require.False(t, state("kitchen-a").Draining)
@@ -72,7 +72,7 @@ func TestAHeartbeatOfTheReleaseBeforeLeavesDrainingAlone(t *testing.T) {
 		_, err := pool.Exec(t.Context(), before, node)
 		require.NoError(t, err)
 	}
-	all, err := nodes.NewNodes(pool, uuid.New()).All(t.Context())
+	all, err := nodes.New(pool, uuid.New()).All(t.Context())
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 	require.False(t, all[0].Draining)

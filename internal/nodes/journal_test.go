@@ -174,8 +174,8 @@ func TestJournalIsPruned(t *testing.T) {
 			require.NoError(t, fixture.Heartbeat(t.Context(), b.Pool, node, &j))
 		}
 	}
-	register := nodes.NewNodes(b.Pool, alive)
-	require.NoError(t, nodes.NewNodes(b.Pool, gone).Leave(t.Context()))
+	register := nodes.New(b.Pool, alive)
+	require.NoError(t, nodes.New(b.Pool, gone).Leave(t.Context()))
 	require.NoError(t, register.PruneJournal(t.Context()))
 	require.Empty(t, b.journal(t, gone))
 	require.Equal(t, []row{{3, 2, 2, []int32{1}}}, b.journal(t, alive))

@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Defaults of [NodeKeysConfig].
+// Defaults of [KeysConfig].
 const (
 	DefaultKeyEvery   = 24 * time.Hour
 	DefaultKeyLead    = time.Hour
@@ -28,8 +28,8 @@ const (
 	keyReadTimeout = 2 * time.Second
 )
 
-// NodeKeysConfig says how [NodeKeys] rotate. What is due goes by the database's clock.
-type NodeKeysConfig struct {
+// KeysConfig says how [Keys] rotate. What is due goes by the database's clock.
+type KeysConfig struct {
 	// DB is where the keys are.
 	DB dbsqlc.DBTX
 
@@ -54,25 +54,25 @@ type NodeKeysConfig struct {
 	Logger *slog.Logger
 }
 
-// NodeKey is a key that the nodes share. What is made with it is for nodes alone: derive a key of its own for each purpose (HKDF).
-type NodeKey struct {
+// Key is a key that the nodes share. What is made with it is for nodes alone: derive a key of its own for each purpose (HKDF).
+type Key struct {
 	ID     int32
 	Secret [32]byte
 }
 
 // String names the key, and keeps the secret.
-func (k NodeKey) String() string { return "node key " + strconv.Itoa(int(k.ID)) }
+func (k Key) String() string { return "node key " + strconv.Itoa(int(k.ID)) }
 
 // LogValue is the same in the log.
-func (k NodeKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// NodeKeys are the keys that the nodes of one database share, as this node last read them. They rotate: a key is made by whichever node
+// Keys are the keys that the nodes of one database share, as this node last read them. They rotate: a key is made by whichever node
 // sees first that it is due, is used Lead later, when all nodes have read it, and opens what it has sealed until Overlap after
 // its successor is used. So no key is refused that another node may have used, whether or not this node has read the table lately.
 //
 // Load reads them for the first time; Run keeps them. Used and Find ask no database, but for Find of an id that is not known.
-type NodeKeys struct {
-	cfg NodeKeysConfig
+type Keys struct {
+	cfg KeysConfig
 	q   *dbsqlc.Queries
 
 	known atomic.Pointer[knownKeys]
@@ -83,22 +83,22 @@ type NodeKeys struct {
 }
 
 type knownKeys struct {
-	used NodeKey
-	byID map[int32]NodeKey
+	used Key
+	byID map[int32]Key
 }
 
-// NewNodeKeys returns the keys of cfg.DB, which have to be loaded.
-func NewNodeKeys(cfg NodeKeysConfig) *NodeKeys {
+// NewKeys returns the keys of cfg.DB, which have to be loaded.
+func NewKeys(cfg KeysConfig) *Keys {
 	cfg.Every = cmp.Or(cfg.Every, DefaultKeyEvery)
 	cfg.Lead = cmp.Or(cfg.Lead, DefaultKeyLead)
 	cfg.Overlap = cmp.Or(cfg.Overlap, DefaultKeyOverlap)
 	cfg.Refresh = cmp.Or(cfg.Refresh, DefaultKeyRefresh)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	return &NodeKeys{cfg: cfg, q: dbsqlc.New(cfg.DB)}
+	return &Keys{cfg: cfg, q: dbsqlc.New(cfg.DB)}
 }
 
 // Load makes the next key where that is due, the first one among them, and reads all of them.
-func (k *NodeKeys) Load(ctx context.Context) error {
+func (k *Keys) Load(ctx context.Context) error {
 	_, err := k.q.NodeKeyRotate(ctx, dbsqlc.NodeKeyRotateParams{
 		EverySeconds: k.cfg.Every.Seconds(), LeadSeconds: k.cfg.Lead.Seconds(), OverlapSeconds: k.cfg.Overlap.Seconds(),
 	})
@@ -108,14 +108,14 @@ func (k *NodeKeys) Load(ctx context.Context) error {
 	return errors.Join(err, k.read(ctx)) // they are read all the same: a database that cannot be written to has keys
 }
 
-func (k *NodeKeys) read(ctx context.Context) error {
+func (k *Keys) read(ctx context.Context) error {
 	rows, err := k.q.NodeKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the nodes' keys: %w", err)
 	}
-	next := knownKeys{byID: make(map[int32]NodeKey, len(rows))}
+	next := knownKeys{byID: make(map[int32]Key, len(rows))}
 	for _, row := range rows {
-		key := NodeKey{ID: row.KeyID}
+		key := Key{ID: row.KeyID}
 		if copy(key.Secret[:], row.Secret) != len(key.Secret) {
 			return fmt.Errorf("reading the nodes' keys: the secret of key %d has %d bytes", row.KeyID, len(row.Secret))
 		}
@@ -125,16 +125,16 @@ func (k *NodeKeys) read(ctx context.Context) error {
 		}
 	}
 	if len(rows) == 0 {
-		return errNoNodeKeys
+		return errNoKeys
 	}
 	k.known.Store(&next)
 	return nil
 }
 
-var errNoNodeKeys = errors.New("reading the nodes' keys: there are none")
+var errNoKeys = errors.New("reading the nodes' keys: there are none")
 
 // Run keeps the keys until ctx ends: it makes the next one when that is due, and reads those that other nodes have made.
-func (k *NodeKeys) Run(ctx context.Context) error {
+func (k *Keys) Run(ctx context.Context) error {
 	ticker := time.NewTicker(k.cfg.Refresh)
 	defer ticker.Stop()
 	failing := false
@@ -152,18 +152,18 @@ func (k *NodeKeys) Run(ctx context.Context) error {
 	}
 }
 
-func (k *NodeKeys) refresh(ctx context.Context) error {
+func (k *Keys) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, k.cfg.Refresh)
 	defer cancel()
 	return k.Load(ctx)
 }
 
 // Used is the key to use now, as the table was last read. Load must have succeeded.
-func (k *NodeKeys) Used() NodeKey { return k.known.Load().used }
+func (k *Keys) Used() Key { return k.known.Load().used }
 
 // Find returns the key with that id, and false where there is none. For an id that is not known the table is read, at most once a second
 // whatever is asked for: a key that is used was made long before, so whoever read the table within this second knows it.
-func (k *NodeKeys) Find(ctx context.Context, id int32) (NodeKey, bool) {
+func (k *Keys) Find(ctx context.Context, id int32) (Key, bool) {
 	if key, ok := k.known.Load().byID[id]; ok {
 		return key, true
 	}
@@ -172,7 +172,7 @@ func (k *NodeKeys) Find(ctx context.Context, id int32) (NodeKey, bool) {
 	return key, ok
 }
 
-func (k *NodeKeys) reread(ctx context.Context) {
+func (k *Keys) reread(ctx context.Context) {
 	k.mu.Lock()
 	if reading := k.reading; reading != nil {
 		k.mu.Unlock()

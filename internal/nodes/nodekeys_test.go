@@ -38,10 +38,10 @@ func (w *watched) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 }
 
 // keys returns a node's keys, read.
-func (b *bundle) keys(t *testing.T) (*nodes.NodeKeys, *watched) {
+func (b *bundle) keys(t *testing.T) (*nodes.Keys, *watched) {
 	t.Helper()
 	db := &watched{Pool: b.Pool}
-	keys := nodes.NewNodeKeys(nodes.NodeKeysConfig{DB: db, Logger: slog.New(slog.DiscardHandler)})
+	keys := nodes.NewKeys(nodes.KeysConfig{DB: db, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, keys.Load(t.Context()))
 	return keys, db
 }
@@ -56,11 +56,11 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	tx := b.Begin(t) // a node that has made the first key, and has not committed yet
-	first := nodes.NewNodeKeys(nodes.NodeKeysConfig{DB: tx})
+	first := nodes.NewKeys(nodes.KeysConfig{DB: tx})
 	require.NoError(t, first.Load(t.Context()))
-	others := make(chan nodes.NodeKey, 3)
+	others := make(chan nodes.Key, 3)
 	for range cap(others) {
-		keys := nodes.NewNodeKeys(nodes.NodeKeysConfig{DB: b.Conn(t)})
+		keys := nodes.NewKeys(nodes.KeysConfig{DB: b.Conn(t)})
 		go func() {
 			_ = keys.Load(t.Context()) // Used tells
 			others <- keys.Used()
@@ -86,7 +86,7 @@ func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
 	current, _ := b.keys(t)
 	stale, _ := b.keys(t)
 	first := current.Used()
-	find := func(keys *nodes.NodeKeys, want nodes.NodeKey) {
+	find := func(keys *nodes.Keys, want nodes.Key) {
 		t.Helper()
 		got, ok := keys.Find(t.Context(), want.ID)
 		require.True(t, ok, "%v is not known", want)
@@ -213,7 +213,7 @@ func TestOnlyTheOwnerReadsTheKeys(t *testing.T) {
 
 func TestAKeyIsNotWrittenWhereItIsNamed(t *testing.T) {
 	t.Parallel()
-	key := nodes.NodeKey{ID: 7, Secret: [32]byte{0: 250, 31: 251}}
+	key := nodes.Key{ID: 7, Secret: [32]byte{0: 250, 31: 251}}
 	require.Equal(t, "node key 7", fmt.Sprint(key))
 	require.Equal(t, "node key 7", fmt.Sprintf("%+v", key))
 	require.Equal(t, "node key 7", slog.AnyValue(key).Resolve().String())

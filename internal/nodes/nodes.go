@@ -15,8 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Nodes is the register of the running servers.
-type Nodes struct {
+// Register is the register of the running servers.
+type Register struct {
 	db    postgres.Batcher
 	q     *dbsqlc.Queries
 	self  uuid.UUID
@@ -28,24 +28,24 @@ type Nodes struct {
 	url         string // where other nodes reach this one
 	unreachable json.RawMessage
 	draining    bool
-	others      []NodeAddress // as the last heartbeat read them
+	others      []Address // as the last heartbeat read them
 }
 
-// NewNodes returns the register as seen by the node self.
-func NewNodes(db postgres.Batcher, self uuid.UUID) *Nodes {
-	return &Nodes{db: db, q: dbsqlc.New(db), self: self}
+// New returns the register as seen by the node self.
+func New(db postgres.Batcher, self uuid.UUID) *Register {
+	return &Register{db: db, q: dbsqlc.New(db), self: self}
 }
 
 // WithClock has each heartbeat read clock, and tell how far this machine's is off.
-func (n *Nodes) WithClock(clock *dbclock.Clock) *Nodes {
+func (n *Register) WithClock(clock *dbclock.Clock) *Register {
 	n.clock = clock
 	return n
 }
 
 // Heartbeat says that this node is alive, how many connections each hub has and what Tell was told, and writes what journal has noted: together,
 // so that the position in this node's row is always the end of its journal. More reports that journal has more to write. It reads where
-// the other nodes are reached, too: see [Nodes.Others].
-func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
+// the other nodes are reached, too: see [Register.Others].
+func (n *Register) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
 	counts, err := json.Marshal(connections)
 	if err != nil {
 		return false, fmt.Errorf("encoding connection counts: %w", err)
@@ -74,7 +74,7 @@ func (n *Nodes) Heartbeat(ctx context.Context, host, version string, journal *Jo
 }
 
 // Connections adds up the connections per hub path of the other nodes that are alive.
-func (n *Nodes) Connections(ctx context.Context) (map[string]int, error) {
+func (n *Register) Connections(ctx context.Context) (map[string]int, error) {
 	rows, err := n.q.NodeConnections(ctx, n.self)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes: %w", err)
@@ -94,7 +94,7 @@ func (n *Nodes) Connections(ctx context.Context) (map[string]int, error) {
 
 // Running returns how many nodes run on this database, for whoever must not meet one. A dump brings along the rows of those that ran when it
 // was made: such a row is not believed until its node has beaten again, or has been silent for as long as counts as gone.
-func (n *Nodes) Running(ctx context.Context) (int, error) {
+func (n *Register) Running(ctx context.Context) (int, error) {
 	first, running := map[uuid.UUID]time.Time{}, map[uuid.UUID]bool{}
 	look := time.NewTicker(runningInterval)
 	defer look.Stop()
@@ -130,28 +130,28 @@ func (n *Nodes) Running(ctx context.Context) (int, error) {
 // runningInterval is short beside a heartbeat's second.
 const runningInterval = 100 * time.Millisecond
 
-// NodeClock is how a node's clock stands, as its last heartbeat told.
-type NodeClock struct {
+// Clock is how a node's clock stands, as its last heartbeat told.
+type Clock struct {
 	Node uuid.UUID
 	Host string
 	Skew time.Duration // ahead of the database's
 }
 
-// NodeClocks returns the clocks of the nodes that are alive.
-func NodeClocks(ctx context.Context, db dbsqlc.DBTX) ([]NodeClock, error) {
+// Clocks returns the clocks of the nodes that are alive.
+func Clocks(ctx context.Context, db dbsqlc.DBTX) ([]Clock, error) {
 	rows, err := dbsqlc.New(db).NodeClocks(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes' clocks: %w", err)
 	}
-	clocks := make([]NodeClock, len(rows))
+	clocks := make([]Clock, len(rows))
 	for i, r := range rows {
-		clocks[i] = NodeClock{r.NodeID, r.Host, time.Duration(r.ClockSkewSeconds * float64(time.Second))}
+		clocks[i] = Clock{r.NodeID, r.Host, time.Duration(r.ClockSkewSeconds * float64(time.Second))}
 	}
 	return clocks, nil
 }
 
 // Leave removes this node.
-func (n *Nodes) Leave(ctx context.Context) error {
+func (n *Register) Leave(ctx context.Context) error {
 	if err := n.q.NodeDelete(ctx, n.self); err != nil {
 		return fmt.Errorf("removing this node: %w", err)
 	}
@@ -159,7 +159,7 @@ func (n *Nodes) Leave(ctx context.Context) error {
 }
 
 // Reap removes the nodes that have been silent for a minute and returns how many.
-func (n *Nodes) Reap(ctx context.Context) (int64, error) {
+func (n *Register) Reap(ctx context.Context) (int64, error) {
 	reaped, err := n.q.NodeReap(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("reaping nodes: %w", err)
@@ -168,7 +168,7 @@ func (n *Nodes) Reap(ctx context.Context) (int64, error) {
 }
 
 // PruneJournal removes what the journals, and the record of duplicates, need not tell any more.
-func (n *Nodes) PruneJournal(ctx context.Context) error {
+func (n *Register) PruneJournal(ctx context.Context) error {
 	if err := n.q.JournalFromFuture(ctx); err != nil {
 		return fmt.Errorf("bringing the broadcast journal back from the future: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // qualified are the functions that have no search_path of their own, because setting one costs a call about 10 µs, and name everything in
-// full instead: what each event or each drain calls. TestFunctionsMeetNoShadow calls them. A function whose body the server has parsed when it was
+// full instead: what each event or each pass calls. TestFunctionsMeetNoShadow calls them. A function whose body the server has parsed when it was
 // created (RETURN …) is bound to its names since.
 func qualified() map[string]string {
 	return map[string]string{
@@ -28,8 +28,8 @@ func qualified() map[string]string {
 		"utc":                        "each published event",
 		"uuidv7":                     "each published event",
 		"can_subscribe":              "each subscribe",
-		"last_seq":                   "each drain",
-		"relay_is_armed":             "each drain",
+		"last_seq":                   "each pass",
+		"relay_is_armed":             "each pass",
 		"relay_is_spent":             "each look of an idle relay",
 		"river_job_state_in_bitmask": "River's own, for its index: called in Herald's sessions, which have their path",
 	}

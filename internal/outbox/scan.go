@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// EventColumns are the columns that make an event, in types that are read without reflection: half of the time that a drain spends
+// EventColumns are the columns that make an event, in types that are read without reflection: half of the time that a pass spends
 // outside the database is spent on reading and writing columns.
 type EventColumns struct {
 	ID                              [16]byte

@@ -39,7 +39,7 @@ func TestTraceTellsWhoBroadcastIt(t *testing.T) {
 
 	journal(fixture.NodeID, 1, 0, 5, 2)
 	journal(uuid.New(), 3, 7) // began behind the first entry
-	require.NoError(t, nodes.NewNodes(b.Pool, fixture.NodeID).Leave(t.Context()))
+	require.NoError(t, nodes.New(b.Pool, fixture.NodeID).Leave(t.Context()))
 	b.Exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position, connections) VALUES ($1, 1, 'kitchen-2', 1, 900, NULL)`, lossyNode)
 
 	found = b.Status(t, id)

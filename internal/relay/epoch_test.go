@@ -16,7 +16,7 @@ func (l *memoryLog) lose(position int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries = l.entries[:position]
-	l.state = eventlog.LogState{Epoch: l.state.Epoch + 1, Origin: position}
+	l.state = eventlog.State{Epoch: l.state.Epoch + 1, Origin: position}
 }
 
 func TestTheTailBeginsAnewWhereTheLogHasLostItsEnd(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTheTailBeginsAnewWhereTheLogHasLostItsEnd(t *testing.T) {
 func TestABatchOfTheLogThatWasLeftBehindIsNotBroadcast(t *testing.T) {
 	t.Parallel()
 	var log memoryLog
-	log.state = eventlog.LogState{Epoch: 2, Origin: 0}
+	log.state = eventlog.State{Epoch: 2, Origin: 0}
 	to := &recorder{tb: t, moved: make(chan struct{}, 1)}
 	tail, err := relay.NewTail(relay.TailConfig{Log: &log, Broadcaster: to, Epoch: 2, PollInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)

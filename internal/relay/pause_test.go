@@ -63,9 +63,9 @@ func TestAPauseInABacklog(t *testing.T) {
 	b := fixture.New(t)
 	conn := b.Conn(t)
 	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", fixture.CartID)
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 	require.NoError(t, err)
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
 	for _, set := range []func() (bool, error){
 		func() (bool, error) { return relay.Pause(t.Context(), b.Pool, "") },
@@ -82,7 +82,7 @@ func TestAPauseWaitsForTheBatchThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	b.Insert(t, fixture.Cart())
-	drain, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	paused := make(chan error, 1)
 	go func() {
@@ -93,7 +93,7 @@ func TestAPauseWaitsForTheBatchThatIsUnderWay(t *testing.T) {
 		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
 	}, 30*time.Second, time.Millisecond)
 	require.Empty(t, paused)
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
 	require.NoError(t, <-paused)
 	state, err := relay.ReadPausing(t.Context(), b.Pool)

@@ -34,9 +34,9 @@ const (
 	closeTimeout = time.Second
 
 	// How long the database may take to answer. A connection over which nothing comes is replaced: what is at the other end may be
-	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package outbox).
-	lookTimeout  = 5 * time.Second
-	drainTimeout = time.Minute
+	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package pass).
+	lookTimeout = 5 * time.Second
+	passTimeout = time.Minute
 )
 
 // Config is how a Relay works.
@@ -171,7 +171,7 @@ func (r *Relay) session(ctx context.Context, well func()) error {
 		defer cancel()
 		_ = conn.Close(closing) // the transaction ends with the connection either way
 	}()
-	entering, cancel := context.WithTimeout(ctx, drainTimeout)
+	entering, cancel := context.WithTimeout(ctx, passTimeout)
 	err = r.enterEpoch(entering, conn)
 	cancel()
 	if err != nil {

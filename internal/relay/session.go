@@ -21,7 +21,7 @@ type session struct {
 	unsettled []int64 // transactions that may have written before the relay was armed
 	lastFound time.Time
 
-	woken bool // by a notification, since the last drain
+	woken bool // by a notification, since the last pass
 	vain  vain
 	spent time.Time // since when looks find the count of those that notify used up; zero: it is not
 	close time.Time // until when the relay looks closely
@@ -34,7 +34,7 @@ type session struct {
 func (s *session) run(ctx context.Context, well func()) error {
 	for {
 		start := time.Now()
-		drained, err := s.step(ctx)
+		done, err := s.step(ctx)
 		if well != nil && (err == nil || errors.Is(err, pass.ErrBusy) || errors.Is(err, pass.ErrPaused)) {
 			well()
 			well = nil
@@ -53,24 +53,24 @@ func (s *session) run(ctx context.Context, well func()) error {
 		case err != nil:
 			return err
 		default:
-			s.armed = drained.Armed
-			if drained.Rows > 0 {
+			s.armed = done.Armed
+			if done.Rows > 0 {
 				s.lastFound = time.Now()
 				s.vain.found()
 			} else if s.woken {
 				s.vain.nothing()
 			}
 			s.woken = false
-			if drained.More {
+			if done.More {
 				continue
 			}
-			if drained.Rows > busyRows {
+			if done.Rows > busyRows {
 				if err := s.pause(ctx, min(time.Since(start), restMost)); err != nil {
 					return err
 				}
 				continue
 			}
-			if drained.Rows > 0 && !s.armed {
+			if done.Rows > 0 && !s.armed {
 				continue
 			}
 			if !s.armed && time.Since(s.lastFound) < s.cfg.Linger {
@@ -194,16 +194,16 @@ func (s *session) waitForResume(ctx context.Context) error {
 	}
 }
 
-func (s *session) step(ctx context.Context) (Drained, error) {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+func (s *session) step(ctx context.Context) (Passed, error) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
 	inTurn := s.inTurn
 	s.inTurn = false
-	drained, err := s.drain(ctx, s.conn, inTurn, &s.memory)
+	done, err := s.pass(ctx, s.conn, inTurn, &s.memory)
 	if !errors.Is(err, pass.ErrBusy) {
 		s.busy = 0
 	}
-	return drained, err
+	return done, err
 }
 
 // giveWay leaves the lock to whoever has it. Another node that relays will not sleep before it has looked. But those who hold it

@@ -22,7 +22,7 @@ func TestNothingIsDroppedBehindAClockThatWasSetForward(t *testing.T) {
 	b := setup(t)
 	id := b.Relayed(t, fixture.Order())
 	b.Age(t, 9)
-	days := retention.NewRetention(b.Pool, retention.RetentionConfig{Clock: advanced{}, Logger: slog.New(slog.DiscardHandler)})
+	days := retention.New(b.Pool, retention.Config{Clock: advanced{}, Logger: slog.New(slog.DiscardHandler)})
 	done, err := days.Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, retention.Retired{}, done)

@@ -27,7 +27,7 @@ func TestDroppingWhileOthersWork(t *testing.T) {
 		FROM generate_series(9, 28) d, generate_series(1, 20)`)
 	b.Relay(t)
 	relayOnce := b.Relayer(t)
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 
 	var work errgroup.Group
 	var stop atomic.Bool

@@ -72,7 +72,7 @@ func TestDaysThatTheDefaultPartitionHasCaughtGetTheirPartition(t *testing.T) {
 	b.Relay(t)
 	require.Equal(t, int64(2), b.Status(t, relayed)[0].Sequence)
 	require.Equal(t, int64(3), b.Status(t, waiting)[0].Sequence, "moved rows are relayed once")
-	entries, _, err := eventlog.NewLog(b.Pool).ReadFrom(t.Context(), 0, 10)
+	entries, _, err := eventlog.NewReader(b.Pool).ReadFrom(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 }

@@ -86,7 +86,7 @@ func TestDeadLettersAreForgottenOnceTheyAreDropped(t *testing.T) {
 func TestGroupsKeepTheirNumbering(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 	group := event.TeamCartGroup(fixture.CartID)
 	first := b.Relayed(t, fixture.Cart())
 	b.Relayed(t, fixture.Cart())

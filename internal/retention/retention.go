@@ -27,8 +27,8 @@ const (
 	forgetBlocks = 90     // of 8 KiB, in which less than pruneChunk relayed events have room
 )
 
-// RetentionConfig is how long what has been relayed is kept.
-type RetentionConfig struct {
+// Config is how long what has been relayed is kept.
+type Config struct {
 	// Events is how long an event can be replayed, and another one of the same id is recognised as a duplicate. Whole days (UTC) are
 	// dropped, so it may be up to two days longer. Defaults to 168 hours.
 	Events time.Duration
@@ -56,13 +56,13 @@ type RetentionConfig struct {
 type Retention struct {
 	db     postgres.Database
 	q      *dbsqlc.Queries
-	cfg    RetentionConfig
+	cfg    Config
 	events pgtype.Interval
 	groups pgtype.Interval
 }
 
-// NewRetention returns the retention of db; nothing happens until Run.
-func NewRetention(db postgres.Database, cfg RetentionConfig) *Retention {
+// New returns the retention of db; nothing happens until Run.
+func New(db postgres.Database, cfg Config) *Retention {
 	cfg.Events = cmp.Or(cfg.Events, defaultEventRetention)
 	cfg.Groups = cmp.Or(cfg.Groups, defaultGroupRetention)
 	if cfg.Logger == nil {

@@ -109,7 +109,7 @@ func TestRowsThatHaveNotBeenRelayedStay(t *testing.T) {
 			require.Equal(t, "relayed", b.Status(t, id)[0].Status)
 			require.Equal(t, int64(1), b.Status(t, id)[0].Sequence)
 			require.Equal(t, 1, b.Retire(t).Days)
-			entries, err := eventlog.NewLog(b.Pool).Read(t.Context(), event.TeamCartGroup(fixture.CartID), 0, math.MaxInt64, 10, 1<<20)
+			entries, err := eventlog.NewReader(b.Pool).Read(t.Context(), event.TeamCartGroup(fixture.CartID), 0, math.MaxInt64, 10, 1<<20)
 			require.NoError(t, err)
 			require.Len(t, entries, 1, "its entry came late and keeps its row")
 		})
@@ -178,7 +178,7 @@ func TestShorterRetention(t *testing.T) {
 	b.Relayed(t, fixture.Order())
 	b.Age(t, 3)
 	require.Zero(t, b.Retire(t))
-	done, err := retention.NewRetention(b.Pool, retention.RetentionConfig{Events: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler)}).Run(t.Context())
+	done, err := retention.New(b.Pool, retention.Config{Events: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler)}).Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, retention.Retired{Days: 2, Rows: 1}, done)
 }

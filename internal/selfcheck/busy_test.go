@@ -49,7 +49,7 @@ func TestAuditOfABusyDatabaseFindsNothing(t *testing.T) {
 	})
 
 	var runs, fulls atomic.Int64
-	auditor := selfcheck.NewAuditor(b.Pool, slog.New(slog.NewTextHandler(failing{t}, nil))).InSteps(50, busyPatience)
+	auditor := selfcheck.New(b.Pool, slog.New(slog.NewTextHandler(failing{t}, nil))).InSteps(50, busyPatience)
 	audits := func(count *atomic.Int64, audit func() error) {
 		running.Go(func() {
 			for ctx.Err() == nil {
@@ -120,7 +120,7 @@ func (f failing) Write(line []byte) (int, error) {
 // busyState says whether everything that was written has been looked at, and how far the audit and the relay are.
 func (b *bundle) busyState(t *testing.T) (settled bool, position, relayed int64) {
 	t.Helper()
-	status, err := selfcheck.ReadAuditStatus(t.Context(), b.Pool)
+	status, err := selfcheck.ReadStatus(t.Context(), b.Pool)
 	require.NoError(t, err)
 	settled = fixture.Scan[bool](t, b.Pool, `SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.selfcheck_state a, herald.relay_state s
 		WHERE NOT pg_visible_in_snapshot(o.xid, a.snapshot) OR NOT pg_visible_in_snapshot(o.xid, s.snapshot))`)
@@ -218,7 +218,7 @@ func (b *bundle) busyNode(ctx context.Context, t *testing.T) *busyNode {
 	n := &busyNode{b: b, id: uuid.New()}
 	setAside, err := jobs.NewSetAside(b.Pool)
 	require.NoError(t, err)
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 	state, err := log.State(context.WithoutCancel(ctx))
 	require.NoError(t, err)
 	n.position.Store(state.Position)
@@ -233,7 +233,7 @@ func (b *bundle) busyNode(ctx context.Context, t *testing.T) *busyNode {
 			if err != nil {
 				return nil, err
 			}
-			relay.ConfigureRelay(cfg)
+			relay.Configure(cfg)
 			return postgres.Connect(ctx, cfg)
 		},
 	})
@@ -261,7 +261,7 @@ func (n *busyNode) run(ctx context.Context, t *testing.T) {
 	}
 	line.Wait()
 	beat()
-	if err := nodes.NewNodes(n.b.Pool, n.id).Leave(context.WithoutCancel(ctx)); err != nil {
+	if err := nodes.New(n.b.Pool, n.id).Leave(context.WithoutCancel(ctx)); err != nil {
 		t.Error(err)
 	}
 }

@@ -29,13 +29,13 @@ type audited struct {
 	carts   []uuid.UUID
 	kept    map[string]uuid.UUID
 	log     *bytes.Buffer
-	auditor *selfcheck.Auditor
+	auditor *selfcheck.Checker
 }
 
 func setupAudit(t *testing.T) *audited {
 	t.Helper()
 	b := &audited{bundle: setup(t), kept: map[string]uuid.UUID{}, log: &bytes.Buffer{}}
-	b.auditor = selfcheck.NewAuditor(b.Pool, slog.New(slog.NewTextHandler(b.log, nil))).InSteps(3, 0)
+	b.auditor = selfcheck.New(b.Pool, slog.New(slog.NewTextHandler(b.log, nil))).InSteps(3, 0)
 	b.journal.Begin(0)
 	b.order = b.Insert(t, fixture.Order())
 	b.Relay(t)
@@ -95,7 +95,7 @@ func (b *audited) run(t *testing.T) []selfcheck.Discrepancy {
 	return found
 }
 
-func (b *audited) full(t *testing.T) *selfcheck.FullAudit {
+func (b *audited) full(t *testing.T) *selfcheck.Report {
 	t.Helper()
 	b.alive(t)
 	full, err := b.auditor.Full(t.Context(), func(_ string, done, total int64) { require.LessOrEqual(t, done, total) })
@@ -103,9 +103,9 @@ func (b *audited) full(t *testing.T) *selfcheck.FullAudit {
 	return full
 }
 
-func (b *audited) auditStatus(t *testing.T) selfcheck.AuditStatus {
+func (b *audited) auditStatus(t *testing.T) selfcheck.Status {
 	t.Helper()
-	status, err := selfcheck.ReadAuditStatus(t.Context(), b.Pool)
+	status, err := selfcheck.ReadStatus(t.Context(), b.Pool)
 	require.NoError(t, err)
 	return status
 }

@@ -17,8 +17,8 @@ const (
 	prunedWithin = 24 * time.Hour // behind the oldest entry, retention may have taken some things and not others
 )
 
-// FullAudit is what a full audit looked at and found.
-type FullAudit struct {
+// Report is what a full audit looked at and found.
+type Report struct {
 	Oldest, Newest int64 // positions; the log is empty where Oldest is above Newest
 	Rows           int64 // of the outbox
 	Events         int64 // marked as relayed
@@ -27,7 +27,7 @@ type FullAudit struct {
 	More           int // found beyond those
 }
 
-func (f *FullAudit) add(found []Discrepancy) {
+func (f *Report) add(found []Discrepancy) {
 	room := min(fullKept-len(f.Found), len(found))
 	f.Found = append(f.Found, found[:room]...)
 	f.More += len(found) - room
@@ -38,9 +38,9 @@ type Progress func(part string, done, total int64)
 
 // Full looks at all that is retained, chunk by chunk in bounded memory: each chunk in a snapshot of its own, so that no transaction of it is
 // long. It records nothing.
-func (a *Auditor) Full(ctx context.Context, progress Progress) (*FullAudit, error) {
-	full := &FullAudit{}
-	for _, part := range []func(context.Context, *FullAudit, Progress) error{a.fullLog, a.fullOutbox, a.fullMarks, a.fullNodes} {
+func (a *Checker) Full(ctx context.Context, progress Progress) (*Report, error) {
+	full := &Report{}
+	for _, part := range []func(context.Context, *Report, Progress) error{a.fullLog, a.fullOutbox, a.fullMarks, a.fullNodes} {
 		if err := part(ctx, full, progress); err != nil {
 			return nil, err
 		}
@@ -49,8 +49,8 @@ func (a *Auditor) Full(ctx context.Context, progress Progress) (*FullAudit, erro
 }
 
 // retained is where the log begins, in the snapshot of q, and since when everything must be there.
-func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.AuditLogBoundsRow, *time.Time, error) {
-	bounds, err := q.AuditLogBounds(ctx)
+func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.CheckLogBoundsRow, *time.Time, error) {
+	bounds, err := q.CheckLogBounds(ctx)
 	if err != nil {
 		return bounds, nil, fmt.Errorf("looking for the ends of the log: %w", err)
 	}
@@ -61,7 +61,7 @@ func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.AuditLogBoundsRow,
 	return bounds, &since, nil
 }
 
-func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullLog(ctx context.Context, full *Report, progress Progress) error {
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
 		var upTo int64
@@ -76,7 +76,7 @@ func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progres
 			}
 			after = max(after, bounds.Oldest-1) // retention goes on meanwhile
 			upTo = min(after+int64(a.chunk), full.Newest)
-			return auditLog(ctx, q, after, upTo, since)
+			return checkLog(ctx, q, after, upTo, since)
 		}, nil)
 		if err != nil {
 			return err
@@ -88,16 +88,16 @@ func (a *Auditor) fullLog(ctx context.Context, full *FullAudit, progress Progres
 	return nil
 }
 
-func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Progress) error {
-	var bounds dbsqlc.AuditOutboxBoundsRow
+func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progress) error {
+	var bounds dbsqlc.CheckOutboxBoundsRow
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
-		var rows dbsqlc.AuditOutboxAllRow
+		var rows dbsqlc.CheckOutboxAllRow
 		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			var err error
 			if first {
-				if bounds, err = q.AuditOutboxBounds(ctx); err != nil {
+				if bounds, err = q.CheckOutboxBounds(ctx); err != nil {
 					return nil, fmt.Errorf("looking for the ends of the outbox: %w", err)
 				}
 			}
@@ -105,7 +105,7 @@ func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Prog
 			if err != nil {
 				return nil, err
 			}
-			rows, err = q.AuditOutboxAll(ctx, dbsqlc.AuditOutboxAllParams{
+			rows, err = q.CheckOutboxAll(ctx, dbsqlc.CheckOutboxAllParams{
 				After: after, UpTo: bounds.Newest, Since: since, MaxRows: int32(a.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
@@ -124,17 +124,17 @@ func (a *Auditor) fullOutbox(ctx context.Context, full *FullAudit, progress Prog
 	return nil
 }
 
-func (a *Auditor) fullMarks(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullMarks(ctx context.Context, full *Report, progress Progress) error {
 	after := uuid.Nil
 	for done := false; !done; {
-		var rows dbsqlc.AuditMarksRow
+		var rows dbsqlc.CheckMarksRow
 		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			bounds, _, err := retained(ctx, q)
 			if err != nil {
 				return nil, err
 			}
-			rows, err = q.AuditMarks(ctx, dbsqlc.AuditMarksParams{
+			rows, err = q.CheckMarks(ctx, dbsqlc.CheckMarksParams{
 				After: after, Oldest: bounds.Oldest, MaxRows: int32(a.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
@@ -154,18 +154,18 @@ func (a *Auditor) fullMarks(ctx context.Context, full *FullAudit, progress Progr
 }
 
 // fullNodes looks at the journals, and waits a little for nodes that are behind.
-func (a *Auditor) fullNodes(ctx context.Context, full *FullAudit, progress Progress) error {
+func (a *Checker) fullNodes(ctx context.Context, full *Report, progress Progress) error {
 	deadline := time.Now().Add(a.patience)
 	for first := true; ; first = false {
 		var late []Discrepancy
 		err := a.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
 			q := dbsqlc.New(tx)
-			nodes, err := q.AuditNodes(ctx)
+			nodes, err := q.CheckNodes(ctx)
 			if err != nil {
 				return fmt.Errorf("reading the nodes: %w", err)
 			}
 			if first {
-				found, err := auditNodes(ctx, q, map[uuid.UUID]*nodeAudit{}, look{})
+				found, err := checkNodes(ctx, q, map[uuid.UUID]*nodeCheck{}, look{})
 				if err != nil {
 					return err
 				}

@@ -20,8 +20,8 @@ const (
 	epochNotice = time.Minute
 )
 
-// nodeAudit is what the audit remembers of a node.
-type nodeAudit struct {
+// nodeCheck is what the audit remembers of a node.
+type nodeCheck struct {
 	Number int64 `json:"number"` // of the newest row of its journal that was looked at, 0 for none
 	Last   int64 `json:"last"`   // where that row ends
 
@@ -41,9 +41,9 @@ type look struct {
 	patience time.Duration // with a node that is behind
 }
 
-// auditNodes looks at what is new in the journals, and at whether the nodes that are alive keep up with the log.
-func auditNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeAudit, l look) ([]Discrepancy, error) {
-	nodes, err := q.AuditNodes(ctx)
+// checkNodes looks at what is new in the journals, and at whether the nodes that are alive keep up with the log.
+func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeCheck, l look) ([]Discrepancy, error) {
+	nodes, err := q.CheckNodes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes: %w", err)
 	}
@@ -53,7 +53,7 @@ func auditNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 		still[n.NodeID] = true
 		a := known[n.NodeID]
 		if a == nil {
-			a = &nodeAudit{}
+			a = &nodeCheck{}
 			known[n.NodeID] = a
 		}
 		told, err := a.journal(ctx, q, n.NodeID, l.epoch)
@@ -77,10 +77,10 @@ func auditNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 }
 
 // journal follows a node's journal from where it was left.
-func (a *nodeAudit) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID, epoch int64) ([]Discrepancy, error) {
+func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID, epoch int64) ([]Discrepancy, error) {
 	var found []Discrepancy
 	for {
-		rows, err := q.AuditJournal(ctx, dbsqlc.AuditJournalParams{NodeID: node, FromNumber: a.Number, MaxRows: journalPage})
+		rows, err := q.CheckJournal(ctx, dbsqlc.CheckJournalParams{NodeID: node, FromNumber: a.Number, MaxRows: journalPage})
 		if err != nil {
 			return nil, fmt.Errorf("reading the journal of node %s: %w", node, err)
 		}
@@ -103,7 +103,7 @@ func (a *nodeAudit) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UU
 }
 
 // follow says what is wrong with r behind the row before it.
-func (a *nodeAudit) follow(node uuid.UUID, r *dbsqlc.AuditJournalRow, epoch int64) *Discrepancy {
+func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int64) *Discrepancy {
 	begins := r.FirstPosition > r.LastPosition
 	wrong := func(kind DiscrepancyKind, format string, args ...any) *Discrepancy {
 		return &Discrepancy{
@@ -132,7 +132,7 @@ func (a *nodeAudit) follow(node uuid.UUID, r *dbsqlc.AuditJournalRow, epoch int6
 }
 
 // ends says whether the journal ends where the node says that it is. A node of a release that keeps none has none.
-func (a *nodeAudit) ends(n *dbsqlc.AuditNodesRow) []Discrepancy {
+func (a *nodeCheck) ends(n *dbsqlc.CheckNodesRow) []Discrepancy {
 	if a.Number == 0 || a.Last == n.BroadcastPosition {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (a *nodeAudit) ends(n *dbsqlc.AuditNodesRow) []Discrepancy {
 }
 
 // keepsUp says whether a node that is alive reaches what was relayed some looks ago.
-func (a *nodeAudit) keepsUp(n *dbsqlc.AuditNodesRow, l look) []Discrepancy {
+func (a *nodeCheck) keepsUp(n *dbsqlc.CheckNodesRow, l look) []Discrepancy {
 	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) { // the log can have lost its end, the clock been set back
 		a.MustReach, a.Looks, a.Since = l.position, 0, l.at
 	}
@@ -156,7 +156,7 @@ func (a *nodeAudit) keepsUp(n *dbsqlc.AuditNodesRow, l look) []Discrepancy {
 	return []Discrepancy{behind(n, a.MustReach)}
 }
 
-func behind(n *dbsqlc.AuditNodesRow, position int64) Discrepancy {
+func behind(n *dbsqlc.CheckNodesRow, position int64) Discrepancy {
 	return Discrepancy{
 		Kind: NodeBehind, Subject: fmt.Sprintf("node %s", n.NodeID),
 		Detail: fmt.Sprintf("node %s on %s is alive and has broadcast up to position %d, but position %d was relayed a while ago",

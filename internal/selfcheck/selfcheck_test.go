@@ -23,7 +23,7 @@ func TestAuditOfWhatAgreesFindsNothing(t *testing.T) {
 	require.Empty(t, status.Found)
 	full := b.full(t)
 	require.Empty(t, full.Found)
-	require.Equal(t, selfcheck.FullAudit{Oldest: 1, Newest: 14, Rows: 18, Events: 12, Nodes: 1}, *full)
+	require.Equal(t, selfcheck.Report{Oldest: 1, Newest: 14, Rows: 18, Events: 12, Nodes: 1}, *full)
 	require.Empty(t, b.log.String())
 
 	b.Relay(t)

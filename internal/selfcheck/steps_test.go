@@ -33,7 +33,7 @@ func TestAJournalIsPrunedInItsOrder(t *testing.T) {
 			b := setupAudit(t)
 			b.Exec(t, "UPDATE herald.broadcast_journal SET broadcast_at = now()")
 			b.Exec(t, "UPDATE herald.broadcast_journal SET broadcast_at = now() + $1::interval WHERE number = 2", at)
-			nodes := nodes.NewNodes(b.Pool, fixture.NodeID)
+			nodes := nodes.New(b.Pool, fixture.NodeID)
 			require.NoError(t, nodes.PruneJournal(t.Context()))
 			b.agrees(t)
 			require.Equal(t, 3, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal WHERE broadcast_at <= clock_timestamp()"))
@@ -54,7 +54,7 @@ func TestAnEntryFromTheFuturePrunesNoJournal(t *testing.T) {
 	for _, table := range []string{"event_log", "relayed_event"} {
 		b.Exec(t, "UPDATE herald."+table+" SET relayed_at = relayed_at + interval '5 days' WHERE event_id = $1", b.order)
 	}
-	require.NoError(t, nodes.NewNodes(b.Pool, fixture.NodeID).PruneJournal(t.Context()))
+	require.NoError(t, nodes.New(b.Pool, fixture.NodeID).PruneJournal(t.Context()))
 	require.Equal(t, 3, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal"))
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.duplicate_event"))
 	b.agrees(t)
@@ -120,7 +120,7 @@ func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	}
 	back(ids[1], 20)
 	require.Equal(t, retention.Retired{Kept: 2}, b.Retire(t))
-	auditor := selfcheck.NewAuditor(b.Pool, nil)
+	auditor := selfcheck.New(b.Pool, nil)
 	full, err := auditor.Full(t.Context(), func(string, int64, int64) {})
 	require.NoError(t, err)
 	require.Empty(t, full.Found, "the log has no hole")
@@ -141,11 +141,11 @@ func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 // audit waits for it: in its snapshot the rows are in neither.
 func TestAuditWhileADayIsMade(t *testing.T) {
 	t.Parallel()
-	for name, audit := range map[string]func(ctx context.Context, a *selfcheck.Auditor) ([]selfcheck.Discrepancy, error){
-		"continuous": func(ctx context.Context, a *selfcheck.Auditor) ([]selfcheck.Discrepancy, error) {
+	for name, audit := range map[string]func(ctx context.Context, a *selfcheck.Checker) ([]selfcheck.Discrepancy, error){
+		"continuous": func(ctx context.Context, a *selfcheck.Checker) ([]selfcheck.Discrepancy, error) {
 			return nil, a.Run(ctx)
 		},
-		"full": func(ctx context.Context, a *selfcheck.Auditor) ([]selfcheck.Discrepancy, error) {
+		"full": func(ctx context.Context, a *selfcheck.Checker) ([]selfcheck.Discrepancy, error) {
 			full, err := a.Full(ctx, func(string, int64, int64) {})
 			return full.Found, err
 		},
@@ -163,7 +163,7 @@ func TestAuditWhileADayIsMade(t *testing.T) {
 			}
 			done := make(chan result, 1)
 			go func() {
-				found, err := audit(t.Context(), selfcheck.NewAuditor(b.Pool, slog.New(slog.DiscardHandler)))
+				found, err := audit(t.Context(), selfcheck.New(b.Pool, slog.New(slog.DiscardHandler)))
 				done <- result{found, err}
 			}()
 			require.Eventually(t, func() bool {

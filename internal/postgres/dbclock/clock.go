@@ -41,13 +41,13 @@ type reading struct {
 
 func (r reading) now(local time.Time) time.Time { return r.at.Add(local.Sub(r.local)) }
 
-// NewClock returns a clock that has not been read. Logger is told of steps and of skew.
-func NewClock(logger *slog.Logger) *Clock { return &Clock{logger: logger} }
+// New returns a clock that has not been read. Logger is told of steps and of skew.
+func New(logger *slog.Logger) *Clock { return &Clock{logger: logger} }
 
 // Read reads the database's clock: one short round trip.
 func (c *Clock) Read(ctx context.Context, db dbsqlc.DBTX) error {
 	sent := time.Now()
-	at, err := ReadClock(ctx, db)
+	at, err := Read(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -132,8 +132,8 @@ func Ahead(skew time.Duration) string {
 	}
 }
 
-// ReadClock returns what the database's clock says.
-func ReadClock(ctx context.Context, db dbsqlc.DBTX) (time.Time, error) {
+// Read returns what the database's clock says.
+func Read(ctx context.Context, db dbsqlc.DBTX) (time.Time, error) {
 	now, err := dbsqlc.New(db).ClockRead(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading the database's clock: %w", err)

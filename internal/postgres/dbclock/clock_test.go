@@ -33,7 +33,7 @@ func (s *said) times(part string) int {
 
 func newClock() (*dbclock.Clock, *said) {
 	s := &said{}
-	return dbclock.NewClock(slog.New(slog.NewTextHandler(s, nil))), s
+	return dbclock.New(slog.New(slog.NewTextHandler(s, nil))), s
 }
 
 func TestClockIsTheDatabases(t *testing.T) {

@@ -298,6 +298,39 @@ func (q *Queries) LogAppendKnown(ctx context.Context, arg LogAppendKnownParams) 
 	return err
 }
 
+const OutboxLag = `-- name: OutboxLag :one
+SELECT count(*)::bigint AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
+    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
+FROM (
+    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.written_at FROM herald.outbox o
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            ORDER BY o.xid, o.seq LIMIT $1::int) o)
+    UNION ALL
+    (SELECT o.written_at FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT $1::int)
+    LIMIT $1::int
+) w
+`
+
+type OutboxLagRow struct {
+	Waiting       int64
+	OldestSeconds float64
+	Paused        bool
+}
+
+// How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
+// A row that no clock has stamped is not asked for its age.
+func (q *Queries) OutboxLag(ctx context.Context, maxRows int32) (OutboxLagRow, error) {
+	row := q.db.QueryRow(ctx, OutboxLag, maxRows)
+	var i OutboxLagRow
+	err := row.Scan(&i.Waiting, &i.OldestSeconds, &i.Paused)
+	return i, err
+}
+
 const OutboxPeek = `-- name: OutboxPeek :one
 SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)::bigint AS reached,
     (s.target IS NOT NULL
@@ -321,7 +354,7 @@ type OutboxPeekRow struct {
 	InProgress []int64
 }
 
-// Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
+// Whether a pass would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
 // have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
 // the distance to.
 func (q *Queries) OutboxPeek(ctx context.Context) (OutboxPeekRow, error) {
@@ -466,7 +499,7 @@ type TargetSetRow struct {
 	Now      time.Time
 }
 
-// Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
+// Takes the snapshot up to which this pass reads, or the one that an unfinished backlog is being worked off against, and keeps it
 // on the server for the statements that follow, with its floor and its stragglers. A snapshot's xmax is one above the newest xid
 // that has ended, not above the newest that has been given out: those in between are in progress too, though it does not list
 // them. The ceiling is read after the snapshot was taken: no row visible in it lies above, and a scan by seq ends there
@@ -500,7 +533,7 @@ SELECT CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<
     pg_catalog.set_config('herald.floor', herald.last_seq()::pg_catalog.text, true)
 `
 
-// The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
+// The relay's statements, in the order in which a pass sends them. The first four go out in one round trip, the rest in a
 // second one; package relay's doc says why each is as it is.
 //
 // What a statement looks up for each of its rows it looks up by "(SELECT … LIMIT 1)". That is done row by row, by index, where a join or an

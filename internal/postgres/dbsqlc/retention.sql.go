@@ -174,6 +174,22 @@ func (q *Queries) PartitionDays(ctx context.Context, arg PartitionDaysParams) ([
 	return items, nil
 }
 
+const PartitionEnsure = `-- name: PartitionEnsure :one
+SELECT herald.ensure_partition($1::text, $2::date)
+`
+
+type PartitionEnsureParams struct {
+	Parent string
+	Day    pgtype.Date
+}
+
+func (q *Queries) PartitionEnsure(ctx context.Context, arg PartitionEnsureParams) (bool, error) {
+	row := q.db.QueryRow(ctx, PartitionEnsure, arg.Parent, arg.Day)
+	var ensure_partition bool
+	err := row.Scan(&ensure_partition)
+	return ensure_partition, err
+}
+
 const PartitionsLock = `-- name: PartitionsLock :exec
 SELECT FROM herald.partition_lock FOR UPDATE
 `

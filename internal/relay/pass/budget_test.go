@@ -39,8 +39,8 @@ func (s *spending) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tra
 }
 func (s *spending) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {}
 
-// What a drain may cost, so that the step that adds to it is seen on the day it is made. The numbers stand in the package's doc.
-func TestBudgetOfADrain(t *testing.T) {
+// What a pass may cost, so that the step that adds to it is seen on the day it is made. The numbers stand in the package's doc.
+func TestBudgetOfAPass(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	var sent spending
@@ -61,7 +61,7 @@ func TestBudgetOfADrain(t *testing.T) {
 		require.NoError(t, err)
 	}
 	var memory pass.Memory
-	drain := func() {
+	once := func() {
 		d, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 1000})
 		require.NoError(t, err)
 		d.Memory = &memory
@@ -79,25 +79,25 @@ func TestBudgetOfADrain(t *testing.T) {
 	}
 	for range 2 { // the statements are prepared
 		b.Insert(t, fixture.Order(fixture.Columns{"resource_id": uuid.New()}))
-		drain()
+		once()
 		b.Insert(t, fixture.Poison())
-		drain()
+		once()
 		b.Insert(t, fixture.Cart())
-		drain()
+		once()
 	}
 	peek()
 
 	require.Equal(t, spending{1, 2}, spent(peek), "at rest")
 	b.Insert(t, fixture.Cart())
-	require.Equal(t, spending{2, 10}, spent(drain), "an event of a group that is known")
+	require.Equal(t, spending{2, 10}, spent(once), "an event of a group that is known")
 	b.Insert(t, fixture.Order(fixture.Columns{"resource_id": uuid.New()}))
-	require.Equal(t, spending{2, 11}, spent(drain), "the first event of an order: its customer is noted")
+	require.Equal(t, spending{2, 11}, spent(once), "the first event of an order: its customer is noted")
 	for range 500 {
 		b.Insert(t, fixture.Cart())
 	}
-	require.Equal(t, spending{2, 10}, spent(drain), "however many there are")
+	require.Equal(t, spending{2, 10}, spent(once), "however many there are")
 	for range 50 {
 		b.Insert(t, fixture.Poison())
 	}
-	require.Equal(t, spending{2, 9}, spent(drain), "and what cannot be delivered costs one statement a batch")
+	require.Equal(t, spending{2, 9}, spent(once), "and what cannot be delivered costs one statement a batch")
 }

@@ -22,21 +22,21 @@ import (
 )
 
 // A batch is bounded in bytes as well as in rows, and what it leaves is the next one's.
-func TestDrainReadsSomeMegabytesAtATime(t *testing.T) {
+func TestPassReadsSomeMegabytesAtATime(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	const rows, size = 400, 60_000
 	b.Exec(t, `INSERT INTO herald.outbox (event_type, resource_id, payload)
 		SELECT 'CartUpdated', $1, jsonb_build_object('note', md5(i::text) || repeat('n', $2)) FROM generate_series(1, $3::int) i`, fixture.CartID, size, rows)
-	drain, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 1000})
+	p, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 1000})
 	require.NoError(t, err)
 	bytes := 0
-	for _, row := range drain.Rows {
+	for _, row := range p.Rows {
 		bytes += len(row.Payload)
 	}
 	require.InDelta(t, 8<<20, bytes, 70_000)
-	require.True(t, drain.Full(), "there is more")
-	drain.Rollback(t.Context())
+	require.True(t, p.Full(), "there is more")
+	p.Rollback(t.Context())
 	b.Relay(t)
 	require.Equal(t, rows, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.event_log"))
 	require.Equal(t, rows, fixture.Scan[int](t, b.Pool, `SELECT count(*) FROM herald.event_log l JOIN herald.outbox o ON o.seq = l.outbox_seq
@@ -89,7 +89,7 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 	// An owner may do that to a row that has its place.
 	b.Exec(t, "UPDATE herald.outbox SET payload = jsonb_build_object('note', chr(161)) WHERE event_id = ANY ($1)", good[5:7])
 	b.Exec(t, "UPDATE herald.outbox SET occurred_on_utc = 'infinity' WHERE event_id = $1", good[8])
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 	all, _, err := log.ReadFrom(t.Context(), 0, 1000)
 	require.NoError(t, err)
 	group, err := log.Read(t.Context(), event.TeamCartGroup(fixture.CartID), 0, 1000, 1000, 1<<20)

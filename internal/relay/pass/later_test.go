@@ -62,7 +62,7 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	id := b.Insert(t, fixture.Cart())
 	ref := b.Ref(t, id)
 	conn := b.Conn(t)
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	appended := make(chan error, 1)
 	ctx := t.Context()
@@ -75,7 +75,7 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")
 	}, waitTimeout, waitTick)
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
 	require.NoError(t, <-appended)
 	require.Len(t, b.Status(t, id), 1, "and sees what that relay did")

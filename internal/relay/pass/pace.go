@@ -38,8 +38,8 @@ type superseded struct {
 	by *outbox.Row
 }
 
-// Limit returns those of rows, which are of the outbox's order, that are relayed now; the drain's transaction keeps or drops the others.
-func (d *Drain) Limit(ctx context.Context, p Pace, rows []*outbox.Row) ([]*outbox.Row, error) {
+// Limit returns those of rows, which are of the outbox's order, that are relayed now; the pass's transaction keeps or drops the others.
+func (d *Pass) Limit(ctx context.Context, p Pace, rows []*outbox.Row) ([]*outbox.Row, error) {
 	newest := make(map[event.Type]*outbox.Row)
 	var types []string // in the order of their first event
 	for _, row := range rows {

@@ -22,10 +22,10 @@ var ErrBusy = errors.New("another relay is at work")
 // ErrPaused is returned while the relay is paused; see [relay.Pause].
 var ErrPaused = errors.New("the relay is paused")
 
-// Drain is one transaction of the relay: it holds the lock from Begin until Commit or Rollback.
-type Drain struct {
+// Pass is one transaction of the relay: it holds the lock from Begin until Commit or Rollback.
+type Pass struct {
 	Rows []outbox.Row
-	// Memory, where set before Commit, saves reading what the drain before has left.
+	// Memory, where set before Commit, saves reading what the pass before has left.
 	Memory *Memory
 
 	conn    *pgx.Conn
@@ -35,12 +35,12 @@ type Drain struct {
 }
 
 // Armed says that producers are notifying.
-func (d *Drain) Armed() bool { return d.state.Armed }
+func (d *Pass) Armed() bool { return d.state.Armed }
 
 // Epoch is the log's.
-func (d *Drain) Epoch() int64 { return d.state.Epoch }
+func (d *Pass) Epoch() int64 { return d.state.Epoch }
 
-// batchBytes is how much of payloads a drain reads, but for the row that makes it more: 64 KiB at most.
+// batchBytes is how much of payloads a pass reads, but for the row that makes it more: 64 KiB at most.
 const batchBytes = 8 << 20
 
 // Reading is how Begin reads.
@@ -58,7 +58,7 @@ type Reading struct {
 //
 // A row that cannot be read stops nobody: fewer and fewer rows are read until there is only that one, of which Begin returns no more than
 // its place, and its Targets why.
-func Begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error) {
+func Begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) {
 	d, err := begin(ctx, conn, reading)
 	for postgres.Unreadable(err) && reading.unreadable == nil {
 		if reading.MaxRows == 1 {
@@ -70,8 +70,8 @@ func Begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error)
 	return d, err
 }
 
-func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error) {
-	d := &Drain{conn: conn, maxRows: reading.MaxRows}
+func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) {
+	d := &Pass{conn: conn, maxRows: reading.MaxRows}
 	lock := dbsqlc.StateLock
 	if reading.InTurn {
 		lock = dbsqlc.StateLockInTurn
@@ -124,32 +124,32 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Drain, error)
 }
 
 // Now is the database's time, by which events are due.
-func (d *Drain) Now() time.Time { return d.state.Now }
+func (d *Pass) Now() time.Time { return d.state.Now }
 
-// Full says that the window may hold more rows than this drain read.
-func (d *Drain) Full() bool {
+// Full says that the window may hold more rows than this pass read.
+func (d *Pass) Full() bool {
 	return len(d.Rows) == d.maxRows || d.bytes >= batchBytes
 }
 
-// Worthwhile says whether an empty drain should be committed all the same: it finishes a backlog, or it moves the window past
+// Worthwhile says whether an empty pass should be committed all the same: it finishes a backlog, or it moves the window past
 // seqs that were drawn and rolled back, which every later look would step over again.
-func (d *Drain) Worthwhile() bool {
+func (d *Pass) Worthwhile() bool {
 	const rolledBackSeqs = 1000
 	return len(d.Rows) > 0 || d.state.Resumed || d.state.Ceiling-d.state.Floor > rolledBackSeqs
 }
 
 // Tx returns the open transaction for statements that belong into it, such as a job's insert. Do not commit it: Commit does.
-func (d *Drain) Tx(ctx context.Context) (pgx.Tx, error) {
+func (d *Pass) Tx(ctx context.Context) (pgx.Tx, error) {
 	tx, err := d.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "savepoint set_aside"})
 	if err != nil {
-		return nil, fmt.Errorf("opening the drain's transaction: %w", err)
+		return nil, fmt.Errorf("opening the pass's transaction: %w", err)
 	}
 	return tx, nil
 }
 
 // Commit appends rows to the log in the given order, advances the state past everything that Begin returned, and returns the new
 // entries in position order. On any error nothing has happened, unless the connection broke while the commit was under way.
-func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
+func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
 	batch := &pgx.Batch{}
 	d.Memory.recall(d.state.Version)
 	entries.doubtful(d.state.EpochSeq)
@@ -178,7 +178,7 @@ func (d *Drain) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUI
 }
 
 // Rollback ends the transaction without a trace. Where even that fails the connection is closed.
-func (d *Drain) Rollback(ctx context.Context) {
+func (d *Pass) Rollback(ctx context.Context) {
 	const rollbackTimeout = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()

@@ -18,7 +18,7 @@ import (
 )
 
 // Acceptance: A-334.
-func TestDrainReturnsWhatWasWritten(t *testing.T) {
+func TestPassReturnsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	due := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -27,15 +27,15 @@ func TestDrainReturnsWhatWasWritten(t *testing.T) {
 		"audience": "Customer", "occurred_on_utc": due.AddDate(-1, 0, 0), "deliver_after": due, "traceparent": traceparent,
 	}))
 	b.Insert(t, fixture.Cart())
-	drain, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	defer drain.Rollback(t.Context())
-	require.Len(t, drain.Rows, 2)
-	require.False(t, drain.Full())
-	require.True(t, drain.Worthwhile())
-	require.True(t, drain.Armed(), "a new database wakes its first relay")
+	defer p.Rollback(t.Context())
+	require.Len(t, p.Rows, 2)
+	require.False(t, p.Full())
+	require.True(t, p.Worthwhile())
+	require.True(t, p.Armed(), "a new database wakes its first relay")
 
-	row := drain.Rows[0]
+	row := p.Rows[0]
 	require.JSONEq(t, `{"orderNumber": "YZ-1", "status": "Placed"}`, string(row.Payload))
 	require.WithinDuration(t, due, row.DeliverAfter, 0)
 	require.WithinDuration(t, due.AddDate(-1, 0, 0), row.OccurredOn, 0)
@@ -46,7 +46,7 @@ func TestDrainReturnsWhatWasWritten(t *testing.T) {
 		Audience: event.Customer, TraceParent: traceparent,
 	}}, row)
 
-	row = drain.Rows[1]
+	row = p.Rows[1]
 	require.Equal(t, int64(2), row.Seq)
 	require.Equal(t, uuid.Nil, row.RestaurantID)
 	require.Empty(t, row.CustomerID)
@@ -54,24 +54,24 @@ func TestDrainReturnsWhatWasWritten(t *testing.T) {
 	require.Zero(t, row.DeliverAfter)
 }
 
-func TestDrainLocksTheOthersOut(t *testing.T) {
+func TestPassLocksTheOthersOut(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	b.Insert(t, fixture.Cart())
 	first, second := b.Conn(t), b.Conn(t)
-	drain, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	_, err = pass.Begin(t.Context(), second, pass.Reading{MaxRows: 10})
 	require.Equal(t, pass.ErrBusy, err)
 	require.Equal(t, byte('I'), second.PgConn().TxStatus(), "it holds nothing")
 
-	drain.Rollback(t.Context())
-	drain.Rollback(t.Context()) // has nothing to do
+	p.Rollback(t.Context())
+	p.Rollback(t.Context()) // has nothing to do
 	require.Equal(t, byte('I'), first.PgConn().TxStatus())
-	drain, err = pass.Begin(t.Context(), second, pass.Reading{MaxRows: 10})
+	p, err = pass.Begin(t.Context(), second, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	require.Len(t, drain.Rows, 1, "a drain that was rolled back changed nothing")
-	drain.Rollback(t.Context())
+	require.Len(t, p.Rows, 1, "a pass that was rolled back changed nothing")
+	p.Rollback(t.Context())
 }
 
 // Acceptance: A-250.
@@ -81,11 +81,11 @@ func TestCommitNumbersEntries(t *testing.T) {
 	conn, listener := b.Conn(t), b.Conn(t)
 	_, err := listener.Exec(t.Context(), "LISTEN herald_log")
 	require.NoError(t, err)
-	drainAll := func(disarm bool) []event.Logged {
+	relayAll := func(disarm bool) []event.Logged {
 		t.Helper()
-		drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 		require.NoError(t, err)
-		batch, err := drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, disarm)
+		batch, err := p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, disarm)
 		require.NoError(t, err)
 		require.Equal(t, byte('I'), conn.PgConn().TxStatus())
 		return batch
@@ -100,7 +100,7 @@ func TestCommitNumbersEntries(t *testing.T) {
 	b.Insert(t, fixture.Order())
 	b.Insert(t, fixture.Cart())
 	b.Insert(t, fixture.Order(fixture.Columns{"event_type": "OrderStatusChanged", "audience": "Restaurant"}))
-	first := drainAll(true)
+	first := relayAll(true)
 	require.Equal(t, []string{
 		"1 order 1 OrderPlaced", "2 restaurant 1 OrderPlaced", "3 teamcart 1 CartUpdated", "4 restaurant 2 OrderStatusChanged",
 	}, places(first))
@@ -113,10 +113,10 @@ func TestCommitNumbersEntries(t *testing.T) {
 	again := b.Insert(t, fixture.Order(fixture.Columns{"event_id": first[0].ID}))
 	require.Equal(t, first[0].ID, again)
 	b.Revoke(t, fixture.Owner, fixture.OrderID)
-	second := drainAll(false)
+	second := relayAll(false)
 	require.Equal(t, []string{"5 teamcart 2 CartUpdated", "6 order 0 AccessRevoked"}, places(second))
 
-	log := eventlog.NewLog(b.Pool)
+	log := eventlog.NewReader(b.Pool)
 	state, err := log.State(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, int64(6), state.Position)
@@ -137,24 +137,24 @@ func TestBacklogInChunks(t *testing.T) {
 	conn := b.Conn(t)
 	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", fixture.CartID)
 	for _, rows := range []int{4, 4, 2} {
-		drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
+		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 		require.NoError(t, err)
-		require.Len(t, drain.Rows, rows)
-		require.Equal(t, rows == 4, drain.Full())
-		_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+		require.Len(t, p.Rows, rows)
+		require.Equal(t, rows == 4, p.Full())
+		_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 		require.NoError(t, err)
 		b.Insert(t, fixture.Cart())
 	}
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 	require.NoError(t, err)
-	require.Len(t, drain.Rows, 3, "what came meanwhile")
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	require.Len(t, p.Rows, 3, "what came meanwhile")
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
-	drain, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
+	p, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 	require.NoError(t, err)
-	require.Empty(t, drain.Rows)
-	require.False(t, drain.Worthwhile())
-	drain.Rollback(t.Context())
+	require.Empty(t, p.Rows)
+	require.False(t, p.Worthwhile())
+	p.Rollback(t.Context())
 	require.Equal(t, int64(13), fixture.Scan[int64](t, b.Pool, "SELECT max(sequence) FROM herald.event_log"))
 }
 
@@ -166,11 +166,11 @@ func TestLastChunkOfABacklogThatIsFull(t *testing.T) {
 	b.Insert(t, fixture.Cart())
 	b.Insert(t, fixture.Cart())
 	for _, rows := range []int{2, 0} {
-		drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 2})
+		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 2})
 		require.NoError(t, err)
-		require.Len(t, drain.Rows, rows)
-		require.True(t, drain.Worthwhile())
-		_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+		require.Len(t, p.Rows, rows)
+		require.True(t, p.Worthwhile())
+		_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 		require.NoError(t, err)
 	}
 	require.True(t, fixture.Scan[bool](t, b.Pool, "SELECT target IS NULL FROM herald.relay_state"))
@@ -184,35 +184,35 @@ func TestSeqsThatWereRolledBackAreSteppedOverOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	conn := b.Conn(t)
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	require.Empty(t, drain.Rows)
-	require.True(t, drain.Worthwhile())
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	require.Empty(t, p.Rows)
+	require.True(t, p.Worthwhile())
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
-	drain, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+	p, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	require.False(t, drain.Worthwhile())
-	drain.Rollback(t.Context())
+	require.False(t, p.Worthwhile())
+	p.Rollback(t.Context())
 }
 
 // Whatever fails between Begin and Commit: all or nothing.
-func TestDrainThatCannotBeWrittenChangesNothing(t *testing.T) {
+func TestPassThatCannotBeWrittenChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	b.Insert(t, fixture.Order())
 	b.Exec(t, "ALTER TABLE herald.relayed_event ADD CONSTRAINT no_more CHECK (false)")
 	conn := b.Conn(t)
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, true)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, true)
 	require.ErrorContains(t, err, "appending to the log")
 	require.Equal(t, byte('I'), conn.PgConn().TxStatus())
 	b.Exec(t, "ALTER TABLE herald.relayed_event DROP CONSTRAINT no_more")
 
-	drain, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+	p, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	batch, err := drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	batch, err := p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
 	require.Len(t, batch, 2)
 	require.Equal(t, int64(1), batch[0].Position)
@@ -223,10 +223,10 @@ func TestConnectionThatBreaks(t *testing.T) {
 	b := fixture.New(t)
 	b.Insert(t, fixture.Cart())
 	conn := b.Conn(t)
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	b.Exec(t, "SELECT pg_terminate_backend($1, 30000)", conn.PgConn().PID())
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.Error(t, err)
 	require.True(t, conn.IsClosed())
 	_, err = pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
@@ -235,27 +235,27 @@ func TestConnectionThatBreaks(t *testing.T) {
 	require.Equal(t, int64(1), fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"))
 }
 
-// Statements of somebody else's share the drain's fate.
-func TestStatementsInTheDrainsTransaction(t *testing.T) {
+// Statements of somebody else's share the pass's fate.
+func TestStatementsInTheRelaysTransaction(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	b.Exec(t, "CREATE TABLE public.effect (n int)")
 	conn := b.Conn(t)
 	for n, commit := range []bool{false, true} {
 		b.Insert(t, fixture.Cart())
-		drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		for range 2 {
-			tx, err := drain.Tx(t.Context())
+			tx, err := p.Tx(t.Context())
 			require.NoError(t, err)
 			_, err = tx.Exec(t.Context(), "INSERT INTO public.effect VALUES ($1)", n)
 			require.NoError(t, err)
 		}
 		if !commit {
-			drain.Rollback(t.Context())
+			p.Rollback(t.Context())
 			continue
 		}
-		_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+		_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 		require.NoError(t, err)
 	}
 	require.Equal(t, "{1,1}", fixture.Scan[string](t, b.Pool, "SELECT array_agg(n)::text FROM public.effect"))
@@ -285,7 +285,7 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 				}
 			}
 		}()
-		drain := func(rt *rapid.T) {
+		relay := func(rt *rapid.T) {
 			d, err := pass.Begin(ctx, rapid.SampledFrom(relays).Draw(rt, "relay"), pass.Reading{MaxRows: rapid.IntRange(1, 4).Draw(rt, "max rows")})
 			require.NoError(rt, err)
 			if rapid.IntRange(0, 4).Draw(rt, "fails") == 0 {
@@ -321,7 +321,7 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 					writers[w], pending[w] = nil, nil
 				}
 			},
-			"drain": drain,
+			"relay": relay,
 		})
 		for {
 			d, err := pass.Begin(ctx, relays[0], pass.Reading{MaxRows: 3})
@@ -333,7 +333,7 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 			_, err = d.Commit(ctx, fixture.EntriesOf(rt, d), fixture.NodeID, false)
 			require.NoError(rt, err)
 		}
-		log, _, err := eventlog.NewLog(b.Pool).ReadFrom(ctx, 0, 10_000)
+		log, _, err := eventlog.NewReader(b.Pool).ReadFrom(ctx, 0, 10_000)
 		require.NoError(rt, err)
 		at := map[uuid.UUID]int{}
 		for i, l := range log {

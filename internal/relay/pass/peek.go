@@ -13,7 +13,7 @@ import (
 type Glance struct {
 	Paused     bool    // nothing is relayed
 	Reached    int64   // the seq that the relays are at, whichever relays
-	Waiting    bool    // a drain would find something
+	Waiting    bool    // a pass would find something
 	Spent      bool    // as many notify as the armed relay asked for, and no relay has armed or disarmed since
 	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
 }

@@ -17,7 +17,7 @@ const (
 	waitTick    = 10 * time.Millisecond
 )
 
-func TestPeekSeesWhatADrainWouldFind(t *testing.T) {
+func TestPeekSeesWhatAPassWouldFind(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	conn := b.Conn(t)
@@ -54,9 +54,9 @@ func TestPeekSeesWhatADrainWouldFind(t *testing.T) {
 
 	b.Insert(t, fixture.Cart())
 	b.Insert(t, fixture.Cart())
-	drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 2})
+	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 2})
 	require.NoError(t, err)
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
 	require.True(t, waiting(), "a backlog that has not been finished")
 }
@@ -146,9 +146,9 @@ func TestLag(t *testing.T) {
 	require.InDelta(t, 60, lag(100).OldestSeconds, 30)
 	require.Equal(t, int64(2), lag(2).Waiting, "counted up to the limit")
 
-	drain, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 2})
+	p, err := pass.Begin(t.Context(), b.Conn(t), pass.Reading{MaxRows: 2})
 	require.NoError(t, err)
-	_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), lag(100).Waiting, "in the middle of a backlog")
 	b.Relay(t)

@@ -24,12 +24,12 @@ func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
 	defer func() { _ = report.Rollback(t.Context()) }()
 	require.Zero(t, fixture.Scan[int](t, report, "SELECT count(*) FROM herald.event_log"))
 	conn := b.Conn(t)
-	const drains = 500
-	for range drains {
+	const passes = 500
+	for range passes {
 		b.Insert(t, fixture.Order())
-		drain, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
+		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 		require.NoError(t, err)
-		_, err = drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+		_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 		require.NoError(t, err)
 	}
 	require.NoError(t, relay.PruneCheckpoints(t.Context(), b.Pool))
@@ -97,10 +97,10 @@ func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	sequences := []int64{}
 	for _, relay := range []int{0, 0, 1, 0, 0, 1, 1, 0} {
 		b.Insert(t, fixture.Cart())
-		drain, err := pass.Begin(t.Context(), conns[relay], pass.Reading{MaxRows: 10})
+		p, err := pass.Begin(t.Context(), conns[relay], pass.Reading{MaxRows: 10})
 		require.NoError(t, err)
-		drain.Memory = &memories[relay]
-		batch, err := drain.Commit(t.Context(), fixture.EntriesOf(t, drain), fixture.NodeID, false)
+		p.Memory = &memories[relay]
+		batch, err := p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 		require.NoError(t, err)
 		sequences = append(sequences, batch[0].Sequence)
 	}
@@ -120,7 +120,7 @@ func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 		fixture.Order(fixture.Columns{"resource_id": other, "customer_id": "user-2"}), fixture.Order(fixture.Columns{"resource_id": other}),
 	}
 	var told []string
-	relay := func(d *pass.Drain, memory *pass.Memory) {
+	relay := func(d *pass.Pass, memory *pass.Memory) {
 		d.Memory = memory
 		entries := fixture.EntriesOf(t, d)
 		_, err := d.Commit(t.Context(), entries, fixture.NodeID, false)
@@ -129,7 +129,7 @@ func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 			told = append(told, c.Customer)
 		}
 	}
-	begin := func(conn *pgx.Conn) *pass.Drain {
+	begin := func(conn *pgx.Conn) *pass.Pass {
 		d, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 		require.NoError(t, err)
 		return d

@@ -50,7 +50,7 @@ func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 		require.NotContains(t, fmt.Sprint(err), "run as")
 		return err == nil && created == 0
 	}, patience, 20*time.Millisecond)
-	retention := retention.NewRetention(pool, retention.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+	retention := retention.New(pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.Eventually(t, func() bool {
 		_, err := retention.Run(t.Context())
 		require.NotContains(t, fmt.Sprint(err), "run as")

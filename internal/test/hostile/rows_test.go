@@ -148,7 +148,7 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 	}
 	_, err = relay.ReadLag(t.Context(), owner, 1000)
 	require.NoError(t, err)
-	require.NoError(t, selfcheck.NewAuditor(db.Pool(t), slog.New(slog.DiscardHandler)).Run(t.Context()))
+	require.NoError(t, selfcheck.New(db.Pool(t), slog.New(slog.DiscardHandler)).Run(t.Context()))
 	found, err := selfcheck.Discrepancies(t.Context(), owner, time.Hour, 10)
 	require.NoError(t, err)
 	require.Empty(t, found, "all is accounted for")

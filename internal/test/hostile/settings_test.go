@@ -126,7 +126,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 		return done
 	}
 	require.Eventually(t, relayed, patience, 20*time.Millisecond)
-	retention := retention.NewRetention(pool, retention.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+	retention := retention.New(pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.Eventually(t, func() bool {
 		_, _ = retention.Run(t.Context()) // a lock that cannot be had in time is tried for again
 		var home string

@@ -15,14 +15,14 @@ import (
 	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
-// Above this many rows in a drain, or when the drain before is closer than this, producers are spared the NOTIFY.
+// Above this many rows in a pass, or when the pass before is closer than this, producers are spared the NOTIFY.
 const (
 	busyRows     = 4
 	busyInterval = 5 * time.Millisecond
 )
 
-// Drained is what one drain did.
-type Drained struct {
+// Passed is what one pass did.
+type Passed struct {
 	Rows  int  // taken out of the outbox
 	More  bool // the window holds more
 	Armed bool // producers notify, from here on
@@ -40,15 +40,15 @@ func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 	}
 	swept := 0
 	for {
-		drained, err := r.Drain(ctx, conn)
+		done, err := r.Pass(ctx, conn)
 		if errors.Is(err, pass.ErrBusy) || errors.Is(err, pass.ErrPaused) {
 			return swept, nil
 		}
 		if err != nil {
 			return swept, err
 		}
-		swept += drained.Rows
-		if !drained.More {
+		swept += done.Rows
+		if !done.More {
 			return swept, nil
 		}
 	}
@@ -64,14 +64,14 @@ func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// Drain relays one batch in one transaction. It fails with [pass.ErrBusy] while another relay is at work, and with
+// Pass relays one batch in one transaction. It fails with [pass.ErrBusy] while another relay is at work, and with
 // [pass.ErrPaused].
-func (r *Relay) Drain(ctx context.Context, conn *pgx.Conn) (Drained, error) {
-	return r.drain(ctx, conn, false, nil)
+func (r *Relay) Pass(ctx context.Context, conn *pgx.Conn) (Passed, error) {
+	return r.pass(ctx, conn, false, nil)
 }
 
-// drain is Drain with what is remembered of the drain before.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *pass.Memory) (_ Drained, err error) {
+// pass is Pass with what is remembered of the pass before.
+func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *pass.Memory) (_ Passed, err error) {
 	start := time.Now()
 	most := r.cfg.BatchSize
 	if room := int(r.room.Load()); room > 0 {
@@ -82,55 +82,55 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 			r.room.Store(int64(max(1, most/2))) // a batch that takes longer than a transaction of the relay's may is tried by halves
 		}
 	}()
-	drain, err := pass.Begin(ctx, conn, pass.Reading{MaxRows: most, InTurn: inTurn})
+	p, err := pass.Begin(ctx, conn, pass.Reading{MaxRows: most, InTurn: inTurn})
 	if err != nil {
 		if errors.Is(err, pass.ErrPaused) {
 			r.looked()
 		}
-		return Drained{}, err
+		return Passed{}, err
 	}
-	r.room.Store(int64(2 * len(drain.Rows))) // where rows are large, no more are looked at than fit into a batch
-	if !drain.Full() {
+	r.room.Store(int64(2 * len(p.Rows))) // where rows are large, no more are looked at than fit into a batch
+	if !p.Full() {
 		r.room.Store(0)
 	}
-	drain.Memory = memory
-	if !drain.Worthwhile() {
-		drain.Rollback(ctx)
+	p.Memory = memory
+	if !p.Worthwhile() {
+		p.Rollback(ctx)
 		r.looked()
-		return Drained{Armed: drain.Armed()}, nil
+		return Passed{Armed: p.Armed()}, nil
 	}
-	sorted, dead, err := r.sort(ctx, drain)
+	sorted, dead, err := r.sort(ctx, p)
 	if err != nil {
-		drain.Rollback(ctx)
-		return Drained{}, err
+		p.Rollback(ctx)
+		return Passed{}, err
 	}
-	disarm := drain.Armed() && (len(drain.Rows) > busyRows || start.Sub(r.LastRelayed()) < busyInterval)
-	batch, err := drain.Commit(ctx, sorted, r.cfg.NodeID, disarm)
+	disarm := p.Armed() && (len(p.Rows) > busyRows || start.Sub(r.LastRelayed()) < busyInterval)
+	batch, err := p.Commit(ctx, sorted, r.cfg.NodeID, disarm)
 	if err != nil {
-		return Drained{}, err
+		return Passed{}, err
 	}
 	dead.tell(ctx, r.cfg.Logger)
 	r.looked()
 	r.relayed.now()
 	if len(batch) > 0 {
-		r.cfg.Relayed(drain.Epoch(), batch)
+		r.cfg.Relayed(p.Epoch(), batch)
 	}
 	if contested := sorted.Contested(); len(contested) > 0 {
 		r.cfg.Contested(ctx, contested)
 	}
-	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), time.Since(start))
-	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
+	r.cfg.Observer.Relayed(len(p.Rows), len(batch), time.Since(start))
+	return Passed{Rows: len(p.Rows), More: p.Full(), Armed: p.Armed() && !disarm}, nil
 }
 
 // sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log. It
 // returns the dead ones, of which nothing is said before the batch is committed.
-func (r *Relay) sort(ctx context.Context, drain *pass.Drain) (*pass.Entries, *aside, error) {
-	entries := pass.NewEntries(len(drain.Rows))
-	seen := make(map[uuid.UUID]struct{}, len(drain.Rows))
+func (r *Relay) sort(ctx context.Context, p *pass.Pass) (*pass.Entries, *aside, error) {
+	entries := pass.NewEntries(len(p.Rows))
+	seen := make(map[uuid.UUID]struct{}, len(p.Rows))
 	var later, limited []*outbox.Row
 	dead, retried := &aside{level: slog.LevelError, what: died}, &aside{level: slog.LevelWarn, what: setAside}
-	for i := range drain.Rows {
-		row := &drain.Rows[i]
+	for i := range p.Rows {
+		row := &p.Rows[i]
 		if _, again := seen[row.ID]; row.Duplicate || again {
 			entries.Duplicate(row)
 			continue
@@ -145,7 +145,7 @@ func (r *Relay) sort(ctx context.Context, drain *pass.Drain) (*pass.Entries, *as
 			retried.add(row, err)
 			continue
 		}
-		if row.DeliverAfter.After(drain.Now()) {
+		if row.DeliverAfter.After(p.Now()) {
 			later = append(later, row)
 			continue
 		}
@@ -157,7 +157,7 @@ func (r *Relay) sort(ctx context.Context, drain *pass.Drain) (*pass.Entries, *as
 		entries.Add(row, groups)
 	}
 	if len(limited) > 0 {
-		now, err := drain.Limit(ctx, pass.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
+		now, err := p.Limit(ctx, pass.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -166,7 +166,7 @@ func (r *Relay) sort(ctx context.Context, drain *pass.Drain) (*pass.Entries, *as
 		}
 	}
 	if len(later) > 0 {
-		tx, err := drain.Tx(ctx)
+		tx, err := p.Tx(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -176,7 +176,7 @@ func (r *Relay) sort(ctx context.Context, drain *pass.Drain) (*pass.Entries, *as
 	}
 	retried.tell(ctx, r.cfg.Logger)
 	if len(retried.rows) > 0 {
-		tx, err := drain.Tx(ctx)
+		tx, err := p.Tx(ctx)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,6 +1,3 @@
--- name: ClockRead :one
-SELECT clock_timestamp()::timestamptz AS now;
-
 -- name: NodeHeartbeat :exec
 INSERT INTO herald.node AS n (node_id, host, version, broadcast_position, connections, clock_skew_seconds, url, unreachable, draining)
 VALUES (sqlc.arg(node_id), sqlc.arg(host), sqlc.arg(version), sqlc.arg(broadcast_position), sqlc.arg(connections), sqlc.arg(clock_skew_seconds)::float8,
@@ -71,28 +68,6 @@ DELETE FROM herald.node;
 
 -- name: NodeReap :execrows
 DELETE FROM herald.node WHERE heartbeat_at < clock_timestamp() - interval '1 minute';
-
--- name: PartitionEnsure :one
-SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);
-
--- name: OutboxLag :one
--- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
--- A row that no clock has stamped is not asked for its age.
-SELECT count(*)::bigint AS waiting,
-    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
-    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
-FROM (
-    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
-        LATERAL (SELECT o.written_at FROM herald.outbox o
-            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
-            ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_rows)::int) o)
-    UNION ALL
-    (SELECT o.written_at FROM herald.outbox o
-        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
-        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
-        ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int)
-    LIMIT sqlc.arg(max_rows)::int
-) w;
 
 -- name: JournalAppend :exec
 -- What was written before and is sent again, because the answer was lost, is there already.

@@ -1,31 +1,31 @@
 -- The self-audit. Each chunk of it reads in one snapshot (REPEATABLE READ), in which the state, the log, the marks of what has been
 -- relayed, the jobs and the dead letters agree, whatever the relays do meanwhile. Everything is found by index.
 
--- name: AuditStateLock :one
+-- name: CheckStateLock :one
 -- The mutex: one audit goes on at a time. The state as it was, beside how far the relay is.
 SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, (s.target IS NOT NULL)::boolean AS relay_behind,
     clock_timestamp()::timestamptz AS now
 FROM herald.selfcheck_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED;
 
--- name: AuditRestart :exec
+-- name: CheckRestart :exec
 -- Another epoch has begun: what came before it cannot be compared with what is there now.
 UPDATE herald.selfcheck_state a SET epoch = s.epoch, position = s.position, snapshot = s.snapshot, floor = s.floor, stragglers = s.stragglers,
     target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0
 FROM herald.relay_state s;
 
--- name: AuditStateSave :exec
+-- name: CheckStateSave :exec
 UPDATE herald.selfcheck_state SET position = sqlc.arg(position), nodes = sqlc.arg(nodes), run_at = clock_timestamp();
 
--- name: AuditStatus :one
+-- name: CheckStatus :one
 SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.selfcheck_state a, herald.relay_state s;
 
--- name: AuditLogBounds :one
+-- name: CheckLogBounds :one
 -- The oldest entry that the log holds, and the newest position that it should hold.
 SELECT coalesce(oldest.position, s.position + 1)::bigint AS oldest, coalesce(oldest.relayed_at, clock_timestamp())::timestamptz AS oldest_at, s.position AS newest
 FROM herald.relay_state s
 LEFT JOIN (SELECT l.position, l.relayed_at FROM herald.event_log l ORDER BY l.position LIMIT 1) oldest ON true;
 
--- name: AuditLog :many
+-- name: CheckLog :many
 -- What is wrong with the log's entries behind one position, up to another: holes, sequences, and entries without what they stand for.
 -- Of entries that are older than since, retention may have taken that already.
 WITH entry AS MATERIALIZED (
@@ -73,17 +73,17 @@ SELECT d.kind::text AS kind, d.subject::text AS subject, d.detail::text AS detai
             WHERE r.event_id = e.event_id AND r.first_position IN (e.position, e.position - 1) AND r.relayed_at = e.relayed_at)
 ) d LIMIT 1000;
 
--- name: AuditLogBeyond :one
+-- name: CheckLogBeyond :one
 -- The log's newest entry, where it lies beyond the relay's position; else 0.
 SELECT coalesce((SELECT l.position FROM herald.event_log l WHERE l.position > (SELECT s.position FROM herald.relay_state s)
     ORDER BY l.position DESC LIMIT 1), 0)::bigint;
 
--- name: AuditTargetSet :exec
+-- name: CheckTargetSet :exec
 -- Takes the snapshot up to which the relay has relayed for the next one to look at, unless there is one, or it is the same still.
 UPDATE herald.selfcheck_state a SET target = s.snapshot, target_floor = s.floor, target_stragglers = s.stragglers, ceiling = herald.last_seq(), cursor = 0
 FROM herald.relay_state s WHERE a.target IS NULL AND a.snapshot::text <> s.snapshot::text;
 
--- name: AuditOutbox :one
+-- name: CheckOutbox :one
 -- What has become of the next rows that crossed from invisible (in snapshot) to visible (in target), and so were relayed, set aside or
 -- found to be duplicates. Where they can be is said in package relay.
 WITH fresh AS MATERIALIZED (
@@ -119,15 +119,15 @@ SELECT count(*)::bigint AS looked_at, coalesce(max(j.seq), 0)::bigint AS last_se
         END)) FILTER (WHERE j.kind IS NOT NULL), '[]')::jsonb AS discrepancies
 FROM judged j;
 
--- name: AuditOutboxAdvance :exec
+-- name: CheckOutboxAdvance :exec
 UPDATE herald.selfcheck_state SET cursor = sqlc.arg(cursor);
 
--- name: AuditOutboxComplete :exec
+-- name: CheckOutboxComplete :exec
 UPDATE herald.selfcheck_state SET snapshot = target, floor = target_floor, stragglers = target_stragglers,
     target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0
 WHERE target IS NOT NULL;
 
--- name: AuditOutboxAll :one
+-- name: CheckOutboxAll :one
 -- As AuditOutbox, of the next rows behind a seq, whatever has been looked at. Of rows written before since, retention may have taken
 -- the marks already.
 WITH next AS MATERIALIZED (
@@ -153,10 +153,10 @@ SELECT count(*)::bigint AS looked_at, coalesce(max(j.seq), 0)::bigint AS last_se
         END)) FILTER (WHERE j.kind IS NOT NULL), '[]')::jsonb AS discrepancies
 FROM judged j;
 
--- name: AuditOutboxBounds :one
+-- name: CheckOutboxBounds :one
 SELECT coalesce((SELECT o.seq FROM herald.outbox o ORDER BY o.seq LIMIT 1), 1)::bigint AS oldest, herald.last_seq()::bigint AS newest;
 
--- name: AuditMarks :one
+-- name: CheckMarks :one
 -- The next events behind an id that are marked as relayed: each has its first entry where the mark says, unless that is older than oldest.
 WITH marked AS MATERIALIZED (
     SELECT r.event_id, r.first_position,
@@ -170,7 +170,7 @@ SELECT count(*)::bigint AS looked_at, coalesce((array_agg(m.event_id ORDER BY m.
         FILTER (WHERE m.wrong), '[]')::jsonb AS discrepancies
 FROM marked m;
 
--- name: AuditNodes :many
+-- name: CheckNodes :many
 -- Every node that has a journal or a row, and what its row says where it is alive. The nodes of the journal are found by skipping
 -- from one to the next.
 WITH RECURSIVE journal AS (
@@ -185,7 +185,7 @@ FROM (SELECT p.node_id FROM journal p WHERE p.node_id IS NOT NULL UNION SELECT n
 LEFT JOIN herald.node n ON n.node_id = k.node_id AND n.heartbeat_at BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() + interval '2 seconds'
 ORDER BY k.node_id;
 
--- name: AuditJournal :many
+-- name: CheckJournal :many
 -- A node's journal behind a row, and that row itself where it is still there; and when the database's epoch began.
 SELECT j.number, j.first_position, j.last_position, j.broadcast_at, (SELECT max(e.began_at) FROM herald.epoch e)::timestamptz AS epoch_began_at FROM herald.broadcast_journal j
 WHERE j.node_id = sqlc.arg(node_id) AND j.number >= sqlc.arg(from_number)::bigint ORDER BY j.number LIMIT sqlc.arg(max_rows)::int;
