@@ -14,8 +14,8 @@ import (
 
 // The statuses of a replay.
 const (
-	Resumed = "resumed"
-	Gap     = "gap"
+	Resumed = event.Resumed
+	Gap     = event.Gap
 )
 
 // Log is the event log, as far as replaying reads it. [*outbox.Log] is one.

@@ -16,13 +16,14 @@ import (
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
 func hubPaths() []string {
-	return []string{hubs.CustomerOrdersPath, hubs.RestaurantOrdersPath, hubs.TeamCartPath, hubs.AdminPath}
+	return []string{event.CustomerOrdersPath, event.RestaurantOrdersPath, event.TeamCartPath, event.AdminPath}
 }
 
 // registered returns the methods of all hubs as they are registered.
@@ -40,7 +41,7 @@ func registered(t *testing.T) map[string][]string {
 func methodActions(t *testing.T) (methods, unsubscribing []action) {
 	t.Helper()
 	of := map[string]resource{
-		hubs.CustomerOrdersPath: anOrder, hubs.RestaurantOrdersPath: aRestaurant, hubs.TeamCartPath: aCart, hubs.AdminPath: theAdmins,
+		event.CustomerOrdersPath: anOrder, event.RestaurantOrdersPath: aRestaurant, event.TeamCartPath: aCart, event.AdminPath: theAdmins,
 	}
 	names := registered(t)
 	require.Len(t, names, len(of))

@@ -16,7 +16,7 @@ func (h *hub) connected(ctx context.Context, c *signalr.Conn) error {
 
 // entry is what the audit log is told about a connection.
 func (h *hub) entry(action audit.Action, c *signalr.Conn, g event.Group) audit.Entry {
-	e := audit.Entry{Action: action, Path: h.path, ConnectionID: c.ID(), Group: g.String()}
+	e := audit.Entry{Action: action, Path: h.row.Path, ConnectionID: c.ID(), Group: g.String()}
 	if p := principal(c); p != nil {
 		e.Subject = p.Subject
 	}

@@ -42,7 +42,7 @@ var refresh = method{"RefreshToken", "token: string", "TokenRefreshed", "A new t
 // allHubs are the hubs, with a sentence about each method. TestTheHubsAreAllThere holds it against the code.
 var allHubs = []hub{
 	{
-		hubs.CustomerOrdersPath, "CustomerOrders", event.Order, "`order:{orderId}`", anyone, "`MustBeOrderOwner`",
+		event.CustomerOrdersPath, "CustomerOrders", event.Order, "`order:{orderId}`", anyone, "`MustBeOrderOwner`",
 		[]method{
 			{"SubscribeToOrder", "orderId: UUID", "void", "Joins the order's group; events from now on."},
 			{"UnsubscribeFromOrder", "orderId: UUID", "void", "Leaves it. Needs no permission, and may be repeated."},
@@ -52,7 +52,7 @@ var allHubs = []hub{
 		nil,
 	},
 	{
-		hubs.RestaurantOrdersPath, "RestaurantOrders", event.Order, "`restaurant:{restaurantId}`", anyone,
+		event.RestaurantOrdersPath, "RestaurantOrders", event.Order, "`restaurant:{restaurantId}`", anyone,
 		"`MustBeRestaurantOwner` or `MustBeRestaurantStaff`",
 		[]method{
 			{"SubscribeToRestaurant", "restaurantId: UUID", "void", "Joins the restaurant's group, all orders of it; events from now on."},
@@ -63,7 +63,7 @@ var allHubs = []hub{
 		nil,
 	},
 	{
-		hubs.TeamCartPath, "TeamCart", event.TeamCart, "`teamcart:{teamCartId}`",
+		event.TeamCartPath, "TeamCart", event.TeamCart, "`teamcart:{teamCartId}`",
 		anyone + "; the hub is there with `HERALD_FEATURE_TEAMCART=true`, else 404", "`MustBeTeamCartMember`",
 		[]method{
 			{"SubscribeToCart", "teamCartId: UUID", "void", "Joins the cart's group; events from now on."},
@@ -77,7 +77,7 @@ var allHubs = []hub{
 		nil,
 	},
 	{
-		hubs.AdminPath, "Admin", event.Admin, "`admins` (joined on connect), `user-activity`, `analytics`, `alerts`",
+		event.AdminPath, "Admin", event.Admin, "`admins` (joined on connect), `user-activity`, `analytics`, `alerts`",
 		"users with the role `Admin` (`HERALD_ADMIN_ROLE`), else 403", "the role",
 		[]method{
 			{"SubscribeToUserActivity", "", "void", "Joins `user-activity`."},
