@@ -28,19 +28,19 @@ const (
 
 // hubs is the catalogue of hubs. What is served, permitted, documented and followed by a client comes from these rows.
 var hubs = []Hub{ //nolint:gochecknoglobals // a constant table
-	{Path: CustomerOrdersPath, Groups: []GroupKind{{
+	{Path: CustomerOrdersPath, Title: "CustomerOrders", Groups: []GroupKind{{
 		Name: "order", Method: "Order", Resource: "order", ID: "orderId",
 		Policies: []Policy{{MustBeOrderOwner, []string{"OrderOwner"}}},
 	}}},
-	{Path: RestaurantOrdersPath, Groups: []GroupKind{{
+	{Path: RestaurantOrdersPath, Title: "RestaurantOrders", Groups: []GroupKind{{
 		Name: "restaurant", Method: "Restaurant", Resource: "restaurant", ID: "restaurantId",
 		Policies: []Policy{{MustBeRestaurantOwner, []string{"RestaurantOwner"}}, {MustBeRestaurantStaff, []string{"RestaurantStaff"}}},
 	}}},
-	{Path: TeamCartPath, Setting: "HERALD_FEATURE_TEAMCART", Groups: []GroupKind{{
+	{Path: TeamCartPath, Title: "TeamCart", Setting: "HERALD_FEATURE_TEAMCART", Groups: []GroupKind{{
 		Name: "teamcart", Method: "Cart", Resource: "cart", ID: "teamCartId", Cursor: true,
 		Policies: []Policy{{MustBeTeamCartMember, []string{"TeamCartMember", "TeamCartHost"}}},
 	}}},
-	{Path: AdminPath, Admin: true, Groups: []GroupKind{
+	{Path: AdminPath, Title: "Admin", Admin: true, Groups: []GroupKind{
 		{Name: "admins", Method: "Admins", JoinedByAll: true},
 		{Name: "user-activity", Method: "UserActivity"},
 		{Name: "analytics", Method: "Analytics"},
@@ -50,7 +50,8 @@ var hubs = []Hub{ //nolint:gochecknoglobals // a constant table
 
 // Hub is a row of the catalogue of hubs.
 type Hub struct {
-	Path string
+	Path  string
+	Title string // what declarations call it
 	// Setting is the switch without which the hub is not there. Empty: it always is.
 	Setting string
 	// Admin: only users with the admin role may connect, and they may join every group.
@@ -104,8 +105,8 @@ func HubNames() []string {
 	return names
 }
 
-// GroupForms say how the groups' names look: "order:ID", "alerts".
-func GroupForms() []string {
+// GroupForms says how groups' names look: "order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts".
+func GroupForms() string {
 	var forms []string
 	for i := range hubs {
 		for _, k := range hubs[i].Groups {
@@ -115,7 +116,28 @@ func GroupForms() []string {
 			forms = append(forms, k.Name)
 		}
 	}
-	return forms
+	return enumerated(forms, "or")
+}
+
+// PermissionForms says how permissions look that open groups: "OrderOwner:{id}, …, TeamCartMember:{id} and TeamCartHost:{id}".
+func PermissionForms() string {
+	var forms []string
+	for i := range hubs {
+		for _, k := range hubs[i].Groups {
+			for _, p := range k.Policies {
+				for _, name := range p.Permissions {
+					forms = append(forms, name+":{id}")
+				}
+			}
+		}
+	}
+	return enumerated(forms, "and")
+}
+
+// enumerated is a list of things in a sentence.
+func enumerated(all []string, conjunction string) string {
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " " + conjunction + " " + all[last]
 }
 
 // Name is the hub's in metrics and queries: "customer-orders".
