@@ -28,9 +28,9 @@ type kind struct {
 type form int
 
 const (
-	unknownForm  form = iota // this release does not know the group
-	ofHub                    // the kind's name alone
-	ofResource               // the kind's name, a colon, and the resource's id
+	unknownForm form = iota // this release does not know the group
+	ofHub                   // the kind's name alone
+	ofResource              // the kind's name, a colon, and the resource's id
 )
 
 //nolint:gochecknoglobals // constants, of the catalogue of hubs

@@ -26,16 +26,21 @@ type resourceHub struct {
 }
 
 func resourceHubs() map[string]resourceHub {
-	order := event.Event{Type: event.OrderStatusChanged, Audience: event.Both}
-	return map[string]resourceHub{
-		"customer":   {event.CustomerOrdersPath, "Order", event.OrderGroup, order, "ReceiveOrderStatusChanged"},
-		"restaurant": {event.RestaurantOrdersPath, "Restaurant", event.RestaurantGroup, order, "ReceiveOrderStatusChanged"},
-		"teamcart": {
-			event.TeamCartPath, "Cart", event.TeamCartGroup,
-			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)},
-			"ReceiveConverted",
-		},
+	object := event.Event{Type: event.OrderStatusChanged, Audience: event.Both}
+	positional := event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)}
+	all := map[string]resourceHub{}
+	for _, hub := range event.Hubs() {
+		for _, kind := range hub.Groups {
+			switch {
+			case kind.Resource == "":
+			case kind.Cursor:
+				all[hub.Name()] = resourceHub{hub.Path, kind.Method, kind.Group, positional, "ReceiveConverted"}
+			default:
+				all[hub.Name()] = resourceHub{hub.Path, kind.Method, kind.Group, object, "ReceiveOrderStatusChanged"}
+			}
+		}
 	}
+	return all
 }
 
 // resuming are the arguments of the hub's Resume method of a client that wants to be told the place of each event.
@@ -307,7 +312,8 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 func TestHubsAskForAToken(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for _, path := range []string{event.CustomerOrdersPath, event.RestaurantOrdersPath, event.TeamCartPath, event.AdminPath} {
+	for _, hub := range event.Hubs() {
+		path := hub.Path
 		for _, token := range []string{"", "nonsense", s.token(auth.Grant{Subject: "u", TTL: -time.Hour})} {
 			for _, suffix := range []string{"", "/negotiate?negotiateVersion=1"} {
 				status, challenge := s.post(path+suffix, token)
