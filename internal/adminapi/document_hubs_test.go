@@ -17,15 +17,17 @@ func TestTheDocumentNamesEveryHub(t *testing.T) {
 	w := setup(t).get(t, adminapi.OpenAPIPath)
 	require.Equal(t, http.StatusOK, w.Code)
 	var document struct {
-		Paths map[string]map[string]struct {
-			Parameters []struct {
-				Name   string
-				Schema struct{ Enum []string }
+		Paths map[string]struct {
+			Get struct {
+				Parameters []struct {
+					Name   string
+					Schema struct{ Enum []string }
+				}
 			}
 		}
 	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &document))
-	for _, parameter := range document.Paths["/api/realtime/events"]["get"].Parameters {
+	for _, parameter := range document.Paths["/api/realtime/events"].Get.Parameters {
 		if parameter.Name == "hub" {
 			require.Equal(t, event.HubNames(), parameter.Schema.Enum)
 			return
