@@ -31,7 +31,7 @@ const (
 	// WriteTimeoutDefault is how long a client may take for 64 KiB of an answer.
 	WriteTimeoutDefault = 30 * time.Second
 	// AdminHubPathDefault is what health names.
-	AdminHubPathDefault = "/hubs/admin"
+	AdminHubPathDefault = event.AdminPath
 
 	// operationTimeout bounds what one request may ask of the database.
 	operationTimeout = 10 * time.Second

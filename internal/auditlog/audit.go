@@ -17,10 +17,12 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/loglimit"
 )
 
 const (
@@ -86,7 +88,7 @@ type Config struct {
 type Log struct {
 	logger       *slog.Logger
 	refusalsOnly bool
-	refusals     *limit
+	refusals     *loglimit.Limit
 	done         limits
 }
 
@@ -95,7 +97,7 @@ func New(cfg Config) *Log {
 	return &Log{
 		logger:       cmp.Or(cfg.Logger, slog.Default()).With(slog.String("log", "audit")),
 		refusalsOnly: cfg.RefusalsOnly,
-		refusals:     newLimit(RefusalsPerSecond, RefusalsAtOnce),
+		refusals:     loglimit.NewLimit(RefusalsPerSecond, RefusalsAtOnce),
 		done:         newLimits(DonePerSecond, DoneAtOnce),
 	}
 }
@@ -105,7 +107,7 @@ func (l *Log) Done(ctx context.Context, e Entry) {
 	if l.refusalsOnly || !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	leftOut, ok := l.done.of(e.Subject).take()
+	leftOut, ok := l.done.of(e.Subject).Take(time.Now())
 	if !ok {
 		return
 	}
@@ -118,7 +120,7 @@ func (l *Log) Refused(ctx context.Context, e Entry, err error) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	leftOut, ok := l.refusals.take()
+	leftOut, ok := l.refusals.Take(time.Now())
 	if !ok {
 		return
 	}
