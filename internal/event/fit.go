@@ -65,7 +65,7 @@ func (f *Field) misfit(value []byte) string {
 // Fits says whether the field may have this value, in JSON; null, or nothing, where it is missing.
 func (f *Field) Fits(value []byte) bool { return f.fits(value) }
 
-// fits says whether the field may have this value, as it stands in the payload. herald.check_payload and the REST API's bodies say the same.
+// fits says whether the field may have this value, as it stands in the payload. herald.payload_problems and the REST API's bodies say the same.
 func (f *Field) fits(value []byte) bool {
 	if isNull(value) {
 		return f.Optional
@@ -103,7 +103,7 @@ func isShort(value []byte) bool {
 }
 
 // isTime says whether a value is a time that can be told as one of the years 1 to 9999 wherever its zone is: at their first and last day
-// herald.check_payload takes those of UTC only.
+// herald.payload_problems takes those of UTC only.
 func isTime(value []byte) bool {
 	t, ok := readTime(value)
 	if !ok || bytes.IndexByte(value, ',') >= 0 { // package time reads a comma for a point

@@ -48,7 +48,7 @@ func (b *bundle) analytics(t *testing.T) []uuid.UUID {
 func (b *bundle) agrees(t *testing.T) {
 	t.Helper()
 	require.NoError(t, selfcheck.NewAuditor(b.pool, slog.New(slog.DiscardHandler)).Run(t.Context()))
-	require.Empty(t, scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.audit_discrepancy d"))
+	require.Empty(t, scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.selfcheck_discrepancy d"))
 }
 
 // Acceptance: A-165.

@@ -1,9 +1,7 @@
 package outbox_test
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -11,10 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/test/fixture"
-	"github.com/yummyzoom/herald/internal/test/pgtest"
-	"github.com/yummyzoom/herald/migrations"
 )
 
 // Further fields of a payload stand beside the event's own, and replace none.
@@ -92,48 +87,4 @@ func TestFunctionAndInsertAnswerAlike(t *testing.T) {
 		require.Equal(t, []string{want.Code, want.ConstraintName, want.Message, want.Hint, want.Detail},
 			[]string{got.Code, got.ConstraintName, got.Message, got.Hint, got.Detail}, test.call)
 	}
-}
-
-// What depends on the functions of the release before goes on, and whoever may call them may call these; what calls them by name meets these, in a
-// session that has prepared the call before, too.
-//
-// Acceptance: A-509.
-func TestProducersOfTheReleaseBeforeGoOn(t *testing.T) {
-	t.Parallel()
-	const before = 20
-	db := pgtest.NewEmpty(t)
-	b := &bundle{fixture.On(t, db)}
-	logger := slog.New(slog.DiscardHandler)
-	_, err := postgres.Migrate(t.Context(), b.Pool, upTo(t, before), logger)
-	require.NoError(t, err)
-	shop := b.Login(t)
-	b.Exec(t, `GRANT USAGE ON SCHEMA herald TO `+shop.Config().User+`;
-		GRANT INSERT (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload, occurred_on_utc, deliver_after, traceparent)
-			ON herald.outbox TO `+shop.Config().User+`;
-		GRANT EXECUTE ON FUNCTION herald.publish_teamcart_event(text, uuid, text, text, uuid, timestamptz, uuid, timestamptz) TO `+shop.Config().User+`;
-		CREATE VIEW public.published AS SELECT herald.publish_teamcart_event('CartUpdated', '`+fixture.CartID.String()+`') AS event_id;
-		CREATE FUNCTION public.placed(n text) RETURNS uuid LANGUAGE sql
-			BEGIN ATOMIC SELECT herald.publish_order_event('OrderPlaced', '`+fixture.OrderID.String()+`', n, 'Placed', '`+fixture.RestaurantID.String()+`', 'user-1'); END`)
-	t.Cleanup(func() {
-		_, err := b.Pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+shop.Config().User)
-		require.NoError(t, err)
-	})
-	const call = "SELECT herald.publish_order_event('OrderPlaced', $1, $2, 'Placed', $3, customer_id => 'user-1', event_id => $4)"
-	conn := b.Conn(t)
-	_, err = conn.Prepare(t.Context(), "publish", call)
-	require.NoError(t, err)
-	publish := func() {
-		t.Helper()
-		own := uuid.New()
-		require.Equal(t, own, fixture.Scan[uuid.UUID](t, conn, "publish", fixture.OrderID, "YZ-1", fixture.RestaurantID, own))
-		require.Equal(t, fixture.Customer, *b.written(t, own).CustomerID)
-		require.NotZero(t, fixture.Scan[uuid.UUID](t, conn, "SELECT event_id FROM public.published"))
-		require.NotZero(t, fixture.Scan[uuid.UUID](t, conn, "SELECT public.placed('YZ-2')"))
-	}
-	publish()
-	_, err = postgres.Migrate(t.Context(), b.Pool, migrations.FS, logger)
-	require.NoError(t, err)
-	publish()
-	require.True(t, fixture.Scan[bool](t, b.Pool, `SELECT has_function_privilege($1, 'herald.publish_teamcart_event(text, uuid, text, text, uuid, timestamptz, uuid, timestamptz, jsonb, text)', 'EXECUTE')
-		AND NOT has_function_privilege($1, 'herald.publish_admin_event(text, jsonb, timestamptz, uuid, timestamptz, text)', 'EXECUTE')`, shop.Config().User))
 }

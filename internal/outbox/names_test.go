@@ -21,15 +21,9 @@ func qualified() map[string]string {
 		"judge_event":            "each published event that is not an order's usual one",
 		"refuse_event":           "each refused event, in the producer's name",
 		"other_type":             "each call that is refused, in the producer's name",
-		"check_event":            "the release before",
-		"check_payload":          "the release before",
 		"publish_order_event":    "each published event",
 		"publish_teamcart_event": "each published event",
 		"publish_admin_event":    "each published event",
-
-		"earlier_publish_order_event":    "what depends on it",
-		"earlier_publish_teamcart_event": "what depends on it",
-		"earlier_publish_admin_event":    "what depends on it",
 
 		"utc":                        "each published event",
 		"uuidv7":                     "each published event",
@@ -97,6 +91,7 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 		{"SELECT * FROM herald.whereabouts()", nil},
 		{"SELECT herald.ensure_partition('outbox', '2040-01-01'), herald.ensure_partition('event_log', '2040-01-01')", nil},
 		{"SELECT herald.partition_days('outbox')", nil},
+		{"SELECT herald.lock_to_change('herald.outbox', 'herald.pace')", nil},
 		{"SELECT * FROM herald.partition_bounds('outbox')", nil},
 		{"SELECT herald.days_before('event_log', '2040-01-01')", nil},
 		{"SELECT herald.day_begins('2040-01-01')", nil},

@@ -122,7 +122,7 @@ func (b *bundle) busyState(t *testing.T) (settled bool, position, relayed int64)
 	t.Helper()
 	status, err := selfcheck.ReadAuditStatus(t.Context(), b.Pool)
 	require.NoError(t, err)
-	settled = fixture.Scan[bool](t, b.Pool, `SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.audit_state a, herald.relay_state s
+	settled = fixture.Scan[bool](t, b.Pool, `SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.selfcheck_state a, herald.relay_state s
 		WHERE NOT pg_visible_in_snapshot(o.xid, a.snapshot) OR NOT pg_visible_in_snapshot(o.xid, s.snapshot))`)
 	return settled, status.Position, status.RelayPosition
 }

@@ -96,7 +96,7 @@ func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 			b.journal.Record(15, []int32{1})
 			b.Exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 9, 'h', 15, 15)`, fixture.NodeID)
 			b.Exec(t, "UPDATE herald.node SET broadcast_position = 15")
-			b.Exec(t, "UPDATE herald.audit_state SET nodes = jsonb_set(nodes, ARRAY[$1::text, 'number'], '7')", fixture.NodeID)
+			b.Exec(t, "UPDATE herald.selfcheck_state SET nodes = jsonb_set(nodes, ARRAY[$1::text, 'number'], '7')", fixture.NodeID)
 			require.Empty(t, b.run(t), "the epoch is new")
 			require.Empty(t, b.run(t))
 			b.Exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 11, 'h', 16, 16)`, fixture.NodeID)
@@ -175,7 +175,7 @@ func TestAuditWhileADayIsMade(t *testing.T) {
 			r := <-done
 			require.NoError(t, r.err)
 			require.Empty(t, r.found)
-			require.Zero(t, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.audit_discrepancy"))
+			require.Zero(t, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.selfcheck_discrepancy"))
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,17 +12,15 @@ import (
 // The server begins to shut down between a connection's admission and its opening.
 func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(newOccupancy(1, 1, 1))
-	late := &Conn{ticket: door.Ticket{Token: door.Token{1}}, seat: seat{user: "u", site: v6(1)}}
+	r := newRegistry(door.NewOccupancy(1, 1, 1))
+	late := &Conn{identity: identity{ticket: door.Ticket{Token: door.Token{1}}, seat: door.NewSeat("u", netip.MustParseAddr("2001:db8::1"))}}
 	outcome, _ := r.claim(late)
 	require.Equal(t, claimed, outcome)
-	require.Equal(t, door.ServerFull, r.full(&seat{}))
+	require.Equal(t, door.ServerFull, r.full(&door.Seat{}))
 	r.close()
 	require.False(t, r.add(late))
 	for range 2 { // the second time it is released once too often
-		require.Zero(t, r.seats.seats)
-		require.Empty(t, r.seats.users)
-		require.Empty(t, r.seats.sites)
+		require.Equal(t, door.NewOccupancy(1, 1, 1), r.seats)
 		require.Empty(t, r.active)
 		r.release(late)
 	}

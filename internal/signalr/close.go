@@ -1,6 +1,7 @@
 package signalr
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -28,6 +29,14 @@ type ending struct {
 	grace  time.Duration // how long the rest may take to be written
 	unless func() bool   // it does not come to that; called with the connection's lock held; nil: never
 }
+
+// What OnDisconnected and the log are told.
+var (
+	errSilent   = errors.New("client has sent nothing for too long")
+	errAbsent   = errors.New("client has not come back")
+	errStuck    = errors.New("client takes nothing")
+	errUnpolled = errors.New("client has stopped polling")
+)
 
 const (
 	textTooSlow = "The client does not keep up with the messages that are sent to it."
@@ -65,7 +74,7 @@ func (c *Conn) overflow() {
 		grace:  overflowGrace,
 	})
 	if ended {
-		c.server.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
+		c.host.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
 	}
 }
 
@@ -84,7 +93,7 @@ func (c *Conn) timeOut() {
 func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
 	var last []wire.Frame
 	if c.greeted.Load() {
-		last = append(last, closeFrame(c.protocol, text, allowReconnect))
+		last = append(last, wire.CloseFrame(c.protocol, text, allowReconnect))
 	}
 	return append(last, c.goodbye(status)...)
 }
@@ -109,19 +118,13 @@ func (c *Conn) end(e ending) bool {
 	c.ending = &e
 	c.flushed = make(chan struct{})
 	if e.drop {
-		for _, f := range c.queue {
-			c.queued -= len(f.Bytes)
-		}
-		clear(c.queue)
-		c.queue = c.queue[:0]
+		c.queue.drop()
 	}
 	for i := range e.last {
-		c.queue = append(c.queue, &e.last[i])
-		c.queued += len(e.last[i].Bytes)
+		c.queue.push(&e.last[i])
 	}
-	start := !c.writing
-	c.writing = true // even with nothing to write: it is the writer that says flushed
-	c.wake()
+	start := c.queue.begin() // even with nothing to write: it is the writer that says flushed
+	c.queue.wake()
 	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
 	if e.abort {
 		c.transport.Close()
@@ -149,7 +152,7 @@ func (c *Conn) leave() *ending {
 	<-c.flushed
 	c.mu.Lock()
 	e, t := c.ending, c.transport
-	gone := e.abort || e.parted || c.broken || c.detached != 0
+	gone := e.abort || e.parted || c.queue.broken || c.detached != 0
 	c.mu.Unlock()
 	if !gone {
 		t.Linger(time.Now().Add(lingerTimeout))

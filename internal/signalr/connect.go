@@ -1,52 +1,12 @@
 package signalr
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 
 	"github.com/yummyzoom/herald/internal/signalr/door"
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
-
-// connect serves the requests to the hub's own path, as HttpConnectionDispatcher.ExecuteAsync does.
-func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	switch r.Method {
-	case http.MethodGet:
-		switch {
-		case transport.AcceptsEvents(r):
-			s.connectEvents(w, r, hub, user)
-		case !transport.IsWebSocketRequest(r):
-			s.poll(w, r, hub, user)
-		default:
-			if t, ok := s.mayUpgrade(w, r, hub, user); ok {
-				s.connectWebSocket(w, r, hub, user, t)
-			}
-		}
-	case http.MethodPost:
-		s.post(w, r, hub, user)
-	case http.MethodDelete:
-		s.delete(w, r, hub, user)
-	default:
-		w.Header().Set("Allow", door.Methods)
-		door.WriteText(w, http.StatusMethodNotAllowed, "")
-	}
-}
-
-// Why a connection id is not known, for the log.
-const (
-	unknownTicket = "its connection token was not issued by a node of this database, or is older than their keys"
-	unknownEnded  = "its connection has ended, or its token was not used in time"
-	unknownNode   = "the node that its connection lives on is gone or cannot be reached"
-)
-
-// unknownID answers a request for a connection that is not here. Clients begin anew at that, so one line now and then is a restart, and many are a
-// balancer that takes requests to nodes of another database.
-func (s *Server) unknownID(w http.ResponseWriter, r *http.Request, hub *Hub, why string) {
-	door.WriteUnknownID(w)
-	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request for an unknown connection, the client begins anew",
-		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.proxies.Client(r).String()), slog.String("reason", why))
-}
 
 // connectWebSocket makes the request a connection: of the ticket that negotiate gave out, or, with the zero one, a new one.
 func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Ticket) {
@@ -103,34 +63,4 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transp
 		return nil
 	}
 	return t
-}
-
-// open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.
-func (c *Conn) open(user User) {
-	c.prepare(user)
-	if c.enlist() {
-		go c.serve()
-	}
-}
-
-// prepare makes the connection one that can be ended.
-func (c *Conn) prepare(user User) {
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.drain = c.write
-	c.opened = c.now()
-	c.lastRead.Store(c.opened)
-	c.lastWrite.Store(c.opened)
-	c.SetUser(user)
-}
-
-// enlist makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
-// down.
-func (c *Conn) enlist() bool {
-	if !c.server.registry.add(c) {
-		c.cancel()
-		c.transport.Close()
-		return false
-	}
-	c.server.cfg.Metrics.of(c.hub).connections.Inc()
-	return true
 }

@@ -3,7 +3,6 @@ package signalr
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/gobwas/ws"
 
@@ -20,37 +19,37 @@ type handshakeError struct {
 func (e *handshakeError) Error() string { return "handshake refused: " + e.text }
 
 func refuseHandshake(text string) error {
-	return &handshakeError{text: text, frame: handshakeFrame(text)}
+	return &handshakeError{text: text, frame: wire.HandshakeFrame(text)}
 }
 
 // handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
 func (c *Conn) handshake(record []byte) error {
-	request, err := parseHandshake(record)
+	request, err := wire.ParseHandshake(record)
 	if err != nil {
 		return refuseHandshake(textHandshakeError)
 	}
-	p, ok := c.server.protocolNamed(request.protocol)
+	p, ok := c.host.protocolNamed(request.Protocol)
 	if !ok {
-		return refuseHandshake(textUnsupportedProtocol(request.protocol))
+		return refuseHandshake(textUnsupportedProtocol(request.Protocol))
 	}
-	if !p.supports(request.version) {
-		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
+	if !p.Supports(request.Version) {
+		return refuseHandshake(textUnsupportedVersion(p.Name(), request.Version))
 	}
-	if p.binary() && !c.transport.Binary() {
-		return refuseHandshake(textNeedsBinary(p.name()))
+	if p.Binary() && !c.transport.Binary() {
+		return refuseHandshake(textNeedsBinary(p.Name()))
 	}
-	c.agree(p, request.version)
-	if err := c.enqueueAndFlush(c.server.greetings[p.slot()]); err != nil {
+	c.agree(p, request.Version)
+	if err := c.enqueueAndFlush(c.host.greetings[p.Slot()]); err != nil {
 		return transport.ErrInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said
-	c.server.registry.connected(c)
+	c.host.registry.connected(c)
 	c.connected = true
 	return c.greet()
 }
 
 // agree sets what the handshake was about. The writer may be answering a WebSocket ping meanwhile.
-func (c *Conn) agree(p protocol, version int) {
+func (c *Conn) agree(p wire.Protocol, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.protocol = p
@@ -76,14 +75,4 @@ func (c *Conn) greet() error {
 		grace:  flushTimeout,
 	})
 	return transport.ErrInterrupted
-}
-
-// protocolNamed finds the protocol that a handshake asks for; like .NET it ignores the name's case.
-func (s *Server) protocolNamed(name string) (protocol, bool) {
-	for _, p := range s.protocols {
-		if strings.EqualFold(name, p.name()) {
-			return p, true
-		}
-	}
-	return nil, false
 }

@@ -2,96 +2,40 @@ package signalr
 
 import (
 	"encoding/json"
-	"sync"
-	"sync/atomic"
 
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// Message is an invocation of a client's method. It is encoded at most once per protocol, as a ready-made WebSocket frame,
-// and shared by all the connections that it is sent to. It must not be changed once made, nor may its arguments.
-type Message struct {
-	target    string
-	arguments []json.RawMessage // nil where they are in the JSON frame alone
-	listed    int               // where their list begins in the JSON frame's bytes, or 0
-	object    *Object           // what those that are objects are, or nil
-	encodings [protocolCount]encodedMessage
-}
+type (
+	// Message is an invocation of a client's method, encoded once for all the connections that it is sent to: see [wire.Message].
+	Message = wire.Message
+	// Names says how members of the server's own objects are named over MessagePack: see [wire.Names].
+	Names = wire.Names
+	// Form says how a member's value is written where a protocol has other types than JSON: see [wire.Form].
+	Form = wire.Form
+	// Member is a member of an [Object].
+	Member = wire.Member
+	// Object describes JSON objects that begin with members of the server's own: see [wire.Object].
+	Object = wire.Object
+)
 
-// encodedMessage is a Message in one protocol.
-type encodedMessage struct {
-	ready atomic.Bool // the frame is made; else mu is needed
-	mu    sync.Mutex
-	frame wire.Frame
-}
+// How members are named, and written.
+const (
+	DotNetNames = wire.DotNetNames
+	JSONNames   = wire.JSONNames
 
-// NewMessage returns an invocation of target without an id: the client sends no completion. What is no JSON among args reaches
-// clients that speak MessagePack as nil.
-func NewMessage(target string, args []json.RawMessage) *Message {
-	return &Message{target: target, arguments: args}
-}
+	AsItIs = wire.AsItIs
+	Time   = wire.Time
+	Number = wire.Number
+)
 
-// NewMessageOf is NewMessage for arguments that are appended as JSON values with commas between them, about size bytes; nothing of
-// them is copied or kept beside the JSON frame, which is made at once. Arguments that are objects are what o describes, where that is not
-// nil. It returns the error of appendArguments.
+// NewMessage returns an invocation of target without an id: see [wire.NewMessage].
+func NewMessage(target string, args []json.RawMessage) *Message { return wire.NewMessage(target, args) }
+
+// NewMessageOf is NewMessage for arguments that are appended: see [wire.NewMessageOf].
 func NewMessageOf(target string, size int, o *Object, appendArguments func([]byte) ([]byte, error)) (*Message, error) {
-	b := make([]byte, wire.MaxHeader, wire.MaxHeader+invocationOverhead+len(target)+size)
-	b = appendInvocationStart(b, "", target)
-	start := len(b)
-	b, err := appendArguments(b)
-	if err != nil {
-		return nil, err
-	}
-	m := &Message{target: target, object: o}
-	e := &m.encodings[jsonProtocol{}.slot()]
-	e.frame = wire.FrameOf(wire.OpText, append(b, invocationEnd...))
-	e.frame.Numbered = true
-	m.listed = start - (wire.MaxHeader - int(e.frame.Header))
-	e.ready.Store(true)
-	return m, nil
+	return wire.NewMessageOf(target, size, o, appendArguments)
 }
 
-// list returns the arguments.
-func (m *Message) list() []json.RawMessage {
-	if m.listed == 0 {
-		return m.arguments
-	}
-	list := m.encodings[jsonProtocol{}.slot()].frame.Bytes[m.listed-1:]
-	var arguments []json.RawMessage
-	s := scanner{data: list[:len(list)-len(invocationEnd)+1]} // from the bracket to the bracket
-	// An argument may nest as deeply as it could on its own; one that is no JSON ends the list, see NewMessage.
-	_ = s.items(maxDepth-maxNesting, func(raw []byte) { arguments = append(arguments, raw) })
-	return arguments
-}
-
-// Size returns the bytes of the JSON frame, its WebSocket header included.
-func (m *Message) Size() int { return len(m.frame(jsonProtocol{}).Bytes) }
-
-func (m *Message) frame(p protocol) *wire.Frame {
-	e := &m.encodings[p.slot()]
-	if !e.ready.Load() {
-		m.encode(e, p)
-	}
-	return &e.frame
-}
-
-// encode is what sync.Once would do, without a closure for each message.
-func (m *Message) encode(e *encodedMessage, p protocol) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ready.Load() {
-		return
-	}
-	size := invocationOverhead + len(m.target)
-	arguments := m.list()
-	for _, argument := range arguments {
-		size += len(argument) + 1
-	}
-	b := p.appendInvocation(make([]byte, wire.MaxHeader, size), "", m.target, arguments, m.object)
-	e.frame = wire.FrameOf(opCodeOf(p), b)
-	e.frame.Numbered = true
-	e.ready.Store(true)
-}
-
-// invocationOverhead has room for what an invocation is beside its target and arguments.
-const invocationOverhead = 64
+// NewObject describes objects with these members: see [wire.NewObject].
+func NewObject(members ...Member) *Object { return wire.NewObject(members...) }

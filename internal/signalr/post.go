@@ -10,10 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-const (
-	// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
-	maxDiscarded = 256 << 10
-)
+// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
+const maxDiscarded = 256 << 10
 
 // post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
 // the connection has it, not what came of it.

@@ -13,11 +13,6 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-var (
-	errSilent = errors.New("client has sent nothing for too long")
-	errAbsent = errors.New("client has not come back")
-)
-
 // serve is the connection's reader: the one goroutine that it has at rest.
 //
 // What it does at the end is another function's: the runtime halves the stack of a goroutine that waits as long as it uses
@@ -30,13 +25,13 @@ func (c *Conn) over(err error) {
 	c.endBecause(err)
 	c.streams.running.Wait()
 	if c.connected {
-		c.server.registry.disconnected(c)
+		c.host.registry.disconnected(c)
 		c.onDisconnected()
 	}
 	e := c.leave()
-	c.server.registry.remove(c)
-	c.server.cfg.Metrics.of(c.hub).connections.Dec()
-	c.server.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
+	c.host.registry.remove(c)
+	c.host.cfg.Metrics.of(c.hub).connections.Dec()
+	c.host.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
 	c.tellEnd(e)
 }
 
@@ -46,13 +41,13 @@ func (c *Conn) tellEnd(e *ending) {
 	if e.reason == ClosedByClient {
 		level = slog.LevelDebug
 	}
-	logger := c.server.cfg.Logger
+	logger := c.host.cfg.Logger
 	if !logger.Enabled(c.ctx, level) {
 		return
 	}
 	attributes := []slog.Attr{
 		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("subject", c.User().ID()),
-		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.opened).Round(time.Millisecond)),
+		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.clocks.opened).Round(time.Millisecond)),
 	}
 	if e.err != nil {
 		attributes = append(attributes, slog.Any("error", e.err))
@@ -96,20 +91,20 @@ func resumable(err error) bool {
 func (c *Conn) readFrom(t transport.Transport) error {
 	var pending []byte // what has arrived of a record; nil at rest
 	for {
-		data, err := t.Receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
+		data, err := t.Receive(pending, c.host.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
 			return err
 		}
-		c.dispatching.Store(true)
+		c.clocks.dispatching.Store(true)
 		c.arrived = c.now()
 		rest, err := c.consume(data, len(pending))
-		c.lastRead.Store(c.now())
-		c.dispatching.Store(false)
+		c.clocks.read(c.now())
+		c.clocks.dispatching.Store(false)
 		if err != nil {
 			return err
 		}
 		if len(rest) == 0 {
-			c.server.buffers.Put(data)
+			c.host.buffers.Put(data)
 			pending = nil
 			continue
 		}
@@ -126,9 +121,9 @@ func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 		}
 		p := c.protocol
 		if p == nil {
-			p = jsonProtocol{} // the handshake is JSON whatever follows
+			p = wire.JSON{} // the handshake is JSON whatever follows
 		}
-		record, rest, ok, err := p.split(data, scanned, c.server.cfg.MaximumMessageSize)
+		record, rest, ok, err := p.Split(data, scanned, c.host.cfg.MaximumMessageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +144,7 @@ func (c *Conn) handle(record []byte) error {
 	if err := c.spendMessage(); err != nil {
 		return err
 	}
-	var m inbound
+	var m wire.Inbound
 	if err := c.parse(record, &m); err != nil {
 		return err
 	}
@@ -169,8 +164,8 @@ func (c *Conn) handle(record []byte) error {
 // what the goroutine has anyway.
 //
 //go:noinline
-func (c *Conn) parse(record []byte, m *inbound) (err error) {
-	*m, err = c.protocol.parse(record)
+func (c *Conn) parse(record []byte, m *wire.Inbound) (err error) {
+	*m, err = c.protocol.Parse(record)
 	return err
 }
 
@@ -203,7 +198,7 @@ func (c *Conn) endBecause(err error) {
 		e.grace = overflowGrace
 	case errors.Is(err, wire.ErrTooLarge) && !c.greeted.Load():
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]wire.Frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
+		e.last = append([]wire.Frame{wire.HandshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
 	case errors.Is(err, wire.ErrTooLarge):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusMessageTooBig))

@@ -11,10 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-const (
-	// retryRefresh is when a client is told to come again whose connection is busy with another refresh.
-	retryRefresh = time.Second
-)
+// retryRefresh is when a client is told to come again whose connection is busy with another refresh.
+const retryRefresh = time.Second
 
 type refreshingKey struct{}
 
@@ -33,7 +31,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		door.WriteRefusal(w, door.RefreshWithMethod)
 		return
 	}
-	if wait := s.openings.take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
+	if wait := s.openings.Take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
 		s.refuseRefresh(w, r, hub, door.NegotiatingTooFast, wait)
 		return
 	}

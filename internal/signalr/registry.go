@@ -18,11 +18,11 @@ type registry struct {
 	active map[door.Token]*Conn            // connections by their token
 	early  map[door.Token]*transport.Inbox // tokens that no connection uses yet, but requests that post to it
 	spent  map[door.Token]int64            // tokens of connections that are gone, until they expire (nanoseconds since 1970)
-	seats  occupancy
+	seats  door.Occupancy
 	gone   chan struct{} // closed when the registry is closed and empty
 }
 
-func newRegistry(seats occupancy) *registry {
+func newRegistry(seats door.Occupancy) *registry {
 	return &registry{
 		counts: make(map[string]int),
 		active: make(map[door.Token]*Conn),
@@ -64,10 +64,10 @@ func (r *registry) claim(c *Conn) (claim, door.Refusal) {
 		}
 		return alreadySpent, "" // it has expired meanwhile
 	}
-	if why := r.seats.full(&c.seat); why != "" {
+	if why := r.seats.Full(&c.seat); why != "" {
 		return noRoom, why
 	}
-	r.seats.take(&c.seat)
+	r.seats.Take(&c.seat)
 	if t != (door.Token{}) {
 		delete(r.early, t)
 		r.active[t] = c
@@ -85,14 +85,14 @@ func (r *registry) release(c *Conn) {
 // forfeit gives back what was claimed. The lock is held.
 func (r *registry) forfeit(c *Conn) {
 	delete(r.active, c.ticket.Token)
-	r.seats.leave(&c.seat)
+	r.seats.Leave(&c.seat)
 }
 
 // full says which limit leaves no room for s at present; empty where none does.
-func (r *registry) full(s *seat) door.Refusal {
+func (r *registry) full(s *door.Seat) door.Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.seats.full(s)
+	return r.seats.Full(s)
 }
 
 // find returns the connection that uses t, nil where there is none.
@@ -103,14 +103,14 @@ func (r *registry) find(t door.Token) *Conn {
 }
 
 // spendInvocation spends one of what c's user may invoke, and returns 0, or how long it takes until there is one.
-func (r *registry) spendInvocation(c *Conn, of rate, now int64) time.Duration {
+func (r *registry) spendInvocation(c *Conn, of door.Rate, now int64) time.Duration {
 	r.mu.Lock()
-	a := c.seat.account
+	a := c.seat.Account
 	r.mu.Unlock()
 	if a == nil {
 		return 0 // it has just ended
 	}
-	return a.take(of, now)
+	return a.Take(of, now)
 }
 
 // add takes in a connection that has claimed what it needs. Where the server is shutting down it releases it and returns
@@ -216,4 +216,14 @@ func (r *registry) forget(now int64) {
 		}
 	}
 	r.dismiss(now)
+}
+
+// dismiss lets go of the inboxes that no connection came for. The lock is held.
+func (r *registry) dismiss(now int64) {
+	for t, box := range r.early {
+		if box.Expires <= now {
+			delete(r.early, t)
+			box.Interrupt()
+		}
+	}
 }

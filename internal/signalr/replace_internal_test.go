@@ -28,7 +28,7 @@ func TestNewCredentialsAreNotExpiredOnes(t *testing.T) {
 	before, behind := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 	var lived, ended int
 	for range 5000 {
-		c := &Conn{server: s, hub: hub}
+		c := &Conn{host: &s.host, hub: hub}
 		c.polls = transport.NewLongPolling(transport.NewInbox(0, s.buffers), s.cfg.PollTimeout, s.cfg.WriteTimeout, c.now)
 		c.transport = c.polls
 		c.prepare(someone{before})

@@ -104,3 +104,9 @@ func (c *Conn) shutdownEnding() ending {
 		grace:  flushTimeout,
 	}
 }
+
+// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
+const shutdownTimeout = 10 * time.Second
+
+// cutOffTimeout is how long connections that were cut off may take to notice.
+const cutOffTimeout = time.Second

@@ -24,7 +24,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStateful()
-		p := jsonProtocol{}
+		p := wire.JSON{}
 		var sent, held int64    // written, and received by an honest client
 		var spoken, heard int64 // the client's messages that it has numbered, and those that were handled
 		least := int64(1)
@@ -33,7 +33,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 			case 0: // the server writes, and the client receives some of it
 				queue := make([]*wire.Frame, rapid.IntRange(1, 4).Draw(t, "messages"))
 				for i := range queue {
-					f := pingFrame(p)
+					f := wire.PingFrame(p)
 					f.Numbered = true
 					queue[i] = &f
 				}
@@ -56,7 +56,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 					continue
 				}
 				id := s.next
-				admitted := s.admit(&inbound{kind: typeInvocation})
+				admitted := s.admit(&wire.Inbound{Kind: wire.TypeInvocation})
 				require.Equal(t, id == heard+1, admitted)
 				spoken = max(spoken, id)
 				if admitted {

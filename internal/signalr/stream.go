@@ -3,6 +3,8 @@ package signalr
 import (
 	"context"
 	"iter"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Stream0 registers f under name as a method whose result is a stream to the client. F runs in the order of the connection's
@@ -73,7 +75,7 @@ func (c *Conn) stream(call *Call, source items) {
 			if err != nil {
 				return nil, err
 			}
-			f, err := itemFrame(c.protocol, call.invocationID, item)
+			f, err := wire.ItemFrame(c.protocol, call.invocationID, item)
 			if err != nil {
 				return nil, err
 			}
@@ -97,9 +99,9 @@ func (c *Conn) stream(call *Call, source items) {
 
 // finish completes a streaming call: without an error where text is empty.
 func (c *Conn) finish(call *Call, outcome Outcome, text string) {
-	c.streams.release(call)
+	c.streams.release(&call.streaming)
 	if text == "" {
-		f := emptyFrame(c.protocol, call.invocationID)
+		f := wire.EmptyFrame(c.protocol, call.invocationID)
 		_ = c.enqueue(&f) // it fails on a connection that is ending only
 	} else {
 		c.completeWithError(call, text)
@@ -108,4 +110,4 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 }
 
 // roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
-func (c *Conn) roomForStreams() int { return c.server.cfg.QueueBytes / 2 }
+func (c *Conn) roomForStreams() int { return c.host.cfg.QueueBytes / 2 }

@@ -5,19 +5,19 @@
 -- The mutex: one audit goes on at a time. The state as it was, beside how far the relay is.
 SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, (s.target IS NOT NULL)::boolean AS relay_behind,
     clock_timestamp()::timestamptz AS now
-FROM herald.audit_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED;
+FROM herald.selfcheck_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED;
 
 -- name: AuditRestart :exec
 -- Another epoch has begun: what came before it cannot be compared with what is there now.
-UPDATE herald.audit_state a SET epoch = s.epoch, position = s.position, snapshot = s.snapshot, floor = s.floor, stragglers = s.stragglers,
+UPDATE herald.selfcheck_state a SET epoch = s.epoch, position = s.position, snapshot = s.snapshot, floor = s.floor, stragglers = s.stragglers,
     target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0
 FROM herald.relay_state s;
 
 -- name: AuditStateSave :exec
-UPDATE herald.audit_state SET position = sqlc.arg(position), nodes = sqlc.arg(nodes), run_at = clock_timestamp();
+UPDATE herald.selfcheck_state SET position = sqlc.arg(position), nodes = sqlc.arg(nodes), run_at = clock_timestamp();
 
 -- name: AuditStatus :one
-SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.audit_state a, herald.relay_state s;
+SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.selfcheck_state a, herald.relay_state s;
 
 -- name: AuditLogBounds :one
 -- The oldest entry that the log holds, and the newest position that it should hold.
@@ -80,7 +80,7 @@ SELECT coalesce((SELECT l.position FROM herald.event_log l WHERE l.position > (S
 
 -- name: AuditTargetSet :exec
 -- Takes the snapshot up to which the relay has relayed for the next one to look at, unless there is one, or it is the same still.
-UPDATE herald.audit_state a SET target = s.snapshot, target_floor = s.floor, target_stragglers = s.stragglers, ceiling = herald.last_seq(), cursor = 0
+UPDATE herald.selfcheck_state a SET target = s.snapshot, target_floor = s.floor, target_stragglers = s.stragglers, ceiling = herald.last_seq(), cursor = 0
 FROM herald.relay_state s WHERE a.target IS NULL AND a.snapshot::text <> s.snapshot::text;
 
 -- name: AuditOutbox :one
@@ -89,14 +89,14 @@ FROM herald.relay_state s WHERE a.target IS NULL AND a.snapshot::text <> s.snaps
 WITH fresh AS MATERIALIZED (
     SELECT f.seq, f.event_id, f.event_type, f.audience FROM (
         (SELECT o.seq, o.event_id, o.event_type, o.audience FROM herald.outbox o
-            WHERE o.seq > (SELECT greatest(a.floor, a.cursor) FROM herald.audit_state a)
-            AND o.seq <= (SELECT a.ceiling FROM herald.audit_state a)
-            AND pg_visible_in_snapshot(o.xid, (SELECT a.target FROM herald.audit_state a))
-            AND NOT pg_visible_in_snapshot(o.xid, (SELECT a.snapshot FROM herald.audit_state a))
+            WHERE o.seq > (SELECT greatest(a.floor, a.cursor) FROM herald.selfcheck_state a)
+            AND o.seq <= (SELECT a.ceiling FROM herald.selfcheck_state a)
+            AND pg_visible_in_snapshot(o.xid, (SELECT a.target FROM herald.selfcheck_state a))
+            AND NOT pg_visible_in_snapshot(o.xid, (SELECT a.snapshot FROM herald.selfcheck_state a))
             ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int)
         UNION ALL
         (SELECT o.seq, o.event_id, o.event_type, o.audience
-            FROM (SELECT unnest(a.stragglers) AS xid, a.floor, a.cursor, a.target FROM herald.audit_state a) old,
+            FROM (SELECT unnest(a.stragglers) AS xid, a.floor, a.cursor, a.target FROM herald.selfcheck_state a) old,
             LATERAL (SELECT o.* FROM herald.outbox o
                 WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor) AND pg_visible_in_snapshot(old.xid, old.target)
                 ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_rows)::int) o)
@@ -120,10 +120,10 @@ SELECT count(*)::bigint AS looked_at, coalesce(max(j.seq), 0)::bigint AS last_se
 FROM judged j;
 
 -- name: AuditOutboxAdvance :exec
-UPDATE herald.audit_state SET cursor = sqlc.arg(cursor);
+UPDATE herald.selfcheck_state SET cursor = sqlc.arg(cursor);
 
 -- name: AuditOutboxComplete :exec
-UPDATE herald.audit_state SET snapshot = target, floor = target_floor, stragglers = target_stragglers,
+UPDATE herald.selfcheck_state SET snapshot = target, floor = target_floor, stragglers = target_stragglers,
     target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0
 WHERE target IS NOT NULL;
 
@@ -192,20 +192,20 @@ WHERE j.node_id = sqlc.arg(node_id) AND j.number >= sqlc.arg(from_number)::bigin
 
 -- name: DiscrepancyInsert :one
 -- Whether it was not known before.
-INSERT INTO herald.audit_discrepancy AS d (kind, subject, detail) VALUES (sqlc.arg(kind), sqlc.arg(subject), sqlc.arg(detail))
+INSERT INTO herald.selfcheck_discrepancy AS d (kind, subject, detail) VALUES (sqlc.arg(kind), sqlc.arg(subject), sqlc.arg(detail))
 ON CONFLICT (kind, subject) DO UPDATE SET seen_at = clock_timestamp(), detail = excluded.detail
 RETURNING (d.xmax = 0)::boolean AS new;
 
 -- name: DiscrepancyCount :exec
-UPDATE herald.audit_state SET found = jsonb_set(found, ARRAY[sqlc.arg(kind)::text],
+UPDATE herald.selfcheck_state SET found = jsonb_set(found, ARRAY[sqlc.arg(kind)::text],
     to_jsonb(coalesce((found->>sqlc.arg(kind)::text)::bigint, 0) + sqlc.arg(more)::bigint));
 
 -- name: DiscrepancyPrune :exec
 -- The newest thousand stay.
-DELETE FROM herald.audit_discrepancy d
-WHERE (d.kind, d.subject) IN (SELECT o.kind, o.subject FROM herald.audit_discrepancy o ORDER BY o.found_at DESC, o.kind, o.subject OFFSET 1000);
+DELETE FROM herald.selfcheck_discrepancy d
+WHERE (d.kind, d.subject) IN (SELECT o.kind, o.subject FROM herald.selfcheck_discrepancy o ORDER BY o.found_at DESC, o.kind, o.subject OFFSET 1000);
 
 -- name: DiscrepancyList :many
-SELECT d.kind, d.subject, d.detail, d.found_at, d.seen_at FROM herald.audit_discrepancy d
+SELECT d.kind, d.subject, d.detail, d.found_at, d.seen_at FROM herald.selfcheck_discrepancy d
 WHERE d.seen_at > clock_timestamp() - make_interval(secs => sqlc.arg(within_seconds)::float8)
 ORDER BY d.seen_at DESC, d.kind, d.subject LIMIT sqlc.arg(max_rows)::int;

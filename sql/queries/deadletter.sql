@@ -117,8 +117,8 @@ FROM was w JOIN mended m ON m.seq = w.seq AND m.written_at = w.written_at;
 
 -- name: MendCheck :one
 -- Raises what a publish of this row would.
-SELECT herald.check_event(o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after,
-    o.traceparent)::boolean AS fits
+SELECT herald.judge_event(o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload,
+    o.occurred_on_utc, o.deliver_after, o.traceparent, o.event_id)::boolean AS fits
 FROM herald.outbox o WHERE o.seq = sqlc.arg(seq)::bigint AND o.written_at = sqlc.arg(written_at)::timestamptz;
 
 -- name: EventIsRelayed :one

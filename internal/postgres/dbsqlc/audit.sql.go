@@ -259,14 +259,14 @@ const AuditOutbox = `-- name: AuditOutbox :one
 WITH fresh AS MATERIALIZED (
     SELECT f.seq, f.event_id, f.event_type, f.audience FROM (
         (SELECT o.seq, o.event_id, o.event_type, o.audience FROM herald.outbox o
-            WHERE o.seq > (SELECT greatest(a.floor, a.cursor) FROM herald.audit_state a)
-            AND o.seq <= (SELECT a.ceiling FROM herald.audit_state a)
-            AND pg_visible_in_snapshot(o.xid, (SELECT a.target FROM herald.audit_state a))
-            AND NOT pg_visible_in_snapshot(o.xid, (SELECT a.snapshot FROM herald.audit_state a))
+            WHERE o.seq > (SELECT greatest(a.floor, a.cursor) FROM herald.selfcheck_state a)
+            AND o.seq <= (SELECT a.ceiling FROM herald.selfcheck_state a)
+            AND pg_visible_in_snapshot(o.xid, (SELECT a.target FROM herald.selfcheck_state a))
+            AND NOT pg_visible_in_snapshot(o.xid, (SELECT a.snapshot FROM herald.selfcheck_state a))
             ORDER BY o.seq LIMIT $1::int)
         UNION ALL
         (SELECT o.seq, o.event_id, o.event_type, o.audience
-            FROM (SELECT unnest(a.stragglers) AS xid, a.floor, a.cursor, a.target FROM herald.audit_state a) old,
+            FROM (SELECT unnest(a.stragglers) AS xid, a.floor, a.cursor, a.target FROM herald.selfcheck_state a) old,
             LATERAL (SELECT o.xid, o.seq, o.written_at, o.event_id, o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after, o.traceparent FROM herald.outbox o
                 WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor) AND pg_visible_in_snapshot(old.xid, old.target)
                 ORDER BY o.xid, o.seq LIMIT $1::int) o)
@@ -306,7 +306,7 @@ func (q *Queries) AuditOutbox(ctx context.Context, maxRows int32) (AuditOutboxRo
 }
 
 const AuditOutboxAdvance = `-- name: AuditOutboxAdvance :exec
-UPDATE herald.audit_state SET cursor = $1
+UPDATE herald.selfcheck_state SET cursor = $1
 `
 
 func (q *Queries) AuditOutboxAdvance(ctx context.Context, cursor int64) error {
@@ -383,7 +383,7 @@ func (q *Queries) AuditOutboxBounds(ctx context.Context) (AuditOutboxBoundsRow, 
 }
 
 const AuditOutboxComplete = `-- name: AuditOutboxComplete :exec
-UPDATE herald.audit_state SET snapshot = target, floor = target_floor, stragglers = target_stragglers,
+UPDATE herald.selfcheck_state SET snapshot = target, floor = target_floor, stragglers = target_stragglers,
     target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0
 WHERE target IS NOT NULL
 `
@@ -394,7 +394,7 @@ func (q *Queries) AuditOutboxComplete(ctx context.Context) error {
 }
 
 const AuditRestart = `-- name: AuditRestart :exec
-UPDATE herald.audit_state a SET epoch = s.epoch, position = s.position, snapshot = s.snapshot, floor = s.floor, stragglers = s.stragglers,
+UPDATE herald.selfcheck_state a SET epoch = s.epoch, position = s.position, snapshot = s.snapshot, floor = s.floor, stragglers = s.stragglers,
     target = NULL, target_floor = NULL, target_stragglers = NULL, ceiling = NULL, cursor = 0
 FROM herald.relay_state s
 `
@@ -409,7 +409,7 @@ const AuditStateLock = `-- name: AuditStateLock :one
 
 SELECT a.epoch, a.position, a.nodes, s.epoch AS relay_epoch, s.position AS relay_position, (s.target IS NOT NULL)::boolean AS relay_behind,
     clock_timestamp()::timestamptz AS now
-FROM herald.audit_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED
+FROM herald.selfcheck_state a, herald.relay_state s FOR UPDATE OF a SKIP LOCKED
 `
 
 type AuditStateLockRow struct {
@@ -441,7 +441,7 @@ func (q *Queries) AuditStateLock(ctx context.Context) (AuditStateLockRow, error)
 }
 
 const AuditStateSave = `-- name: AuditStateSave :exec
-UPDATE herald.audit_state SET position = $1, nodes = $2, run_at = clock_timestamp()
+UPDATE herald.selfcheck_state SET position = $1, nodes = $2, run_at = clock_timestamp()
 `
 
 type AuditStateSaveParams struct {
@@ -455,7 +455,7 @@ func (q *Queries) AuditStateSave(ctx context.Context, arg AuditStateSaveParams) 
 }
 
 const AuditStatus = `-- name: AuditStatus :one
-SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.audit_state a, herald.relay_state s
+SELECT a.position, a.found, a.run_at, s.position AS relay_position, s.relayed_at, clock_timestamp()::timestamptz AS now FROM herald.selfcheck_state a, herald.relay_state s
 `
 
 type AuditStatusRow struct {
@@ -482,7 +482,7 @@ func (q *Queries) AuditStatus(ctx context.Context) (AuditStatusRow, error) {
 }
 
 const AuditTargetSet = `-- name: AuditTargetSet :exec
-UPDATE herald.audit_state a SET target = s.snapshot, target_floor = s.floor, target_stragglers = s.stragglers, ceiling = herald.last_seq(), cursor = 0
+UPDATE herald.selfcheck_state a SET target = s.snapshot, target_floor = s.floor, target_stragglers = s.stragglers, ceiling = herald.last_seq(), cursor = 0
 FROM herald.relay_state s WHERE a.target IS NULL AND a.snapshot::text <> s.snapshot::text
 `
 
@@ -493,7 +493,7 @@ func (q *Queries) AuditTargetSet(ctx context.Context) error {
 }
 
 const DiscrepancyCount = `-- name: DiscrepancyCount :exec
-UPDATE herald.audit_state SET found = jsonb_set(found, ARRAY[$1::text],
+UPDATE herald.selfcheck_state SET found = jsonb_set(found, ARRAY[$1::text],
     to_jsonb(coalesce((found->>$1::text)::bigint, 0) + $2::bigint))
 `
 
@@ -508,7 +508,7 @@ func (q *Queries) DiscrepancyCount(ctx context.Context, arg DiscrepancyCountPara
 }
 
 const DiscrepancyInsert = `-- name: DiscrepancyInsert :one
-INSERT INTO herald.audit_discrepancy AS d (kind, subject, detail) VALUES ($1, $2, $3)
+INSERT INTO herald.selfcheck_discrepancy AS d (kind, subject, detail) VALUES ($1, $2, $3)
 ON CONFLICT (kind, subject) DO UPDATE SET seen_at = clock_timestamp(), detail = excluded.detail
 RETURNING (d.xmax = 0)::boolean AS new
 `
@@ -528,7 +528,7 @@ func (q *Queries) DiscrepancyInsert(ctx context.Context, arg DiscrepancyInsertPa
 }
 
 const DiscrepancyList = `-- name: DiscrepancyList :many
-SELECT d.kind, d.subject, d.detail, d.found_at, d.seen_at FROM herald.audit_discrepancy d
+SELECT d.kind, d.subject, d.detail, d.found_at, d.seen_at FROM herald.selfcheck_discrepancy d
 WHERE d.seen_at > clock_timestamp() - make_interval(secs => $1::float8)
 ORDER BY d.seen_at DESC, d.kind, d.subject LIMIT $2::int
 `
@@ -538,15 +538,15 @@ type DiscrepancyListParams struct {
 	MaxRows       int32
 }
 
-func (q *Queries) DiscrepancyList(ctx context.Context, arg DiscrepancyListParams) ([]HeraldAuditDiscrepancy, error) {
+func (q *Queries) DiscrepancyList(ctx context.Context, arg DiscrepancyListParams) ([]HeraldSelfcheckDiscrepancy, error) {
 	rows, err := q.db.Query(ctx, DiscrepancyList, arg.WithinSeconds, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []HeraldAuditDiscrepancy
+	var items []HeraldSelfcheckDiscrepancy
 	for rows.Next() {
-		var i HeraldAuditDiscrepancy
+		var i HeraldSelfcheckDiscrepancy
 		if err := rows.Scan(
 			&i.Kind,
 			&i.Subject,
@@ -565,8 +565,8 @@ func (q *Queries) DiscrepancyList(ctx context.Context, arg DiscrepancyListParams
 }
 
 const DiscrepancyPrune = `-- name: DiscrepancyPrune :exec
-DELETE FROM herald.audit_discrepancy d
-WHERE (d.kind, d.subject) IN (SELECT o.kind, o.subject FROM herald.audit_discrepancy o ORDER BY o.found_at DESC, o.kind, o.subject OFFSET 1000)
+DELETE FROM herald.selfcheck_discrepancy d
+WHERE (d.kind, d.subject) IN (SELECT o.kind, o.subject FROM herald.selfcheck_discrepancy o ORDER BY o.found_at DESC, o.kind, o.subject OFFSET 1000)
 `
 
 // The newest thousand stay.

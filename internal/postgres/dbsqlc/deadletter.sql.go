@@ -370,8 +370,8 @@ func (q *Queries) MendApply(ctx context.Context, arg MendApplyParams) (MendApply
 }
 
 const MendCheck = `-- name: MendCheck :one
-SELECT herald.check_event(o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload, o.occurred_on_utc, o.deliver_after,
-    o.traceparent)::boolean AS fits
+SELECT herald.judge_event(o.event_type, o.resource_id, o.restaurant_id, o.customer_id, o.audience, o.payload,
+    o.occurred_on_utc, o.deliver_after, o.traceparent, o.event_id)::boolean AS fits
 FROM herald.outbox o WHERE o.seq = $1::bigint AND o.written_at = $2::timestamptz
 `
 

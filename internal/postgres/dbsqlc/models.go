@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-type HeraldAuditDiscrepancy struct {
+type HeraldSelfcheckDiscrepancy struct {
 	Kind    string
 	Subject string
 	Detail  string
