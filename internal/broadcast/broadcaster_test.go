@@ -90,7 +90,7 @@ func TestClientThatDoesNotReadDelaysNobody(t *testing.T) {
 
 func TestConnectionsAreLimitedInGroups(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{MaxSubscriptions: 2})
+	bu := setup(t, Config{Settings: Settings{MaxGroups: 2}})
 	c := bu.client("c")
 	require.NoError(t, bu.Subscribe(c, cartGroup, event.Plain))
 	require.NoError(t, bu.Subscribe(c, orderGroup, event.Plain))
@@ -120,7 +120,7 @@ func TestClosedConnectionCannotJoin(t *testing.T) {
 
 func TestMemoryFollowsMembersAndRing(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 10_000})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 10_000}})
 	c := bu.client("c")
 	for range 100 {
 		g := event.OrderGroup(uuid.New())
@@ -144,7 +144,7 @@ func TestUndeliverableEventIsPassedOver(t *testing.T) {
 	for name, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring}})
 			c := bu.client("c")
 			require.NoError(t, bu.Subscribe(c, orderGroup, event.Plain))
 			first := bu.publish(orderGroup, 1)
@@ -232,7 +232,7 @@ func TestAdmissionIsStaleAfterARevocation(t *testing.T) {
 
 func TestSettingsAreChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{RingBytes: -1}, newEventLog())
+	_, err := New(Config{Settings: Settings{RingBytes: -1}}, newEventLog())
 	require.ErrorContains(t, err, "negative")
 	_, err = New(Config{}, nil)
 	require.ErrorContains(t, err, "history")

@@ -21,7 +21,7 @@ func TestResult(t *testing.T) {
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring, ReplayLimit: 5})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring, ReplayLimit: 5}})
 			none := Result{Status: Resumed}
 			require.Equal(t, none, bu.resume(bu.client("live in an empty group"), cartGroup, Cursor{}))
 			require.Equal(t, none, bu.resume(bu.client("an empty group"), cartGroup, Cursor{Kind: Beginning}))
@@ -60,7 +60,7 @@ func TestResult(t *testing.T) {
 // Acceptance.
 func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	bu.publish(cartGroup, 6)
 	entries := bu.log.groups[cartGroup]
 	bu.log.cut[cartGroup] = 3
@@ -92,7 +92,7 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 			dropped := bu.log.groups[cartGroup][4]
 			bu.log.cut[cartGroup] = 6
 			position := bu.Position()
-			bu = restarted(bu, Config{RingBytes: ring}) // and so knows nothing of the group
+			bu = restarted(bu, Config{Settings: Settings{RingBytes: ring}}) // and so knows nothing of the group
 			bu.Start(position)
 
 			nothing := Result{Resumed, 0, uuid.Nil, 6}
@@ -119,7 +119,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring}})
 			subscribed, resumed := bu.client("subscribed"), bu.client("resumed")
 			require.NoError(t, bu.Subscribe(subscribed, cartGroup, event.Plain))
 			bu.publish(cartGroup, 3)
@@ -151,7 +151,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 // A client that has the newest event lacks nothing, whoever still holds that event.
 func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	c := bu.client("stays") // keeps the group known
 	bu.resume(c, cartGroup, Cursor{})
 	last := bu.publish(cartGroup, 3)
@@ -179,7 +179,7 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring}})
 			bu.publish(cartGroup, 4)
 			at := func(sequence int) Cursor { return after(bu.log.groups[cartGroup][sequence-1]) }
 			c := bu.client("c")
@@ -208,7 +208,7 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 // Acceptance.
 func TestLiveEventsWaitForTheEndOfTheReplay(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	first := bu.publish(cartGroup, 1)
 	bu.publish(cartGroup, 2)
 	bu.log.between = func(string) error { bu.publish(cartGroup, 1); return nil }
@@ -225,7 +225,7 @@ func TestLiveEventsWaitForTheEndOfTheReplay(t *testing.T) {
 // Acceptance: A-246.
 func TestTooManyEventsDuringAReplay(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, PendingBytes: 500})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, PendingBytes: 500})
 	first := bu.publish(cartGroup, 1)
 	bu.log.between = func(call string) error {
 		if call == "locate" {
@@ -256,7 +256,7 @@ func TestLeavingDuringAReplay(t *testing.T) {
 		for _, during := range []string{"head", "locate", "read"} {
 			t.Run(name+" at "+during, func(t *testing.T) {
 				t.Parallel()
-				bu := setup(t, Config{RingBytes: 1})
+				bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 				first := bu.publish(cartGroup, 1)
 				bu.publish(cartGroup, 3)
 				c := bu.client("c")
@@ -280,7 +280,7 @@ func TestLeavingDuringAReplay(t *testing.T) {
 
 func TestOneReplayOfAGroupAtATime(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	first := bu.publish(cartGroup, 1)
 	c := bu.client("c")
 	var second error
@@ -294,7 +294,7 @@ func TestOneReplayOfAGroupAtATime(t *testing.T) {
 
 func TestFailingHistoryLeavesThingsAsTheyWere(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	first := bu.publish(cartGroup, 1)
 	fresh, member := bu.client("fresh"), bu.client("member")
 	require.NoError(t, bu.Subscribe(member, cartGroup, event.Plain))
@@ -319,7 +319,7 @@ func TestFailingHistoryLeavesThingsAsTheyWere(t *testing.T) {
 
 func TestHistoryHasATimeLimit(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, HistoryTimeout: time.Millisecond})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, HistoryTimeout: time.Millisecond})
 	bu.history = hanging{}
 	c := bu.client("c")
 	require.ErrorIs(t, bu.Resume(c.ctx, c, cartGroup, Cursor{}, event.Plain, nil), context.DeadlineExceeded)
@@ -335,7 +335,7 @@ func (hanging) Head(ctx context.Context, _ event.Group, _ int64) (uuid.UUID, int
 
 func TestLongReplayGoesAtTheClientsPace(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, ReplayBytes: 4000})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, ReplayBytes: 4000})
 	for range 300 {
 		bu.log.publishPadded(cartGroup, 100)
 	}
@@ -357,7 +357,7 @@ func TestLongReplayGoesAtTheClientsPace(t *testing.T) {
 
 func TestClientThatDoesNotReadItsReplay(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, ReplayBytes: 4000, DrainTimeout: time.Millisecond})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, ReplayBytes: 4000, DrainTimeout: time.Millisecond})
 	for range 300 {
 		bu.log.publishPadded(cartGroup, 100)
 	}

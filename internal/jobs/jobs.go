@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 const (
@@ -50,12 +51,10 @@ type Config struct {
 	Sweeper Sweeper
 	NodeID  uuid.UUID
 	Logger  *slog.Logger
-	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
-	Retention, GroupRetention time.Duration
+	// Settings is what an operator decides. What is left out has its default.
+	Settings
 	// Contested is relay.Config's.
 	Contested func(ctx context.Context, events []outbox.Contested)
-	// StatsInterval is how often changed platform statistics are broadcast at most, whoever has broadcast the last. Defaults to never.
-	StatsInterval time.Duration
 	// Clock is the database's. Defaults to one that only jobs read.
 	Clock *outbox.Clock
 }
@@ -72,6 +71,7 @@ func New(cfg Config) (*Jobs, error) {
 	if cfg.Pool == nil || cfg.Sweeper == nil || cfg.Logger == nil {
 		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
 	}
+	settings.Complete(&cfg.Settings)
 	if cfg.Clock == nil {
 		cfg.Clock = outbox.NewClock(cfg.Logger)
 	}

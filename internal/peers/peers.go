@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 // Defaults of [Config].
 const (
-	DefaultMaxForwarded  = 5000
-	DefaultWriteTimeout  = 30 * time.Second
 	DefaultAnswerTimeout = 105 * time.Second
 	DefaultProbeInterval = 10 * time.Second
 )
@@ -52,12 +52,10 @@ type Config struct {
 	// Defaults to nil: the system's.
 	Roots *x509.CertPool
 
-	// MaxForwarded is how many requests may be under way to other nodes, event streams and polls that wait included.
-	// Defaults to 5,000; negative: as many as come.
-	MaxForwarded int
+	// Settings is what an operator decides. Where nothing is set, they are the defaults.
+	Settings
 
 	// WriteTimeout is how long one write to a client, or to another node, may take.
-	// Defaults to 30 s.
 	WriteTimeout time.Duration
 
 	// AnswerTimeout is how long another node may take to begin its answer: longer than a poll waits.
@@ -143,16 +141,15 @@ type Peers struct {
 
 // New returns a node's connections to the others. None is open yet, and it knows of none.
 func New(cfg Config) (*Peers, error) {
-	cfg.MaxForwarded = cmp.Or(cfg.MaxForwarded, DefaultMaxForwarded)
-	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, DefaultWriteTimeout)
+	settings.Complete(&cfg.Settings)
 	cfg.AnswerTimeout = cmp.Or(cfg.AnswerTimeout, DefaultAnswerTimeout)
 	cfg.ProbeInterval = cmp.Or(cfg.ProbeInterval, DefaultProbeInterval)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Observer == nil {
 		cfg.Observer = nothing{}
 	}
-	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil {
-		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded and Gone are required")
+	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil || cfg.WriteTimeout <= 0 {
+		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded, Gone and WriteTimeout are required")
 	}
 	p := &Peers{
 		cfg: cfg, keys: derived{of: cfg.Keys}, transport: newTransport(cfg.Roots, cfg.AnswerTimeout), replays: newReplays(),

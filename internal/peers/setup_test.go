@@ -94,7 +94,7 @@ func startAs(tb testing.TB, database string, serve func(*httptest.Server), confi
 	tb.Helper()
 	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now}
 	cfg := peers.Config{
-		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, Observer: &n.counts,
+		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, WriteTimeout: 30 * time.Second, Observer: &n.counts,
 		Client:    func(r *http.Request) (netip.Addr, bool) { return netip.MustParseAddrPort(r.RemoteAddr).Addr(), false },
 		Forwarded: func(ctx context.Context) context.Context { return context.WithValue(ctx, forwardedKey{}, true) },
 		Logger:    slog.New(slog.DiscardHandler),

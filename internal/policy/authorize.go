@@ -16,13 +16,10 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 const (
-	// AdminRoleDefault is the role that the admin groups require.
-	AdminRoleDefault = "Admin"
-	// FunctionDefault is the SQL function that is asked.
-	FunctionDefault = "herald.can_subscribe"
 	// TimeoutDefault is how long the SQL function may take.
 	TimeoutDefault = 2 * time.Second
 	// WaitDefault is how long a question may wait for a connection.
@@ -91,13 +88,13 @@ type Checker struct {
 
 // New returns a Checker that asks db, or an error that says what is wrong with cfg.
 func New(cfg Config, db DB) (*Checker, error) {
-	function, err := quoteFunction(cmp.Or(cfg.Function, FunctionDefault))
+	function, err := quoteFunction(cmp.Or(cfg.Function, settings.Defaults[Settings]().AuthorizeFunction))
 	if err != nil {
 		return nil, err
 	}
 	c := &Checker{
 		db:        db,
-		adminRole: cmp.Or(cfg.AdminRole, AdminRoleDefault),
+		adminRole: cmp.Or(cfg.AdminRole, settings.Defaults[auth.Settings]().AdminRole),
 		timeout:   cmp.Or(cfg.Timeout, TimeoutDefault),
 		logger:    cmp.Or(cfg.Logger, slog.Default()),
 		now:       cfg.Now,

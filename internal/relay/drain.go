@@ -149,14 +149,14 @@ func (r *Relay) sort(ctx context.Context, drain *outbox.Drain) (*outbox.Entries,
 			continue
 		}
 		seen[row.ID] = struct{}{}
-		if r.cfg.AnalyticsInterval > 0 && groups[0] == event.Analytics {
+		if r.cfg.AnalyticsMinInterval > 0 && groups[0] == event.Analytics {
 			limited = append(limited, row)
 			continue
 		}
 		entries.Add(row, groups)
 	}
 	if len(limited) > 0 {
-		now, err := drain.Limit(ctx, outbox.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
+		now, err := drain.Limit(ctx, outbox.Pace{Interval: r.cfg.AnalyticsMinInterval, Holder: r.cfg.Holder}, limited)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -58,8 +58,8 @@ type Config struct {
 	BatchSize int
 	// PollInterval is how often a sleeping relay looks without having been told. Defaults to 100 ms.
 	PollInterval time.Duration
-	// AnalyticsInterval is how often events of one type are relayed to the analytics group at most: the latest within it wins. 0: all are.
-	AnalyticsInterval time.Duration
+	// Settings is what an operator decides.
+	Settings
 	// Holder keeps the latest until the interval is over. Required where there is one.
 	Holder outbox.Holder
 	// Linger is how long a relay goes on looking without finding anything before it arms. Defaults to 3 ms.
@@ -98,8 +98,8 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Connect == nil || cfg.SetAside == nil || cfg.Relayed == nil {
 		return nil, errors.New("relay: Connect, SetAside and Relayed are required")
 	}
-	if cfg.AnalyticsInterval > 0 && cfg.Holder == nil {
-		return nil, errors.New("relay: AnalyticsInterval needs a Holder")
+	if cfg.AnalyticsMinInterval > 0 && cfg.Holder == nil {
+		return nil, errors.New("relay: AnalyticsMinInterval needs a Holder")
 	}
 	cfg.BatchSize = cmp.Or(cfg.BatchSize, defaultBatchSize)
 	cfg.PollInterval = cmp.Or(cfg.PollInterval, defaultPollInterval)
