@@ -110,10 +110,7 @@ func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.JWKSURL != "" {
-		a.metrics.registerKeys()
-	}
-	cfg.Logger, cfg.Observer = a.logger, a.metrics
+	cfg.Logger, cfg.Metrics = a.logger, a.metrics.auth
 	verifier, err := auth.NewVerifier(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("configuring tokens: %w", err)
@@ -128,7 +125,7 @@ func (a *App) buildDelivery(log history, state outbox.LogState) error {
 	a.broadcaster, err = broadcast.New(broadcast.Config{
 		Revoked:  a.lookAgain,
 		Settings: s.BroadcastSettings, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
-		Logger: a.logger, Observer: a.metrics, Journal: &a.journal,
+		Logger: a.logger, Metrics: a.metrics.broadcast, Journal: &a.journal,
 	}, log)
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
@@ -140,7 +137,7 @@ func (a *App) buildDelivery(log history, state outbox.LogState) error {
 	if a.asker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
-	rules.Cache, rules.Observer = s.AuthorizeCache, a.metrics
+	rules.Cache, rules.Metrics = s.AuthorizeCache, a.metrics.policy
 	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
@@ -177,7 +174,7 @@ func (a *App) buildRelay() error {
 		return err
 	}
 	a.relay, err = relay.New(relay.Config{
-		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
+		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Metrics: a.metrics.relay, Logger: a.logger,
 		Settings: a.cfg.Server.RelaySettings, Holder: setAside, Contested: a.contested,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			session := a.pool.Config().ConnConfig

@@ -135,13 +135,9 @@ func (a *App) buildPeers() error {
 			return asPeers(others), err
 		},
 		Client: a.client, Forwarded: welcomed, Settings: s.PeerSettings,
-		WriteTimeout: s.WriteTimeout, AnswerTimeout: s.PollTimeout + answerBeyondPoll, Logger: a.logger, Observer: a.metrics,
+		WriteTimeout: s.WriteTimeout, AnswerTimeout: s.PollTimeout + answerBeyondPoll, Logger: a.logger, Metrics: a.metrics.peers,
 	})
-	if err != nil {
-		return err
-	}
-	a.registerPeers()
-	return nil
+	return err
 }
 
 // client says who sends a request, and whether by TLS.

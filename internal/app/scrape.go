@@ -49,10 +49,6 @@ func (a *App) scraper() http.HandlerFunc {
 
 func (a *App) registerGauges() {
 	m := a.metrics
-	m.gaugeFunc("broadcast_position", "The newest log position that this node has broadcast.",
-		func() float64 { return float64(a.broadcaster.Position()) })
-	m.gaugeFunc("ring_bytes", "Memory that recent events take.", func() float64 { return float64(a.broadcaster.Stats().RingBytes) })
-	m.gaugeFunc("subscriptions", "Members of all groups on this node.", func() float64 { return float64(a.broadcaster.Stats().Members) })
 	m.gaugeFunc("listener_connected", "1 while notifications arrive, else 0: events are found by looking then.", func() float64 {
 		if a.listener.Listening() {
 			return 1

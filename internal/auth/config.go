@@ -48,8 +48,8 @@ type Config struct {
 	HTTPClient *http.Client
 	// Logger receives failures to fetch the JWK Set. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Observer is told of refusals and of fetches. Defaults to nobody.
-	Observer Observer
+	// Metrics count refusals and fetches. Default to some that nobody reads.
+	Metrics *Metrics
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
@@ -84,8 +84,11 @@ func (c Config) withDefaults() Config {
 	}
 	c.HTTPClient = cmp.Or(c.HTTPClient, &http.Client{Timeout: jwksFetchTimeout})
 	c.Logger = cmp.Or(c.Logger, slog.Default())
-	if c.Observer == nil {
-		c.Observer = ignorant{}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	if c.JWKSURL != "" {
+		c.Metrics.countKeys()
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -51,7 +51,7 @@ func TestMessageIsBuiltOncePerShapeAndOnlyWhenNeeded(t *testing.T) {
 	require.EqualValues(t, 2, bu.messages.count.Load())
 	bu.publish(orderGroup, 1)
 	require.EqualValues(t, 3, bu.messages.count.Load(), "an order's shapes are one")
-	require.Equal(t, 16, bu.observed.sent)
+	require.Equal(t, 16, bu.counted("broadcast_messages_total"))
 }
 
 // Acceptance: A-210.
@@ -85,7 +85,7 @@ func TestClientThatDoesNotReadDelaysNobody(t *testing.T) {
 	require.Len(t, other.sequences(cartGroup), 100)
 	require.Equal(t, "queue is full", stuck.closeReason())
 	require.Equal(t, 1, bu.Members(cartGroup))
-	require.Equal(t, map[string]int{DroppedQueue: 1}, bu.observed.dropped)
+	require.Equal(t, 1, bu.dropped(DroppedQueue))
 }
 
 func TestConnectionsAreLimitedInGroups(t *testing.T) {
@@ -152,7 +152,7 @@ func TestUndeliverableEventIsPassedOver(t *testing.T) {
 			bad.Payload = json.RawMessage(`{}`)
 			bu.publish(orderGroup, 1)
 			require.Equal(t, []int64{1, 3}, c.sequences(orderGroup))
-			require.Equal(t, 1, bu.observed.undeliverable)
+			require.Equal(t, 1, bu.counted("broadcast_undeliverable_total"))
 			require.EqualValues(t, 3, bu.Position())
 
 			back := bu.client("back")
@@ -160,7 +160,8 @@ func TestUndeliverableEventIsPassedOver(t *testing.T) {
 			require.Equal(t, []int64{3}, back.sequences(orderGroup))
 			require.Equal(t, 1, result.Replayed)
 			require.EqualValues(t, 3, result.Sequence)
-			require.Equal(t, []string{name}, bu.observed.sources)
+			require.Equal(t, 1, bu.counted("resumes_total", name))
+			require.Equal(t, 1, bu.counted("resumes_total"))
 		})
 	}
 }
@@ -202,7 +203,7 @@ func TestRevocationTakesTheUsersConnectionsOut(t *testing.T) {
 		require.Equal(t, []event.Group{cartGroup}, bu.Groups(c))
 	}
 	require.Equal(t, []int64{1, 2}, other.sequences(orderGroup))
-	require.Equal(t, map[string]int{DroppedRevoked: 2}, bu.observed.dropped)
+	require.Equal(t, 2, bu.dropped(DroppedRevoked))
 }
 
 func TestUnreadableRevocationSparesNobody(t *testing.T) {

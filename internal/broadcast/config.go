@@ -26,8 +26,8 @@ type Config struct {
 	DrainTimeout time.Duration
 	// Logger receives what an operator should know. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Observer counts. Defaults to nothing.
-	Observer Observer
+	// Metrics count what happens. Default to some that nobody reads.
+	Metrics *Metrics
 	// Revoked is told which connections of a user a revocation has taken out of a group, so that somebody can look whether they may
 	// be there all the same, by their token or because access was granted again before the revocation was read: those would be left
 	// without events and without a word. It must not block. Defaults to nothing.
@@ -45,8 +45,8 @@ func (c *Config) setDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if c.Observer == nil {
-		c.Observer = noObserver{}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
 	}
 	if c.Journal == nil {
 		c.Journal = noJournal{}

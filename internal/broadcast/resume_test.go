@@ -133,7 +133,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			require.Equal(t, []int64{1, 2, 3, 1}, subscribed.sequences(cartGroup))
 			require.Equal(t, []int64{1, 2, 3}, resumed.sequences(cartGroup))
 			require.Equal(t, "the group's events are numbered anew", resumed.closeReason())
-			require.Equal(t, map[string]int{DroppedRenumbered: 1}, bu.observed.dropped)
+			require.Equal(t, 1, bu.dropped(DroppedRenumbered))
 
 			back := bu.client("back")
 			require.Equal(t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, Cursor{Kind: Beginning}))
@@ -238,7 +238,7 @@ func TestTooManyEventsDuringAReplay(t *testing.T) {
 	require.ErrorIs(t, err, ErrDisconnected)
 	require.Contains(t, c.closeReason(), "replay")
 	require.Zero(t, bu.Members(cartGroup))
-	require.Equal(t, map[string]int{DroppedPending: 1}, bu.observed.dropped)
+	require.Equal(t, 1, bu.dropped(DroppedPending))
 }
 
 func TestLeavingDuringAReplay(t *testing.T) {
@@ -368,7 +368,7 @@ func TestClientThatDoesNotReadItsReplay(t *testing.T) {
 	require.ErrorIs(t, err, ErrDisconnected)
 	require.Contains(t, c.closeReason(), "did not read")
 	require.Zero(t, bu.Members(cartGroup))
-	require.Equal(t, map[string]int{DroppedDrain: 1}, bu.observed.dropped)
+	require.Equal(t, 1, bu.dropped(DroppedDrain))
 }
 
 // TestRingThatDoesNotFitIntoTheQueue: what is in memory is still sent at the client's pace.
@@ -380,5 +380,6 @@ func TestRingThatDoesNotFitIntoTheQueue(t *testing.T) {
 	}
 	bu.catchUp()
 	require.Equal(t, 100, bu.resume(bu.client("c"), cartGroup, Cursor{Kind: Beginning}).Replayed)
-	require.Equal(t, []string{SourceLog}, bu.observed.sources)
+	require.Equal(t, 1, bu.counted("resumes_total", SourceLog))
+	require.Equal(t, 1, bu.counted("resumes_total"))
 }

@@ -70,9 +70,9 @@ type Config struct {
 	// Defaults to [slog.Default].
 	Logger *slog.Logger
 
-	// Observer is told what happens, for metrics.
-	// Defaults to one that ignores it.
-	Observer Observer
+	// Metrics count what happens.
+	// Default to some that nobody reads.
+	Metrics *Metrics
 }
 
 // Keys are the secrets that the nodes share through the database.
@@ -81,14 +81,6 @@ type Keys interface {
 	Newest() (id int32, secret []byte, ok bool)
 	// Find is the key of that id, which another node may have learnt of a moment earlier.
 	Find(ctx context.Context, id int32) (secret []byte, ok bool)
-}
-
-// Observer is told what happens.
-type Observer interface {
-	// Forwarded is called when a request to another node is over, or was not begun.
-	Forwarded(outcome Outcome)
-	// EntranceRefused is called when a request to the entrance is refused.
-	EntranceRefused(reason Refusal)
 }
 
 // Outcome is what became of a request that was to be forwarded.
@@ -145,8 +137,8 @@ func New(cfg Config) (*Peers, error) {
 	cfg.AnswerTimeout = cmp.Or(cfg.AnswerTimeout, DefaultAnswerTimeout)
 	cfg.ProbeInterval = cmp.Or(cfg.ProbeInterval, DefaultProbeInterval)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	if cfg.Observer == nil {
-		cfg.Observer = nothing{}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
 	}
 	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil || cfg.WriteTimeout <= 0 {
 		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded, Gone and WriteTimeout are required")
@@ -157,10 +149,6 @@ func New(cfg Config) (*Peers, error) {
 	}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	p.proxy = p.newProxy()
+	cfg.Metrics.show(p)
 	return p, nil
 }
-
-type nothing struct{}
-
-func (nothing) Forwarded(Outcome)       {}
-func (nothing) EntranceRefused(Refusal) {}

@@ -63,8 +63,8 @@ type Config struct {
 	// Turns is how many questions about one user the database is asked at a time; the others wait, for as long as their callers do.
 	// Defaults to 2.
 	Turns int
-	// Observer counts. Defaults to nothing.
-	Observer Observer
+	// Metrics count what is remembered. Default to some that nobody reads.
+	Metrics *Metrics
 	// Logger receives the errors that led to a refusal. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.

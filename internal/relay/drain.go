@@ -117,7 +117,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *
 	if contested := sorted.Contested(); len(contested) > 0 {
 		r.cfg.Contested(ctx, contested)
 	}
-	r.cfg.Observer.Relayed(len(drain.Rows), len(batch), time.Since(start))
+	r.cfg.Metrics.relayed(len(drain.Rows), len(batch), time.Since(start))
 	return Drained{Rows: len(drain.Rows), More: drain.Full(), Armed: drain.Armed() && !disarm}, nil
 }
 

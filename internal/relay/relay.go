@@ -50,8 +50,8 @@ type Config struct {
 	Relayed func(epoch int64, batch []event.Logged)
 	// Contested is called with events of a committed batch that name another customer than their order's. Defaults to nobody.
 	Contested func(ctx context.Context, events []outbox.Contested)
-	// Observer is told what happens. Defaults to nobody.
-	Observer Observer
+	// Metrics count what happens. Default to some that nobody reads.
+	Metrics *Metrics
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 	// BatchSize is how many events one transaction relays at most. Defaults to 1000.
@@ -73,14 +73,6 @@ type SetAside interface {
 	DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error
 	// Retry keeps rows that could not be turned into messages by this release, and why: there is a reason for each.
 	Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error
-}
-
-// Observer is told what a relay does.
-type Observer interface {
-	// Relayed reports one committed batch: how many rows it read, how many entries it appended, and how long it took.
-	Relayed(rows, entries int, took time.Duration)
-	// RelayFailed reports that a look or a batch failed.
-	RelayFailed()
 }
 
 // Relay takes what is committed to the outbox into the log.
@@ -110,16 +102,11 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Contested == nil {
 		cfg.Contested = func(context.Context, []outbox.Contested) {}
 	}
-	if cfg.Observer == nil {
-		cfg.Observer = nobody{}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
 	}
 	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}, nil
 }
-
-type nobody struct{}
-
-func (nobody) Relayed(int, int, time.Duration) {}
-func (nobody) RelayFailed()                    {}
 
 // Wake makes a sleeping relay look at once. It never blocks.
 func (r *Relay) Wake() {
@@ -149,7 +136,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end that was asked for
 		}
-		r.cfg.Observer.RelayFailed()
+		r.cfg.Metrics.failures.Inc()
 		delay := failure.failed(ctx, "relay interrupted, reconnecting", err)
 		select {
 		case <-ctx.Done():

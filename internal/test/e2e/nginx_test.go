@@ -19,8 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
