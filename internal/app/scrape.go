@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 
-	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -57,9 +56,6 @@ func (a *App) registerGauges() {
 	})
 	m.gaugeFunc("clock_skew_seconds", "By how much this machine's clock is ahead of the database's, at least; by which events are due is the database's.",
 		func() float64 { return a.clock.Skew().Seconds() })
-	m.registry.MustRegister(newOverdueCollector(func() (jobs.Overdue, error) {
-		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
-	}))
 	a.registerUndelivered()
 	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
 		return scraped(a, "the outbox's lag", func(ctx context.Context) (outbox.Lag, error) { return outbox.ReadLag(ctx, a.pools.ops, lagLimit) })

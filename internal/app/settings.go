@@ -28,7 +28,7 @@ const (
 	ListenDefaultDev = "localhost:5006"
 )
 
-// The settings of the packages that a node is made of.
+// AuditSettings and the others are those of the packages that a node is made of.
 type (
 	AuditSettings     = audit.Settings
 	HubSettings       = hubs.Settings

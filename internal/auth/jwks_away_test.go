@@ -28,7 +28,7 @@ type witness struct {
 	mu      sync.Mutex
 	keys    []int // of each fetch that was seen; -1: it failed
 	fetched float64
-	failed  float64
+	failed  int
 	log     bytes.Buffer
 }
 
@@ -38,7 +38,7 @@ func newWitness() *witness {
 }
 
 // leftOut returns how many keys the last fetch brought that are not used.
-func (w *witness) leftOut() int { return int(counted.Of(w.counts, "jwks_keys_ignored")) }
+func (w *witness) leftOut() int { return counted.Of(w.counts, "jwks_keys_ignored") }
 
 func (w *witness) Write(line []byte) (n int, err error) {
 	w.mu.Lock()
@@ -59,8 +59,8 @@ func (w *witness) fetches() []int {
 	if failed := counted.Of(w.counts, "jwks_fetch_failures_total"); failed != w.failed {
 		w.failed, w.keys = failed, append(w.keys, -1)
 	}
-	if fetched := counted.Of(w.counts, "jwks_last_fetch_timestamp_seconds"); fetched != w.fetched {
-		w.fetched, w.keys = fetched, append(w.keys, int(counted.Of(w.counts, "jwks_keys")))
+	if fetched := counted.Sum(w.counts, "jwks_last_fetch_timestamp_seconds"); fetched != w.fetched {
+		w.fetched, w.keys = fetched, append(w.keys, counted.Of(w.counts, "jwks_keys"))
 	}
 	return slices.Clone(w.keys)
 }
@@ -206,7 +206,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	_, _ = v.Verify(t.Context(), hs256(t, goodClaims()))
 	_, _ = v.Verify(t.Context(), hs256(t, with(goodClaims(), "exp", nil)))
 	for _, reason := range []auth.Reason{auth.NoToken, auth.MissingExpiry} {
-		require.EqualValues(t, 1, counted.Of(w.counts, "tokens_refused_total", string(reason)))
+		require.Equal(t, 1, counted.Of(w.counts, "tokens_refused_total", string(reason)))
 	}
-	require.EqualValues(t, 2, counted.Of(w.counts, "tokens_refused_total"))
+	require.Equal(t, 2, counted.Of(w.counts, "tokens_refused_total"))
 }

@@ -41,7 +41,7 @@ func restarted(bu *bundle, cfg Config) *bundle {
 
 // counted is what the broadcaster has counted.
 func (bu *bundle) counted(name string, labels ...string) int {
-	return int(counted.Of(bu.counts, name, labels...))
+	return counted.Of(bu.counts, name, labels...)
 }
 
 // dropped is how many subscriptions ended for that reason alone.

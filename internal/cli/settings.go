@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// The settings of the packages, as commands embed them.
+// Database and the others are the settings of the packages, as commands embed them.
 type (
 	Database = postgres.Settings
 	Wait     = postgres.WaitSettings

@@ -65,7 +65,7 @@ type counts struct{ *prometheus.Registry }
 
 // of is how many requests had that outcome, or were refused for that reason.
 func (c counts) of(what string) int {
-	return int(counted.Of(c, "forwarded_requests_total", what) + counted.Of(c, "node_requests_refused_total", what))
+	return counted.Of(c, "forwarded_requests_total", what) + counted.Of(c, "node_requests_refused_total", what)
 }
 
 // start starts a node of the database. It is stopped when the test ends.

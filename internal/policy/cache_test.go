@@ -69,10 +69,10 @@ func TestAYesIsRememberedForAWhile(t *testing.T) {
 			time.Sleep(lifetime/3 - 1)
 		}
 		require.Equal(t, int32(1), o.asked.Load())
-		require.EqualValues(t, 2, counted.Of(count, "authorize_cache_hits_total"))
+		require.Equal(t, 2, counted.Of(count, "authorize_cache_hits_total"))
 		time.Sleep(5 * time.Nanosecond)
 		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id), "it has been forgotten")
-		require.EqualValues(t, 2, counted.Of(count, "authorize_cache_misses_total"))
+		require.Equal(t, 2, counted.Of(count, "authorize_cache_misses_total"))
 	})
 }
 
@@ -179,8 +179,8 @@ func TestEqualQuestionsArePutOnce(t *testing.T) {
 			require.NoError(t, <-results)
 		}
 		require.Equal(t, int32(1), o.asked.Load())
-		require.EqualValues(t, callers-1, counted.Of(count, "authorize_cache_hits_total"))
-		require.EqualValues(t, 1, counted.Of(count, "authorize_cache_misses_total"))
+		require.Equal(t, callers-1, counted.Of(count, "authorize_cache_hits_total"))
+		require.Equal(t, 1, counted.Of(count, "authorize_cache_misses_total"))
 	})
 }
 

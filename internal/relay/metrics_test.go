@@ -19,7 +19,10 @@ func TestFailuresAreCounted(t *testing.T) {
 	counts, tried := prometheus.NewRegistry(), make(chan struct{}, 1)
 	b := setup(t, func(cfg *relay.Config) {
 		cfg.Metrics = relay.NewMetrics(counts)
-		cfg.Connect = func(context.Context) (*pgx.Conn, error) { signal(tried); return nil, errors.New("there is no database") }
+		cfg.Connect = func(context.Context) (*pgx.Conn, error) {
+			signal(tried)
+			return nil, errors.New("there is no database")
+		}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

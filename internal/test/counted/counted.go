@@ -7,8 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Of adds up the series of a metric that have all these values among their labels' values. Of a histogram it is how much was observed.
-func Of(g prometheus.Gatherer, name string, values ...string) (sum float64) {
+// Of is [Sum] of what is a whole number.
+func Of(g prometheus.Gatherer, name string, values ...string) int { return int(Sum(g, name, values...)) }
+
+// Sum adds up the series of a metric that have all these values among their labels' values. Of a histogram it is how much was observed.
+func Sum(g prometheus.Gatherer, name string, values ...string) (sum float64) {
 	families, err := g.Gather()
 	if err != nil {
 		panic(err) // a metric is registered twice, or a collector is wrong
