@@ -28,17 +28,26 @@ const (
 	ListenDefaultDev = "localhost:5006"
 )
 
-// AuditSettings and the others are those of the packages that a node is made of.
+// The settings of the packages that a node is made of, under names that can stand beside each other.
 type (
-	AuditSettings     = audit.Settings
-	HubSettings       = hubs.Settings
-	SignalRSettings   = signalr.Settings
-	PolicySettings    = policy.Settings
+	// AuditSettings are those of the log of who did what.
+	AuditSettings = audit.Settings
+	// HubSettings are those of the hubs.
+	HubSettings = hubs.Settings
+	// SignalRSettings are those of the protocol's server.
+	SignalRSettings = signalr.Settings
+	// PolicySettings are those of who may join what.
+	PolicySettings = policy.Settings
+	// BroadcastSettings are those of the broadcaster.
 	BroadcastSettings = broadcast.Settings
-	RelaySettings     = relay.Settings
-	JobSettings       = jobs.Settings
-	APISettings       = adminapi.Settings
-	PeerSettings      = peers.Settings
+	// RelaySettings are those of the relay.
+	RelaySettings = relay.Settings
+	// JobSettings are those of periodic jobs.
+	JobSettings = jobs.Settings
+	// APISettings are those of the REST API.
+	APISettings = adminapi.Settings
+	// PeerSettings are those of how nodes speak with each other.
+	PeerSettings = peers.Settings
 )
 
 // Settings is what an operator decides about a node, beside its database and whose tokens it believes.

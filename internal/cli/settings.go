@@ -9,13 +9,18 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// Database and the others are the settings of the packages, as commands embed them.
+// The settings of the packages, under names that can stand beside each other in a command.
 type (
+	// Database is where the data is.
 	Database = postgres.Settings
-	Wait     = postgres.WaitSettings
-	Listen   = postgres.ListenSettings
-	Auth     = auth.Settings
-	Server   = app.Settings
+	// Wait is how long a command waits for its database.
+	Wait = postgres.WaitSettings
+	// Listen is the connection for notifications.
+	Listen = postgres.ListenSettings
+	// Auth says which tokens to believe.
+	Auth = auth.Settings
+	// Server is how a node serves.
+	Server = app.Settings
 )
 
 // Log is what the process says of itself.

@@ -8,7 +8,9 @@ import (
 )
 
 // Of is [Sum] of what is a whole number.
-func Of(g prometheus.Gatherer, name string, values ...string) int { return int(Sum(g, name, values...)) }
+func Of(g prometheus.Gatherer, name string, values ...string) int {
+	return int(Sum(g, name, values...))
+}
 
 // Sum adds up the series of a metric that have all these values among their labels' values. Of a histogram it is how much was observed.
 func Sum(g prometheus.Gatherer, name string, values ...string) (sum float64) {
