@@ -153,7 +153,7 @@ func groupOf(hub, resource string, errs fieldErrors) event.Group {
 	case "teamcart":
 		return byID(event.TeamCartGroup)
 	case "admin":
-		switch group := event.Group(resource); group {
+		switch group, _ := event.ParseGroup(resource); group {
 		case event.UserActivity, event.Analytics, event.Alerts, event.Admins:
 			return group
 		default:
@@ -165,5 +165,5 @@ func groupOf(hub, resource string, errs fieldErrors) event.Group {
 			errs.add("resource", "The field is required.")
 		}
 	}
-	return ""
+	return event.Group{}
 }

@@ -154,7 +154,7 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 			require.WithinRange(t, c.ConnectedAt, began.Add(-time.Second), time.Now())
 			if c.ConnectionID == alice1.ID() {
 				require.Equal(t, ids[1], c.Node)
-				require.ElementsMatch(t, []string{string(event.OrderGroup(x)), string(event.OrderGroup(y))}, c.Groups)
+				require.ElementsMatch(t, []string{event.OrderGroup(x).String(), event.OrderGroup(y).String()}, c.Groups)
 			}
 		}
 	}

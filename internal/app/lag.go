@@ -3,16 +3,16 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 )
 
 // lagCollector asks the database when it is scraped, once for all its metrics.
 type lagCollector struct {
-	read                    func() (outbox.Lag, error)
+	read                    func() (relay.Lag, error)
 	waiting, oldest, paused *prometheus.Desc
 }
 
-func newLagCollector(read func() (outbox.Lag, error)) *lagCollector {
+func newLagCollector(read func() (relay.Lag, error)) *lagCollector {
 	return &lagCollector{
 		read: read,
 		waiting: prometheus.NewDesc(prometheus.BuildFQName("", "outbox", "waiting_rows"),

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
@@ -31,7 +31,7 @@ const (
 // The settings of the packages that a node is made of, under names that can stand beside each other.
 type (
 	// AuditSettings are those of the log of who did what.
-	AuditSettings = audit.Settings
+	AuditSettings = auditlog.Settings
 	// HubSettings are those of the hubs.
 	HubSettings = hubs.Settings
 	// SignalRSettings are those of the protocol's server.

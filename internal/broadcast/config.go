@@ -20,7 +20,7 @@ type Config struct {
 	ReplayBytes int
 	// PendingBytes bounds the live events that wait, for each member, until its replay has ended. Defaults to 256 KiB.
 	PendingBytes int
-	// HistoryTimeout bounds each read from the [History]. Defaults to 10 s.
+	// HistoryTimeout bounds each read from the log. Defaults to 10 s.
 	HistoryTimeout time.Duration
 	// DrainTimeout is how long a replay waits for a client that does not read what it asked for. Defaults to 30 s.
 	DrainTimeout time.Duration

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -93,12 +94,12 @@ func serveGroup(t *testing.T) *groupServer {
 	require.NoError(t, err)
 	hub := signalr.NewHub("order")
 	signalr.Method1(hub, "Join", func(ctx context.Context, call *signalr.Call, last uuid.UUID) (any, error) {
-		cursor := Cursor{Kind: After, EventID: last}
+		cursor := eventlog.Cursor{Kind: eventlog.After, EventID: last}
 		switch last {
 		case uuid.Nil:
-			cursor = Cursor{Kind: Beginning}
+			cursor = eventlog.Cursor{Kind: eventlog.Beginning}
 		case uuid.Max:
-			cursor = Cursor{Kind: Live}
+			cursor = eventlog.Cursor{Kind: eventlog.Live}
 		}
 		return nil, s.Resume(ctx, call.Conn, cartGroup, cursor, event.WithCursor, func(r Result) { call.Complete(r) })
 	})

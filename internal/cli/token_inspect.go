@@ -112,7 +112,7 @@ func (c *tokenInspectCmd) inspect(ctx context.Context, token string, logger *slo
 	r.AdminHub = r.Accepted && slices.Contains(i.Roles, c.AdminRole)
 	for _, p := range i.Permissions {
 		group, _ := policy.Opens(p)
-		r.Permissions = append(r.Permissions, permissionOfToken{p, string(group)})
+		r.Permissions = append(r.Permissions, permissionOfToken{p, group.String()})
 	}
 	return r, nil
 }

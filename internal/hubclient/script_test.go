@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
@@ -273,7 +274,7 @@ func TestAdminsOutOfOrder(t *testing.T) {
 				s.say(notice(c.result + 1))
 				s.listen()
 			})
-			sub := hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: "admins", LastEventID: c.last}
+			sub := hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: event.Admins, LastEventID: c.last}
 			f := follow(t, s.config(), sub)
 			for _, n := range c.want[:len(c.want)-1] {
 				f.expectNumber(t, n)
@@ -321,7 +322,7 @@ func TestAdminsThatHaveMissedMuch(t *testing.T) {
 				s.say(notice(missed + 1))
 				s.listen()
 			})
-			f := follow(t, s.config(), hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: "admins", LastEventID: last})
+			f := follow(t, s.config(), hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: event.Admins, LastEventID: last})
 			for n := cursor + 1; n <= missed+1; n++ {
 				f.expectNumber(t, int64(n))
 			}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,8 +63,7 @@ type resumption struct {
 
 func (s Subscription) resumption() (resumption, error) {
 	var r resumption
-	kind, id, hasID := strings.Cut(string(s.Group), ":")
-	switch kind {
+	switch s.Group.Kind() {
 	case "order":
 		r = resumption{hub: CustomerOrders, method: "ResumeOrder"}
 	case "restaurant":
@@ -73,25 +71,19 @@ func (s Subscription) resumption() (resumption, error) {
 	case "teamcart":
 		// A team cart event has its id and number in a trailing argument, which has to be asked for; without them nothing can be resumed.
 		r = resumption{hub: TeamCart, method: "ResumeCart", behind: []any{true}}
-	case string(event.Admins):
+	case event.Admins.Kind():
 		r = resumption{hub: Admin, method: "ResumeAdmins"}
-	case string(event.UserActivity):
+	case event.UserActivity.Kind():
 		r = resumption{hub: Admin, method: "ResumeUserActivity"}
-	case string(event.Analytics):
+	case event.Analytics.Kind():
 		r = resumption{hub: Admin, method: "ResumeAnalytics"}
-	case string(event.Alerts):
+	case event.Alerts.Kind():
 		r = resumption{hub: Admin, method: "ResumeAlerts"}
 	default:
 		return r, fmt.Errorf("following %q: no such group", s.Group)
 	}
-	if admin := r.hub == Admin; admin == hasID {
-		return r, fmt.Errorf("following %q: no such group", s.Group)
-	}
-	if hasID {
-		if _, err := uuid.Parse(id); err != nil {
-			return r, fmt.Errorf("following %q: %w", s.Group, err)
-		}
-		r.args = []any{id}
+	if r.hub != Admin {
+		r.args = []any{s.Group.ID().String()}
 	}
 	r.hub = cmp.Or(s.Hub, r.hub)
 	return r, nil

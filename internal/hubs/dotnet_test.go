@@ -74,7 +74,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 		Payload: json.RawMessage(`{"orderNumber": "YZ-1024", "status": "Preparing", "lastUpdateTimestamp": "2026-01-20T10:00:00.123456Z",
 			"estimatedDeliveryTime": "2026-01-20T17:00:00+07:00", "actualDeliveryTime": null}`),
 	}, at.Add(250*time.Millisecond))
-	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(group)}})
+	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), numbered(4).String())
 	c.frame()
 	c.frame()
@@ -84,7 +84,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	cart := event.TeamCartGroup(id)
 	s = setup(t)
 	s.seventh(cart, event.Event{Type: event.CartUpdated, ResourceID: id, Payload: json.RawMessage(`{}`)}, at.Add(123456*time.Microsecond))
-	c = s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{string(cart)}})
+	c = s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{cart.String()}})
 	c.invoke("1", "ResumeCart", id.String(), numbered(4).String(), true)
 	c.frame()
 	c.frame()
@@ -120,7 +120,7 @@ func TestTimesOfADotNetHub(t *testing.T) {
 		})
 	}
 	require.NoError(t, s.b.Broadcast(t.Context(), s.log.of(group)))
-	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(group)}})
+	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), s.log.of(group)[298].ID.String())
 	got := hex.EncodeToString(c.frame())
 	for name, bytes := range map[string]string{

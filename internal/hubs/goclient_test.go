@@ -35,7 +35,7 @@ func TestGoClient(t *testing.T) {
 	change := event.Event{Type: event.OrderStatusChanged, ResourceID: id, Audience: event.Customer}
 	first := s.publish(g, change)
 	s.publish(g, change)
-	token := s.token(auth.Grant{Subject: "u", Permissions: []string{string(g)}})
+	token := s.token(auth.Grant{Subject: "u", Permissions: []string{g.String()}})
 
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)

@@ -84,7 +84,7 @@ func TestWhatAJavaScriptHandlerGetsIsDocumented(t *testing.T) {
 		e.ID = numbered(3)
 		require.NoError(t, s.b.Broadcast(t.Context(), []event.Logged{s.log.append(g, &e)}))
 	}
-	token := s.token(auth.Grant{Subject: "boss", Roles: []string{"Admin"}, Permissions: []string{string(order), string(cart)}})
+	token := s.token(auth.Grant{Subject: "boss", Roles: []string{"Admin"}, Permissions: []string{order.String(), cart.String()}})
 	calls := []jsCall{
 		{s.url + hubs.CustomerOrdersPath, token, "ResumeOrder", []any{id, uuid.Nil}},
 		{s.url + hubs.TeamCartPath, token, "ResumeCart", []any{id, uuid.Nil, true}},

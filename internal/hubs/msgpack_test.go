@@ -20,7 +20,7 @@ func TestACartsCursorOverMessagePack(t *testing.T) {
 	s := setup(t)
 	id := uuid.New()
 	group := event.TeamCartGroup(id)
-	c := s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{string(group)}})
+	c := s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	call := func(args ...any) []any {
 		c.invoke("1", "ResumeCart", args...)
 		return c.message()

@@ -55,7 +55,7 @@ func each(t *testing.T, test func(t *testing.T, s *server, h resourceHub, id uui
 			t.Parallel()
 			s := setup(t)
 			id := uuid.New()
-			c := s.connect(h.path, auth.Grant{Subject: "u", Permissions: []string{string(h.group(id))}})
+			c := s.connect(h.path, auth.Grant{Subject: "u", Permissions: []string{h.group(id).String()}})
 			test(t, s, h, id, c)
 		})
 	}
@@ -188,7 +188,7 @@ func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
 	s := setup(t)
 	id := uuid.New()
 	g := event.OrderGroup(id)
-	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(g)}})
+	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{g.String()}})
 	revocation := event.Event{
 		Type: event.AccessRevoked, ResourceID: id, Payload: json.RawMessage(`{"policy":"MustBeOrderOwner","userId":"u"}`),
 	}
@@ -218,7 +218,7 @@ func TestTeamCartShapes(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := uuid.New()
-	grant := auth.Grant{Subject: "u", Permissions: []string{string(event.TeamCartGroup(id))}}
+	grant := auth.Grant{Subject: "u", Permissions: []string{event.TeamCartGroup(id).String()}}
 	var last event.Logged
 	publish := func() {
 		last = s.publish(event.TeamCartGroup(id), event.Event{
@@ -288,7 +288,7 @@ func TestOtherHubsResumeWithTwoArguments(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := uuid.New()
-	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{string(event.OrderGroup(id))}})
+	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{event.OrderGroup(id).String()}})
 	require.Equal(t, "Failed to invoke 'ResumeOrder' due to an error on the server.", c.call("ResumeOrder", id, nil, true).Error)
 	c.must("ResumeOrder", id, nil)
 }

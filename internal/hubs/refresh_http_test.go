@@ -90,7 +90,7 @@ func (c *refreshable) refreshes(g auth.Grant) map[string]any {
 func permissions(groups ...event.Group) auth.Grant {
 	g := auth.Grant{Subject: "u", TTL: time.Hour}
 	for _, group := range groups {
-		g.Permissions = append(g.Permissions, string(group))
+		g.Permissions = append(g.Permissions, group.String())
 	}
 	return g
 }
@@ -117,7 +117,7 @@ func TestARefreshByRequestReplacesTheClaims(t *testing.T) {
 			c.refused("Forbidden", "SubscribeTo"+h.name, mine)
 			c.must("SubscribeTo"+h.name, other)
 
-			status, body := c.refresh(s.token(auth.Grant{Subject: "mallory", Permissions: []string{string(h.group(mine))}}))
+			status, body := c.refresh(s.token(auth.Grant{Subject: "mallory", Permissions: []string{h.group(mine).String()}}))
 			require.Equal(t, http.StatusForbidden, status)
 			require.Equal(t, "subject_changed", body["error"])
 			for _, token := range []string{"nonsense", s.token(auth.Grant{Subject: "u", TTL: -time.Hour})} {

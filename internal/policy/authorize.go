@@ -132,11 +132,7 @@ func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Grou
 	if !known {
 		return ErrForbidden
 	}
-	_, id, _ := strings.Cut(string(g), ":")
-	resource, ok := parseID(id)
-	if !ok {
-		return ErrForbidden
-	}
+	resource := g.ID()
 	if rule.permits(p, resource) {
 		return nil
 	}

@@ -12,12 +12,12 @@ func Opens(permission string) (group event.Group, ok bool) {
 	_, value, _ := strings.Cut(permission, ":")
 	id, wellFormed := parseID(value)
 	if !wellFormed {
-		return "", false
+		return event.Group{}, false
 	}
 	for _, g := range []event.Group{event.OrderGroup(id), event.RestaurantGroup(id), event.TeamCartGroup(id)} {
 		if rule, known := ruleFor(g.Kind()); known && rule.grants(permission, id) {
 			return g, true
 		}
 	}
-	return "", false
+	return event.Group{}, false
 }

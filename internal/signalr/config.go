@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/settings"
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // Config says how a [Server] behaves.
@@ -35,7 +36,7 @@ type Config struct {
 
 	// Sealer seals and opens connection tokens with keys that several servers share: see [NewSealer].
 	// Defaults to one with a key of this server's alone.
-	Sealer Sealer
+	Sealer door.Sealer
 
 	// Forward hands a request to the server of that name, which the request's connection lives on, and its answer to the client; so
 	// that no balancer needs to know which one that is. There the request has to come with the client's address (see
@@ -61,12 +62,6 @@ type Config struct {
 	Metrics *Metrics
 }
 
-// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of WWW-Authenticate.
-type Challenger interface {
-	error
-	Challenge() string
-}
-
 // User is who a connection belongs to.
 type User interface {
 	// ID is never empty for an authenticated user.
@@ -83,7 +78,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Sealer == nil {
-		c.Sealer = NewSealer(newOwnKey())
+		c.Sealer = door.NewSealer(door.NewOwnKey())
 	}
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil)
@@ -96,8 +91,8 @@ func (c Config) validate() error {
 	if c.Authenticate == nil {
 		errs = append(errs, errors.New("no Authenticate function"))
 	}
-	if len(c.Node) > maxNode {
-		errs = append(errs, fmt.Errorf("%q is longer than the %d bytes that Node may have", c.Node, maxNode))
+	if len(c.Node) > door.MaxNodeName {
+		errs = append(errs, fmt.Errorf("%q is longer than the %d bytes that Node may have", c.Node, door.MaxNodeName))
 	}
 	if c.Forward != nil && c.Node == "" {
 		errs = append(errs, errors.New("no Node: without a name nothing is forwarded to this server"))

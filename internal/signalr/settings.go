@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/settings"
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Settings is what an operator decides about a [Server]. Defaults are those of ASP.NET Core where it has one. Variables have the prefix of
@@ -96,7 +98,7 @@ func (s Settings) Check(prefix string) error {
 func (s Settings) checkTexts(prefix string) error {
 	var errs []error
 	for _, origin := range s.AllowedOrigins {
-		if !isOrigin(origin) {
+		if !door.IsOrigin(origin) {
 			errs = append(errs, fmt.Errorf("%sALLOWED_ORIGINS: %q is not an origin such as https://app.example, or http://localhost:* for any port",
 				prefix, origin))
 		}
@@ -113,14 +115,14 @@ func (s Settings) checkTexts(prefix string) error {
 }
 
 // names is MessagePackNames as the encoder takes it.
-func (s Settings) names() (_ Names, known bool) {
+func (s Settings) names() (_ wire.Names, known bool) {
 	switch s.MessagePackNames {
 	case "dotnet":
-		return DotNetNames, true
+		return wire.DotNetNames, true
 	case "camel":
-		return JSONNames, true
+		return wire.JSONNames, true
 	}
-	return DotNetNames, false
+	return wire.DotNetNames, false
 }
 
 // Proxies returns the trusted proxies' networks, as far as [Settings.Check] finds nothing wrong with them. A single address is a network of one.
