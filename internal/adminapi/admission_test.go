@@ -16,6 +16,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 func adminEndpoints() map[string]string {
@@ -127,7 +128,7 @@ func TestRateLimitPerUserAndEndpoint(t *testing.T) {
 func TestDefaultRateIsGenerous(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for range adminapi.BurstDefault {
+	for range settings.Defaults[adminapi.Settings]().APIBurst {
 		require.Equal(t, http.StatusOK, b.get(t, prefix+"status").Code)
 	}
 	requireProblem(t, b.get(t, prefix+"status"), http.StatusTooManyRequests)
@@ -137,7 +138,7 @@ func TestRateMayBeUnlimited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.cfg.Rate, b.cfg.Burst = adminapi.NoLimit, 1
-	for range 3 * adminapi.BurstDefault {
+	for range 3 * settings.Defaults[adminapi.Settings]().APIBurst {
 		require.Equal(t, http.StatusOK, b.get(t, prefix+"status").Code)
 	}
 }

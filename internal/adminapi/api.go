@@ -15,21 +15,16 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/settings"
+	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 const (
-	// RateDefault is how many requests a second a user may make of one endpoint.
-	RateDefault = 50.0
-	// BurstDefault is how many requests a user may make of one endpoint at once.
-	BurstDefault = 100
-	// ReplayLimitDefault is how many events a client may be behind and still be served from the log.
-	ReplayLimitDefault = 1000
 	// NoLimit as [Config.Rate] is as many requests as are made.
 	NoLimit = -1.0
-	// WriteTimeoutDefault is how long a client may take for 64 KiB of an answer.
-	WriteTimeoutDefault = 30 * time.Second
 	// AdminHubPathDefault is what health names.
 	AdminHubPathDefault = event.AdminPath
 
@@ -132,14 +127,14 @@ func New(cfg Config) (*API, error) {
 		cfg.Now = time.Now
 	}
 	cfg.AdminHubPath = cmp.Or(cfg.AdminHubPath, AdminHubPathDefault)
-	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, WriteTimeoutDefault)
-	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, ReplayLimitDefault)
-	logger := cmp.Or(cfg.Logger, slog.Default())
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, signalr.DefaultSettings().WriteTimeout)
+	cfg.ReplayLimit = cmp.Or(cfg.ReplayLimit, settings.Defaults[broadcast.Settings]().ReplayLimit)
+	logger, defaults := cmp.Or(cfg.Logger, slog.Default()), settings.Defaults[Settings]()
 	return &API{
 		cfg:     cfg,
 		logger:  logger,
 		audit:   cmp.Or(cfg.Audit, auditlog.New(auditlog.Config{Logger: logger})),
-		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
+		limiter: newLimiter(cmp.Or(cfg.Rate, float64(defaults.APIRate)), cmp.Or(cfg.Burst, defaults.APIBurst)),
 		pages:   newPlaces(pagesPerUser, pagesOfNode),
 		reading: semaphore.NewWeighted(pagesRead),
 	}, nil

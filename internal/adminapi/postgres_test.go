@@ -16,11 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
+	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/settings"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -37,7 +39,7 @@ func setupLive(tb testing.TB) *live {
 	pool := pgtest.New(tb).Pool(tb)
 	b := setup(tb)
 	b.cfg.Publisher = outbox.NewPublisher(pool)
-	b.cfg.Replayer = adminapi.NewPager(eventlog.NewReader(pool), adminapi.ReplayLimitDefault)
+	b.cfg.Replayer = adminapi.NewPager(eventlog.NewReader(pool), settings.Defaults[broadcast.Settings]().ReplayLimit)
 	r, err := relay.New(relay.Config{
 		NodeID:   uuid.New(),
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return postgres.Connect(ctx, pool.Config().ConnConfig) },

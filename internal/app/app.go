@@ -21,7 +21,6 @@ import (
 	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
@@ -114,10 +113,7 @@ func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.JWKSURL != "" {
-		a.metrics.registerKeys()
-	}
-	cfg.Logger, cfg.Observer = a.logger, a.metrics
+	cfg.Logger, cfg.Metrics = a.logger, a.metrics.auth
 	verifier, err := auth.NewVerifier(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("configuring tokens: %w", err)
@@ -130,9 +126,9 @@ func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
-		Revoked:     a.lookAgain,
-		ReplayLimit: s.ReplayLimit, RingBytes: s.RingBytes, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
-		Logger: a.logger, Observer: a.metrics, Journal: &a.journal, MaxSubscriptions: s.MaxGroups,
+		Revoked:  a.lookAgain,
+		Settings: s.BroadcastSettings, ReplayBytes: s.QueueBytes / 2, PendingBytes: s.QueueBytes / 4, //nolint:mnd // a replay may fill half of the queue
+		Logger: a.logger, Metrics: a.metrics.broadcast, Journal: &a.journal,
 	}, log)
 	if err != nil {
 		return fmt.Errorf("building the broadcaster: %w", err)
@@ -144,7 +140,7 @@ func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	if a.asker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
-	rules.Cache, rules.Observer = s.AuthorizeCache, a.metrics
+	rules.Cache, rules.Metrics = s.AuthorizeCache, a.metrics.policy
 	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
@@ -156,24 +152,14 @@ func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	if err != nil {
 		return fmt.Errorf("building the hubs: %w", err)
 	}
-	return a.buildSignalR(s)
+	return a.buildSignalR()
 }
 
-func (a *App) buildSignalR(s config.Server) error {
+func (a *App) buildSignalR() error {
 	var err error
 	a.signalr, err = signalr.New(signalr.Config{
-		Settings: signalr.Settings{
-			KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
-			MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
-			DisconnectTimeout: s.DisconnectTimeout, PollTimeout: s.PollTimeout, ReconnectBytes: s.ReconnectBytes,
-			MaxConnections: s.MaxConnections, MaxConnectionsPerUser: s.MaxConnectionsPerUser, MaxConnectionsPerAddress: s.MaxConnectionsPerAddress,
-			NegotiationRate: s.NegotiationRate, NegotiationBurst: s.NegotiationBurst,
-			InvocationRate: s.InvocationRate, InvocationBurst: s.InvocationBurst,
-			UserInvocationRate: s.UserInvocationRate, UserInvocationBurst: s.UserInvocationBurst,
-			MessageRate: s.MessageRate, MessageBurst: s.MessageBurst,
-			MessagePackNames: s.MessagePackNames, TrustedProxies: s.TrustedProxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: s.ShutdownSpread,
-		},
-		Node: ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
+		Settings: a.cfg.Server.SignalRSettings,
+		Node:     ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Metrics: a.metrics.signalr,
 	})
 	return err
@@ -191,8 +177,8 @@ func (a *App) buildRelay() error {
 		return err
 	}
 	a.relay, err = relay.New(relay.Config{
-		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Observer: a.metrics, Logger: a.logger,
-		AnalyticsInterval: a.cfg.Server.AnalyticsMinInterval, Holder: setAside, Contested: a.contested,
+		NodeID: a.nodeID, SetAside: setAside, Relayed: a.tail.Offer, Metrics: a.metrics.relay, Logger: a.logger,
+		Settings: a.cfg.Server.RelaySettings, Holder: setAside, Contested: a.contested,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			session := a.pool.Config().ConnConfig
 			relay.Configure(session)
@@ -213,8 +199,7 @@ func (a *App) buildRelay() error {
 	}
 	a.jobs, err = jobs.New(jobs.Config{
 		Pool: a.pool, Sweeper: a.relay, NodeID: a.nodeID, Logger: a.logger,
-		Retention: a.cfg.Server.Retention, GroupRetention: a.cfg.Server.GroupRetention,
-		StatsInterval: a.cfg.Server.StatsInterval, Contested: a.contested, Clock: a.clock,
+		Settings: a.cfg.Server.JobSettings, Contested: a.contested, Clock: a.clock,
 	})
 	if err != nil {
 		return err

@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 // ClearAdvice says what to do where tokens come over a network that others can read.
@@ -12,7 +10,7 @@ const ClearAdvice = "they travel in clear, for anybody on the way to read and us
 	"HERALD_TRUSTED_PROXIES to the addresses of the proxy that ends TLS"
 
 // tellOfClearTokens warns where they do.
-func tellOfClearTokens(ctx context.Context, logger *slog.Logger, s config.Server) {
+func tellOfClearTokens(ctx context.Context, logger *slog.Logger, s Settings) {
 	if s.TokensInClear() {
 		logger.WarnContext(ctx, "tokens travel in clear", slog.String("advice", ClearAdvice))
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/postgres"
@@ -15,8 +15,8 @@ import (
 
 // Config is what an App is built from.
 type Config struct {
-	Auth   config.Auth
-	Server config.Server
+	Auth   auth.Settings
+	Server Settings
 	// DatabaseURL is the database; ListenDatabaseURL the same one without a pooler in between, defaulting to DatabaseURL.
 	DatabaseURL, ListenDatabaseURL string
 	// Migrate says that the node brings the database's schema up to date by itself, over ListenDatabaseURL where that is set.

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
@@ -246,7 +246,7 @@ func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
 	db := pgtest.New(t)
 	s := startSeveral(t, db, 2)
 	s.known()
-	lost, stop := startNode(t, db, func(c *config.Server) { c.NodeURL = "http://127.0.0.1:1" })
+	lost, stop := startNode(t, db, func(c *app.Settings) { c.NodeURL = "http://127.0.0.1:1" })
 	t.Cleanup(func() { stopped(t, stop) })
 	s.visitor(0, "alice")
 	bob := s.visitor(1, "bob")

@@ -13,7 +13,7 @@ var errOtherCustomer = errors.New("the order has another customer, that of its f
 
 // contested tells of events that name another customer than their order's: whoever published them may have wanted access to the order.
 func (a *App) contested(ctx context.Context, events []pass.Contested) {
-	a.metrics.otherCustomers.Add(float64(len(events)))
+	a.metrics.relay.OtherCustomers.Add(float64(len(events)))
 	for _, e := range events {
 		a.audit.Refused(ctx, auditlog.Entry{
 			Action: auditlog.NameCustomer, Subject: e.Customer, Group: event.OrderGroup(e.OrderID).String(), EventID: e.EventID,

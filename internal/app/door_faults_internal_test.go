@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 // handshaking is a TLS server's listener.
@@ -160,7 +158,8 @@ func TestAListenerThatIsClosedSaysSo(t *testing.T) {
 
 func TestTooFewOpenFilesAreTold(t *testing.T) {
 	t.Parallel()
-	limits := config.Limits{MaxConnections: 20_000, MaxUnauthenticated: 2000}
+	limits := Settings{MaxUnauthenticated: 2000}
+	limits.MaxConnections = 20_000
 	require.Empty(t, tooFewOpenFiles(limits, 22_200))
 	text := tooFewOpenFiles(limits, 4096)
 	for _, part := range []string{"22000 sockets", "22200 open files", "may have 4096", "LimitNOFILE=22200", "HERALD_MAX_CONNECTIONS to 1896"} {
@@ -170,14 +169,14 @@ func TestTooFewOpenFilesAreTold(t *testing.T) {
 	forwarding := limits
 	forwarding.MaxForwarded = 100
 	require.Contains(t, tooFewOpenFiles(forwarding, 22_200), "22200 sockets", "a request for another node takes two")
-	require.Empty(t, tooFewOpenFiles(config.Limits{}, 1024), "no limits, nothing to compare")
+	require.Empty(t, tooFewOpenFiles(Settings{}, 1024), "no limits, nothing to compare")
 
 	d := &doored{}
 	limit, known := openFiles()
 	if !known {
 		t.Skip("there is no limit of open files")
 	}
-	checkOpenFiles(context.Background(), slog.New(slog.NewTextHandler(d, nil)), config.Limits{MaxConnections: int(min(limit, 1<<40))})
+	checkOpenFiles(context.Background(), slog.New(slog.NewTextHandler(d, nil)), Settings{SignalRSettings: SignalRSettings{MaxConnections: int(min(limit, 1<<40))}})
 	require.Len(t, d.lines(), 1)
 	require.Contains(t, d.lines()[0], "level=WARN")
 }

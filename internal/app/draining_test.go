@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
@@ -43,7 +43,7 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	db := pgtest.New(t)
 	s := startSeveral(t, db, 0)
 	for range 3 {
-		cfg, stop := startNode(t, db, func(c *config.Server) { c.ShutdownSpread = 200 * time.Millisecond })
+		cfg, stop := startNode(t, db, func(c *app.Settings) { c.ShutdownSpread = 200 * time.Millisecond })
 		s.urls, s.stops, s.bearer = append(s.urls, cfg.URL), append(s.stops, stop), bearer(t, cfg)
 	}
 	s.known()

@@ -19,8 +19,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -109,7 +109,7 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 	rate := runtime.MemProfileRate
 	runtime.MemProfileRate = 1
 	defer func() { runtime.MemProfileRate = rate }()
-	cfg, stop := startNode(t, pgtest.New(t), func(*config.Server) {})
+	cfg, stop := startNode(t, pgtest.New(t), func(*app.Settings) {})
 	defer func() { stopped(t, stop) }()
 	address := strings.TrimPrefix(cfg.URL, "http://")
 	conns := make([]io.Closer, 0, warm+count)

@@ -8,14 +8,10 @@ import (
 // guard puts a door before each listener: the operator's has places of its own, so that health is answered when the clients' are taken.
 func (a *App) guard(ctx context.Context) error {
 	s := a.cfg.Server
-	proxies, err := s.Proxies()
-	if err != nil {
-		return err
-	}
-	checkOpenFiles(ctx, a.logger, s.Limits)
+	checkOpenFiles(ctx, a.logger, s)
 	tellOfClearTokens(ctx, a.logger, s)
 	cfg := doorConfig{
-		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: proxies, idle: socketIdle, stale: socketStale, rush: socketRush,
+		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: s.Proxies(), idle: socketIdle, stale: socketStale, rush: socketRush,
 		now: time.Now, logger: a.logger,
 		turnedAway:   func(reason string) { a.metrics.socketsRefused.WithLabelValues(reason).Inc() },
 		acceptFailed: a.metrics.acceptErrors.Inc,

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
@@ -19,7 +19,7 @@ func TestNodesTellWhatTheyHaveBroadcast(t *testing.T) {
 	db := pgtest.New(t)
 	pool := db.Pool(t)
 	first := node(t, db)
-	second, stop := startNode(t, db, func(*config.Server) {})
+	second, stop := startNode(t, db, func(*app.Settings) {})
 	received := make(chan struct{}, 100)
 	for i, cfg := range []hubclient.Config{first, first, second} {
 		c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", func(call hubclient.Invocation) {

@@ -15,17 +15,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// limited starts a node with the limits given, and shuts it down when the test ends.
-func limited(t *testing.T, limits config.Limits) hubclient.Config {
+// limited starts a node with a limit, and shuts it down when the test ends.
+func limited(t *testing.T, limit func(*app.Settings)) hubclient.Config {
 	t.Helper()
-	cfg, stop := startNode(t, pgtest.New(t), func(s *config.Server) { s.Limits = limits })
+	cfg, stop := startNode(t, pgtest.New(t), limit)
 	t.Cleanup(func() { stopped(t, stop) })
 	return cfg
 }
@@ -52,13 +52,13 @@ func ask(t *testing.T, cfg hubclient.Config, method, path, forwardedFor string) 
 func TestSettingsLimitConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		limits config.Limits
+		limits func(*app.Settings)
 		status int
 		reason string
 	}{
-		"per server":  {config.Limits{MaxConnections: 1}, http.StatusServiceUnavailable, "server"},
-		"per user":    {config.Limits{MaxConnectionsPerUser: 1}, http.StatusTooManyRequests, "user"},
-		"per address": {config.Limits{MaxConnectionsPerAddress: 1}, http.StatusTooManyRequests, "address"},
+		"per server":  {func(s *app.Settings) { s.MaxConnections = 1 }, http.StatusServiceUnavailable, "server"},
+		"per user":    {func(s *app.Settings) { s.MaxConnectionsPerUser = 1 }, http.StatusTooManyRequests, "user"},
+		"per address": {func(s *app.Settings) { s.MaxConnectionsPerAddress = 1 }, http.StatusTooManyRequests, "address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,7 +80,9 @@ func TestSettingsLimitConnections(t *testing.T) {
 
 func TestSettingsLimitNegotiations(t *testing.T) {
 	t.Parallel()
-	cfg := limited(t, config.Limits{NegotiationRate: 1, NegotiationBurst: 1, TrustedProxies: []string{"127.0.0.1"}})
+	cfg := limited(t, func(s *app.Settings) {
+		s.NegotiationRate, s.NegotiationBurst, s.TrustedProxies = 1, 1, []string{"127.0.0.1"}
+	})
 	const path = "/hubs/admin/negotiate"
 	status, _ := ask(t, cfg, http.MethodPost, path, "192.0.2.1")
 	require.Equal(t, http.StatusOK, status)
@@ -94,9 +96,9 @@ func TestSettingsLimitNegotiations(t *testing.T) {
 
 func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 	t.Parallel()
-	for want, limits := range map[string]config.Limits{
-		"The client sends more than 1 invocations per second.": {InvocationRate: 1, InvocationBurst: 1},
-		"The client sends more than 1 messages per second.":    {MessageRate: 1, MessageBurst: 1},
+	for want, limits := range map[string]func(*app.Settings){
+		"The client sends more than 1 invocations per second.": func(s *app.Settings) { s.InvocationRate, s.InvocationBurst = 1, 1 },
+		"The client sends more than 1 messages per second.":    func(s *app.Settings) { s.MessageRate, s.MessageBurst = 1, 1 },
 	} {
 		cfg := limited(t, limits)
 		c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
@@ -116,7 +118,7 @@ func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 
 func TestSettingOfPolls(t *testing.T) {
 	t.Parallel()
-	cfg := limited(t, config.Limits{PollTimeout: time.Second})
+	cfg := limited(t, func(s *app.Settings) { s.PollTimeout = time.Second })
 	_, answer := ask(t, cfg, http.MethodPost, "/hubs/admin/negotiate?negotiateVersion=1", "")
 	var negotiated struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal([]byte(answer), &negotiated), answer)
@@ -139,7 +141,7 @@ func TestSettingOfPolls(t *testing.T) {
 // Acceptance: A-160.
 func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
 	t.Parallel()
-	cfg := limited(t, config.Limits{MaxGroups: 3})
+	cfg := limited(t, func(s *app.Settings) { s.MaxGroups = 3 })
 	orders := make([]uuid.UUID, 4)
 	for i := range orders {
 		orders[i] = uuid.New()

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 // portAttempts bounds how many ports of the system's choice are tried for one that is free on both loopbacks.
@@ -27,7 +25,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 	s := a.cfg.Server
 	address := s.Listen
 	if address == "" {
-		address = config.ListenDefault
+		address = ListenDefault
 	}
 	if a.mainSockets, err = listenOn(ctx, address); err != nil {
 		return fmt.Errorf("listening on HERALD_LISTEN %q: %w", address, err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -23,7 +23,7 @@ func TestLocalhostIsBothLoopbacks(t *testing.T) {
 		loopbacks = append(loopbacks, "::1")
 		require.NoError(t, l.Close())
 	}
-	cfg, stop := startNode(t, pgtest.New(t), func(s *config.Server) { s.Listen, s.OpsListen = "localhost:0", "localhost:0" })
+	cfg, stop := startNode(t, pgtest.New(t), func(s *app.Settings) { s.Listen, s.OpsListen = "localhost:0", "localhost:0" })
 	t.Cleanup(func() { stopped(t, stop) })
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(cfg.URL, "http://"))
 	require.NoError(t, err)

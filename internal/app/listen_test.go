@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -58,7 +57,7 @@ func TestANodeThatCannotListenDelivers(t *testing.T) {
 	var warnings atomic.Int64
 	cfg, stop := startNodeAt(t, app.Config{
 		DatabaseURL: db.DSN(), ListenDatabaseURL: proxy.DSN(), Logger: slog.New(counter{slog.DiscardHandler, &warnings}),
-	}, func(*config.Server) {})
+	}, func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	received := make(chan struct{}, 1)
 	conn, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", func(call hubclient.Invocation) {
@@ -108,7 +107,7 @@ func TestANodeThatListensThroughAPoolerSaysSo(t *testing.T) {
 	t.Parallel()
 	const sessions = 4
 	db := pgtest.New(t)
-	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")}, func(*config.Server) {})
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")}, func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	becomes(t, cfg, http.StatusOK, "degraded: not listening")
 }

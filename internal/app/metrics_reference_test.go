@@ -12,11 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/settings"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -52,13 +52,10 @@ var described = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("
 
 func metricsReference(t *testing.T) string {
 	t.Helper()
-	var server config.Server
-	parser, err := kong.New(&server)
-	require.NoError(t, err)
-	_, err = parser.Parse([]string{"--listen=127.0.0.1:0"})
-	require.NoError(t, err)
+	server, tokens := settings.Defaults[Settings](), settings.Defaults[auth.Settings]()
+	server.Listen, tokens.JWKSURL = "127.0.0.1:0", "http://127.0.0.1:1/keys" // whose metrics are a node's that fetches its keys
 	a, err := New(t.Context(), Config{
-		Auth: config.Auth{JWTSecret: strings.Repeat("metrics ", 5), AdminRole: "Admin"}, Server: server, DatabaseURL: pgtest.New(t).DSN(),
+		Auth: tokens, Server: server, DatabaseURL: pgtest.New(t).DSN(),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
@@ -70,7 +67,6 @@ func metricsReference(t *testing.T) string {
 	case err := <-ended:
 		require.FailNow(t, "the node ended", "%v", err)
 	}
-	a.metrics.registerKeys() // of a node that fetches its keys
 	families, err := a.metrics.registry.Gather()
 	require.NoError(t, err)
 	stop()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 // spareFiles is what a node has open beside its clients' sockets: the database's connections, listeners, its own binary.
@@ -16,7 +14,7 @@ const socketsForwarded = 2
 
 // checkOpenFiles warns where the process may not have as many sockets open as the limits on clients let in. Go has raised the limit as far as it
 // may by itself.
-func checkOpenFiles(ctx context.Context, logger *slog.Logger, l config.Limits) {
+func checkOpenFiles(ctx context.Context, logger *slog.Logger, l Settings) {
 	if text := OpenFilesAdvice(l); text != "" {
 		limit, _ := openFiles()
 		logger.WarnContext(ctx, "the process may have too few files open for the connections that HERALD_MAX_CONNECTIONS lets in",
@@ -25,7 +23,7 @@ func checkOpenFiles(ctx context.Context, logger *slog.Logger, l config.Limits) {
 }
 
 // OpenFilesAdvice says what to do where this process may not have as many files open as the limits let sockets in; empty where it may.
-func OpenFilesAdvice(l config.Limits) string {
+func OpenFilesAdvice(l Settings) string {
 	limit, known := openFiles()
 	if !known {
 		return ""
@@ -34,7 +32,7 @@ func OpenFilesAdvice(l config.Limits) string {
 }
 
 // tooFewOpenFiles says what to do where limit is too low; empty where it is not.
-func tooFewOpenFiles(l config.Limits, limit uint64) string {
+func tooFewOpenFiles(l Settings, limit uint64) string {
 	sockets := max(l.MaxConnections, 0) + max(l.MaxUnauthenticated, 0) + socketsForwarded*max(l.MaxForwarded, 0)
 	need := uint64(sockets) + spareFiles
 	if need <= limit {

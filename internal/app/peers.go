@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/signalr"
@@ -43,7 +42,7 @@ func (a *App) listenForNodes(ctx context.Context) (err error) {
 }
 
 // NodeCertificate reads the certificate that a node shows to other nodes.
-func NodeCertificate(s config.Server) (tls.Certificate, error) {
+func NodeCertificate(s Settings) (tls.Certificate, error) {
 	certFile, keyFile, names := s.NodeCertFile, s.NodeKeyFile, "HERALD_NODE_CERT_FILE and HERALD_NODE_KEY_FILE"
 	if certFile == "" {
 		certFile, keyFile, names = s.TLSCertFile, s.TLSKeyFile, "HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE"
@@ -97,7 +96,7 @@ func (a *App) findURL(ctx context.Context) error {
 }
 
 // NodeURL is where other nodes reach the node with those settings, which listens at listen; local is its end of a connection to the database.
-func NodeURL(s config.Server, listen string, local net.Addr) (string, error) {
+func NodeURL(s Settings, listen string, local net.Addr) (string, error) {
 	if s.NodeURL != "" {
 		return strings.TrimSuffix(s.NodeURL, "/"), nil
 	}
@@ -105,7 +104,7 @@ func NodeURL(s config.Server, listen string, local net.Addr) (string, error) {
 }
 
 // NodeAdvice says what there is to know of a node that others reach at nodeURL, and whether it is wrong; empty where there is nothing.
-func NodeAdvice(s config.Server, nodeURL string, roots *x509.CertPool) (advice string, wrong bool) {
+func NodeAdvice(s Settings, nodeURL string, roots *x509.CertPool) (advice string, wrong bool) {
 	if strings.HasPrefix(nodeURL, "https:") && s.NodeSecure() {
 		certificate, err := NodeCertificate(s)
 		if err == nil {
@@ -135,22 +134,10 @@ func (a *App) buildPeers() error {
 			others, err := a.nodes.ReadOthers(ctx)
 			return asPeers(others), err
 		},
-		Client: a.client, Forwarded: welcomed, MaxForwarded: unlimited(s.MaxForwarded),
-		WriteTimeout: s.WriteTimeout, AnswerTimeout: s.PollTimeout + answerBeyondPoll, Logger: a.logger, Observer: a.metrics,
+		Client: a.client, Forwarded: welcomed, Settings: s.PeerSettings,
+		WriteTimeout: s.WriteTimeout, AnswerTimeout: s.PollTimeout + answerBeyondPoll, Logger: a.logger, Metrics: a.metrics.peers,
 	})
-	if err != nil {
-		return err
-	}
-	a.registerPeers()
-	return nil
-}
-
-// unlimited turns a setting, where 0 is no limit, into a field, where 0 is the default.
-func unlimited(setting int) int {
-	if setting == 0 {
-		return -1
-	}
-	return setting
+	return err
 }
 
 // client says who sends a request, and whether by TLS.

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
@@ -34,9 +33,9 @@ func page(t *testing.T, url string) (status int, text string) {
 func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	a, stopA := startNode(t, db, func(*config.Server) {})
+	a, stopA := startNode(t, db, func(*app.Settings) {})
 	const nowhere = "http://127.0.0.1:1"
-	b, stopB := startNode(t, db, func(s *config.Server) { s.NodeURL = nowhere })
+	b, stopB := startNode(t, db, func(s *app.Settings) { s.NodeURL = nowhere })
 	require.Eventually(t, func() bool {
 		status, text := page(t, a.URL+"/readyz")
 		require.Equal(t, http.StatusOK, status, "it does its work")
@@ -84,12 +83,12 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 func TestTheEntranceForNodesIsBesideTheHubsOrAtAnAddressOfItsOwn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	main, stopMain := startNode(t, db, func(*config.Server) {})
+	main, stopMain := startNode(t, db, func(*app.Settings) {})
 	status, text := page(t, main.URL+peers.Path+"/ping")
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Equal(t, "for nodes only", text)
 
-	apart, stopApart := startNodeAt(t, app.Config{DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler)}, func(s *config.Server) {
+	apart, stopApart := startNodeAt(t, app.Config{DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler)}, func(s *app.Settings) {
 		s.NodeListen = "127.0.0.1:0"
 	})
 	status, _ = page(t, apart.URL+peers.Path+"/ping")

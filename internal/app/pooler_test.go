@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -25,7 +24,7 @@ func TestEveryCommittedEventIsReceivedExactlyOnceThroughAPooler(t *testing.T) {
 	nodes := make([]hubclient.Config, 2)
 	for i := range nodes {
 		var stop func() <-chan error
-		nodes[i], stop = startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(""), ListenDatabaseURL: db.DSN()}, func(*config.Server) {}, w.permissions()...)
+		nodes[i], stop = startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(""), ListenDatabaseURL: db.DSN()}, func(*app.Settings) {}, w.permissions()...)
 		t.Cleanup(func() { stopped(t, stop) })
 	}
 	w.receiveExactlyOnce(t, db, nodes...)
@@ -46,7 +45,7 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 				parameters = "default_query_exec_mode=" + mode
 			}
 			pooler := pgtest.NewPooler(t, db, sessions)
-			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(parameters), ListenDatabaseURL: db.DSN()}, func(*config.Server) {})
+			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(parameters), ListenDatabaseURL: db.DSN()}, func(*app.Settings) {})
 			t.Cleanup(func() { stopped(t, stop) })
 			status := func(id uuid.UUID) (status string) {
 				require.NoError(t, pool.QueryRow(t.Context(), `SELECT status FROM herald.event_status($1)`, id).Scan(&status))

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -21,7 +20,7 @@ func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	pool, proxy := db.Pool(t), pgtest.NewProxy(t, db)
-	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()}, func(*config.Server) {})
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()}, func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	exec := func(sql string) {
 		t.Helper()

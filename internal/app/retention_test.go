@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -28,7 +28,7 @@ func TestNodeDropsWhatIsOlderThanItsRetention(t *testing.T) {
 			_, err := db.Pool(t).Exec(t.Context(), `SELECT herald.ensure_partition('event_log', (now() AT TIME ZONE 'UTC')::date - d)
 				FROM unnest('{4,5,6,9,30}'::int[]) d`)
 			require.NoError(t, err)
-			cfg, stop := startNode(t, db, func(s *config.Server) { s.Retention = c.retention })
+			cfg, stop := startNode(t, db, func(s *app.Settings) { s.Retention = c.retention })
 			require.Eventually(t, func() bool {
 				_, metrics := ask(t, cfg, http.MethodGet, "/metrics", "")
 				return strings.Contains(metrics, c.left+"\n")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 
-	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/internal/retention"
 	"github.com/yummyzoom/herald/internal/selfcheck"
@@ -51,10 +50,6 @@ func (a *App) scraper() http.HandlerFunc {
 
 func (a *App) registerGauges() {
 	m := a.metrics
-	m.gaugeFunc("broadcast_position", "The newest log position that this node has broadcast.",
-		func() float64 { return float64(a.broadcaster.Position()) })
-	m.gaugeFunc("ring_bytes", "Memory that recent events take.", func() float64 { return float64(a.broadcaster.Stats().RingBytes) })
-	m.gaugeFunc("subscriptions", "Members of all groups on this node.", func() float64 { return float64(a.broadcaster.Stats().Members) })
 	m.gaugeFunc("listener_connected", "1 while notifications arrive, else 0: events are found by looking then.", func() float64 {
 		if a.listener.Listening() {
 			return 1
@@ -63,9 +58,6 @@ func (a *App) registerGauges() {
 	})
 	m.gaugeFunc("clock_skew_seconds", "By how much this machine's clock is ahead of the database's, at least; by which events are due is the database's.",
 		func() float64 { return a.clock.Skew().Seconds() })
-	m.registry.MustRegister(newOverdueCollector(func() (jobs.Overdue, error) {
-		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
-	}))
 	a.registerUndelivered()
 	m.registry.MustRegister(newLagCollector(func() (relay.Lag, error) {
 		return scraped(a, "the outbox's lag", func(ctx context.Context) (relay.Lag, error) { return relay.ReadLag(ctx, a.pools.ops, lagLimit) })

@@ -11,8 +11,8 @@ import (
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/settings"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -22,13 +22,13 @@ const secret = "a development secret of more than 32 bytes"
 // It is shut down when the test ends.
 func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Config {
 	t.Helper()
-	cfg, stop := startNode(t, db, func(*config.Server) {}, permissions...)
+	cfg, stop := startNode(t, db, func(*app.Settings) {}, permissions...)
 	t.Cleanup(func() { stopped(t, stop) })
 	return cfg
 }
 
 // startNode is node for a test that shuts it down itself, by stop; what Run returns comes out of the channel.
-func startNode(t *testing.T, db *pgtest.Database, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
+func startNode(t *testing.T, db *pgtest.Database, configure func(*app.Settings), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
 	return startNodeAt(t, app.Config{DatabaseURL: db.DSN()}, configure, permissions...)
 }
@@ -40,9 +40,9 @@ func stopped(t *testing.T, stop func() <-chan error) {
 }
 
 // startNodeAt is startNode for a node that reaches its database in another way.
-func startNodeAt(t *testing.T, at app.Config, configure func(*config.Server), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
+func startNodeAt(t *testing.T, at app.Config, configure func(*app.Settings), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
-	at.Auth, at.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, settings(configure)
+	at.Auth, at.Server = believing(), nodeSettings(configure)
 	at.Logger = cmp.Or(at.Logger, slog.New(slog.DiscardHandler))
 	a, err := app.New(t.Context(), at)
 	require.NoError(t, err)
@@ -73,16 +73,21 @@ func within[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
-// settings are a node's of these tests, but for what configure changes.
-func settings(configure func(*config.Server)) config.Server {
-	server := config.Server{
-		Listen: "127.0.0.1:0", FeatureTeamcart: true, AuthorizeFunction: "herald.can_subscribe", AuthorizeCache: time.Minute, ReplayLimit: 100_000,
-		RingBytes: 1 << 20, QueueBytes: 1 << 20, MessageBytes: 32 << 10, KeepAlive: 15 * time.Second,
-		ClientTimeout: 30 * time.Second, HandshakeTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		ShutdownTimeout: 15 * time.Second, MessagePackNames: config.MessagePackDotNet, Retention: 168 * time.Hour, GroupRetention: 2160 * time.Hour,
-	}
-	configure(&server)
-	server.MaxStreams, server.DisconnectTimeout, server.ReconnectBytes = 100, 15*time.Second, 1<<20
-	server.PollTimeout, server.MaxGroups = cmp.Or(server.PollTimeout, 90*time.Second), cmp.Or(server.MaxGroups, 1000)
-	return server
+// nodeSettings are a node's of these tests, but for what configure changes.
+func nodeSettings(configure func(*app.Settings)) app.Settings {
+	s := settings.Defaults[app.Settings]()
+	s.Listen, s.FeatureTeamcart, s.AuthorizeCache, s.ReplayLimit, s.RingBytes = "127.0.0.1:0", true, time.Minute, 100_000, 1<<20
+	s.ShutdownSpread, s.AuditLog, s.StatsInterval = 0, false, 0
+	// All come from one address.
+	s.MaxConnections, s.MaxConnectionsPerUser, s.MaxConnectionsPerAddress, s.MaxUnauthenticated, s.MaxUnauthenticatedPerAddress = 0, 0, 0, 0, 0
+	s.NegotiationRate, s.InvocationRate, s.UserInvocationRate, s.MessageRate, s.APIRate, s.MaxForwarded = 0, 0, 0, 0, 0, 0
+	configure(&s)
+	return s
+}
+
+// believing are the settings of who believes tokens that are signed with the tests' secret.
+func believing() auth.Settings {
+	s := settings.Defaults[auth.Settings]()
+	s.JWTSecret = secret
+	return s
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -23,7 +23,7 @@ func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 	const count = 100 // a hundred a second leave
 	db := pgtest.New(t)
 	pool := db.Pool(t)
-	cfg, stop := startNode(t, db, func(s *config.Server) { s.ShutdownSpread = time.Second })
+	cfg, stop := startNode(t, db, func(s *app.Settings) { s.ShutdownSpread = time.Second })
 
 	var mu sync.Mutex
 	received := make(map[int]bool)

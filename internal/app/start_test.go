@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -54,7 +53,7 @@ type starter struct {
 func begin(t *testing.T, at app.Config) *starter {
 	t.Helper()
 	s := &starter{ended: make(chan error, 1), log: &log{}}
-	at.Auth, at.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, settings(func(*config.Server) {})
+	at.Auth, at.Server = believing(), nodeSettings(func(*app.Settings) {})
 	at.Logger = slog.New(slog.NewTextHandler(s.log, nil))
 	var err error
 	s.App, err = app.New(t.Context(), at)
@@ -259,7 +258,7 @@ func TestAStartingNodeEndsForWhatWaitingDoesNotMend(t *testing.T) {
 		`"db_1..example" is neither`:                {DatabaseURL: "postgres://herald:sesame@db_1..example/d"},
 		"HERALD_LISTEN_DATABASE_URL cannot be read": {DatabaseURL: db.DSN(), ListenDatabaseURL: "nowhere"},
 	} {
-		wrong.Auth, wrong.Server = config.Auth{JWTSecret: secret, AdminRole: "Admin"}, settings(func(*config.Server) {})
+		wrong.Auth, wrong.Server = believing(), nodeSettings(func(*app.Settings) {})
 		_, err := app.New(t.Context(), wrong)
 		require.ErrorContains(t, err, name)
 		require.NotContains(t, err.Error(), "sesame")

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -46,7 +46,7 @@ func startSeveral(t *testing.T, db *pgtest.Database, count int) *several {
 
 func (s *several) start(db *pgtest.Database) {
 	s.t.Helper()
-	cfg, stop := startNode(s.t, db, func(*config.Server) {})
+	cfg, stop := startNode(s.t, db, func(*app.Settings) {})
 	s.urls, s.stops = append(s.urls, cfg.URL), append(s.stops, stop)
 	s.bearer = bearer(s.t, cfg)
 }

@@ -12,45 +12,6 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// undeliveredCollector asks the database when it is scraped, once for all its metrics: on whichever node an event failed, all tell.
-type undeliveredCollector struct {
-	read                                   func() (jobs.Undelivered, error)
-	dead, oldest, retrying, oldestRetrying *prometheus.Desc
-}
-
-func newUndeliveredCollector(read func() (jobs.Undelivered, error)) *undeliveredCollector {
-	describe := func(subsystem, name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName("", subsystem, name), help, nil, nil)
-	}
-	return &undeliveredCollector{
-		read:           read,
-		dead:           describe("dead", "events", "Events that could not be delivered and are not tried again by themselves, counted up to 10000."),
-		oldest:         describe("dead", "oldest_seconds", "For how long the oldest of them has been dead; 0 where there is none."),
-		retrying:       describe("retrying", "events", "Events that could not be delivered and are tried again by themselves, counted up to 10000."),
-		oldestRetrying: describe("retrying", "oldest_seconds", "For how long the oldest of them has been failing; 0 where there is none."),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c *undeliveredCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.dead, c.oldest, c.retrying, c.oldestRetrying} {
-		ch <- desc
-	}
-}
-
-// Collect implements prometheus.Collector. A database that does not answer leaves the metrics out.
-func (c *undeliveredCollector) Collect(ch chan<- prometheus.Metric) {
-	u, err := c.read()
-	if err != nil {
-		return
-	}
-	for desc, value := range map[*prometheus.Desc]float64{
-		c.dead: float64(u.Dead), c.oldest: u.OldestDead.Seconds(), c.retrying: float64(u.Retrying), c.oldestRetrying: u.OldestRetrying.Seconds(),
-	} {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
-	}
-}
-
 // detailTimeout is how long readiness waits for what is only a detail of it. The question is asked in line with a scrape's, so that it never
 // takes the connection that readiness itself needs.
 const detailTimeout = time.Second
@@ -100,7 +61,9 @@ func (c *statsAgeCollector) Collect(ch chan<- prometheus.Metric) {
 
 // registerUndelivered shows the metrics of what did not arrive and of what gets old.
 func (a *App) registerUndelivered() {
-	a.metrics.registry.MustRegister(newUndeliveredCollector(func() (jobs.Undelivered, error) { return a.undelivered.get(context.Background()) }))
+	jobs.Register(a.metrics.registry, func() (jobs.Overdue, error) {
+		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
+	}, func() (jobs.Undelivered, error) { return a.undelivered.get(context.Background()) })
 	a.metrics.registry.MustRegister(newStatsAgeCollector(func() (time.Duration, bool, error) {
 		type answer struct {
 			age time.Duration

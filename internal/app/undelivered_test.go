@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -99,7 +98,7 @@ func TestHealthIsUnhealthyWhileTheDatabaseDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := pgtest.NewProxy(t, pgtest.New(t))
-			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN()}, func(s *config.Server) { s.ShutdownTimeout = time.Second })
+			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN()}, func(s *app.Settings) { s.ShutdownTimeout = time.Second })
 			status, _ := ask(t, cfg, http.MethodGet, "/api/admin/realtime/health", "")
 			require.Equal(t, http.StatusOK, status)
 			fail(proxy)

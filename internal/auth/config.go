@@ -10,15 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 const (
 	// LeewayDefault is how far the clocks of issuer and Herald may differ.
 	LeewayDefault = 30 * time.Second
-	// JWKSRefreshDefault is how often a JWK Set is fetched without being asked for.
-	JWKSRefreshDefault = 15 * time.Minute
-	jwksRefreshMinimum = time.Second
 	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, what issuers in the field still use.
 	SecretMinimumBytes = 16
 	// SecretAdvisedBytes is the length below which a secret is accepted with a warning: the hash's own size (RFC 7518 §3.2).
@@ -51,16 +48,16 @@ type Config struct {
 	HTTPClient *http.Client
 	// Logger receives failures to fetch the JWK Set. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Observer is told of refusals and of fetches. Defaults to nobody.
-	Observer Observer
+	// Metrics count refusals and fetches. Default to some that nobody reads.
+	Metrics *Metrics
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
 
-// FromSettings returns the Config that an operator's settings describe.
-func FromSettings(s config.Auth) (Config, error) {
-	if s.JWKSRefresh != 0 && s.JWKSRefresh < jwksRefreshMinimum {
-		return Config{}, fmt.Errorf("HERALD_JWKS_REFRESH is %s: it must be at least %s", s.JWKSRefresh, jwksRefreshMinimum)
+// FromSettings returns the Config that an operator's settings describe. It refuses those that are out of their range.
+func FromSettings(s Settings) (Config, error) {
+	if err := settings.Check(s); err != nil {
+		return Config{}, err
 	}
 	return Config{
 		Secret: s.JWTSecret, SecretFile: s.JWTSecretFile, PublicKeyFile: s.JWTPublicKeyFile, JWKSURL: s.JWKSURL, JWKSRefresh: s.JWKSRefresh,
@@ -83,12 +80,15 @@ func (c Config) LogValue() slog.Value {
 func (c Config) withDefaults() Config {
 	c.Leeway = max(cmp.Or(c.Leeway, LeewayDefault), 0)
 	if c.JWKSRefresh <= 0 {
-		c.JWKSRefresh = JWKSRefreshDefault
+		c.JWKSRefresh = settings.Defaults[Settings]().JWKSRefresh
 	}
 	c.HTTPClient = cmp.Or(c.HTTPClient, &http.Client{Timeout: jwksFetchTimeout})
 	c.Logger = cmp.Or(c.Logger, slog.Default())
-	if c.Observer == nil {
-		c.Observer = ignorant{}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	if c.JWKSURL != "" {
+		c.Metrics.countKeys()
 	}
 	if c.Now == nil {
 		c.Now = time.Now

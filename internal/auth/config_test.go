@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 func TestNewVerifierExplainsItsConfiguration(t *testing.T) {
@@ -93,13 +92,13 @@ func TestMintedTokenIsAccepted(t *testing.T) {
 
 func TestSettingsBecomeAConfig(t *testing.T) {
 	t.Parallel()
-	cfg, err := auth.FromSettings(config.Auth{
+	cfg, err := auth.FromSettings(auth.Settings{
 		JWTSecret: "s", JWTSecretFile: "sf", JWTPublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, JWTIssuer: "i", JWTAudience: "a",
 	})
 	require.NoError(t, err)
 	require.Equal(t, auth.Config{Secret: "s", SecretFile: "sf", PublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, Issuer: "i", Audience: "a"}, cfg)
 	for _, short := range []time.Duration{-time.Minute, time.Millisecond} {
-		_, err = auth.FromSettings(config.Auth{JWKSRefresh: short})
+		_, err = auth.FromSettings(auth.Settings{JWKSRefresh: short})
 		require.ErrorContains(t, err, "HERALD_JWKS_REFRESH is "+short.String())
 	}
 }

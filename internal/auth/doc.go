@@ -27,6 +27,6 @@
 // A Verifier for a secret or a file is immutable. One for a JWK Set fetches it when it is made, again every
 // [Config].JWKSRefresh and, at most every ten seconds, for a key id that it does not know. What is fetched replaces what was
 // there: a key that is gone is refused. What cannot be fetched, is no JWK Set, or has keys and none that can be used, changes nothing but the log and what the
-// [Observer] is told: the last keys stay in use. A JWK Set that cannot be fetched at first is not fatal: tokens are refused
+// [Metrics] count it: the last keys stay in use. A JWK Set that cannot be fetched at first is not fatal: tokens are refused
 // until it can. The goroutine that fetches ends with the context given to [NewVerifier].
 package auth

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/elliptic"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,49 +13,37 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/test/counted"
 )
 
-// witness is an observer and a log, and tells whoever waits that there is something new.
+// witness reads what a verifier counts and logs, again and again while somebody waits.
 type witness struct {
-	mu       sync.Mutex
-	refused  []auth.Reason
-	keys     []int // of each fetch; -1: it failed
-	ignored  int   // by the last fetch
-	log      bytes.Buffer
-	happened chan struct{}
+	counts  *prometheus.Registry
+	metrics *auth.Metrics
+
+	mu      sync.Mutex
+	keys    []int // of each fetch that was seen; -1: it failed
+	fetched float64
+	failed  int
+	log     bytes.Buffer
 }
 
-func newWitness() *witness { return &witness{happened: make(chan struct{}, 1)} }
-
-func (w *witness) note(change func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change()
-	select {
-	case w.happened <- struct{}{}:
-	default:
-	}
+func newWitness() *witness {
+	counts := prometheus.NewRegistry()
+	return &witness{counts: counts, metrics: auth.NewMetrics(counts)}
 }
-
-func (w *witness) TokenRefused(r auth.Reason) { w.note(func() { w.refused = append(w.refused, r) }) }
-func (w *witness) KeysFetched(n int)          { w.note(func() { w.keys = append(w.keys, n) }) }
-func (w *witness) KeysNotFetched()            { w.note(func() { w.keys = append(w.keys, -1) }) }
-
-func (w *witness) KeysIgnored(n int) { w.note(func() { w.ignored = n }) }
 
 // leftOut returns how many keys the last fetch brought that are not used.
-func (w *witness) leftOut() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.ignored
-}
+func (w *witness) leftOut() int { return counted.Of(w.counts, "jwks_keys_ignored") }
 
 func (w *witness) Write(line []byte) (n int, err error) {
-	w.note(func() { n, err = w.log.Write(line) })
-	return n, err
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.Write(line)
 }
 
 func (w *witness) logged() string {
@@ -63,22 +52,24 @@ func (w *witness) logged() string {
 	return w.log.String()
 }
 
-// fetches returns the outcome of each.
+// fetches returns the outcome of each that was seen.
 func (w *witness) fetches() []int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]int{}, w.keys...)
+	if failed := counted.Of(w.counts, "jwks_fetch_failures_total"); failed != w.failed {
+		w.failed, w.keys = failed, append(w.keys, -1)
+	}
+	if fetched := counted.Sum(w.counts, "jwks_last_fetch_timestamp_seconds"); fetched != w.fetched {
+		w.fetched, w.keys = fetched, append(w.keys, counted.Of(w.counts, "jwks_keys"))
+	}
+	return slices.Clone(w.keys)
 }
 
 // await waits until the answer is yes.
 func (w *witness) await(t *testing.T, yes func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	for !yes() {
-		select {
-		case <-w.happened:
-		case <-deadline.C:
+	for deadline := time.Now().Add(20 * time.Second); !yes(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
 			require.FailNow(t, "waited in vain", "%v\n%s", w.fetches(), w.logged())
 		}
 	}
@@ -96,7 +87,7 @@ func (i *issuer) watched(t *testing.T) (*auth.Verifier, *witness) {
 	t.Helper()
 	w := newWitness()
 	return verifier(t, auth.Config{
-		JWKSURL: i.URL, HTTPClient: i.Client(), JWKSRefresh: 5 * time.Millisecond, Observer: w,
+		JWKSURL: i.URL, HTTPClient: i.Client(), JWKSRefresh: 5 * time.Millisecond, Metrics: w.metrics,
 		Logger: slog.New(slog.NewTextHandler(w, nil)),
 	}), w
 }
@@ -207,12 +198,15 @@ func TestAClientThatHangsUpDoesNotKeepTheNewKeyFromTheOthers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTheObserverIsToldOfRefusals(t *testing.T) {
+func TestRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWitness()
-	v := verifier(t, auth.Config{Secret: secret, Observer: w})
+	v := verifier(t, auth.Config{Secret: secret, Metrics: w.metrics})
 	_, _ = v.Verify(t.Context(), "")
 	_, _ = v.Verify(t.Context(), hs256(t, goodClaims()))
 	_, _ = v.Verify(t.Context(), hs256(t, with(goodClaims(), "exp", nil)))
-	require.Equal(t, []auth.Reason{auth.NoToken, auth.MissingExpiry}, w.refused)
+	for _, reason := range []auth.Reason{auth.NoToken, auth.MissingExpiry} {
+		require.Equal(t, 1, counted.Of(w.counts, "tokens_refused_total", string(reason)))
+	}
+	require.Equal(t, 2, counted.Of(w.counts, "tokens_refused_total"))
 }

@@ -34,7 +34,7 @@ type issuer struct {
 	client    *http.Client
 	interval  time.Duration
 	logger    *slog.Logger
-	observer  Observer
+	metrics   *Metrics
 	now       func() time.Time
 
 	unknown  *rate.Limiter // of fetches for an unknown key
@@ -51,7 +51,7 @@ type issuer struct {
 func newIssuer(cfg Config) *issuer {
 	return &issuer{
 		url: cfg.JWKSURL, name: redactedURL(cfg.JWKSURL), client: cfg.HTTPClient, interval: cfg.JWKSRefresh,
-		logger: cfg.Logger, observer: cfg.Observer, now: cfg.Now,
+		logger: cfg.Logger, metrics: cfg.Metrics, now: cfg.Now,
 		unknown: rate.NewLimiter(rate.Every(unknownKeyInterval), 1), set: &keySet{},
 	}
 }
@@ -108,7 +108,7 @@ func (i *issuer) fetch(ctx context.Context) {
 		return
 	}
 	if set != nil {
-		i.observer.KeysIgnored(len(set.ignored))
+		i.metrics.ignored.Set(float64(len(set.ignored)))
 		i.tellIgnored(ctx, set.ignored)
 		if err == nil {
 			i.replace(ctx, set)
@@ -175,7 +175,8 @@ func (i *issuer) replace(ctx context.Context, set *keySet) {
 	before, first := i.set, i.fetched.IsZero()
 	i.fetched, i.away, i.set = i.now(), false, set
 	i.mu.Unlock()
-	i.observer.KeysFetched(len(set.keys))
+	i.metrics.keys.Set(float64(len(set.keys)))
+	i.metrics.fetched.SetToCurrentTime()
 	if fresh, gone := without(set.keys, before.keys), without(before.keys, set.keys); first || fresh+gone > 0 {
 		i.logger.InfoContext(ctx, "the JWK Set has other keys than before", slog.String("url", i.name),
 			slog.Int("keys", len(set.keys)), slog.Int("new", fresh), slog.Int("gone", gone))
@@ -222,7 +223,7 @@ func (i *issuer) failed(ctx context.Context, err error) {
 	i.away = true
 	fetched, keys := i.fetched, len(i.set.keys)
 	i.mu.Unlock()
-	i.observer.KeysNotFetched()
+	i.metrics.notFetched.Inc()
 	if fetched.IsZero() {
 		i.logger.ErrorContext(ctx, "the JWK Set could not be fetched: every token is refused until it can be",
 			slog.String("url", i.name), slog.Any("error", err))

@@ -34,7 +34,7 @@ type Verifier struct {
 	audience string
 	leeway   time.Duration
 	now      func() time.Time
-	observer Observer
+	metrics  *Metrics
 }
 
 // NewVerifier returns a Verifier for cfg's key, or an error that says what is wrong with cfg: [ErrNoKey] where there is no
@@ -69,7 +69,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		audience: cfg.Audience,
 		leeway:   cfg.Leeway,
 		now:      cfg.Now,
-		observer: cfg.Observer,
+		metrics:  cfg.Metrics,
 	}, nil
 }
 
@@ -98,7 +98,7 @@ func bearer(authorization string) (token string, ok bool) {
 func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
 	p, err := v.verify(ctx, token)
 	if refusal, ok := errors.AsType[*TokenError](err); ok {
-		v.observer.TokenRefused(refusal.Reason)
+		v.metrics.refused.WithLabelValues(string(refusal.Reason)).Inc()
 	}
 	return p, err
 }

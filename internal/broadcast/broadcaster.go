@@ -67,6 +67,7 @@ func New(cfg Config, log eventlog.Log) (*Broadcaster, error) {
 		b.shards[i].groups = make(map[event.Group]*group)
 		b.links[i].links = make(map[Conn]*link)
 	}
+	cfg.Metrics.show(b)
 	return b, nil
 }
 
@@ -114,7 +115,8 @@ func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error
 		b.handed = append(b.handed, int32(out.messages+out.pending)) //nolint:gosec // connections of one node
 	}
 	b.flush()
-	b.cfg.Observer.Broadcasted(len(batch), messages)
+	b.cfg.Metrics.entries.Add(float64(len(batch)))
+	b.cfg.Metrics.messages.Add(float64(messages))
 	b.cfg.Journal.Record(next, b.handed)
 	return nil
 }
@@ -227,7 +229,7 @@ func (b *Broadcaster) report(ctx context.Context, out *outcome) {
 			d.conn.CloseFor(signalr.ClosedByServer, "the group's events are numbered anew", true)
 		default:
 		}
-		b.cfg.Observer.Dropped(d.why.String())
+		b.cfg.Metrics.dropped.WithLabelValues(d.why.String()).Inc()
 		b.cfg.Logger.DebugContext(ctx, "member dropped", attrConnection(d.conn), attrReason(d.why))
 	}
 	if len(revoked) > 0 && b.cfg.Revoked != nil {

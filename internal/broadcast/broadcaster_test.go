@@ -52,7 +52,7 @@ func TestMessageIsBuiltOncePerShapeAndOnlyWhenNeeded(t *testing.T) {
 	require.EqualValues(t, 2, bu.messages.count.Load())
 	bu.publish(orderGroup, 1)
 	require.EqualValues(t, 3, bu.messages.count.Load(), "an order's shapes are one")
-	require.Equal(t, 16, bu.observed.sent)
+	require.Equal(t, 16, bu.counted("broadcast_messages_total"))
 }
 
 // Acceptance: A-210.
@@ -86,12 +86,12 @@ func TestClientThatDoesNotReadDelaysNobody(t *testing.T) {
 	require.Len(t, other.sequences(cartGroup), 100)
 	require.Equal(t, "queue is full", stuck.closeReason())
 	require.Equal(t, 1, bu.Members(cartGroup))
-	require.Equal(t, map[string]int{DroppedQueue: 1}, bu.observed.dropped)
+	require.Equal(t, 1, bu.dropped(DroppedQueue))
 }
 
 func TestConnectionsAreLimitedInGroups(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{MaxSubscriptions: 2})
+	bu := setup(t, Config{Settings: Settings{MaxGroups: 2}})
 	c := bu.client("c")
 	require.NoError(t, bu.Subscribe(c, cartGroup, event.Plain))
 	require.NoError(t, bu.Subscribe(c, orderGroup, event.Plain))
@@ -121,7 +121,7 @@ func TestClosedConnectionCannotJoin(t *testing.T) {
 
 func TestMemoryFollowsMembersAndRing(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 10_000})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 10_000}})
 	c := bu.client("c")
 	for range 100 {
 		g := event.OrderGroup(uuid.New())
@@ -145,7 +145,7 @@ func TestUndeliverableEventIsPassedOver(t *testing.T) {
 	for name, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring}})
 			c := bu.client("c")
 			require.NoError(t, bu.Subscribe(c, orderGroup, event.Plain))
 			first := bu.publish(orderGroup, 1)
@@ -153,7 +153,7 @@ func TestUndeliverableEventIsPassedOver(t *testing.T) {
 			bad.Payload = json.RawMessage(`{}`)
 			bu.publish(orderGroup, 1)
 			require.Equal(t, []int64{1, 3}, c.sequences(orderGroup))
-			require.Equal(t, 1, bu.observed.undeliverable)
+			require.Equal(t, 1, bu.counted("broadcast_undeliverable_total"))
 			require.EqualValues(t, 3, bu.Position())
 
 			back := bu.client("back")
@@ -161,7 +161,8 @@ func TestUndeliverableEventIsPassedOver(t *testing.T) {
 			require.Equal(t, []int64{3}, back.sequences(orderGroup))
 			require.Equal(t, 1, result.Replayed)
 			require.EqualValues(t, 3, result.Sequence)
-			require.Equal(t, []string{name}, bu.observed.sources)
+			require.Equal(t, 1, bu.counted("resumes_total", name))
+			require.Equal(t, 1, bu.counted("resumes_total"))
 		})
 	}
 }
@@ -203,7 +204,7 @@ func TestRevocationTakesTheUsersConnectionsOut(t *testing.T) {
 		require.Equal(t, []event.Group{cartGroup}, bu.Groups(c))
 	}
 	require.Equal(t, []int64{1, 2}, other.sequences(orderGroup))
-	require.Equal(t, map[string]int{DroppedRevoked: 2}, bu.observed.dropped)
+	require.Equal(t, 2, bu.dropped(DroppedRevoked))
 }
 
 func TestUnreadableRevocationSparesNobody(t *testing.T) {
@@ -233,7 +234,7 @@ func TestAdmissionIsStaleAfterARevocation(t *testing.T) {
 
 func TestSettingsAreChecked(t *testing.T) {
 	t.Parallel()
-	_, err := New(Config{RingBytes: -1}, newEventLog())
+	_, err := New(Config{Settings: Settings{RingBytes: -1}}, newEventLog())
 	require.ErrorContains(t, err, "negative")
 	_, err = New(Config{}, nil)
 	require.ErrorContains(t, err, "log")

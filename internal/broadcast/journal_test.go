@@ -32,7 +32,7 @@ func (d *diary) Record(first int64, connections []int32) {
 func TestJournalCountsWhoWasHandedEachEntry(t *testing.T) {
 	t.Parallel()
 	d := &diary{}
-	bu := setup(t, Config{RingBytes: 1, Journal: d})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, Journal: d})
 	bu.Start(0)
 	require.Equal(t, []int64{0}, d.begun)
 	first := bu.publish(cartGroup, 1) // nobody is there

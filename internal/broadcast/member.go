@@ -101,7 +101,7 @@ func (b *Broadcaster) add(l *link, g *group, shape event.Shape) (*member, error)
 	if g.head.known {
 		m.since.sequence = g.head.sequence
 	}
-	if err := l.add(m, b.cfg.MaxSubscriptions); err != nil {
+	if err := l.add(m, b.cfg.MaxGroups); err != nil {
 		b.discard(g)
 		return nil, err
 	}

@@ -104,8 +104,7 @@ func newWorld(t *rapid.T) *world {
 	w.limit = rapid.SampledFrom([]int64{3, 1000}).Draw(t, "replay limit")
 	w.ring = rapid.SampledFrom([]int64{1, 4000, 64 << 20}).Draw(t, "ring bytes")
 	cfg := Config{
-		ReplayLimit:  int(w.limit),
-		RingBytes:    w.ring,
+		Settings:     Settings{ReplayLimit: int(w.limit), RingBytes: w.ring},
 		ReplayBytes:  rapid.SampledFrom([]int{1, 2000, 512 << 10}).Draw(t, "replay bytes"),
 		PendingBytes: rapid.SampledFrom([]int{600, 256 << 10}).Draw(t, "pending bytes"),
 		DrainTimeout: time.Millisecond,

@@ -82,7 +82,7 @@ func serveGroup(t *testing.T) *groupServer {
 	s := &groupServer{}
 	s.more = sync.NewCond(&s.mu)
 	var err error
-	s.Broadcaster, err = New(Config{ReplayLimit: sends, RingBytes: 64 << 10, ReplayBytes: 1 << 30, PendingBytes: 1 << 30, Logger: discard()}, numbered{})
+	s.Broadcaster, err = New(Config{Settings: Settings{ReplayLimit: sends, RingBytes: 64 << 10}, ReplayBytes: 1 << 30, PendingBytes: 1 << 30, Logger: discard()}, numbered{})
 	require.NoError(t, err)
 	// The queues have room for everything: it is order that is tested, and the race detector makes clients slow.
 	cfg := signalr.Config{

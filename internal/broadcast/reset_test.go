@@ -28,7 +28,7 @@ func TestResetMakesEverybodyResume(t *testing.T) {
 	require.Equal(t, "the event log was restored", one.closed)
 	require.Equal(t, "the event log was restored", two.closed)
 	require.Empty(t, outside.closed)
-	require.Equal(t, 4, bu.observed.dropped[DroppedReset])
+	require.Equal(t, 4, bu.counted("subscriptions_dropped_total", DroppedReset))
 
 	after := bu.publish(cartGroup, 1)
 	require.Equal(t, lost.Position-1, after.Position, "a position that had been given")

@@ -32,7 +32,7 @@ func (a Admission) Resume(ctx context.Context, c Conn, cur eventlog.Cursor, shap
 	r := &resume{Broadcaster: a.b, conn: c, name: a.group, cursor: cur, shape: shape, joined: joined, source: SourceRing}
 	err := r.run(ctx, a)
 	if err == nil {
-		a.b.cfg.Observer.Resumed(r.result.Status, r.source, r.result.Replayed, time.Since(started))
+		a.b.cfg.Metrics.resumed(r.result.Status, r.source, r.result.Replayed, time.Since(started))
 	}
 	return a.b.settle(c, err)
 }
@@ -244,7 +244,7 @@ func (r *resume) awaitRoom(ctx context.Context) error {
 		return nil
 	case errors.Is(context.Cause(waiting), errNotDrained):
 		r.conn.CloseFor(signalr.ClosedByServer, errNotDrained.Error(), true)
-		r.cfg.Observer.Dropped(DroppedDrain)
+		r.cfg.Metrics.dropped.WithLabelValues(DroppedDrain).Inc()
 		return fmt.Errorf("%w: %w", ErrDisconnected, errNotDrained)
 	default:
 		return fmt.Errorf("%w: waiting for room in the queue: %w", ErrDisconnected, err)

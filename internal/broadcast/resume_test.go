@@ -22,7 +22,7 @@ func TestResult(t *testing.T) {
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring, ReplayLimit: 5})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring, ReplayLimit: 5}})
 			none := Result{Status: Resumed}
 			require.Equal(t, none, bu.resume(bu.client("live in an empty group"), cartGroup, eventlog.Cursor{}))
 			require.Equal(t, none, bu.resume(bu.client("an empty group"), cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
@@ -61,7 +61,7 @@ func TestResult(t *testing.T) {
 // Acceptance.
 func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	bu.publish(cartGroup, 6)
 	entries := bu.log.groups[cartGroup]
 	bu.log.cut[cartGroup] = 3
@@ -93,7 +93,7 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 			dropped := bu.log.groups[cartGroup][4]
 			bu.log.cut[cartGroup] = 6
 			position := bu.Position()
-			bu = restarted(bu, Config{RingBytes: ring}) // and so knows nothing of the group
+			bu = restarted(bu, Config{Settings: Settings{RingBytes: ring}}) // and so knows nothing of the group
 			bu.Start(position)
 
 			nothing := Result{Resumed, 0, uuid.Nil, 6}
@@ -120,7 +120,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring}})
 			subscribed, resumed := bu.client("subscribed"), bu.client("resumed")
 			require.NoError(t, bu.Subscribe(subscribed, cartGroup, event.Plain))
 			bu.publish(cartGroup, 3)
@@ -134,7 +134,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			require.Equal(t, []int64{1, 2, 3, 1}, subscribed.sequences(cartGroup))
 			require.Equal(t, []int64{1, 2, 3}, resumed.sequences(cartGroup))
 			require.Equal(t, "the group's events are numbered anew", resumed.closeReason())
-			require.Equal(t, map[string]int{DroppedRenumbered: 1}, bu.observed.dropped)
+			require.Equal(t, 1, bu.dropped(DroppedRenumbered))
 
 			back := bu.client("back")
 			require.Equal(t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
@@ -152,7 +152,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 // A client that has the newest event lacks nothing, whoever still holds that event.
 func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	c := bu.client("stays") // keeps the group known
 	bu.resume(c, cartGroup, eventlog.Cursor{})
 	last := bu.publish(cartGroup, 3)
@@ -180,7 +180,7 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 	for source, ring := range map[string]int64{SourceRing: 1 << 20, SourceLog: 1} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			bu := setup(t, Config{RingBytes: ring})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring}})
 			bu.publish(cartGroup, 4)
 			at := func(sequence int) eventlog.Cursor { return after(bu.log.groups[cartGroup][sequence-1]) }
 			c := bu.client("c")
@@ -209,7 +209,7 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 // Acceptance.
 func TestLiveEventsWaitForTheEndOfTheReplay(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	first := bu.publish(cartGroup, 1)
 	bu.publish(cartGroup, 2)
 	bu.log.between = func(string) error { bu.publish(cartGroup, 1); return nil }
@@ -226,7 +226,7 @@ func TestLiveEventsWaitForTheEndOfTheReplay(t *testing.T) {
 // Acceptance: A-246.
 func TestTooManyEventsDuringAReplay(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, PendingBytes: 500})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, PendingBytes: 500})
 	first := bu.publish(cartGroup, 1)
 	bu.log.between = func(call string) error {
 		if call == "locate" {
@@ -239,7 +239,7 @@ func TestTooManyEventsDuringAReplay(t *testing.T) {
 	require.ErrorIs(t, err, ErrDisconnected)
 	require.Contains(t, c.closeReason(), "replay")
 	require.Zero(t, bu.Members(cartGroup))
-	require.Equal(t, map[string]int{DroppedPending: 1}, bu.observed.dropped)
+	require.Equal(t, 1, bu.dropped(DroppedPending))
 }
 
 func TestLeavingDuringAReplay(t *testing.T) {
@@ -257,7 +257,7 @@ func TestLeavingDuringAReplay(t *testing.T) {
 		for _, during := range []string{"head", "locate", "read"} {
 			t.Run(name+" at "+during, func(t *testing.T) {
 				t.Parallel()
-				bu := setup(t, Config{RingBytes: 1})
+				bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 				first := bu.publish(cartGroup, 1)
 				bu.publish(cartGroup, 3)
 				c := bu.client("c")
@@ -281,7 +281,7 @@ func TestLeavingDuringAReplay(t *testing.T) {
 
 func TestOneReplayOfAGroupAtATime(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	first := bu.publish(cartGroup, 1)
 	c := bu.client("c")
 	var second error
@@ -295,7 +295,7 @@ func TestOneReplayOfAGroupAtATime(t *testing.T) {
 
 func TestFailingHistoryLeavesThingsAsTheyWere(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
 	first := bu.publish(cartGroup, 1)
 	fresh, member := bu.client("fresh"), bu.client("member")
 	require.NoError(t, bu.Subscribe(member, cartGroup, event.Plain))
@@ -320,7 +320,7 @@ func TestFailingHistoryLeavesThingsAsTheyWere(t *testing.T) {
 
 func TestHistoryHasATimeLimit(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, HistoryTimeout: time.Millisecond})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, HistoryTimeout: time.Millisecond})
 	bu.Broadcaster.log = hanging{}
 	c := bu.client("c")
 	require.ErrorIs(t, bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{}, event.Plain, nil), context.DeadlineExceeded)
@@ -336,7 +336,7 @@ func (hanging) Head(ctx context.Context, _ event.Group, _ int64) (uuid.UUID, int
 
 func TestLongReplayGoesAtTheClientsPace(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, ReplayBytes: 4000})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, ReplayBytes: 4000})
 	for range 300 {
 		bu.log.publishPadded(cartGroup, 100)
 	}
@@ -358,7 +358,7 @@ func TestLongReplayGoesAtTheClientsPace(t *testing.T) {
 
 func TestClientThatDoesNotReadItsReplay(t *testing.T) {
 	t.Parallel()
-	bu := setup(t, Config{RingBytes: 1, ReplayBytes: 4000, DrainTimeout: time.Millisecond})
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, ReplayBytes: 4000, DrainTimeout: time.Millisecond})
 	for range 300 {
 		bu.log.publishPadded(cartGroup, 100)
 	}
@@ -369,7 +369,7 @@ func TestClientThatDoesNotReadItsReplay(t *testing.T) {
 	require.ErrorIs(t, err, ErrDisconnected)
 	require.Contains(t, c.closeReason(), "did not read")
 	require.Zero(t, bu.Members(cartGroup))
-	require.Equal(t, map[string]int{DroppedDrain: 1}, bu.observed.dropped)
+	require.Equal(t, 1, bu.dropped(DroppedDrain))
 }
 
 // TestRingThatDoesNotFitIntoTheQueue: what is in memory is still sent at the client's pace.
@@ -381,5 +381,6 @@ func TestRingThatDoesNotFitIntoTheQueue(t *testing.T) {
 	}
 	bu.catchUp()
 	require.Equal(t, 100, bu.resume(bu.client("c"), cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}).Replayed)
-	require.Equal(t, []string{SourceLog}, bu.observed.sources)
+	require.Equal(t, 1, bu.counted("resumes_total", SourceLog))
+	require.Equal(t, 1, bu.counted("resumes_total"))
 }

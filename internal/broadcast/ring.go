@@ -124,7 +124,7 @@ func buildMessage(l event.Logged, shape event.Shape) (*signalr.Message, error) {
 }
 
 func (b *Broadcaster) undeliverable(ctx context.Context, l event.Logged, err error) {
-	b.cfg.Observer.Undeliverable()
+	b.cfg.Metrics.undeliverable.Inc()
 	b.cfg.Logger.ErrorContext(ctx, "event passed over", slog.Any("event", l.Event), slog.Int64("position", l.Position),
 		slog.Any("error", err))
 }

@@ -1,14 +1,14 @@
 package broadcast
 
 import (
-	"sync"
 	"testing"
-	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/eventlog"
+	"github.com/yummyzoom/herald/internal/test/counted"
 )
 
 // bundle is a broadcaster, the log behind it, and what it counted.
@@ -17,13 +17,13 @@ type bundle struct {
 	t        *testing.T
 	log      *eventLog
 	messages *messages
-	observed *observed
+	counts   *prometheus.Registry
 }
 
 func setup(t *testing.T, cfg Config) *bundle {
 	t.Helper()
-	bu := &bundle{t: t, log: newEventLog(), messages: &messages{}, observed: &observed{dropped: map[string]int{}}}
-	cfg.Logger, cfg.Observer = discard(), bu.observed
+	bu := &bundle{t: t, log: newEventLog(), messages: &messages{}, counts: prometheus.NewRegistry()}
+	cfg.Logger, cfg.Metrics = discard(), NewMetrics(bu.counts)
 	var err error
 	bu.Broadcaster, err = New(cfg, bu.log)
 	require.NoError(t, err)
@@ -38,6 +38,19 @@ func restarted(bu *bundle, cfg Config) *bundle {
 	next.log = bu.log
 	next.Broadcaster.log = bu.log
 	return next
+}
+
+// counted is what the broadcaster has counted.
+func (bu *bundle) counted(name string, labels ...string) int {
+	return counted.Of(bu.counts, name, labels...)
+}
+
+// dropped is how many subscriptions ended for that reason alone.
+func (bu *bundle) dropped(reason string) int {
+	bu.t.Helper()
+	n := bu.counted("subscriptions_dropped_total", reason)
+	require.Equal(bu.t, n, bu.counted("subscriptions_dropped_total"), "for other reasons, too")
+	return n
 }
 
 func (bu *bundle) client(id string) *client {
@@ -73,37 +86,4 @@ func (bu *bundle) resume(c *client, g event.Group, cur eventlog.Cursor) Result {
 
 func after(l event.Logged) eventlog.Cursor {
 	return eventlog.Cursor{Kind: eventlog.After, EventID: l.ID}
-}
-
-type observed struct {
-	mu            sync.Mutex
-	entries, sent int
-	sources       []string
-	dropped       map[string]int
-	undeliverable int
-}
-
-func (o *observed) Broadcasted(entries, messages int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.entries += entries
-	o.sent += messages
-}
-
-func (o *observed) Resumed(_, source string, _ int, _ time.Duration) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.sources = append(o.sources, source)
-}
-
-func (o *observed) Dropped(reason string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.dropped[reason]++
-}
-
-func (o *observed) Undeliverable() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.undeliverable++
 }

@@ -27,7 +27,7 @@ func TestConcurrentResumes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const events, clients, visits = 3000, 8, 150
-			bu := setup(t, Config{RingBytes: ring, ReplayLimit: 2 * events, PendingBytes: 64 << 20})
+			bu := setup(t, Config{Settings: Settings{RingBytes: ring, ReplayLimit: 2 * events}, PendingBytes: 64 << 20})
 			var wg sync.WaitGroup
 			groups := []event.Group{cartGroup, orderGroup}
 			for i := range clients {
@@ -102,7 +102,7 @@ func (c *client) await(n int64, had []content) {
 func TestJoiningAForgottenGroup(t *testing.T) {
 	t.Parallel()
 	const events = 100_000
-	bu := setup(t, Config{RingBytes: 1, PendingBytes: math.MaxInt}) // a join may be without a processor for any number of events
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, PendingBytes: math.MaxInt}) // a join may be without a processor for any number of events
 	log := &headOnly{}
 	bu.Broadcaster.log = log
 	done := make(chan struct{})

@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 // benchDatabase is the database of a bench: the one that it is pointed at, else an embedded one of its own. A bench fills a database with
@@ -47,7 +45,7 @@ func (c *benchDatabase) startPostgres(ctx context.Context, logger *slog.Logger, 
 	if os.Getenv("HERALD_DATABASE_URL") != "" {
 		s.progress("HERALD_DATABASE_URL is set and left alone: a bench fills its database with events, so only --database-url points it at one")
 	}
-	url, stopDatabase, err := database(ctx, config.Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin}, logger)
+	url, stopDatabase, err := database(ctx, Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin}, logger)
 	if err != nil {
 		stop()
 		return nil, err
@@ -63,7 +61,7 @@ func (c *benchDatabase) startDatabase(ctx context.Context, logger *slog.Logger, 
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c.DatabaseURL, config.Listen{}, 0, logger); err != nil {
+	if err := migrate(ctx, c.DatabaseURL, Listen{}, 0, logger); err != nil {
 		stop()
 		return nil, err
 	}
@@ -95,7 +93,7 @@ func (c *benchDatabase) fresh(ctx context.Context, logger *slog.Logger) (dsn str
 		}
 	}
 	dsn = otherDatabase(c.DatabaseURL, name)
-	if err := migrate(ctx, dsn, config.Listen{}, 0, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
+	if err := migrate(ctx, dsn, Listen{}, 0, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
 		drop()
 		return "", nil, err
 	}

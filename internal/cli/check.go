@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/migrations"
@@ -27,9 +26,9 @@ const (
 
 type checkCmd struct {
 	existing
-	config.Listen
-	config.Auth
-	config.Server
+	Listen
+	Auth
+	Server
 
 	SkipAudit bool `help:"Leave out the audit of all that is retained, which takes long for a large outbox."`
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/peers"
 )
@@ -91,6 +90,6 @@ func (c *checkCmd) nodeURL(ctx context.Context, pool *pgxpool.Pool) (string, err
 		return "", fmt.Errorf("looking for this machine's address: %w", err)
 	}
 	defer conn.Release()
-	listen := cmp.Or(c.NodeListen, c.Server.Listen, config.ListenDefault)
+	listen := cmp.Or(c.NodeListen, c.Server.Listen, app.ListenDefault)
 	return app.NodeURL(c.Server, listen, conn.Conn().PgConn().Conn().LocalAddr())
 }

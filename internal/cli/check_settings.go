@@ -23,7 +23,7 @@ func (c *checkCmd) checkSettings(model *kong.Application, f *findings) {
 	if c.TokensInClear() {
 		f.warn("tokens: %s", app.ClearAdvice)
 	}
-	if advice := app.OpenFilesAdvice(c.Limits); advice != "" {
+	if advice := app.OpenFilesAdvice(c.Server); advice != "" {
 		f.warn("open files: %s", advice)
 	}
 }

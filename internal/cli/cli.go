@@ -9,7 +9,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/loglimit"
 )
@@ -26,7 +25,7 @@ const (
 var errFindings = errors.New("there are findings")
 
 type commands struct {
-	config.Log
+	Log
 
 	Dev         devCmd         `cmd:"" help:"Everything on this machine: database, simulated services, server."`
 	Serve       serveCmd       `cmd:"" help:"Serve, in production."`

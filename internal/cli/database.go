@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
@@ -25,7 +24,7 @@ type served struct {
 
 // database returns the connection string to use, starting the embedded cluster where none is configured. stop ends what was
 // started.
-func database(ctx context.Context, cfg config.Database, logger *slog.Logger) (url string, stop func(), err error) {
+func database(ctx context.Context, cfg Database, logger *slog.Logger) (url string, stop func(), err error) {
 	db, err := serveDatabase(ctx, cfg, logger)
 	if err != nil {
 		return "", nil, err
@@ -34,7 +33,7 @@ func database(ctx context.Context, cfg config.Database, logger *slog.Logger) (ur
 }
 
 // serveDatabase is database for a command that runs until it is told to end.
-func serveDatabase(ctx context.Context, cfg config.Database, logger *slog.Logger) (*served, error) {
+func serveDatabase(ctx context.Context, cfg Database, logger *slog.Logger) (*served, error) {
 	if cfg.DatabaseURL != "" {
 		return &served{url: cfg.DatabaseURL, logger: logger}, nil
 	}
@@ -100,8 +99,8 @@ func (d *served) run(ctx context.Context, node func(ctx context.Context) error) 
 
 // existing is the database of a short command, which has to be there, and how long the command waits for it.
 type existing struct {
-	config.Database
-	config.Wait
+	Database
+	Wait
 }
 
 // open returns a pool on the database for a command that only reads.
@@ -132,7 +131,7 @@ func (c *existing) waiter(logger *slog.Logger) *postgres.Waiter {
 }
 
 // patience turns the setting, where 0 is not at all, into the option, where 0 is the default.
-func patience(wait config.Wait) time.Duration {
+func patience(wait Wait) time.Duration {
 	if wait.Wait <= 0 {
 		return -1
 	}
@@ -141,7 +140,7 @@ func patience(wait config.Wait) time.Duration {
 
 // running returns the connection string of a database that is there already: the configured one, or the embedded one that another
 // command runs.
-func running(cfg config.Database) (string, error) {
+func running(cfg Database) (string, error) {
 	if cfg.DatabaseURL != "" {
 		return cfg.DatabaseURL, nil
 	}

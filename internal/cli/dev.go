@@ -18,7 +18,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/simulation"
@@ -27,10 +26,10 @@ import (
 const devTokenLife = 30 * 24 * time.Hour
 
 type devCmd struct {
-	config.Database
-	config.Listen
-	config.Auth
-	config.Server
+	Database
+	Listen
+	Auth
+	Server
 
 	Quiet bool          `short:"q" help:"Do not print a line an event."`
 	Pace  time.Duration `default:"700ms" help:"Mean time between two transactions of one simulated service (${default})."`
@@ -86,7 +85,7 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 // setDefaults is what differs from production.
 func (c *devCmd) setDefaults() {
 	c.FeatureTeamcart = true
-	c.Server.Listen = cmp.Or(c.Server.Listen, config.ListenDefaultDev)
+	c.Server.Listen = cmp.Or(c.Server.Listen, app.ListenDefaultDev)
 	if len(c.AllowedOrigins) == 0 { // a page under development is served by a server of its own, on whatever port that finds
 		c.AllowedOrigins = []string{"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*", "https://localhost:*"}
 	}

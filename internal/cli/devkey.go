@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 const (
@@ -36,7 +35,7 @@ func devKey(dataDir string) (string, error) {
 }
 
 // mintingSecret returns the secret that development tokens are signed with: the newest that is configured, else that of herald dev.
-func mintingSecret(settings config.Auth, dataDir string) (string, error) {
+func mintingSecret(settings Auth, dataDir string) (string, error) {
 	cfg, err := auth.FromSettings(settings)
 	if err != nil {
 		return "", err

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/postgres"
@@ -114,7 +113,7 @@ func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool)
 
 type migrateUpCmd struct {
 	existing
-	config.Listen
+	Listen
 }
 
 func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
@@ -131,7 +130,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 }
 
 // migrate brings the database up to date, over HERALD_LISTEN_DATABASE_URL where that is set: it leads to the database itself.
-func migrate(ctx context.Context, url string, listen config.Listen, wait time.Duration, logger *slog.Logger) error {
+func migrate(ctx context.Context, url string, listen Listen, wait time.Duration, logger *slog.Logger) error {
 	return postgres.Upgrade(ctx, url, listen.ListenDatabaseURL, migrations.FS, postgres.Options{Wait: wait, Logger: logger})
 }
 

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 const (
@@ -28,7 +27,7 @@ const (
 
 // target is a server that a command talks to, and the token that it shows there.
 type target struct {
-	config.Auth
+	Auth
 
 	URL     string `default:"http://localhost:5006" env:"HERALD_URL" help:"The server (${default})."`
 	Token   string `env:"HERALD_TOKEN" help:"Access token. Without one, a token for --subject is minted with HERALD_JWT_SECRET, the first of HERALD_JWT_SECRET_FILE, or the key of herald dev."`

@@ -6,14 +6,13 @@ import (
 	"log/slog"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 type serveCmd struct {
-	config.Database
-	config.Listen `embed:""`
-	config.Auth
-	config.Server `embed:""`
+	Database
+	Listen `embed:""`
+	Auth
+	Server `embed:""`
 }
 
 var errNoKey = errors.New("no key for tokens is configured: set HERALD_JWT_SECRET, HERALD_JWT_SECRET_FILE, HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL " +

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 )
 
 type tokenCmd struct {
@@ -15,7 +14,7 @@ type tokenCmd struct {
 }
 
 type tokenMintCmd struct {
-	config.Auth
+	Auth
 
 	DataDir    string        `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key, used where no secret is configured."`
 	Subject    string        `required:"" short:"s" help:"User id (sub)."`

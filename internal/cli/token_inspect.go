@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -24,7 +23,7 @@ import (
 const tokenReadBytes = 64 << 10
 
 type tokenInspectCmd struct {
-	config.Auth
+	Auth
 
 	DataDir string `default:".herald" env:"HERALD_DATA_DIR" placeholder:"DIR" help:"Where herald dev keeps its key, used where no key is configured."`
 	JSON    bool   `name:"json" help:"Print one JSON object."`

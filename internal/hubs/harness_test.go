@@ -60,7 +60,7 @@ func setup(t *testing.T, options ...func(*server)) *server {
 		o(s)
 	}
 	var err error
-	s.b, err = broadcast.New(broadcast.Config{Logger: quiet, ReplayLimit: 5}, s.log)
+	s.b, err = broadcast.New(broadcast.Config{Settings: broadcast.Settings{ReplayLimit: 5}, Logger: quiet}, s.log)
 	require.NoError(t, err)
 	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Secret: secret})
 	require.NoError(t, err)

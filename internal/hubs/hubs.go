@@ -14,6 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/settings"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -70,7 +71,7 @@ func (c *Config) validate() error {
 	if c.Broadcaster == nil || c.Authorizer == nil || c.Tokens == nil || c.Stats == nil || c.Connections == nil {
 		return errors.New("hubs: Broadcaster, Authorizer, Tokens, Stats and Connections are required")
 	}
-	c.AdminRole = cmp.Or(c.AdminRole, "Admin")
+	c.AdminRole = cmp.Or(c.AdminRole, settings.Defaults[auth.Settings]().AdminRole)
 	c.RefreshTimeout = cmp.Or(c.RefreshTimeout, 10*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now

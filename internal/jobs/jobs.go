@@ -19,6 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/relay/pass"
 	"github.com/yummyzoom/herald/internal/retention"
 	"github.com/yummyzoom/herald/internal/selfcheck"
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 const (
@@ -55,12 +56,10 @@ type Config struct {
 	Sweeper Sweeper
 	NodeID  uuid.UUID
 	Logger  *slog.Logger
-	// Retention and GroupRetention are retention.Config's Events and Groups, with its defaults.
-	Retention, GroupRetention time.Duration
+	// Settings is what an operator decides. What is left out has its default.
+	Settings
 	// Contested is relay.Config's.
 	Contested func(ctx context.Context, events []pass.Contested)
-	// StatsInterval is how often changed platform statistics are broadcast at most, whoever has broadcast the last. Defaults to never.
-	StatsInterval time.Duration
 	// Clock is the database's. Defaults to one that only jobs read.
 	Clock *dbclock.Clock
 }
@@ -77,6 +76,7 @@ func New(cfg Config) (*Jobs, error) {
 	if cfg.Pool == nil || cfg.Sweeper == nil || cfg.Logger == nil {
 		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
 	}
+	settings.Complete(&cfg.Settings)
 	if cfg.Clock == nil {
 		cfg.Clock = dbclock.New(cfg.Logger)
 	}

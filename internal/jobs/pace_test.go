@@ -23,8 +23,8 @@ func limited(t *testing.T) *bundle {
 	require.NoError(t, err)
 	b.relay, err = relay.New(relay.Config{
 		NodeID: nodeID, SetAside: setAside, Relayed: func(int64, []event.Logged) {}, Logger: slog.New(slog.DiscardHandler),
-		Connect:           func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled },
-		AnalyticsInterval: time.Hour, Holder: setAside,
+		Connect:  func(context.Context) (*pgx.Conn, error) { return nil, context.Canceled },
+		Settings: relay.Settings{AnalyticsMinInterval: time.Hour}, Holder: setAside,
 	})
 	require.NoError(t, err)
 	return b

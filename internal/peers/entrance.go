@@ -53,7 +53,7 @@ func (p *Peers) Entrance(next http.Handler) http.Handler {
 
 // turnAway answers a request that no node has sent to this one. It says no more than a node needs to tell its operator.
 func (p *Peers) turnAway(w http.ResponseWriter, r *http.Request, refusal Refusal) {
-	p.cfg.Observer.EntranceRefused(refusal)
+	p.cfg.Metrics.refused.WithLabelValues(string(refusal)).Inc()
 	p.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "the entrance for other nodes refuses a request",
 		slog.String("reason", string(refusal)), slog.String("from", r.RemoteAddr))
 	h := w.Header()

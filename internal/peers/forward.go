@@ -62,7 +62,7 @@ func (p *Peers) forward(w http.ResponseWriter, r *http.Request, node string, str
 			p.leave(f)
 		}
 		if broken := recover(); broken != nil { // the answer ended in the middle: net/http cuts the client's connection
-			p.cfg.Observer.Forwarded(Broken)
+			p.cfg.Metrics.forwarded.WithLabelValues(string(Broken)).Inc()
 			panic(broken)
 		}
 	}()
@@ -143,7 +143,7 @@ func (p *Peers) refuse(w http.ResponseWriter, r *http.Request, node string, err 
 	case errors.Is(err, errDraining):
 		outcome = Drained
 	}
-	p.cfg.Observer.Forwarded(outcome)
+	p.cfg.Metrics.forwarded.WithLabelValues(string(outcome)).Inc()
 	if outcome == OwnerGone {
 		p.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "a request for another node finds it gone",
 			slog.String("owner", shorten(node)), slog.Any("error", err))
@@ -165,13 +165,13 @@ func writeBusy(w http.ResponseWriter, why error) {
 func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) error {
 	switch {
 	case f.err == nil || errors.Is(f.err, errRelayed):
-		p.cfg.Observer.Forwarded(Answered)
+		p.cfg.Metrics.forwarded.WithLabelValues(string(Answered)).Inc()
 		return nil
 	case r.Context().Err() != nil:
-		p.cfg.Observer.Forwarded(ClientLeft)
+		p.cfg.Metrics.forwarded.WithLabelValues(string(ClientLeft)).Inc()
 		return nil //nolint:nilerr // who has left wants no answer
 	case errors.Is(context.Cause(ctx), errDraining):
-		p.cfg.Observer.Forwarded(Drained)
+		p.cfg.Metrics.forwarded.WithLabelValues(string(Drained)).Inc()
 		// A poll: its client polls again, by another node if it can. The 204 that ends a connection must not come here: Microsoft's JavaScript
 		// client ends its whole process where that answers a connection's first poll.
 		if !f.w.begun {
@@ -180,7 +180,7 @@ func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) erro
 		}
 		return nil
 	}
-	p.cfg.Observer.Forwarded(NotReached)
+	p.cfg.Metrics.forwarded.WithLabelValues(string(NotReached)).Inc()
 	p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "another node cannot be reached: clients whose connections it holds start anew",
 		slog.String("owner", f.peer.Node.String()), slog.String("owner_host", f.peer.Host), slog.String("address", f.peer.URL),
 		slog.Any("error", f.err))

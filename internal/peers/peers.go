@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 // Defaults of [Config].
 const (
-	DefaultMaxForwarded  = 5000
-	DefaultWriteTimeout  = 30 * time.Second
 	DefaultAnswerTimeout = 105 * time.Second
 	DefaultProbeInterval = 10 * time.Second
 )
@@ -52,12 +52,10 @@ type Config struct {
 	// Defaults to nil: the system's.
 	Roots *x509.CertPool
 
-	// MaxForwarded is how many requests may be under way to other nodes, event streams and polls that wait included.
-	// Defaults to 5,000; negative: as many as come.
-	MaxForwarded int
+	// Settings is what an operator decides. Where nothing is set, they are the defaults.
+	Settings
 
 	// WriteTimeout is how long one write to a client, or to another node, may take.
-	// Defaults to 30 s.
 	WriteTimeout time.Duration
 
 	// AnswerTimeout is how long another node may take to begin its answer: longer than a poll waits.
@@ -72,9 +70,9 @@ type Config struct {
 	// Defaults to [slog.Default].
 	Logger *slog.Logger
 
-	// Observer is told what happens, for metrics.
-	// Defaults to one that ignores it.
-	Observer Observer
+	// Metrics count what happens.
+	// Default to some that nobody reads.
+	Metrics *Metrics
 }
 
 // Keys are the secrets that the nodes share through the database.
@@ -83,14 +81,6 @@ type Keys interface {
 	Newest() (id int32, secret []byte, ok bool)
 	// Find is the key of that id, which another node may have learnt of a moment earlier.
 	Find(ctx context.Context, id int32) (secret []byte, ok bool)
-}
-
-// Observer is told what happens.
-type Observer interface {
-	// Forwarded is called when a request to another node is over, or was not begun.
-	Forwarded(outcome Outcome)
-	// EntranceRefused is called when a request to the entrance is refused.
-	EntranceRefused(reason Refusal)
 }
 
 // Outcome is what became of a request that was to be forwarded.
@@ -143,16 +133,15 @@ type Peers struct {
 
 // New returns a node's connections to the others. None is open yet, and it knows of none.
 func New(cfg Config) (*Peers, error) {
-	cfg.MaxForwarded = cmp.Or(cfg.MaxForwarded, DefaultMaxForwarded)
-	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, DefaultWriteTimeout)
+	settings.Complete(&cfg.Settings)
 	cfg.AnswerTimeout = cmp.Or(cfg.AnswerTimeout, DefaultAnswerTimeout)
 	cfg.ProbeInterval = cmp.Or(cfg.ProbeInterval, DefaultProbeInterval)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
-	if cfg.Observer == nil {
-		cfg.Observer = nothing{}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
 	}
-	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil {
-		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded and Gone are required")
+	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil || cfg.WriteTimeout <= 0 {
+		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded, Gone and WriteTimeout are required")
 	}
 	p := &Peers{
 		cfg: cfg, keys: derived{of: cfg.Keys}, transport: newTransport(cfg.Roots, cfg.AnswerTimeout), replays: newReplays(),
@@ -160,10 +149,6 @@ func New(cfg Config) (*Peers, error) {
 	}
 	p.buffers.New = func() any { return new([bufferSize]byte) }
 	p.proxy = p.newProxy()
+	cfg.Metrics.show(p)
 	return p, nil
 }
-
-type nothing struct{}
-
-func (nothing) Forwarded(Outcome)       {}
-func (nothing) EntranceRefused(Refusal) {}

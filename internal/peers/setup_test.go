@@ -11,14 +11,15 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/peers"
+	"github.com/yummyzoom/herald/internal/test/counted"
 )
 
 const (
@@ -59,29 +60,13 @@ func (n *node) peer() peers.Peer {
 	return peers.Peer{Node: n.id, Host: "host-" + n.id.String()[:4], URL: n.server.URL, Alive: true}
 }
 
-// counts is an observer.
-type counts struct {
-	mu   sync.Mutex
-	seen map[string]int
-}
+// counts is what a node has counted.
+type counts struct{ *prometheus.Registry }
 
-func (c *counts) add(what string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.seen == nil {
-		c.seen = map[string]int{}
-	}
-	c.seen[what]++
+// of is how many requests had that outcome, or were refused for that reason.
+func (c counts) of(what string) int {
+	return counted.Of(c, "forwarded_requests_total", what) + counted.Of(c, "node_requests_refused_total", what)
 }
-
-func (c *counts) of(what string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.seen[what]
-}
-
-func (c *counts) Forwarded(outcome peers.Outcome)      { c.add(string(outcome)) }
-func (c *counts) EntranceRefused(reason peers.Refusal) { c.add(string(reason)) }
 
 // start starts a node of the database. It is stopped when the test ends.
 func start(tb testing.TB, database string, configure ...func(*peers.Config)) *node {
@@ -92,9 +77,9 @@ func start(tb testing.TB, database string, configure ...func(*peers.Config)) *no
 // startAs is start of a node whose server is started by serve.
 func startAs(tb testing.TB, database string, serve func(*httptest.Server), configure ...func(*peers.Config)) *node {
 	tb.Helper()
-	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now}
+	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now, counts: counts{prometheus.NewRegistry()}}
 	cfg := peers.Config{
-		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, Observer: &n.counts,
+		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, WriteTimeout: 30 * time.Second, Metrics: peers.NewMetrics(n.counts),
 		Client:    func(r *http.Request) (netip.Addr, bool) { return netip.MustParseAddrPort(r.RemoteAddr).Addr(), false },
 		Forwarded: func(ctx context.Context) context.Context { return context.WithValue(ctx, forwardedKey{}, true) },
 		Logger:    slog.New(slog.DiscardHandler),

@@ -15,13 +15,10 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 const (
-	// AdminRoleDefault is the role that the admin groups require.
-	AdminRoleDefault = "Admin"
-	// FunctionDefault is the SQL function that is asked.
-	FunctionDefault = "herald.can_subscribe"
 	// TimeoutDefault is how long the SQL function may take.
 	TimeoutDefault = 2 * time.Second
 	// WaitDefault is how long a question may wait for a connection.
@@ -65,8 +62,8 @@ type Config struct {
 	// Turns is how many questions about one user the database is asked at a time; the others wait, for as long as their callers do.
 	// Defaults to 2.
 	Turns int
-	// Observer counts. Defaults to nothing.
-	Observer Observer
+	// Metrics count what is remembered. Default to some that nobody reads.
+	Metrics *Metrics
 	// Logger receives the errors that led to a refusal. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
@@ -90,13 +87,13 @@ type Checker struct {
 
 // New returns a Checker that asks db, or an error that says what is wrong with cfg.
 func New(cfg Config, db DB) (*Checker, error) {
-	function, err := quoteFunction(cmp.Or(cfg.Function, FunctionDefault))
+	function, err := quoteFunction(cmp.Or(cfg.Function, settings.Defaults[Settings]().AuthorizeFunction))
 	if err != nil {
 		return nil, err
 	}
 	c := &Checker{
 		db:        db,
-		adminRole: cmp.Or(cfg.AdminRole, AdminRoleDefault),
+		adminRole: cmp.Or(cfg.AdminRole, settings.Defaults[auth.Settings]().AdminRole),
 		timeout:   cmp.Or(cfg.Timeout, TimeoutDefault),
 		logger:    cmp.Or(cfg.Logger, slog.Default()),
 		now:       cfg.Now,

@@ -16,21 +16,15 @@ import (
 // CacheEntriesDefault is how many answers are remembered at most.
 const CacheEntriesDefault = 10_000
 
-// Observer receives what is worth counting, from many goroutines.
-type Observer interface {
-	// Remembered: a question was answered without the database (hit), or was put to it.
-	Remembered(hit bool)
-}
-
 // cache remembers who was allowed what, for a short time.
 //
 // A revocation ends the generation of its user. An answer belongs to the generation that was read before the question was put to the
 // database and counts in that one only: one that is under way while a revocation is told of is never used afterwards, neither from memory
 // nor by those who wait for it together.
 type cache struct {
-	ttl      time.Duration
-	most     int
-	observer Observer
+	ttl     time.Duration
+	most    int
+	metrics *Metrics
 
 	seed        maphash.Seed
 	generations [256]atomic.Uint64 // by the user's hash: those who share one only lose answers too early
@@ -55,11 +49,8 @@ type memory struct {
 
 func newCache(cfg Config) *cache {
 	c := &cache{
-		ttl: cfg.Cache, most: cmp.Or(cfg.CacheEntries, CacheEntriesDefault), observer: cfg.Observer,
+		ttl: cfg.Cache, most: cmp.Or(cfg.CacheEntries, CacheEntriesDefault), metrics: cmp.Or(cfg.Metrics, NewMetrics(nil)),
 		seed: maphash.MakeSeed(), allowed: make(map[key]memory),
-	}
-	if c.observer == nil {
-		c.observer = noObserver{}
 	}
 	return c
 }
@@ -87,7 +78,7 @@ func (c *cache) generation(user string) *atomic.Uint64 {
 func (c *Checker) remembers(q question) bool {
 	known := c.cache.has(key{q.kind.Name, q.resource, q.user}, c.cache.generation(q.user).Load(), c.now())
 	if known {
-		c.cache.observer.Remembered(true)
+		c.cache.metrics.remembered(true)
 	}
 	return known
 }
@@ -98,7 +89,7 @@ func (c *Checker) recall(caller context.Context, q question) (bool, error) {
 	generation := c.cache.generation(q.user).Load()
 	k := key{q.kind.Name, q.resource, q.user}
 	if c.cache.has(k, generation, c.now()) {
-		c.cache.observer.Remembered(true)
+		c.cache.metrics.remembered(true)
 		return true, nil
 	}
 	ctx, cancel := context.WithTimeout(caller, c.wait+c.timeout)
@@ -108,7 +99,7 @@ func (c *Checker) recall(caller context.Context, q question) (bool, error) {
 		// Whichever question this one joins was put behind the first, and so behind its own beginning.
 		answer, own, err = c.share(ctx, q, k, generation)
 	}
-	c.cache.observer.Remembered(!own && err == nil)
+	c.cache.metrics.remembered(!own && err == nil)
 	return answer, err
 }
 
@@ -153,7 +144,3 @@ func (c *cache) add(k key, m memory) {
 	}
 	c.allowed[k] = m
 }
-
-type noObserver struct{}
-
-func (noObserver) Remembered(bool) {}

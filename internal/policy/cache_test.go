@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
+	"github.com/yummyzoom/herald/internal/test/counted"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -44,23 +46,12 @@ func (o *oracle) answer(ctx context.Context) (bool, error) {
 	}
 }
 
-// counter counts what was remembered.
-type counter struct{ hits, misses atomic.Int32 }
-
-func (c *counter) Remembered(hit bool) {
-	if hit {
-		c.hits.Add(1)
-	} else {
-		c.misses.Add(1)
-	}
-}
-
 const lifetime = 2 * time.Second
 
-func remembering(t *testing.T, o *oracle) (*policy.Checker, *counter) {
+func remembering(t *testing.T, o *oracle) (*policy.Checker, *prometheus.Registry) {
 	t.Helper()
-	count := &counter{}
-	return checker(t, policy.Config{Cache: lifetime, Observer: count, Logger: slog.New(slog.DiscardHandler)}, answer(o.answer)), count
+	count := prometheus.NewRegistry()
+	return checker(t, policy.Config{Cache: lifetime, Metrics: policy.NewMetrics(count), Logger: slog.New(slog.DiscardHandler)}, answer(o.answer)), count
 }
 
 func authorize(t *testing.T, c *policy.Checker, user string, g event.Group) error {
@@ -78,10 +69,10 @@ func TestAYesIsRememberedForAWhile(t *testing.T) {
 			time.Sleep(lifetime/3 - 1)
 		}
 		require.Equal(t, int32(1), o.asked.Load())
-		require.Equal(t, int32(2), count.hits.Load())
+		require.Equal(t, 2, counted.Of(count, "authorize_cache_hits_total"))
 		time.Sleep(5 * time.Nanosecond)
 		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(resource)), "it has been forgotten")
-		require.Equal(t, int32(2), count.misses.Load())
+		require.Equal(t, 2, counted.Of(count, "authorize_cache_misses_total"))
 	})
 }
 
@@ -188,8 +179,8 @@ func TestEqualQuestionsArePutOnce(t *testing.T) {
 			require.NoError(t, <-results)
 		}
 		require.Equal(t, int32(1), o.asked.Load())
-		require.Equal(t, int32(callers-1), count.hits.Load())
-		require.Equal(t, int32(1), count.misses.Load())
+		require.Equal(t, callers-1, counted.Of(count, "authorize_cache_hits_total"))
+		require.Equal(t, 1, counted.Of(count, "authorize_cache_misses_total"))
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/settings"
 )
 
 // identifierMaximum is NAMEDATALEN - 1: Postgres cuts off what is longer.
@@ -35,5 +37,5 @@ func quoteFunction(name string) (string, error) {
 
 func functionError(name string) error {
 	return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION is %q: it must be a function's name with its schema and nothing else, like %s",
-		name, FunctionDefault)
+		name, settings.Defaults[Settings]().AuthorizeFunction)
 }

@@ -118,7 +118,7 @@ func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *p
 	if contested := sorted.Contested(); len(contested) > 0 {
 		r.cfg.Contested(ctx, contested)
 	}
-	r.cfg.Observer.Relayed(len(p.Rows), len(batch), time.Since(start))
+	r.cfg.Metrics.relayed(len(p.Rows), len(batch), time.Since(start))
 	return Passed{Rows: len(p.Rows), More: p.Full(), Armed: p.Armed() && !disarm}, nil
 }
 
@@ -150,14 +150,14 @@ func (r *Relay) sort(ctx context.Context, p *pass.Pass) (*pass.Entries, *aside, 
 			continue
 		}
 		seen[row.ID] = struct{}{}
-		if r.cfg.AnalyticsInterval > 0 && groups[0] == event.Analytics {
+		if r.cfg.AnalyticsMinInterval > 0 && groups[0] == event.Analytics {
 			limited = append(limited, row)
 			continue
 		}
 		entries.Add(row, groups)
 	}
 	if len(limited) > 0 {
-		now, err := p.Limit(ctx, pass.Pace{Interval: r.cfg.AnalyticsInterval, Holder: r.cfg.Holder}, limited)
+		now, err := p.Limit(ctx, pass.Pace{Interval: r.cfg.AnalyticsMinInterval, Holder: r.cfg.Holder}, limited)
 		if err != nil {
 			return nil, nil, err
 		}

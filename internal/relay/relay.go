@@ -51,16 +51,16 @@ type Config struct {
 	Relayed func(epoch int64, batch []event.Logged)
 	// Contested is called with events of a committed batch that name another customer than their order's. Defaults to nobody.
 	Contested func(ctx context.Context, events []pass.Contested)
-	// Observer is told what happens. Defaults to nobody.
-	Observer Observer
+	// Metrics count what happens. Default to some that nobody reads.
+	Metrics *Metrics
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 	// BatchSize is how many events one transaction relays at most. Defaults to 1000.
 	BatchSize int
 	// PollInterval is how often a sleeping relay looks without having been told. Defaults to 100 ms.
 	PollInterval time.Duration
-	// AnalyticsInterval is how often events of one type are relayed to the analytics group at most: the latest within it wins. 0: all are.
-	AnalyticsInterval time.Duration
+	// Settings is what an operator decides.
+	Settings
 	// Holder keeps the latest until the interval is over. Required where there is one.
 	Holder pass.Holder
 	// Linger is how long a relay goes on looking without finding anything before it arms. Defaults to 3 ms.
@@ -74,14 +74,6 @@ type SetAside interface {
 	DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error
 	// Retry keeps rows that could not be turned into messages by this release, and why: there is a reason for each.
 	Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error
-}
-
-// Observer is told what a relay does.
-type Observer interface {
-	// Relayed reports one committed batch: how many rows it read, how many entries it appended, and how long it took.
-	Relayed(rows, entries int, took time.Duration)
-	// RelayFailed reports that a look or a batch failed.
-	RelayFailed()
 }
 
 // Relay takes what is committed to the outbox into the log.
@@ -99,8 +91,8 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Connect == nil || cfg.SetAside == nil || cfg.Relayed == nil {
 		return nil, errors.New("relay: Connect, SetAside and Relayed are required")
 	}
-	if cfg.AnalyticsInterval > 0 && cfg.Holder == nil {
-		return nil, errors.New("relay: AnalyticsInterval needs a Holder")
+	if cfg.AnalyticsMinInterval > 0 && cfg.Holder == nil {
+		return nil, errors.New("relay: AnalyticsMinInterval needs a Holder")
 	}
 	cfg.BatchSize = cmp.Or(cfg.BatchSize, defaultBatchSize)
 	cfg.PollInterval = cmp.Or(cfg.PollInterval, defaultPollInterval)
@@ -111,16 +103,11 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Contested == nil {
 		cfg.Contested = func(context.Context, []pass.Contested) {}
 	}
-	if cfg.Observer == nil {
-		cfg.Observer = nobody{}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
 	}
 	return &Relay{cfg: cfg, wake: make(chan struct{}, 1)}, nil
 }
-
-type nobody struct{}
-
-func (nobody) Relayed(int, int, time.Duration) {}
-func (nobody) RelayFailed()                    {}
 
 // Wake makes a sleeping relay look at once. It never blocks.
 func (r *Relay) Wake() {
@@ -150,7 +137,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end that was asked for
 		}
-		r.cfg.Observer.RelayFailed()
+		r.cfg.Metrics.failures.Inc()
 		delay := failure.failed(ctx, "relay interrupted, reconnecting", err)
 		select {
 		case <-ctx.Done():

@@ -4,19 +4,14 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // Defaults returns a settings struct as it is where nothing is set. It reads no environment.
 func Defaults[T any]() T {
 	var s T
-	each(reflect.ValueOf(&s).Elem(), "", func(f field) {
-		if text, ok := f.tag.Lookup("default"); ok {
-			if err := set(f.value, text); err != nil {
-				panic(fmt.Sprintf("settings: the default of %s: %v", f.name, err)) // a mistake in the source, which every test finds
-			}
-		}
-	})
+	each(reflect.ValueOf(&s).Elem(), "", field.setDefault)
 	return s
 }
 
@@ -49,6 +44,16 @@ type field struct {
 	tag   reflect.StructTag
 }
 
+func (f field) setDefault() {
+	text, ok := f.tag.Lookup("default")
+	if !ok {
+		return
+	}
+	if err := set(f.value, text); err != nil {
+		panic(fmt.Sprintf("settings: the default of %s: %v", f.name, err)) // a mistake in the source, which every test finds
+	}
+}
+
 // each visits every setting of a struct, those of embedded ones too. The prefix stands before the variables' names.
 func each(s reflect.Value, prefix string, visit func(field)) {
 	for i := range s.NumField() {
@@ -65,4 +70,18 @@ func each(s reflect.Value, prefix string, visit func(field)) {
 			visit(field{name, s.Field(i), s, of.Tag})
 		}
 	}
+}
+
+// Complete fills in what was left out of a settings struct. Where nothing is set, that is everything; else what is 0 and must not be.
+func Complete[T any](s *T) {
+	v := reflect.ValueOf(s).Elem()
+	if v.IsZero() {
+		*s = Defaults[T]()
+		return
+	}
+	each(v, "", func(f field) {
+		if f.value.IsZero() && strings.HasPrefix(f.tag.Get("zero"), refused) {
+			f.setDefault()
+		}
+	})
 }

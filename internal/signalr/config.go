@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/yummyzoom/herald/internal/settings"
@@ -15,7 +14,7 @@ import (
 
 // Config says how a [Server] behaves.
 type Config struct {
-	// Settings is what an operator decides. Where none of them is set, they are [DefaultSettings].
+	// Settings is what an operator decides. What is left out is as in [DefaultSettings], see [settings.Complete].
 	Settings
 
 	// Transports are those that clients may use.
@@ -72,9 +71,7 @@ type User interface {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if reflect.ValueOf(c.Settings).IsZero() {
-		c.Settings = DefaultSettings()
-	}
+	settings.Complete(&c.Settings)
 	c.Transports = cmp.Or(c.Transports, AllTransports)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Now == nil {

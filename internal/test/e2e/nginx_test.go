@@ -19,8 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -233,7 +233,7 @@ func TestClientsBehindNginxAreToldApart(t *testing.T) {
 // Acceptance: A-486.
 func TestNginxWaitsLongerThanAPoll(t *testing.T) {
 	t.Parallel()
-	field, ok := reflect.TypeFor[config.Limits]().FieldByName("PollTimeout")
+	field, ok := reflect.TypeFor[app.SignalRSettings]().FieldByName("PollTimeout")
 	require.True(t, ok)
 	poll, err := time.ParseDuration(field.Tag.Get("default"))
 	require.NoError(t, err)

@@ -7,15 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/settings"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -71,8 +70,8 @@ func node(t *testing.T, db *pgtest.Database, configure func(*app.Config)) hubcli
 	t.Helper()
 	cfg := app.Config{
 		DatabaseURL: db.DSN(),
-		Auth:        config.Auth{JWTSecret: secret, AdminRole: "Admin"},
-		Server:      defaults(t),
+		Auth:        believing(),
+		Server:      defaults(),
 		Logger:      slog.New(slog.DiscardHandler),
 	}
 	cfg.Server.Listen, cfg.Server.FeatureTeamcart = "127.0.0.1:0", true
@@ -118,12 +117,13 @@ func token(t *testing.T, subject string, permissions ...string) string {
 }
 
 // defaults returns the settings of a server that is told nothing.
-func defaults(t *testing.T) config.Server {
-	t.Helper()
-	var server config.Server
-	parser, err := kong.New(&server, kong.Exit(func(int) {}))
-	require.NoError(t, err)
-	_, err = parser.Parse(nil)
-	require.NoError(t, err)
-	return server
+func defaults() app.Settings {
+	return settings.Defaults[app.Settings]()
+}
+
+// believing are the settings of who believes tokens that are signed with the tests' secret.
+func believing() auth.Settings {
+	s := settings.Defaults[auth.Settings]()
+	s.JWTSecret = secret
+	return s
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -105,7 +105,7 @@ func negotiate(t *testing.T, client hubclient.Config, token string) int {
 // trusting has a node verify tokens by an issuer's set.
 func trusting(i *issuer) func(*app.Config) {
 	return func(cfg *app.Config) {
-		cfg.Auth = config.Auth{JWKSURL: i.URL, JWKSRefresh: time.Hour, AdminRole: "Admin"}
+		cfg.Auth = auth.Settings{JWKSURL: i.URL, JWKSRefresh: time.Hour, AdminRole: "Admin"}
 	}
 }
 

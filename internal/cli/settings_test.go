@@ -1,4 +1,4 @@
-package config_test
+package cli
 
 import (
 	"bytes"
@@ -10,16 +10,16 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/app"
 )
 
-// settings is every setting there is, as a command embeds them.
-type settings struct {
-	config.Log
-	config.Database
-	config.Listen
-	config.Auth
-	config.Server
+// allSettings is every setting there is, as a command embeds them.
+type allSettings struct {
+	Log
+	Database
+	Listen
+	Auth
+	Server
 }
 
 func parser(t *testing.T, into any) *kong.Kong {
@@ -32,7 +32,7 @@ func parser(t *testing.T, into any) *kong.Kong {
 // Acceptance.
 func TestEverySettingIsAFlagAndAVariableOfOneName(t *testing.T) {
 	t.Parallel()
-	for _, flag := range parser(t, &settings{}).Model.Flags {
+	for _, flag := range parser(t, &allSettings{}).Model.Flags {
 		if flag.Name == "help" {
 			continue
 		}
@@ -45,7 +45,7 @@ func TestEverySettingIsAFlagAndAVariableOfOneName(t *testing.T) {
 // Acceptance: A-399.
 func TestHelpShowsEveryDefault(t *testing.T) {
 	t.Parallel()
-	p := parser(t, &settings{})
+	p := parser(t, &allSettings{})
 	var help bytes.Buffer
 	p.Stdout = &help
 	_, _ = p.Parse([]string{"--help"})
@@ -64,12 +64,12 @@ func TestDefaults(t *testing.T) {
 	for _, name := range os.Environ() {
 		require.False(t, strings.HasPrefix(name, "HERALD_LISTEN="), "the environment of this test sets a default")
 	}
-	var s settings
+	var s allSettings
 	_, err := parser(t, &s).Parse(nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Check(), "the defaults are valid")
 	require.Empty(t, s.Server.Listen, "serve and dev each have their own")
-	require.Equal(t, ":5006", config.ListenDefault)
+	require.Equal(t, ":5006", app.ListenDefault)
 	require.Equal(t, ".herald", s.DataDir)
 	require.Equal(t, "Admin", s.AdminRole)
 	require.Equal(t, "herald.can_subscribe", s.AuthorizeFunction)
@@ -79,7 +79,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 7*24*time.Hour, s.Retention)
 	require.Equal(t, 90*24*time.Hour, s.GroupRetention)
 	require.False(t, s.FeatureTeamcart)
-	require.Equal(t, config.MessagePackDotNet, s.MessagePackNames)
+	require.Equal(t, "dotnet", s.MessagePackNames)
 	require.True(t, s.AuditLog)
 	require.False(t, s.HasKey())
 	require.Empty(t, s.TrustedProxies)
@@ -88,28 +88,16 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryLimitMayBeLeftOut(t *testing.T) {
 	t.Parallel()
-	var s settings
+	var s allSettings
 	_, err := parser(t, &s).Parse(strings.Fields("--max-connections=0 --max-connections-per-user=0 --max-connections-per-address=0 " +
 		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --api-rate=0 --api-burst=0 --shutdown-spread=0 --max-forwarded=0"))
 	require.NoError(t, err)
 	require.NoError(t, s.Check())
 }
 
-func TestProxies(t *testing.T) {
-	t.Parallel()
-	l := config.Limits{TrustedProxies: []string{"10.0.0.0/8", " 192.0.2.1", "2001:db8::/32", "::1", "::ffff:192.0.2.2"}}
-	prefixes, err := l.Proxies()
-	require.NoError(t, err)
-	var texts []string
-	for _, p := range prefixes {
-		texts = append(texts, p.String())
-	}
-	require.Equal(t, []string{"10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32", "::1/128", "192.0.2.2/32"}, texts)
-}
-
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	var s settings
+	var s allSettings
 	_, err := parser(t, &s).Parse([]string{"--allowed-origins=https://app.example:443,HTTPS://App.Example,http://[::1]:3000,capacitor://localhost"})
 	require.NoError(t, err)
 	require.NoError(t, s.Check())
@@ -121,7 +109,7 @@ func TestAFlagGoesBeforeItsVariable(t *testing.T) {
 	t.Setenv("HERALD_FEATURE_TEAMCART", "true")
 	t.Setenv("HERALD_ALLOWED_ORIGINS", "https://a.example,https://b.example:8443")
 	t.Setenv("HERALD_JWT_SECRET", "sesame")
-	var s settings
+	var s allSettings
 	_, err := parser(t, &s).Parse([]string{"--replay-limit=8"})
 	require.NoError(t, err)
 	require.Equal(t, 8, s.ReplayLimit)
@@ -193,7 +181,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"--log-level=loud":   "--log-level",
 		"--keep-alive=soon":  "--keep-alive",
 	} {
-		var s settings
+		var s allSettings
 		_, err := parser(t, &s).Parse(strings.Fields(flags))
 		if err == nil {
 			err = s.Check()
