@@ -1,6 +1,7 @@
 // Package adminapi is Herald's REST: the admin endpoints under /api/admin/realtime, those about single events and dead letters under
-// /api/admin/outbox, and the replay for clients that poll, GET /api/realtime/events. GET /openapi.json describes them; whoever changes
-// one changes openapi.json, or the tests fail.
+// /api/admin/outbox, and the replay for clients that poll, GET /api/realtime/events. GET /openapi.json describes them.
+// Which of them publish events, and what those take, stands in package event's catalogue; the others are described in
+// openapi.base.json. openapi.json is the whole document as it is served, written by `make docs`.
 //
 // # What it promises
 //

@@ -1,6 +1,9 @@
 // Package event is Herald's vocabulary: what a producer writes (an [Event]), whom it is for (its [Group]s), and what a
 // client receives (an [Invocation]: a method name and JSON arguments).
 //
+// What Herald knows of each type is one row of the catalogue ([Definition]); what a type does follows from its [Family].
+// Nothing outside the catalogue decides by a type's name.
+//
 // Everything here is pure: no database, no socket, no clock. The same event, group and sequence give the same invocation on
 // every node and in every release that knows the event's type, which is why a replayed event is byte for byte the event
 // that was broadcast live.
