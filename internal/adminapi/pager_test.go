@@ -12,7 +12,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 var group = event.OrderGroup(uuid.MustParse(orderID))
@@ -44,7 +44,7 @@ func (s *shelf) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, e
 			return e.Sequence, s.err
 		}
 	}
-	return 0, outbox.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (s *shelf) Head(_ context.Context, _ event.Group, at int64) (uuid.UUID, int64, error) {

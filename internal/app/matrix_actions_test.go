@@ -18,6 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -44,7 +45,7 @@ func registered(t *testing.T) map[string][]string {
 	t.Helper()
 	all, err := hubs.New(hubs.Config{
 		Broadcaster: &broadcast.Broadcaster{}, Authorizer: &policy.Checker{}, Tokens: &auth.Verifier{},
-		Stats: &outbox.Publisher{}, Connections: &outbox.Nodes{}, TeamCart: true,
+		Stats: &outbox.Publisher{}, Connections: &nodes.Register{}, TeamCart: true,
 	})
 	require.NoError(t, err)
 	return all.Methods()
@@ -118,18 +119,13 @@ func memberNames(t *testing.T, raw json.RawMessage) (names []string) {
 func routeActions(t *testing.T, at place) (actions []action) {
 	t.Helper()
 	const admin, dead = "/api/admin/realtime/", "/api/admin/outbox/dead"
-	bodies := map[string]string{
-		"broadcast/platform-update": "", "broadcast/user-count": "",
-		"broadcast/generation-metrics": `{"websitesGenerated":1,"imagesGenerated":2,"failedGenerations":0,"averageGenerationTime":4.2}`,
-		"broadcast/revenue":            `{"dailyRevenue":1,"totalRevenue30d":2}`,
-		"alert":                        `{"type":"info","message":"m"}`,
-		"alert/warning":                `{"message":"m"}`,
-		"alert/error":                  `{"message":"m"}`,
-		"alert/performance":            `{"metric":"m","value":1,"threshold":2}`,
-		"notify/user-action":           `{"userId":"u","action":"a"}`,
-		"notify/role-assignment":       `{"userId":"u","roleName":"r","action":"assigned"}`,
-		"notify/system-event":          `{"eventType":"t","description":"d"}`,
-		"connections/disconnect":       `{"user":"nobody of that name"}`,
+	bodies := map[string]string{"connections/disconnect": `{"user":"nobody of that name"}`}
+	for _, eventType := range event.Types() {
+		for _, e := range eventType.Endpoints() {
+			if bodies[e.Path] = ""; len(e.Examples) > 0 {
+				bodies[e.Path] = e.Examples[0].Value
+			}
+		}
 	}
 	add := func(a action, e adminapi.Endpoint, query, body string) {
 		path := strings.NewReplacer("{eventId}", at.event.String(), "{node}", "nowhere").Replace(e.Path) + query

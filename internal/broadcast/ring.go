@@ -118,7 +118,7 @@ func (b *Broadcaster) encode(ctx context.Context, l event.Logged, shape event.Sh
 }
 
 func buildMessage(l event.Logged, shape event.Shape) (*signalr.Message, error) {
-	return signalr.NewMessageOf(l.Type.Method(), l.ArgumentsSize(), objects[l.Type], func(b []byte) ([]byte, error) {
+	return signalr.NewMessageOf(l.Type.Method(), l.ArgumentsSize(), objects()[l.Type], func(b []byte) ([]byte, error) {
 		return l.AppendArguments(b, shape)
 	})
 }

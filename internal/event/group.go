@@ -20,23 +20,23 @@ type Group struct {
 
 // kind is what a [Group] has of its row in the catalogue of hubs.
 type kind struct {
-	name string // up to the colon; of a group that has no resource, or is not known, all of it
-	form form
+	name  string // up to the colon; of a group that has no resource, or is not known, all of it
+	shape shape
 }
 
-// form says what a group's name consists of.
-type form int
+// shape says what a group's name consists of.
+type shape int
 
 const (
-	unknownForm form = iota // this release does not know the group
-	ofHub                   // the kind's name alone
-	ofResource              // the kind's name, a colon, and the resource's id
+	unknownShape shape = iota // this release does not know the group
+	ofHub                     // the kind's name alone
+	ofResource                // the kind's name, a colon, and the resource's id
 )
 
 //nolint:gochecknoglobals // constants, of the catalogue of hubs
 var (
 	kinds      = handles(hubs)
-	rows       = rowsByKind(hubs)
+	places       = placesOf(hubs)
 	order      = kinds["order"]
 	restaurant = kinds["restaurant"]
 	teamCart   = kinds["teamcart"]
@@ -52,17 +52,17 @@ var (
 	Alerts       = Group{kind: kinds["alerts"]}
 )
 
-// row is where a kind of groups stands in the catalogue of hubs.
-type row struct {
+// place is where a kind of groups stands in the catalogue of hubs.
+type place struct {
 	hub  *Hub
 	kind *GroupKind
 }
 
-func rowsByKind(hubs []Hub) map[string]row {
-	all := map[string]row{}
+func placesOf(hubs []Hub) map[string]place {
+	all := map[string]place{}
 	for i := range hubs {
 		for j := range hubs[i].Groups {
-			all[hubs[i].Groups[j].Name] = row{&hubs[i], &hubs[i].Groups[j]}
+			all[hubs[i].Groups[j].Name] = place{&hubs[i], &hubs[i].Groups[j]}
 		}
 	}
 	return all
@@ -70,10 +70,10 @@ func rowsByKind(hubs []Hub) map[string]row {
 
 func handles(hubs []Hub) map[string]unique.Handle[kind] {
 	all := map[string]unique.Handle[kind]{}
-	for name, r := range rowsByKind(hubs) {
+	for name, r := range placesOf(hubs) {
 		k := kind{name, ofHub}
 		if r.kind.Resource != "" {
-			k.form = ofResource
+			k.shape = ofResource
 		}
 		all[name] = unique.Make(k)
 	}
@@ -93,7 +93,7 @@ func TeamCartGroup(id uuid.UUID) Group { return Group{teamCart, id} }
 // error as a Group of that name all the same, so that what the log holds of it can be passed over and told.
 func ParseGroup(name string) (Group, error) {
 	prefix, text, hasID := strings.Cut(name, ":")
-	if k, known := kinds[prefix]; known && hasID == (k.Value().form == ofResource) {
+	if k, known := kinds[prefix]; known && hasID == (k.Value().shape == ofResource) {
 		if !hasID {
 			return Group{kind: k}, nil
 		}
@@ -105,7 +105,7 @@ func ParseGroup(name string) (Group, error) {
 	if name == "" {
 		return Group{}, err
 	}
-	return Group{kind: unique.Make(kind{name, unknownForm})}, err
+	return Group{kind: unique.Make(kind{name, unknownShape})}, err
 }
 
 // isLower says whether text is id as [uuid.UUID.String] writes it.
@@ -135,7 +135,7 @@ func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
 
 // Row returns the hub that has the group, and the group's kind there; known is false for a group that this release does not know, and for none.
 func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
-	r, known := rows[g.Kind()]
+	r, known := places[g.Kind()]
 	if !known {
 		return Hub{}, GroupKind{}, false
 	}
@@ -144,7 +144,7 @@ func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
 
 // Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" where this release does not know it.
 func (g Group) Kind() string {
-	if g.IsZero() || g.kind.Value().form == unknownForm {
+	if g.IsZero() || g.kind.Value().shape == unknownShape {
 		return ""
 	}
 	return g.kind.Value().name
@@ -162,7 +162,7 @@ func (g Group) String() string {
 		return ""
 	}
 	k := g.kind.Value()
-	if k.form != ofResource {
+	if k.shape != ofResource {
 		return k.name
 	}
 	var room [64]byte
@@ -171,13 +171,3 @@ func (g Group) String() string {
 
 // MarshalText is String, for JSON.
 func (g Group) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
-
-var adminGroups = map[Type]Group{ //nolint:gochecknoglobals // a constant table
-	UserActivityUpdate:      UserActivity,
-	AnalyticsUpdate:         Analytics,
-	UserCountUpdate:         Analytics,
-	GenerationMetricsUpdate: Analytics,
-	RevenueUpdate:           Analytics,
-	SystemAlert:             Alerts,
-	AdminNotification:       Admins,
-}

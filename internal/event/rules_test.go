@@ -273,7 +273,7 @@ func TestWhatHasGroupsHasInvocations(t *testing.T) {
 		"orderNumber", "status", "lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime", "deliveredAt", "userId", "orderId",
 		"type", "data", "message", "severity", "timestamp", "eventId", "sequence", "policy",
 	}
-	types := append(allTypes(), event.AccessRevoked, "Unknown")
+	types := append(event.Types(), event.AccessRevoked, "Unknown")
 	rapid.Check(t, func(t *rapid.T) {
 		payload := rapid.MapOf(rapid.SampledFrom(names), value).Draw(t, "payload")
 		for _, field := range []string{"orderNumber", "status"} { // else hardly an order would be deliverable
@@ -292,7 +292,7 @@ func TestWhatHasGroupsHasInvocations(t *testing.T) {
 
 // Whatever the outbox holds, and whatever it could not hold: no panic, and nothing but JSON comes out.
 func FuzzPayload(f *testing.F) {
-	types := append(allTypes(), event.AccessRevoked, "Unknown")
+	types := append(event.Types(), event.AccessRevoked, "Unknown")
 	for i, eventType := range types {
 		for _, e := range goldens() {
 			if e.Type == eventType {

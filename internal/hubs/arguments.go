@@ -5,8 +5,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // ID is a UUID as an argument: the canonical form of 36 characters, in any casing, as System.Text.Json reads a Guid. What is
@@ -26,13 +26,13 @@ func (id *ID) UnmarshalText(text []byte) error {
 }
 
 // cursor reads a lastEventId: null to join live, the all-zero UUID for the beginning.
-func cursor(lastEventID *ID) broadcast.Cursor {
+func cursor(lastEventID *ID) eventlog.Cursor {
 	switch {
 	case lastEventID == nil:
-		return broadcast.Cursor{Kind: broadcast.Live}
+		return eventlog.Cursor{Kind: eventlog.Live}
 	case *lastEventID == ID(uuid.Nil):
-		return broadcast.Cursor{Kind: broadcast.Beginning}
+		return eventlog.Cursor{Kind: eventlog.Beginning}
 	default:
-		return broadcast.Cursor{Kind: broadcast.After, EventID: uuid.UUID(*lastEventID)}
+		return eventlog.Cursor{Kind: eventlog.After, EventID: uuid.UUID(*lastEventID)}
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
-	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // What MessagePackHubProtocol 11.0.0 of ASP.NET Core writes for the objects of TestFramesAreThoseOfADotNetHub, length prefix included.
@@ -246,7 +245,7 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 // Acceptance: A-491.
 func TestNamesOfJSONOverMessagePack(t *testing.T) {
 	t.Parallel()
-	s := setup(t, func(s *server) { s.names = signalr.JSONNames })
+	s := setup(t, func(s *server) { s.names = "camel" })
 	c := s.connectPacked(event.AdminPath, admin())
 	greeting := c.message()[4].([]any)[0].(map[string]any)
 	require.ElementsMatch(t, []string{"connectionId", "timestamp", "message"}, keys(greeting))

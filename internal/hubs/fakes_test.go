@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -83,7 +83,7 @@ func (m *memory) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, 
 			return l.Sequence, nil
 		}
 	}
-	return 0, broadcast.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (m *memory) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID, sequence int64, _ error) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
@@ -59,7 +59,7 @@ type Config struct {
 	// Defaults to 10 s.
 	RefreshTimeout time.Duration
 	// Audit is told who connected, joined a group or was refused. Defaults to one that writes to Logger.
-	Audit *audit.Log
+	Audit *auditlog.Log
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what an operator should know. Defaults to slog.Default().
@@ -79,7 +79,7 @@ func (c *Config) validate() error {
 		c.Logger = slog.Default()
 	}
 	if c.Audit == nil {
-		c.Audit = audit.New(audit.Config{Logger: c.Logger})
+		c.Audit = auditlog.New(auditlog.Config{Logger: c.Logger})
 	}
 	return nil
 }
@@ -177,9 +177,9 @@ func (h *Hubs) Path(name string) string {
 // hub for a user without the role. The client is not told more than the status; the log is.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
-	refused := audit.Entry{Action: audit.Connect, Path: strings.TrimSuffix(r.URL.Path, negotiatePath)}
+	refused := auditlog.Entry{Action: auditlog.Connect, Path: strings.TrimSuffix(r.URL.Path, negotiatePath)}
 	if path, ok := strings.CutSuffix(r.URL.Path, refreshPath); ok {
-		refused.Action, refused.Path = audit.RefreshToken, path
+		refused.Action, refused.Path = auditlog.RefreshToken, path
 	}
 	if hub, _ := event.HubAt(refused.Path); err == nil && hub.Admin && !p.HasRole(h.cfg.AdminRole) {
 		err = h.cfg.withoutRole()

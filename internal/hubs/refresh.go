@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
@@ -25,7 +25,7 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 		err = h.cfg.withoutRole()
 	}
 	if err != nil {
-		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, call.Conn, event.Group{}), err)
+		h.cfg.Audit.Refused(ctx, h.entry(auditlog.RefreshToken, call.Conn, event.Group{}), err)
 		return nil, &signalr.HubError{Message: unauthorized}
 	}
 	answer := refreshed{p.ExpiresAt().UTC()}
@@ -53,14 +53,14 @@ func (h *hub) refreshed(ctx context.Context, c *signalr.Conn, u signalr.User) er
 // Closing is called before that.
 func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, closing func()) error {
 	err := c.Replace(ctx, p, func() {
-		h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, c, event.Group{}))
+		h.cfg.Audit.Done(ctx, h.entry(auditlog.RefreshToken, c, event.Group{}))
 		if !h.leaveClosed(c, p) { //nolint:contextcheck // the connection's, not the request's
 			closing()
 			c.Close("permissions could not be checked", true)
 		}
 	})
 	if err != nil && !errors.Is(err, signalr.ErrClosed) {
-		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, c, event.Group{}), err)
+		h.cfg.Audit.Refused(ctx, h.entry(auditlog.RefreshToken, c, event.Group{}), err)
 	}
 	return err
 }

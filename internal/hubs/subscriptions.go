@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -23,7 +24,7 @@ func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) 
 }
 
 // resume completes call itself, between the replayed events and the live ones.
-func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur broadcast.Cursor, shape event.Shape) error {
+func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur eventlog.Cursor, shape event.Shape) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error {
 		return a.Resume(ctx, call.Conn, cur, shape, func(r broadcast.Result) { call.Complete(r) })
 	})
@@ -35,7 +36,7 @@ const joinAttempts = 5
 // join enters g with a permission that is no older than any revocation, and leaves a line in the audit log.
 func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
 	err := h.tryToJoin(ctx, call, g, enter)
-	entry := h.entry(audit.Subscribe, call.Conn, g)
+	entry := h.entry(auditlog.Subscribe, call.Conn, g)
 	if err == nil {
 		h.cfg.Audit.Done(ctx, entry)
 	} else if _, ok := errors.AsType[*signalr.HubError](err); ok { // else the connection has ended meanwhile

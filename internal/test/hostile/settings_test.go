@@ -15,7 +15,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/retention"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -127,7 +127,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 		return done
 	}
 	require.Eventually(t, relayed, patience, 20*time.Millisecond)
-	retention := outbox.NewRetention(pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+	retention := retention.New(pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.Eventually(t, func() bool {
 		_, _ = retention.Run(t.Context()) // a lock that cannot be had in time is tried for again
 		var home string

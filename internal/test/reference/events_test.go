@@ -92,7 +92,8 @@ func orderEvents(t *testing.T, b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| `%s` | `%s(order)` | %s |\n", v.Type, v.Type.Method(), strings.Join(groups, ", "))
 	}
-	b.WriteString("\nThe groups are those of the event's audience: `Customer`, `Restaurant` or `Both`. All four have one payload:\n\n")
+	b.WriteString("\nThe groups are those of the event's audience: `Customer`, `Restaurant` or `Both`. " +
+		"They all have one payload:\n\n")
 	memberTable(t, b, all[0])
 	fence(t, b, string(all[0].invocation(t, true, event.Plain).Arguments[0]))
 }
@@ -211,7 +212,7 @@ func payloads(t *testing.T, b *strings.Builder) {
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.Name, need, wanted, f.Description)
 		}
 		b.WriteString("\n")
-		fence(t, b, string(v.payload(t, true)))
+		fence(t, b, string(v.payload(true)))
 	}
 }
 
@@ -237,11 +238,11 @@ func TestTheExamplesArePublished(t *testing.T) {
 					VALUES ($1, $2, $3, $4, $5, $6)`, e.Type, resource, restaurant, customer, audience, payload)
 				return err
 			}
-			require.NoError(t, insert(v.payload(t, true)), "%v", v)
-			require.NoError(t, insert(v.payload(t, false)), "%v", v)
+			require.NoError(t, insert(v.payload(true)), "%v", v)
+			require.NoError(t, insert(v.payload(false)), "%v", v)
 			for _, f := range v.fields() {
 				var fields map[string]json.RawMessage
-				require.NoError(t, json.Unmarshal(v.payload(t, false), &fields))
+				require.NoError(t, json.Unmarshal(v.payload(false), &fields))
 				if delete(fields, f.Name); f.Optional {
 					continue
 				}

@@ -35,6 +35,8 @@ func typescriptOf(t *testing.T, v variant, f event.Field) string {
 		return "Record<string, unknown>"
 	case event.KindText, event.KindWord, event.KindShort:
 		return "string"
+	case event.KindMeasure:
+		return "string | number"
 	default:
 		require.FailNow(t, "a kind without TypeScript", "%s", f.Kind)
 		return ""
@@ -60,16 +62,17 @@ func compact(t *testing.T, raw json.RawMessage) []byte {
 
 // interfaceName is the name of the object that clients of a variant are sent.
 func (v variant) interfaceName() string {
-	switch {
-	case v.Type.Family() == event.Order:
+	if v.Type.Family() == event.Order {
 		return "OrderStatusBroadcast"
-	case v.Form == event.RoleAssignment:
-		return "RoleAssignmentNotification"
-	case v.Form == event.SystemEvent:
-		return "SystemEventNotification"
-	default:
+	}
+	if v.Form == "" {
 		return string(v.Type)
 	}
+	var name strings.Builder
+	for word := range strings.SplitSeq(v.Form, "-") {
+		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return name.String() + strings.TrimPrefix(string(v.Type), "Admin")
 }
 
 // parameters are those of a variant's handler.
@@ -191,7 +194,15 @@ func declarations(t *testing.T) string {
 		}
 		b.WriteString("}\n")
 	}
-	b.WriteString("\nexport type AdminNotification = RoleAssignmentNotification | SystemEventNotification;\n")
+	for _, typ := range event.Types() {
+		var forms []string
+		for _, form := range typ.Forms() {
+			forms = append(forms, variant{typ, form}.interfaceName())
+		}
+		if len(forms) > 1 {
+			fmt.Fprintf(&b, "\nexport type %s = %s;\n", typ, strings.Join(forms, " | "))
+		}
+	}
 	for _, one := range allHubs {
 		fmt.Fprintf(&b, "\n/** What %s sends. */\nexport interface %sEvents {\n", one.Path, one.Title)
 		for _, m := range one.clientMethods(t) {
