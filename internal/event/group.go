@@ -36,7 +36,7 @@ const (
 //nolint:gochecknoglobals // constants, of the catalogue of hubs
 var (
 	kinds      = handles(hubs)
-	places       = placesOf(hubs)
+	places     = placesOf(hubs)
 	order      = kinds["order"]
 	restaurant = kinds["restaurant"]
 	teamCart   = kinds["teamcart"]
