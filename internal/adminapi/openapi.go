@@ -16,7 +16,7 @@ const OpenAPIPath = "/openapi.json"
 
 // openAPIBase describes the endpoints of this package that publish no event, and the node's own beside them (/healthz,
 // /readyz, /metrics). In the places of $publications and $bodies come those of the catalogue of events, and what they
-// take.
+// take; in that of $hubs the names of the catalogue of hubs.
 //
 //go:embed openapi.base.json
 var openAPIBase string
@@ -45,6 +45,7 @@ var openAPIDocument = sync.OnceValues(func() (json.RawMessage, error) { //nolint
 	const levelOfPaths, levelOfSchemas = 2, 3
 	document := strings.Replace(openAPIBase, `    "$publications": {}`, laidOut(publications, levelOfPaths), 1)
 	document = strings.Replace(document, `      "$bodies": {}`, laidOut(bodies, levelOfSchemas), 1)
+	document = strings.Replace(document, `"$hubs"`, `"`+strings.Join(event.HubNames(), `", "`)+`"`, 1)
 	return json.RawMessage(document), nil
 })
 
