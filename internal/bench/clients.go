@@ -13,9 +13,6 @@ import (
 // tokenLife is longer than any bench.
 const tokenLife = 24 * time.Hour
 
-// hubPath is the hub whose clients are measured.
-const hubPath = "/hubs/customer-orders"
-
 // newClients returns n clients, each a user of its own with a token that lets it follow its order; orders go round.
 func newClients(secret string, n int, orders []uuid.UUID) ([]client, error) {
 	clients := make([]client, n)
@@ -34,11 +31,3 @@ func newClients(secret string, n int, orders []uuid.UUID) ([]client, error) {
 
 // permission is the claim that lets a user follow an order.
 func permission(order uuid.UUID) string { return "OrderOwner:" + order.String() }
-
-func newOrders(n int) []uuid.UUID {
-	orders := make([]uuid.UUID, n)
-	for i := range orders {
-		orders[i] = uuid.New()
-	}
-	return orders
-}

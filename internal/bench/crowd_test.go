@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"math"
 	"net"
 	"slices"
 	"strings"
@@ -117,13 +116,6 @@ func TestWhatIsUsualIsSubtractedByLength(t *testing.T) {
 	t.Parallel()
 	usual := counted{transactions: 100, took: 10 * time.Second}
 	require.InDelta(t, 300, counted{transactions: 500, took: 20 * time.Second}.less(usual), 1e-9)
-}
-
-func TestWhoLacksOpenFilesIsToldWhatToDo(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, enoughOpenFiles(1000, 1200))
-	require.ErrorContains(t, enoughOpenFiles(1001, 1200), "ulimit -Hn 1201")
-	require.NoError(t, enoughOpenFiles(1_000_000, math.MaxUint64), "no limit at all")
 }
 
 func TestTheBaselineOfAReplayIsSentWhenAllHaveAsked(t *testing.T) {

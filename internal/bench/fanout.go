@@ -33,7 +33,6 @@ type Fanout struct {
 
 const (
 	leastWindows = 4 // a run sends so many windows at least: the first is not in step with the arrivals yet
-	warmUpShare  = 8 // the part of a run that is run beforehand
 	// slice is how long baseline and product run at a time: the rates of a busy machine drift within seconds.
 	slice = 20 * time.Millisecond
 	// fanoutPatience is how much longer than it should a run may take: a message that is lost is not waited for.

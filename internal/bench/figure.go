@@ -10,6 +10,12 @@ import (
 	"time"
 )
 
+// The percentiles that benches print.
+const (
+	half    = 0.50
+	allBut1 = 0.99
+)
+
 // Figure is one measured value. As JSON it is one line of `herald bench NAME --json`.
 type Figure struct {
 	Name       string         `json:"name"`
@@ -97,4 +103,13 @@ func (s sample) mean() float64 {
 		sum += d
 	}
 	return float64(sum) / float64(len(s)) / float64(time.Millisecond)
+}
+
+// of returns one value of each.
+func of[T any](all []T, what func(T) float64) []float64 {
+	values := make([]float64, len(all))
+	for i := range all {
+		values[i] = what(all[i])
+	}
+	return values
 }

@@ -214,16 +214,6 @@ func (b *Idle) settle(ctx context.Context, server Server) (now metrics, took tim
 	return now, time.Since(start), nil
 }
 
-// wait returns after d, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 func (b *Idle) figures(herald, bare []connections) []Figure {
 	conditions := map[string]any{
 		"connections": b.Connections, "dialled_at_a_time": b.Dial, "value": "median",
@@ -245,13 +235,4 @@ func (b *Idle) figures(herald, bare []connections) []Figure {
 		figure("idle_connect_rate", "/s", func(c connections) float64 { return c.rate }),
 		figure("idle_connect_cpu", "µs", func(c connections) float64 { return c.cpu }),
 	}
-}
-
-// of returns one value of each.
-func of[T any](all []T, what func(T) float64) []float64 {
-	values := make([]float64, len(all))
-	for i := range all {
-		values[i] = what(all[i])
-	}
-	return values
 }

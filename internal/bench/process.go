@@ -13,16 +13,6 @@ import (
 // leaveTimeout is how long a process that has been told to end may take.
 const leaveTimeout = 10 * time.Second
 
-// Server is the server process that a bench measures.
-type Server struct {
-	// URL is where it serves, PID its process on this machine, Secret the key of its tokens.
-	URL    string
-	PID    int
-	Secret string
-	// Stop ends it.
-	Stop func()
-}
-
 // child is a process of this program that a bench has started for itself. It ends when its standard input does, so that it is not
 // left behind whatever becomes of the bench.
 type child struct {

@@ -166,11 +166,6 @@ func (r *stormRun) flood(ctx context.Context, frame int) (s stormed, err error) 
 	return s, nil
 }
 
-const (
-	half    = 0.50
-	allBut1 = 0.99
-)
-
 func (b *Storm) figures(all []passed) []Figure {
 	conditions := map[string]any{
 		"clients": b.Clients, "orders": b.Orders, "events_each": b.Events, "at_a_time": b.Dial, "quiet_seconds": b.Quiet.Seconds(),

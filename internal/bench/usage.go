@@ -128,3 +128,20 @@ func readProc(pid int, name string) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// postgresRoot returns the parent of a session's process, if both are PostgreSQL's.
+func postgresRoot(session int) (int, error) {
+	const name = "postgres"
+	s, err := readStat(session)
+	if err != nil {
+		return 0, err
+	}
+	root, err := readStat(s.parent)
+	if err != nil {
+		return 0, err
+	}
+	if s.name != name || root.name != name {
+		return 0, fmt.Errorf("process %d is %q, a child of %q", session, s.name, root.name)
+	}
+	return s.parent, nil
+}
