@@ -12,8 +12,8 @@ import (
 
 // The percentiles that benches print.
 const (
-	half    = 0.50
-	allBut1 = 0.99
+	p50 = 0.50
+	p99 = 0.99
 )
 
 // Figure is one measured value. As JSON it is one line of `herald bench NAME --json`.
@@ -105,8 +105,8 @@ func (s sample) mean() float64 {
 	return float64(sum) / float64(len(s)) / float64(time.Millisecond)
 }
 
-// of returns one value of each.
-func of[T any](all []T, what func(T) float64) []float64 {
+// valuesOf returns one value of each.
+func valuesOf[T any](all []T, what func(T) float64) []float64 {
 	values := make([]float64, len(all))
 	for i := range all {
 		values[i] = what(all[i])

@@ -217,7 +217,7 @@ func (b *Idle) settle(ctx context.Context, server Server) (now metrics, took tim
 func (b *Idle) figures(herald, bare []connections) []Figure {
 	conditions := map[string]any{
 		"connections": b.Connections, "dialled_at_a_time": b.Dial, "value": "median",
-		"settled_seconds": of(herald, func(c connections) float64 { return math.Round(c.settled.Seconds()) }),
+		"settled_seconds": valuesOf(herald, func(c connections) float64 { return math.Round(c.settled.Seconds()) }),
 		"connect":         "TCP, WebSocket upgrade with a token in the query, SignalR handshake; no negotiation, no subscription",
 		"resident":        "of the server's process, less its own before; settled: after two garbage collections at rest",
 		"baseline":        "the bare WebSocket server with the same clients",
@@ -225,7 +225,7 @@ func (b *Idle) figures(herald, bare []connections) []Figure {
 	figure := func(name, unit string, what func(connections) float64) Figure {
 		return Figure{
 			Name: name, Unit: unit, Runs: b.Runs, Conditions: conditions,
-			Value: median(of(herald, what)), Baseline: median(of(bare, what)),
+			Value: median(valuesOf(herald, what)), Baseline: median(valuesOf(bare, what)),
 		}
 	}
 	return []Figure{

@@ -127,7 +127,7 @@ func (b *Invoke) measure(ctx context.Context, members *members, pid int, url, to
 
 func (b *Invoke) figures(herald, bare []calls) []Figure {
 	figure := func(name, unit string, what func(calls) float64) Figure {
-		values, baselines := of(herald, what), of(bare, what)
+		values, baselines := valuesOf(herald, what), valuesOf(bare, what)
 		return Figure{
 			Name: name, Unit: unit, Value: median(values), Baseline: median(baselines), Runs: b.Runs,
 			Conditions: map[string]any{

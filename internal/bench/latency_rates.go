@@ -157,8 +157,8 @@ func (r *rateRun) measure(ctx context.Context, rate int) ([]Figure, error) {
 			return nil, fmt.Errorf("nothing was written in %s: offer more or let a run be longer", r.Duration)
 		}
 		r.Progress(fmt.Sprintf("%d events/s, run %d of %d: %d events, p50 %.2f ms, p99 %.2f ms; baseline %.2f and %.2f ms", rate, i+1, r.Runs,
-			len(o.herald.returned), o.herald.returned.percentile(half), o.herald.returned.percentile(allBut1),
-			o.baseline.sent.percentile(half), o.baseline.sent.percentile(allBut1)))
+			len(o.herald.returned), o.herald.returned.percentile(p50), o.herald.returned.percentile(p99),
+			o.baseline.sent.percentile(p50), o.baseline.sent.percentile(p99)))
 		all = append(all, o)
 	}
 	return r.figures(rate, all), nil
@@ -267,8 +267,8 @@ func (r *rateRun) figures(rate int, all []offeredRun) []Figure {
 	c := map[string]any{
 		"offered_per_second": rate, "writers": len(r.writers), "clients": 1, "run_seconds": r.Duration.Seconds(),
 		"slice_seconds": min(r.Duration, latencySlice).Seconds(),
-		"events":        of(all, func(o offeredRun) float64 { return float64(len(o.herald.returned)) }),
-		"written_late":  of(all, func(o offeredRun) float64 { return float64(o.herald.late) }),
+		"events":        valuesOf(all, func(o offeredRun) float64 { return float64(len(o.herald.returned)) }),
+		"written_late":  valuesOf(all, func(o offeredRun) float64 { return float64(o.herald.late) }),
 		"measured":      "from COMMIT's return in the producer to the client's handler",
 		"baseline":      "a transaction of one plain insert and a NOTIFY, at the same rate: from COMMIT being sent to its arrival at a listening connection",
 	}
@@ -277,9 +277,9 @@ func (r *rateRun) figures(rate int, all []offeredRun) []Figure {
 	for _, p := range []struct {
 		name  string
 		share float64
-	}{{"p50", half}, {"p99", allBut1}} {
+	}{{"p50", p50}, {"p99", p99}} {
 		of := func(what func(offeredRun) sample) []float64 {
-			return of(all, func(o offeredRun) float64 { return what(o).percentile(p.share) })
+			return valuesOf(all, func(o offeredRun) float64 { return what(o).percentile(p.share) })
 		}
 		milliseconds := func(v []float64) float64 { return math.Round(1000*median(v)) / 1000 } //nolint:mnd // to the microsecond
 		values := of(func(o offeredRun) sample { return o.herald.returned })

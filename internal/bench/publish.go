@@ -217,13 +217,13 @@ func (r *publishRun) figures(ctx context.Context, writers int, all []published) 
 		sizes[name] = bytes
 	}
 	figure := func(name string, c, beside column, baseline string) Figure {
-		values := of(all, func(p published) float64 { return p.rates[c] })
-		baselines := of(all, func(p published) float64 { return p.rates[beside] })
+		values := valuesOf(all, func(p published) float64 { return p.rates[c] })
+		baselines := valuesOf(all, func(p published) float64 { return p.rates[beside] })
 		conditions := map[string]any{
 			"writers": writers, "run_seconds": r.Duration.Seconds(), "slice_seconds": min(r.Duration, publishSlice).Seconds(),
 			"ratios": ratios(values, baselines), "baseline": baseline,
 			"transaction":    "BEGIN, insert of an order, publish_order_event for two groups or the other insert, COMMIT: a round trip each",
-			"waiting_at_end": of(all, func(p published) float64 { return float64(p.backlog) }),
+			"waiting_at_end": valuesOf(all, func(p published) float64 { return float64(p.backlog) }),
 			"row_bytes":      r.shop.rowBytes, "plain_row_bytes": r.shop.plainBytes,
 		}
 		maps.Copy(conditions, sizes)

@@ -225,8 +225,8 @@ func (r *relayRun) figures(all, baselines []relayed) []Figure {
 	rate := func(d relayed) float64 { return d.rate(r.Events) }
 	figure := func(name, unit string, what func(relayed) float64, beside []relayed) Figure {
 		return Figure{
-			Name: name, Unit: unit, Runs: r.Runs, Value: median(of(all, what)), Baseline: median(of(beside, what)),
-			Conditions: r.conditions(all, ratios(of(all, rate), of(baselines, rate))),
+			Name: name, Unit: unit, Runs: r.Runs, Value: median(valuesOf(all, what)), Baseline: median(valuesOf(beside, what)),
+			Conditions: r.conditions(all, ratios(valuesOf(all, rate), valuesOf(baselines, rate))),
 		}
 	}
 	figures := []Figure{
@@ -244,7 +244,7 @@ func (r *relayRun) figures(all, baselines []relayed) []Figure {
 func (r *relayRun) conditions(all []relayed, ratios []float64) map[string]any {
 	c := map[string]any{
 		"events": r.Events, "entries": entriesEach * r.Events, "orders": r.feed.orders, "restaurants": r.feed.restaurants, "ratios": ratios,
-		"fill_seconds": of(all, func(d relayed) float64 { return math.Round(d.filled.Seconds()) }),
+		"fill_seconds": valuesOf(all, func(d relayed) float64 { return math.Round(d.filled.Seconds()) }),
 		"outbox_bytes": all[0].outboxSize, "log_bytes": all[0].logSize,
 		"time":     "from the start of the first batch's transaction until relay_state says that everything is in the log; CPU time and WAL with the server's start, an event each",
 		"baseline": fmt.Sprintf("INSERT … SELECT of as many rows with the log's columns and its two indexes, a transaction for every %d events, over one connection", insertBatch),

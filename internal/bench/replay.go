@@ -319,14 +319,14 @@ func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 func (r *replayRun) figures(n int, all []replayed) []Figure {
 	const bareBaseline = "the bare WebSocket server, which sends as many prebuilt frames of the size to as many connections"
 	figure := func(name string, from, beside source, baseline string, what func(p replayed, from source) float64) Figure {
-		values := of(all, func(p replayed) float64 { return what(p, from) })
-		baselines := of(all, func(p replayed) float64 { return what(p, beside) })
+		values := valuesOf(all, func(p replayed) float64 { return what(p, from) })
+		baselines := valuesOf(all, func(p replayed) float64 { return what(p, beside) })
 		milliseconds := func(share float64) float64 {
-			return median(of(all, func(p replayed) float64 { return p.clients[from].percentile(share) }))
+			return median(valuesOf(all, func(p replayed) float64 { return p.clients[from].percentile(share) }))
 		}
 		c := map[string]any{
 			"clients": n, "events_each": r.Events, "frame_bytes": r.frame, "run_seconds": r.Duration.Seconds(),
-			"client_p50_ms": milliseconds(half), "client_p99_ms": milliseconds(allBut1), "ratios": ratios(values, baselines),
+			"client_p50_ms": milliseconds(p50), "client_p99_ms": milliseconds(p99), "ratios": ratios(values, baselines),
 			"measured": "from the resume's call to its answer, on connections that are open", "baseline": baseline,
 		}
 		maps.Copy(c, r.settings)
@@ -336,7 +336,7 @@ func (r *replayRun) figures(n int, all []replayed) []Figure {
 	}
 	together := func(p replayed, from source) float64 { return p.rates[from] }
 	client := func(p replayed, from source) float64 { // the median one's rate
-		return float64(r.Events) * float64(time.Second/time.Millisecond) / p.clients[from].percentile(half)
+		return float64(r.Events) * float64(time.Second/time.Millisecond) / p.clients[from].percentile(p50)
 	}
 	ring, log := fmt.Sprintf("replay_ring_%d", n), fmt.Sprintf("replay_log_%d", n)
 	return []Figure{

@@ -65,7 +65,7 @@ func (b *Storm) Run(ctx context.Context) ([]Figure, error) {
 		}
 		b.Progress(fmt.Sprintf("run %d of %d: the last of %d had everything after %.2f s (baseline %.2f s), the median after %.0f ms (%.0f ms), with %.0f transactions",
 			i+1, b.Runs, b.Clients, p.herald.Took.Seconds(), p.bare.Took.Seconds(),
-			sample(p.herald.Each).percentile(half), sample(p.bare.Each).percentile(half), p.transactions))
+			sample(p.herald.Each).percentile(p50), sample(p.bare.Each).percentile(p50), p.transactions))
 		all = append(all, p)
 	}
 	return b.figures(all), nil
@@ -169,23 +169,23 @@ func (r *stormRun) flood(ctx context.Context, frame int) (s stormed, err error) 
 func (b *Storm) figures(all []passed) []Figure {
 	conditions := map[string]any{
 		"clients": b.Clients, "orders": b.Orders, "events_each": b.Events, "at_a_time": b.Dial, "quiet_seconds": b.Quiet.Seconds(),
-		"resumed_from_ring": of(all, func(p passed) float64 { return p.fromRing }), "value": "median",
+		"resumed_from_ring": valuesOf(all, func(p passed) float64 { return p.fromRing }), "value": "median",
 		"baseline": "the bare WebSocket server, which sends as many prebuilt frames of the size to as many new connections",
 	}
 	figure := func(name, unit string, what func(stormed) float64) Figure {
 		return Figure{
 			Name: name, Unit: unit, Runs: b.Runs, Conditions: conditions,
-			Value:    median(of(all, func(p passed) float64 { return what(p.herald) })),
-			Baseline: median(of(all, func(p passed) float64 { return what(p.bare) })),
+			Value:    median(valuesOf(all, func(p passed) float64 { return what(p.herald) })),
+			Baseline: median(valuesOf(all, func(p passed) float64 { return what(p.bare) })),
 		}
 	}
 	return []Figure{
 		figure("storm_last", "s", func(s stormed) float64 { return s.Took.Seconds() }),
-		figure("storm_client_p50", "ms", func(s stormed) float64 { return sample(s.Each).percentile(half) }),
-		figure("storm_client_p99", "ms", func(s stormed) float64 { return sample(s.Each).percentile(allBut1) }),
+		figure("storm_client_p50", "ms", func(s stormed) float64 { return sample(s.Each).percentile(p50) }),
+		figure("storm_client_p99", "ms", func(s stormed) float64 { return sample(s.Each).percentile(p99) }),
 		{
 			Name: "storm_transactions", Unit: "", Runs: b.Runs, Conditions: conditions,
-			Value: median(of(all, func(p passed) float64 { return p.transactions })),
+			Value: median(valuesOf(all, func(p passed) float64 { return p.transactions })),
 		},
 	}
 }
