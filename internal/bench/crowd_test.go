@@ -38,7 +38,7 @@ func TestCallsAreAnsweredInOrderOrTheBenchFails(t *testing.T) {
 	t.Parallel()
 	b := &Invoke{Window: 4}
 	o := invokeOrder{Window: 4, Duration: 20 * time.Millisecond}
-	o.Requests, o.Replies = b.conversation(newOrders(3), true)
+	o.Requests, o.Replies = b.conversation(NewOrders(3), true)
 	require.Len(t, o.Requests, 9, "twice the window, and every order as often")
 
 	url := serveBareFrames(t, nil, 0)

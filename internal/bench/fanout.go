@@ -50,7 +50,7 @@ func (f *Fanout) Run(ctx context.Context) ([]Figure, error) {
 	if len(sizes) == 0 {
 		return nil, nil
 	}
-	if err := checkOpenFiles(sizes[len(sizes)-1] + 1); err != nil {
+	if err := CheckOpenFiles(sizes[len(sizes)-1] + 1); err != nil {
 		return nil, err
 	}
 	feed, err := newFanFeed(f.Payload)
@@ -131,7 +131,7 @@ func (r *fanRun) measure(ctx context.Context, window int) (Figure, error) {
 	// Baseline and product, in slices that follow one another: what the machine does besides hits both alike.
 	turns := [2]flow{{window: window, send: r.writeRaw}, {window: window, send: r.broadcast}}
 	for i := range turns {
-		turns[i].duration = r.Duration / warmUpShare
+		turns[i].duration = r.Duration / WarmUpShare
 		if _, _, err := r.run(ctx, turns[i]); err != nil {
 			return Figure{}, err
 		}
@@ -149,7 +149,7 @@ func (r *fanRun) measure(ctx context.Context, window int) (Figure, error) {
 	}
 	return Figure{
 		Name: fmt.Sprintf("fanout_%d_window_%d", len(r.sockets), window), Unit: "messages/s",
-		Value: median(rates), Baseline: median(baselines), Runs: r.Runs,
+		Value: Median(rates), Baseline: Median(baselines), Runs: r.Runs,
 		Conditions: r.conditions(window, rates, baselines, "a loop that writes one prebuilt frame to the same sockets"),
 	}, nil
 }
@@ -157,7 +157,7 @@ func (r *fanRun) measure(ctx context.Context, window int) (Figure, error) {
 func (r *fanRun) conditions(window int, rates, baselines []float64, baseline string) map[string]any {
 	return map[string]any{
 		"members": len(r.sockets), "window": window, "payload_bytes": r.Payload, "frame_bytes": r.feed.size(),
-		"run_seconds": r.Duration.Seconds(), "ratios": ratios(rates, baselines), "value": "median", "baseline": baseline,
+		"run_seconds": r.Duration.Seconds(), "ratios": Ratios(rates, baselines), "value": "median", "baseline": baseline,
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *fanRun) measureStuck(ctx context.Context, window int) (Figure, error) {
 	conditions["messages_most"] = most
 	return Figure{
 		Name: fmt.Sprintf("fanout_%d_window_%d_stuck", len(r.sockets), window), Unit: "messages/s",
-		Value: median(beside), Baseline: median(alone), Runs: r.Runs, Conditions: conditions,
+		Value: Median(beside), Baseline: Median(alone), Runs: r.Runs, Conditions: conditions,
 	}, nil
 }
 

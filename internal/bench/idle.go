@@ -39,7 +39,7 @@ type connections struct {
 
 // Run measures.
 func (b *Idle) Run(ctx context.Context) ([]Figure, error) {
-	if err := checkOpenFiles(b.Connections); err != nil {
+	if err := CheckOpenFiles(b.Connections); err != nil {
 		return nil, err
 	}
 	var herald, bare []connections
@@ -78,17 +78,17 @@ func (b *Idle) measureHerald(ctx context.Context) (connections, error) {
 		return connections{}, err
 	}
 	defer server.Stop()
-	before, err := scrapeAnew(ctx, server.URL)
+	before, err := ScrapeAnew(ctx, server.URL)
 	if err != nil {
 		return connections{}, err
 	}
-	clients, err := newClients(server.Secret, b.Connections, newOrders(b.Connections))
+	clients, err := newClients(server.Secret, b.Connections, NewOrders(b.Connections))
 	if err != nil {
 		return connections{}, err
 	}
-	var after metrics
+	var after Metrics
 	c, err := b.measure(ctx, subject{
-		pid: server.PID, open: openOrder{URL: server.URL + hubPath, Clients: clients, Dial: b.Dial}, subscribe: true,
+		pid: server.PID, open: openOrder{URL: server.URL + HubPath, Clients: clients, Dial: b.Dial}, subscribe: true,
 		settle: func() (took time.Duration, err error) {
 			after, took, err = b.settle(ctx, server)
 			return took, err
@@ -97,7 +97,7 @@ func (b *Idle) measureHerald(ctx context.Context) (connections, error) {
 	if err != nil {
 		return connections{}, fmt.Errorf("herald: %w", err)
 	}
-	c.goroutines = (after[goroutines] - before[goroutines]) / float64(b.Connections)
+	c.goroutines = (after[Goroutines] - before[Goroutines]) / float64(b.Connections)
 	return c, nil
 }
 
@@ -109,13 +109,13 @@ func (b *Idle) measureBare(ctx context.Context, settle time.Duration) (connectio
 	}
 	defer server.stop()
 	const secret = "the bare server does not look at tokens"
-	clients, err := newClients(secret, b.Connections, newOrders(b.Connections))
+	clients, err := newClients(secret, b.Connections, NewOrders(b.Connections))
 	if err != nil {
 		return connections{}, err
 	}
 	c, err := b.measure(ctx, subject{
 		pid: server.pid, open: openOrder{URL: server.url + bareRest, Clients: clients, Dial: b.Dial},
-		settle: func() (time.Duration, error) { return settle, wait(ctx, settle) },
+		settle: func() (time.Duration, error) { return settle, Wait(ctx, settle) },
 	})
 	if err != nil {
 		return connections{}, fmt.Errorf("bare server: %w", err)
@@ -139,7 +139,7 @@ func (b *Idle) measure(ctx context.Context, s subject) (c connections, err error
 		return c, err
 	}
 
-	memory, err := residentBytes(s.pid)
+	memory, err := ResidentBytes(s.pid)
 	if err != nil {
 		return c, err
 	}
@@ -150,14 +150,14 @@ func (b *Idle) measure(ctx context.Context, s subject) (c connections, err error
 	if err := members.do(ctx, rest, nil, nil); err != nil {
 		return c, err
 	}
-	atOnce, err := residentBytes(s.pid)
+	atOnce, err := ResidentBytes(s.pid)
 	if err != nil {
 		return c, err
 	}
 	if c.settled, err = s.settle(); err != nil {
 		return c, err
 	}
-	settled, err := residentBytes(s.pid)
+	settled, err := ResidentBytes(s.pid)
 	if err != nil {
 		return c, err
 	}
@@ -172,7 +172,7 @@ type opened struct{ took, cpu time.Duration }
 
 // gather opens connections and has them subscribe.
 func (s subject) gather(ctx context.Context, members *members, o openOrder) (opened, error) {
-	before, err := cpuTime(s.pid)
+	before, err := CPUTime(s.pid)
 	if err != nil {
 		return opened{}, err
 	}
@@ -180,7 +180,7 @@ func (s subject) gather(ctx context.Context, members *members, o openOrder) (ope
 	if err := members.do(ctx, openAll, o, &opening); err != nil {
 		return opened{}, err
 	}
-	after, err := cpuTime(s.pid)
+	after, err := CPUTime(s.pid)
 	if err != nil {
 		return opened{}, err
 	}
@@ -197,17 +197,17 @@ const settlePoll = 15 * time.Second
 // settle waits, at most for b.Settle, until the server has collected its garbage twice, and returns its metrics then. The first
 // collection takes away what connecting has left; up to the second, which comes two minutes later where little is allocated,
 // one sees what a server at rest leaves lying about itself.
-func (b *Idle) settle(ctx context.Context, server Server) (now metrics, took time.Duration, err error) {
+func (b *Idle) settle(ctx context.Context, server Server) (now Metrics, took time.Duration, err error) {
 	start := time.Now()
-	first, err := scrapeAnew(ctx, server.URL)
+	first, err := ScrapeAnew(ctx, server.URL)
 	if err != nil {
 		return nil, 0, err
 	}
-	for now = first; now[collections] < first[collections]+2 && time.Since(start) < b.Settle; {
-		if err := wait(ctx, min(settlePoll, b.Settle-time.Since(start))); err != nil {
+	for now = first; now[Collections] < first[Collections]+2 && time.Since(start) < b.Settle; {
+		if err := Wait(ctx, min(settlePoll, b.Settle-time.Since(start))); err != nil {
 			return nil, 0, err
 		}
-		if now, err = scrape(ctx, server.URL); err != nil {
+		if now, err = Scrape(ctx, server.URL); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -217,7 +217,7 @@ func (b *Idle) settle(ctx context.Context, server Server) (now metrics, took tim
 func (b *Idle) figures(herald, bare []connections) []Figure {
 	conditions := map[string]any{
 		"connections": b.Connections, "dialled_at_a_time": b.Dial, "value": "median",
-		"settled_seconds": valuesOf(herald, func(c connections) float64 { return math.Round(c.settled.Seconds()) }),
+		"settled_seconds": ValuesOf(herald, func(c connections) float64 { return math.Round(c.settled.Seconds()) }),
 		"connect":         "TCP, WebSocket upgrade with a token in the query, SignalR handshake; no negotiation, no subscription",
 		"resident":        "of the server's process, less its own before; settled: after two garbage collections at rest",
 		"baseline":        "the bare WebSocket server with the same clients",
@@ -225,7 +225,7 @@ func (b *Idle) figures(herald, bare []connections) []Figure {
 	figure := func(name, unit string, what func(connections) float64) Figure {
 		return Figure{
 			Name: name, Unit: unit, Runs: b.Runs, Conditions: conditions,
-			Value: median(valuesOf(herald, what)), Baseline: median(valuesOf(bare, what)),
+			Value: Median(ValuesOf(herald, what)), Baseline: Median(ValuesOf(bare, what)),
 		}
 	}
 	return []Figure{

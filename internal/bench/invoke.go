@@ -45,7 +45,7 @@ func (b *Invoke) Run(ctx context.Context) ([]Figure, error) {
 		return nil, err
 	}
 	defer members.stop()
-	orders := newOrders(b.Orders)
+	orders := NewOrders(b.Orders)
 	permissions := make([]string, len(orders))
 	for i, order := range orders {
 		permissions[i] = permission(order)
@@ -63,7 +63,7 @@ func (b *Invoke) Run(ctx context.Context) ([]Figure, error) {
 			return nil, fmt.Errorf("bare server: %w", err)
 		}
 		_, o.Replies = b.conversation(orders, false)
-		h, err := b.measure(ctx, members, b.Server.PID, b.Server.URL+hubPath, token, o)
+		h, err := b.measure(ctx, members, b.Server.PID, b.Server.URL+HubPath, token, o)
 		if err != nil {
 			return nil, fmt.Errorf("herald: %w", err)
 		}
@@ -99,11 +99,11 @@ func (b *Invoke) measure(ctx context.Context, members *members, pid int, url, to
 		return calls{}, err
 	}
 	warmUp := o
-	warmUp.Duration /= warmUpShare
+	warmUp.Duration /= WarmUpShare
 	if err := members.do(ctx, invokeAll, warmUp, nil); err != nil {
 		return calls{}, err
 	}
-	before, err := cpuTime(pid)
+	before, err := CPUTime(pid)
 	if err != nil {
 		return calls{}, err
 	}
@@ -111,14 +111,14 @@ func (b *Invoke) measure(ctx context.Context, members *members, pid int, url, to
 	if err := members.do(ctx, invokeAll, o, &done); err != nil {
 		return calls{}, err
 	}
-	after, err := cpuTime(pid)
+	after, err := CPUTime(pid)
 	if err != nil {
 		return calls{}, err
 	}
 	if err := members.do(ctx, cut, nil, nil); err != nil {
 		return calls{}, err
 	}
-	used := max(after-before, time.Second/userHZ) // what can be told
+	used := max(after-before, time.Second/UserHZ) // what can be told
 	return calls{
 		perCPU: float64(done.Invocations) / used.Seconds(),
 		rate:   float64(done.Invocations) / done.Took.Seconds(),
@@ -127,12 +127,12 @@ func (b *Invoke) measure(ctx context.Context, members *members, pid int, url, to
 
 func (b *Invoke) figures(herald, bare []calls) []Figure {
 	figure := func(name, unit string, what func(calls) float64) Figure {
-		values, baselines := valuesOf(herald, what), valuesOf(bare, what)
+		values, baselines := ValuesOf(herald, what), ValuesOf(bare, what)
 		return Figure{
-			Name: name, Unit: unit, Value: median(values), Baseline: median(baselines), Runs: b.Runs,
+			Name: name, Unit: unit, Value: Median(values), Baseline: Median(baselines), Runs: b.Runs,
 			Conditions: map[string]any{
 				"connections": b.Connections, "window": b.Window, "orders": b.Orders, "run_seconds": b.Duration.Seconds(),
-				"ratios": ratios(values, baselines), "value": "median",
+				"ratios": Ratios(values, baselines), "value": "median",
 				"baseline": "the bare WebSocket server, which echoes the same frames",
 			},
 		}

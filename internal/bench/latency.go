@@ -96,11 +96,11 @@ func (l *Latency) follow(ctx context.Context, handle func(received)) (stop func(
 // oneAtATime waits for each event before it publishes the next. The baseline is the least that any relay has to do on this machine after
 // the producer's COMMIT: one durable transaction that inserts one row, and one notification that arrives.
 func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
-	conn, err := connect(ctx, l.DSN)
+	conn, err := Connect(ctx, l.DSN)
 	if err != nil {
 		return nil, err
 	}
-	defer disconnect(ctx, conn)
+	defer Disconnect(ctx, conn)
 
 	arrivals := make(chan received, 1)
 	stop, err := l.follow(ctx, func(r received) { arrivals <- r })
@@ -109,10 +109,10 @@ func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
 	}
 	defer stop()
 
-	if err := awaitEmpty(ctx, conn, l.URL); err != nil {
+	if err := AwaitEmpty(ctx, conn, l.URL); err != nil {
 		return nil, err
 	}
-	before, err := scrapeAnew(ctx, l.URL)
+	before, err := ScrapeAnew(ctx, l.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +120,15 @@ func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := scrapeAnew(ctx, l.URL)
+	after, err := ScrapeAnew(ctx, l.URL)
 	if err != nil {
 		return nil, err
 	}
-	steps.batch = after.batchMeanSince(before)
+	steps.batch = after.BatchMeanSince(before)
 	if steps.wakeUp, err = relayTimes(ctx, conn, ids, steps.committed); err != nil {
 		return nil, err
 	}
-	if err := awaitEmpty(ctx, conn, l.URL); err != nil {
+	if err := AwaitEmpty(ctx, conn, l.URL); err != nil {
 		return nil, err
 	}
 	baseline, err := l.baseline(ctx)
@@ -140,10 +140,10 @@ func (l *Latency) oneAtATime(ctx context.Context) ([]Figure, error) {
 
 // steps are the parts of the way, measured for each event.
 type steps struct {
-	commit    sample      // the producer's COMMIT itself
-	total     sample      // from COMMIT's return to the client
+	commit    Sample      // the producer's COMMIT itself
+	total     Sample      // from COMMIT's return to the client
 	committed []time.Time // when COMMIT returned
-	wakeUp    sample      // from COMMIT's return to the relay's transaction starting
+	wakeUp    Sample      // from COMMIT's return to the relay's transaction starting
 	batch     float64     // the mean time of a relay's transaction, in milliseconds
 }
 
@@ -171,8 +171,8 @@ func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan r
 				s.committed = append(s.committed, committed)
 				ids = append(ids, id)
 			}
-		case <-time.After(answerWithin):
-			return s, nil, fmt.Errorf("event %s has not arrived in %s", id, answerWithin)
+		case <-time.After(AnswerWithin):
+			return s, nil, fmt.Errorf("event %s has not arrived in %s", id, AnswerWithin)
 		case <-ctx.Done():
 			return s, nil, ctx.Err()
 		}
@@ -193,7 +193,7 @@ func pause(ctx context.Context, longest time.Duration) error {
 }
 
 // relayTimes returns how long after its COMMIT the relay's transaction for each event began. Database and bench share a clock.
-func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed []time.Time) (sample, error) {
+func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed []time.Time) (Sample, error) {
 	rows, err := conn.Query(ctx, `SELECT r.relayed_at FROM unnest($1::uuid[]) WITH ORDINALITY i (id, n)
 		JOIN herald.relayed_event r ON r.event_id = i.id ORDER BY i.n`, ids)
 	if err != nil {
@@ -206,14 +206,14 @@ func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed 
 	if len(times) != len(committed) {
 		return nil, errors.New("not every event of the bench is in the log: does the server use another database?")
 	}
-	woken := make(sample, len(times))
+	woken := make(Sample, len(times))
 	for i, at := range times {
 		woken[i] = at.Sub(committed[i]) // below zero where the relay began before COMMIT had returned
 	}
 	return woken, nil
 }
 
-func (l *Latency) figures(s steps, baseline sample) []Figure {
+func (l *Latency) figures(s steps, baseline Sample) []Figure {
 	conditions := map[string]any{
 		"events": len(s.total), "pause_max_ms": l.Pause.Milliseconds(), "writers": 1, "clients": 1,
 		"baseline": "a transaction of one plain insert and a NOTIFY, from BEGIN to its arrival at a listening connection",
@@ -223,16 +223,16 @@ func (l *Latency) figures(s steps, baseline sample) []Figure {
 	}
 	const p50, p95, p99 = 0.50, 0.95, 0.99
 	share := func(name string, milliseconds float64) Figure {
-		return Figure{Name: name, Value: 100 * milliseconds / s.total.mean(), Unit: "%", Runs: 1, Conditions: conditions} //nolint:mnd // percent
+		return Figure{Name: name, Value: 100 * milliseconds / s.total.Mean(), Unit: "%", Runs: 1, Conditions: conditions} //nolint:mnd // percent
 	}
-	wakeUp, total := s.wakeUp.mean(), s.total.mean()
+	wakeUp, total := s.wakeUp.Mean(), s.total.Mean()
 	return []Figure{
-		figure("latency_p50", s.total.percentile(p50), baseline.percentile(p50)),
-		figure("latency_p95", s.total.percentile(p95), baseline.percentile(p95)),
-		figure("latency_p99", s.total.percentile(p99), baseline.percentile(p99)),
+		figure("latency_p50", s.total.Percentile(p50), baseline.Percentile(p50)),
+		figure("latency_p95", s.total.Percentile(p95), baseline.Percentile(p95)),
+		figure("latency_p99", s.total.Percentile(p99), baseline.Percentile(p99)),
 		share("share_wake_up", wakeUp),
 		share("share_relay_transaction", s.batch),
 		share("share_delivery", max(total-wakeUp-s.batch, 0)),
-		figure("commit_mean", s.commit.mean(), 0),
+		figure("commit_mean", s.commit.Mean(), 0),
 	}
 }

@@ -63,12 +63,12 @@ func plainTable(ctx context.Context, conn *pgx.Conn) (drop func(), err error) {
 
 // baseline is the floor that this machine and PostgreSQL set: a transaction of one plain insert and a NOTIFY, from its BEGIN to the
 // notification's arrival.
-func (l *Latency) baseline(ctx context.Context) (sample, error) {
-	writer, err := connect(ctx, l.DSN)
+func (l *Latency) baseline(ctx context.Context) (Sample, error) {
+	writer, err := Connect(ctx, l.DSN)
 	if err != nil {
 		return nil, err
 	}
-	defer disconnect(ctx, writer)
+	defer Disconnect(ctx, writer)
 	arrived, stop, err := listenTo(ctx, l.DSN)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (l *Latency) baseline(ctx context.Context) (sample, error) {
 		return nil, err
 	}
 	defer drop()
-	var s sample
+	var s Sample
 	for range l.Events {
 		if err := pause(ctx, l.Pause); err != nil {
 			return nil, err
@@ -94,7 +94,7 @@ func (l *Latency) baseline(ctx context.Context) (sample, error) {
 				return nil, errors.New("the baseline's listening connection has ended")
 			}
 			s = append(s, got.at.Sub(start))
-		case <-time.After(answerWithin):
+		case <-time.After(AnswerWithin):
 			return nil, errors.New("the baseline's notification has not arrived")
 		}
 	}

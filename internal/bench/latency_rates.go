@@ -23,9 +23,9 @@ const (
 
 // way is the transactions of one slice or run.
 type way struct {
-	commits  sample // COMMIT itself
-	sent     sample // from COMMIT being sent to the arrival
-	returned sample // from COMMIT's return to the arrival; 0 where that was first
+	commits  Sample // COMMIT itself
+	sent     Sample // from COMMIT being sent to the arrival
+	returned Sample // from COMMIT's return to the arrival; 0 where that was first
 	late     int    // how many began after their time, because the one before took long
 	took     time.Duration
 }
@@ -55,7 +55,7 @@ func (b *book) note(id uuid.UUID, at time.Time) {
 
 // take waits until so many have arrived, and begins a new page.
 func (b *book) take(ctx context.Context, n int) (map[uuid.UUID]time.Time, error) {
-	for deadline := time.Now().Add(answerWithin); ; {
+	for deadline := time.Now().Add(AnswerWithin); ; {
 		b.mu.Lock()
 		page := b.at
 		if len(page) >= n {
@@ -67,9 +67,9 @@ func (b *book) take(ctx context.Context, n int) (map[uuid.UUID]time.Time, error)
 			return page, nil
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("of %d, only %d have arrived in %s", n, arrived, answerWithin)
+			return nil, fmt.Errorf("of %d, only %d have arrived in %s", n, arrived, AnswerWithin)
 		}
-		if err := wait(ctx, queuePoll); err != nil {
+		if err := Wait(ctx, QueuePoll); err != nil {
 			return nil, err
 		}
 	}
@@ -93,19 +93,19 @@ func (l *Latency) atRates(ctx context.Context) ([]Figure, error) {
 		events: book{at: map[uuid.UUID]time.Time{}}, plain: book{at: map[uuid.UUID]time.Time{}},
 	}
 	var err error
-	if r.conn, err = connect(ctx, l.DSN); err != nil {
+	if r.conn, err = Connect(ctx, l.DSN); err != nil {
 		return nil, err
 	}
-	defer disconnect(ctx, r.conn)
-	if r.settings, err = conditions(ctx, r.conn); err != nil {
+	defer Disconnect(ctx, r.conn)
+	if r.settings, err = Conditions(ctx, r.conn); err != nil {
 		return nil, err
 	}
 	for range l.Writers {
-		conn, err := connect(ctx, l.DSN)
+		conn, err := Connect(ctx, l.DSN)
 		if err != nil {
 			return nil, err
 		}
-		defer disconnect(ctx, conn)
+		defer Disconnect(ctx, conn)
 		r.writers = append(r.writers, conn)
 	}
 	drop, err := plainTable(ctx, r.conn)
@@ -144,7 +144,7 @@ func (l *Latency) atRates(ctx context.Context) ([]Figure, error) {
 }
 
 func (r *rateRun) measure(ctx context.Context, rate int) ([]Figure, error) {
-	if _, err := r.alternate(ctx, rate, r.Duration/warmUpShare); err != nil {
+	if _, err := r.alternate(ctx, rate, r.Duration/WarmUpShare); err != nil {
 		return nil, err
 	}
 	var all []offeredRun
@@ -157,8 +157,8 @@ func (r *rateRun) measure(ctx context.Context, rate int) ([]Figure, error) {
 			return nil, fmt.Errorf("nothing was written in %s: offer more or let a run be longer", r.Duration)
 		}
 		r.Progress(fmt.Sprintf("%d events/s, run %d of %d: %d events, p50 %.2f ms, p99 %.2f ms; baseline %.2f and %.2f ms", rate, i+1, r.Runs,
-			len(o.herald.returned), o.herald.returned.percentile(p50), o.herald.returned.percentile(p99),
-			o.baseline.sent.percentile(p50), o.baseline.sent.percentile(p99)))
+			len(o.herald.returned), o.herald.returned.Percentile(P50), o.herald.returned.Percentile(P99),
+			o.baseline.sent.Percentile(P50), o.baseline.sent.Percentile(P99)))
 		all = append(all, o)
 	}
 	return r.figures(rate, all), nil
@@ -183,14 +183,14 @@ func (r *rateRun) alternate(ctx context.Context, rate int, duration time.Duratio
 		},
 	}
 	for n := 0; n%len(slices) != 0 || min(o.herald.took, o.baseline.took) < duration; n++ {
-		if err := awaitEmpty(ctx, r.conn, r.URL); err != nil {
+		if err := AwaitEmpty(ctx, r.conn, r.URL); err != nil {
 			return o, err
 		}
 		if err := slices[(n+n/2)%2](); err != nil { // who comes first takes turns, too
 			return o, err
 		}
 	}
-	return o, awaitEmpty(ctx, r.conn, r.URL)
+	return o, AwaitEmpty(ctx, r.conn, r.URL)
 }
 
 // tried is one transaction.
@@ -212,7 +212,7 @@ func (r *rateRun) slice(ctx context.Context, rate int, duration time.Duration, a
 		group.Go(func() error {
 			// The moments are given, however long a transaction takes: who is late writes at once.
 			for _, moment := range moments(start, duration, mean) {
-				if err := wait(writing, time.Until(moment)); err != nil {
+				if err := Wait(writing, time.Until(moment)); err != nil {
 					return err
 				}
 				late, id := time.Since(moment) > lateness, uuid.New()
@@ -267,8 +267,8 @@ func (r *rateRun) figures(rate int, all []offeredRun) []Figure {
 	c := map[string]any{
 		"offered_per_second": rate, "writers": len(r.writers), "clients": 1, "run_seconds": r.Duration.Seconds(),
 		"slice_seconds": min(r.Duration, latencySlice).Seconds(),
-		"events":        valuesOf(all, func(o offeredRun) float64 { return float64(len(o.herald.returned)) }),
-		"written_late":  valuesOf(all, func(o offeredRun) float64 { return float64(o.herald.late) }),
+		"events":        ValuesOf(all, func(o offeredRun) float64 { return float64(len(o.herald.returned)) }),
+		"written_late":  ValuesOf(all, func(o offeredRun) float64 { return float64(o.herald.late) }),
 		"measured":      "from COMMIT's return in the producer to the client's handler",
 		"baseline":      "a transaction of one plain insert and a NOTIFY, at the same rate: from COMMIT being sent to its arrival at a listening connection",
 	}
@@ -277,19 +277,19 @@ func (r *rateRun) figures(rate int, all []offeredRun) []Figure {
 	for _, p := range []struct {
 		name  string
 		share float64
-	}{{"p50", p50}, {"p99", p99}} {
-		of := func(what func(offeredRun) sample) []float64 {
-			return valuesOf(all, func(o offeredRun) float64 { return what(o).percentile(p.share) })
+	}{{"p50", P50}, {"p99", P99}} {
+		of := func(what func(offeredRun) Sample) []float64 {
+			return ValuesOf(all, func(o offeredRun) float64 { return what(o).Percentile(p.share) })
 		}
-		milliseconds := func(v []float64) float64 { return math.Round(1000*median(v)) / 1000 } //nolint:mnd // to the microsecond
-		values := of(func(o offeredRun) sample { return o.herald.returned })
-		baselines := of(func(o offeredRun) sample { return o.baseline.sent })
+		milliseconds := func(v []float64) float64 { return math.Round(1000*Median(v)) / 1000 } //nolint:mnd // to the microsecond
+		values := of(func(o offeredRun) Sample { return o.herald.returned })
+		baselines := of(func(o offeredRun) Sample { return o.baseline.sent })
 		each := maps.Clone(c)
-		each["ratios"] = ratios(values, baselines)
-		each["commit_ms"] = milliseconds(of(func(o offeredRun) sample { return o.herald.commits }))
-		each["from_commit_sent_ms"] = milliseconds(of(func(o offeredRun) sample { return o.herald.sent }))
+		each["ratios"] = Ratios(values, baselines)
+		each["commit_ms"] = milliseconds(of(func(o offeredRun) Sample { return o.herald.commits }))
+		each["from_commit_sent_ms"] = milliseconds(of(func(o offeredRun) Sample { return o.herald.sent }))
 		figures = append(figures, Figure{
-			Name: fmt.Sprintf("latency_%d_%s", rate, p.name), Unit: "ms", Value: median(values), Baseline: median(baselines), Runs: r.Runs,
+			Name: fmt.Sprintf("latency_%d_%s", rate, p.name), Unit: "ms", Value: Median(values), Baseline: Median(baselines), Runs: r.Runs,
 			Conditions: each,
 		})
 	}

@@ -33,12 +33,12 @@ type notified struct {
 
 // listenTo returns what arrives on the baseline's channel. stop ends it, and then closes the channel.
 func listenTo(ctx context.Context, dsn string) (arrived <-chan notified, stop func(), err error) {
-	conn, err := connect(ctx, dsn)
+	conn, err := Connect(ctx, dsn)
 	if err != nil {
 		return nil, nil, err
 	}
 	if _, err := conn.Exec(ctx, "LISTEN "+baselineChannel); err != nil {
-		disconnect(ctx, conn)
+		Disconnect(ctx, conn)
 		return nil, nil, fmt.Errorf("listening: %w", err)
 	}
 	listening, cancel := context.WithCancel(ctx)
@@ -62,6 +62,6 @@ func listenTo(ctx context.Context, dsn string) (arrived <-chan notified, stop fu
 	return arrivals, func() {
 		cancel()
 		<-ended
-		disconnect(ctx, conn)
+		Disconnect(ctx, conn)
 	}, nil
 }

@@ -32,7 +32,7 @@ func newMeter(ctx context.Context, conn *pgx.Conn, progress func(string)) (*mete
 	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
 		return nil, fmt.Errorf("asking the database for its process: %w", err)
 	}
-	root, err := postgresRoot(pid)
+	root, err := PostgresRoot(pid)
 	if err != nil {
 		progress(fmt.Sprintf("the CPU time of PostgreSQL is not measured: its processes are not on this machine (%v)", err))
 	}
@@ -42,7 +42,7 @@ func newMeter(ctx context.Context, conn *pgx.Conn, progress func(string)) (*mete
 // read returns what has been used so far, at any time.
 func (m *meter) read(ctx context.Context) (c cost, err error) {
 	if m.root != 0 {
-		if c.cpu, err = familyCPU(m.root); err != nil {
+		if c.cpu, err = FamilyCPU(m.root); err != nil {
 			return c, err
 		}
 	}

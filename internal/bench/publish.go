@@ -49,11 +49,11 @@ type published struct {
 func (b *Publish) Run(ctx context.Context) ([]Figure, error) {
 	r := &publishRun{Publish: b}
 	var err error
-	if r.conn, err = connect(ctx, b.DSN); err != nil {
+	if r.conn, err = Connect(ctx, b.DSN); err != nil {
 		return nil, err
 	}
-	defer disconnect(ctx, r.conn)
-	if r.settings, err = conditions(ctx, r.conn); err != nil {
+	defer Disconnect(ctx, r.conn)
+	if r.settings, err = Conditions(ctx, r.conn); err != nil {
 		return nil, err
 	}
 	if err := endPause(ctx, r.conn); err != nil {
@@ -106,12 +106,12 @@ func (r *publishRun) measure(ctx context.Context, writers int) ([]Figure, error)
 	conns := make([]*pgx.Conn, writers)
 	for i := range conns {
 		var err error
-		if conns[i], err = connect(ctx, r.DSN); err != nil {
+		if conns[i], err = Connect(ctx, r.DSN); err != nil {
 			return nil, err
 		}
-		defer disconnect(ctx, conns[i])
+		defer Disconnect(ctx, conns[i])
 	}
-	if _, err := r.alternate(ctx, conns, r.Duration/warmUpShare); err != nil {
+	if _, err := r.alternate(ctx, conns, r.Duration/WarmUpShare); err != nil {
 		return nil, err
 	}
 	var all []published
@@ -134,7 +134,7 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 	var took [columns]time.Duration
 	for n := 0; n%columns != 0 || took[0] < duration; n++ {
 		c := turn(n)
-		if err := awaitEmpty(ctx, r.conn, r.Server.URL); err != nil {
+		if err := AwaitEmpty(ctx, r.conn, r.Server.URL); err != nil {
 			return p, err
 		}
 		transactions, lasted, err := r.sliceOf(ctx, conns, c, min(duration, publishSlice))
@@ -154,7 +154,7 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 	for c := range done {
 		p.rates[c] = float64(done[c]) / took[c].Seconds()
 	}
-	return p, awaitEmpty(ctx, r.conn, r.Server.URL)
+	return p, AwaitEmpty(ctx, r.conn, r.Server.URL)
 }
 
 // turn is the column of a slice: all of them in each round, and a different one is the first in each.
@@ -210,26 +210,26 @@ func (r *publishRun) figures(ctx context.Context, writers int, all []published) 
 	for name, table := range map[string]string{
 		"outbox_bytes": "herald.outbox", "log_bytes": "herald.event_log", "plain_bytes": shopSchema + "." + plainInsert.eventTable(),
 	} {
-		bytes, err := tableBytes(ctx, r.conn, table)
+		bytes, err := TableBytes(ctx, r.conn, table)
 		if err != nil {
 			return nil, err
 		}
 		sizes[name] = bytes
 	}
 	figure := func(name string, c, beside column, baseline string) Figure {
-		values := valuesOf(all, func(p published) float64 { return p.rates[c] })
-		baselines := valuesOf(all, func(p published) float64 { return p.rates[beside] })
+		values := ValuesOf(all, func(p published) float64 { return p.rates[c] })
+		baselines := ValuesOf(all, func(p published) float64 { return p.rates[beside] })
 		conditions := map[string]any{
 			"writers": writers, "run_seconds": r.Duration.Seconds(), "slice_seconds": min(r.Duration, publishSlice).Seconds(),
-			"ratios": ratios(values, baselines), "baseline": baseline,
+			"ratios": Ratios(values, baselines), "baseline": baseline,
 			"transaction":    "BEGIN, insert of an order, publish_order_event for two groups or the other insert, COMMIT: a round trip each",
-			"waiting_at_end": valuesOf(all, func(p published) float64 { return float64(p.backlog) }),
+			"waiting_at_end": ValuesOf(all, func(p published) float64 { return float64(p.backlog) }),
 			"row_bytes":      r.shop.rowBytes, "plain_row_bytes": r.shop.plainBytes,
 		}
 		maps.Copy(conditions, sizes)
 		maps.Copy(conditions, r.settings)
 		return Figure{
-			Name: fmt.Sprintf("%s_%d", name, writers), Unit: "tx/s", Value: median(values), Baseline: median(baselines), Runs: r.Runs,
+			Name: fmt.Sprintf("%s_%d", name, writers), Unit: "tx/s", Value: Median(values), Baseline: Median(baselines), Runs: r.Runs,
 			Conditions: conditions,
 		}
 	}

@@ -50,7 +50,7 @@ type shop struct {
 
 // openShop makes the tables. What a bench has left that was killed is removed.
 func openShop(ctx context.Context, conn *pgx.Conn) (*shop, error) {
-	s := &shop{conn: conn, restaurants: newOrders(restaurants)}
+	s := &shop{conn: conn, restaurants: NewOrders(restaurants)}
 	var sql strings.Builder
 	sql.WriteString("DROP SCHEMA IF EXISTS " + shopSchema + " CASCADE; CREATE SCHEMA " + shopSchema + `;
 		CREATE FUNCTION ` + shopSchema + `.notify_always() RETURNS trigger LANGUAGE plpgsql AS $$

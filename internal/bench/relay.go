@@ -84,16 +84,16 @@ func (r *relayRun) measure(ctx context.Context, run int) (product, baseline rela
 		return product, baseline, err
 	}
 	defer drop()
-	conn, err := connect(ctx, dsn)
+	conn, err := Connect(ctx, dsn)
 	if err != nil {
 		return product, baseline, err
 	}
-	defer disconnect(ctx, conn)
+	defer Disconnect(ctx, conn)
 	meter, err := newMeter(ctx, conn, r.Progress)
 	if err != nil {
 		return product, baseline, err
 	}
-	if r.settings, err = conditions(ctx, conn); err != nil {
+	if r.settings, err = Conditions(ctx, conn); err != nil {
 		return product, baseline, err
 	}
 	filled, err := r.feed.fill(ctx, conn, r.Events, r.Progress)
@@ -150,13 +150,13 @@ func (r *relayRun) relay(ctx context.Context, conn *pgx.Conn, dsn string, m *met
 		return done, err
 	}
 	done.cost = after.less(before)
-	if done.server, err = cpuTime(server.PID); err != nil {
+	if done.server, err = CPUTime(server.PID); err != nil {
 		return done, err
 	}
-	if err := awaitEmpty(ctx, conn, server.URL); err != nil {
+	if err := AwaitEmpty(ctx, conn, server.URL); err != nil {
 		return done, err
 	}
-	if done.peak, err = peakResidentBytes(server.PID); err != nil {
+	if done.peak, err = PeakResidentBytes(server.PID); err != nil {
 		return done, err
 	}
 	var began time.Time
@@ -168,10 +168,10 @@ func (r *relayRun) relay(ctx context.Context, conn *pgx.Conn, dsn string, m *met
 	if err := r.check(ctx, conn); err != nil {
 		return done, err
 	}
-	if done.outboxSize, err = tableBytes(ctx, conn, "herald.outbox"); err != nil {
+	if done.outboxSize, err = TableBytes(ctx, conn, "herald.outbox"); err != nil {
 		return done, err
 	}
-	done.logSize, err = tableBytes(ctx, conn, "herald.event_log")
+	done.logSize, err = TableBytes(ctx, conn, "herald.event_log")
 	return done, err
 }
 
@@ -197,7 +197,7 @@ func (r *relayRun) awaitLog(ctx context.Context, conn *pgx.Conn) (now time.Time,
 			reported = time.Now()
 			r.Progress(fmt.Sprintf("%d of %d events relayed", position/entriesEach, r.Events))
 		}
-		if err := wait(ctx, queuePoll); err != nil {
+		if err := Wait(ctx, QueuePoll); err != nil {
 			return now, err
 		}
 	}
@@ -225,8 +225,8 @@ func (r *relayRun) figures(all, baselines []relayed) []Figure {
 	rate := func(d relayed) float64 { return d.rate(r.Events) }
 	figure := func(name, unit string, what func(relayed) float64, beside []relayed) Figure {
 		return Figure{
-			Name: name, Unit: unit, Runs: r.Runs, Value: median(valuesOf(all, what)), Baseline: median(valuesOf(beside, what)),
-			Conditions: r.conditions(all, ratios(valuesOf(all, rate), valuesOf(baselines, rate))),
+			Name: name, Unit: unit, Runs: r.Runs, Value: Median(ValuesOf(all, what)), Baseline: Median(ValuesOf(beside, what)),
+			Conditions: r.conditions(all, Ratios(ValuesOf(all, rate), ValuesOf(baselines, rate))),
 		}
 	}
 	figures := []Figure{
@@ -244,7 +244,7 @@ func (r *relayRun) figures(all, baselines []relayed) []Figure {
 func (r *relayRun) conditions(all []relayed, ratios []float64) map[string]any {
 	c := map[string]any{
 		"events": r.Events, "entries": entriesEach * r.Events, "orders": r.feed.orders, "restaurants": r.feed.restaurants, "ratios": ratios,
-		"fill_seconds": valuesOf(all, func(d relayed) float64 { return math.Round(d.filled.Seconds()) }),
+		"fill_seconds": ValuesOf(all, func(d relayed) float64 { return math.Round(d.filled.Seconds()) }),
 		"outbox_bytes": all[0].outboxSize, "log_bytes": all[0].logSize,
 		"time":     "from the start of the first batch's transaction until relay_state says that everything is in the log; CPU time and WAL with the server's start, an event each",
 		"baseline": fmt.Sprintf("INSERT … SELECT of as many rows with the log's columns and its two indexes, a transaction for every %d events, over one connection", insertBatch),

@@ -95,37 +95,37 @@ func TestQueuesAreEmptyWhenEverythingIsRelayed(t *testing.T) {
 	feed := relayFeed{orders: 8, restaurants: 2}
 	_, err := feed.fill(t.Context(), conn, 5, func(string) {})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*queuePoll)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*QueuePoll)
 	defer cancel()
-	require.ErrorIs(t, awaitEmpty(ctx, database.Conn(t), "http://127.0.0.1:1"), context.DeadlineExceeded, "nobody relays: it does not even ask the server")
+	require.ErrorIs(t, AwaitEmpty(ctx, database.Conn(t), "http://127.0.0.1:1"), context.DeadlineExceeded, "nobody relays: it does not even ask the server")
 	relayAll(t, conn)
 	glance, err := outbox.Peek(t.Context(), conn)
 	require.NoError(t, err)
 	require.False(t, glance.Waiting)
-	require.ErrorContains(t, awaitEmpty(t.Context(), conn, "http://127.0.0.1:1"), "metrics")
+	require.ErrorContains(t, AwaitEmpty(t.Context(), conn, "http://127.0.0.1:1"), "metrics")
 
 	var asked atomic.Int64
 	const entries = 10 // of which the server broadcasts one after another
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s 1\n%s %d\n", batchCount, broadcastPosition, entries-3+asked.Add(1))
+		_, _ = fmt.Fprintf(w, "%s 1\n%s %d\n", BatchCount, BroadcastPosition, entries-3+asked.Add(1))
 	}))
 	t.Cleanup(server.Close)
-	require.NoError(t, awaitEmpty(t.Context(), conn, server.URL))
+	require.NoError(t, AwaitEmpty(t.Context(), conn, server.URL))
 	require.EqualValues(t, 3, asked.Load(), "not before everything is broadcast")
 }
 
 func TestTheSizeOfATableIsThatOfItsPartitions(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.New(t).Conn(t)
-	before, err := tableBytes(t.Context(), conn, "herald.outbox")
+	before, err := TableBytes(t.Context(), conn, "herald.outbox")
 	require.NoError(t, err)
 	_, err = relayFeed{orders: 8, restaurants: 2}.fill(t.Context(), conn, 1000, func(string) {})
 	require.NoError(t, err)
-	after, err := tableBytes(t.Context(), conn, "herald.outbox")
+	after, err := TableBytes(t.Context(), conn, "herald.outbox")
 	require.NoError(t, err)
 	const least = 1000 * 200
 	require.Greater(t, after-before, int64(least))
-	whole, err := tableBytes(t.Context(), conn, "herald.relayed_event")
+	whole, err := TableBytes(t.Context(), conn, "herald.relayed_event")
 	require.NoError(t, err)
 	require.Positive(t, whole)
 }

@@ -61,16 +61,16 @@ const (
 // Run measures.
 func (b *Replay) Run(ctx context.Context) ([]Figure, error) {
 	most := slices.Max(b.Clients)
-	if err := checkOpenFiles(most); err != nil {
+	if err := CheckOpenFiles(most); err != nil {
 		return nil, err
 	}
-	r := &replayRun{Replay: b, orders: newOrders(most)}
+	r := &replayRun{Replay: b, orders: NewOrders(most)}
 	var err error
-	if r.conn, err = connect(ctx, b.DSN); err != nil {
+	if r.conn, err = Connect(ctx, b.DSN); err != nil {
 		return nil, err
 	}
-	defer disconnect(ctx, r.conn)
-	if r.settings, err = conditions(ctx, r.conn); err != nil {
+	defer Disconnect(ctx, r.conn)
+	if r.settings, err = Conditions(ctx, r.conn); err != nil {
 		return nil, err
 	}
 	stop, err := r.startNodes(ctx)
@@ -159,12 +159,12 @@ func (r *replayRun) startBare(ctx context.Context) (*bare, error) {
 // replayed is what one run came to.
 type replayed struct {
 	rates   [sources]float64 // events a second, all clients together
-	clients [sources]sample  // how long each took
+	clients [sources]Sample  // how long each took
 }
 
 // measure measures with n clients.
 func (r *replayRun) measure(ctx context.Context, n int) ([]Figure, error) {
-	if _, err := r.alternate(ctx, n, r.Duration/warmUpShare); err != nil {
+	if _, err := r.alternate(ctx, n, r.Duration/WarmUpShare); err != nil {
 		return nil, err
 	}
 	var all []replayed
@@ -183,7 +183,7 @@ func (r *replayRun) measure(ctx context.Context, n int) ([]Figure, error) {
 // alternate replays from each source in turns until each has had its time, and sees to it that the replays came from there.
 func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration) (p replayed, err error) {
 	for _, node := range r.nodes {
-		if err := awaitEmpty(ctx, r.conn, node.URL); err != nil {
+		if err := AwaitEmpty(ctx, r.conn, node.URL); err != nil {
 			return p, err
 		}
 	}
@@ -212,7 +212,7 @@ func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration
 	if err != nil {
 		return p, err
 	}
-	for from, name := range map[source]string{fromRing: resumedFromRing, fromLog: resumedFromLog} {
+	for from, name := range map[source]string{fromRing: ResumedFromRing, fromLog: ResumedFromLog} {
 		if got, want := after[from][name]-before[from][name], n*rounds[from]; got != float64(want) {
 			return p, fmt.Errorf("of %d resumes, %.0f were counted as %s: what should be measured was not", want, got, name)
 		}
@@ -223,9 +223,9 @@ func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration
 	return p, nil
 }
 
-func (r *replayRun) scrape(ctx context.Context) (all [2]metrics, err error) {
+func (r *replayRun) scrape(ctx context.Context) (all [2]Metrics, err error) {
 	for i := range all {
-		if all[i], err = scrapeAnew(ctx, r.nodes[i].URL); err != nil {
+		if all[i], err = ScrapeAnew(ctx, r.nodes[i].URL); err != nil {
 			return all, err
 		}
 	}
@@ -251,7 +251,7 @@ func (r *replayRun) resume(ctx context.Context, from source, n int) (s stormed, 
 	if err != nil {
 		return s, err
 	}
-	if err := r.members.do(ctx, openAll, openOrder{URL: node.URL + hubPath, Clients: clients, Dial: n}, nil); err != nil {
+	if err := r.members.do(ctx, openAll, openOrder{URL: node.URL + HubPath, Clients: clients, Dial: n}, nil); err != nil {
 		return s, err
 	}
 	if err := r.members.do(ctx, replay, stormOrder{First: 1, Events: r.Events}, &s); err != nil {
@@ -265,17 +265,17 @@ func (r *replayRun) resume(ctx context.Context, from source, n int) (s stormed, 
 
 // awaitGone returns when a server has no connections any more.
 func awaitGone(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, errors.New("the server has connections that the bench has ended"))
+	ctx, cancel := context.WithTimeoutCause(ctx, AnswerWithin, errors.New("the server has connections that the bench has ended"))
 	defer cancel()
 	for {
-		m, err := scrape(ctx, url)
+		m, err := Scrape(ctx, url)
 		if err != nil {
 			return err
 		}
-		if m[connectionsOfHub] == 0 {
+		if m[ConnectionsOfHub] == 0 {
 			return nil
 		}
-		if err := wait(ctx, queuePoll); err != nil {
+		if err := Wait(ctx, QueuePoll); err != nil {
 			return err
 		}
 	}
@@ -319,24 +319,24 @@ func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 func (r *replayRun) figures(n int, all []replayed) []Figure {
 	const bareBaseline = "the bare WebSocket server, which sends as many prebuilt frames of the size to as many connections"
 	figure := func(name string, from, beside source, baseline string, what func(p replayed, from source) float64) Figure {
-		values := valuesOf(all, func(p replayed) float64 { return what(p, from) })
-		baselines := valuesOf(all, func(p replayed) float64 { return what(p, beside) })
+		values := ValuesOf(all, func(p replayed) float64 { return what(p, from) })
+		baselines := ValuesOf(all, func(p replayed) float64 { return what(p, beside) })
 		milliseconds := func(share float64) float64 {
-			return median(valuesOf(all, func(p replayed) float64 { return p.clients[from].percentile(share) }))
+			return Median(ValuesOf(all, func(p replayed) float64 { return p.clients[from].Percentile(share) }))
 		}
 		c := map[string]any{
 			"clients": n, "events_each": r.Events, "frame_bytes": r.frame, "run_seconds": r.Duration.Seconds(),
-			"client_p50_ms": milliseconds(p50), "client_p99_ms": milliseconds(p99), "ratios": ratios(values, baselines),
+			"client_p50_ms": milliseconds(P50), "client_p99_ms": milliseconds(P99), "ratios": Ratios(values, baselines),
 			"measured": "from the resume's call to its answer, on connections that are open", "baseline": baseline,
 		}
 		maps.Copy(c, r.settings)
 		return Figure{
-			Name: name, Unit: "events/s", Value: median(values), Baseline: median(baselines), Runs: r.Runs, Conditions: c,
+			Name: name, Unit: "events/s", Value: Median(values), Baseline: Median(baselines), Runs: r.Runs, Conditions: c,
 		}
 	}
 	together := func(p replayed, from source) float64 { return p.rates[from] }
 	client := func(p replayed, from source) float64 { // the median one's rate
-		return float64(r.Events) * float64(time.Second/time.Millisecond) / p.clients[from].percentile(p50)
+		return float64(r.Events) * float64(time.Second/time.Millisecond) / p.clients[from].Percentile(P50)
 	}
 	ring, log := fmt.Sprintf("replay_ring_%d", n), fmt.Sprintf("replay_log_%d", n)
 	return []Figure{

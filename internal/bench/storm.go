@@ -38,13 +38,13 @@ type Storm struct {
 
 // Run measures.
 func (b *Storm) Run(ctx context.Context) ([]Figure, error) {
-	if err := checkOpenFiles(b.Clients + 2*b.Dial); err != nil {
+	if err := CheckOpenFiles(b.Clients + 2*b.Dial); err != nil {
 		return nil, err
 	}
 	if b.Quiet < countersLate {
 		b.Progress(fmt.Sprintf("PostgreSQL's counters are up to %s late: after %s of quiet, the transactions mean nothing", countersLate, b.Quiet))
 	}
-	r := &stormRun{Storm: b, orders: newOrders(b.Orders)}
+	r := &stormRun{Storm: b, orders: NewOrders(b.Orders)}
 	var err error
 	if r.counters, err = openCounters(ctx, b.DSN); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (b *Storm) Run(ctx context.Context) ([]Figure, error) {
 		}
 		b.Progress(fmt.Sprintf("run %d of %d: the last of %d had everything after %.2f s (baseline %.2f s), the median after %.0f ms (%.0f ms), with %.0f transactions",
 			i+1, b.Runs, b.Clients, p.herald.Took.Seconds(), p.bare.Took.Seconds(),
-			sample(p.herald.Each).percentile(p50), sample(p.bare.Each).percentile(p50), p.transactions))
+			Sample(p.herald.Each).Percentile(P50), Sample(p.bare.Each).Percentile(P50), p.transactions))
 		all = append(all, p)
 	}
 	return b.figures(all), nil
@@ -98,7 +98,7 @@ func (r *stormRun) gather(ctx context.Context) error {
 	if r.clients, err = newClients(r.Server.Secret, r.Clients, r.orders); err != nil {
 		return err
 	}
-	o := openOrder{URL: r.Server.URL + hubPath, Clients: r.clients, Dial: r.Dial, Negotiate: true}
+	o := openOrder{URL: r.Server.URL + HubPath, Clients: r.clients, Dial: r.Dial, Negotiate: true}
 	if err := r.members.do(ctx, openAll, o, nil); err != nil {
 		return err
 	}
@@ -114,15 +114,15 @@ func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
 	if err := r.publish(ctx, first, r.Events); err != nil {
 		return p, err
 	}
-	before, err := scrapeAnew(ctx, r.Server.URL)
+	before, err := ScrapeAnew(ctx, r.Server.URL)
 	if err != nil {
 		return p, err
 	}
 	r.Progress(fmt.Sprintf("counting what the database does at rest, for %s after as long", r.Quiet))
-	if err := wait(ctx, r.Quiet); err != nil {
+	if err := Wait(ctx, r.Quiet); err != nil {
 		return p, err
 	}
-	quiet, err := r.counters.during(ctx, func() error { return wait(ctx, r.Quiet) })
+	quiet, err := r.counters.during(ctx, func() error { return Wait(ctx, r.Quiet) })
 	if err != nil {
 		return p, err
 	}
@@ -131,17 +131,17 @@ func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
 		if err := r.members.do(ctx, storm, stormOrder{Dial: r.Dial, First: first, Events: r.Events}, &p.herald); err != nil {
 			return err
 		}
-		return wait(ctx, r.Quiet)
+		return Wait(ctx, r.Quiet)
 	})
 	if err != nil {
 		return p, err
 	}
 	p.transactions = busy.less(quiet)
-	after, err := scrapeAnew(ctx, r.Server.URL)
+	after, err := ScrapeAnew(ctx, r.Server.URL)
 	if err != nil {
 		return p, err
 	}
-	p.fromRing = after[resumedFromRing] - before[resumedFromRing]
+	p.fromRing = after[ResumedFromRing] - before[ResumedFromRing]
 	if err := r.members.do(ctx, cut, nil, nil); err != nil {
 		return p, err
 	}
@@ -169,23 +169,23 @@ func (r *stormRun) flood(ctx context.Context, frame int) (s stormed, err error) 
 func (b *Storm) figures(all []passed) []Figure {
 	conditions := map[string]any{
 		"clients": b.Clients, "orders": b.Orders, "events_each": b.Events, "at_a_time": b.Dial, "quiet_seconds": b.Quiet.Seconds(),
-		"resumed_from_ring": valuesOf(all, func(p passed) float64 { return p.fromRing }), "value": "median",
+		"resumed_from_ring": ValuesOf(all, func(p passed) float64 { return p.fromRing }), "value": "median",
 		"baseline": "the bare WebSocket server, which sends as many prebuilt frames of the size to as many new connections",
 	}
 	figure := func(name, unit string, what func(stormed) float64) Figure {
 		return Figure{
 			Name: name, Unit: unit, Runs: b.Runs, Conditions: conditions,
-			Value:    median(valuesOf(all, func(p passed) float64 { return what(p.herald) })),
-			Baseline: median(valuesOf(all, func(p passed) float64 { return what(p.bare) })),
+			Value:    Median(ValuesOf(all, func(p passed) float64 { return what(p.herald) })),
+			Baseline: Median(ValuesOf(all, func(p passed) float64 { return what(p.bare) })),
 		}
 	}
 	return []Figure{
 		figure("storm_last", "s", func(s stormed) float64 { return s.Took.Seconds() }),
-		figure("storm_client_p50", "ms", func(s stormed) float64 { return sample(s.Each).percentile(p50) }),
-		figure("storm_client_p99", "ms", func(s stormed) float64 { return sample(s.Each).percentile(p99) }),
+		figure("storm_client_p50", "ms", func(s stormed) float64 { return Sample(s.Each).Percentile(P50) }),
+		figure("storm_client_p99", "ms", func(s stormed) float64 { return Sample(s.Each).Percentile(P99) }),
 		{
 			Name: "storm_transactions", Unit: "", Runs: b.Runs, Conditions: conditions,
-			Value: median(valuesOf(all, func(p passed) float64 { return p.transactions })),
+			Value: Median(ValuesOf(all, func(p passed) float64 { return p.transactions })),
 		},
 	}
 }

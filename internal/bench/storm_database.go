@@ -20,11 +20,11 @@ func (r *stormRun) publish(ctx context.Context, first, events int) error {
 
 // publishEach publishes so many events of each order, and returns when the server at url has broadcast them.
 func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first, events int) error {
-	conn, err := connect(ctx, dsn)
+	conn, err := Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
-	defer disconnect(ctx, conn)
+	defer Disconnect(ctx, conn)
 	restaurant := uuid.New()
 	ids := make([]uuid.UUID, len(orders))
 	for n := first; n < first+events; n++ {
@@ -37,21 +37,21 @@ func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first
 			return fmt.Errorf("publishing: %w", err)
 		}
 	}
-	return awaitEmpty(ctx, conn, url)
+	return AwaitEmpty(ctx, conn, url)
 }
 
 // counters reads how many transactions a database has counted.
 type counters struct{ conn *pgx.Conn }
 
 func openCounters(ctx context.Context, dsn string) (*counters, error) {
-	conn, err := connect(ctx, dsn)
+	conn, err := Connect(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
 	return &counters{conn}, nil
 }
 
-func (c *counters) close(ctx context.Context) { disconnect(ctx, c.conn) }
+func (c *counters) close(ctx context.Context) { Disconnect(ctx, c.conn) }
 
 // counted is how many transactions there were in a time.
 type counted struct {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// warmUpShare is the part of a run that is run beforehand.
-const warmUpShare = 8
+// WarmUpShare is the part of a run that is run beforehand.
+const WarmUpShare = 8
 
-// answerWithin is how long a server may take for one answer.
-const answerWithin = 10 * time.Second
+// AnswerWithin is how long a server may take for one answer.
+const AnswerWithin = 10 * time.Second
 
-// wait returns after d, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
+// Wait returns after d, or when ctx ends.
+func Wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
