@@ -94,6 +94,7 @@ func (s Sample) Percentile(p float64) float64 {
 	return float64(sorted[rank-1]) / float64(time.Millisecond)
 }
 
+// Mean is the sum divided by how many there are.
 func (s Sample) Mean() float64 {
 	if len(s) == 0 {
 		return 0
