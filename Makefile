@@ -38,7 +38,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows torture soak prove prove-torture prove-busy prove-soak prove-fuzz prove-walk walk docs fuzz lint fmt generate bench tools setup setup-tests clean
+.PHONY: help run build test test-busy test-pg16 test-pg17 test-pg18 test-shadows test-upgraded torture soak prove prove-torture prove-busy prove-soak prove-fuzz prove-walk walk docs fuzz lint fmt generate functions fixture bench tools setup setup-tests clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET'
@@ -57,10 +57,14 @@ test: setup-tests $(CLIENT)/node_modules/.package-lock.json $(CONFORMANCE)/node_
 	@go test -count 1 -p 1 -run Footprint ./internal/signalr ./internal/hubs ./internal/app
 	@$(MAKE) --no-print-directory test-pg18
 	@$(MAKE) --no-print-directory test-shadows
-	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./internal/test/pgtest ./internal/outbox ./internal/jobs ./internal/policy ./internal/test/hostile"
+	@$(MAKE) --no-print-directory test-upgraded
+	@$(MAKE) --no-print-directory test-pg17 test-pg16 DATABASE_PACKAGES="./migrations ./internal/test/pgtest $(ROOMS) ./internal/jobs ./internal/policy ./internal/test/hostile"
 	@sh deploy/setup.sh missed
 
-DATABASE_PACKAGES ?= ./internal/test/pgtest ./internal/outbox ./internal/relay ./internal/jobs ./internal/postgres ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
+# What the outbox, the log and the relay are made of.
+ROOMS := ./internal/outbox ./internal/eventlog ./internal/nodes ./internal/retention ./internal/selfcheck ./internal/relay/...
+
+DATABASE_PACKAGES ?= ./migrations ./internal/test/pgtest $(ROOMS) ./internal/jobs ./internal/postgres/... ./internal/policy ./internal/adminapi ./internal/app ./internal/test/hostile
 
 # The server runs as another user where root tests, so the binaries lie where that one can read them.
 test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/.package-lock.json ## Run the tests of the database's packages on PostgreSQL 16, 17 or 18
@@ -70,12 +74,18 @@ test-pg16 test-pg17 test-pg18: test-pg%: setup-tests $(POSTGRES)/%/node_modules/
 	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cp -R "$$native/." "$$dir/"; \
 	HERALD_POSTGRES_BIN="$$dir/bin" go test -count 1 -timeout $(TEST_TIMEOUT) $(DATABASE_PACKAGES)
 
-SHADOWED_PACKAGES := ./internal/outbox ./internal/relay ./internal/jobs ./internal/policy
+SHADOWED_PACKAGES := $(ROOMS) ./internal/jobs ./internal/policy
 
 # The newest PostgreSQL, for from 17 on a session's pg_temp can be filled when it begins.
 test-shadows: ## Run the database's tests where a schema and pg_temp shadow every function, operator, type and table that Herald names
 	@echo 'testing among shadows: whatever finds one fails' >&2
 	@HERALD_TEST_SHADOWS=1 $(MAKE) --no-print-directory test-pg18 DATABASE_PACKAGES="$(SHADOWED_PACKAGES)"
+
+UPGRADED_PACKAGES := $(ROOMS)
+
+test-upgraded: setup-tests ## Run the outbox's and the relay's tests on a database of the first release that was migrated
+	@echo 'testing on databases that were restored from the fixture of the first release and migrated' >&2
+	@HERALD_TEST_UPGRADED=1 go test -count 1 -timeout $(TEST_TIMEOUT) $(UPGRADED_PACKAGES)
 
 test-busy: setup-tests $(CLIENT)/node_modules/.package-lock.json ## Run tests beside a load on every processor and name those that fail (N=10 PACKAGES=./internal/outbox)
 	@TEST_TIMEOUT=$(TEST_TIMEOUT) sh deploy/test-busy.sh $(N) $(PACKAGES)
@@ -127,12 +137,19 @@ fmt: $(GOLANGCI_LINT) $(GOFUMPT) ## Format the Go code
 	@go list -f '{{.Dir}}' ./... | tr '\n' '\0' | xargs -0 $(GOFUMPT) -w
 	$(GOLANGCI_LINT) fmt ./...
 
-docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (docs/events.md, herald.d.ts, settings.md, metrics.md)
+docs: setup-tests $(PAGES)/node_modules/.package-lock.json ## Write the documents that are made from the code (openapi.json, docs/events.md, herald.d.ts, settings.md, metrics.md)
+	go test -count=1 -run OpenAPIDocumentIsServed ./internal/adminapi -update
 	go test -count=1 ./internal/test/reference -update
 	go test -count=1 -run Reference ./internal/cli ./internal/app -update
 
 walk: setup-tests ## Walk a new user's first day in an empty folder, and say how it went
 	@go run ./internal/test/walk $(ARGS)
+
+functions: ## Raise the versions of the SQL functions' files that have changed
+	@go test -count=1 -run '^TestEveryFileOfFunctionsSaysItsVersion$$' ./internal/postgres -update
+
+fixture: ## Dump the schema with a little data, for test-upgraded; only before the first release (PostgreSQL 15's pg_dump)
+	@go test -count=1 -run '^TestFixtureHasSomethingInEveryTable$$' ./internal/test/pgtest -update
 
 generate: $(SQLC) ## Regenerate the Go code of the SQL queries
 	$(SQLC) generate

@@ -380,24 +380,25 @@ export namespace Rest {
     imagesGenerated: number;
     /** Generations that failed. */
     failedGenerations: number;
-    /** Seconds. */
+    /** How long one takes on average, in seconds. */
     averageGenerationTime: number;
   }
 
   interface Revenue {
-    /** Of today; negative where refunds prevail. */
+    /** Today's revenue; negative where refunds prevail. */
     dailyRevenue: number;
-    /** Of the last 30 days. */
+    /** That of the last 30 days. */
     totalRevenue30d: number;
   }
 
   interface Alert {
+    /** What kind of alert it is. */
     type: 'info' | 'warning' | 'error' | 'success';
     /** What administrators read. */
     message: string;
     /** How severe it is. Left out: `severity` in `data`; otherwise it follows from the type. */
     severity?: string | null;
-    /** Whatever belongs to it. `severity` in it is the alert's where that is left out beside it. Its `severity`, `metric` and `threshold` have at most 256 characters where they are strings. */
+    /** Whatever belongs to it. Its `severity`, `metric` and `threshold` have at most 256 characters where they are strings. */
     data?: Record<string, unknown> | null;
   }
 
@@ -406,7 +407,7 @@ export namespace Rest {
     message: string;
     /** How severe it is. Left out: `severity` in `data`; otherwise it follows from the type. */
     severity?: string | null;
-    /** Whatever belongs to it. `severity` in it is the alert's where that is left out beside it. Its `severity`, `metric` and `threshold` have at most 256 characters where they are strings. */
+    /** Whatever belongs to it. Its `severity`, `metric` and `threshold` have at most 256 characters where they are strings. */
     data?: Record<string, unknown> | null;
   }
 
@@ -424,7 +425,7 @@ export namespace Rest {
   interface UserAction {
     /** Who did it. */
     userId: string;
-    /** What was done. */
+    /** What they did. */
     action: string;
     /** Whatever belongs to it. */
     details?: Record<string, unknown> | null;
@@ -435,6 +436,7 @@ export namespace Rest {
     userId: string;
     /** The role. */
     roleName: string;
+    /** What has become of it. */
     action: 'assigned' | 'revoked';
   }
 

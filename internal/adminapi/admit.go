@@ -38,14 +38,15 @@ type endpoint struct {
 	serve func(r *request) (any, error)
 }
 
+// adminPath is where administrators see and tell what there is to be told.
+const adminPath = "/api/admin/realtime/"
+
 func (a *API) endpoints() []endpoint {
-	const admin, dead = "/api/admin/realtime/", "/api/admin/outbox/dead"
+	const admin, dead = adminPath, "/api/admin/outbox/dead"
 	list := []endpoint{
 		{http.MethodGet, admin + "health", anybody, a.health},
 		{http.MethodGet, admin + "status", administrator, a.status},
 		{http.MethodGet, admin + "platform-snapshot", administrator, a.platformSnapshot},
-		{http.MethodPost, admin + "broadcast/platform-update", administrator, a.broadcastPlatformUpdate},
-		{http.MethodPost, admin + "broadcast/user-count", administrator, a.broadcastUserCount},
 		{http.MethodGet, "/api/realtime/events", authenticated, a.events},
 		{http.MethodGet, dead, administrator, a.listDead},
 		{http.MethodPost, dead + "/{eventId}/retry", administrator, a.deciding("Dead letter is tried again", DeadLetters.Retry)},
@@ -59,7 +60,7 @@ func (a *API) endpoints() []endpoint {
 		{http.MethodGet, OpenAPIPath, anybody, openAPI},
 	}
 	for _, p := range publications() {
-		list = append(list, endpoint{http.MethodPost, admin + p.path, administrator, a.publishing(p)})
+		list = append(list, endpoint{http.MethodPost, admin + p.Path, administrator, a.publishing(p)})
 	}
 	return list
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -31,7 +31,7 @@ const (
 	// WriteTimeoutDefault is how long a client may take for 64 KiB of an answer.
 	WriteTimeoutDefault = 30 * time.Second
 	// AdminHubPathDefault is what health names.
-	AdminHubPathDefault = "/hubs/admin"
+	AdminHubPathDefault = event.AdminPath
 
 	// operationTimeout bounds what one request may ask of the database.
 	operationTimeout = 10 * time.Second
@@ -92,7 +92,7 @@ type Config struct {
 	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
 	Burst int
 	// Audit is told who published, decided about a dead letter, disconnected or drained, or was refused. Defaults to one that writes to Logger.
-	Audit *audit.Log
+	Audit *auditlog.Log
 	// WriteTimeout is how long a client may take for 64 KiB of an answer; for all of it, four times as long. Defaults to 30 s.
 	WriteTimeout time.Duration
 	// AllowsOrigin says whether pages of another origin may use the API, by CORS. Defaults to none.
@@ -107,7 +107,7 @@ type Config struct {
 type API struct {
 	cfg     Config
 	logger  *slog.Logger
-	audit   *audit.Log
+	audit   *auditlog.Log
 	limiter *limiter
 	pages   *places
 	reading *semaphore.Weighted
@@ -138,7 +138,7 @@ func New(cfg Config) (*API, error) {
 	return &API{
 		cfg:     cfg,
 		logger:  logger,
-		audit:   cmp.Or(cfg.Audit, audit.New(audit.Config{Logger: logger})),
+		audit:   cmp.Or(cfg.Audit, auditlog.New(auditlog.Config{Logger: logger})),
 		limiter: newLimiter(cmp.Or(cfg.Rate, RateDefault), cmp.Or(cfg.Burst, BurstDefault)),
 		pages:   newPlaces(pagesPerUser, pagesOfNode),
 		reading: semaphore.NewWeighted(pagesRead),

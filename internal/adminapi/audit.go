@@ -6,26 +6,26 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
 // entry is what the audit log is told about a request of somebody, or of nobody known.
-func (e *endpoint) entry(p *auth.Principal) audit.Entry {
-	entry := audit.Entry{Action: audit.Request, Path: e.path}
+func (e *endpoint) entry(p *auth.Principal) auditlog.Entry {
+	entry := auditlog.Entry{Action: auditlog.Request, Path: e.path}
 	switch {
 	case e.method == http.MethodDelete:
-		entry.Action = audit.DropDeadLetter
+		entry.Action = auditlog.DropDeadLetter
 	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/retry"):
-		entry.Action = audit.RetryDeadLetter
+		entry.Action = auditlog.RetryDeadLetter
 	case e.method == http.MethodPost && strings.HasSuffix(e.path, "/mend"):
-		entry.Action = audit.MendDeadLetter
+		entry.Action = auditlog.MendDeadLetter
 	case e.path == disconnectPath:
-		entry.Action = audit.Disconnect
+		entry.Action = auditlog.Disconnect
 	case strings.HasPrefix(e.path, nodesPath+"/"):
-		entry.Action = audit.DrainNode
+		entry.Action = auditlog.DrainNode
 	case e.method == http.MethodPost:
-		entry.Action = audit.Broadcast
+		entry.Action = auditlog.Broadcast
 	}
 	if p != nil {
 		entry.Subject = p.Subject
@@ -35,11 +35,11 @@ func (e *endpoint) entry(p *auth.Principal) audit.Entry {
 
 // note tells the audit log of what has changed something, and of what the endpoint itself did not permit. A request that only
 // reads, or that was malformed, has done nothing.
-func (a *API) note(ctx context.Context, entry audit.Entry, answer any, err error) {
+func (a *API) note(ctx context.Context, entry auditlog.Entry, answer any, err error) {
 	if p, ok := errors.AsType[*problem](err); ok && p.Status == http.StatusForbidden {
 		a.audit.Refused(ctx, entry, err)
 	}
-	if err != nil || entry.Action == audit.Request {
+	if err != nil || entry.Action == auditlog.Request {
 		return
 	}
 	switch done := answer.(type) {
@@ -48,7 +48,7 @@ func (a *API) note(ctx context.Context, entry audit.Entry, answer any, err error
 	case decided:
 		entry.EventID, entry.Changed = done.EventID, done.Changed
 	case disconnection:
-		entry.Target, entry.ConnectionID, entry.Group = done.whom.User, done.whom.ConnectionID, string(done.whom.Group)
+		entry.Target, entry.ConnectionID, entry.Group = done.whom.User, done.whom.ConnectionID, done.whom.Group.String()
 	case drained:
 		entry.Target = done.Node.String()
 	}

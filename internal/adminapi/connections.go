@@ -87,7 +87,7 @@ func parseConnectionQuery(r *http.Request) (q connectionQuery, err error) {
 		}
 	}
 	q = connectionQuery{
-		filter: ConnectionFilter{User: values.Get("user"), Group: event.Group(strings.ToLower(values.Get("group")))},
+		filter: ConnectionFilter{User: values.Get("user"), Group: parseGroup(errs, values.Get("group"))},
 		node:   values.Get("node"), after: values.Get("after"), limit: connectionPageDefault,
 	}
 	if text := values.Get("limit"); text != "" {
@@ -95,23 +95,25 @@ func parseConnectionQuery(r *http.Request) (q connectionQuery, err error) {
 			errs.add("limit", fmt.Sprintf("The field must be a whole number from 1 to %d.", connectionPageMaximum))
 		}
 	}
-	checkGroup(errs, q.filter.Group)
 	if len(errs) > 0 {
 		return q, invalid(errs)
 	}
 	return q, nil
 }
 
-func checkGroup(errs fieldErrors, g event.Group) {
-	if g != "" && !g.Valid() && len(errs["group"]) == 0 {
-		errs.add("group", "The field must be a group: order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts.")
+// parseGroup reads the field group in any casing: none where it is empty.
+func parseGroup(errs fieldErrors, text string) event.Group {
+	g, err := event.ParseGroup(strings.ToLower(text))
+	if err != nil && text != "" && len(errs["group"]) == 0 {
+		errs.add("group", "The field must be a group: "+event.GroupForms()+".")
 	}
+	return g
 }
 
 // question asks another node for the same page of its own.
 func (q connectionQuery) question() question {
 	query := url.Values{"limit": {strconv.Itoa(q.limit)}}
-	for name, value := range map[string]string{"user": q.filter.User, "group": string(q.filter.Group), "after": q.after} {
+	for name, value := range map[string]string{"user": q.filter.User, "group": q.filter.Group.String(), "after": q.after} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -179,10 +181,9 @@ func (a *API) disconnect(r *request) (any, error) {
 		return nil, err
 	}
 	filter := ConnectionFilter{
-		User: b.optional("user"), ConnectionID: b.optional("connectionId"), Group: event.Group(strings.ToLower(b.optional("group"))),
+		User: b.optional("user"), ConnectionID: b.optional("connectionId"), Group: parseGroup(b.errors, b.optional("group")),
 	}
 	reconnect := b.flag("reconnect")
-	checkGroup(b.errors, filter.Group)
 	b.nothingElse()
 	if filter == (ConnectionFilter{}) && len(b.errors) == 0 {
 		b.errors.add("$", "One of user, connectionId and group is required; where there are several, connections have to fit all.")
@@ -195,7 +196,7 @@ func (a *API) disconnect(r *request) (any, error) {
 		return nil, err
 	}
 	body := map[string]any{"reconnect": reconnect}
-	for name, value := range map[string]string{"user": filter.User, "group": string(filter.Group), "connectionId": filter.ConnectionID} {
+	for name, value := range map[string]string{"user": filter.User, "group": filter.Group.String(), "connectionId": filter.ConnectionID} {
 		if value != "" {
 			body[name] = value
 		}

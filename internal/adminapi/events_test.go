@@ -72,18 +72,19 @@ func TestEventsPage(t *testing.T) {
 // Acceptance: A-080, A-086, A-092, A-096, A-370, A-371.
 func TestEventsQuery(t *testing.T) {
 	t.Parallel()
+	id := uuid.MustParse(orderID)
 	beginning, some := uuid.Nil, uuid.MustParse("0197a1b2-0000-7000-8000-000000000001")
 	for query, want := range map[string]struct {
 		group event.Group
 		after *uuid.UUID
 		limit int
 	}{
-		"hub=customer-orders&resource=" + orderID:                                     {"order:" + orderID, nil, 100},
-		"hub=restaurant-orders&resource=" + orderID + "&after=":                       {"restaurant:" + orderID, nil, 100},
-		"hub=teamcart&resource=" + orderID + "&after=" + uuid.Nil.String():            {"teamcart:" + orderID, &beginning, 100},
-		"hub=customer-orders&limit=1&resource=" + orderID + "&after=" + some.String(): {"order:" + orderID, &some, 1},
-		"hub=customer-orders&limit=1000&resource=" + orderID:                          {"order:" + orderID, nil, 1000},
-		"hub=customer-orders&limit=1001&resource=" + orderID:                          {"order:" + orderID, nil, 1000},
+		"hub=customer-orders&resource=" + orderID:                                     {event.OrderGroup(id), nil, 100},
+		"hub=restaurant-orders&resource=" + orderID + "&after=":                       {event.RestaurantGroup(id), nil, 100},
+		"hub=teamcart&resource=" + orderID + "&after=" + uuid.Nil.String():            {event.TeamCartGroup(id), &beginning, 100},
+		"hub=customer-orders&limit=1&resource=" + orderID + "&after=" + some.String(): {event.OrderGroup(id), &some, 1},
+		"hub=customer-orders&limit=1000&resource=" + orderID:                          {event.OrderGroup(id), nil, 1000},
+		"hub=customer-orders&limit=1001&resource=" + orderID:                          {event.OrderGroup(id), nil, 1000},
 	} {
 		b := setup(t)
 		requireOK(t, b.getAs(t, owner(t), events+"?"+query), `{"status":"resumed","lastEventId":"00000000-0000-0000-0000-000000000000","events":[]}`)
@@ -93,7 +94,7 @@ func TestEventsQuery(t *testing.T) {
 	}
 	for _, group := range []event.Group{event.Admins, event.UserActivity, event.Analytics, event.Alerts} {
 		b := setup(t)
-		require.Equal(t, http.StatusOK, b.get(t, events+"?hub=admin&resource="+string(group)).Code)
+		require.Equal(t, http.StatusOK, b.get(t, events+"?hub=admin&resource="+group.String()).Code)
 		require.Equal(t, group, b.replay.group)
 	}
 }

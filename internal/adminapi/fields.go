@@ -30,6 +30,47 @@ type body struct {
 	errors fieldErrors
 }
 
+// value reads a field of the catalogue.
+func (b *body) value(f *event.Field) any {
+	switch f.Kind {
+	case event.KindText:
+		return b.text(f.Name)
+	case event.KindWord:
+		return b.word(f.Name)
+	case event.KindOne:
+		return b.oneOf(f.Name, f.Values...)
+	case event.KindCount:
+		return b.count(f.Name)
+	case event.KindAmount:
+		return b.atLeastZero(f.Name)
+	case event.KindNumber:
+		return b.number(f.Name)
+	case event.KindMeasure:
+		return b.textOrNumber(f.Name)
+	case event.KindObject:
+		if !f.Optional {
+			b.required(f.Name)
+		}
+		return b.object(f.Name)
+	case event.KindTime, event.KindUUID, event.KindShort:
+	}
+	return b.fitting(f)
+}
+
+// fitting reads a field that has to be as the outbox wants it.
+func (b *body) fitting(f *event.Field) any {
+	value, ok := b.required(f.Name)
+	if !ok {
+		return nil
+	}
+	if encoded, err := json.Marshal(value); err != nil || !f.Fits(encoded) {
+		b.errors.add(f.Name, "The field must be "+f.Wanted()+".")
+	} else {
+		b.note(f.Name, checkValue(value, event.PayloadLevel+1))
+	}
+	return value
+}
+
 // field returns the field, or nil.
 func (b *body) field(name string) any {
 	b.read[name] = true
@@ -196,14 +237,18 @@ func (b *body) textOrNumber(name string) any {
 	}
 }
 
-// short notes of a member of an object that is a string how long it may be; of any other type it may be anything.
-func (b *body) short(object any, at string, names ...string) {
-	members, _ := object.(map[string]any)
-	for _, name := range names {
-		if s, ok := members[name].(string); ok && utf8.RuneCountInString(s) > wordMaximum {
-			b.errors.add(at+"."+name, fmt.Sprintf("The field must not have more than %d characters.", wordMaximum))
-		}
+// inner notes what is wrong with a member of an object that the body holds.
+func (b *body) inner(f *event.Field, object, name string) {
+	members, _ := b.fields[object].(map[string]any)
+	value := members[name]
+	if encoded, err := json.Marshal(value); err == nil && f.Fits(encoded) {
+		return
 	}
+	if f.Kind == event.KindShort {
+		b.errors.add(f.Name, fmt.Sprintf("The field must not have more than %d characters.", wordMaximum))
+		return
+	}
+	b.errors.add(f.Name, "The field must be "+f.Wanted()+".")
 }
 
 // object reads an object that may be null or missing.

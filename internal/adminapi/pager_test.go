@@ -12,10 +12,10 @@ import (
 
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-const group event.Group = "order:" + orderID
+var group = event.OrderGroup(uuid.MustParse(orderID))
 
 // shelf is the log of one group in memory. Behind each Read something may happen, as it does in a database.
 type shelf struct {
@@ -44,7 +44,7 @@ func (s *shelf) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, e
 			return e.Sequence, s.err
 		}
 	}
-	return 0, outbox.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (s *shelf) Head(_ context.Context, _ event.Group, at int64) (uuid.UUID, int64, error) {

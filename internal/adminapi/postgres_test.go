@@ -17,6 +17,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/internal/relay"
@@ -36,7 +37,7 @@ func setupLive(tb testing.TB) *live {
 	pool := pgtest.New(tb).Pool(tb)
 	b := setup(tb)
 	b.cfg.Publisher = outbox.NewPublisher(pool)
-	b.cfg.Replayer = adminapi.NewPager(outbox.NewLog(pool), adminapi.ReplayLimitDefault)
+	b.cfg.Replayer = adminapi.NewPager(eventlog.NewReader(pool), adminapi.ReplayLimitDefault)
 	r, err := relay.New(relay.Config{
 		NodeID:   uuid.New(),
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return postgres.Connect(ctx, pool.Config().ConnConfig) },

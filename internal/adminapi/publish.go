@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,133 +15,85 @@ import (
 
 const checkViolation = "23514"
 
-// publication is an endpoint that turns its body into an event.
-type publication struct {
-	path    string
-	event   event.Type
-	message string
-	payload func(b *body) map[string]any
-}
-
-// published is the answer to every POST. The numbers are user-count's.
+// published is the answer to every POST that publishes: the message, what the endpoint repeats of the event, and the
+// event's id.
 type published struct {
-	Message       string          `json:"message"`
-	TotalUsers    json.RawMessage `json:"totalUsers,omitempty"`
-	ActiveUsers   json.RawMessage `json:"activeUsers,omitempty"`
-	NewUsersToday json.RawMessage `json:"newUsersToday,omitempty"`
-	EventID       uuid.UUID       `json:"eventId"`
+	Message  string
+	Repeated object
+	EventID  uuid.UUID
 }
 
-func publications() []publication {
-	return []publication{
-		{"broadcast/generation-metrics", event.GenerationMetricsUpdate, "Generation metrics broadcasted", generationMetrics},
-		{"broadcast/revenue", event.RevenueUpdate, "Revenue update broadcasted", revenue},
-		{"alert", event.SystemAlert, "Alert sent successfully", alert},
-		{"alert/warning", event.SystemAlert, "Warning sent successfully", alertOf("warning")},
-		{"alert/error", event.SystemAlert, "Error alert sent successfully", alertOf("error")},
-		{"alert/performance", event.SystemAlert, "Performance alert sent successfully", performanceAlert},
-		{"notify/user-action", event.UserActivityUpdate, "User action notified", userAction},
-		{"notify/role-assignment", event.AdminNotification, "Role assignment notified", roleAssignment},
-		{"notify/system-event", event.AdminNotification, "System event notified", systemEvent},
+// MarshalJSON writes them as one object.
+func (p published) MarshalJSON() ([]byte, error) {
+	answer := append(object{{"message", p.Message}}, p.Repeated...)
+	return []byte(oneLine(append(answer, member{"eventId", p.EventID}))), nil
+}
+
+// publishing serves an endpoint of the catalogue.
+func (a *API) publishing(p publication) func(r *request) (any, error) {
+	read := a.fromBody
+	if p.Statistics != nil {
+		read = a.fromStatistics
+	}
+	return func(r *request) (any, error) {
+		payload, key, err := read(r, p)
+		if err != nil {
+			return nil, err
+		}
+		id, err := a.publish(r, p.of, payload, key)
+		if err != nil {
+			return nil, err
+		}
+		answer := published{Message: p.Message, EventID: id}
+		for _, name := range p.Answers {
+			answer.Repeated = append(answer.Repeated, member{name, payload[name]})
+		}
+		return answer, nil
 	}
 }
 
-func generationMetrics(b *body) map[string]any {
-	return map[string]any{
-		"websitesGenerated":     b.count("websitesGenerated"),
-		"imagesGenerated":       b.count("imagesGenerated"),
-		"failedGenerations":     b.count("failedGenerations"),
-		"averageGenerationTime": b.atLeastZero("averageGenerationTime"),
+// fromBody makes the event's payload of the request's body.
+func (a *API) fromBody(r *request, p publication) (payload map[string]any, key uuid.UUID, err error) {
+	b, err := readBody(r.Request)
+	if err == nil {
+		payload = b.payload(p.Endpoint)
+		b.extend(payload)
+		err = b.err()
 	}
+	key, err = keyBeside(err, r.Header)
+	return payload, key, err
 }
 
-// revenue may be negative: a day can have more refunds than sales.
-func revenue(b *body) map[string]any {
-	return map[string]any{
-		"dailyRevenue":    b.number("dailyRevenue"),
-		"totalRevenue30d": b.number("totalRevenue30d"),
+// payload reads the fields that the endpoint takes, and puts them where they go.
+func (b *body) payload(e event.Endpoint) map[string]any {
+	payload, given := map[string]any{}, []string{}
+	for i := range e.Body {
+		f := &e.Body[i]
+		object, name, inner := strings.Cut(f.Name, ".")
+		switch {
+		case inner:
+			b.inner(&f.Field, object, name)
+			continue
+		case f.Optional && f.Kind != event.KindObject && b.field(f.Name) == nil:
+			continue
+		}
+		value := b.value(&f.Field)
+		given = append(given, "{"+f.Name+"}", fmt.Sprint(value))
+		if object, name, inner := strings.Cut(f.To, "."); inner {
+			members, _ := payload[object].(map[string]any)
+			if members == nil {
+				members = map[string]any{}
+				payload[object] = members
+			}
+			members[name] = value
+		} else {
+			payload[f.To] = value
+		}
 	}
-}
-
-func alert(b *body) map[string]any {
-	return withSeverity(b, map[string]any{
-		"type":    b.oneOf("type", event.AlertTypes()...),
-		"message": b.text("message"),
-		"data":    alertData(b),
-	})
-}
-
-// alertData reads an alert's data. What becomes its severity and what a performance alert is about has a bound wherever it is given.
-func alertData(b *body) any {
-	data := b.object("data")
-	b.short(data, "data", "severity", "metric", "threshold")
-	return data
-}
-
-func alertOf(alertType string) func(b *body) map[string]any {
-	return func(b *body) map[string]any {
-		return withSeverity(b, map[string]any{"type": alertType, "message": b.text("message"), "data": alertData(b)})
-	}
-}
-
-func performanceAlert(b *body) map[string]any {
-	metric, value, threshold := b.word("metric"), b.number("value"), b.textOrNumber("threshold")
-	return withSeverity(b, map[string]any{
-		"type":    "warning",
-		"message": fmt.Sprintf("%s is %s (threshold %v)", metric, value, threshold),
-		"data":    map[string]any{"metric": metric, "value": value, "threshold": threshold},
-	})
-}
-
-// withSeverity adds the severity of an alert where it is given.
-func withSeverity(b *body, payload map[string]any) map[string]any {
-	if b.field("severity") != nil {
-		payload["severity"] = b.word("severity")
+	for name, text := range e.Fixed {
+		payload[name] = strings.NewReplacer(given...).Replace(text)
 	}
 	return payload
-}
-
-func userAction(b *body) map[string]any {
-	return map[string]any{"userId": b.word("userId"), "action": b.word("action"), "details": b.object("details")}
-}
-
-func roleAssignment(b *body) map[string]any {
-	return map[string]any{
-		"type":     event.RoleAssignment,
-		"userId":   b.word("userId"),
-		"roleName": b.word("roleName"),
-		"action":   b.oneOf("action", event.Actions()...),
-	}
-}
-
-func systemEvent(b *body) map[string]any {
-	return map[string]any{
-		"type":        event.SystemEvent,
-		"eventType":   b.word("eventType"),
-		"description": b.text("description"),
-		"data":        b.object("data"),
-	}
-}
-
-func (a *API) publishing(p publication) func(r *request) (any, error) {
-	return func(r *request) (any, error) {
-		var payload map[string]any
-		b, err := readBody(r.Request)
-		if err == nil {
-			payload = p.payload(b)
-			b.extend(payload)
-			err = b.err()
-		}
-		key, err := keyBeside(err, r.Header)
-		if err != nil {
-			return nil, err
-		}
-		id, err := a.publish(r, p.event, payload, key)
-		if err != nil {
-			return nil, err
-		}
-		return published{Message: p.message, EventID: id}, nil
-	}
 }
 
 // publish writes the event to the outbox, with key as its id unless that is uuid.Nil, or returns a [*problem].

@@ -2,12 +2,14 @@ package adminapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/yummyzoom/herald/internal/event"
+	"github.com/google/uuid"
+
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -49,68 +51,33 @@ func (a *API) platformSnapshot(r *request) (any, error) {
 	}{a.timestamp(), stats}, nil
 }
 
-func (a *API) broadcastPlatformUpdate(r *request) (any, error) {
-	key, err := keyBeside(ignoreBody(r.Request), r.Header)
-	if err != nil {
-		return nil, err
+// fromStatistics makes the event's payload of the platform's statistics. There is no body; one that comes is held to the
+// limits.
+func (a *API) fromStatistics(r *request, p publication) (payload map[string]any, key uuid.UUID, err error) {
+	if key, err = keyBeside(ignoreBody(r.Request), r.Header); err != nil {
+		return nil, uuid.Nil, err
 	}
 	stats, err := a.platformStats(r)
 	if err != nil {
-		return nil, err
+		return nil, uuid.Nil, err
 	}
-	if err := checkComplete(map[string]json.RawMessage{
-		"totalUsers":        stats.TotalUsers,
-		"activeUsers":       stats.ActiveUsers,
-		"websitesGenerated": stats.WebsitesGenerated,
-		"imagesGenerated":   stats.ImagesGenerated,
-		"totalRevenue":      stats.TotalRevenue,
-	}); err != nil {
-		return nil, err
-	}
-	id, err := a.publish(r, event.AnalyticsUpdate, map[string]any{
-		"totalUsers":        stats.TotalUsers,
-		"activeUsers":       stats.ActiveUsers,
-		"websitesGenerated": stats.WebsitesGenerated,
-		"imagesGenerated":   stats.ImagesGenerated,
-		"revenue":           stats.TotalRevenue,
-	}, key)
+	encoded, err := json.Marshal(stats)
 	if err != nil {
-		return nil, err
+		return nil, uuid.Nil, fmt.Errorf("encoding the platform statistics: %w", err)
 	}
-	return published{Message: "Platform update broadcasted", EventID: id}, nil
-}
-
-func (a *API) broadcastUserCount(r *request) (any, error) {
-	key, err := keyBeside(ignoreBody(r.Request), r.Header)
-	if err != nil {
-		return nil, err
+	var numbers map[string]json.RawMessage
+	if err := json.Unmarshal(encoded, &numbers); err != nil {
+		return nil, uuid.Nil, fmt.Errorf("reading the platform statistics: %w", err)
 	}
-	stats, err := a.platformStats(r)
-	if err != nil {
-		return nil, err
+	payload = map[string]any{}
+	var missing []string
+	for i, f := range p.of.Fields()[:len(p.Statistics)] {
+		number := numbers[p.Statistics[i]]
+		if payload[f.Name] = number; len(number) == 0 || string(number) == "null" {
+			missing = append(missing, p.Statistics[i])
+		}
 	}
-	if err := checkComplete(map[string]json.RawMessage{
-		"totalUsers":    stats.TotalUsers,
-		"activeUsers":   stats.ActiveUsers,
-		"newUsersToday": stats.NewUsersToday,
-	}); err != nil {
-		return nil, err
-	}
-	id, err := a.publish(r, event.UserCountUpdate, map[string]any{
-		"totalUsers":    stats.TotalUsers,
-		"activeUsers":   stats.ActiveUsers,
-		"newUsersToday": stats.NewUsersToday,
-	}, key)
-	if err != nil {
-		return nil, err
-	}
-	return published{
-		Message:       "User count update broadcasted",
-		TotalUsers:    stats.TotalUsers,
-		ActiveUsers:   stats.ActiveUsers,
-		NewUsersToday: stats.NewUsersToday,
-		EventID:       id,
-	}, nil
+	return payload, key, checkComplete(missing)
 }
 
 // platformStats returns the statistics, or a 503 where none were ever set: numbers are not invented.
@@ -128,13 +95,7 @@ func (a *API) platformStats(r *request) (outbox.PlatformStats, error) {
 }
 
 // checkComplete returns a 503 that names those of a broadcast's statistics that were never set.
-func checkComplete(needed map[string]json.RawMessage) error {
-	var missing []string
-	for name, number := range needed {
-		if len(number) == 0 || string(number) == "null" {
-			missing = append(missing, name)
-		}
-	}
+func checkComplete(missing []string) error {
 	if len(missing) == 0 {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -39,7 +40,7 @@ func TestEventsAreTraced(t *testing.T) {
 		EventID: id, Status: outbox.StatusRelayed, TimesPublished: 2,
 		Places: []outbox.Whereabouts{{
 			Status: outbox.StatusRelayed, OutboxSeq: 17, WrittenAt: now(), RelayedAt: now().Add(time.Millisecond), RelayedBy: nodeID,
-			RelayedHost: "kitchen-1", Group: "order:" + orderID, Position: 40, Sequence: 2, TimesPublished: 2,
+			RelayedHost: "kitchen-1", Group: event.OrderGroup(uuid.MustParse(orderID)), Position: 40, Sequence: 2, TimesPublished: 2,
 			Broadcasts: []outbox.Broadcast{
 				{NodeID: nodeID, Host: "kitchen-1", BroadcastAt: now().Add(time.Second), Connections: &three},
 				{NodeID: nodeID, Host: "kitchen-1", BroadcastAt: now().Add(time.Second)},

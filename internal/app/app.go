@@ -18,16 +18,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/config"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/jobs"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -51,16 +54,16 @@ type App struct {
 	broadcaster *broadcast.Broadcaster
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
-	nodes       *outbox.Nodes
-	clock       *outbox.Clock // the database's
-	journal     outbox.Journal
+	nodes       *nodes.Register
+	clock       *dbclock.Clock // the database's
+	journal     nodes.Journal
 	metrics     *metrics
 	scraping    sync.Mutex // one question of a scrape at a time
 	readiness   remembered[struct{}]
 	undelivered remembered[jobs.Undelivered] // what readiness and metrics tell of it
-	audit       *audit.Log
+	audit       *auditlog.Log
 	handler     http.Handler // of hubs and API
-	keys        *outbox.NodeKeys
+	keys        *nodes.Keys
 	peers       *peers.Peers
 	nodeURL     string         // where other nodes reach this one
 	roots       *x509.CertPool // that other nodes' certificates are verified by; nil: the system's
@@ -90,8 +93,8 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	a := &App{
 		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics(), serving: make(chan struct{}),
 	}
-	a.clock = outbox.NewClock(a.logger)
-	a.audit = audit.New(audit.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
+	a.clock = dbclock.New(a.logger)
+	a.audit = auditlog.New(auditlog.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
 	var err error
 	if a.verifier, err = a.newVerifier(ctx); err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 }
 
 // buildDelivery builds what stands between the log and the sockets.
-func (a *App) buildDelivery(log history, state outbox.LogState) error {
+func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	s := a.cfg.Server
 	var err error
 	a.broadcaster, err = broadcast.New(broadcast.Config{
@@ -145,7 +148,7 @@ func (a *App) buildDelivery(log history, state outbox.LogState) error {
 	if a.checker, err = policy.New(rules, a.pools.authorize); err != nil {
 		return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION: %w", err)
 	}
-	a.nodes = outbox.NewNodes(a.pool, a.nodeID).WithClock(a.clock)
+	a.nodes = nodes.New(a.pool, a.nodeID).WithClock(a.clock)
 	a.hubs, err = hubs.New(hubs.Config{
 		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{a.verifier}, Stats: outbox.NewPublisher(a.pool),
 		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
@@ -157,42 +160,30 @@ func (a *App) buildDelivery(log history, state outbox.LogState) error {
 }
 
 func (a *App) buildSignalR(s config.Server) error {
-	proxies, err := s.Proxies()
-	if err != nil {
-		return err
-	}
-	names := signalr.DotNetNames
-	if s.MessagePackNames == config.MessagePackCamel {
-		names = signalr.JSONNames
-	}
+	var err error
 	a.signalr, err = signalr.New(signalr.Config{
-		KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
-		MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
-		DisconnectTimeout: s.DisconnectTimeout, PollTimeout: s.PollTimeout, ReconnectBytes: s.ReconnectBytes,
-		MaxConnections: limit(s.MaxConnections), MaxConnectionsPerUser: limit(s.MaxConnectionsPerUser),
-		MaxConnectionsPerAddress: limit(s.MaxConnectionsPerAddress),
-		NegotiationRate:          limit(s.NegotiationRate), NegotiationBurst: s.NegotiationBurst,
-		InvocationRate: limit(s.InvocationRate), InvocationBurst: s.InvocationBurst,
-		UserInvocationRate: limit(s.UserInvocationRate), UserInvocationBurst: s.UserInvocationBurst,
-		MessageRate: limit(s.MessageRate), MessageBurst: s.MessageBurst,
-		MessagePackNames: names, TrustedProxies: proxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: cmp.Or(s.ShutdownSpread, allAtOnce),
+		Settings: signalr.Settings{
+			KeepAliveInterval: s.KeepAlive, ClientTimeout: s.ClientTimeout, HandshakeTimeout: s.HandshakeTimeout, WriteTimeout: s.WriteTimeout,
+			MaximumMessageSize: s.MessageBytes, QueueBytes: s.QueueBytes, MaximumStreams: s.MaxStreams,
+			DisconnectTimeout: s.DisconnectTimeout, PollTimeout: s.PollTimeout, ReconnectBytes: s.ReconnectBytes,
+			MaxConnections: s.MaxConnections, MaxConnectionsPerUser: s.MaxConnectionsPerUser, MaxConnectionsPerAddress: s.MaxConnectionsPerAddress,
+			NegotiationRate: s.NegotiationRate, NegotiationBurst: s.NegotiationBurst,
+			InvocationRate: s.InvocationRate, InvocationBurst: s.InvocationBurst,
+			UserInvocationRate: s.UserInvocationRate, UserInvocationBurst: s.UserInvocationBurst,
+			MessageRate: s.MessageRate, MessageBurst: s.MessageBurst,
+			MessagePackNames: s.MessagePackNames, TrustedProxies: s.TrustedProxies, AllowedOrigins: s.AllowedOrigins, ShutdownSpread: s.ShutdownSpread,
+		},
 		Node: ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
-		Authenticate: a.hubs.Authenticate, Logger: a.logger, Observer: a.metrics,
+		Authenticate: a.hubs.Authenticate, Logger: a.logger, Metrics: a.metrics.signalr,
 	})
 	return err
 }
-
-// allAtOnce is what a spread of 0 is called there, where 0 is the default.
-const allAtOnce = -1
-
-// limit turns a setting, where 0 is no limit, into a field, where 0 is the default.
-func limit(setting int) int { return cmp.Or(setting, signalr.NoLimit) }
 
 // buildRelay builds the line from the outbox to the broadcaster.
 func (a *App) buildRelay() error {
 	to := broadcaster{a.broadcaster, a.checker, a.cfg.Broadcast}
 	var err error
-	if a.tail, err = relay.NewTail(relay.TailConfig{Log: outbox.NewLog(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
+	if a.tail, err = relay.NewTail(relay.TailConfig{Log: eventlog.NewReader(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
 		return err
 	}
 	setAside, err := jobs.NewSetAside(a.pool)
@@ -204,7 +195,7 @@ func (a *App) buildRelay() error {
 		AnalyticsInterval: a.cfg.Server.AnalyticsMinInterval, Holder: setAside, Contested: a.contested,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) {
 			session := a.pool.Config().ConnConfig
-			outbox.ConfigureRelay(session)
+			relay.Configure(session)
 			return postgres.Connect(ctx, session)
 		},
 	})
@@ -250,7 +241,7 @@ func (a *App) buildHandler() error {
 	api, err := adminapi.New(adminapi.Config{
 		// Nothing takes back what a poll has been answered with, so none is answered from memory.
 		Authenticator: doorkeeper{a.verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
-		Replayer: adminapi.NewPager(outbox.NewLog(a.pool), s.ReplayLimit), Ready: a.ready,
+		Replayer: adminapi.NewPager(eventlog.NewReader(a.pool), s.ReplayLimit), Ready: a.ready,
 		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), Connections: connections{a}, Fleet: fleet{a}, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
 		WriteTimeout: s.WriteTimeout, Audit: a.audit, Logger: a.logger,

@@ -3,18 +3,18 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 // auditCollector asks the database when it is scraped: whichever node runs the audit, all of them tell the same, right after a restart, too.
 type auditCollector struct {
-	read                     func() (outbox.AuditStatus, error)
+	read                     func() (selfcheck.Status, error)
 	position, found, lastRun *prometheus.Desc
 }
 
-func newAuditCollector(read func() (outbox.AuditStatus, error)) *auditCollector {
+func newAuditCollector(read func() (selfcheck.Status, error)) *auditCollector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "audit", name), help, labels, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("", "audit", name), help, labels, nil)
 	}
 	return &auditCollector{
 		read:     read,
@@ -38,7 +38,7 @@ func (c *auditCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(c.position, prometheus.GaugeValue, float64(status.Position))
-	for _, kind := range outbox.DiscrepancyKinds() { // those that were never found, too, so that an alert can tell 0 from nothing
+	for _, kind := range selfcheck.DiscrepancyKinds() { // those that were never found, too, so that an alert can tell 0 from nothing
 		ch <- prometheus.MustNewConstMetric(c.found, prometheus.GaugeValue, float64(status.Found[kind]), string(kind))
 	}
 	lastRun := 0.0

@@ -46,19 +46,21 @@ func (a connections) List(filter adminapi.ConnectionFilter, after string, limit 
 
 func (a connections) fits(c *signalr.Conn, filter adminapi.ConnectionFilter) bool {
 	return (filter.ConnectionID == "" || c.ID() == filter.ConnectionID) && (filter.User == "" || c.User().ID() == filter.User) &&
-		(filter.Group == "" || a.broadcaster.Joined(c, filter.Group)) && c.Context().Err() == nil
+		(filter.Group.IsZero() || a.broadcaster.Joined(c, filter.Group)) && c.Context().Err() == nil
 }
 
 func (a connections) describe(c *signalr.Conn, host string) adminapi.Connection {
-	groups := a.broadcaster.Groups(c)
+	joined := a.broadcaster.Groups(c)
+	groups := make([]string, len(joined))
+	for i, g := range joined {
+		groups[i] = g.String()
+	}
 	slices.Sort(groups)
 	one := adminapi.Connection{
 		ConnectionID: c.ID(), Hub: a.hubs.Path(c.Hub().Name()), User: c.User().ID(), Node: a.nodeID, Host: host, Transport: c.Transport(),
-		ConnectedAt: c.OpenedAt().UTC().Truncate(time.Millisecond), Groups: []string{}, MoreGroups: max(0, len(groups)-adminapi.GroupsListed),
+		ConnectedAt: c.OpenedAt().UTC().Truncate(time.Millisecond), MoreGroups: max(0, len(groups)-adminapi.GroupsListed),
 	}
-	for _, g := range groups[:len(groups)-one.MoreGroups] {
-		one.Groups = append(one.Groups, string(g))
-	}
+	one.Groups = groups[:len(groups)-one.MoreGroups]
 	if address := c.RemoteAddr(); address.IsValid() {
 		one.Address = address.String()
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -113,7 +112,7 @@ func (s *several) visitor(at int, subject string, orders ...uuid.UUID) *hubclien
 	require.NoError(s.t, err)
 	c, err := hubclient.Connect(s.t.Context(), hubclient.Config{
 		URL: s.urls[at], Token: func(context.Context) (string, error) { return token, nil },
-	}, hubs.CustomerOrdersPath, nil)
+	}, event.CustomerOrdersPath, nil)
 	require.NoError(s.t, err)
 	s.t.Cleanup(c.Close)
 	for _, order := range orders {
@@ -147,14 +146,14 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 		require.Empty(t, l.Unreachable)
 		require.Empty(t, l.Next)
 		for _, c := range l.Connections {
-			require.Equal(t, hubs.CustomerOrdersPath, c.Hub)
+			require.Equal(t, event.CustomerOrdersPath, c.Hub)
 			require.Equal(t, "127.0.0.1", c.Address)
 			require.Equal(t, "WebSockets", c.Transport)
 			require.NotEmpty(t, c.Host)
 			require.WithinRange(t, c.ConnectedAt, began.Add(-time.Second), time.Now())
 			if c.ConnectionID == alice1.ID() {
 				require.Equal(t, ids[1], c.Node)
-				require.ElementsMatch(t, []string{string(event.OrderGroup(x)), string(event.OrderGroup(y))}, c.Groups)
+				require.ElementsMatch(t, []string{event.OrderGroup(x).String(), event.OrderGroup(y).String()}, c.Groups)
 			}
 		}
 	}

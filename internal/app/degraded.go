@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/jobs"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
 // periodicOverdue is how late a periodic job may be without anybody being told: the sweep comes every second.
@@ -19,7 +19,7 @@ func (a *App) degraded(ctx context.Context) string {
 	if !a.listener.Listening() {
 		all = append(all, "not listening for notifications; events are found by looking, ten times a second")
 	}
-	if ahead := outbox.Ahead(a.clock.Skew()); ahead != "" {
+	if ahead := dbclock.Ahead(a.clock.Skew()); ahead != "" {
 		all = append(all, fmt.Sprintf("this machine's clock is %s; events keep the database's time, tokens expire by this machine's", ahead))
 	}
 	all = append(all, a.peersDegraded()...)

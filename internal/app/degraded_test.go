@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -37,11 +37,11 @@ func TestAPausedRelayHasAMetric(t *testing.T) {
 	db := pgtest.New(t)
 	cfg, pool := node(t, db), db.Pool(t)
 	gauge(t, cfg, "herald_relay_paused", is(0))
-	_, err := outbox.Pause(t.Context(), pool, "somebody")
+	_, err := relay.Pause(t.Context(), pool, "somebody")
 	require.NoError(t, err)
 	gauge(t, cfg, "herald_relay_paused", is(1))
 
-	_, err = outbox.Resume(t.Context(), pool)
+	_, err = relay.Resume(t.Context(), pool)
 	require.NoError(t, err)
 	gauge(t, cfg, "herald_relay_paused", is(0))
 }
@@ -60,14 +60,14 @@ func TestOverdueEventsHaveAMetric(t *testing.T) {
 	}, patience, 10*time.Millisecond)
 	gauge(t, cfg, "herald_jobs_overdue", is(0))
 	gauge(t, cfg, "herald_jobs_oldest_overdue_seconds", is(0))
-	_, err = outbox.Pause(t.Context(), pool, "somebody")
+	_, err = relay.Pause(t.Context(), pool, "somebody")
 	require.NoError(t, err)
 	_, err = pool.Exec(t.Context(), `UPDATE herald.river_job SET args = jsonb_set(args, '{deliver_after}', to_jsonb(now() - interval '1 hour')), scheduled_at = now()
 		WHERE kind = 'deliver_scheduled'`)
 	require.NoError(t, err)
 	gauge(t, cfg, "herald_jobs_overdue", is(1))
 	gauge(t, cfg, "herald_jobs_oldest_overdue_seconds", func(v float64) bool { return v >= 3600 })
-	_, err = outbox.Resume(t.Context(), pool)
+	_, err = relay.Resume(t.Context(), pool)
 	require.NoError(t, err)
 	gauge(t, cfg, "herald_jobs_overdue", is(0))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/adminapi"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 )
 
 // fleet is the nodes of this one's database, for administrators.
@@ -64,7 +64,7 @@ func (a fleet) Drain(ctx context.Context, force bool) (before bool, err error) {
 	}
 	err = a.nodes.Drain(ctx, force)
 	switch {
-	case errors.Is(err, outbox.ErrLastNode):
+	case errors.Is(err, nodes.ErrLastNode):
 		return false, adminapi.ErrLastNode
 	case err != nil && !force:
 		return false, err

@@ -3,18 +3,18 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/retention"
 )
 
 // growthCollector asks the database when it is scraped, once for all its metrics.
 type growthCollector struct {
-	read                            func() ([]outbox.Growth, error)
+	read                            func() ([]retention.Growth, error)
 	bytes, rows, partitions, oldest *prometheus.Desc
 }
 
-func newGrowthCollector(read func() ([]outbox.Growth, error)) *growthCollector {
+func newGrowthCollector(read func() ([]retention.Growth, error)) *growthCollector {
 	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", name), help, []string{"table"}, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("", "outbox", name), help, []string{"table"}, nil)
 	}
 	return &growthCollector{
 		read:       read,

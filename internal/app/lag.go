@@ -3,23 +3,23 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 )
 
 // lagCollector asks the database when it is scraped, once for all its metrics.
 type lagCollector struct {
-	read                    func() (outbox.Lag, error)
+	read                    func() (relay.Lag, error)
 	waiting, oldest, paused *prometheus.Desc
 }
 
-func newLagCollector(read func() (outbox.Lag, error)) *lagCollector {
+func newLagCollector(read func() (relay.Lag, error)) *lagCollector {
 	return &lagCollector{
 		read: read,
-		waiting: prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", "waiting_rows"),
+		waiting: prometheus.NewDesc(prometheus.BuildFQName("", "outbox", "waiting_rows"),
 			"Outbox rows that wait to be relayed, counted up to 100000.", nil, nil),
-		oldest: prometheus.NewDesc(prometheus.BuildFQName(namespace, "outbox", "oldest_waiting_seconds"),
+		oldest: prometheus.NewDesc(prometheus.BuildFQName("", "outbox", "oldest_waiting_seconds"),
 			"Age of the oldest outbox row that waits to be relayed; 0 where none does.", nil, nil),
-		paused: prometheus.NewDesc(prometheus.BuildFQName(namespace, "relay", "paused"),
+		paused: prometheus.NewDesc(prometheus.BuildFQName("", "relay", "paused"),
 			"1 while the relay is paused on every node (herald relay pause), else 0.", nil, nil),
 	}
 }

@@ -25,11 +25,7 @@ type metrics struct {
 	resumeSeconds                                      *prometheus.HistogramVec
 	dropped                                            *prometheus.CounterVec
 
-	connections                                     *prometheus.GaugeVec
-	refused                                         *prometheus.CounterVec
-	closed, sentMessages, sentBytes, queueOverflows *prometheus.CounterVec
-	invocations, delayed                            *prometheus.CounterVec
-	invocationSeconds                               *prometheus.HistogramVec
+	signalr *signalr.Metrics
 
 	forwarded, entranceRefused *prometheus.CounterVec
 
@@ -41,22 +37,32 @@ type metrics struct {
 	keysNotFetched            prometheus.Counter
 }
 
-// registry knows what was registered, for the reference of all metrics: those of a vector show themselves only when they have counted.
+// registry puts the program's name before those of its metrics, and knows all that were registered, for the reference: those of a vector show
+// themselves only when they have counted.
 type registry struct {
 	*prometheus.Registry
 
 	all []prometheus.Collector
 }
 
+// Register is the registry's.
+func (r *registry) Register(c prometheus.Collector) error {
+	r.all = append(r.all, c)
+	return prometheus.WrapRegistererWithPrefix(namespace+"_", r.Registry).Register(c) //nolint:wrapcheck // it is the registry's own
+}
+
 // MustRegister is the registry's.
 func (r *registry) MustRegister(all ...prometheus.Collector) {
-	r.Registry.MustRegister(all...)
-	r.all = append(r.all, all...)
+	for _, c := range all {
+		if err := r.Register(c); err != nil {
+			panic(err)
+		}
+	}
 }
 
 func newMetrics() *metrics {
 	m := &metrics{registry: &registry{Registry: prometheus.NewRegistry()}}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	m.relayedEvents = m.counter("relay_rows_total", "Outbox rows that this node has taken out of the outbox.")
 	m.relayedEntries = m.counter("relay_entries_total", "Log entries that this node has appended, one an event and group.")
@@ -78,17 +84,7 @@ func newMetrics() *metrics {
 		prometheus.ExponentialBuckets(0.0001, 4, 9), "source")
 	m.dropped = m.counterVec("subscriptions_dropped_total", "Subscriptions that ended otherwise than by the client's wish.", "reason")
 
-	m.connections = m.gaugeVec("connections", "Connections that have shaken hands.", "hub")
-	m.refused = m.counterVec("connections_refused_total", "Requests that were not let in, by reason: a limit, an origin, credentials, a shutdown.",
-		"hub", "reason")
-	m.sentMessages = m.counterVec("sent_messages_total", "Messages written to sockets.", "hub")
-	m.sentBytes = m.counterVec("sent_bytes_total", "Bytes written to sockets.", "hub")
-	m.queueOverflows = m.counterVec("queue_overflows_total", "Connections closed because their client did not keep up.", "hub")
-	m.closed = m.counterVec("connections_closed_total", "Connections that ended, by reason.", "hub", "reason")
-	m.invocations = m.counterVec("invocations_total", "Hub method invocations, by outcome.", "hub", "method", "outcome")
-	m.delayed = m.counterVec("invocations_delayed_total", "Hub method invocations that waited because their user made too many.", "hub")
-	m.invocationSeconds = m.histogramVec("invocation_duration_seconds", "Time that a hub method took.",
-		prometheus.ExponentialBuckets(0.00005, 4, 10), "hub")
+	m.signalr = signalr.NewMetrics(m.registry)
 
 	m.forwarded = m.counterVec("forwarded_requests_total", "Requests for connections that other nodes hold, by outcome.", "outcome")
 	m.entranceRefused = m.counterVec("node_requests_refused_total", "Requests to the entrance for other nodes that were refused, by reason.", "reason")
@@ -97,15 +93,15 @@ func newMetrics() *metrics {
 		"Sockets without a valid token that were closed, by what was full (server, address) or to make room for new ones (stale).", "reason")
 	m.acceptErrors = m.counter("accept_errors_total", "Connections that could not be accepted, for want of open files above all.")
 	m.refusedTokens = m.counterVec("tokens_refused_total", "Tokens that were refused, at a hub or by the API, by reason.", "reason")
-	m.keys = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "jwks_keys", Help: "Keys of the issuer's JWK Set that are in use."})
+	m.keys = prometheus.NewGauge(prometheus.GaugeOpts{Name: "jwks_keys", Help: "Keys of the issuer's JWK Set that are in use."})
 	m.keysIgnored = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "jwks_keys_ignored", Help: "Keys of the issuer's JWK Set that are left out; the log says which and why.",
+		Name: "jwks_keys_ignored", Help: "Keys of the issuer's JWK Set that are left out; the log says which and why.",
 	})
 	m.keysAt = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "jwks_last_fetch_timestamp_seconds", Help: "When the JWK Set was fetched last; 0: never.",
+		Name: "jwks_last_fetch_timestamp_seconds", Help: "When the JWK Set was fetched last; 0: never.",
 	})
 	m.keysNotFetched = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Name: "jwks_fetch_failures_total", Help: "Fetches of the JWK Set that failed. The last keys stay in use.",
+		Name: "jwks_fetch_failures_total", Help: "Fetches of the JWK Set that failed. The last keys stay in use.",
 	})
 	return m
 }
@@ -118,35 +114,35 @@ func (m *metrics) registerKeys() {
 const namespace = "herald"
 
 func (m *metrics) counter(name, help string) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	m.registry.MustRegister(c)
 	return c
 }
 
 func (m *metrics) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.registry.MustRegister(c)
 	return c
 }
 
 func (m *metrics) gaugeVec(name, help string, labels ...string) *prometheus.GaugeVec {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	m.registry.MustRegister(g)
 	return g
 }
 
 func (m *metrics) gaugeFunc(name, help string, read func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
 func (m *metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	m.registry.MustRegister(h)
 	return h
 }
 
 func (m *metrics) histogramVec(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.registry.MustRegister(h)
 	return h
 }
@@ -198,29 +194,3 @@ func (m *metrics) KeysFetched(keys int) {
 func (m *metrics) KeysIgnored(keys int) { m.keysIgnored.Set(float64(keys)) }
 
 func (m *metrics) KeysNotFetched() { m.keysNotFetched.Inc() }
-
-// The rest makes metrics a signalr.Observer.
-func (m *metrics) ConnectionOpened(hub string) { m.connections.WithLabelValues(hub).Inc() }
-
-func (m *metrics) Refused(hub string, reason signalr.Refusal) {
-	m.refused.WithLabelValues(hub, string(reason)).Inc()
-}
-
-func (m *metrics) ConnectionClosed(hub string, reason signalr.CloseReason) {
-	m.connections.WithLabelValues(hub).Dec()
-	m.closed.WithLabelValues(hub, string(reason)).Inc()
-}
-
-func (m *metrics) MessagesSent(hub string, n, bytes int) {
-	m.sentMessages.WithLabelValues(hub).Add(float64(n))
-	m.sentBytes.WithLabelValues(hub).Add(float64(bytes))
-}
-
-func (m *metrics) InvocationDelayed(hub string) { m.delayed.WithLabelValues(hub).Inc() }
-
-func (m *metrics) QueueOverflowed(hub string) { m.queueOverflows.WithLabelValues(hub).Inc() }
-
-func (m *metrics) Invoked(hub, method string, outcome signalr.Outcome, took time.Duration) {
-	m.invocations.WithLabelValues(hub, method, string(outcome)).Inc()
-	m.invocationSeconds.WithLabelValues(hub).Observe(took.Seconds())
-}

@@ -89,9 +89,7 @@ func metricsReference(t *testing.T) string {
 			require.NoError(t, err)
 			help, err := strconv.Unquote(parts[2])
 			require.NoError(t, err)
-			if !strings.HasPrefix(name, namespace+"_") {
-				continue
-			}
+			name = namespace + "_" + name
 			kind := kinds[name]
 			switch c.(type) {
 			case *prometheus.CounterVec:

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/jobs"
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
 	"github.com/yummyzoom/herald/migrations"
 )
@@ -101,7 +101,7 @@ func (a *App) lookReady() error {
 // when it was promoted, and what comes next would take positions that this node has passed.
 func (a *App) notAhead(ctx context.Context) error {
 	broadcast := a.broadcaster.Position() // before the log's: that one only grows
-	state, err := outbox.NewLog(a.pools.ops).State(ctx)
+	state, err := eventlog.NewReader(a.pools.ops).State(ctx)
 	if err != nil {
 		return err
 	}

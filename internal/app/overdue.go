@@ -14,7 +14,7 @@ type overdueCollector struct {
 
 func newOverdueCollector(read func() (jobs.Overdue, error)) *overdueCollector {
 	describe := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "jobs", name), help, nil, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("", "jobs", name), help, nil, nil)
 	}
 	return &overdueCollector{
 		read:     read,

@@ -14,7 +14,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/adminapi"
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -58,7 +58,7 @@ func NodeCertificate(s config.Server) (tls.Certificate, error) {
 // meet is the step of the start at which a node learns what it needs to speak with others: their keys, the clock of all, and its own address.
 func (a *App) meet(ctx context.Context) error {
 	if a.keys == nil {
-		a.keys = outbox.NewNodeKeys(outbox.NodeKeysConfig{DB: a.pool, Logger: a.logger})
+		a.keys = nodes.NewKeys(nodes.KeysConfig{DB: a.pool, Logger: a.logger})
 	}
 	if err := a.keys.Load(ctx); err != nil {
 		return err
@@ -187,7 +187,7 @@ func (a *App) withEntrance(next http.Handler) http.Handler {
 }
 
 // nodeKeys are the keys as package peers wants them.
-type nodeKeys struct{ *outbox.NodeKeys }
+type nodeKeys struct{ *nodes.Keys }
 
 // Newest is the key to use now.
 func (k nodeKeys) Newest() (id int32, secret []byte, ok bool) {
@@ -197,11 +197,11 @@ func (k nodeKeys) Newest() (id int32, secret []byte, ok bool) {
 
 // Find is the key with that id.
 func (k nodeKeys) Find(ctx context.Context, id int32) (secret []byte, ok bool) {
-	key, ok := k.NodeKeys.Find(ctx, id)
+	key, ok := k.Keys.Find(ctx, id)
 	return key.Secret[:], ok
 }
 
-func asPeers(others []outbox.NodeAddress) []peers.Peer {
+func asPeers(others []nodes.Address) []peers.Peer {
 	known := make([]peers.Peer, len(others))
 	for i, o := range others {
 		known[i] = peers.Peer{Node: o.Node, Host: o.Host, URL: o.URL, Alive: o.Alive}
@@ -210,10 +210,10 @@ func asPeers(others []outbox.NodeAddress) []peers.Peer {
 }
 
 // unreachable is whom this node cannot reach, for the others to read.
-func (a *App) unreachable() []outbox.Unreachable {
-	var all []outbox.Unreachable
+func (a *App) unreachable() []nodes.Unreachable {
+	var all []nodes.Unreachable
 	for _, f := range a.peers.Unreachable() {
-		all = append(all, outbox.Unreachable(f))
+		all = append(all, nodes.Unreachable(f))
 	}
 	return all
 }

@@ -34,9 +34,9 @@ type peersCollector struct {
 func newPeersCollector(node string, states func() []peers.State) *peersCollector {
 	return &peersCollector{
 		node: node, states: states,
-		reachable: prometheus.NewDesc(prometheus.BuildFQName(namespace, "peer", "reachable"),
+		reachable: prometheus.NewDesc(prometheus.BuildFQName("", "peer", "reachable"),
 			"1 where this node reaches the other one at that address, else 0; of at most 64 nodes.", []string{"node", "peer", "peer_host", "address"}, nil),
-		unreachable: prometheus.NewDesc(prometheus.BuildFQName(namespace, "peers", "unreachable"),
+		unreachable: prometheus.NewDesc(prometheus.BuildFQName("", "peers", "unreachable"),
 			"Other nodes that are alive and that this one cannot reach.", nil, nil),
 	}
 }

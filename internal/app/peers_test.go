@@ -12,7 +12,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -59,7 +59,7 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 
 	// What each has found stands in the database, for herald check.
 	require.Eventually(t, func() bool {
-		nodes, err := outbox.ReadReach(t.Context(), db.Pool(t))
+		nodes, err := nodes.ReadReach(t.Context(), db.Pool(t))
 		require.NoError(t, err)
 		require.Len(t, nodes, 2)
 		told := 0
@@ -94,14 +94,14 @@ func TestTheEntranceForNodesIsBesideTheHubsOrAtAnAddressOfItsOwn(t *testing.T) {
 	})
 	status, _ = page(t, apart.URL+peers.Path+"/ping")
 	require.Equal(t, http.StatusNotFound, status, "the main address has none")
-	var nodes []outbox.NodeReach
+	var reached []nodes.Reach
 	require.Eventually(t, func() bool {
 		var err error
-		nodes, err = outbox.ReadReach(t.Context(), db.Pool(t))
+		reached, err = nodes.ReadReach(t.Context(), db.Pool(t))
 		require.NoError(t, err)
-		return len(nodes) == 2
+		return len(reached) == 2
 	}, patience, 50*time.Millisecond)
-	for _, n := range nodes {
+	for _, n := range reached {
 		if n.URL == main.URL {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -30,14 +30,14 @@ func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 		_, err := pool.Exec(t.Context(), sql, cart)
 		require.NoError(t, err)
 	}
-	_, err := outbox.Pause(t.Context(), pool, "so that the revocation is read late")
+	_, err := relay.Pause(t.Context(), pool, "so that the revocation is read late")
 	require.NoError(t, err)
 	exec("SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester')")
 	exec("SELECT herald.grant_access('MustBeTeamCartMember', $1, 'tester')")
 	f := follow(t, cfg, hubclient.Subscription{Group: event.TeamCartGroup(cart), LastEventID: &uuid.UUID{}})
 	joined, received := f.joined, f.received
 	within(t, joined, "joining")
-	_, err = outbox.Resume(t.Context(), pool)
+	_, err = relay.Resume(t.Context(), pool)
 	require.NoError(t, err)
 	within(t, joined, "coming back, having been taken out")
 	exec("SELECT herald.publish_teamcart_event('CartUpdated', $1)")
@@ -122,7 +122,7 @@ func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
 	within(t, f.joined, "joining")
 	exec("DELETE FROM herald.access_grant")
 	exec("UPDATE herald.epoch SET timeline = '000000FF'") // as after a promotion
-	_, _, err := outbox.EnterEpoch(t.Context(), pool)     // unless the node's sweep has been quicker
+	_, _, err := relay.EnterEpoch(t.Context(), pool)      // unless the node's sweep has been quicker
 	require.NoError(t, err)
 	exec("SELECT herald.publish_teamcart_event('CartUpdated', $1)", cart)
 	refused, ok := errors.AsType[*hubclient.HubError](within(t, f.ended, "the refusal"))
@@ -155,7 +155,7 @@ func TestAPollIsRefusedFromTheRevocationsCommitOn(t *testing.T) {
 	require.NoError(t, err)
 	within(t, follow(t, cfg, hubclient.Subscription{Group: event.TeamCartGroup(cart)}).joined, "joining")
 	require.Equal(t, http.StatusOK, poll())
-	_, err = outbox.Pause(t.Context(), pool, "so that the revocation is not read")
+	_, err = relay.Pause(t.Context(), pool, "so that the revocation is not read")
 	require.NoError(t, err)
 	_, err = pool.Exec(t.Context(), "SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester')", cart)
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func (b broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error 
 		b.watch(batch)
 	}
 	for _, l := range batch {
-		if l.Type == event.AccessRevoked {
+		if l.Type.Family() == event.Control {
 			r, _ := l.Revocation() // whom an unreadable one concerns cannot be told: everybody
 			b.checker.Revoked(r.UserID)
 		}

@@ -10,7 +10,9 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/yummyzoom/herald/internal/jobs"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/retention"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 const (
@@ -65,14 +67,16 @@ func (a *App) registerGauges() {
 		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
 	}))
 	a.registerUndelivered()
-	m.registry.MustRegister(newLagCollector(func() (outbox.Lag, error) {
-		return scraped(a, "the outbox's lag", func(ctx context.Context) (outbox.Lag, error) { return outbox.ReadLag(ctx, a.pools.ops, lagLimit) })
+	m.registry.MustRegister(newLagCollector(func() (relay.Lag, error) {
+		return scraped(a, "the outbox's lag", func(ctx context.Context) (relay.Lag, error) { return relay.ReadLag(ctx, a.pools.ops, lagLimit) })
 	}))
-	m.registry.MustRegister(newGrowthCollector(func() ([]outbox.Growth, error) {
-		return scraped(a, "the outbox's size", func(ctx context.Context) ([]outbox.Growth, error) { return outbox.ReadGrowth(ctx, a.pools.ops) })
+	m.registry.MustRegister(newGrowthCollector(func() ([]retention.Growth, error) {
+		return scraped(a, "the outbox's size", func(ctx context.Context) ([]retention.Growth, error) { return retention.ReadGrowth(ctx, a.pools.ops) })
 	}))
-	m.registry.MustRegister(newAuditCollector(func() (outbox.AuditStatus, error) {
-		return scraped(a, "the audit", func(ctx context.Context) (outbox.AuditStatus, error) { return outbox.ReadAuditStatus(ctx, a.pools.ops) })
+	m.registry.MustRegister(newAuditCollector(func() (selfcheck.Status, error) {
+		return scraped(a, "the audit", func(ctx context.Context) (selfcheck.Status, error) {
+			return selfcheck.ReadStatus(ctx, a.pools.ops)
+		})
 	}))
 }
 

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/migrations"
 )
 
@@ -39,7 +40,7 @@ var errStarting = errors.New("the server is starting")
 func (a *App) start(ctx context.Context) error {
 	a.starting.waiter = postgres.Waiter{
 		Address: postgres.Address(a.cfg.DatabaseURL), Logger: a.logger, Failed: a.starting.failed,
-		Final: func(err error) bool { return postgres.Final(err) || errors.Is(err, outbox.ErrRestored) },
+		Final: func(err error) bool { return postgres.Final(err) || errors.Is(err, relay.ErrRestored) },
 	}
 	if a.cfg.Migrate {
 		if err := a.step(ctx, a.migrate); err != nil {
@@ -51,11 +52,11 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.pools, a.pool = pools, pools.work
-	log := history{outbox.NewLog(a.pools.replay)}
-	var state outbox.LogState
+	log := eventlog.NewReader(a.pools.replay)
+	var state eventlog.State
 	for _, step := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { return postgres.CheckMigrated(ctx, a.pool, migrations.FS) },
-		func(ctx context.Context) error { return outbox.CheckEpoch(ctx, a.pool) },
+		func(ctx context.Context) error { return relay.CheckEpoch(ctx, a.pool) },
 		func(ctx context.Context) (err error) { state, err = log.State(ctx); return err },
 		a.meet,
 	} {
@@ -80,7 +81,7 @@ func bounded(step func(ctx context.Context) error) func(ctx context.Context) err
 }
 
 // build builds everything that works with the database. Nothing runs yet.
-func (a *App) build(log history, state outbox.LogState) error {
+func (a *App) build(log *eventlog.Reader, state eventlog.State) error {
 	if err := a.buildDelivery(log, state); err != nil {
 		return err
 	}

@@ -7,22 +7,22 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
 // sealingKeys are the nodes' keys as connection tickets are sealed with them.
-type sealingKeys struct{ *outbox.NodeKeys }
+type sealingKeys struct{ *nodes.Keys }
 
 // Used is the key to seal with.
 func (k sealingKeys) Used() (id int32, secret [32]byte) {
-	key := k.NodeKeys.Used()
+	key := k.Keys.Used()
 	return key.ID, key.Secret
 }
 
 // Find is the key with that id.
 func (k sealingKeys) Find(ctx context.Context, id int32) (secret [32]byte, ok bool) {
-	key, ok := k.NodeKeys.Find(ctx, id)
+	key, ok := k.Keys.Find(ctx, id)
 	return key.Secret, ok
 }
 

@@ -20,7 +20,7 @@ type undeliveredCollector struct {
 
 func newUndeliveredCollector(read func() (jobs.Undelivered, error)) *undeliveredCollector {
 	describe := func(subsystem, name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, nil, nil)
+		return prometheus.NewDesc(prometheus.BuildFQName("", subsystem, name), help, nil, nil)
 	}
 	return &undeliveredCollector{
 		read:           read,
@@ -84,7 +84,7 @@ type statsAgeCollector struct {
 }
 
 func newStatsAgeCollector(read func() (time.Duration, bool, error)) *statsAgeCollector {
-	return &statsAgeCollector{read, prometheus.NewDesc(prometheus.BuildFQName(namespace, "platform_stats", "age_seconds"),
+	return &statsAgeCollector{read, prometheus.NewDesc(prometheus.BuildFQName("", "platform_stats", "age_seconds"),
 		"How long ago the newest of the platform's statistics was set; left out where none ever was.", nil, nil)}
 }
 

@@ -1,9 +1,13 @@
 package bench
 
-import "github.com/google/uuid"
+import (
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
 
 // HubPath is the hub whose clients are measured.
-const HubPath = "/hubs/customer-orders"
+const HubPath = event.CustomerOrdersPath
 
 // NewOrders returns the ids of n orders.
 func NewOrders(n int) []uuid.UUID {

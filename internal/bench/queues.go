@@ -7,7 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 const (
@@ -22,12 +23,12 @@ func AwaitEmpty(ctx context.Context, conn *pgx.Conn, url string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"))
 	defer cancel()
 	for {
-		glance, err := outbox.Peek(ctx, conn)
+		glance, err := pass.Peek(ctx, conn)
 		if err != nil {
 			return err
 		}
 		if !glance.Waiting {
-			state, err := outbox.NewLog(conn).State(ctx)
+			state, err := eventlog.NewReader(conn).State(ctx)
 			if err != nil {
 				return err
 			}

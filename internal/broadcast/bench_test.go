@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // BenchmarkBroadcast is one event to a group of so many members; the difference between two sizes is what a member costs.
@@ -52,7 +53,7 @@ func BenchmarkResumeFromRing(b *testing.B) {
 			if err := bc.Broadcast(context.Background(), log.entries); err != nil {
 				b.Fatal(err)
 			}
-			c, cur := &quiet{b.Context()}, Cursor{Kind: After, EventID: log.entries[0].ID}
+			c, cur := &quiet{b.Context()}, eventlog.Cursor{Kind: eventlog.After, EventID: log.entries[0].ID}
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := bc.Resume(b.Context(), c, orderGroup, cur, event.Plain, func(Result) {}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -32,9 +33,9 @@ type Conn interface {
 
 // Broadcaster hands the entries of the log to the members of their groups.
 type Broadcaster struct {
-	cfg     Config
-	history History
-	seed    maphash.Seed
+	cfg  Config
+	log  eventlog.Log
+	seed maphash.Seed
 
 	shards [shardCount]shard
 	links  [shardCount]linkShard
@@ -52,15 +53,15 @@ type Broadcaster struct {
 }
 
 // New returns a Broadcaster that stands at position 0.
-func New(cfg Config, history History) (*Broadcaster, error) {
+func New(cfg Config, log eventlog.Log) (*Broadcaster, error) {
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if history == nil {
-		return nil, errors.New("broadcast: a history is required")
+	if log == nil {
+		return nil, errors.New("broadcast: a log is required")
 	}
-	b := &Broadcaster{cfg: cfg, history: history, seed: maphash.MakeSeed(), build: buildMessage}
+	b := &Broadcaster{cfg: cfg, log: log, seed: maphash.MakeSeed(), build: buildMessage}
 	b.unflushed.limit = min(flushBytes, cfg.ReplayBytes/2)
 	for i := range b.shards {
 		b.shards[i].groups = make(map[event.Group]*group)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -96,7 +97,7 @@ func TestConnectionsAreLimitedInGroups(t *testing.T) {
 	require.NoError(t, bu.Subscribe(c, orderGroup, event.Plain))
 	var refusal *signalr.HubError
 	require.ErrorAs(t, bu.Subscribe(c, event.Alerts, event.Plain), &refusal)
-	require.ErrorIs(t, bu.Resume(c.ctx, c, event.Alerts, Cursor{}, event.Plain, nil), ErrTooManySubscriptions)
+	require.ErrorIs(t, bu.Resume(c.ctx, c, event.Alerts, eventlog.Cursor{}, event.Plain, nil), ErrTooManySubscriptions)
 	require.NoError(t, bu.Subscribe(c, cartGroup, event.Plain), "a member already")
 	bu.Unsubscribe(c, cartGroup)
 	require.NoError(t, bu.Subscribe(c, event.Alerts, event.Plain))
@@ -112,7 +113,7 @@ func TestClosedConnectionCannotJoin(t *testing.T) {
 	c.end()
 	bu.Disconnect(c)
 	require.ErrorIs(t, bu.Subscribe(c, cartGroup, event.Plain), ErrDisconnected)
-	require.ErrorIs(t, bu.Resume(c.ctx, c, cartGroup, Cursor{}, event.Plain, func(Result) {}), ErrDisconnected)
+	require.ErrorIs(t, bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{}, event.Plain, func(Result) {}), ErrDisconnected)
 	require.Zero(t, bu.Stats().Members)
 	require.Zero(t, bu.Stats().Groups)
 	require.Nil(t, bu.known(c))
@@ -225,7 +226,7 @@ func TestAdmissionIsStaleAfterARevocation(t *testing.T) {
 	bu.log.revoke(orderGroup, c.user) // handled between the check of the permission and the join
 	bu.catchUp()
 	require.ErrorIs(t, admission.Subscribe(c, event.Plain), ErrStale)
-	require.ErrorIs(t, admission.Resume(c.ctx, c, Cursor{}, event.Plain, nil), ErrStale)
+	require.ErrorIs(t, admission.Resume(c.ctx, c, eventlog.Cursor{}, event.Plain, nil), ErrStale)
 	require.Zero(t, bu.Stats().Members)
 	require.NoError(t, bu.Admit(orderGroup).Subscribe(c, event.Plain))
 }
@@ -235,7 +236,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	_, err := New(Config{RingBytes: -1}, newEventLog())
 	require.ErrorContains(t, err, "negative")
 	_, err = New(Config{}, nil)
-	require.ErrorContains(t, err, "history")
+	require.ErrorContains(t, err, "log")
 }
 
 // quiet is a connection that takes everything.

@@ -23,7 +23,7 @@ type Config struct {
 	PendingBytes int
 	// MaxSubscriptions is the number of groups that one connection may be a member of. Defaults to 1000.
 	MaxSubscriptions int
-	// HistoryTimeout bounds each read from the [History]. Defaults to 10 s.
+	// HistoryTimeout bounds each read from the log. Defaults to 10 s.
 	HistoryTimeout time.Duration
 	// DrainTimeout is how long a replay waits for a client that does not read what it asked for. Defaults to 30 s.
 	DrainTimeout time.Duration

@@ -53,7 +53,7 @@
 // pending or to the queue. The replay sends the events up to P that the cursor lacks; as sequences are contiguous within a
 // group, a hole in what was read shows and is answered with a gap. Pending entries are in order and behind P, later live ones
 // are behind them, and the switch is made under the lock. Therefore what a connection is sent of a group is contiguous.
-// History has every entry up to P: it was committed before it was broadcast.
+// eventlog.Log has every entry up to P: it was committed before it was broadcast.
 //
 // joined is called between the last replayed event and the first live one, so its result names the newest event at the moment
 // of joining and is a cursor that is right wherever the connection breaks afterwards.
@@ -69,7 +69,7 @@
 // of those that it has had live; J becomes that event. Naming J again or an event behind it rewinds: everything behind the
 // named event is sent again, because the client says that it needs it. J stays, as the client has been sent all that follows it.
 //
-// A gap, and a resume with [Live], leave a member what it was. The gap says so itself: fetch the state.
+// A gap, and a resume with [eventlog.Live], leave a member what it was. The gap says so itself: fetch the state.
 //
 // If the retention drops events while they are being replayed, the result is a gap with the number of events that had been
 // sent: the one case of a gap that replays something.

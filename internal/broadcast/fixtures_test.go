@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -262,7 +263,7 @@ func (h *eventLog) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64
 			return l.Sequence, nil
 		}
 	}
-	return 0, ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (h *eventLog) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID, sequence int64, err error) {

@@ -36,7 +36,7 @@ type head struct {
 }
 
 func (b *Broadcaster) shard(name event.Group) *shard {
-	return &b.shards[maphash.String(b.seed, string(name))%shardCount]
+	return &b.shards[maphash.Comparable(b.seed, name)%shardCount]
 }
 
 // group returns the group called name and creates it where it does not exist. The caller holds s's lock, and calls discard

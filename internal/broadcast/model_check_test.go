@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // receive checks a message at the moment at which it is queued.
@@ -47,27 +48,27 @@ func (w *world) joined(pl *place, g event.Group, r Result) {
 	}
 	switch {
 	case r.Status == Gap:
-		require.NotEqual(t, Live, c.cursor.Kind)
+		require.NotEqual(t, eventlog.Live, c.cursor.Kind)
 		tooFar := upTo()-x > w.limit
-		if c.cursor.Kind == Beginning { // where that is depends on what the ring and the log still held
+		if c.cursor.Kind == eventlog.Beginning { // where that is depends on what the ring and the log still held
 			for x = c.cut; x <= cut && !tooFar; x++ {
 				tooFar = upTo()-x > w.limit
 			}
 		}
-		missing := c.cursor.Kind == After && (x == 0 || x <= cut)
+		missing := c.cursor.Kind == eventlog.After && (x == 0 || x <= cut)
 		torn := cut > c.cut // while it was being replayed
 		require.True(t, tooFar || missing || torn, "a gap without a reason: cursor %d head %d cut %d", x, c.head, cut)
 		require.True(t, r.Replayed == 0 || torn)
 		if !pl.member {
 			pl.since = since{sequence: c.head}
 		}
-	case c.cursor.Kind == Live:
+	case c.cursor.Kind == eventlog.Live:
 		require.Zero(t, r.Replayed)
 		if !pl.member {
 			pl.since = since{sequence: c.head}
 		}
 	default:
-		if c.cursor.Kind == Beginning {
+		if c.cursor.Kind == eventlog.Beginning {
 			x = min(upTo(), c.head)
 			if len(c.replayed) > 0 {
 				x = c.replayed[0] - 1
@@ -77,7 +78,7 @@ func (w *world) joined(pl *place, g event.Group, r Result) {
 			require.NotZero(t, x)
 		}
 		require.LessOrEqual(t, int64(r.Replayed), w.limit)
-		if c.cursor.Kind == After || r.Replayed > 0 {
+		if c.cursor.Kind == eventlog.After || r.Replayed > 0 {
 			require.Equal(t, span64(x+1, upTo()), append([]int64{}, c.replayed...))
 		}
 		newest = max(x, c.head)

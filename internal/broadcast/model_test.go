@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -68,7 +69,7 @@ type place struct {
 
 type call struct {
 	group    event.Group
-	cursor   Cursor
+	cursor   eventlog.Cursor
 	head     int64 // broadcast when the member joined
 	began    bool
 	joined   bool
@@ -245,7 +246,7 @@ func (w *world) resume(p *peer, g event.Group, pl *place) {
 	c.shape = rapid.SampledFrom([]event.Shape{event.Plain, event.WithCursor}).Draw(w.t, "shape")
 	pl.call = c
 	w.resuming = append(w.resuming, pl)
-	if c.cursor.Kind == Live {
+	if c.cursor.Kind == eventlog.Live {
 		pl.begin(w.heads[g])
 	}
 	conn := p.client
@@ -281,20 +282,20 @@ func (w *world) resume(p *peer, g event.Group, pl *place) {
 	}
 }
 
-func (w *world) drawCursor(g event.Group) Cursor {
+func (w *world) drawCursor(g event.Group) eventlog.Cursor {
 	switch rapid.IntRange(0, 9).Draw(w.t, "cursor") {
 	case 0:
-		return Cursor{Kind: Live}
+		return eventlog.Cursor{Kind: eventlog.Live}
 	case 1:
-		return Cursor{Kind: Beginning}
+		return eventlog.Cursor{Kind: eventlog.Beginning}
 	case 2:
-		return Cursor{Kind: After, EventID: uuid.New()}
+		return eventlog.Cursor{Kind: eventlog.After, EventID: uuid.New()}
 	case 3:
 		g = rapid.SampledFrom(modelGroups).Draw(w.t, "of group")
 	}
 	all := w.log.groups[g]
 	if len(all) == 0 {
-		return Cursor{Kind: Beginning}
+		return eventlog.Cursor{Kind: eventlog.Beginning}
 	}
-	return Cursor{Kind: After, EventID: rapid.SampledFrom(all).Draw(w.t, "event").ID}
+	return eventlog.Cursor{Kind: eventlog.After, EventID: rapid.SampledFrom(all).Draw(w.t, "event").ID}
 }

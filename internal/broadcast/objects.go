@@ -1,12 +1,15 @@
 package broadcast
 
 import (
+	"sync"
+
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// objects are the objects that each type of event has for an argument, as the protocols know them.
-var objects = describe() //nolint:gochecknoglobals // a constant table
+// objects are the objects that each type of event has for an argument, as the protocols know them. They are made for the
+// first event: the catalogue is complete by then.
+var objects = sync.OnceValue(describe) //nolint:gochecknoglobals // a constant table
 
 func describe() map[event.Type]*signalr.Object {
 	all := make(map[event.Type]*signalr.Object)

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -84,19 +85,21 @@ func serveGroup(t *testing.T) *groupServer {
 	s.Broadcaster, err = New(Config{ReplayLimit: sends, RingBytes: 64 << 10, ReplayBytes: 1 << 30, PendingBytes: 1 << 30, Logger: discard()}, numbered{})
 	require.NoError(t, err)
 	// The queues have room for everything: it is order that is tested, and the race detector makes clients slow.
-	server, err := signalr.New(signalr.Config{
-		QueueBytes: 1 << 30, ClientTimeout: time.Hour, Logger: discard(), // the clients send no pings
+	cfg := signalr.Config{
+		Settings: signalr.DefaultSettings(), Logger: discard(),
 		Authenticate: func(*http.Request) (signalr.User, error) { return user("u"), nil },
-	})
+	}
+	cfg.QueueBytes, cfg.ClientTimeout = 1<<30, time.Hour // the clients send no pings
+	server, err := signalr.New(cfg)
 	require.NoError(t, err)
 	hub := signalr.NewHub("order")
 	signalr.Method1(hub, "Join", func(ctx context.Context, call *signalr.Call, last uuid.UUID) (any, error) {
-		cursor := Cursor{Kind: After, EventID: last}
+		cursor := eventlog.Cursor{Kind: eventlog.After, EventID: last}
 		switch last {
 		case uuid.Nil:
-			cursor = Cursor{Kind: Beginning}
+			cursor = eventlog.Cursor{Kind: eventlog.Beginning}
 		case uuid.Max:
-			cursor = Cursor{Kind: Live}
+			cursor = eventlog.Cursor{Kind: eventlog.Live}
 		}
 		return nil, s.Resume(ctx, call.Conn, cartGroup, cursor, event.WithCursor, func(r Result) { call.Complete(r) })
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -16,8 +17,8 @@ import (
 //
 // joined runs under the group's lock: it queues the answer and must neither block nor call the Broadcaster. It is called at
 // most once; where it was not, the error says why: [ErrRevoked], [ErrUnsubscribed], [ErrDisconnected], [ErrResuming],
-// [ErrTooManySubscriptions], or what the History or ctx failed with. After such an error c is a member only if it was before.
-func (b *Broadcaster) Resume(ctx context.Context, c Conn, g event.Group, cur Cursor, shape event.Shape, joined func(Result)) error {
+// [ErrTooManySubscriptions], or what the log or ctx failed with. After such an error c is a member only if it was before.
+func (b *Broadcaster) Resume(ctx context.Context, c Conn, g event.Group, cur eventlog.Cursor, shape event.Shape, joined func(Result)) error {
 	for {
 		if err := b.Admit(g).Resume(ctx, c, cur, shape, joined); err != ErrStale { //nolint:errorlint // never wrapped
 			return err
@@ -26,7 +27,7 @@ func (b *Broadcaster) Resume(ctx context.Context, c Conn, g event.Group, cur Cur
 }
 
 // Resume is [Broadcaster.Resume], or [ErrStale].
-func (a Admission) Resume(ctx context.Context, c Conn, cur Cursor, shape event.Shape, joined func(Result)) error {
+func (a Admission) Resume(ctx context.Context, c Conn, cur eventlog.Cursor, shape event.Shape, joined func(Result)) error {
 	started := time.Now()
 	r := &resume{Broadcaster: a.b, conn: c, name: a.group, cursor: cur, shape: shape, joined: joined, source: SourceRing}
 	err := r.run(ctx, a)
@@ -41,7 +42,7 @@ type resume struct {
 	*Broadcaster
 	conn   Conn
 	name   event.Group
-	cursor Cursor
+	cursor eventlog.Cursor
 	shape  event.Shape // from begin on, the member's
 	joined func(Result)
 
@@ -58,15 +59,10 @@ type resume struct {
 	result Result
 }
 
-// span is what a resume has to send: the events behind after up to upTo.
-type span struct{ after, upTo int64 }
-
-func (p span) events() int64 { return p.upTo - p.after }
-
 func (r *resume) run(ctx context.Context, a Admission) error {
-	if r.cursor.Kind != Live {
+	if r.cursor.Kind != eventlog.Live {
 		// What earlier resumes of this connection have queued must not add up to an overflow.
-		if err := r.drain(ctx); err != nil {
+		if err := r.awaitRoom(ctx); err != nil {
 			return err
 		}
 	}
@@ -122,7 +118,7 @@ func (r *resume) fromRing(ctx context.Context, g *group) (entries []*entry, stat
 	if !r.head.known {
 		return nil, "", false
 	}
-	if r.cursor.Kind == Live {
+	if r.cursor.Kind == eventlog.Live {
 		return nil, Resumed, true
 	}
 	cursor, ok := r.findInRing(g)
@@ -130,12 +126,12 @@ func (r *resume) fromRing(ctx context.Context, g *group) (entries []*entry, stat
 		return nil, "", false
 	}
 	p := r.span(cursor)
-	if p.events() > int64(r.cfg.ReplayLimit) {
+	if p.Events() > int64(r.cfg.ReplayLimit) {
 		return nil, Gap, true
 	}
-	if p.events() > 0 {
+	if p.Events() > 0 {
 		first := g.recent[0].Sequence
-		entries = g.recent[p.after+1-first : p.upTo+1-first]
+		entries = g.recent[p.After+1-first : p.Through+1-first]
 	}
 	bytes := 0
 	for _, e := range entries {
@@ -153,7 +149,7 @@ func (r *resume) fromRing(ctx context.Context, g *group) (entries []*entry, stat
 // findInRing returns the cursor's sequence if the ring shows it. It looks no further back than a replay may reach, because
 // it does so under the lock; an older cursor is found in the log.
 func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
-	if r.cursor.Kind == Beginning {
+	if r.cursor.Kind == eventlog.Beginning {
 		return 0, len(g.recent) > 0 && g.recent[0].Sequence == 1
 	}
 	if r.cursor.EventID == g.head.eventID {
@@ -168,7 +164,7 @@ func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
 }
 
 // span decides what a client needs that has the group's events up to sequence x.
-func (r *resume) span(x int64) span {
+func (r *resume) span(x int64) eventlog.Span {
 	upTo := r.head.sequence
 	if r.earlier.sequence == unknown { // no event has come since it joined
 		r.earlier.sequence = upTo
@@ -176,16 +172,16 @@ func (r *resume) span(x int64) span {
 	if !r.fresh && r.earlier.fills(x) {
 		upTo = min(upTo, r.earlier.sequence)
 	}
-	return span{after: x, upTo: max(upTo, x)}
+	return eventlog.Span{After: x, Through: max(upTo, x)}
 }
 
 // settled notes what the client has once p has been sent, for this resume's result and the next one's.
-func (r *resume) settled(p span) {
-	if r.fresh || r.earlier.fills(p.after) {
-		r.earlier = since{sequence: p.after, resumed: true}
+func (r *resume) settled(p eventlog.Span) {
+	if r.fresh || r.earlier.fills(p.After) {
+		r.earlier = since{sequence: p.After, resumed: true}
 	}
-	if p.after > r.head.sequence { // this node is behind the one that the client comes from
-		r.head = head{eventID: r.cursor.EventID, sequence: p.after, known: true}
+	if p.After > r.head.sequence { // this node is behind the one that the client comes from
+		r.head = head{eventID: r.cursor.EventID, sequence: p.After, known: true}
 	}
 }
 
@@ -205,7 +201,7 @@ func (r *resume) send(m *signalr.Message) error {
 func (r *resume) finish(ctx context.Context, status string) error {
 	m := r.member
 	m.skip = 0
-	if r.cursor.Kind != Live && status == Resumed {
+	if r.cursor.Kind != eventlog.Live && status == Resumed {
 		m.since = r.earlier
 		m.skip = r.head.sequence
 	}
@@ -238,8 +234,8 @@ func (r *resume) release(ctx context.Context) error {
 // errNotDrained is the cause of a wait that DrainTimeout ended.
 var errNotDrained = errors.New("client did not read the replayed events in time")
 
-// drain waits until there is room for more replayed events in the connection's queue.
-func (r *resume) drain(ctx context.Context) error {
+// awaitRoom waits until there is room for more replayed events in the connection's queue.
+func (r *resume) awaitRoom(ctx context.Context) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, r.cfg.DrainTimeout, errNotDrained)
 	defer cancel()
 	err := r.conn.WaitQueue(waiting, r.cfg.ReplayBytes/2)

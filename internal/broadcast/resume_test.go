@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -23,19 +24,19 @@ func TestResult(t *testing.T) {
 			t.Parallel()
 			bu := setup(t, Config{RingBytes: ring, ReplayLimit: 5})
 			none := Result{Status: Resumed}
-			require.Equal(t, none, bu.resume(bu.client("live in an empty group"), cartGroup, Cursor{}))
-			require.Equal(t, none, bu.resume(bu.client("an empty group"), cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, none, bu.resume(bu.client("live in an empty group"), cartGroup, eventlog.Cursor{}))
+			require.Equal(t, none, bu.resume(bu.client("an empty group"), cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 
 			bu.publish(cartGroup, 3)
 			third := bu.log.groups[cartGroup][2]
 			whole := bu.client("whole")
-			require.Equal(t, Result{Resumed, 3, third.ID, 3}, bu.resume(whole, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, Result{Resumed, 3, third.ID, 3}, bu.resume(whole, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 			require.Equal(t, []int64{1, 2, 3}, whole.sequences(cartGroup))
 
 			bu.publish(cartGroup, 4)
 			last := bu.log.groups[cartGroup][6]
 			live := bu.client("live")
-			require.Equal(t, Result{Resumed, 0, last.ID, 7}, bu.resume(live, cartGroup, Cursor{}))
+			require.Equal(t, Result{Resumed, 0, last.ID, 7}, bu.resume(live, cartGroup, eventlog.Cursor{}))
 			back := bu.client("back")
 			require.Equal(t, Result{Resumed, 4, last.ID, 7}, bu.resume(back, cartGroup, after(third)))
 			require.Equal(t, []int64{4, 5, 6, 7}, back.sequences(cartGroup))
@@ -43,9 +44,9 @@ func TestResult(t *testing.T) {
 
 			gap := Result{Gap, 0, last.ID, 7}
 			far := bu.client("far")
-			require.Equal(t, gap, bu.resume(far, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, gap, bu.resume(far, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 			require.Equal(t, gap, bu.resume(bu.client("further"), cartGroup, after(bu.log.groups[cartGroup][0])))
-			require.Equal(t, gap, bu.resume(bu.client("unknown"), cartGroup, Cursor{After, uuid.New()}))
+			require.Equal(t, gap, bu.resume(bu.client("unknown"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: uuid.New()}))
 			foreign := bu.publish(orderGroup, 1)
 			require.Equal(t, gap, bu.resume(bu.client("foreign"), cartGroup, after(foreign)))
 
@@ -66,7 +67,7 @@ func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	bu.log.cut[cartGroup] = 3
 	require.Equal(t, Gap, bu.resume(bu.client("cut"), cartGroup, after(entries[1])).Status)
 	beginning := bu.client("beginning")
-	require.Equal(t, Result{Resumed, 3, entries[5].ID, 6}, bu.resume(beginning, cartGroup, Cursor{Kind: Beginning}))
+	require.Equal(t, Result{Resumed, 3, entries[5].ID, 6}, bu.resume(beginning, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 	require.Equal(t, []int64{4, 5, 6}, beginning.sequences(cartGroup))
 
 	// The retention comes between the location of the cursor and the read of what follows it.
@@ -97,21 +98,21 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 
 			nothing := Result{Resumed, 0, uuid.Nil, 6}
 			live, beginning := bu.client("live"), bu.client("beginning")
-			require.Equal(t, nothing, bu.resume(live, cartGroup, Cursor{}))
-			require.Equal(t, nothing, bu.resume(beginning, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, nothing, bu.resume(live, cartGroup, eventlog.Cursor{}))
+			require.Equal(t, nothing, bu.resume(beginning, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 			require.Equal(t, Result{Gap, 0, uuid.Nil, 6}, bu.resume(bu.client("old"), cartGroup, after(dropped)))
 
 			last := bu.publish(cartGroup, 2)
 			require.Equal(t, []int64{7, 8}, live.sequences(cartGroup))
 			require.Equal(t, []int64{7, 8}, beginning.sequences(cartGroup))
 			back := bu.client("back")
-			require.Equal(t, Result{Resumed, 2, last.ID, 8}, bu.resume(back, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, Result{Resumed, 2, last.ID, 8}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 			require.Equal(t, []int64{7, 8}, back.sequences(cartGroup), "the cursor that they were given replays what came since")
 		})
 	}
 }
 
-// After the retention of groups an event may be the first of its group again, while members wait for the one behind the last.
+// eventlog.After the retention of groups an event may be the first of its group again, while members wait for the one behind the last.
 //
 // Acceptance: A-252.
 func TestNumberingThatBeginsAnew(t *testing.T) {
@@ -123,7 +124,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			subscribed, resumed := bu.client("subscribed"), bu.client("resumed")
 			require.NoError(t, bu.Subscribe(subscribed, cartGroup, event.Plain))
 			bu.publish(cartGroup, 3)
-			require.Equal(t, int64(3), bu.resume(resumed, cartGroup, Cursor{Kind: Beginning}).Sequence)
+			require.Equal(t, int64(3), bu.resume(resumed, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}).Sequence)
 			late := bu.client("late")
 			require.NoError(t, bu.Subscribe(late, cartGroup, event.Plain))
 
@@ -136,7 +137,7 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			require.Equal(t, map[string]int{DroppedRenumbered: 1}, bu.observed.dropped)
 
 			back := bu.client("back")
-			require.Equal(t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, Cursor{Kind: Beginning}))
+			require.Equal(t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 			second := bu.publish(cartGroup, 1)
 			require.Equal(t, []int64{1, 2}, back.sequences(cartGroup))
 			require.Equal(t, Result{Resumed, 0, second.ID, 2}, bu.resume(subscribed, cartGroup, after(second)))
@@ -153,7 +154,7 @@ func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{RingBytes: 1})
 	c := bu.client("stays") // keeps the group known
-	bu.resume(c, cartGroup, Cursor{})
+	bu.resume(c, cartGroup, eventlog.Cursor{})
 	last := bu.publish(cartGroup, 3)
 	bu.log.cut[cartGroup] = 3
 	require.Equal(t, Result{Resumed, 0, last.ID, 3}, bu.resume(bu.client("back"), cartGroup, after(last)))
@@ -181,7 +182,7 @@ func TestResumeOfAMemberThatIsLive(t *testing.T) {
 			t.Parallel()
 			bu := setup(t, Config{RingBytes: ring})
 			bu.publish(cartGroup, 4)
-			at := func(sequence int) Cursor { return after(bu.log.groups[cartGroup][sequence-1]) }
+			at := func(sequence int) eventlog.Cursor { return after(bu.log.groups[cartGroup][sequence-1]) }
 			c := bu.client("c")
 			require.NoError(t, bu.Subscribe(c, cartGroup, event.Plain))
 			bu.publish(cartGroup, 2)
@@ -285,7 +286,7 @@ func TestOneReplayOfAGroupAtATime(t *testing.T) {
 	c := bu.client("c")
 	var second error
 	bu.log.between = func(string) error {
-		second = bu.Resume(c.ctx, c, cartGroup, Cursor{}, event.Plain, nil)
+		second = bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{}, event.Plain, nil)
 		return nil
 	}
 	bu.resume(c, cartGroup, after(first))
@@ -320,9 +321,9 @@ func TestFailingHistoryLeavesThingsAsTheyWere(t *testing.T) {
 func TestHistoryHasATimeLimit(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{RingBytes: 1, HistoryTimeout: time.Millisecond})
-	bu.history = hanging{}
+	bu.Broadcaster.log = hanging{}
 	c := bu.client("c")
-	require.ErrorIs(t, bu.Resume(c.ctx, c, cartGroup, Cursor{}, event.Plain, nil), context.DeadlineExceeded)
+	require.ErrorIs(t, bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{}, event.Plain, nil), context.DeadlineExceeded)
 	require.Zero(t, bu.Members(cartGroup))
 }
 
@@ -349,7 +350,7 @@ func TestLongReplayGoesAtTheClientsPace(t *testing.T) {
 		c.setStuck(false) // it reads all, and stops again
 		c.setStuck(true)
 	}
-	result := bu.resume(c, cartGroup, Cursor{Kind: Beginning})
+	result := bu.resume(c, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning})
 	require.Equal(t, 300, result.Replayed)
 	require.Equal(t, span64(1, 300), c.sequences(cartGroup))
 	require.Greater(t, waits, 10)
@@ -364,7 +365,7 @@ func TestClientThatDoesNotReadItsReplay(t *testing.T) {
 	bu.catchUp()
 	c := bu.client("c")
 	c.setStuck(true)
-	err := bu.Resume(c.ctx, c, cartGroup, Cursor{Kind: Beginning}, event.Plain, nil)
+	err := bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}, event.Plain, nil)
 	require.ErrorIs(t, err, ErrDisconnected)
 	require.Contains(t, c.closeReason(), "did not read")
 	require.Zero(t, bu.Members(cartGroup))
@@ -379,6 +380,6 @@ func TestRingThatDoesNotFitIntoTheQueue(t *testing.T) {
 		bu.log.publishPadded(cartGroup, 100)
 	}
 	bu.catchUp()
-	require.Equal(t, 100, bu.resume(bu.client("c"), cartGroup, Cursor{Kind: Beginning}).Replayed)
+	require.Equal(t, 100, bu.resume(bu.client("c"), cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}).Replayed)
 	require.Equal(t, []string{SourceLog}, bu.observed.sources)
 }

@@ -34,7 +34,7 @@ type entry struct {
 func (b *Broadcaster) push(ctx context.Context, g *group, l event.Logged) *entry {
 	if n := len(g.recent); n > 0 && g.recent[n-1].Sequence+1 != l.Sequence {
 		// Replaying over this would be a silent hole. The log decides what becomes of those who resume.
-		b.cfg.Logger.ErrorContext(ctx, "sequence of a group is not contiguous", slog.String("group", string(g.name)),
+		b.cfg.Logger.ErrorContext(ctx, "sequence of a group is not contiguous", slog.String("group", g.name.String()),
 			slog.Int64("expected", g.recent[n-1].Sequence+1), slog.Int64("sequence", l.Sequence))
 		for _, e := range g.recent {
 			b.uncache(e)
@@ -118,7 +118,7 @@ func (b *Broadcaster) encode(ctx context.Context, l event.Logged, shape event.Sh
 }
 
 func buildMessage(l event.Logged, shape event.Shape) (*signalr.Message, error) {
-	return signalr.NewMessageOf(l.Type.Method(), l.ArgumentsSize(), objects[l.Type], func(b []byte) ([]byte, error) {
+	return signalr.NewMessageOf(l.Type.Method(), l.ArgumentsSize(), objects()[l.Type], func(b []byte) ([]byte, error) {
 		return l.AppendArguments(b, shape)
 	})
 }

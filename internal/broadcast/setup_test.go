@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // bundle is a broadcaster, the log behind it, and what it counted.
@@ -35,7 +36,7 @@ func restarted(bu *bundle, cfg Config) *bundle {
 	bu.t.Helper()
 	next := setup(bu.t, cfg)
 	next.log = bu.log
-	next.history = bu.log
+	next.Broadcaster.log = bu.log
 	return next
 }
 
@@ -62,7 +63,7 @@ func (bu *bundle) catchUp() {
 }
 
 // resume must succeed.
-func (bu *bundle) resume(c *client, g event.Group, cur Cursor) Result {
+func (bu *bundle) resume(c *client, g event.Group, cur eventlog.Cursor) Result {
 	bu.t.Helper()
 	var result *Result
 	require.NoError(bu.t, bu.Resume(c.ctx, c, g, cur, event.WithCursor, func(r Result) { result = &r }))
@@ -70,7 +71,9 @@ func (bu *bundle) resume(c *client, g event.Group, cur Cursor) Result {
 	return *result
 }
 
-func after(l event.Logged) Cursor { return Cursor{Kind: After, EventID: l.ID} }
+func after(l event.Logged) eventlog.Cursor {
+	return eventlog.Cursor{Kind: eventlog.After, EventID: l.ID}
+}
 
 type observed struct {
 	mu            sync.Mutex

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // TestConcurrentResumes lets clients come and go, on real goroutines, while events flow. Each keeps what it has received over
@@ -35,7 +36,7 @@ func TestConcurrentResumes(t *testing.T) {
 					var had []content
 					for visit := range visits + 1 {
 						c := newClient(bu.messages, fmt.Sprintf("%d/%d", i, visit), "u")
-						cur := Cursor{Kind: Beginning}
+						cur := eventlog.Cursor{Kind: eventlog.Beginning}
 						if len(had) > 0 {
 							cur = after(had[len(had)-1].Logged)
 						}
@@ -103,7 +104,7 @@ func TestJoiningAForgottenGroup(t *testing.T) {
 	const events = 100_000
 	bu := setup(t, Config{RingBytes: 1, PendingBytes: math.MaxInt}) // a join may be without a processor for any number of events
 	log := &headOnly{}
-	bu.history = log
+	bu.Broadcaster.log = log
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -115,7 +116,7 @@ func TestJoiningAForgottenGroup(t *testing.T) {
 			}
 			c := newClient(bu.messages, "c", "u")
 			var at Result
-			if err := bu.Resume(c.ctx, c, cartGroup, Cursor{Kind: Live}, event.Plain, func(r Result) { at = r }); err != nil {
+			if err := bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{Kind: eventlog.Live}, event.Plain, func(r Result) { at = r }); err != nil {
 				t.Error(err)
 			}
 			for range i % 3 { // stay for a while, or not

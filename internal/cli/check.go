@@ -13,8 +13,8 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/migrations"
 )
 
@@ -102,13 +102,13 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 	if err != nil {
 		return false
 	}
-	f.add(outbox.CheckEpoch(ctx, pool), "epoch")
-	pausing, err := outbox.ReadPausing(ctx, pool)
+	f.add(relay.CheckEpoch(ctx, pool), "epoch")
+	pausing, err := relay.ReadPausing(ctx, pool)
 	if err == nil && pausing.Paused() {
 		err = fmt.Errorf("paused since %s by %s: events wait until `herald relay resume`", moment(pausing.Since), oneLine(pausing.By))
 	}
 	f.add(err, "relay")
-	lag, err := outbox.ReadLag(ctx, pool, checkLagRows)
+	lag, err := relay.ReadLag(ctx, pool, checkLagRows)
 	if err == nil && lag.OldestSeconds > checkLagSeconds {
 		err = fmt.Errorf("the oldest has waited for %s", time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 const (
@@ -22,18 +22,18 @@ const (
 
 // checkAudit tells what the servers' audit has found, and looks at everything that is retained.
 func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findings, logger *slog.Logger, progress io.Writer) {
-	status, err := outbox.ReadAuditStatus(ctx, pool)
+	status, err := selfcheck.ReadStatus(ctx, pool)
 	if err == nil && status.Position < status.RelayPosition && status.Idle.Abs() > auditOverdue && status.Behind.Abs() > auditOverdue {
 		err = errors.New("nobody goes on with it")
 	}
 	f.add(err, "audit: servers have looked up to position %d of %d", status.Position, status.RelayPosition)
-	found, err := outbox.Discrepancies(ctx, pool, auditRecent, auditListed+1)
+	found, err := selfcheck.Discrepancies(ctx, pool, auditRecent, auditListed+1)
 	f.add(err, "audit: what servers have found within a day")
 	f.discrepancies(found, 0)
 	if c.SkipAudit {
 		return
 	}
-	full, err := outbox.NewAuditor(pool, logger).Full(ctx, shown(progress))
+	full, err := selfcheck.New(pool, logger).Full(ctx, shown(progress))
 	if err != nil {
 		f.add(err, "audit of all that is retained")
 		return
@@ -47,7 +47,7 @@ func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findin
 }
 
 // discrepancies lists some of them.
-func (f *findings) discrepancies(found []outbox.Discrepancy, more int) {
+func (f *findings) discrepancies(found []selfcheck.Discrepancy, more int) {
 	listed := min(len(found), auditListed)
 	for _, d := range found[:listed] {
 		what := "audit: " + string(d.Kind)
@@ -62,7 +62,7 @@ func (f *findings) discrepancies(found []outbox.Discrepancy, more int) {
 }
 
 // shown tells now and then how far a long audit is.
-func shown(out io.Writer) outbox.Progress {
+func shown(out io.Writer) selfcheck.Progress {
 	last := time.Now()
 	return func(part string, done, total int64) {
 		if time.Since(last) > progressEvery && total > 0 {

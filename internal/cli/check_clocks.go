@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/yummyzoom/herald/internal/jobs"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // have been done by it.
 func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	late, lateErr := jobs.ReadOverdue(ctx, pool)
-	nodes, err := outbox.NodeClocks(ctx, pool)
+	nodes, err := nodes.Clocks(ctx, pool)
 	switch {
 	case err == nil && len(nodes) == 0 && lateErr == nil && late.LastEnqueued.IsZero():
 		f.add(nil, "nodes: none has run yet")
@@ -33,7 +34,7 @@ func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findi
 	default:
 		f.add(err, "nodes: %d", len(nodes))
 	}
-	clock := outbox.NewClock(slog.New(slog.DiscardHandler))
+	clock := dbclock.New(slog.New(slog.DiscardHandler))
 	err = clock.Read(ctx, pool)
 	f.add(rightClock(err, clock.Skew()), "clock of this machine")
 	for _, n := range nodes {
@@ -51,7 +52,7 @@ func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findi
 
 // rightClock is an error where the clock is wrong.
 func rightClock(err error, skew time.Duration) error {
-	if ahead := outbox.Ahead(skew); err == nil && ahead != "" {
+	if ahead := dbclock.Ahead(skew); err == nil && ahead != "" {
 		return errors.New(ahead + ": set it by NTP; events keep the database's time, tokens expire by the node's")
 	}
 	return err

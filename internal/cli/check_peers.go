@@ -10,14 +10,14 @@ import (
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/config"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
 // checkPeers says whether the nodes that run reach each other, as each has told of its last look, and where a node with these settings would be
 // reached.
 func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findings) {
-	nodes, err := outbox.ReadReach(ctx, pool)
+	nodes, err := nodes.ReadReach(ctx, pool)
 	if err != nil {
 		f.add(err, "nodes reach each other")
 		return
@@ -48,7 +48,7 @@ func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findin
 }
 
 // reached is an error where others cannot reach the node, whatever they have found so far.
-func reached(n outbox.NodeReach, severalHosts bool) error {
+func reached(n nodes.Reach, severalHosts bool) error {
 	switch {
 	case n.URL == "":
 		return errors.New("it tells no address: it is of an older release, and what belongs to its connections cannot be forwarded to it")

@@ -43,7 +43,27 @@ func serveDatabase(ctx context.Context, cfg config.Database, logger *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("starting the embedded PostgreSQL: %w", err)
 	}
-	return &served{cluster.DSN(), cluster, logger}, nil
+	db := &served{cluster.DSN(), cluster, logger}
+	if err := db.refuseBeforeRelease(ctx, cfg.DataDir); err != nil {
+		db.stop(ctx)
+		return nil, err
+	}
+	return db, nil
+}
+
+// refuseBeforeRelease says what to do with an embedded database from before the first release.
+func (d *served) refuseBeforeRelease(ctx context.Context, dataDir string) error {
+	pool, err := postgres.Open(ctx, d.url, postgres.Options{Logger: d.logger})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	err = postgres.RefuseBeforeRelease(ctx, pool)
+	if errors.Is(err, postgres.ErrBeforeRelease) {
+		return fmt.Errorf("%s holds a database that a development version before the first release has made, which cannot be upgraded: "+
+			"delete that folder and start again; nothing was changed", dataDir)
+	}
+	return err
 }
 
 // stop ends what was started, whatever has become of ctx.

@@ -13,8 +13,9 @@ import (
 
 	"github.com/yummyzoom/herald/internal/config"
 	"github.com/yummyzoom/herald/internal/jobs"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/migrations"
 )
 
@@ -69,18 +70,18 @@ func (c *migrateReseedCmd) Run(ctx context.Context, logger *slog.Logger, s *stre
 	if err := postgres.CheckMigrated(ctx, pool, migrations.FS); err != nil {
 		return err
 	}
-	err = outbox.CheckEpoch(ctx, pool)
+	err = relay.CheckEpoch(ctx, pool)
 	switch {
 	case err == nil && !c.Force:
 		_, _ = fmt.Fprintln(s.out, "nothing to do: the database is the one that was relayed from")
 		return nil
-	case err != nil && !errors.Is(err, outbox.ErrRestored):
+	case err != nil && !errors.Is(err, relay.ErrRestored):
 		return err
 	}
 	if err := c.nobodyServes(ctx, pool); err != nil {
 		return err
 	}
-	sum, err := jobs.Reseed(ctx, pool, func(day time.Time, sofar outbox.Reseeded) {
+	sum, err := jobs.Reseed(ctx, pool, func(day time.Time, sofar relay.Reseeded) {
 		_, _ = fmt.Fprintf(s.err, "%s: %d events looked at, %d of them to be relayed\n", day.Format(time.DateOnly), sofar.Total, sofar.Pending)
 	})
 	if err != nil {
@@ -104,7 +105,7 @@ func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool)
 	if sessions <= pool.Stat().TotalConns() {
 		return nil
 	}
-	nodes, err := outbox.NewNodes(pool, uuid.Nil).Running(ctx)
+	nodes, err := nodes.New(pool, uuid.Nil).Running(ctx)
 	if err == nil && nodes > 0 {
 		err = fmt.Errorf("%d nodes are running on this database: stop them first, or insist with --force", nodes)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/jobs"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 )
 
 type relayCmd struct {
@@ -34,7 +34,7 @@ func (c *relayPauseCmd) Run(ctx context.Context, logger *slog.Logger, s *streams
 	if by == "" {
 		by = whoAmI()
 	}
-	changed, err := outbox.Pause(ctx, pool, by)
+	changed, err := relay.Pause(ctx, pool, by)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (c *relayResumeCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 		return err
 	}
 	defer pool.Close()
-	changed, err := outbox.Resume(ctx, pool)
+	changed, err := relay.Resume(ctx, pool)
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,11 @@ func (c *relayStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 		return err
 	}
 	defer pool.Close()
-	state, err := outbox.ReadPausing(ctx, pool)
+	state, err := relay.ReadPausing(ctx, pool)
 	if err != nil {
 		return err
 	}
-	lag, err := outbox.ReadLag(ctx, pool, checkLagRows)
+	lag, err := relay.ReadLag(ctx, pool, checkLagRows)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ const forbiddenPatience = time.Minute
 type tailCmd struct {
 	target
 
-	Group     string     `arg:"" help:"order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts."`
+	Group     string     `arg:"" help:"${groups}."`
 	Subject   string     `short:"s" default:"herald-tail" help:"User id of the minted token (${default})."`
 	Beginning bool       `help:"Start at the beginning of what is retained. Defaults to now."`
 	After     *uuid.UUID `help:"Start behind this event."`
@@ -32,7 +32,7 @@ type tailCmd struct {
 }
 
 func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	group := event.Group(strings.ToLower(c.Group))
+	group, _ := event.ParseGroup(strings.ToLower(c.Group)) // Follow refuses one that there is not
 	sub := hubclient.Subscription{Group: group, LastEventID: c.After}
 	if c.Beginning {
 		sub.LastEventID = &uuid.Nil
@@ -90,7 +90,7 @@ func (c *tailCmd) who() string {
 
 // tokenFor is the given one, or a new one at each connect.
 func (c *tailCmd) tokenFor(group event.Group) (string, error) {
-	return c.token(c.Subject, !strings.Contains(string(group), ":"))
+	return c.token(c.Subject, group.ID() == uuid.Nil)
 }
 
 func (c *tailCmd) print(out io.Writer, e hubclient.Event) error {

@@ -142,7 +142,7 @@ func current(story *outbox.Story, w *outbox.Whereabouts) []step {
 
 func relayed(w *outbox.Whereabouts) []step {
 	by := node(w.RelayedBy, w.RelayedHost)
-	if w.Group == "" {
+	if w.Group.IsZero() {
 		return []step{{w.RelayedAt, w.Status, "by " + by + "; " + w.Detail}}
 	}
 	told := []step{{w.RelayedAt, w.Status, fmt.Sprintf("%s, sequence %d, position %d, by %s", w.Group, w.Sequence, w.Position, by)}}

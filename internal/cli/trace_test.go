@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -15,6 +16,7 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 	t.Parallel()
 	at := func(second int) time.Time { return time.Date(2026, time.January, 20, 10, 30, second, 0, time.UTC) }
 	id, node := uuid.MustParse("7a1d0000-0000-4000-8000-000000000001"), uuid.MustParse("7a1d0000-0000-4000-8000-000000000002")
+	order, restaurant := uuid.MustParse("7a1d0000-0000-4000-8000-000000000003"), uuid.MustParse("7a1d0000-0000-4000-8000-000000000004")
 	two := 2
 	told := func(places, duplicates []outbox.Whereabouts) (lines []string) {
 		for _, s := range steps(&outbox.Story{EventID: id, Places: places, Duplicates: duplicates}) {
@@ -24,22 +26,22 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 	}
 	place := outbox.Whereabouts{
 		Status: outbox.StatusRelayed, OutboxSeq: 17, WrittenAt: at(1), RelayedAt: at(2), RelayedBy: node, RelayedHost: "kitchen-1",
-		Group: "order:1", Position: 40, Sequence: 3, Broadcasts: []outbox.Broadcast{
+		Group: event.OrderGroup(order), Position: 40, Sequence: 3, Broadcasts: []outbox.Broadcast{
 			{NodeID: node, Host: "kitchen-1", BroadcastAt: at(4), Connections: &two},
 			{NodeID: node, BroadcastAt: at(6)},
 		},
 	}
 	other := place
-	other.Group, other.Position, other.Sequence, other.Broadcasts = "restaurant:2", 41, 9, nil
+	other.Group, other.Position, other.Sequence, other.Broadcasts = event.RestaurantGroup(restaurant), 41, 9, nil
 	require.Equal(t, []string{
 		"2026-01-20T10:30:01Z written row 17 of the outbox",
-		"2026-01-20T10:30:02Z relayed order:1, sequence 3, position 40, by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1",
-		"2026-01-20T10:30:02Z relayed restaurant:2, sequence 9, position 41, by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1",
+		"2026-01-20T10:30:02Z relayed order:7a1d0000-0000-4000-8000-000000000003, sequence 3, position 40, by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1",
+		"2026-01-20T10:30:02Z relayed restaurant:7a1d0000-0000-4000-8000-000000000004, sequence 9, position 41, by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1",
 		"2026-01-20T10:30:03Z written again, row 18 of the outbox",
-		"2026-01-20T10:30:04Z broadcast order:1, to 2 connections, by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1",
+		"2026-01-20T10:30:04Z broadcast order:7a1d0000-0000-4000-8000-000000000003, to 2 connections, by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1",
 		"2026-01-20T10:30:05Z duplicate row 18 is a duplicate of row 17, and is not delivered",
-		"2026-01-20T10:30:06Z broadcast order:1, to a number of connections that was not recorded, by node 7a1d0000-0000-4000-8000-000000000002",
-		" broadcast restaurant:2: no node has told so; they tell once a second, and it is kept for two days",
+		"2026-01-20T10:30:06Z broadcast order:7a1d0000-0000-4000-8000-000000000003, to a number of connections that was not recorded, by node 7a1d0000-0000-4000-8000-000000000002",
+		" broadcast restaurant:7a1d0000-0000-4000-8000-000000000004: no node has told so; they tell once a second, and it is kept for two days",
 	}, told([]outbox.Whereabouts{place, other}, []outbox.Whereabouts{
 		{Status: outbox.StatusDuplicate, OutboxSeq: 18, WrittenAt: at(3), SettledAt: at(5), Detail: "of row 17"},
 	}))

@@ -4,44 +4,33 @@ import "strconv"
 
 // adminObject is what an admin event's payload is read into.
 type adminObject struct {
-	fields []Field
-	values [mostFields][]byte // of fields, as they stand in the payload; nil where missing
+	*form
+
+	values [mostFields][]byte // of the form's fields, as they stand in the payload; nil where missing
 	extras bool               // there is more
 }
 
-// value returns the value of the field of this name.
-func (o *adminObject) value(name string) []byte {
-	for i := range o.fields {
-		if o.fields[i].Name == name {
-			return o.values[i]
-		}
-	}
-	return nil
-}
-
 // owns says whether a field of the payload has the name of one of the object's own.
-func (o *adminObject) owns(name []byte) bool {
+func (f *form) owns(name []byte) bool {
 	switch string(name) {
 	case "timestamp", "eventId", "sequence":
 		return true
 	default:
-		return indexOf(o.fields, name) >= 0
+		return f.index(name) >= 0
 	}
 }
 
 // adminObject reads the payload, or says why it does not fit. Names are matched exactly.
 func (e *Event) adminObject() (o adminObject, err error) {
-	o.fields = adminTypeFields[e.Type]
-	if e.Type == AdminNotification {
-		kind := member(e.Payload, "type")
-		var known bool
-		if o.fields, known = adminNotificationFields[unquote(kind)]; !known {
-			return o, e.undeliverable("payload: %s", notificationType.misfit(kind))
-		}
+	r := e.Type.row()
+	var known bool
+	if o.form, known = r.formOf(e.Payload); !known {
+		selector := &o.fields[0]
+		return o, e.undeliverable("payload: %s", selector.misfit(member(e.Payload, selector.Name)))
 	}
 	s := scanPayload(e.Payload)
 	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
-		if i := indexOf(o.fields, name); i >= 0 {
+		if i := o.index(name); i >= 0 {
 			o.values[i] = value
 		} else {
 			o.extras = o.extras || !o.owns(name)
@@ -60,14 +49,10 @@ func (l Logged) adminArguments(list *argumentList) error {
 	}
 	b := appendTimestamp(append(list.begin(), `{"timestamp":`...), l.OccurredOn)
 	for i := range o.fields {
-		f, value := &o.fields[i], orNull(o.values[i])
-		if l.Type == SystemAlert && f.Name == "severity" {
-			value = severity(&o)
-		}
 		b = append(b, `,"`...)
-		b = append(b, f.Name...)
+		b = append(b, o.fields[i].Name...)
 		b = append(b, `":`...)
-		b = append(b, value...)
+		b = appendValue(b, o.value(i))
 	}
 	b = append(b, `,"eventId":"`...)
 	b = appendUUID(b, l.ID)
@@ -80,22 +65,27 @@ func (l Logged) adminArguments(list *argumentList) error {
 	return nil
 }
 
-// severity is that beside type and message where given, else data.severity, else what the alert's type implies.
-func severity(o *adminObject) []byte {
-	if given := o.value("severity"); isText(given) {
+// value is that of a field: where a text says nothing, what is implied.
+func (o *adminObject) value(i int) []byte {
+	rule := o.implied[i]
+	if rule == nil || isText(o.values[i]) {
+		return o.values[i]
+	}
+	if given := member(o.values[rule.of], rule.member); isText(given) {
 		return given
 	}
-	if given := member(o.value("data"), "severity"); isText(given) {
-		return given
+	if value, ok := rule.values[string(textOf(o.values[rule.by]))]; ok {
+		return value
 	}
-	switch unquote(o.value("type")) {
-	case "warning":
-		return []byte(`"medium"`)
-	case "error":
-		return []byte(`"high"`)
-	default:
-		return []byte(`"low"`)
+	return rule.other
+}
+
+// appendValue appends a field's value, or null where there is none.
+func appendValue(b, value []byte) []byte {
+	if len(value) == 0 {
+		return append(b, "null"...)
 	}
+	return append(b, value...)
 }
 
 // member returns the member of this name of an object, or nil for none and for what is no object.

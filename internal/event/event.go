@@ -88,7 +88,7 @@ func (e *Event) Groups() ([]Group, error) {
 	case TeamCart:
 		return []Group{TeamCartGroup(e.ResourceID)}, nil
 	case Admin:
-		return []Group{adminGroups[e.Type]}, nil
+		return []Group{e.Type.row().Group}, nil
 	case Control:
 		r, err := e.Revocation()
 		if err != nil {

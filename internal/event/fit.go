@@ -12,29 +12,24 @@ import (
 )
 
 // mostFields has room for the fields of every event type.
-const mostFields = 6
+const mostFields = 16
 
 // checkPayload is what a payload has to be before its event gets its place in the log: each field that its type takes in its form. It names every
 // field that is wrong.
 func (e *Event) checkPayload() error {
-	var fields []Field
+	r := e.Type.row()
 	scanner := scanPayload(e.Payload)
-	switch e.Type.Family() {
-	case Order:
-		fields = orderTypeFields[:]
+	switch r.Family {
 	case TeamCart:
-		fields, scanner = cartTypeFields[e.Type], scanUsed(e.Payload)
-	case Admin:
-		fields = adminTypeFields[e.Type]
-		if e.Type == AdminNotification {
-			fields = notificationFields(e.Payload)
-		}
+		scanner = scanUsed(e.Payload)
 	case Control, Unknown:
 		return nil
+	case Order, Admin:
 	}
+	f, _ := r.formOf(e.Payload) // without one, the field that selects it does not fit
 	var values [mostFields][]byte
 	for name, value, ok := scanner.next(); ok; name, value, ok = scanner.next() {
-		if i := indexOf(fields, name); i >= 0 {
+		if i := f.index(name); i >= 0 {
 			values[i] = value
 		}
 	}
@@ -42,35 +37,21 @@ func (e *Event) checkPayload() error {
 		return err
 	}
 	var wrong []string
-	for i := range fields {
-		if f := &fields[i]; !f.fits(values[i]) {
-			wrong = append(wrong, f.misfit(values[i]))
+	for i := range f.fields {
+		if field := &f.fields[i]; !field.fits(values[i]) {
+			wrong = append(wrong, field.misfit(values[i]))
 		}
 	}
-	if e.Type == SystemAlert {
-		data := values[indexOf(fields, []byte("data"))]
-		for _, f := range memberFields[e.Type] {
-			if value := member(data, strings.TrimPrefix(f.Name, "data.")); !f.fits(value) {
-				wrong = append(wrong, f.misfit(value))
-			}
+	for i := range f.inner {
+		field := &f.inner[i]
+		if value := member(values[field.of], field.name); !field.fits(value) {
+			wrong = append(wrong, field.misfit(value))
 		}
 	}
 	if len(wrong) > 0 {
 		return e.undeliverable("payload: %s", strings.Join(wrong, "; "))
 	}
 	return nil
-}
-
-// notificationFields are those of a payload's form, or the one that says which it is where there is no such form.
-func notificationFields(payload []byte) []Field {
-	if fields, known := adminNotificationFields[unquote(member(payload, notificationType.Name))]; known {
-		return fields
-	}
-	return []Field{notificationType}
-}
-
-func indexOf(fields []Field, name []byte) int {
-	return slices.IndexFunc(fields, func(f Field) bool { return f.Name == string(name) })
 }
 
 // misfit says what is wrong with a value that does not fit.
@@ -81,7 +62,10 @@ func (f *Field) misfit(value []byte) string {
 	return fmt.Sprintf("%s is %.64s, not %s", f.Name, value, f.Wanted())
 }
 
-// fits says whether the field may have this value, as it stands in the payload. herald.check_payload and the REST API's bodies say the same.
+// Fits says whether the field may have this value, in JSON; null, or nothing, where it is missing.
+func (f *Field) Fits(value []byte) bool { return f.fits(value) }
+
+// fits says whether the field may have this value, as it stands in the payload. herald.payload_problems and the REST API's bodies say the same.
 func (f *Field) fits(value []byte) bool {
 	if isNull(value) {
 		return f.Optional
@@ -92,7 +76,7 @@ func (f *Field) fits(value []byte) bool {
 	case KindWord:
 		return isText(value) && isShort(value)
 	case KindOne:
-		return isString(value) && slices.Contains(f.Values, unquote(value))
+		return isString(value) && slices.Contains(f.Values, string(textOf(value)))
 	case KindTime:
 		return isTime(value)
 	case KindUUID:
@@ -106,6 +90,8 @@ func (f *Field) fits(value []byte) bool {
 		return isNumber(value) && isFloat(value)
 	case KindObject:
 		return value[0] == '{'
+	case KindMeasure:
+		return isNumber(value) && isFloat(value) || isText(value) && isShort(value)
 	default: // KindShort
 		return !isString(value) || isShort(value)
 	}
@@ -117,7 +103,7 @@ func isShort(value []byte) bool {
 }
 
 // isTime says whether a value is a time that can be told as one of the years 1 to 9999 wherever its zone is: at their first and last day
-// herald.check_payload takes those of UTC only.
+// herald.payload_problems takes those of UTC only.
 func isTime(value []byte) bool {
 	t, ok := readTime(value)
 	if !ok || bytes.IndexByte(value, ',') >= 0 { // package time reads a comma for a point

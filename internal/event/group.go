@@ -1,57 +1,173 @@
 package event
 
 import (
+	"encoding/hex"
+	"fmt"
 	"strings"
+	"unique"
 
 	"github.com/google/uuid"
 )
 
-// Group is the name of a SignalR group: "order:{uuid}", "restaurant:{uuid}", "teamcart:{uuid}", or one of the admin hub's.
-// UUIDs are in lower-case canonical form, so two spellings of one id are one group.
-type Group string
+// Group is a SignalR group: those who follow one resource, or one of the admin hub's. It is comparable, so it can be the key of a map, and
+// takes 24 bytes. The zero Group is none.
+//
+// [Group.String] is its name to clients, in the database and in logs: "order:{uuid}" with the UUID in lower-case canonical form, "alerts".
+type Group struct {
+	kind unique.Handle[kind]
+	id   uuid.UUID
+}
 
-// The admin hub's groups.
+// kind is what a [Group] has of its row in the catalogue of hubs.
+type kind struct {
+	name  string // up to the colon; of a group that has no resource, or is not known, all of it
+	shape shape
+}
+
+// shape says what a group's name consists of.
+type shape int
+
 const (
-	Admins       Group = "admins"
-	UserActivity Group = "user-activity"
-	Analytics    Group = "analytics"
-	Alerts       Group = "alerts"
+	unknownShape shape = iota // this release does not know the group
+	ofHub                     // the kind's name alone
+	ofResource                // the kind's name, a colon, and the resource's id
 )
 
+//nolint:gochecknoglobals // constants, of the catalogue of hubs
+var (
+	kinds      = handles(hubs)
+	groupRows  = rowsByKind(hubs)
+	order      = kinds["order"]
+	restaurant = kinds["restaurant"]
+	teamCart   = kinds["teamcart"]
+)
+
+// The admin hub's groups.
+//
+//nolint:gochecknoglobals // constants
+var (
+	Admins       = Group{kind: kinds["admins"]}
+	UserActivity = Group{kind: kinds["user-activity"]}
+	Analytics    = Group{kind: kinds["analytics"]}
+	Alerts       = Group{kind: kinds["alerts"]}
+)
+
+// groupRow is where a kind of groups stands in the catalogue of hubs.
+type groupRow struct {
+	hub  *Hub
+	kind *GroupKind
+}
+
+func rowsByKind(hubs []Hub) map[string]groupRow {
+	all := map[string]groupRow{}
+	for i := range hubs {
+		for j := range hubs[i].Groups {
+			all[hubs[i].Groups[j].Name] = groupRow{&hubs[i], &hubs[i].Groups[j]}
+		}
+	}
+	return all
+}
+
+func handles(hubs []Hub) map[string]unique.Handle[kind] {
+	all := map[string]unique.Handle[kind]{}
+	for name, r := range rowsByKind(hubs) {
+		k := kind{name, ofHub}
+		if r.kind.Resource != "" {
+			k.shape = ofResource
+		}
+		all[name] = unique.Make(k)
+	}
+	return all
+}
+
 // OrderGroup is the group of those who follow one order.
-func OrderGroup(id uuid.UUID) Group { return Group("order:" + id.String()) }
+func OrderGroup(id uuid.UUID) Group { return Group{order, id} }
 
 // RestaurantGroup is the group of those who follow all orders of one restaurant.
-func RestaurantGroup(id uuid.UUID) Group { return Group("restaurant:" + id.String()) }
+func RestaurantGroup(id uuid.UUID) Group { return Group{restaurant, id} }
 
 // TeamCartGroup is the group of one team cart's members.
-func TeamCartGroup(id uuid.UUID) Group { return Group("teamcart:" + id.String()) }
+func TeamCartGroup(id uuid.UUID) Group { return Group{teamCart, id} }
 
-// Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", ….
+// ParseGroup reads a group's name as String writes it. A name that this release does not know, which a newer one may, comes back with an
+// error as a Group of that name all the same, so that what the log holds of it can be passed over and told.
+func ParseGroup(name string) (Group, error) {
+	prefix, text, hasID := strings.Cut(name, ":")
+	if k, known := kinds[prefix]; known && hasID == (k.Value().shape == ofResource) {
+		if !hasID {
+			return Group{kind: k}, nil
+		}
+		if id, ok := ParseID(text); ok && isLower(text, id) {
+			return Group{k, id}, nil
+		}
+	}
+	err := fmt.Errorf("%.80q is not a group", name)
+	if name == "" {
+		return Group{}, err
+	}
+	return Group{kind: unique.Make(kind{name, unknownShape})}, err
+}
+
+// isLower says whether text is id as [uuid.UUID.String] writes it.
+func isLower(text string, id uuid.UUID) bool {
+	var canonical [idLength]byte
+	return text == string(appendUUID(canonical[:0], id))
+}
+
+const idLength = 36 // of a UUID in its canonical form
+
+// ParseID reads a UUID in its canonical form of 36 characters, in either case; [uuid.Parse] would take braces and URNs too. It allocates nothing.
+func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
+	if len(text) != idLength || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return uuid.Nil, false
+	}
+	var digits [32]byte
+	n := copy(digits[:], text[:8])
+	for at := 9; at < 24; at += 5 {
+		n += copy(digits[n:], text[at:at+4])
+	}
+	copy(digits[n:], text[24:])
+	if _, err := hex.Decode(id[:], digits[:]); err != nil {
+		return uuid.Nil, false
+	}
+	return id, true
+}
+
+// Row returns the hub that has the group, and the group's kind there; known is false for a group that this release does not know, and for none.
+func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
+	r, known := groupRows[g.Kind()]
+	if !known {
+		return Hub{}, GroupKind{}, false
+	}
+	return *r.hub, *r.kind, true
+}
+
+// Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" where this release does not know it.
 func (g Group) Kind() string {
-	kind, _, _ := strings.Cut(string(g), ":")
-	return kind
+	if g.IsZero() || g.kind.Value().shape == unknownShape {
+		return ""
+	}
+	return g.kind.Value().name
 }
 
-// Valid says whether there can be a group of that name: one of the admin hub's, or a kind with a UUID.
-func (g Group) Valid() bool {
-	if g == Admins || g == UserActivity || g == Analytics || g == Alerts {
-		return true
+// ID is the id of the resource whose group it is, or [uuid.Nil] for the admin hub's.
+func (g Group) ID() uuid.UUID { return g.id }
+
+// IsZero says whether g is none.
+func (g Group) IsZero() bool { return g == Group{} }
+
+// String is the group's name, "" for none.
+func (g Group) String() string {
+	if g.IsZero() {
+		return ""
 	}
-	kind, name, _ := strings.Cut(string(g), ":")
-	id, err := uuid.Parse(name)
-	if err != nil || id.String() != name {
-		return false
+	k := g.kind.Value()
+	if k.shape != ofResource {
+		return k.name
 	}
-	return kind == "order" || kind == "restaurant" || kind == "teamcart"
+	var room [64]byte
+	return string(appendUUID(append(append(room[:0], k.name...), ':'), g.id))
 }
 
-var adminGroups = map[Type]Group{ //nolint:gochecknoglobals // a constant table
-	UserActivityUpdate:      UserActivity,
-	AnalyticsUpdate:         Analytics,
-	UserCountUpdate:         Analytics,
-	GenerationMetricsUpdate: Analytics,
-	RevenueUpdate:           Analytics,
-	SystemAlert:             Alerts,
-	AdminNotification:       Admins,
-}
+// MarshalText is String, for JSON.
+func (g Group) MarshalText() ([]byte, error) { return []byte(g.String()), nil }

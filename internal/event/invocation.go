@@ -94,8 +94,8 @@ type argumentList struct {
 	count int
 }
 
-// maxArguments has room for a payment and its cursor.
-const maxArguments = 3
+// maxArguments has room for the fields of every team cart event and its cursor.
+const maxArguments = mostFields + 1
 
 // begin returns what the next argument is to be appended to, and end takes the result.
 func (a *argumentList) begin() []byte {

@@ -1,6 +1,9 @@
 package event
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is what a member of an event's object holds, for those who write it in other forms than JSON.
 type Kind int
@@ -44,34 +47,36 @@ var cursorMembers = []Member{ //nolint:gochecknoglobals // a constant table
 
 // Members lists the members that are Herald's own of the object that invocations of t have for an argument, in the order in which they stand
 // there; of a type with several forms those of all. What follows the last of them is the payload's.
-func (t Type) Members() []Member {
-	switch t.Family() {
+func (t Type) Members() []Member { return slices.Clone(t.row().members) }
+
+// ownMembers are the type's Members.
+func (r *row) ownMembers() []Member {
+	switch r.Family {
 	case Order:
-		return slices.Clone(orderMembers)
+		return orderMembers
 	case TeamCart:
-		return slices.Clone(cursorMembers)
+		return cursorMembers
 	case Admin:
-		return t.adminMembers()
+		members := []Member{{"timestamp", Instant}}
+		for _, f := range r.Fields {
+			if !strings.Contains(f.Name, ".") {
+				members = append(members, Member{f.Name, f.Kind.form()})
+			}
+		}
+		return append(members, Member{"eventId", Value}, Member{"sequence", Numeric})
 	case Control, Unknown:
 	}
 	return nil
 }
 
-func (t Type) adminMembers() []Member {
-	fields := adminTypeFields[t]
-	if t == AdminNotification {
-		assignment, system := adminNotificationFields[RoleAssignment], adminNotificationFields[SystemEvent]
-		fields = slices.Concat(assignment, system[1:]) // type is the first of both
+// form is that in which protocols write a field of this kind.
+func (k FieldKind) form() Kind {
+	switch k {
+	case KindTime:
+		return Instant
+	case KindCount, KindAmount, KindNumber:
+		return Numeric
+	case KindText, KindWord, KindOne, KindUUID, KindObject, KindShort, KindMeasure:
 	}
-	members := []Member{{"timestamp", Instant}}
-	for i := range fields {
-		kind := Value
-		switch fields[i].Kind {
-		case KindCount, KindAmount, KindNumber:
-			kind = Numeric
-		default:
-		}
-		members = append(members, Member{fields[i].Name, kind})
-	}
-	return append(members, Member{"eventId", Value}, Member{"sequence", Numeric})
+	return Value
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -121,4 +122,12 @@ func unquote(value []byte) (text string) {
 		return ""
 	}
 	return text
+}
+
+// textOf is what a JSON string says, and nothing of any other value. It copies only what has escapes.
+func textOf(value []byte) []byte {
+	if !isString(value) || bytes.IndexByte(value, '\\') >= 0 {
+		return []byte(unquote(value))
+	}
+	return value[1 : len(value)-1]
 }

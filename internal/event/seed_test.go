@@ -103,8 +103,8 @@ func TestAdminObjectsCarryThePublishedBodies(t *testing.T) {
 		"alert/warning":                {eventType: event.SystemAlert, form: "warning", severity: "medium"},
 		"alert/error":                  {eventType: event.SystemAlert, form: "error", severity: "high"},
 		"notify/user-action":           {eventType: event.UserActivityUpdate},
-		"notify/role-assignment":       {eventType: event.AdminNotification, form: event.RoleAssignment},
-		"notify/system-event":          {eventType: event.AdminNotification, form: event.SystemEvent},
+		"notify/role-assignment":       {eventType: event.AdminNotification, form: "role-assignment"},
+		"notify/system-event":          {eventType: event.AdminNotification, form: "system-event"},
 	} {
 		body := published(t, "admin-realtime-api.md", "POST /api/admin/realtime/"+path+"\nAuthorization: Bearer {token}\nContent-Type: application/json\n", "```")
 		var want map[string]any

@@ -8,63 +8,47 @@ import (
 	"github.com/google/uuid"
 )
 
-// cartFields are those of a team cart event's payload that its type uses, as they stand there.
-type cartFields struct{ userID, status, orderID json.RawMessage }
-
-// cartFields reads them, or says why the payload does not fit. Whatever else it has is nobody's.
-func (e *Event) cartFields() (f cartFields, err error) {
+// cartArguments are the positional arguments of a team cart event: its fields, in their order. Ids are in their
+// canonical form. Whatever else the payload has is not sent.
+func (e *Event) cartArguments(list *argumentList) error {
+	f := e.Type.row().plain
+	var values [mostFields][]byte
 	s := scanUsed(e.Payload)
 	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
-		switch string(name) {
-		case "userId":
-			f.userID = value
-		case "status":
-			f.status = value
-		case "orderId":
-			f.orderID = value
+		if i := f.index(name); i >= 0 {
+			values[i] = value
 		}
 	}
 	if err := s.err(e); err != nil {
-		return f, err
-	}
-	// The other types use none.
-	//exhaustive:ignore
-	switch e.Type {
-	case CartPaymentEvent:
-		if !isString(f.userID) {
-			return f, e.unfit("userId", f.userID, "a string")
-		}
-		if !isString(f.status) {
-			return f, e.unfit("status", f.status, "a string")
-		}
-	case CartConverted:
-		if _, ok := parseID(f.orderID); !ok {
-			return f, e.unfit("orderId", f.orderID, "a UUID")
-		}
-	}
-	return f, nil
-}
-
-// cartArguments are the positional arguments of a team cart event: none, or (userId, status) for a payment, or (orderId)
-// for a conversion. Ids are in their canonical form.
-func (e *Event) cartArguments(list *argumentList) error {
-	f, err := e.cartFields()
-	if err != nil {
 		return err
 	}
-	// The other types have no arguments.
-	//exhaustive:ignore
-	switch e.Type {
-	case CartPaymentEvent:
-		if id, ok := parseID(f.userID); ok && len(f.userID) == len(`"00000000-0000-0000-0000-000000000000"`) { // any other text is the platform's own form
-			list.addID(id)
-		} else {
-			list.add(f.userID)
+	for i := range f.fields {
+		if err := e.cartArgument(list, &f.fields[i], values[i]); err != nil {
+			return err
 		}
-		list.add(f.status)
-	case CartConverted:
-		id, _ := parseID(f.orderID) // checked above
+	}
+	return nil
+}
+
+// cartArgument adds one. A text may be one that the outbox does not take any more: it has been logged, so it is sent.
+func (e *Event) cartArgument(list *argumentList, f *Field, value []byte) error {
+	const canonical = len(`"00000000-0000-0000-0000-000000000000"`)
+	var id uuid.UUID
+	isID := false
+	if f.ID || f.Kind == KindUUID {
+		id, isID = parseID(value)
+	}
+	switch {
+	case f.Optional && isNull(value):
+		list.add(json.RawMessage("null"))
+	case f.Kind == KindUUID && !isID:
+		return e.unfit(f.Name, value, "a UUID")
+	case (f.Kind == KindText || f.Kind == KindWord) && !isString(value):
+		return e.unfit(f.Name, value, "a string")
+	case f.Kind == KindUUID, f.ID && isID && len(value) == canonical: // any other text is the platform's own form
 		list.addID(id)
+	default:
+		list.add(orNull(value))
 	}
 	return nil
 }

@@ -2,10 +2,13 @@ package event
 
 import "slices"
 
-// Type names what happened. The set is closed: the outbox refuses any other.
+// Type names what happened. The set is closed, and the catalogue has a row for each: the outbox refuses any other.
 type Type string
 
-// Order events. Each is an [OrderStatusBroadcast] to the order's group, the restaurant's, or both.
+// The names below are for the catalogue's rows, tests, benches and the simulation. A type needs none of them: its row
+// may have its name as a text.
+
+// Order events. Each is an OrderStatusBroadcastDto to the order's group, the restaurant's, or both.
 const (
 	OrderPlaced           Type = "OrderPlaced"
 	OrderPaymentSucceeded Type = "OrderPaymentSucceeded"
@@ -13,7 +16,7 @@ const (
 	OrderStatusChanged    Type = "OrderStatusChanged"
 )
 
-// TeamCart events, to the cart's group.
+// Team cart events, to the cart's group.
 const (
 	CartUpdated        Type = "CartUpdated"
 	CartLocked         Type = "CartLocked"
@@ -34,18 +37,20 @@ const (
 	AdminNotification       Type = "AdminNotification"
 )
 
-// AccessRevoked is Herald's own: herald.revoke_access writes it, and every node that reads it in the log takes the user's
-// connections out of the group. It travels the same line as the events so that it can be neither lost nor overtaken; no
-// client ever sees it, and it takes no number in the group's sequence.
+// AccessRevoked is Herald's own: herald.revoke_access writes it, and every node that reads it in the log takes the
+// user's connections out of the group. It travels the same line as the events so that it can be neither lost nor
+// overtaken; no client ever sees it, and it takes no number in the group's sequence.
 const AccessRevoked Type = "AccessRevoked"
 
 // Types lists the types that clients see.
 func Types() []Type {
-	return []Type{
-		OrderPlaced, OrderPaymentSucceeded, OrderPaymentFailed, OrderStatusChanged,
-		CartUpdated, CartLocked, CartPaymentEvent, CartReadyToConfirm, CartConverted, CartExpired,
-		UserActivityUpdate, AnalyticsUpdate, UserCountUpdate, GenerationMetricsUpdate, RevenueUpdate, SystemAlert, AdminNotification,
+	var types []Type
+	for _, r := range catalogue.all {
+		if r.Family != Control {
+			types = append(types, r.Type)
+		}
 	}
+	return types
 }
 
 // Family says which of the rules for targets and payload an event type follows.
@@ -60,42 +65,50 @@ const (
 	Control
 )
 
-var methods = map[Type]string{ //nolint:gochecknoglobals // a constant table
-	OrderPlaced:           "ReceiveOrderPlaced",
-	OrderPaymentSucceeded: "ReceiveOrderPaymentSucceeded",
-	OrderPaymentFailed:    "ReceiveOrderPaymentFailed",
-	OrderStatusChanged:    "ReceiveOrderStatusChanged",
-	CartUpdated:           "ReceiveCartUpdated",
-	CartLocked:            "ReceiveLocked",
-	CartPaymentEvent:      "ReceivePaymentEvent",
-	CartReadyToConfirm:    "ReceiveReadyToConfirm",
-	CartConverted:         "ReceiveConverted",
-	CartExpired:           "ReceiveExpired",
-}
-
 // Family returns the family of t, or [Unknown].
-func (t Type) Family() Family {
-	switch t {
-	case OrderPlaced, OrderPaymentSucceeded, OrderPaymentFailed, OrderStatusChanged:
-		return Order
-	case CartUpdated, CartLocked, CartPaymentEvent, CartReadyToConfirm, CartConverted, CartExpired:
-		return TeamCart
-	case UserActivityUpdate, AnalyticsUpdate, UserCountUpdate, GenerationMetricsUpdate, RevenueUpdate, SystemAlert,
-		AdminNotification:
-		return Admin
-	case AccessRevoked:
-		return Control
-	default:
-		return Unknown
-	}
-}
+func (t Type) Family() Family { return t.row().Family }
 
 // Method returns the name of the client method that an event of type t invokes.
-func (t Type) Method() string {
-	if m, ok := methods[t]; ok {
-		return m
+func (t Type) Method() string { return t.row().Method }
+
+// Forms lists the forms that the payload may have. Where there is only one, it has no name.
+func (t Type) Forms() []string {
+	if names := t.row().Definition.forms(); names != nil {
+		return slices.Clone(names)
 	}
-	return string(t) // admin events are invoked under their own name
+	return []string{""}
+}
+
+// Endpoints lists the endpoints of the admin REST API that publish events of type t, with all that follows from its
+// fields filled in.
+func (t Type) Endpoints() []Endpoint { return slices.Clone(t.row().Endpoints) }
+
+// Methods lists the client methods of all types, each once.
+func Methods() []string {
+	var methods []string
+	for _, t := range Types() {
+		if m := t.Method(); !slices.Contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	return methods
+}
+
+// First returns the first type of a family.
+func (f Family) First() Type {
+	at := slices.IndexFunc(catalogue.all, func(r *row) bool { return r.Family == f })
+	return catalogue.all[at].Type
+}
+
+// AdminGroup returns the group whose members are invoked with an admin event's method; ok is false for any other
+// method.
+func AdminGroup(method string) (g Group, ok bool) {
+	for _, r := range catalogue.all {
+		if r.Family == Admin && r.Method == method {
+			return r.Group, true
+		}
+	}
+	return g, false
 }
 
 // Audience says which groups of an order event receive it.

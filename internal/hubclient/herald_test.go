@@ -15,6 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
@@ -110,7 +111,7 @@ func (h *herald) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, 
 			return l.Sequence, nil
 		}
 	}
-	return 0, broadcast.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (h *herald) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID, sequence int64, _ error) {

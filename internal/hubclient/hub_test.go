@@ -71,13 +71,13 @@ func (h *hub) config() hubclient.Config {
 // start starts a server at the address of the last.
 func (h *hub) start(t *testing.T) {
 	t.Helper()
-	server, err := signalr.New(signalr.Config{
-		QueueBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), Authenticate: h.authenticate,
-	})
+	cfg := signalr.Config{Settings: signalr.DefaultSettings(), Logger: slog.New(slog.DiscardHandler), Authenticate: h.authenticate}
+	cfg.QueueBytes = 64 << 20
+	server, err := signalr.New(cfg)
 	require.NoError(t, err)
 	handler := server.Handler(h.methods())
 	mux := http.NewServeMux()
-	for _, path := range []string{hubclient.CustomerOrders, hubclient.TeamCart, hubclient.Admin} {
+	for _, path := range []string{event.CustomerOrdersPath, event.TeamCartPath, event.AdminPath} {
 		mux.Handle(path, handler)
 		mux.Handle(path+"/negotiate", handler)
 	}

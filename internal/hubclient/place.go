@@ -95,7 +95,8 @@ func (p *place) begin(e Event) error {
 
 // foreign tells the events of the admins group, in which every connection of the admin hub is, from the group's.
 func (p *place) foreign(e Event) bool {
-	return e.Method == string(event.AdminNotification) && p.group != event.Admins
+	group, of := event.AdminGroup(e.Method)
+	return of && group == event.Admins && p.group != event.Admins
 }
 
 func (p *place) accept(e Event) error {

@@ -4,20 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/event"
-)
-
-// The paths of the hubs.
-const (
-	CustomerOrders   = "/hubs/customer-orders"
-	RestaurantOrders = "/hubs/restaurant-orders"
-	TeamCart         = "/hubs/teamcart"
-	Admin            = "/hubs/admin"
 )
 
 // Subscription is a group and the place in it from which to follow.
@@ -42,8 +33,8 @@ type Event struct {
 
 // The values of [Result].Status.
 const (
-	Resumed = "resumed"
-	Gap     = "gap"
+	Resumed = event.Resumed
+	Gap     = event.Gap
 )
 
 // Result is the server's answer to a resume: where in the group the client stands from now on.
@@ -63,37 +54,18 @@ type resumption struct {
 }
 
 func (s Subscription) resumption() (resumption, error) {
-	var r resumption
-	kind, id, hasID := strings.Cut(string(s.Group), ":")
-	switch kind {
-	case "order":
-		r = resumption{hub: CustomerOrders, method: "ResumeOrder"}
-	case "restaurant":
-		r = resumption{hub: RestaurantOrders, method: "ResumeRestaurant"}
-	case "teamcart":
-		// A team cart event has its id and number in a trailing argument, which has to be asked for; without them nothing can be resumed.
-		r = resumption{hub: TeamCart, method: "ResumeCart", behind: []any{true}}
-	case string(event.Admins):
-		r = resumption{hub: Admin, method: "ResumeAdmins"}
-	case string(event.UserActivity):
-		r = resumption{hub: Admin, method: "ResumeUserActivity"}
-	case string(event.Analytics):
-		r = resumption{hub: Admin, method: "ResumeAnalytics"}
-	case string(event.Alerts):
-		r = resumption{hub: Admin, method: "ResumeAlerts"}
-	default:
-		return r, fmt.Errorf("following %q: no such group", s.Group)
+	hub, kind, known := s.Group.Row()
+	if !known {
+		return resumption{}, fmt.Errorf("following %q: no such group", s.Group)
 	}
-	if admin := r.hub == Admin; admin == hasID {
-		return r, fmt.Errorf("following %q: no such group", s.Group)
+	r := resumption{hub: cmp.Or(s.Hub, hub.Path), method: kind.ResumeMethod()}
+	if kind.Resource != "" {
+		r.args = []any{s.Group.ID().String()}
 	}
-	if hasID {
-		if _, err := uuid.Parse(id); err != nil {
-			return r, fmt.Errorf("following %q: %w", s.Group, err)
-		}
-		r.args = []any{id}
+	if kind.Cursor {
+		// The place of such an event is in a trailing argument, which has to be asked for; without it nothing can be resumed.
+		r.behind = []any{true}
 	}
-	r.hub = cmp.Or(s.Hub, r.hub)
 	return r, nil
 }
 

@@ -2,42 +2,37 @@ package hubs
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/broadcast"
+	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // ID is a UUID as an argument: the canonical form of 36 characters, in any casing, as System.Text.Json reads a Guid. What is
 // anything else does not bind.
 type ID uuid.UUID
 
-const canonicalLength = 36
-
 var errNotCanonical = errors.New("not a UUID in its canonical form")
 
 // UnmarshalText reads the canonical form.
 func (id *ID) UnmarshalText(text []byte) error {
-	if len(text) != canonicalLength {
+	parsed, ok := event.ParseID(text)
+	if !ok {
 		return errNotCanonical
-	}
-	parsed, err := uuid.ParseBytes(text)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotCanonical, err)
 	}
 	*id = ID(parsed)
 	return nil
 }
 
 // cursor reads a lastEventId: null to join live, the all-zero UUID for the beginning.
-func cursor(lastEventID *ID) broadcast.Cursor {
+func cursor(lastEventID *ID) eventlog.Cursor {
 	switch {
 	case lastEventID == nil:
-		return broadcast.Cursor{Kind: broadcast.Live}
+		return eventlog.Cursor{Kind: eventlog.Live}
 	case *lastEventID == ID(uuid.Nil):
-		return broadcast.Cursor{Kind: broadcast.Beginning}
+		return eventlog.Cursor{Kind: eventlog.Beginning}
 	default:
-		return broadcast.Cursor{Kind: broadcast.After, EventID: uuid.UUID(*lastEventID)}
+		return eventlog.Cursor{Kind: eventlog.After, EventID: uuid.UUID(*lastEventID)}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -23,7 +24,7 @@ func TestAnAdministratorIsToldThatTheDatabaseIsAway(t *testing.T) {
 	t.Cleanup(pool.Close)
 	s := setup(t, func(s *server) {
 		s.asking = func(cfg *hubs.Config) {
-			cfg.Connections, cfg.Stats = outbox.NewNodes(pool, uuid.New()), outbox.NewPublisher(pool)
+			cfg.Connections, cfg.Stats = nodes.New(pool, uuid.New()), outbox.NewPublisher(pool)
 		}
 	})
 	c, _ := s.connectAdmin()

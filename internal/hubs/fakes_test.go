@@ -11,9 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -41,7 +40,7 @@ func (g *guard) Authorize(_ context.Context, p *auth.Principal, group event.Grou
 	switch {
 	case err != nil:
 		return err
-	case p.HasPermission(string(group)), !strings.Contains(string(group), ":") && p.HasRole("Admin"):
+	case p.HasPermission(group.String()), !strings.Contains(group.String(), ":") && p.HasRole("Admin"):
 		return nil
 	default:
 		return policy.ErrForbidden
@@ -84,7 +83,7 @@ func (m *memory) Locate(_ context.Context, g event.Group, id uuid.UUID) (int64, 
 			return l.Sequence, nil
 		}
 	}
-	return 0, broadcast.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (m *memory) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID, sequence int64, _ error) {
@@ -127,7 +126,7 @@ func (c *counts) Connections(context.Context) (map[string]int, error) {
 	if c.away.Load() {
 		return nil, errAway
 	}
-	return map[string]int{hubs.AdminPath: 2, hubs.CustomerOrdersPath: 40}, nil
+	return map[string]int{event.AdminPath: 2, event.CustomerOrdersPath: 40}, nil
 }
 
 var errAway = errors.New("the database is away")

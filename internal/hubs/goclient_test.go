@@ -15,7 +15,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 )
 
 // orders has the methods that the hub calls.
@@ -35,14 +34,14 @@ func TestGoClient(t *testing.T) {
 	change := event.Event{Type: event.OrderStatusChanged, ResourceID: id, Audience: event.Customer}
 	first := s.publish(g, change)
 	s.publish(g, change)
-	token := s.token(auth.Grant{Subject: "u", Permissions: []string{string(g)}})
+	token := s.token(auth.Grant{Subject: "u", Permissions: []string{g.String()}})
 
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	receiver := &orders{changed: make(chan json.RawMessage, 10)}
 	client, err := philippseith.NewClient(ctx,
 		philippseith.WithConnector(func() (philippseith.Connection, error) {
-			return philippseith.NewHTTPConnection(ctx, s.url+hubs.CustomerOrdersPath+"?access_token="+token,
+			return philippseith.NewHTTPConnection(ctx, s.url+event.CustomerOrdersPath+"?access_token="+token,
 				philippseith.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}),
 				philippseith.WithNegotiateVersion(1))
 		}),

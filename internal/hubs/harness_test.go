@@ -3,6 +3,7 @@ package hubs_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -47,7 +48,7 @@ type server struct {
 	teamCart bool
 	logger   *slog.Logger // of the hubs
 	asking   func(*hubs.Config)
-	names    signalr.Names
+	names    string
 }
 
 func setup(t *testing.T, options ...func(*server)) *server {
@@ -72,7 +73,9 @@ func setup(t *testing.T, options ...func(*server)) *server {
 	}
 	s.hubs, err = hubs.New(cfg)
 	require.NoError(t, err)
-	s.signalr, err = signalr.New(signalr.Config{Authenticate: s.hubs.Authenticate, Logger: quiet, MessagePackNames: s.names})
+	settings := signalr.DefaultSettings()
+	settings.MessagePackNames = cmp.Or(s.names, settings.MessagePackNames)
+	s.signalr, err = signalr.New(signalr.Config{Settings: settings, Authenticate: s.hubs.Authenticate, Logger: quiet})
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	s.hubs.Mount(mux, s.signalr)

@@ -9,20 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/signalr"
-)
-
-// The hubs' paths.
-const (
-	CustomerOrdersPath   = "/hubs/customer-orders"
-	RestaurantOrdersPath = "/hubs/restaurant-orders"
-	TeamCartPath         = "/hubs/teamcart"
-	AdminPath            = "/hubs/admin"
 )
 
 // Authorizer decides whether a principal may join a group: nil, policy.ErrUnauthorized for a token that has expired,
@@ -67,7 +59,7 @@ type Config struct {
 	// Defaults to 10 s.
 	RefreshTimeout time.Duration
 	// Audit is told who connected, joined a group or was refused. Defaults to one that writes to Logger.
-	Audit *audit.Log
+	Audit *auditlog.Log
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what an operator should know. Defaults to slog.Default().
@@ -87,7 +79,7 @@ func (c *Config) validate() error {
 		c.Logger = slog.Default()
 	}
 	if c.Audit == nil {
-		c.Audit = audit.New(audit.Config{Logger: c.Logger})
+		c.Audit = auditlog.New(auditlog.Config{Logger: c.Logger})
 	}
 	return nil
 }
@@ -102,8 +94,7 @@ type Hubs struct {
 type hub struct {
 	*Hubs
 	*signalr.Hub
-	path  string
-	admin bool
+	row event.Hub
 }
 
 // New returns the hubs with all their methods.
@@ -112,30 +103,34 @@ func New(cfg Config) (*Hubs, error) {
 		return nil, err
 	}
 	h := &Hubs{cfg: cfg}
-	h.add(CustomerOrdersPath).resource("Order", event.OrderGroup)
-	h.add(RestaurantOrdersPath).resource("Restaurant", event.RestaurantGroup)
-	if cfg.TeamCart {
-		h.add(TeamCartPath).carts()
+	for _, row := range event.Hubs() {
+		if row.Setting == "" || cfg.TeamCart {
+			h.add(row)
+		}
 	}
-	h.add(AdminPath).administration()
 	return h, nil
 }
 
-func (h *Hubs) add(path string) *hub {
-	one := &hub{Hubs: h, Hub: signalr.NewHub(strings.TrimPrefix(path, "/hubs/")), path: path, admin: path == AdminPath}
+func (h *Hubs) add(row event.Hub) {
+	one := &hub{Hubs: h, Hub: signalr.NewHub(row.Name()), row: row}
 	one.OnConnected(one.connected)
 	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
 	one.OnRefresh(one.refreshed)
 	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
+	for _, kind := range row.Groups {
+		one.joinable(kind)
+	}
+	if row.Admin {
+		one.administration()
+	}
 	h.hubs = append(h.hubs, one)
-	return one
 }
 
 // Mount serves the hubs by s, which must have been made with h.Authenticate.
 func (h *Hubs) Mount(mux *http.ServeMux, s *signalr.Server) {
 	for _, one := range h.hubs {
 		handler := s.Handler(one.Hub)
-		for _, path := range Paths(one.path) {
+		for _, path := range Paths(one.row.Path) {
 			mux.Handle(path, handler)
 		}
 	}
@@ -154,7 +149,7 @@ func Paths(path string) []string { return []string{path, path + negotiatePath, p
 func (h *Hubs) Methods() map[string][]string {
 	methods := make(map[string][]string, len(h.hubs))
 	for _, one := range h.hubs {
-		methods[one.path] = one.Hub.Methods()
+		methods[one.row.Path] = one.Hub.Methods()
 	}
 	return methods
 }
@@ -163,7 +158,7 @@ func (h *Hubs) Methods() map[string][]string {
 func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 	counts := make(map[string]int, len(h.hubs))
 	for _, one := range h.hubs {
-		counts[one.path] = s.Connections(one.Name())
+		counts[one.row.Path] = s.Connections(one.Name())
 	}
 	return counts
 }
@@ -172,7 +167,7 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 func (h *Hubs) Path(name string) string {
 	for _, one := range h.hubs {
 		if one.Name() == name {
-			return one.path
+			return one.row.Path
 		}
 	}
 	return ""
@@ -182,11 +177,11 @@ func (h *Hubs) Path(name string) string {
 // hub for a user without the role. The client is not told more than the status; the log is.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
-	refused := audit.Entry{Action: audit.Connect, Path: strings.TrimSuffix(r.URL.Path, negotiatePath)}
+	refused := auditlog.Entry{Action: auditlog.Connect, Path: strings.TrimSuffix(r.URL.Path, negotiatePath)}
 	if path, ok := strings.CutSuffix(r.URL.Path, refreshPath); ok {
-		refused.Action, refused.Path = audit.RefreshToken, path
+		refused.Action, refused.Path = auditlog.RefreshToken, path
 	}
-	if err == nil && refused.Path == AdminPath && !p.HasRole(h.cfg.AdminRole) {
+	if hub, _ := event.HubAt(refused.Path); err == nil && hub.Admin && !p.HasRole(h.cfg.AdminRole) {
 		err = h.cfg.withoutRole()
 	}
 	if err != nil {

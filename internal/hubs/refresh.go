@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
@@ -21,11 +21,11 @@ type refreshed struct {
 // refreshToken is the method RefreshToken: it gives the connection a new token of the same user.
 func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
 	p, err := h.cfg.Tokens.Verify(ctx, token)
-	if err == nil && h.admin && !p.HasRole(h.cfg.AdminRole) {
+	if err == nil && h.row.Admin && !p.HasRole(h.cfg.AdminRole) {
 		err = h.cfg.withoutRole()
 	}
 	if err != nil {
-		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, call.Conn, ""), err)
+		h.cfg.Audit.Refused(ctx, h.entry(auditlog.RefreshToken, call.Conn, event.Group{}), err)
 		return nil, &signalr.HubError{Message: unauthorized}
 	}
 	answer := refreshed{p.ExpiresAt().UTC()}
@@ -53,14 +53,14 @@ func (h *hub) refreshed(ctx context.Context, c *signalr.Conn, u signalr.User) er
 // Closing is called before that.
 func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, closing func()) error {
 	err := c.Replace(ctx, p, func() {
-		h.cfg.Audit.Done(ctx, h.entry(audit.RefreshToken, c, ""))
+		h.cfg.Audit.Done(ctx, h.entry(auditlog.RefreshToken, c, event.Group{}))
 		if !h.leaveClosed(c, p) { //nolint:contextcheck // the connection's, not the request's
 			closing()
 			c.Close("permissions could not be checked", true)
 		}
 	})
 	if err != nil && !errors.Is(err, signalr.ErrClosed) {
-		h.cfg.Audit.Refused(ctx, h.entry(audit.RefreshToken, c, ""), err)
+		h.cfg.Audit.Refused(ctx, h.entry(auditlog.RefreshToken, c, event.Group{}), err)
 	}
 	return err
 }
@@ -85,13 +85,13 @@ func (h *hub) stays(ctx context.Context, c *signalr.Conn, p *auth.Principal, g e
 		return true
 	case errors.Is(err, policy.ErrForbidden):
 		h.cfg.Broadcaster.Unsubscribe(c, g)
-		h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", c.ID()), slog.String("group", string(g)))
+		h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", c.ID()), slog.String("group", g.String()))
 		return true
 	case c.Context().Err() != nil: // it leaves all of them
 		return true
 	default:
 		h.cfg.Logger.WarnContext(ctx, "connection closed to resume: its new token could not be checked",
-			slog.String("connection_id", c.ID()), slog.String("group", string(g)), slog.Any("reason", err))
+			slog.String("connection_id", c.ID()), slog.String("group", g.String()), slog.Any("reason", err))
 		return false
 	}
 }

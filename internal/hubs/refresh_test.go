@@ -24,7 +24,7 @@ func TestRefreshTokenReplacesTheClaims(t *testing.T) {
 		c.refused("Forbidden", "SubscribeTo"+h.name, other)
 		c.must("SubscribeTo"+h.name, id)
 		result := object(t, json.RawMessage(c.must("RefreshToken", s.token(auth.Grant{
-			Subject: "u", Permissions: []string{string(h.group(id)), string(h.group(other))}, TTL: 3 * time.Hour,
+			Subject: "u", Permissions: []string{h.group(id).String(), h.group(other).String()}, TTL: 3 * time.Hour,
 		}))))
 		require.Len(t, result, 1)
 		expires, err := time.Parse(time.RFC3339, result["expiresAt"].(string))
@@ -33,7 +33,7 @@ func TestRefreshTokenReplacesTheClaims(t *testing.T) {
 		c.must("SubscribeTo"+h.name, other)
 		require.Equal(t, 1, s.b.Members(h.group(id)))
 
-		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: []string{string(h.group(other))}}))
+		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: []string{h.group(other).String()}}))
 		require.Zero(t, s.b.Members(h.group(id)), "the new token does not open it")
 		require.Equal(t, 1, s.b.Members(h.group(other)))
 		c.refused("Forbidden", "SubscribeTo"+h.name, id)
@@ -47,7 +47,7 @@ func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 		t.Helper()
 		c.must("SubscribeTo"+h.name, id)
 		for _, token := range []any{
-			"", nil, "nonsense", s.token(auth.Grant{Subject: "somebody else", Permissions: []string{string(h.group(id))}}),
+			"", nil, "nonsense", s.token(auth.Grant{Subject: "somebody else", Permissions: []string{h.group(id).String()}}),
 			s.token(auth.Grant{Subject: "u", TTL: -time.Hour}),
 		} {
 			c.refused("Unauthorized", "RefreshToken", token)
@@ -79,7 +79,7 @@ func TestRefreshTokenLeavesWhatIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
 		t.Helper()
 		kept := uuid.New()
-		both := []string{string(h.group(id)), string(h.group(kept))}
+		both := []string{h.group(id).String(), h.group(kept).String()}
 		c.must("RefreshToken", s.token(auth.Grant{Subject: "u", Permissions: both}))
 		c.must("Resume"+h.name, h.resuming(id, nil)...)
 		c.must("Resume"+h.name, h.resuming(kept, nil)...)

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"github.com/google/uuid"
-
-	"github.com/yummyzoom/herald/internal/audit"
+	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/policy"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -20,44 +19,12 @@ const (
 	unauthorized = "Unauthorized"
 )
 
-// resource registers the three methods of a hub whose groups are named after an id.
-func (h *hub) resource(name string, group func(uuid.UUID) event.Group) {
-	h.subscribable(name, group)
-	signalr.Method2(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, id ID, last *ID) (any, error) {
-		return nil, h.resume(ctx, call, group(uuid.UUID(id)), cursor(last), event.Plain)
-	})
-}
-
-// carts registers the three methods of the team cart hub. Its events have positional arguments, and a typed client has no handler for
-// one more than the published documents have: a .NET or Java client drops such an event without a word. So the cursor comes as a trailing
-// argument to a client that asks for it only.
-func (h *hub) carts() {
-	h.subscribable("Cart", event.TeamCartGroup)
-	signalr.Method3(h.Hub, "ResumeCart", func(ctx context.Context, call *signalr.Call, id ID, last *ID, withCursor signalr.Optional[*bool]) (any, error) {
-		shape := event.Plain
-		if asked := withCursor.Value; asked != nil && *asked {
-			shape = event.WithCursor
-		}
-		return nil, h.resume(ctx, call, event.TeamCartGroup(uuid.UUID(id)), cursor(last), shape)
-	})
-}
-
-func (h *hub) subscribable(name string, group func(uuid.UUID) event.Group) {
-	signalr.Method1(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call, id ID) (any, error) {
-		return nil, h.subscribe(ctx, call, group(uuid.UUID(id)))
-	})
-	signalr.Method1(h.Hub, "UnsubscribeFrom"+name, func(_ context.Context, call *signalr.Call, id ID) (any, error) {
-		h.cfg.Broadcaster.Unsubscribe(call.Conn, group(uuid.UUID(id)))
-		return nil, nil
-	})
-}
-
 func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error { return a.Subscribe(call.Conn, event.Plain) })
 }
 
 // resume completes call itself, between the replayed events and the live ones.
-func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur broadcast.Cursor, shape event.Shape) error {
+func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur eventlog.Cursor, shape event.Shape) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error {
 		return a.Resume(ctx, call.Conn, cur, shape, func(r broadcast.Result) { call.Complete(r) })
 	})
@@ -69,7 +36,7 @@ const joinAttempts = 5
 // join enters g with a permission that is no older than any revocation, and leaves a line in the audit log.
 func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
 	err := h.tryToJoin(ctx, call, g, enter)
-	entry := h.entry(audit.Subscribe, call.Conn, g)
+	entry := h.entry(auditlog.Subscribe, call.Conn, g)
 	if err == nil {
 		h.cfg.Audit.Done(ctx, entry)
 	} else if _, ok := errors.AsType[*signalr.HubError](err); ok { // else the connection has ended meanwhile

@@ -86,12 +86,12 @@ func (housekeepingArgs) Kind() string { return "housekeeping" }
 
 func (housekeepingArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
 
-type auditArgs struct{}
+type selfcheckArgs struct{}
 
-func (auditArgs) Kind() string { return "audit" }
+func (selfcheckArgs) Kind() string { return "audit" }
 
 // InsertOpts: the next audit goes on where one that failed has stopped.
-func (auditArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
+func (selfcheckArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 1} }
 
 type reindexArgs struct{}
 

@@ -11,13 +11,14 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
 // DeadLetters are the events that could not be delivered, for those who decide what becomes of them.
 type DeadLetters struct {
 	pool   *pgxpool.Pool
 	client *river.Client[pgx.Tx]
-	clock  *outbox.Clock // is read in each transaction that inserts
+	clock  *dbclock.Clock // is read in each transaction that inserts
 }
 
 // NewDeadLetters returns the dead letters of pool's database.

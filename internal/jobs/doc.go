@@ -1,6 +1,6 @@
 // Package jobs is River's part: everything that is a job rather than a place in the line.
 //
-//	sweep              every second: the relay's own drain, so that events flow even where notifications do not
+//	sweep              every second: the relay's own pass, so that events flow even where notifications do not
 //	deliver_scheduled  an event whose deliver_after has come takes its place in the log
 //	retry_event        an event of a type that this release does not know is tried again, with River's backoff, and at last
 //	                   becomes a dead letter; in a queue of its own, so that however many there are, events with a time do not wait
@@ -25,7 +25,7 @@
 // early, one that is behind nothing late, and setting a clock while the node runs changes nothing.
 //
 // River asks the database where it compares a job's time, and the process where it writes one: when a job that failed or snoozes is tried
-// again, from when on a job that is inserted without a time is due, and all that its leader does. So it is given a clock that follows the database's ([outbox.Clock], by the machine's monotonic clock
+// again, from when on a job that is inserted without a time is due, and all that its leader does. So it is given a clock that follows the database's ([dbclock.Clock], by the machine's monotonic clock
 // between two readings), through the one public field there is for one, and no leader: LeaderElectionDisabled, for the leader's services
 // read the wall clock themselves. What they do is done here by any node, in SQL:
 //

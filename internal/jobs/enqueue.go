@@ -20,7 +20,7 @@ func periodics(cfg Config) []periodic {
 		{partitionsArgs{}, partitionsInterval},
 		{retentionArgs{}, retentionInterval},
 		{housekeepingArgs{}, housekeepingInterval},
-		{auditArgs{}, auditInterval},
+		{selfcheckArgs{}, selfcheckInterval},
 		{reindexArgs{}, reindexInterval},
 	}
 	if cfg.StatsInterval > 0 {

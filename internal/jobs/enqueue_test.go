@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 )
 
 func (b *bundle) enqueued(t *testing.T) int64 {
@@ -129,8 +129,8 @@ func TestHousekeepingDoesWhatALeaderWould(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	alive := uuid.New()
-	var journal outbox.Journal
-	_, err := outbox.NewNodes(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	var journal nodes.Journal
+	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
 	type row struct{ kind, set, want string }

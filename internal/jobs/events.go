@@ -18,6 +18,8 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 type deliverScheduledWorker struct {
@@ -35,7 +37,7 @@ func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Du
 }
 
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
-	now, err := outbox.ReadClock(ctx, w.pool) // not this node's: what is early is early for everybody
+	now, err := dbclock.Read(ctx, w.pool) // not this node's: what is early is early for everybody
 	if err != nil {
 		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 	}
@@ -43,12 +45,12 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 		return river.JobSnooze(early) //nolint:wrapcheck // River reads it
 	}
 	var others []outbox.Ref
-	var contested []outbox.Contested
+	var contested []pass.Contested
 	err = completing(ctx, w.pool, job, func(tx pgx.Tx) (err error) {
 		if others, err = takeDue(ctx, tx, w.nodeID); err != nil {
 			return err
 		}
-		contested, err = outbox.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
+		contested, err = pass.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
 		return err
 	})
 	if err != nil && len(others) > 0 { // one of which may be what fails
@@ -116,9 +118,9 @@ func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventAr
 func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID, to tellContested,
 	died tellDied,
 ) error {
-	var contested []outbox.Contested
+	var contested []pass.Contested
 	err := completing(ctx, pool, job, func(tx pgx.Tx) (err error) {
-		contested, err = outbox.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
+		contested, err = pass.AppendLater(ctx, tx, []outbox.Ref{ref}, nodeID)
 		return err
 	})
 	to.tell(ctx, contested, err)
@@ -126,10 +128,10 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 }
 
 // tellContested is Config.Contested.
-type tellContested func(ctx context.Context, events []outbox.Contested)
+type tellContested func(ctx context.Context, events []pass.Contested)
 
 // tell tells of events that name another customer than their order's, if the transaction that delivered them has committed.
-func (t tellContested) tell(ctx context.Context, events []outbox.Contested, err error) {
+func (t tellContested) tell(ctx context.Context, events []pass.Contested, err error) {
 	if t != nil && err == nil && len(events) > 0 {
 		t(ctx, events)
 	}
@@ -151,7 +153,7 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, outbox.ErrPaused) || passing(err) {
+	if errors.Is(err, pass.ErrPaused) || passing(err) {
 		return river.JobSnooze(shortSnooze) //nolint:wrapcheck // River reads it
 	}
 	if !errors.Is(err, outbox.ErrRowGone) && !outbox.IsHopeless(err) && job.Attempt < eventAttempts {

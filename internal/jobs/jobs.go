@@ -13,7 +13,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
+	"github.com/yummyzoom/herald/internal/relay/pass"
+	"github.com/yummyzoom/herald/internal/retention"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 const (
@@ -23,7 +28,7 @@ const (
 	housekeepingInterval = time.Minute
 	reindexInterval      = 24 * time.Hour
 	promoteInterval      = 500 * time.Millisecond
-	auditInterval        = 10 * time.Second
+	selfcheckInterval    = 10 * time.Second
 	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
@@ -50,14 +55,14 @@ type Config struct {
 	Sweeper Sweeper
 	NodeID  uuid.UUID
 	Logger  *slog.Logger
-	// Retention and GroupRetention are outbox.RetentionConfig's Events and Groups, with its defaults.
+	// Retention and GroupRetention are retention.Config's Events and Groups, with its defaults.
 	Retention, GroupRetention time.Duration
 	// Contested is relay.Config's.
-	Contested func(ctx context.Context, events []outbox.Contested)
+	Contested func(ctx context.Context, events []pass.Contested)
 	// StatsInterval is how often changed platform statistics are broadcast at most, whoever has broadcast the last. Defaults to never.
 	StatsInterval time.Duration
 	// Clock is the database's. Defaults to one that only jobs read.
-	Clock *outbox.Clock
+	Clock *dbclock.Clock
 }
 
 // Jobs works River's jobs on this node.
@@ -73,7 +78,7 @@ func New(cfg Config) (*Jobs, error) {
 		return nil, errors.New("jobs: Pool, Sweeper and Logger are required")
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = outbox.NewClock(cfg.Logger)
+		cfg.Clock = dbclock.New(cfg.Logger)
 	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
@@ -81,15 +86,15 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
-	river.AddWorker(registered, &retentionWorker{retention: outbox.NewRetention(cfg.Pool, outbox.RetentionConfig{
+	river.AddWorker(registered, &retentionWorker{retention: retention.New(cfg.Pool, retention.Config{
 		Events: cfg.Retention, Groups: cfg.GroupRetention, Logger: cfg.Logger, Clock: cfg.Clock,
 	})})
 	river.AddWorker(registered, &housekeepingWorker{
 		pool:  cfg.Pool,
-		nodes: outbox.NewNodes(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool), clock: cfg.Clock,
+		nodes: nodes.New(cfg.Pool, cfg.NodeID), stats: outbox.NewPublisher(cfg.Pool), clock: cfg.Clock,
 	})
 	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
-	river.AddWorker(registered, &auditWorker{auditor: outbox.NewAuditor(cfg.Pool, cfg.Logger)})
+	river.AddWorker(registered, &selfcheckWorker{checker: selfcheck.New(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(newDriver(cfg.Pool), &river.Config{
 		ID:                cfg.NodeID.String(),
 		Schema:            schema,

@@ -7,7 +7,7 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // Overdue is what should have been done by now, by the database's clock.
@@ -46,7 +46,7 @@ const lastEnqueued = "SELECT max(p.enqueued_at) FILTER (WHERE p.enqueued_at > 'e
 func queues() []string { return []string{river.QueueDefault, retryQueue} }
 
 // ReadOverdue returns what is overdue, on whatever node it should have been done.
-func ReadOverdue(ctx context.Context, db outbox.Database) (Overdue, error) {
+func ReadOverdue(ctx context.Context, db postgres.Database) (Overdue, error) {
 	var o Overdue
 	var oldest float64
 	if err := db.QueryRow(ctx, overdueEvents, queues(), overdueMost).Scan(&o.Events, &oldest); err != nil {
@@ -60,7 +60,7 @@ func ReadOverdue(ctx context.Context, db outbox.Database) (Overdue, error) {
 	if last != nil {
 		o.LastEnqueued = *last
 	}
-	kinds := []string{sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(), auditArgs{}.Kind()}
+	kinds := []string{sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(), selfcheckArgs{}.Kind()}
 	rows, err := db.Query(ctx, overduePeriodic, kinds)
 	if err != nil {
 		return o, fmt.Errorf("looking for periodic jobs that are overdue: %w", err)

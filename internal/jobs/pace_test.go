@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 // limited is a database with a relay that lets one event of each type into the analytics group an hour.
@@ -47,8 +47,8 @@ func (b *bundle) analytics(t *testing.T) []uuid.UUID {
 
 func (b *bundle) agrees(t *testing.T) {
 	t.Helper()
-	require.NoError(t, outbox.NewAuditor(b.pool, slog.New(slog.DiscardHandler)).Run(t.Context()))
-	require.Empty(t, scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.audit_discrepancy d"))
+	require.NoError(t, selfcheck.New(b.pool, slog.New(slog.DiscardHandler)).Run(t.Context()))
+	require.Empty(t, scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.selfcheck_discrepancy d"))
 }
 
 // Acceptance: A-165.

@@ -9,7 +9,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
+	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/relay/pass"
+	"github.com/yummyzoom/herald/internal/retention"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 type sweepWorker struct {
@@ -43,18 +49,18 @@ type partitionsWorker struct {
 }
 
 func (w *partitionsWorker) Work(ctx context.Context, _ *river.Job[partitionsArgs]) error {
-	today, err := outbox.ReadClock(ctx, w.pool)
+	today, err := dbclock.Read(ctx, w.pool)
 	if err != nil {
 		return err
 	}
-	_, err = outbox.EnsurePartitions(ctx, w.pool, today, daysAhead)
+	_, err = retention.EnsurePartitions(ctx, w.pool, today, daysAhead)
 	return err
 }
 
 type retentionWorker struct {
 	river.WorkerDefaults[retentionArgs]
 
-	retention *outbox.Retention
+	retention *retention.Retention
 }
 
 // Timeout is longer than other jobs': a day of the log has millions of heads to keep. It is shorter than the hour to the next one.
@@ -69,9 +75,9 @@ type housekeepingWorker struct {
 	river.WorkerDefaults[housekeepingArgs]
 
 	pool  *pgxpool.Pool
-	nodes *outbox.Nodes
+	nodes *nodes.Register
 	stats *outbox.Publisher
-	clock *outbox.Clock
+	clock *dbclock.Clock
 }
 
 func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeepingArgs]) error {
@@ -84,10 +90,10 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	if err := keepJobs(ctx, w.pool); err != nil {
 		return err
 	}
-	if err := outbox.PruneCheckpoints(ctx, w.pool); err != nil {
+	if err := relay.PruneCheckpoints(ctx, w.pool); err != nil {
 		return err
 	}
-	if err := outbox.PrunePace(ctx, w.pool); err != nil {
+	if err := pass.PrunePace(ctx, w.pool); err != nil {
 		return err
 	}
 	if err := w.nodes.PruneJournal(ctx); err != nil {
@@ -99,12 +105,12 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 // settling is how long nodes are given to write a new heartbeat.
 const settling = 30 * time.Second
 
-type auditWorker struct {
-	river.WorkerDefaults[auditArgs]
+type selfcheckWorker struct {
+	river.WorkerDefaults[selfcheckArgs]
 
-	auditor *outbox.Auditor
+	checker *selfcheck.Checker
 }
 
-func (w *auditWorker) Work(ctx context.Context, _ *river.Job[auditArgs]) error {
-	return w.auditor.Run(ctx)
+func (w *selfcheckWorker) Work(ctx context.Context, _ *river.Job[selfcheckArgs]) error {
+	return w.checker.Run(ctx)
 }

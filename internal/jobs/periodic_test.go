@@ -12,7 +12,9 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
 const (
@@ -50,12 +52,12 @@ func TestPartitionsJobMakesTheDaysAhead(t *testing.T) {
 func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	worker := &housekeepingWorker{pool: b.pool, nodes: outbox.NewNodes(b.pool, nodeID), stats: outbox.NewPublisher(b.pool), clock: b.jobs.cfg.Clock}
+	worker := &housekeepingWorker{pool: b.pool, nodes: nodes.New(b.pool, nodeID), stats: outbox.NewPublisher(b.pool), clock: b.jobs.cfg.Clock}
 	alive, gone := uuid.New(), uuid.New()
 	for _, node := range []uuid.UUID{alive, gone} {
-		var journal outbox.Journal
+		var journal nodes.Journal
 		journal.Begin(7)
-		_, err := outbox.NewNodes(b.pool, node).Heartbeat(t.Context(), "host", "v1", &journal, map[string]int{"/hubs/admin": 2})
+		_, err := nodes.New(b.pool, node).Heartbeat(t.Context(), "host", "v1", &journal, map[string]int{"/hubs/admin": 2})
 		require.NoError(t, err)
 	}
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = now() - interval '61 seconds' WHERE node_id = $1", gone)
@@ -67,7 +69,7 @@ func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 	require.NoError(t, worker.Work(t.Context(), &river.Job[housekeepingArgs]{}))
 	require.Equal(t, []uuid.UUID{alive}, scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.node"))
 	require.Equal(t, []uuid.UUID{alive}, scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.broadcast_journal"))
-	connections, err := outbox.NewNodes(b.pool, nodeID).Connections(t.Context())
+	connections, err := nodes.New(b.pool, nodeID).Connections(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"/hubs/admin": 2}, connections)
 	require.Equal(t, "activeUsers=1 totalUsers=2", scan[string](t, b,
@@ -79,9 +81,9 @@ func TestAuditLooksAtWhatIsNew(t *testing.T) {
 	b := setup(t)
 	b.cart(t, uuid.New(), nil)
 	b.sweep(t)
-	worker := &auditWorker{auditor: outbox.NewAuditor(b.pool, slog.New(slog.DiscardHandler))}
-	require.NoError(t, worker.Work(t.Context(), &river.Job[auditArgs]{}))
-	status, err := outbox.ReadAuditStatus(t.Context(), b.pool)
+	worker := &selfcheckWorker{checker: selfcheck.New(b.pool, slog.New(slog.DiscardHandler))}
+	require.NoError(t, worker.Work(t.Context(), &river.Job[selfcheckArgs]{}))
+	status, err := selfcheck.ReadStatus(t.Context(), b.pool)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), status.Position)
 }

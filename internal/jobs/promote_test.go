@@ -12,7 +12,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/nodes"
 )
 
 // An event comes at its time, the job of a node that died over it is another's, and the sweep goes on: River has no leader, and whoever was
@@ -66,8 +66,8 @@ func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 		return scan[bool](t, b, "SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = 'sweep' AND state = 'completed')")
 	}, waitTimeout, waitTick, "this node works")
 	frozen := uuid.New()
-	var journal outbox.Journal
-	_, err := outbox.NewNodes(b.pool, frozen).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	var journal nodes.Journal
+	_, err := nodes.New(b.pool, frozen).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	var fetched time.Time
 	require.NoError(t, b.pool.QueryRow(t.Context(), `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_at = clock_timestamp(),
@@ -96,8 +96,8 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	alive := uuid.New()
-	var journal outbox.Journal
-	_, err := outbox.NewNodes(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+	var journal nodes.Journal
+	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
 	soon := time.Now().Add(time.Hour)

@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 )
 
 // heldByJobs are the outbox rows that jobs hold: delivered by them, when it is time.
 const heldByJobs = `SELECT (j.args->>'outbox_seq')::bigint FROM ` + riverJobs + ` j
 	WHERE j.kind IN ('deliver_scheduled', 'retry_event') AND j.finalized_at IS NULL`
 
-// Reseed lets relaying go on in a database that was restored from a dump; see [outbox.Reseed]. What jobs hold stays theirs. All or
+// Reseed lets relaying go on in a database that was restored from a dump; see [relay.Reseed]. What jobs hold stays theirs. All or
 // nothing of it happens.
-func Reseed(ctx context.Context, pool *pgxpool.Pool, progress func(day time.Time, sofar outbox.Reseeded)) (sum outbox.Reseeded, err error) {
+func Reseed(ctx context.Context, pool *pgxpool.Pool, progress func(day time.Time, sofar relay.Reseeded)) (sum relay.Reseeded, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, heldByJobs)
 		if err != nil {
@@ -27,7 +27,7 @@ func Reseed(ctx context.Context, pool *pgxpool.Pool, progress func(day time.Time
 		if err != nil {
 			return err //nolint:wrapcheck // wrapped once, below
 		}
-		sum, err = outbox.Reseed(ctx, tx, held, progress)
+		sum, err = relay.Reseed(ctx, tx, held, progress)
 		return err
 	})
 	if err != nil {

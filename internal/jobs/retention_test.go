@@ -10,7 +10,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
+	"github.com/yummyzoom/herald/internal/retention"
 )
 
 // nineDaysPass makes everything older, and drops what is older than the retention then.
@@ -33,7 +34,7 @@ func (b *bundle) nineDaysPass(t *testing.T) {
 
 func (b *bundle) retire(t *testing.T) {
 	t.Helper()
-	worker := &retentionWorker{retention: outbox.NewRetention(b.pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})}
+	worker := &retentionWorker{retention: retention.New(b.pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})}
 	require.NoError(t, worker.Work(t.Context(), &river.Job[retentionArgs]{}))
 }
 
@@ -50,7 +51,7 @@ func TestScheduledEventOutlivesItsDay(t *testing.T) {
 	b.makeDue(t, job)
 	require.NoError(t, b.deliverScheduled(t, job))
 	require.Equal(t, "relayed", b.status(t, id).Status)
-	entries, _, err := outbox.NewLog(b.pool).ReadFrom(t.Context(), 0, 10)
+	entries, _, err := eventlog.NewReader(b.pool).ReadFrom(t.Context(), 0, 10)
 	require.NoError(t, err)
 	require.Equal(t, id, entries[len(entries)-1].ID, "and every node reads it")
 	b.retire(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
 // How long before its event's time a scheduled job is made ready, and how long a failed event rests before its first retry.
@@ -23,7 +24,7 @@ const (
 // SetAside keeps events as jobs, in the relay's transaction.
 type SetAside struct {
 	client *river.Client[pgx.Tx]
-	clock  *outbox.Clock // is read in each transaction that inserts
+	clock  *dbclock.Clock // is read in each transaction that inserts
 }
 
 // NewSetAside returns a SetAside that only inserts jobs; [Jobs] works them.
@@ -36,8 +37,8 @@ func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
 }
 
 // newInserter returns a client that only inserts jobs, due by a clock that has to be read before.
-func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], *outbox.Clock, error) {
-	clock := outbox.NewClock(slog.New(slog.DiscardHandler)) // the node's own tells
+func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], *dbclock.Clock, error) {
+	clock := dbclock.New(slog.New(slog.DiscardHandler)) // the node's own tells
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating River's inserting client: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/nodes"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -26,8 +27,8 @@ func TestEventWhoseAttemptWasLostIsDeliveredAgainThoughItsNodeLives(t *testing.T
 	job := b.waiting(t, "deliver_scheduled")[0]
 	b.makeDue(t, job)
 	attempted := func(before time.Duration) int64 {
-		var journal outbox.Journal
-		_, err := outbox.NewNodes(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", &journal, nil)
+		var journal nodes.Journal
+		_, err := nodes.New(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 		require.NoError(t, err)
 		b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
 		b.exec(t, `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_by = ARRAY[$3::text],

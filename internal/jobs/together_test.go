@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 )
 
 // allDue schedules so many events and lets their time come, the last one published being the first one due. It returns them in the order
@@ -101,12 +102,12 @@ func TestNothingIsTakenAlongWhileTheRelayIsPaused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	events, jobs := b.allDue(t, 3)
-	_, err := outbox.Pause(t.Context(), b.pool, "somebody")
+	_, err := relay.Pause(t.Context(), b.pool, "somebody")
 	require.NoError(t, err)
 	_, snoozed := errors.AsType[*river.JobSnoozeError](b.deliverScheduled(t, jobs[2]))
 	require.True(t, snoozed)
 	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.river_job WHERE id = ANY ($1) AND xmax <> '0'", jobs[:2]))
-	_, err = outbox.Resume(t.Context(), b.pool)
+	_, err = relay.Resume(t.Context(), b.pool)
 	require.NoError(t, err)
 	require.NoError(t, b.deliverScheduled(t, jobs[2]))
 	require.Equal(t, events, b.logged(t))

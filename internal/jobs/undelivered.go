@@ -11,6 +11,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/postgres"
 )
 
 // UndeliveredMost is up to how many events are counted that could not be delivered, of each kind: a scrape asks for them.
@@ -48,7 +49,7 @@ SELECT count(*), greatest(coalesce(extract(epoch FROM now() - min(f.since)), 0),
 FROM (SELECT ` + failingSince + ` AS since FROM ` + failingJobs + ` j LIMIT $1) f`
 
 // ReadUndelivered counts them, on whatever node they failed.
-func ReadUndelivered(ctx context.Context, db outbox.Database) (u Undelivered, err error) {
+func ReadUndelivered(ctx context.Context, db postgres.Database) (u Undelivered, err error) {
 	if u.Dead, u.OldestDead, err = outbox.CountDeadLetters(ctx, db, UndeliveredMost); err != nil {
 		return u, err
 	}
@@ -70,7 +71,7 @@ FROM (SELECT j.* FROM ` + failingJobs + ` j WHERE j.id < $1 ORDER BY j.id DESC L
 ORDER BY j.id DESC`
 
 // listRetrying returns at most limit events that are tried again, the newest first, behind before.
-func listRetrying(ctx context.Context, db outbox.Database, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error) {
+func listRetrying(ctx context.Context, db postgres.Database, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error) {
 	const newest = 1<<63 - 1
 	below := int64(newest)
 	if before != nil {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // read is how many pages a statement looks at.

@@ -15,43 +15,46 @@ import (
 // the same, and what they read it for: nothing but to measure how long something takes on this machine, which is done by the monotonic
 // clock. A function that is not listed fails the test; a reason that is not of this kind should.
 var readsTheNodesClock = map[string]string{
-	"outbox Clock.Read":          "how long the answer took",
-	"outbox Clock.Now":           "how long ago the database's was read; before that there is no other",
-	"outbox Clock.Age":           "how long ago",
-	"outbox Clock.Advanced":      "how long ago",
-	"outbox Memory.recall":       "how long the heads of groups are remembered",
-	"outbox Journal.begin":       "how long ago an entry was broadcast, at the heartbeat",
-	"outbox Journal.Record":      "likewise",
-	"outbox queueJournal":        "likewise",
-	"outbox NodeKeys.reread":     "how long ago the keys were read for an id that is not known",
-	"outbox Auditor.Run":         "how long a run has taken",
-	"outbox Auditor.fullNodes":   "how long it has waited for nodes",
-	"outbox Retention.Run":       "how often long work is told of",
-	"outbox progress.add":        "likewise",
-	"relay Relay.drain":          "how long a batch took, and how long ago the one before was",
-	"relay session.run":          "how long a relay rests, and lingers",
-	"relay session.wait":         "how long wake-ups in vain are not heeded",
-	"relay session.count":        "likewise",
-	"relay outage.failed":        "how long the database has been away, for the log",
-	"relay outage.over":          "likewise",
-	"relay moment.now":           "how long ago this node looked",
-	"app boundBodies":            "time-outs of sockets",
-	"app boundAnswers":           "likewise",
-	"app remembered.refresh":     "how long an answer is remembered",
-	"app remembered.get":         "likewise",
-	"app App.guard":              "how long a socket has waited for its token",
-	"app boundAnswer":            "likewise",
-	"app gate.ServeHTTP":         "what an answer says it was given at, as the API's does",
-	"app App.Run":                "how long this node has served",
-	"app App.lookReady":          "how long ago this node looked",
-	"broadcast Admission.Resume": "how long a resume took",
+	"dbclock Clock.Read":          "how long the answer took",
+	"dbclock Clock.Now":           "how long ago the database's was read; before that there is no other",
+	"dbclock Clock.Age":           "how long ago",
+	"dbclock Clock.Advanced":      "how long ago",
+	"pass Memory.recall":          "how long the heads of groups are remembered",
+	"nodes Journal.begin":         "how long ago an entry was broadcast, at the heartbeat",
+	"nodes Journal.Record":        "likewise",
+	"nodes queueJournal":          "likewise",
+	"nodes NodeKeys.reread":       "how long ago the keys were read for an id that is not known",
+	"selfcheck Auditor.Run":       "how long a run has taken",
+	"selfcheck Auditor.fullNodes": "how long it has waited for nodes",
+	"retention Retention.Run":     "how often long work is told of",
+	"retention progress.add":      "likewise",
+	"relay Relay.pass":            "how long a batch took, and how long ago the one before was",
+	"relay session.run":           "how long a relay rests, and lingers",
+	"relay session.wait":          "how long wake-ups in vain are not heeded",
+	"relay session.count":         "likewise",
+	"relay outage.failed":         "how long the database has been away, for the log",
+	"relay outage.over":           "likewise",
+	"relay moment.now":            "how long ago this node looked",
+	"app boundBodies":             "time-outs of sockets",
+	"app boundAnswers":            "likewise",
+	"app remembered.refresh":      "how long an answer is remembered",
+	"app remembered.get":          "likewise",
+	"app App.guard":               "how long a socket has waited for its token",
+	"app boundAnswer":             "likewise",
+	"app gate.ServeHTTP":          "what an answer says it was given at, as the API's does",
+	"app App.Run":                 "how long this node has served",
+	"app App.lookReady":           "how long ago this node looked",
+	"broadcast Admission.Resume":  "how long a resume took",
 }
 
 func TestNothingThatConcernsEventsGoesByTheNodesClock(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
-	for _, pkg := range []string{"jobs", "outbox", "relay", "app", "broadcast", "event"} {
-		files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+	for _, dir := range []string{
+		"jobs", "outbox", "eventlog", "nodes", "retention", "selfcheck", "postgres/dbclock", "relay", "relay/pass", "app", "broadcast", "event",
+	} {
+		pkg := filepath.Base(dir)
+		files, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
 		require.NoError(t, err)
 		require.NotEmpty(t, files)
 		for _, file := range files {

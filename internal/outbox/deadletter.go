@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // ErrNotDead is returned for an event that is no dead letter.
@@ -105,7 +106,7 @@ func scanDeadLetter(row pgx.CollectableRow) (d DeadLetter, err error) {
 	var eventType *string
 	var resourceID uuid.NullUUID
 	err = row.Scan(&d.EventID, &written, &d.Reason, &d.Attempts, &died, &eventType, &resourceID)
-	d.State, d.Type, d.ResourceID = StatusDead, event.Type(orZero(eventType)), resourceID.UUID
+	d.State, d.Type, d.ResourceID = StatusDead, event.Type(postgres.OrZero(eventType)), resourceID.UUID
 	d.WrittenAt, d.DiedAt = clock(written), clock(died)
 	return d, err //nolint:wrapcheck // wrapped once, by DeadLetters
 }
@@ -164,4 +165,16 @@ func Show(ctx context.Context, db dbsqlc.DBTX, ref Ref) ([]byte, error) {
 		return nil, fmt.Errorf("reading event %s: %w", ref.EventID, err)
 	}
 	return row, nil
+}
+
+// Bury records that an event is not tried again, and why.
+func Bury(ctx context.Context, tx pgx.Tx, ref Ref, reason error, attempts int) error {
+	err := dbsqlc.New(tx).DeadLetterInsert(ctx, dbsqlc.DeadLetterInsertParams{
+		EventIds: []uuid.UUID{ref.EventID}, OutboxSeqs: []int64{ref.Seq}, WrittenAts: []time.Time{ref.WrittenAt},
+		Reasons: []string{ShortReason(reason.Error())}, Attempts: int32(attempts), //nolint:gosec // a few dozen at most
+	})
+	if err != nil {
+		return fmt.Errorf("recording dead letter %s: %w", ref.EventID, err)
+	}
+	return nil
 }

@@ -8,9 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
 )
@@ -40,26 +37,26 @@ func (c *rowColumns) unfit() string {
 	switch {
 	case c.tooLarge != "":
 		return "too large: " + c.tooLarge
-	case c.id == uuid.Nil:
+	case c.ID == uuid.Nil:
 		return "event_id is missing"
 	}
 	if column := c.unfitTime(); column != "" {
 		return column + " is not a time between the years 1 and 9999"
 	}
-	if len(c.payload) == 0 || c.payload[0] != '{' {
+	if len(c.Payload) == 0 || c.Payload[0] != '{' {
 		return "payload is not a JSON object"
 	}
-	if n := characters(c.traceText.String, maxTraceCharacters); n > maxTraceCharacters {
+	if n := characters(c.TraceText.String, maxTraceCharacters); n > maxTraceCharacters {
 		return fmt.Sprintf("traceparent has %d characters; at most %d are allowed", n, maxTraceCharacters)
 	}
-	if n := characters(c.customerID.String, maxNameCharacters); n > maxNameCharacters {
+	if n := characters(c.CustomerID.String, maxNameCharacters); n > maxNameCharacters {
 		return fmt.Sprintf("customer_id has %d characters; at most %d are allowed", n, maxNameCharacters)
 	}
-	switch event.Type(c.eventType).Family() {
+	switch event.Type(c.Type).Family() {
 	case event.Order:
 		return c.unfitOrder()
 	case event.TeamCart, event.Control:
-		if c.resourceID.Bytes == uuid.Nil {
+		if c.ResourceID.Bytes == uuid.Nil {
 			return "resource_id is missing"
 		}
 	case event.Admin, event.Unknown:
@@ -69,13 +66,13 @@ func (c *rowColumns) unfit() string {
 
 func (c *rowColumns) unfitOrder() string {
 	switch {
-	case c.resourceID.Bytes == uuid.Nil:
+	case c.ResourceID.Bytes == uuid.Nil:
 		return "resource_id is missing"
-	case c.restaurantID.Bytes == uuid.Nil:
+	case c.RestaurantID.Bytes == uuid.Nil:
 		return "restaurant_id is missing"
-	case c.audience.Valid && c.audience.String == "":
+	case c.Audience.Valid && c.Audience.String == "":
 		return `unknown audience ""`
-	case c.customerID.String == "" && event.Audience(c.audience.String) != event.Restaurant:
+	case c.CustomerID.String == "" && event.Audience(c.Audience.String) != event.Restaurant:
 		return "customer_id is missing"
 	}
 	return ""
@@ -85,7 +82,7 @@ func (c *rowColumns) unfitTime() string {
 	switch {
 	case !isClock(c.written):
 		return "written_at"
-	case !isClock(c.occurredOn):
+	case !isClock(c.OccurredOn):
 		return "occurred_on_utc"
 	case c.deliverAfter.Valid && !isClock(c.deliverAfter):
 		return "deliver_after"
@@ -101,33 +98,14 @@ func characters(text string, most int) int {
 	return utf8.RuneCountInString(text)
 }
 
-// isUnreadable says whether err is about a value that was to be read, and not about the database or the way to it.
-func isUnreadable(err error) bool {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		const outOfMemory = "53200"
-		class := refused.Code[:min(2, len(refused.Code))] // of data, limits of the program, and damaged values
-		return class == "22" || class == "54" || class == "XX" || refused.Code == outOfMemory
-	}
-	_, ok := errors.AsType[pgx.ScanArgError](err)
-	return ok
-}
-
 const maxReason = 1000 // bytes
 
-// shortReason is what is written down of a reason: a producer may have had its say in it.
-func shortReason(reason string) string {
+// ShortReason is what is written down of a reason: a producer may have had its say in it.
+func ShortReason(reason string) string {
 	reason = strings.ToValidUTF8(strings.ReplaceAll(reason, "\x00", ""), "�")
 	if len(reason) <= maxReason {
 		return reason
 	}
 	cut := []byte(reason)[:maxReason]
 	return string(bytes.ToValidUTF8(cut, nil)) + "…"
-}
-
-// exactly is when the row was written as it stands there, which may be what is no time here: with its seq it is where the row is found.
-func (r *Row) exactly() pgtype.Timestamptz {
-	if r.written.Valid {
-		return r.written
-	}
-	return pgtype.Timestamptz{Time: r.WrittenAt, Valid: true}
 }

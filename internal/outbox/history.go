@@ -7,7 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // What a [Step] can be.
@@ -35,7 +36,7 @@ type Step struct {
 // Note writes down that somebody has decided about an event, within the transaction of it.
 func Note(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, what, by, detail string) error {
 	params := dbsqlc.DeadLetterNoteParams{EventID: eventID, What: what, ByWhom: whom(by)}
-	if detail = shortReason(detail); detail != "" {
+	if detail = ShortReason(detail); detail != "" {
 		params.Detail = &detail
 	}
 	if err := dbsqlc.New(db).DeadLetterNote(ctx, params); err != nil {
@@ -52,7 +53,7 @@ func History(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Step, er
 	}
 	steps := make([]Step, len(rows))
 	for i, row := range rows {
-		steps[i] = Step{At: row.At, What: row.What, By: orZero(row.ByWhom), Attempts: int(orZero(row.Attempts)), Detail: orZero(row.Detail)}
+		steps[i] = Step{At: row.At, What: row.What, By: postgres.OrZero(row.ByWhom), Attempts: int(postgres.OrZero(row.Attempts)), Detail: postgres.OrZero(row.Detail)}
 	}
 	return steps, nil
 }
@@ -62,9 +63,9 @@ func whom(by string) *string {
 	if by == "" {
 		return nil
 	}
-	by = shortReason(by)
+	by = ShortReason(by)
 	if len(by) > whomMost {
-		by = shortReason(by[:whomMost]) + "…"
+		by = ShortReason(by[:whomMost]) + "…"
 	}
 	return &by
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // Insert writes one event as a producer would. What the outbox refuses comes back as an error that says what is wrong and what to

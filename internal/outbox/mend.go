@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // Why an event is not mended.
@@ -134,7 +135,7 @@ func refused(err error) error {
 	switch {
 	case answer.Code == checkViolation:
 		return &RefusedError{strings.TrimPrefix(answer.Message, "herald.outbox: "), answer.Hint}
-	case isUnreadable(err): // jsonb cannot hold it, say
+	case postgres.Unreadable(err): // jsonb cannot hold it, say
 		return &RefusedError{answer.Message, answer.Hint}
 	default:
 		return fmt.Errorf("mending the event: %w", err)
@@ -146,18 +147,4 @@ func nullID(id *uuid.UUID) uuid.NullUUID {
 		return uuid.NullUUID{}
 	}
 	return uuid.NullUUID{UUID: *id, Valid: true}
-}
-
-// readRow reads one row by its place.
-func readRow(ctx context.Context, db Batcher, ref Ref) (*Row, error) {
-	var rows []Row
-	batch := newLogBatch()
-	queueRows(batch, []Ref{ref}, &rows)
-	if err := db.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, fmt.Errorf("reading event %s: %w", ref.EventID, err)
-	}
-	if len(rows) == 0 {
-		return nil, ErrRowGone
-	}
-	return &rows[0], nil
 }

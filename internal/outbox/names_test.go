@@ -8,11 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/test/fixture"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // qualified are the functions that have no search_path of their own, because setting one costs a call about 10 µs, and name everything in
-// full instead: what each event or each drain calls. TestFunctionsMeetNoShadow calls them. A function whose body the server has parsed when it was
+// full instead: what each event or each pass calls. TestFunctionsMeetNoShadow calls them. A function whose body the server has parsed when it was
 // created (RETURN …) is bound to its names since.
 func qualified() map[string]string {
 	return map[string]string{
@@ -20,21 +21,15 @@ func qualified() map[string]string {
 		"judge_event":            "each published event that is not an order's usual one",
 		"refuse_event":           "each refused event, in the producer's name",
 		"other_type":             "each call that is refused, in the producer's name",
-		"check_event":            "the release before",
-		"check_payload":          "the release before",
 		"publish_order_event":    "each published event",
 		"publish_teamcart_event": "each published event",
 		"publish_admin_event":    "each published event",
 
-		"earlier_publish_order_event":    "what depends on it",
-		"earlier_publish_teamcart_event": "what depends on it",
-		"earlier_publish_admin_event":    "what depends on it",
-
 		"utc":                        "each published event",
 		"uuidv7":                     "each published event",
 		"can_subscribe":              "each subscribe",
-		"last_seq":                   "each drain",
-		"relay_is_armed":             "each drain",
+		"last_seq":                   "each pass",
+		"relay_is_armed":             "each pass",
 		"relay_is_spent":             "each look of an idle relay",
 		"river_job_state_in_bitmask": "River's own, for its index: called in Herald's sessions, which have their path",
 	}
@@ -44,7 +39,7 @@ func qualified() map[string]string {
 func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	rows, err := b.pool.Query(t.Context(), `SELECT p.proname::text, coalesce(array_to_string(p.proconfig, ';'), '') AS config FROM pg_proc p
+	rows, err := b.Pool.Query(t.Context(), `SELECT p.proname::text, coalesce(array_to_string(p.proconfig, ';'), '') AS config FROM pg_proc p
 		WHERE p.pronamespace = 'herald'::regnamespace AND p.prosqlbody IS NULL`)
 	require.NoError(t, err)
 	type function struct{ Name, Config string }
@@ -82,10 +77,10 @@ func (b *bundle) naive(t *testing.T) *pgx.Conn {
 func TestFunctionsMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	old := b.relayed(t, order())
-	b.dead(t)
-	b.age(t, 9)
-	recent := b.insert(t, cart())
+	old := b.Relayed(t, fixture.Order())
+	b.Dead(t)
+	b.Age(t, 9)
+	recent := b.Insert(t, fixture.Cart())
 	naive := b.naive(t)
 	for _, call := range []struct {
 		sql  string
@@ -96,6 +91,7 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 		{"SELECT * FROM herald.whereabouts()", nil},
 		{"SELECT herald.ensure_partition('outbox', '2040-01-01'), herald.ensure_partition('event_log', '2040-01-01')", nil},
 		{"SELECT herald.partition_days('outbox')", nil},
+		{"SELECT herald.lock_to_change('herald.outbox', 'herald.pace')", nil},
 		{"SELECT * FROM herald.partition_bounds('outbox')", nil},
 		{"SELECT herald.days_before('event_log', '2040-01-01')", nil},
 		{"SELECT herald.day_begins('2040-01-01')", nil},
@@ -107,8 +103,8 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 		{"SELECT herald.forget_relayed('2020-01-01', 0, 10)", nil},
 		{"SELECT herald.node_host($1)", []any{uuid.New()}},
 		{"SELECT herald.is_set_aside($1)", []any{old}},
-		{"SELECT herald.grant_access('MustBeOrderOwner', $1, 'user-2')", []any{orderID}},
-		{"SELECT herald.revoke_access('MustBeOrderOwner', $1, 'user-2')", []any{orderID}},
+		{"SELECT herald.grant_access('MustBeOrderOwner', $1, 'user-2')", []any{fixture.OrderID}},
+		{"SELECT herald.revoke_access('MustBeOrderOwner', $1, 'user-2')", []any{fixture.OrderID}},
 		{`SELECT herald.set_platform_stats('{"totalUsers": 1}')`, nil},
 		{"SELECT * FROM herald.event_status($1)", []any{recent}},
 		{"SELECT * FROM herald.event_status($1)", []any{old}},
@@ -129,7 +125,7 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 // oldDays are those of either table that end more than a week ago.
 func (b *bundle) oldDays(t *testing.T) []string {
 	t.Helper()
-	rows, err := b.pool.Query(t.Context(), `SELECT d::text FROM herald.days_before('outbox', now() - interval '7 days') d
+	rows, err := b.Pool.Query(t.Context(), `SELECT d::text FROM herald.days_before('outbox', now() - interval '7 days') d
 		INTERSECT SELECT d::text FROM herald.days_before('event_log', now() - interval '7 days') d`)
 	require.NoError(t, err)
 	days, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -144,11 +140,11 @@ func TestQueriesMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	db.Shadow(t)
-	b := &bundle{db, db.Pool(t)}
-	id := b.relayed(t, order())
-	b.dead(t)
-	require.Equal(t, "relayed", b.status(t, id)[0].Status)
-	b.age(t, 9)
-	require.Positive(t, b.retire(t).Days)
-	require.True(t, b.gone(t, id))
+	b := &bundle{fixture.On(t, db)}
+	id := b.Relayed(t, fixture.Order())
+	b.Dead(t)
+	require.Equal(t, "relayed", b.Status(t, id)[0].Status)
+	b.Age(t, 9)
+	require.Positive(t, b.Retire(t).Days)
+	require.True(t, b.Gone(t, id))
 }

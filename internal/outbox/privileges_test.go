@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/retention"
+	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
 // privileges lists what a role may do to everything in the schema, from the catalog: tables, views and partitions (also column
@@ -41,7 +42,7 @@ ORDER BY 1`
 
 func (b *bundle) privileges(t *testing.T, role string) []string {
 	t.Helper()
-	rows, err := b.pool.Query(t.Context(), privileges, role)
+	rows, err := b.Pool.Query(t.Context(), privileges, role)
 	require.NoError(t, err)
 	granted, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
@@ -53,9 +54,9 @@ func (b *bundle) privileges(t *testing.T, role string) []string {
 func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, err := outbox.EnsurePartitions(t.Context(), b.pool, time.Now(), 10)
+	_, err := retention.EnsurePartitions(t.Context(), b.Pool, time.Now(), 10)
 	require.NoError(t, err)
-	producer := b.login(t, "herald_producer")
+	producer := b.Login(t, "herald_producer")
 
 	want := []string{
 		"USAGE on schema herald",
@@ -72,8 +73,7 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	}
 	for _, function := range []string{
 		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "set_platform_stats", "event_status",
-		"earlier_publish_order_event", "earlier_publish_teamcart_event", "earlier_publish_admin_event", // for what depends on them
-		"uuidv7", "utc", "check_event", "check_payload", "judge_event", "refuse_event", "payload_problems", "payload_fields", "other_type", "utc_or_text", // what an insert's default, the functions and the check call in the producer's name
+		"uuidv7", "utc", "judge_event", "refuse_event", "payload_problems", "payload_fields", "other_type", "utc_or_text", // what an insert's default, the functions and the check call in the producer's name
 	} {
 		want = append(want, "EXECUTE on "+function)
 	}
@@ -85,7 +85,7 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 func TestARoleOfItsOwnMayDoNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	require.Empty(t, b.privileges(t, b.login(t).Config().User))
+	require.Empty(t, b.privileges(t, b.Login(t).Config().User))
 }
 
 // What the catalog says, tried out: everything that a producer does works over a producer's login, and reading does not.
@@ -94,18 +94,18 @@ func TestARoleOfItsOwnMayDoNothing(t *testing.T) {
 func TestProducersLoginAtWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	producer := b.login(t, "herald_producer")
+	producer := b.Login(t, "herald_producer")
 	ids := []uuid.UUID{
-		scan[uuid.UUID](t, producer, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", orderID, restaurantID),
-		scan[uuid.UUID](t, producer, "SELECT herald.publish_teamcart_event('CartLocked', $1)", cartID),
-		scan[uuid.UUID](t, producer, `SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`),
+		fixture.Scan[uuid.UUID](t, producer, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", fixture.OrderID, fixture.RestaurantID),
+		fixture.Scan[uuid.UUID](t, producer, "SELECT herald.publish_teamcart_event('CartLocked', $1)", fixture.CartID),
+		fixture.Scan[uuid.UUID](t, producer, `SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`),
 	}
-	for _, row := range []columns{order(), cart(), admin(columns{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})} {
-		id, err := insert(t, producer, row)
+	for _, row := range []fixture.Columns{fixture.Order(), fixture.Cart(), fixture.Admin(fixture.Columns{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})} {
+		id, err := fixture.Insert(t, producer, row)
 		require.NoError(t, err)
 		ids = append(ids, id)
 	}
-	_, err := insert(t, producer, cart(columns{"event_type": "CartEaten"}))
+	_, err := fixture.Insert(t, producer, fixture.Cart(fixture.Columns{"event_type": "CartEaten"}))
 	require.ErrorContains(t, err, "unknown event_type 'CartEaten'", "the reason reaches a producer, too")
 	for _, sql := range []string{
 		`SELECT herald.set_platform_stats('{"totalUsers": 1}')`,
@@ -113,9 +113,9 @@ func TestProducersLoginAtWork(t *testing.T) {
 		_, err := producer.Exec(t.Context(), sql)
 		require.NoError(t, err, sql)
 	}
-	b.relay(t)
+	b.Relay(t)
 	for _, id := range ids {
-		require.Equal(t, "relayed", scan[string](t, producer, "SELECT status FROM herald.event_status($1) LIMIT 1", id))
+		require.Equal(t, "relayed", fixture.Scan[string](t, producer, "SELECT status FROM herald.event_status($1) LIMIT 1", id))
 	}
 	for _, sql := range []string{
 		"SELECT payload FROM herald.outbox",
@@ -145,18 +145,18 @@ func TestProducersLoginAtWork(t *testing.T) {
 func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	service := b.login(t, "herald_producer")
-	b.exec(t, "GRANT EXECUTE ON FUNCTION herald.grant_access(text, uuid, text), herald.revoke_access(text, uuid, text) TO "+service.Config().User)
+	service := b.Login(t, "herald_producer")
+	b.Exec(t, "GRANT EXECUTE ON FUNCTION herald.grant_access(text, uuid, text), herald.revoke_access(text, uuid, text) TO "+service.Config().User)
 	t.Cleanup(func() {
-		_, err := b.pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+service.Config().User)
+		_, err := b.Pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+service.Config().User)
 		require.NoError(t, err)
 	})
 	for _, function := range []string{"grant_access", "revoke_access"} {
-		_, err := service.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", owner, orderID, customer)
+		_, err := service.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", fixture.Owner, fixture.OrderID, fixture.Customer)
 		require.NoError(t, err)
-		require.Equal(t, function == "grant_access", b.may(t, owner, orderID, customer))
+		require.Equal(t, function == "grant_access", b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 	}
-	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
+	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
 }
 
 // AccessRevoked takes people out of groups: whoever may insert events may not insert this one, whatever functions he puts in its way.
@@ -165,15 +165,15 @@ func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 func TestOnlyTheOutboxOwnersWriteRevocations(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	row := columns{"event_type": "AccessRevoked", "resource_id": orderID, "payload": `{"policy": "MustBeOrderOwner", "userId": "user-1"}`}
-	producer := b.login(t, "herald_producer")
-	b.exec(t, `CREATE SCHEMA evil;
+	row := fixture.Columns{"event_type": "AccessRevoked", "resource_id": fixture.OrderID, "payload": `{"policy": "MustBeOrderOwner", "userId": "user-1"}`}
+	producer := b.Login(t, "herald_producer")
+	b.Exec(t, `CREATE SCHEMA evil;
 		CREATE FUNCTION evil.pg_has_role(name, oid, text) RETURNS boolean LANGUAGE sql RETURN true;
 		GRANT USAGE ON SCHEMA evil TO PUBLIC`)
 	for _, path := range []string{"public", "evil, pg_catalog"} {
 		_, err := producer.Exec(t.Context(), "SET search_path = "+path)
 		require.NoError(t, err)
-		_, err = insert(t, producer, row)
+		_, err = fixture.Insert(t, producer, row)
 		refused, ok := errors.AsType[*pgconn.PgError](err)
 		require.True(t, ok, "%v", err)
 		require.Equal(t, "herald.outbox: unknown event_type 'AccessRevoked'", refused.Message)
@@ -181,6 +181,6 @@ func TestOnlyTheOutboxOwnersWriteRevocations(t *testing.T) {
 		require.Contains(t, refused.Hint, "Use one of OrderPlaced, ")
 		require.NotContains(t, refused.Hint, "AccessRevoked")
 	}
-	_, err := insert(t, b.pool, row)
+	_, err := fixture.Insert(t, b.Pool, row)
 	require.NoError(t, err, "its owner may")
 }

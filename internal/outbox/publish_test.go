@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
 // The functions as the contract lists them: every argument by name, type and default, and what comes back.
@@ -43,7 +45,7 @@ func TestSignaturesOfTheProducersFunctions(t *testing.T) {
 			`next_attempt_at timestamp with time zone, settled_at timestamp with time zone, times_published bigint, broadcasts jsonb)`},
 	} {
 		var arguments, result string
-		require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+		require.NoError(t, b.Pool.QueryRow(t.Context(), `SELECT pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
 			FROM pg_proc p WHERE p.pronamespace = 'herald'::regnamespace AND p.proname = $1`, name).Scan(&arguments, &result), name)
 		require.Equal(t, want.arguments, arguments, name)
 		require.Equal(t, want.result, result, name)
@@ -67,7 +69,7 @@ type written struct {
 
 func (b *bundle) written(t *testing.T, id uuid.UUID) written {
 	t.Helper()
-	rows, err := b.pool.Query(t.Context(), `SELECT event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload,
+	rows, err := b.Pool.Query(t.Context(), `SELECT event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload,
 		occurred_on_utc, deliver_after, traceparent, written_at FROM herald.outbox WHERE event_id = $1`, id)
 	require.NoError(t, err)
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[written])
@@ -80,17 +82,17 @@ func TestOrderFunctionWritesEveryArgument(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own := uuid.New()
-	id := scan[uuid.UUID](t, b.pool, `SELECT herald.publish_order_event(event_type => 'OrderStatusChanged', order_id => $1,
+	id := fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_order_event(event_type => 'OrderStatusChanged', order_id => $1,
 		order_number => 'YZ-"1024"', status => 'Preparing', restaurant_id => $2, customer_id => 'user-1', audience => 'Customer',
 		estimated_delivery_time => '2025-01-20 17:35:00+07', actual_delivery_time => '2025-01-20 10:36:00.25+00',
 		delivered_at => '2025-01-20 10:37:00+00', last_update_timestamp => '2025-01-20 10:04:00+00',
-		occurred_on_utc => '2025-01-20 10:05:00+00', event_id => $3, deliver_after => '2025-01-20 10:06:00+00')`, orderID, restaurantID, own)
+		occurred_on_utc => '2025-01-20 10:05:00+00', event_id => $3, deliver_after => '2025-01-20 10:06:00+00')`, fixture.OrderID, fixture.RestaurantID, own)
 	require.Equal(t, own, id)
 	row := b.written(t, id)
 	require.Equal(t, "OrderStatusChanged", row.EventType)
-	require.Equal(t, orderID, row.ResourceID.UUID)
-	require.Equal(t, restaurantID, row.RestaurantID.UUID)
-	require.Equal(t, customer, *row.CustomerID)
+	require.Equal(t, fixture.OrderID, row.ResourceID.UUID)
+	require.Equal(t, fixture.RestaurantID, row.RestaurantID.UUID)
+	require.Equal(t, fixture.Customer, *row.CustomerID)
 	require.Equal(t, "Customer", *row.Audience)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 5, 0, 0, time.UTC), row.OccurredOn, 0)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
@@ -103,10 +105,10 @@ func TestOrderFunctionWritesEveryArgument(t *testing.T) {
 func TestDefaultsOfAnOrderEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	before := scan[time.Time](t, b.pool, "SELECT clock_timestamp()")
-	id := scan[uuid.UUID](t, b.pool, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1', audience => NULL)",
-		orderID, restaurantID)
-	after := scan[time.Time](t, b.pool, "SELECT clock_timestamp()")
+	before := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
+	id := fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1', audience => NULL)",
+		fixture.OrderID, fixture.RestaurantID)
+	after := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
 	row := b.written(t, id)
 	require.Equal(t, "Both", *row.Audience)
 	require.Nil(t, row.DeliverAfter)
@@ -124,12 +126,12 @@ func TestDefaultsOfAnOrderEvent(t *testing.T) {
 func TestPayloadTimesDoNotDependOnTheSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	tx := b.begin(t)
+	tx := b.Begin(t)
 	_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'Asia/Ho_Chi_Minh'; SET LOCAL datestyle = 'German'; SET LOCAL search_path = pg_temp")
 	require.NoError(t, err)
-	id := scan[uuid.UUID](t, tx, `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1',
-		last_update_timestamp => '2025-01-20T10:05:00Z')`, orderID, restaurantID)
-	require.Equal(t, "2025-01-20T10:05:00.000000Z", scan[string](t, tx, "SELECT payload->>'lastUpdateTimestamp' FROM herald.outbox WHERE event_id = $1", id))
+	id := fixture.Scan[uuid.UUID](t, tx, `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1',
+		last_update_timestamp => '2025-01-20T10:05:00Z')`, fixture.OrderID, fixture.RestaurantID)
+	require.Equal(t, "2025-01-20T10:05:00.000000Z", fixture.Scan[string](t, tx, "SELECT payload->>'lastUpdateTimestamp' FROM herald.outbox WHERE event_id = $1", id))
 }
 
 // Acceptance: A-050, A-325, A-329, A-341.
@@ -139,16 +141,16 @@ func TestTeamCartFunctionWritesWhatItIsGiven(t *testing.T) {
 	for _, test := range []struct{ sql, eventType, payload string }{
 		{"'CartUpdated', $1", "CartUpdated", `{}`},
 		{"'CartPaymentEvent', $1, 'user-2', 'Paid'", "CartPaymentEvent", `{"userId": "user-2", "status": "Paid"}`},
-		{"'CartConverted', $1, order_id => '" + orderID.String() + "'", "CartConverted", `{"orderId": "` + orderID.String() + `"}`},
+		{"'CartConverted', $1, order_id => '" + fixture.OrderID.String() + "'", "CartConverted", `{"orderId": "` + fixture.OrderID.String() + `"}`},
 	} {
-		row := b.written(t, scan[uuid.UUID](t, b.pool, "SELECT herald.publish_teamcart_event("+test.sql+")", cartID))
+		row := b.written(t, fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event("+test.sql+")", fixture.CartID))
 		require.Equal(t, test.eventType, row.EventType)
-		require.Equal(t, cartID, row.ResourceID.UUID)
+		require.Equal(t, fixture.CartID, row.ResourceID.UUID)
 		require.JSONEq(t, test.payload, string(row.Payload))
 	}
 	own := uuid.New()
-	row := b.written(t, scan[uuid.UUID](t, b.pool, `SELECT herald.publish_teamcart_event(event_type => 'CartExpired', team_cart_id => $1,
-		occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $2, deliver_after => '2025-01-20T10:06:00Z')`, cartID, own))
+	row := b.written(t, fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_teamcart_event(event_type => 'CartExpired', team_cart_id => $1,
+		occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $2, deliver_after => '2025-01-20T10:06:00Z')`, fixture.CartID, own))
 	require.Equal(t, own, row.EventID)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 5, 0, 0, time.UTC), row.OccurredOn, 0)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
@@ -159,7 +161,7 @@ func TestAdminFunctionWritesWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own := uuid.New()
-	row := b.written(t, scan[uuid.UUID](t, b.pool, `SELECT herald.publish_admin_event(event_type => 'RevenueUpdate',
+	row := b.written(t, fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_admin_event(event_type => 'RevenueUpdate',
 		payload => '{"dailyRevenue": 1.50, "totalRevenue30d": 2}', occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $1, deliver_after => '2025-01-20T10:06:00Z')`, own))
 	require.Equal(t, own, row.EventID)
 	require.Equal(t, "RevenueUpdate", row.EventType)
@@ -173,9 +175,9 @@ func TestAdminFunctionWritesWhatItIsGiven(t *testing.T) {
 func TestDefaultsOfATableInsert(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	before := scan[time.Time](t, b.pool, "SELECT clock_timestamp()")
-	row := b.written(t, b.insert(t, cart()))
-	after := scan[time.Time](t, b.pool, "SELECT clock_timestamp()")
+	before := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
+	row := b.written(t, b.Insert(t, fixture.Cart()))
+	after := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
 	require.Equal(t, "Both", *row.Audience)
 	require.JSONEq(t, `{}`, string(row.Payload))
 	require.Nil(t, row.DeliverAfter)
@@ -190,16 +192,16 @@ func TestDefaultsOfATableInsert(t *testing.T) {
 func TestEventsOfOneTransactionOccurOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	tx := b.begin(t)
+	tx := b.Begin(t)
 	for _, sql := range []string{
 		"INSERT INTO herald.outbox (event_type, resource_id) VALUES ('CartLocked', gen_random_uuid()) RETURNING event_id",
 		"SELECT herald.publish_teamcart_event('CartLocked', gen_random_uuid())",
 		`SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`,
 		"SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', gen_random_uuid(), 'user-1')",
 	} {
-		scan[uuid.UUID](t, tx, sql)
+		fixture.Scan[uuid.UUID](t, tx, sql)
 	}
-	require.True(t, scan[bool](t, tx, "SELECT count(DISTINCT occurred_on_utc) = 4 AND min(occurred_on_utc) > now() FROM herald.outbox"))
+	require.True(t, fixture.Scan[bool](t, tx, "SELECT count(DISTINCT occurred_on_utc) = 4 AND min(occurred_on_utc) > now() FROM herald.outbox"))
 }
 
 // Acceptance: A-318.
@@ -208,9 +210,9 @@ func TestGeneratedIdsAreUUIDv7(t *testing.T) {
 	b := setup(t)
 	var previous uuid.UUID
 	for range 200 {
-		before := scan[time.Time](t, b.pool, "SELECT clock_timestamp()")
-		id := scan[uuid.UUID](t, b.pool, "SELECT herald.uuidv7()")
-		after := scan[time.Time](t, b.pool, "SELECT clock_timestamp()")
+		before := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
+		id := fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.uuidv7()")
+		after := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
 		require.Equal(t, uuid.Version(7), id.Version())
 		require.Equal(t, uuid.RFC4122, id.Variant())
 		sec, nsec := id.Time().UnixTime()
@@ -221,8 +223,8 @@ func TestGeneratedIdsAreUUIDv7(t *testing.T) {
 		}
 		previous = id
 	}
-	require.Equal(t, 1000, scan[int](t, b.pool, "SELECT count(DISTINCT herald.uuidv7()) FROM generate_series(1, 1000)"))
-	for _, id := range []uuid.UUID{b.insert(t, cart()), scan[uuid.UUID](t, b.pool, "SELECT herald.publish_teamcart_event('CartLocked', $1)", cartID)} {
+	require.Equal(t, 1000, fixture.Scan[int](t, b.Pool, "SELECT count(DISTINCT herald.uuidv7()) FROM generate_series(1, 1000)"))
+	for _, id := range []uuid.UUID{b.Insert(t, fixture.Cart()), fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event('CartLocked', $1)", fixture.CartID)} {
 		require.Equal(t, uuid.Version(7), id.Version())
 	}
 }
@@ -235,32 +237,32 @@ func TestRolledBackEventsWereNeverThere(t *testing.T) {
 	b := setup(t)
 	publish := "SELECT herald.publish_teamcart_event('CartUpdated', $1)"
 
-	rolledBack := b.begin(t)
-	lost := scan[uuid.UUID](t, rolledBack, publish, cartID)
+	rolledBack := b.Begin(t)
+	lost := fixture.Scan[uuid.UUID](t, rolledBack, publish, fixture.CartID)
 	require.NoError(t, rolledBack.Rollback(t.Context()))
 
-	tx := b.begin(t)
-	kept := scan[uuid.UUID](t, tx, publish, cartID)
+	tx := b.Begin(t)
+	kept := fixture.Scan[uuid.UUID](t, tx, publish, fixture.CartID)
 	savepoint, err := tx.Begin(t.Context())
 	require.NoError(t, err)
-	undone := scan[uuid.UUID](t, savepoint, publish, cartID)
+	undone := fixture.Scan[uuid.UUID](t, savepoint, publish, fixture.CartID)
 	require.NoError(t, savepoint.Rollback(t.Context()))
 	savepoint, err = tx.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = savepoint.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartEaten', $1)", cartID)
+	_, err = savepoint.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartEaten', $1)", fixture.CartID)
 	require.Error(t, err)
 	require.NoError(t, savepoint.Rollback(t.Context()), "a refused event costs no more than its savepoint")
 	released, err := tx.Begin(t.Context())
 	require.NoError(t, err)
-	nested := scan[uuid.UUID](t, released, publish, cartID)
+	nested := fixture.Scan[uuid.UUID](t, released, publish, fixture.CartID)
 	require.NoError(t, released.Commit(t.Context()))
 	require.NoError(t, tx.Commit(t.Context()))
 
-	b.relay(t)
-	require.Equal(t, "unknown", b.status(t, lost)[0].Status)
-	require.Equal(t, "unknown", b.status(t, undone)[0].Status)
-	require.Equal(t, int64(1), b.status(t, kept)[0].Sequence, "in the order of the inserts, without holes")
-	require.Equal(t, int64(2), b.status(t, nested)[0].Sequence)
+	b.Relay(t)
+	require.Equal(t, "unknown", b.Status(t, lost)[0].Status)
+	require.Equal(t, "unknown", b.Status(t, undone)[0].Status)
+	require.Equal(t, int64(1), b.Status(t, kept)[0].Sequence, "in the order of the inserts, without holes")
+	require.Equal(t, int64(2), b.Status(t, nested)[0].Sequence)
 }
 
 // The idempotent retry: whatever failed between commit and answer, the producer publishes again with the same id.
@@ -272,16 +274,16 @@ func TestAnIdThatIsPublishedAgainIsRelayedOnce(t *testing.T) {
 	own := uuid.New()
 	again := func() {
 		t.Helper()
-		require.Equal(t, own, scan[uuid.UUID](t, b.pool, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2)", cartID, own))
+		require.Equal(t, own, fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2)", fixture.CartID, own))
 	}
 	again()
 	again()
-	b.relay(t)
+	b.Relay(t)
 	again()
-	b.relay(t)
-	next := b.insert(t, cart())
-	b.relay(t)
-	require.Equal(t, 1, scan[int](t, b.pool, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", own))
-	require.Equal(t, int64(1), b.status(t, own)[0].Sequence)
-	require.Equal(t, int64(2), b.status(t, next)[0].Sequence)
+	b.Relay(t)
+	next := b.Insert(t, fixture.Cart())
+	b.Relay(t)
+	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", own))
+	require.Equal(t, int64(1), b.Status(t, own)[0].Sequence)
+	require.Equal(t, int64(2), b.Status(t, next)[0].Sequence)
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
 // Acceptance: A-057, A-058, A-344.
@@ -23,43 +23,43 @@ func TestTraceTellsWhereAnEventIs(t *testing.T) {
 	stranger := uuid.New()
 	require.Equal(t, []outbox.Whereabouts{{
 		Status: "unknown", Detail: "no event with this id has been committed, or it is older than the retention",
-	}}, b.status(t, stranger))
+	}}, b.Status(t, stranger))
 
-	id := b.insert(t, order())
-	requireWhereabouts(t, []outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now(), OutboxSeq: 1, TimesPublished: 1}}, b.status(t, id))
+	id := b.Insert(t, fixture.Order())
+	requireWhereabouts(t, []outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now(), OutboxSeq: 1, TimesPublished: 1}}, b.Status(t, id))
 
 	due := time.Now().Add(time.Hour)
-	scheduled := b.insert(t, cart(columns{"deliver_after": due}))
+	scheduled := b.Insert(t, fixture.Cart(fixture.Columns{"deliver_after": due}))
 	wantScheduled := []outbox.Whereabouts{{Status: "scheduled", WrittenAt: time.Now(), DeliverAfter: due, OutboxSeq: 2, TimesPublished: 1}}
-	requireWhereabouts(t, wantScheduled, b.status(t, scheduled))
+	requireWhereabouts(t, wantScheduled, b.Status(t, scheduled))
 
-	overdue := b.insert(t, cart(columns{"deliver_after": time.Now().Add(-time.Hour)}))
-	require.Equal(t, "waiting", b.status(t, overdue)[0].Status)
-	poison := b.insertPast(t, newer())
+	overdue := b.Insert(t, fixture.Cart(fixture.Columns{"deliver_after": time.Now().Add(-time.Hour)}))
+	require.Equal(t, "waiting", b.Status(t, overdue)[0].Status)
+	poison := b.InsertPast(t, fixture.Newer())
 
-	b.relay(t)
+	b.Relay(t)
 	requireWhereabouts(t, []outbox.Whereabouts{
 		{
-			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: nodeID,
-			Group: event.OrderGroup(orderID), Position: 1, Sequence: 1,
+			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: fixture.NodeID,
+			Group: event.OrderGroup(fixture.OrderID), Position: 1, Sequence: 1,
 			OutboxSeq: 1, TimesPublished: 1, Broadcasts: []outbox.Broadcast{},
 		},
 		{
-			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: nodeID,
-			Group: event.RestaurantGroup(restaurantID), Position: 2, Sequence: 1,
+			Status: "relayed", WrittenAt: time.Now(), RelayedAt: time.Now(), RelayedBy: fixture.NodeID,
+			Group: event.RestaurantGroup(fixture.RestaurantID), Position: 2, Sequence: 1,
 			OutboxSeq: 1, TimesPublished: 1, Broadcasts: []outbox.Broadcast{},
 		},
-	}, b.status(t, id))
-	requireWhereabouts(t, wantScheduled, b.status(t, scheduled)) // a job now, which changes nothing
-	require.Equal(t, "relayed", b.status(t, overdue)[0].Status)
-	require.Equal(t, "retrying", b.status(t, poison)[0].Status)
+	}, b.Status(t, id))
+	requireWhereabouts(t, wantScheduled, b.Status(t, scheduled)) // a job now, which changes nothing
+	require.Equal(t, "relayed", b.Status(t, overdue)[0].Status)
+	require.Equal(t, "retrying", b.Status(t, poison)[0].Status)
 
-	b.exec(t, "DELETE FROM herald.river_job WHERE kind = 'retry_event'")
-	b.bury(t, poison, errors.New("orderNumber is missing"))
+	b.Exec(t, "DELETE FROM herald.river_job WHERE kind = 'retry_event'")
+	b.Bury(t, poison, errors.New("orderNumber is missing"))
 	requireWhereabouts(t, []outbox.Whereabouts{{
 		Status: "dead", WrittenAt: time.Now(), Detail: "orderNumber is missing", OutboxSeq: 4, Attempts: 10, TimesPublished: 1,
 		SettledAt: time.Now(),
-	}}, b.status(t, poison))
+	}}, b.Status(t, poison))
 }
 
 // requireWhereabouts compares; times may differ by a minute.
@@ -81,34 +81,18 @@ func requireWhereabouts(t *testing.T, want, got []outbox.Whereabouts) {
 }
 
 // ref finds a row as the relay would have set it aside.
-func (b *bundle) ref(t *testing.T, id uuid.UUID) outbox.Ref {
-	t.Helper()
-	ref := outbox.Ref{EventID: id}
-	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq LIMIT 1", id).
-		Scan(&ref.Seq, &ref.WrittenAt))
-	return ref
-}
-
-func (b *bundle) bury(t *testing.T, id uuid.UUID, reason error) {
-	t.Helper()
-	ref := b.ref(t, id)
-	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
-		return outbox.Bury(t.Context(), tx, ref, reason, 10)
-	}))
-}
-
 // Acceptance: A-106, A-343.
 func TestPlatformStatisticsAreMerged(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	publisher := outbox.NewPublisher(b.pool)
+	publisher := outbox.NewPublisher(b.Pool)
 	_, _, ok, err := publisher.PlatformStats(t.Context())
 	require.NoError(t, err)
 	require.False(t, ok, "never set, so nobody invents them")
 
-	b.exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 5432, "activeUsers": 234, "newUsersToday": 12, "websitesGenerated": 1203,
+	b.Exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 5432, "activeUsers": 234, "newUsersToday": 12, "websitesGenerated": 1203,
 		"imagesGenerated": 3847, "failedGenerations": 5, "totalRevenue": 98765.43}')`)
-	b.exec(t, `SELECT herald.set_platform_stats('{}')`)
+	b.Exec(t, `SELECT herald.set_platform_stats('{}')`)
 	first, firstAt, ok, err := publisher.PlatformStats(t.Context())
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -116,8 +100,8 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 	require.Equal(t, `98765.43`, string(first.TotalRevenue), "digit for digit")
 
 	// One transaction that commits, one that does not.
-	b.exec(t, `SELECT herald.set_platform_stats('{"activeUsers": 235, "revenueToday": 1234.50}')`)
-	tx := b.begin(t)
+	b.Exec(t, `SELECT herald.set_platform_stats('{"activeUsers": 235, "revenueToday": 1234.50}')`)
+	tx := b.Begin(t)
 	_, err = tx.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers": 1}')`)
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
@@ -131,10 +115,10 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 		want.SetAt = secondAt
 		require.Equal(t, want, second)
 		require.True(t, secondAt.After(firstAt))
-		b.exec(t, "UPDATE herald.platform_stats SET set_at = set_at - interval '1 day'")
+		b.Exec(t, "UPDATE herald.platform_stats SET set_at = set_at - interval '1 day'")
 		firstAt = firstAt.Add(-25 * time.Hour)
 		require.NoError(t, publisher.PrunePlatformStats(t.Context())) // takes what was replaced, and nothing else
-		require.Equal(t, 8, scan[int](t, b.pool, "SELECT count(*) FROM herald.platform_stats"))
+		require.Equal(t, 8, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.platform_stats"))
 	}
 }
 
@@ -144,14 +128,14 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	publisher := outbox.NewPublisher(b.pool)
-	b.exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 12.0, "activeUsers": 1e3, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
+	publisher := outbox.NewPublisher(b.Pool)
+	b.Exec(t, `SELECT herald.set_platform_stats('{"totalUsers": 12.0, "activeUsers": 1e3, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
 		"totalRevenue": -1.7976931348623157e308}')`)
 	for _, value := range []string{"-12.5", "12.5", "1e400", "NaN", "Infinity", "9007199254740992"} {
-		b.exec(t, "INSERT INTO herald.platform_stats (field, value) SELECT unnest('{totalUsers,activeUsers,newUsersToday}'::text[]), $1::text::numeric", value)
+		b.Exec(t, "INSERT INTO herald.platform_stats (field, value) SELECT unnest('{totalUsers,activeUsers,newUsersToday}'::text[]), $1::text::numeric", value)
 	}
 	for _, value := range []string{"1e309", "-1e309", "NaN", "-Infinity"} {
-		b.exec(t, "INSERT INTO herald.platform_stats (field, value) SELECT unnest('{totalRevenue,revenueToday}'::text[]), $1::text::numeric", value)
+		b.Exec(t, "INSERT INTO herald.platform_stats (field, value) SELECT unnest('{totalRevenue,revenueToday}'::text[]), $1::text::numeric", value)
 	}
 	stats, _, ok, err := publisher.PlatformStats(t.Context())
 	require.NoError(t, err)
@@ -162,7 +146,7 @@ func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 	require.JSONEq(t, `{"totalUsers": 12, "activeUsers": 1000, "newUsersToday": null, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
 		"failedGenerations": null, "totalRevenue": -1.7976931348623157e308, "revenueToday": null, "setAt": "0001-01-01T00:00:00Z"}`, string(encoded))
 	require.Equal(t, "12", string(stats.TotalUsers), "a count is whole")
-	tx := b.begin(t)
+	tx := b.Begin(t)
 	published, err := outbox.BroadcastStats(t.Context(), tx, 0)
 	require.NoError(t, err)
 	require.True(t, published)
@@ -189,12 +173,12 @@ func TestPlatformStatisticsThatAreRefused(t *testing.T) {
 			"activeUsers, newUsersToday, websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday."},
 		{`'{"activeUsers": 1, "totalUsers": null}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
 	} {
-		_, err := b.pool.Exec(t.Context(), "SELECT herald.set_platform_stats("+test.stats+")")
+		_, err := b.Pool.Exec(t.Context(), "SELECT herald.set_platform_stats("+test.stats+")")
 		refused, ok := errors.AsType[*pgconn.PgError](err)
 		require.True(t, ok, "%v", err)
 		require.Equal(t, test.message, refused.Message)
 		require.Equal(t, test.hint, refused.Hint)
 		require.Equal(t, "22023", refused.Code, "invalid_parameter_value")
 	}
-	require.Zero(t, scan[int](t, b.pool, "SELECT count(*) FROM herald.platform_stats"), "all or nothing")
+	require.Zero(t, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.platform_stats"), "all or nothing")
 }

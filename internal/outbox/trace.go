@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox/dbsqlc"
+	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
 // What a Whereabouts says of an event.
@@ -90,21 +91,14 @@ func scanWhereabouts(row pgx.CollectableRow) (Whereabouts, error) {
 		return w, err //nolint:wrapcheck // wrapped once, by Trace
 	}
 	w.WrittenAt, w.DeliverAfter, w.RelayedAt = clock(written), clock(after), clock(relayed)
-	w.RelayedBy, w.RelayedHost, w.Group, w.Detail = by.UUID, orZero(host), event.Group(orZero(group)), orZero(detail)
-	w.Position, w.Sequence, w.OutboxSeq = orZero(position), orZero(sequence), orZero(seq)
-	w.Attempts, w.NextAttemptAt, w.SettledAt = orZero(attempts), clock(next), clock(settled)
+	w.RelayedBy, w.RelayedHost, w.Detail = by.UUID, postgres.OrZero(host), postgres.OrZero(detail)
+	w.Group, _ = event.ParseGroup(postgres.OrZero(group)) // none, or one of a newer release
+	w.Position, w.Sequence, w.OutboxSeq = postgres.OrZero(position), postgres.OrZero(sequence), postgres.OrZero(seq)
+	w.Attempts, w.NextAttemptAt, w.SettledAt = postgres.OrZero(attempts), clock(next), clock(settled)
 	if broadcasts != nil {
 		if err := json.Unmarshal(broadcasts, &w.Broadcasts); err != nil {
 			return w, fmt.Errorf("reading who broadcast it: %w", err)
 		}
 	}
 	return w, nil
-}
-
-func orZero[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -22,6 +23,8 @@ const (
 	id    = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 	other = "f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e"
 )
+
+var resource, elsewhere = uuid.MustParse(id), uuid.MustParse(other)
 
 // answer is a database that answers every question in one way. What a real one answers is tested against a real one.
 type answer func(ctx context.Context) (bool, error)
@@ -57,12 +60,12 @@ func TestPermissionClaims(t *testing.T) {
 		permission string
 		allows     []event.Group
 	}{
-		"order owner":           {"OrderOwner:" + id, []event.Group{"order:" + id}},
-		"order owner upper":     {"OrderOwner:" + strings.ToUpper(id), []event.Group{"order:" + id}},
-		"restaurant owner":      {"RestaurantOwner:" + id, []event.Group{"restaurant:" + id}},
-		"restaurant staff":      {"RestaurantStaff:" + id, []event.Group{"restaurant:" + id}},
-		"cart member":           {"TeamCartMember:" + id, []event.Group{"teamcart:" + id}},
-		"cart host":             {"TeamCartHost:" + id, []event.Group{"teamcart:" + id}},
+		"order owner":           {"OrderOwner:" + id, []event.Group{event.OrderGroup(resource)}},
+		"order owner upper":     {"OrderOwner:" + strings.ToUpper(id), []event.Group{event.OrderGroup(resource)}},
+		"restaurant owner":      {"RestaurantOwner:" + id, []event.Group{event.RestaurantGroup(resource)}},
+		"restaurant staff":      {"RestaurantStaff:" + id, []event.Group{event.RestaurantGroup(resource)}},
+		"cart member":           {"TeamCartMember:" + id, []event.Group{event.TeamCartGroup(resource)}},
+		"cart host":             {"TeamCartHost:" + id, []event.Group{event.TeamCartGroup(resource)}},
 		"another order's owner": {"OrderOwner:" + other, nil},
 		"no colon":              {"OrderOwner", nil},
 		"no id":                 {"OrderOwner:", nil},
@@ -82,7 +85,7 @@ func TestPermissionClaims(t *testing.T) {
 			t.Parallel()
 			p := &auth.Principal{Subject: "u", Permissions: []string{"", "nonsense", test.permission}}
 			for _, g := range []event.Group{
-				"order:" + id, "restaurant:" + id, "teamcart:" + id,
+				event.OrderGroup(resource), event.RestaurantGroup(resource), event.TeamCartGroup(resource),
 				event.Admins, event.UserActivity, event.Analytics, event.Alerts,
 			} {
 				err := c.Authorize(t.Context(), p, g)
@@ -115,7 +118,7 @@ func TestAdminGroupsNeedTheRole(t *testing.T) {
 func TestAdminRoleDoesNotOpenAnOrder(t *testing.T) {
 	t.Parallel()
 	c := checker(t, policy.Config{}, answer(no))
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Roles: []string{"Admin"}}, "order:"+id))
+	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Roles: []string{"Admin"}}, event.OrderGroup(resource)))
 }
 
 func TestUnknownAndMalformedGroupsAreRefusedWithoutAsking(t *testing.T) {
@@ -124,7 +127,8 @@ func TestUnknownAndMalformedGroupsAreRefusedWithoutAsking(t *testing.T) {
 		t.Error("the database was asked")
 		return true, nil
 	}))
-	for _, g := range []event.Group{"", "order", "order:", "order:x", "order:{" + id + "}", "kitchen:" + id, ":" + id, "admins:" + id} {
+	for _, name := range []string{"", "order", "order:", "order:x", "order:{" + id + "}", "kitchen:" + id, ":" + id, "admins:" + id} {
+		g, _ := event.ParseGroup(name)
 		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, g), g)
 	}
 }
@@ -137,13 +141,13 @@ func TestExpiredPrincipalIsUnauthorized(t *testing.T) {
 	p := func(expires time.Time) *auth.Principal {
 		return &auth.Principal{Subject: "u", Roles: []string{"Admin"}, Permissions: []string{"OrderOwner:" + id}, Expires: expires}
 	}
-	for _, g := range []event.Group{"order:" + id, "order:" + other, event.Admins, "nonsense"} {
+	for _, g := range []event.Group{event.OrderGroup(resource), event.OrderGroup(elsewhere), event.Admins, {}} {
 		require.Equal(t, policy.ErrUnauthorized, c.Authorize(t.Context(), p(now), g), g)
 		require.Equal(t, policy.ErrUnauthorized, c.Authorize(t.Context(), p(now.Add(-time.Hour)), g), g)
 		require.Equal(t, policy.ErrUnauthorized, c.Authorize(t.Context(), nil, g), g)
 	}
-	require.NoError(t, c.Authorize(t.Context(), p(now.Add(1)), "order:"+id))
-	require.NoError(t, c.Authorize(t.Context(), p(time.Time{}), "order:"+id))
+	require.NoError(t, c.Authorize(t.Context(), p(now.Add(1)), event.OrderGroup(resource)))
+	require.NoError(t, c.Authorize(t.Context(), p(time.Time{}), event.OrderGroup(resource)))
 }
 
 // Acceptance: A-307.
@@ -152,7 +156,7 @@ func TestErrorsRefuseAndAreLogged(t *testing.T) {
 	var log bytes.Buffer
 	c := checker(t, policy.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))},
 		answer(func(context.Context) (bool, error) { return true, errors.New("connection refused") }))
-	err := c.Authorize(t.Context(), &auth.Principal{Subject: "user-1"}, "order:"+id)
+	err := c.Authorize(t.Context(), &auth.Principal{Subject: "user-1"}, event.OrderGroup(resource))
 	require.Equal(t, policy.ErrUndecided, err)
 	require.Contains(t, log.String(), "connection refused")
 	require.Contains(t, log.String(), id)
@@ -170,7 +174,7 @@ func TestTimeoutRefuses(t *testing.T) {
 				return true, ctx.Err()
 			}))
 		start := time.Now()
-		require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, "teamcart:"+id))
+		require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, event.TeamCartGroup(resource)))
 		require.Equal(t, 2*time.Second, time.Since(start))
 		require.Contains(t, log.String(), "no answer within 2s")
 	})
@@ -183,7 +187,7 @@ func TestCallerThatIsGoneIsNotLogged(t *testing.T) {
 		answer(func(ctx context.Context) (bool, error) { return true, ctx.Err() }))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, policy.ErrUndecided, c.Authorize(ctx, &auth.Principal{Subject: "u"}, "order:"+id))
+	require.Equal(t, policy.ErrUndecided, c.Authorize(ctx, &auth.Principal{Subject: "u"}, event.OrderGroup(resource)))
 	require.Empty(t, log.String())
 }
 

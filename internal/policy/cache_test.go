@@ -74,13 +74,13 @@ func TestAYesIsRememberedForAWhile(t *testing.T) {
 		o := newOracle(true, false)
 		c, count := remembering(t, o)
 		for range 3 {
-			require.NoError(t, authorize(t, c, "u", "order:"+id))
+			require.NoError(t, authorize(t, c, "u", event.OrderGroup(resource)))
 			time.Sleep(lifetime/3 - 1)
 		}
 		require.Equal(t, int32(1), o.asked.Load())
 		require.Equal(t, int32(2), count.hits.Load())
 		time.Sleep(5 * time.Nanosecond)
-		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id), "it has been forgotten")
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(resource)), "it has been forgotten")
 		require.Equal(t, int32(2), count.misses.Load())
 	})
 }
@@ -95,11 +95,11 @@ func TestALateYesIsNotRememberedLonger(t *testing.T) {
 			time.Sleep(lifetime - 1)
 			o.answers <- true
 		}()
-		require.NoError(t, authorize(t, c, "u", "order:"+id))
+		require.NoError(t, authorize(t, c, "u", event.OrderGroup(resource)))
 		o.answers <- false
-		require.NoError(t, authorize(t, c, "u", "order:"+id))
+		require.NoError(t, authorize(t, c, "u", event.OrderGroup(resource)))
 		time.Sleep(time.Nanosecond)
-		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id))
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(resource)))
 	})
 }
 
@@ -116,21 +116,21 @@ func TestANoAndAFailureAreNotRemembered(t *testing.T) {
 			return err == nil, nil
 		}
 	}))
-	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id))
-	require.Equal(t, policy.ErrUndecided, authorize(t, c, "u", "teamcart:"+id))
-	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id))
-	require.NoError(t, authorize(t, c, "u", "teamcart:"+id))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)))
+	require.Equal(t, policy.ErrUndecided, authorize(t, c, "u", event.TeamCartGroup(resource)))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)))
+	require.NoError(t, authorize(t, c, "u", event.TeamCartGroup(resource)))
 }
 
 func TestWhatIsRememberedIsOneUsersInOneGroup(t *testing.T) {
 	t.Parallel()
 	o := newOracle(true, false, false, false, false)
 	c, _ := remembering(t, o)
-	require.NoError(t, authorize(t, c, "u", "order:"+id))
-	require.Equal(t, policy.ErrForbidden, authorize(t, c, "v", "order:"+id))
-	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+other))
-	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "restaurant:"+id))
-	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id))
+	require.NoError(t, authorize(t, c, "u", event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "v", event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(elsewhere)))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.RestaurantGroup(resource)))
+	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)))
 }
 
 func TestARevocationEndsWhatIsRemembered(t *testing.T) {
@@ -140,11 +140,11 @@ func TestARevocationEndsWhatIsRemembered(t *testing.T) {
 			t.Parallel()
 			o := newOracle(true, true, false, false)
 			c, _ := remembering(t, o)
-			require.NoError(t, authorize(t, c, "u", "order:"+id))
-			require.NoError(t, authorize(t, c, "u", "teamcart:"+id))
+			require.NoError(t, authorize(t, c, "u", event.OrderGroup(resource)))
+			require.NoError(t, authorize(t, c, "u", event.TeamCartGroup(resource)))
 			c.Revoked(revoked)
-			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id))
-			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "teamcart:"+id), "in whichever group: a service's own function may look at both")
+			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(resource)))
+			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)), "in whichever group: a service's own function may look at both")
 		})
 	}
 }
@@ -156,10 +156,10 @@ func TestAYesThatIsUnderWayDuringARevocation(t *testing.T) {
 		o := newOracle()
 		c, _ := remembering(t, o)
 		early, late := make(chan error, 1), make(chan error, 1)
-		go func() { early <- authorize(t, c, "u", "order:"+id) }()
+		go func() { early <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		synctest.Wait()
 		c.Revoked("u")
-		go func() { late <- authorize(t, c, "u", "order:"+id) }()
+		go func() { late <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		synctest.Wait()
 		require.Equal(t, int32(2), o.asked.Load(), "the second does not wait for the answer to the first")
 		o.answers <- true // the first one's: questions are answered in their order
@@ -167,7 +167,7 @@ func TestAYesThatIsUnderWayDuringARevocation(t *testing.T) {
 		o.answers <- false
 		require.Equal(t, policy.ErrForbidden, <-late)
 		o.answers <- false
-		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", "order:"+id), "nor is it remembered")
+		require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(resource)), "nor is it remembered")
 	})
 }
 
@@ -179,7 +179,7 @@ func TestEqualQuestionsArePutOnce(t *testing.T) {
 		const callers = 50
 		results := make(chan error, callers)
 		for range callers {
-			go func() { results <- authorize(t, c, "u", "order:"+id) }()
+			go func() { results <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		}
 		synctest.Wait()
 		require.Equal(t, int32(1), o.asked.Load())
@@ -201,10 +201,10 @@ func TestNobodyIsRefusedByAnAnswerThatIsOlderThanHisQuestion(t *testing.T) {
 		c, _ := remembering(t, o)
 		const callers = 50
 		first, later := make(chan error, 1), make(chan error, callers)
-		go func() { first <- authorize(t, c, "u", "order:"+id) }()
+		go func() { first <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		synctest.Wait()
 		for range callers {
-			go func() { later <- authorize(t, c, "u", "order:"+id) }()
+			go func() { later <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		}
 		synctest.Wait()
 		o.answers <- false
@@ -228,7 +228,7 @@ func TestWaitingTogetherHasTheSameTimeOut(t *testing.T) {
 			go func() {
 				time.Sleep(time.Duration(i) * time.Second)
 				start := time.Now()
-				_ = authorize(t, c, "u", "order:"+id)
+				_ = authorize(t, c, "u", event.OrderGroup(resource))
 				took <- time.Since(start)
 			}()
 		}
@@ -247,9 +247,9 @@ func TestACallerThatLeavesTakesNobodysAnswerAway(t *testing.T) {
 		c, _ := remembering(t, o)
 		leaving, leave := context.WithCancel(t.Context())
 		gone, stays := make(chan error, 1), make(chan error, 1)
-		go func() { gone <- c.Authorize(leaving, &auth.Principal{Subject: "u"}, "order:"+id) }()
+		go func() { gone <- c.Authorize(leaving, &auth.Principal{Subject: "u"}, event.OrderGroup(resource)) }()
 		synctest.Wait()
-		go func() { stays <- authorize(t, c, "u", "order:"+id) }()
+		go func() { stays <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		synctest.Wait()
 		leave()
 		require.Equal(t, policy.ErrUndecided, <-gone)
@@ -267,10 +267,10 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		return true, nil
 	}))
 	for i := range 25 {
-		require.NoError(t, authorize(t, c, fmt.Sprint("user-", i), "order:"+id))
+		require.NoError(t, authorize(t, c, fmt.Sprint("user-", i), event.OrderGroup(resource)))
 	}
 	for i := range 25 {
-		require.NoError(t, authorize(t, c, fmt.Sprint("user-", i), "order:"+id))
+		require.NoError(t, authorize(t, c, fmt.Sprint("user-", i), event.OrderGroup(resource)))
 	}
 	require.GreaterOrEqual(t, asked.Load(), int32(25+15), "no more than ten of them were remembered")
 }
@@ -319,12 +319,12 @@ func TestAUsersQuestionsTakeTurns(t *testing.T) {
 				}
 				synctest.Wait()
 				require.EqualValues(t, policy.TurnsDefault, o.asked.Load(), "no more of them are asked at a time")
-				all.Go(func() { refusals <- authorize(t, c, "quiet", "order:"+id) })
+				all.Go(func() { refusals <- authorize(t, c, "quiet", event.OrderGroup(resource)) })
 				synctest.Wait()
 				require.EqualValues(t, policy.TurnsDefault+1, o.asked.Load(), "another user's is")
 				gone, cancel := context.WithCancel(t.Context())
 				all.Go(func() {
-					refusals <- c.Authorize(gone, &auth.Principal{Subject: "noisy"}, "order:"+id)
+					refusals <- c.Authorize(gone, &auth.Principal{Subject: "noisy"}, event.OrderGroup(resource))
 				})
 				synctest.Wait()
 				cancel()

@@ -34,15 +34,15 @@ func TestGrantsDecideWhereTheTokenIsSilent(t *testing.T) {
 		policy string
 		group  event.Group
 	}{
-		{event.MustBeOrderOwner, "order:" + id},
-		{event.MustBeRestaurantOwner, "restaurant:" + id},
-		{event.MustBeRestaurantStaff, "restaurant:" + id},
-		{event.MustBeTeamCartMember, "teamcart:" + id},
+		{event.MustBeOrderOwner, event.OrderGroup(resource)},
+		{event.MustBeRestaurantOwner, event.RestaurantGroup(resource)},
+		{event.MustBeRestaurantStaff, event.RestaurantGroup(resource)},
+		{event.MustBeTeamCartMember, event.TeamCartGroup(resource)},
 	} {
 		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), user, test.group), test.policy)
 		execute(t, pool, "SELECT herald.grant_access($1, $2, 'user-1')", test.policy, id)
 		require.NoError(t, c.Authorize(t.Context(), user, test.group), test.policy)
-		for _, foreign := range []event.Group{"order:" + other, "restaurant:" + other, "teamcart:" + other} {
+		for _, foreign := range []event.Group{event.OrderGroup(elsewhere), event.RestaurantGroup(elsewhere), event.TeamCartGroup(elsewhere)} {
 			require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), user, foreign), test.policy)
 		}
 		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "USER-1"}, test.group))
@@ -62,10 +62,10 @@ func TestCustomerMayFollowTheOrderOnceItsFirstEventCommits(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", id, other)
 	require.NoError(t, err)
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), customer, "order:"+id))
+	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), customer, event.OrderGroup(resource)))
 	require.NoError(t, tx.Commit(t.Context()))
-	require.NoError(t, c.Authorize(t.Context(), customer, "order:"+id))
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "user-2"}, "order:"+id))
+	require.NoError(t, c.Authorize(t.Context(), customer, event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "user-2"}, event.OrderGroup(resource)))
 }
 
 // The application's own function: what it is called with, and that each question is one call to the database.
@@ -87,8 +87,8 @@ func TestConfiguredFunction(t *testing.T) {
 	c := checker(t, policy.Config{Function: `app."CanJoin"`}, pool)
 	hostile := `x'); DROP TABLE app.asked; --`
 
-	require.NoError(t, c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, "restaurant:"+id))
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, "order:"+id))
+	require.NoError(t, c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, event.RestaurantGroup(resource)))
+	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, event.OrderGroup(resource)))
 
 	type question struct{ Policy, ResourceID, UserID string }
 	rows, err := pool.Query(t.Context(), "SELECT policy, resource_id::text, user_id FROM app.asked")
@@ -127,7 +127,7 @@ func TestFunctionsThatFailRefuse(t *testing.T) {
 		c := checker(t, policy.Config{
 			Function: function, Timeout: timeout, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		}, pool)
-		for _, g := range []event.Group{"order:" + id, "restaurant:" + id} {
+		for _, g := range []event.Group{event.OrderGroup(resource), event.RestaurantGroup(resource)} {
 			want := policy.ErrUndecided
 			if logged == "" {
 				want = policy.ErrForbidden
@@ -144,7 +144,7 @@ func TestFunctionsThatFailRefuse(t *testing.T) {
 func TestSubjectThatPostgresCannotHold(t *testing.T) {
 	t.Parallel()
 	c := checker(t, policy.Config{Logger: slog.New(slog.DiscardHandler)}, pgtest.New(t).Pool(t))
-	require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "a\x00b"}, "order:"+id))
+	require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "a\x00b"}, event.OrderGroup(resource)))
 }
 
 // A question that waits for a connection has not been put to the database: its time-out begins when it has one. It does not wait for ever.
@@ -161,7 +161,7 @@ func TestWaitingForAConnectionIsNotTheDatabasesAnswer(t *testing.T) {
 		only, err := pool.Acquire(t.Context())
 		require.NoError(t, err)
 		c, answered := checker(t, cfg, pool), make(chan error, 1)
-		go func() { answered <- authorize(t, c, "u", "order:"+id) }()
+		go func() { answered <- authorize(t, c, "u", event.OrderGroup(resource)) }()
 		select {
 		case err := <-answered:
 			require.FailNow(t, "a question without a connection was answered", "%s: %v", name, err)
@@ -173,7 +173,7 @@ func TestWaitingForAConnectionIsNotTheDatabasesAnswer(t *testing.T) {
 		only, err = pool.Acquire(t.Context())
 		require.NoError(t, err)
 		cfg.Wait = timeout
-		require.Equal(t, policy.ErrUndecided, authorize(t, checker(t, cfg, pool), "u", "order:"+id), name)
+		require.Equal(t, policy.ErrUndecided, authorize(t, checker(t, cfg, pool), "u", event.OrderGroup(resource)), name)
 		only.Release()
 	}
 }

@@ -14,10 +14,14 @@
 //
 // # Migrations
 //
-// [Migrate] applies Herald's own migrations with goose and then River's, in the schema herald. Any number of processes may
-// call it at once: one of them holds the lock of a table that only Herald's role can lock, and a step that another process has done is not
-// done again. Who waits says for whom.
+// [Migrate] applies Herald's own migrations with goose, then River's, then Herald's functions, in the schema herald. Any number
+// of processes may call it at once: one of them holds the lock of a table that only Herald's role can lock, and a step that
+// another process has done is not done again. A process that waits says for whom.
 // [Status] and [CheckMigrated] only read.
+//
+// A schema only moves forward. Functions are applied anew, all in one transaction, when their set has changed ([Functions]). The
+// set has a version: an older binary leaves newer functions alone, so that nodes of two releases can start in any order. A
+// schema from before the first release had migrations of other numbers, and is refused ([ErrBeforeRelease]).
 //
 // # The embedded cluster
 //

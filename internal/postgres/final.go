@@ -17,7 +17,7 @@ var finalCodes = []string{"28000", "28P01", "3D000", "42501"} //nolint:gocheckno
 // a server of another version, a certificate that does not verify, an address that is none, migrations that are missing or fail. All else passes: a
 // server that is down, starting, full, a standby or not to be found yet.
 func Final(err error) bool {
-	for _, sentinel := range []error{ErrUnsupported, ErrNotMigrated, ErrThroughPooler} {
+	for _, sentinel := range []error{ErrUnsupported, ErrNotMigrated, ErrBeforeRelease, ErrThroughPooler} {
 		if errors.Is(err, sentinel) {
 			return true
 		}

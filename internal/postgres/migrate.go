@@ -30,13 +30,14 @@ const (
 
 // The lines of migrations.
 const (
-	HeraldLine = "herald"
-	RiverLine  = "river"
+	HeraldLine    = "herald"
+	RiverLine     = "river"
+	FunctionsLine = "functions"
 )
 
 // Migration is one step of the schema.
 type Migration struct {
-	Line      string // HeraldLine or RiverLine
+	Line      string // HeraldLine, RiverLine or FunctionsLine
 	Version   int64  // ascending within the line
 	Name      string
 	Applied   bool
@@ -58,9 +59,11 @@ func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
-// Migrate applies what is pending: first the goose migrations in files, then River's. It returns what it applied. Processes
-// that migrate one database at once take turns. Where the login lacks a right it says so ([LackingError]) and begins with nothing. The pool needs a session of its own per connection (no pooler in between that
-// multiplexes transactions, see [RefusePooler]), and at least three.
+// Migrate applies what is pending: first the goose migrations in files, then River's, then the functions (see
+// [ReadFunctions]), unless the database has those of a newer release. It returns what it applied. Processes that migrate one
+// database at once take turns. Where the login lacks a right ([LackingError]) or the schema is too old ([ErrBeforeRelease])
+// nothing is changed. The pool needs a session of its own per connection (no pooler in between that multiplexes
+// transactions, see [RefusePooler]), and at least three.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
 	if pool.Config().MaxConns < connectionsToMigrate {
 		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)
@@ -68,8 +71,15 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.
 	if err := mayMigrate(ctx, pool); err != nil {
 		return nil, err
 	}
+	if err := RefuseBeforeRelease(ctx, pool); err != nil {
+		return nil, err
+	}
+	functions, err := ReadFunctions(files)
+	if err != nil {
+		return nil, err
+	}
 	var applied []Migration
-	err := underLock(ctx, pool, logger, lockPatience, func() error {
+	err = underLock(ctx, pool, logger, lockPatience, func() error {
 		herald, err := migrateHerald(ctx, pool, files, logger)
 		applied = herald
 		if err != nil {
@@ -77,10 +87,17 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.
 		}
 		river, err := migrateRiver(ctx, pool, logger)
 		applied = append(applied, river...)
-		if err != nil || len(applied) == 0 {
+		if err != nil {
 			return err
 		}
-		return closeFunctions(ctx, pool)
+		if len(river) > 0 {
+			if err := closeFunctions(ctx, pool); err != nil {
+				return err
+			}
+		}
+		replaced, err := applyFunctions(ctx, pool, functions, logger)
+		applied = append(applied, replaced...)
+		return err
 	})
 	return applied, err
 }
@@ -125,15 +142,6 @@ func migrateRiver(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) 
 		logApplied(ctx, logger, m, v.Duration)
 	}
 	return applied, nil
-}
-
-// closeFunctions takes from everybody what PostgreSQL gives to everybody: the execution of a new function. The functions that
-// producers may call are granted to their role one by one.
-func closeFunctions(ctx context.Context, pool *pgxpool.Pool) error {
-	if _, err := pool.Exec(ctx, "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA "+Schema+" FROM PUBLIC"); err != nil {
-		return fmt.Errorf("closing the functions of the schema %s: %w", Schema, err)
-	}
-	return nil
 }
 
 func logApplied(ctx context.Context, logger *slog.Logger, m Migration, took time.Duration) {

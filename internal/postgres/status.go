@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -27,6 +29,9 @@ func CheckMigrated(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 	}
 	if server, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || server.Code != undefinedTable) {
 		return fmt.Errorf("reading which migrations are applied: %w", err)
+	}
+	if err := RefuseBeforeRelease(ctx, pool); err != nil {
+		return err
 	}
 	migrations, err := Status(ctx, pool, files)
 	if err != nil {
@@ -54,10 +59,19 @@ func lacking(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (missing int,
 	if err != nil {
 		return 0, err
 	}
-	err = pool.QueryRow(ctx, `SELECT
+	functions, err := functionsVersion(files)
+	if err != nil {
+		return 0, err
+	}
+	query, arguments := `SELECT
 		(SELECT count(*) FROM unnest($1::bigint[]) v WHERE NOT EXISTS (SELECT FROM `+versionTable+` WHERE version_id = v)) +
 		(SELECT count(*) FROM unnest($2::bigint[]) v WHERE NOT EXISTS (SELECT FROM `+riverTable+` WHERE version = v AND line = 'main'))`,
-		herald, river).Scan(&missing)
+		[]any{herald, river}
+	if functions > 0 {
+		query += ` + CASE WHEN EXISTS (SELECT FROM ` + functionsTable + ` WHERE version >= $3) THEN 0 ELSE 1 END`
+		arguments = append(arguments, functions)
+	}
+	err = pool.QueryRow(ctx, query, arguments...).Scan(&missing)
 	return missing, err //nolint:wrapcheck // wrapped by the caller, who looks at what it is first
 }
 
@@ -88,9 +102,12 @@ var riverVersions = sync.OnceValues(func() ([]int64, error) { //nolint:gocheckno
 	return versions, nil
 })
 
-// Status lists the migrations of this release, Herald's and then River's, each with whether the database has it. It changes
-// nothing, not even in a database that has never been migrated.
+// Status lists the migrations of this release, Herald's, then River's, then the functions, each with whether the database has
+// it. It changes nothing, not even in a database that has never been migrated.
 func Status(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, error) {
+	if err := RefuseBeforeRelease(ctx, pool); err != nil {
+		return nil, err
+	}
 	herald, err := heraldStatus(ctx, pool, files)
 	if err != nil {
 		return nil, err
@@ -99,7 +116,26 @@ func Status(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, 
 	if err != nil {
 		return nil, err
 	}
-	return append(herald, river...), nil
+	functions, err := functionsStatus(ctx, pool, files)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(herald, river, functions), nil
+}
+
+func functionsStatus(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, error) {
+	functions, err := functionsVersion(files)
+	if err != nil || functions == 0 {
+		return nil, err
+	}
+	status := functionsMigration(functions)
+	err = pool.QueryRow(ctx, "SELECT true, applied_at FROM "+functionsTable+" WHERE version >= $1", functions).
+		Scan(&status.Applied, &status.AppliedAt)
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) && (!ok || server.Code != undefinedTable) {
+		return nil, fmt.Errorf("reading which functions the database has: %w", err)
+	}
+	return []Migration{status}, nil
 }
 
 func heraldStatus(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, error) {

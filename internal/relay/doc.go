@@ -13,10 +13,10 @@
 // snapshots instead: the rows invisible in the one up to which it has relayed and visible in the one that it takes now. A
 // transaction crosses from invisible to visible once, so every row is read once, and a long transaction delays only itself.
 //
-// Where to look: a drain reads the sequence (the floor), then gets its own xid by locking the state, then takes its snapshot.
+// Where to look: a pass reads the sequence (the floor), then gets its own xid by locking the state, then takes its snapshot.
 // A transaction with a higher xid got it later, and draws its seqs later still: its rows lie above the floor. One with a
 // lower xid had ended by the snapshot, or was in progress: a straggler, and the state lists those. They are not only the ones that
-// the snapshot names: its xmax is one above the newest xid that has ended, so the xids from there up to the drain's own are in
+// the snapshot names: its xmax is one above the newest xid that has ended, so the xids from there up to the pass's own are in
 // progress as well. Two index scans find everything, neither longer than what it returns, but for rows that were rolled back.
 //
 // A backlog is worked off in chunks of BatchSize rows between the same two snapshots, with seq as the cursor, so that
@@ -28,7 +28,7 @@
 // Producers notify only while the relay is armed, for a NOTIFY serialises every commit in the cluster. The relay arms before it
 // sleeps, and producers read the flag when they insert:
 //
-//	relay     drain finds nothing → arm → look again → sleep
+//	relay     pass finds nothing → arm → look again → sleep
 //	producer  insert → read the flag → … → commit
 //
 // The flag is a sequence: whoever reads it after it was set sees it, whatever transaction they are in. So for each event:
@@ -39,7 +39,7 @@
 //     until it is told, but looks again after 1, 2, 4, … ms, so that such an event waits no longer than its own commit took.
 //
 // Many transactions that meet an armed relay would commit one after another, so four of them notify and then nobody, until the relay arms
-// again. Who read that enough others notify has been found when the last of those commits: the drain that this one wakes sees that the
+// again. Who read that enough others notify has been found when the last of those commits: the pass that this one wakes sees that the
 // count is full, so the relay is not armed, and arms as above. If it rolls back, or stays open, the next look finds the event.
 //
 // A transaction that has notified cannot be prepared for a two-phase commit. Where the server allows that (max_prepared_transactions above 0), only
@@ -49,12 +49,12 @@
 // LISTEN connection that is broken, a pooler that swallows notifications. The listener asks for a notification of its own when it begins
 // and whenever all is quiet: what does not come is told.
 //
-// Under load the relay disarms, and nobody notifies. Then it rests after each drain that has caught up, for as long as that took but 5 ms at
+// Under load the relay disarms, and nobody notifies. Then it rests after each pass that has caught up, for as long as that took but 5 ms at
 // most: a transaction of the relay costs nearly the same for five events as for fifty, and relays, producers and their database share
 // processors. A backlog is worked off without a rest.
 //
 //	         found rows                     nothing for Linger
-//	┌────▶ DRAINING ◀───────┐   ┌──────────────────────────────────┐
+//	┌────▶ RELAYING ◀───────┐   ┌──────────────────────────────────┐
 //	│        │ nothing      │   │                                  ▼
 //	│        └──▶ LINGERING ┘───┘         look finds rows ◀── ARMED, looking
 //	│                                                           │ nothing
@@ -95,11 +95,11 @@
 // doubtful: it may have been sent in another order before. That is a gap, too.
 //
 // In a database that was restored from a dump transaction ids begin anew, and snapshots mean nothing. No relay works there until the rows
-// without a place in the log have been given the xid of one transaction of the new server (package outbox, Reseed).
+// without a place in the log have been given the xid of one transaction of the new server ([Reseed]).
 //
 // # Cost
 //
-// Relaying a batch takes two round trips and one flush (package outbox). At rest: one round trip a PollInterval that locks
+// Relaying a batch takes two round trips and one flush (package pass). At rest: one round trip a PollInterval that locks
 // and writes nothing.
 //
 // # Half-dead sessions

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
@@ -16,7 +16,7 @@ func (l *memoryLog) lose(position int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries = l.entries[:position]
-	l.state = outbox.LogState{Epoch: l.state.Epoch + 1, Origin: position}
+	l.state = eventlog.State{Epoch: l.state.Epoch + 1, Origin: position}
 }
 
 func TestTheTailBeginsAnewWhereTheLogHasLostItsEnd(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTheTailBeginsAnewWhereTheLogHasLostItsEnd(t *testing.T) {
 func TestABatchOfTheLogThatWasLeftBehindIsNotBroadcast(t *testing.T) {
 	t.Parallel()
 	var log memoryLog
-	log.state = outbox.LogState{Epoch: 2, Origin: 0}
+	log.state = eventlog.State{Epoch: 2, Origin: 0}
 	to := &recorder{tb: t, moved: make(chan struct{}, 1)}
 	tail, err := relay.NewTail(relay.TailConfig{Log: &log, Broadcaster: to, Epoch: 2, PollInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -82,11 +82,11 @@ func TestAPauseIsSeenAndEndedAtOnce(t *testing.T) {
 	conn, pool := b.db.Conn(t), b.db.Pool(t)
 	b.await(t, publish(t, conn))
 	for range 3 {
-		_, err := outbox.Pause(t.Context(), pool, "")
+		_, err := relay.Pause(t.Context(), pool, "")
 		require.NoError(t, err)
 		waiting := publish(t, conn)
 		require.False(t, b.has(waiting))
-		_, err = outbox.Resume(t.Context(), pool)
+		_, err = relay.Resume(t.Context(), pool)
 		require.NoError(t, err)
 		b.await(t, waiting)
 		b.await(t, publish(t, conn))

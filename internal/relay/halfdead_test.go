@@ -12,13 +12,14 @@ import (
 
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
 // holding takes the relay's lock over conn, in a transaction that nobody goes on with.
 func holding(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	_, err := outbox.Begin(t.Context(), conn, outbox.Reading{MaxRows: 10})
+	_, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 }
 
@@ -42,7 +43,7 @@ func TestAFrozenNodeIsCutOff(t *testing.T) {
 			t.Helper()
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
-			_, err = outbox.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}}, uuid.New())
+			_, err = pass.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}}, uuid.New())
 			require.ErrorIs(t, err, outbox.ErrRowGone)
 		},
 	} {

@@ -7,13 +7,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 func (b *bundle) conn(t *testing.T) *pgx.Conn {
 	t.Helper()
-	conn, err := connector(b.db, outbox.ConfigureRelay)(t.Context())
+	conn, err := connector(b.db, relay.Configure)(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
 	return conn
@@ -89,13 +89,13 @@ func TestABacklogIsWorkedOffInChunks(t *testing.T) {
 		want = append(want, publish(t, producer))
 	}
 	nodes := []*pgx.Conn{b.conn(t), b.conn(t)}
-	drain := func(i int) relay.Drained {
-		drained, err := b.relay.Drain(t.Context(), nodes[i%2])
+	one := func(i int) relay.Passed {
+		done, err := b.relay.Pass(t.Context(), nodes[i%2])
 		require.NoError(t, err)
-		return drained
+		return done
 	}
 	for i := range 3 {
-		require.Equal(t, 7, drain(i).Rows)
+		require.Equal(t, 7, one(i).Rows)
 	}
 	require.NoError(t, tx.Commit(t.Context())) // a low seq, behind the cursor, invisible in the target
 	behind := publish(t, producer)             // above the ceiling
@@ -114,11 +114,11 @@ func TestASecondRelayIsNotKeptWaiting(t *testing.T) {
 	b := setup(t, nil)
 	first, second := b.conn(t), b.conn(t)
 	publish(t, b.db.Conn(t))
-	drain, err := outbox.Begin(t.Context(), first, outbox.Reading{MaxRows: 10})
+	p, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
-	_, err = b.relay.Drain(t.Context(), second)
-	require.ErrorIs(t, err, outbox.ErrBusy)
-	drain.Rollback(t.Context())
+	_, err = b.relay.Pass(t.Context(), second)
+	require.ErrorIs(t, err, pass.ErrBusy)
+	p.Rollback(t.Context())
 	require.Equal(t, 1, b.sweep(t, second))
 }
 
@@ -128,7 +128,7 @@ func TestARelayThatDiesInItsTransactionChangesNothing(t *testing.T) {
 	b := setup(t, nil)
 	first, second := b.conn(t), b.conn(t)
 	id := publish(t, b.db.Conn(t))
-	_, err := outbox.Begin(t.Context(), first, outbox.Reading{MaxRows: 10})
+	_, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	var killed bool
 	require.NoError(t, second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 const (
@@ -33,9 +34,9 @@ const (
 	closeTimeout = time.Second
 
 	// How long the database may take to answer. A connection over which nothing comes is replaced: what is at the other end may be
-	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package outbox).
-	lookTimeout  = 5 * time.Second
-	drainTimeout = time.Minute
+	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package pass).
+	lookTimeout = 5 * time.Second
+	passTimeout = time.Minute
 )
 
 // Config is how a Relay works.
@@ -49,7 +50,7 @@ type Config struct {
 	// Relayed is called with every batch that this node has committed, in position order, and the log's epoch. It must not block.
 	Relayed func(epoch int64, batch []event.Logged)
 	// Contested is called with events of a committed batch that name another customer than their order's. Defaults to nobody.
-	Contested func(ctx context.Context, events []outbox.Contested)
+	Contested func(ctx context.Context, events []pass.Contested)
 	// Observer is told what happens. Defaults to nobody.
 	Observer Observer
 	// Logger defaults to slog.Default.
@@ -61,7 +62,7 @@ type Config struct {
 	// AnalyticsInterval is how often events of one type are relayed to the analytics group at most: the latest within it wins. 0: all are.
 	AnalyticsInterval time.Duration
 	// Holder keeps the latest until the interval is over. Required where there is one.
-	Holder outbox.Holder
+	Holder pass.Holder
 	// Linger is how long a relay goes on looking without finding anything before it arms. Defaults to 3 ms.
 	Linger time.Duration
 }
@@ -108,7 +109,7 @@ func New(cfg Config) (*Relay, error) {
 		cfg.Logger = slog.Default()
 	}
 	if cfg.Contested == nil {
-		cfg.Contested = func(context.Context, []outbox.Contested) {}
+		cfg.Contested = func(context.Context, []pass.Contested) {}
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}
@@ -170,7 +171,7 @@ func (r *Relay) session(ctx context.Context, well func()) error {
 		defer cancel()
 		_ = conn.Close(closing) // the transaction ends with the connection either way
 	}()
-	entering, cancel := context.WithTimeout(ctx, drainTimeout)
+	entering, cancel := context.WithTimeout(ctx, passTimeout)
 	err = r.enterEpoch(entering, conn)
 	cancel()
 	if err != nil {

@@ -8,20 +8,20 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 // session is the state machine that the package's doc draws.
 type session struct {
 	*Relay
 	conn      *pgx.Conn
-	memory    outbox.Memory
+	memory    pass.Memory
 	timer     *time.Timer
 	armed     bool    // producers notify, as far as this node knows
 	unsettled []int64 // transactions that may have written before the relay was armed
 	lastFound time.Time
 
-	woken bool // by a notification, since the last drain
+	woken bool // by a notification, since the last pass
 	vain  vain
 	spent time.Time // since when looks find the count of those that notify used up; zero: it is not
 	close time.Time // until when the relay looks closely
@@ -34,18 +34,18 @@ type session struct {
 func (s *session) run(ctx context.Context, well func()) error {
 	for {
 		start := time.Now()
-		drained, err := s.step(ctx)
-		if well != nil && (err == nil || errors.Is(err, outbox.ErrBusy) || errors.Is(err, outbox.ErrPaused)) {
+		done, err := s.step(ctx)
+		if well != nil && (err == nil || errors.Is(err, pass.ErrBusy) || errors.Is(err, pass.ErrPaused)) {
 			well()
 			well = nil
 		}
 		switch {
-		case errors.Is(err, outbox.ErrBusy):
+		case errors.Is(err, pass.ErrBusy):
 			if err := s.giveWay(ctx); err != nil {
 				return err
 			}
 			continue
-		case errors.Is(err, outbox.ErrPaused):
+		case errors.Is(err, pass.ErrPaused):
 			if err := s.waitForResume(ctx); err != nil {
 				return err
 			}
@@ -53,24 +53,24 @@ func (s *session) run(ctx context.Context, well func()) error {
 		case err != nil:
 			return err
 		default:
-			s.armed = drained.Armed
-			if drained.Rows > 0 {
+			s.armed = done.Armed
+			if done.Rows > 0 {
 				s.lastFound = time.Now()
 				s.vain.found()
 			} else if s.woken {
 				s.vain.nothing()
 			}
 			s.woken = false
-			if drained.More {
+			if done.More {
 				continue
 			}
-			if drained.Rows > busyRows {
+			if done.Rows > busyRows {
 				if err := s.pause(ctx, min(time.Since(start), restMost)); err != nil {
 					return err
 				}
 				continue
 			}
-			if drained.Rows > 0 && !s.armed {
+			if done.Rows > 0 && !s.armed {
 				continue
 			}
 			if !s.armed && time.Since(s.lastFound) < s.cfg.Linger {
@@ -194,16 +194,16 @@ func (s *session) waitForResume(ctx context.Context) error {
 	}
 }
 
-func (s *session) step(ctx context.Context) (Drained, error) {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+func (s *session) step(ctx context.Context) (Passed, error) {
+	ctx, cancel := context.WithTimeout(ctx, passTimeout)
 	defer cancel()
 	inTurn := s.inTurn
 	s.inTurn = false
-	drained, err := s.drain(ctx, s.conn, inTurn, &s.memory)
-	if !errors.Is(err, outbox.ErrBusy) {
+	done, err := s.pass(ctx, s.conn, inTurn, &s.memory)
+	if !errors.Is(err, pass.ErrBusy) {
 		s.busy = 0
 	}
-	return drained, err
+	return done, err
 }
 
 // giveWay leaves the lock to whoever has it. Another node that relays will not sleep before it has looked. But those who hold it
@@ -227,19 +227,19 @@ func (s *session) giveWay(ctx context.Context) error {
 func (s *session) arm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return outbox.Arm(ctx, s.conn)
+	return pass.Arm(ctx, s.conn)
 }
 
-func (s *session) peek(ctx context.Context) (outbox.Glance, error) {
+func (s *session) peek(ctx context.Context) (pass.Glance, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return outbox.Peek(ctx, s.conn)
+	return pass.Peek(ctx, s.conn)
 }
 
 func (s *session) disarm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	return outbox.Disarm(ctx, s.conn)
+	return pass.Disarm(ctx, s.conn)
 }
 
 func (s *session) pause(ctx context.Context, d time.Duration) error {

@@ -62,7 +62,7 @@ func setup(t *testing.T, change func(*relay.Config)) *bundle {
 	t.Helper()
 	b := &bundle{db: pgtest.New(t), arrived: make(chan struct{}, 1)}
 	cfg := relay.Config{
-		NodeID: uuid.New(), Connect: connector(b.db, outbox.ConfigureRelay), SetAside: refusing{t}, Relayed: b.add,
+		NodeID: uuid.New(), Connect: connector(b.db, relay.Configure), SetAside: refusing{t}, Relayed: b.add,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {

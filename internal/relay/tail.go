@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 const (
@@ -20,12 +20,12 @@ const (
 	readTimeout = 10 * time.Second // for one chunk; a connection over which nothing comes is replaced
 )
 
-// Log is what the tail reads.
-type Log interface {
+// Source is what the tail reads.
+type Source interface {
 	// ReadFrom returns the entries behind a position and, where there are any, the log's epoch.
 	ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error)
 	// State is the log's epoch, the position behind which that began, and the newest position.
-	State(ctx context.Context) (outbox.LogState, error)
+	State(ctx context.Context) (eventlog.State, error)
 }
 
 // Broadcaster is where the tail leads.
@@ -40,7 +40,7 @@ type Broadcaster interface {
 
 // TailConfig is how a Tail works.
 type TailConfig struct {
-	Log         Log
+	Log         Source
 	Broadcaster Broadcaster
 	// Epoch is the log's when the broadcaster's position was read from it.
 	Epoch int64

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
@@ -20,7 +20,7 @@ type memoryLog struct {
 	mu      sync.Mutex
 	entries []event.Logged
 	failing int // reads that fail first
-	state   outbox.LogState
+	state   eventlog.State
 	// retained is the position up to which the entries are gone.
 	retained int
 }
@@ -49,7 +49,7 @@ func (l *memoryLog) ReadFrom(_ context.Context, after int64, limit int) ([]event
 	return rest[:min(limit, len(rest))], l.state.Epoch, nil
 }
 
-func (l *memoryLog) State(context.Context) (outbox.LogState, error) {
+func (l *memoryLog) State(context.Context) (eventlog.State, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
 // Nothing but notifications and the relay's own looks after arming can find an event here: the poll comes once an hour. Producers
@@ -100,14 +100,14 @@ func TestTheRelayDisarmsUnderLoadAndArmsAtRest(t *testing.T) {
 	conn := b.db.Conn(t)
 	_, err := conn.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}') FROM generate_series(1, 50)`)
 	require.NoError(t, err)
-	relaying, err := connector(b.db, outbox.ConfigureRelay)(t.Context())
+	relaying, err := connector(b.db, relay.Configure)(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = relaying.Close(t.Context()) }()
-	require.NoError(t, outbox.Arm(t.Context(), relaying))
+	require.NoError(t, pass.Arm(t.Context(), relaying))
 
-	drained, err := b.relay.Drain(t.Context(), relaying)
+	done, err := b.relay.Pass(t.Context(), relaying)
 	require.NoError(t, err)
-	require.Equal(t, relay.Drained{Rows: 50, More: false, Armed: false}, drained)
+	require.Equal(t, relay.Passed{Rows: 50, More: false, Armed: false}, done)
 
 	b.run(t)
 	require.Eventually(t, func() bool {

@@ -1,129 +1,32 @@
 package signalr
 
 import (
-	"log/slog"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
-
-// Refusal says why a request was not let in.
-type Refusal string
-
-// Why requests are refused, and with which status.
-const (
-	OriginNotAllowed   Refusal = "origin"          // 403
-	NotAuthenticated   Refusal = "unauthenticated" // 401
-	NotPermitted       Refusal = "forbidden"       // 403: [ErrForbidden]
-	NegotiatingTooFast Refusal = "rate"            // 429: Config.NegotiationRate
-	AddressFull        Refusal = "address"         // 429: Config.MaxConnectionsPerAddress
-	UserFull           Refusal = "user"            // 429: Config.MaxConnectionsPerUser
-	ServerFull         Refusal = "server"          // 503: Config.MaxConnections
-	ServerStopping     Refusal = "shutdown"        // 503: another server, or this one's successor, may be up already
-)
-
-const (
-	// retryFull is when a client that found a limit reached is told to look again.
-	retryFull = 10 * time.Second
-	// retryStopping is the same for a server that shuts down.
-	retryStopping = time.Second
-	// hintInterval is how often the log may say that a proxy seems not to be trusted.
-	hintInterval = time.Minute
-)
-
-func (r Refusal) answer() (status int, text string) {
-	switch r {
-	case OriginNotAllowed:
-		return http.StatusForbidden, "Origin is not allowed"
-	case NotAuthenticated:
-		return http.StatusUnauthorized, ""
-	case NotPermitted:
-		return http.StatusForbidden, ""
-	case NegotiatingTooFast:
-		return http.StatusTooManyRequests, "Too many connections are opened from this address at a time"
-	case AddressFull:
-		return http.StatusTooManyRequests, "There are too many connections from this address"
-	case UserFull:
-		return http.StatusTooManyRequests, "This user has too many connections"
-	case ServerFull:
-		return http.StatusServiceUnavailable, "The server has as many connections as it takes"
-	case ServerStopping:
-		return http.StatusServiceUnavailable, "The server is shutting down"
-	default:
-		return http.StatusInternalServerError, ""
-	}
-}
-
-// refuse answers r. A retry of more than zero tells the client when to come back, in whole seconds.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
-	s.tell(w, r, hub, why, retry)
-	status, text := why.answer()
-	writeText(w, status, text)
-}
-
-// tell is what refuse does beside the answer.
-func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why Refusal, retry time.Duration) {
-	if retry > 0 {
-		seconds := (retry + time.Second - 1) / time.Second
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
-	}
-	s.cfg.Observer.Refused(hub.name, why)
-	s.tellRefusal(r, hub, why)
-	if why == AddressFull || why == NegotiatingTooFast {
-		s.hint(r)
-	}
-}
-
-// tellRefusal says in the log what an operator can do something about. Who shows no valid token is told of by whoever looks at tokens.
-func (s *Server) tellRefusal(r *http.Request, hub *Hub, why Refusal) {
-	about := []slog.Attr{slog.String("hub", hub.name), slog.String("reason", string(why)), slog.String("address", s.clientAddress(r).String())}
-	switch why {
-	case OriginNotAllowed:
-		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "pages of this origin may not connect", append(about,
-			slog.String("origin", r.Header.Get("Origin")), slog.String("advice", "if it is one of yours, add it to the allowed origins"))...)
-	case AddressFull, UserFull, ServerFull, NegotiatingTooFast:
-		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request refused by a limit", about...)
-	default:
-		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "request refused", about...)
-	}
-}
-
-// hint tells the operator of the likeliest reason for an address to reach a limit: it is a proxy's, behind which there are
-// many.
-func (s *Server) hint(r *http.Request) {
-	if r.Header.Get("X-Forwarded-For") == "" || s.trusts(parseAddress(r.RemoteAddr)) {
-		return
-	}
-	now, last := int64(time.Since(s.epoch)), s.hinted.Load()
-	if last > 0 && now-last < int64(hintInterval) || !s.hinted.CompareAndSwap(last, now) {
-		return
-	}
-	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn,
-		"clients are refused by a limit for one address that seems to be a proxy's (X-Forwarded-For): is it missing from the trusted proxies?")
-}
 
 // opens says whether r opens a connection: it negotiates one, or it is a WebSocket that was not negotiated. The others belong
 // to a connection that was paid for.
 func opens(r *http.Request) bool {
-	if isNegotiation(r) {
+	if door.IsNegotiation(r) {
 		return true
 	}
-	id, _ := queryValue(r, "id")
-	return id == "" && isWebSocketRequest(r)
+	id, _ := door.Query(r, "id")
+	return id == "" && transport.IsWebSocketRequest(r)
 }
-
-func isNegotiation(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/negotiate") }
 
 // mayOpen answers requests for a connection that come while the server shuts down, or too fast. It stands before
 // authentication, which costs more than all the rest of such a request.
 func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
 	if s.registry.isClosed() {
-		s.refuse(w, r, hub, ServerStopping, retryStopping)
+		s.refuse(w, r, hub, door.ServerStopping, retryStopping)
 		return false
 	}
-	if wait := s.openings.take(Site(s.clientAddress(r)), int64(time.Since(s.epoch))); wait > 0 {
-		s.refuse(w, r, hub, NegotiatingTooFast, wait)
+	if wait := s.openings.Take(door.Site(s.proxies.Client(r)), int64(time.Since(s.epoch))); wait > 0 {
+		s.refuse(w, r, hub, door.NegotiatingTooFast, wait)
 		return false
 	}
 	return true
@@ -131,8 +34,8 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 
 // newConn returns a connection of user's, which is to be admitted, and opened.
 func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
-	address := s.clientAddress(r)
-	return &Conn{server: s, hub: hub, address: address, seat: seat{user: user.ID(), site: Site(address)}}
+	address := s.proxies.Client(r)
+	return &Conn{host: &s.host, hub: hub, identity: identity{address: address, seat: door.NewSeat(user.ID(), address)}}
 }
 
 // hasRoom answers a negotiation whose connection would be refused: the client learns it at once.
@@ -155,15 +58,15 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *Conn) bool {
 }
 
 // turnAway answers a request whose claim has failed.
-func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, c *Conn, outcome claim, why Refusal) {
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, c *Conn, outcome claim, why door.Refusal) {
 	switch outcome {
 	case claimed:
 	case alreadyActive:
-		writeText(w, http.StatusConflict, "")
+		door.WriteText(w, http.StatusConflict, "")
 	case alreadySpent:
 		s.unknownID(w, r, c.hub, unknownEnded)
 	case shuttingDown:
-		s.refuse(w, r, c.hub, ServerStopping, retryStopping)
+		s.refuse(w, r, c.hub, door.ServerStopping, retryStopping)
 	case noRoom:
 		s.refuse(w, r, c.hub, why, retryFull)
 	}

@@ -1,26 +1,26 @@
 package signalr
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // The server begins to shut down between a connection's admission and its opening.
 func TestAConnectionThatComesTooLateForTheServer(t *testing.T) {
 	t.Parallel()
-	cfg := Config{MaxConnections: 1, MaxConnectionsPerUser: 1, MaxConnectionsPerAddress: 1}
-	r := newRegistry(newOccupancy(&cfg))
-	late := &Conn{ticket: ticket{token: token{1}}, seat: seat{user: "u", site: v6(1)}}
+	r := newRegistry(door.NewOccupancy(1, 1, 1))
+	late := &Conn{identity: identity{ticket: door.Ticket{Token: door.Token{1}}, seat: door.NewSeat("u", netip.MustParseAddr("2001:db8::1"))}}
 	outcome, _ := r.claim(late)
 	require.Equal(t, claimed, outcome)
-	require.Equal(t, ServerFull, r.full(&seat{}))
+	require.Equal(t, door.ServerFull, r.full(&door.Seat{}))
 	r.close()
 	require.False(t, r.add(late))
 	for range 2 { // the second time it is released once too often
-		require.Zero(t, r.seats.seats)
-		require.Empty(t, r.seats.users)
-		require.Empty(t, r.seats.sites)
+		require.Equal(t, door.NewOccupancy(1, 1, 1), r.seats)
 		require.Empty(t, r.active)
 		r.release(late)
 	}

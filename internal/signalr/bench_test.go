@@ -24,7 +24,9 @@ func openOne(tb testing.TB) *signalr.Conn {
 		opened <- c
 		return nil
 	})
-	server, err := signalr.New(signalr.Config{Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler), QueueBytes: 1 << 30})
+	cfg := signalr.Config{Settings: signalr.DefaultSettings(), Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}
+	cfg.QueueBytes = 1 << 30
+	server, err := signalr.New(cfg)
 	require.NoError(tb, err)
 	listener := httptest.NewServer(server.Handler(hub))
 	tb.Cleanup(listener.Close)

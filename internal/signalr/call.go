@@ -2,9 +2,9 @@ package signalr
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Call is one invocation of a hub method.
@@ -12,99 +12,67 @@ type Call struct {
 	Conn   *Conn
 	Method string // in the caller's casing
 
-	invocationID string // empty: the caller wants no completion
-	completed    bool   // Complete has nothing to do any more
-	method       *method
-	started      time.Time
+	streaming
 
-	// Of calls that stream, one way or both.
-	ctx     context.Context //nolint:containedctx // it is the call's lifetime, which its uploads heed
-	cancel  context.CancelFunc
-	uploads []*upload
-	slots   int
+	completed bool // Complete has nothing to do any more
+	method    *method
+	started   time.Time
 }
 
-// Complete sends the completion at once, before the method returns; what the method returns is then ignored. It does
-// nothing for an invocation without an id, or the second time, or where the result is a stream, which completes when it
-// ends. It must be called on the method's own goroutine.
-func (c *Call) Complete(result any) { c.Conn.complete(c, result, nil) }
-
-// abandoned reports whether err says no more than that the call's context has ended.
-func (c *Call) abandoned(err error) bool {
-	return c.ctx != nil && c.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed))
+// method is a hub method with all that can be decided about its parameters decided.
+type method struct {
+	name     string
+	results  results
+	required int // how many arguments it needs
+	most     int // how many it takes
+	// decode takes the arguments and returns the call that is ready to be made, unless the binding has failed: nothing of
+	// the method has run.
+	decode func(in *binding) boundCall
 }
 
-// run calls the method and completes.
-func (c *Conn) run(ctx context.Context, call *Call, bound boundCall) {
-	result, err := c.guard(call.method.name, func() (any, error) { return bound(ctx, call) })
-	outcome := Succeeded
-	if !call.abandoned(err) {
-		outcome = c.outcome(call, err)
-	}
-	c.streams.release(call)
-	c.complete(call, result, err)
-	c.observe(call.method.name, outcome, call.started)
+// boundCall makes the call. Where many results come of it, it returns items.
+type boundCall func(ctx context.Context, call *Call) (any, error)
+
+type results bool
+
+const (
+	once results = false // one result, in the completion
+	many results = true  // a stream of items
+)
+
+// form is where the value of a parameter comes from.
+type form int
+
+const (
+	required form = iota // an argument
+	optional             // an argument that may be missing, as may all behind it
+	streamed             // a stream id
+)
+
+// binding is the state of binding one invocation's arguments to a method's parameters.
+type binding struct {
+	protocol  wire.Protocol
+	arguments [][]byte // those that are still to be bound
+	uploads   []*upload
+	err       error // a binding failure; from then on nothing is bound
+
+	space [4][]byte
 }
 
-// outcome says what err, which a hub's code has returned, means, and logs what the client is not told.
-func (c *Conn) outcome(call *Call, err error) Outcome {
-	var panicked *panicError
-	var refusal *HubError
-	switch {
-	case err == nil:
-		return Succeeded
-	case errors.As(err, &panicked):
-		return Panicked
-	case errors.As(err, &refusal):
-		return Refused
-	default:
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelWarn, "hub method failed", c.attributes(call.method.name, err)...)
-		return Failed
+// bind decodes the arguments. Its error is a binding failure.
+func (m *method) bind(p wire.Protocol, arguments []byte) (boundCall, []*upload, error) {
+	in := &binding{protocol: p}
+	in.arguments = p.Elements(in.space[:0], arguments)
+	if n := len(in.arguments); n < m.required || n > m.most {
+		return nil, nil, wire.BindingErrorf("invocation provides %d argument(s) but target expects %d", n, m.most)
 	}
+	bound := m.decode(in)
+	return bound, in.uploads, in.err
 }
 
-// complete sends the one completion of a call that wants one.
-func (c *Conn) complete(call *Call, result any, err error) {
-	if call.completed {
-		return
-	}
-	call.completed = true
-	if err == nil && call.invocationID == "" {
-		return
-	}
-	if err == nil {
-		var f frame
-		f, err = resultFrame(c.protocol, call.invocationID, result)
-		if err == nil {
-			_ = c.enqueue(&f) // it fails on a connection that is ending only
-			return
-		}
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded", c.attributes(call.Method, err)...)
-	}
-	c.completeWithError(call, textInvocationFailed(call.Method, err))
-}
-
-func resultFrame(p protocol, invocationID string, result any) (frame, error) {
-	var err error
-	f := newFrame(p, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = p.appendResult(b, invocationID, result); err != nil {
-			return b
-		}
-		return encoded
-	})
-	f.numbered = true
-	return f, err
-}
-
-// completeWithError tells the hub, and the client if it wants a completion.
-func (c *Conn) completeWithError(call *Call, text string) {
-	c.hub.onFailed(c, text)
-	if call.invocationID == "" {
-		return
-	}
-	p := c.protocol
-	f := newFrame(p, func(b []byte) []byte { return p.appendError(b, call.invocationID, text) })
-	f.numbered = true
-	_ = c.enqueue(&f) // it fails on a connection that is ending only
+// next takes the next argument.
+func (in *binding) next() []byte {
+	raw := in.arguments[0]
+	in.arguments = in.arguments[1:]
+	return raw
 }

@@ -3,11 +3,10 @@ package signalr
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
-	"sync"
 	"sync/atomic"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // readerError is what Invoke says to code on the reader: the texts of ASP.NET Core, NonInvokingSingleClientProxy.cs of 7.0 and
@@ -24,22 +23,6 @@ func (e readerError) Error() string { return string(e) }
 // textNoResult is what Microsoft's TypeScript client says where its method returns nothing.
 const textNoResult = "Client didn't provide a result."
 
-// ErrTooManyResults is what [Conn.Invoke] returns where as many results of the client are awaited as Config.MaximumStreams
-// allows.
-var ErrTooManyResults = errors.New("too many results of the client are awaited")
-
-// awaited are the results that are awaited from a connection's client. The zero value awaits none.
-type awaited struct {
-	mu      sync.Mutex
-	last    uint64
-	pending map[string]chan<- clientResult // by invocation id; each holds one
-}
-
-type clientResult struct {
-	value json.RawMessage
-	err   error
-}
-
 // Invoke calls a method of the client's and waits for its result, as JSON. The error is a [*HubError] with the client's
 // text where the method failed or has returned nothing, ErrQueueFull or ErrClosed where the connection ends,
 // ErrTooManyResults, or that of ctx: what the client then still sends is ignored.
@@ -52,14 +35,12 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 		return nil, at.err
 	}
 	result := make(chan clientResult, 1)
-	id, err := c.awaited.add(result, c.server.cfg.MaximumStreams)
+	id, err := c.awaited.add(result, c.host.cfg.MaximumStreams)
 	if err != nil {
 		return nil, err
 	}
 	defer c.awaited.remove(id)
-	p := c.protocol
-	f := newFrame(p, func(b []byte) []byte { return p.appendInvocation(b, id, target, args, nil) })
-	f.numbered = true
+	f := wire.InvocationFrame(c.protocol, id, target, args)
 	if err := c.enqueue(&f); err != nil {
 		return nil, err
 	}
@@ -81,49 +62,24 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 }
 
 // receiveResult returns false where nobody waits for m.
-func (c *Conn) receiveResult(m *inbound) bool {
-	result := c.awaited.remove(m.invocationID)
+func (c *Conn) receiveResult(m *wire.Inbound) bool {
+	result := c.awaited.remove(m.InvocationID)
 	if result == nil {
 		return false
 	}
 	var r clientResult
 	switch {
-	case m.hasError:
-		r.err = &HubError{Message: m.err}
-	case m.result == nil:
+	case m.HasError:
+		r.err = &HubError{Message: m.Err}
+	case m.Result == nil:
 		r.err = &HubError{Message: textNoResult}
 	default:
-		if err := c.protocol.decode(m.result, &r.value); err != nil {
+		if err := c.protocol.Decode(m.Result, &r.value); err != nil {
 			r = clientResult{err: fmt.Errorf("reading the client's result: %w", err)}
 		}
 	}
 	result <- r
 	return true
-}
-
-// add gives the result an id: with an s, as .NET does, which keeps it apart from ids that clients choose.
-func (a *awaited) add(result chan<- clientResult, limit int) (string, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.pending) >= limit {
-		return "", ErrTooManyResults
-	}
-	if a.pending == nil {
-		a.pending = make(map[string]chan<- clientResult)
-	}
-	a.last++
-	id := "s" + strconv.FormatUint(a.last, 10)
-	a.pending[id] = result
-	return id, nil
-}
-
-// remove returns nil where nobody waits for id.
-func (a *awaited) remove(id string) chan<- clientResult {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	result := a.pending[id]
-	delete(a.pending, id)
-	return result
 }
 
 // readerMark is the value of a context that was given to code on a connection's reader: what Invoke says to that.

@@ -1,9 +1,12 @@
 package signalr
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 const (
@@ -19,13 +22,21 @@ const (
 type ending struct {
 	reason CloseReason
 	err    error         // what OnDisconnected is told
-	last   []frame       // what is sent at the end, behind what is queued
+	last   []wire.Frame  // what is sent at the end, behind what is queued
 	drop   bool          // what is queued is not sent
 	abort  bool          // nothing is sent, nor waited for
 	parted bool          // the client has already said goodbye
 	grace  time.Duration // how long the rest may take to be written
 	unless func() bool   // it does not come to that; called with the connection's lock held; nil: never
 }
+
+// What OnDisconnected and the log are told.
+var (
+	errSilent   = errors.New("client has sent nothing for too long")
+	errAbsent   = errors.New("client has not come back")
+	errStuck    = errors.New("client takes nothing")
+	errUnpolled = errors.New("client has stopped polling")
+)
 
 const (
 	textTooSlow = "The client does not keep up with the messages that are sent to it."
@@ -38,7 +49,7 @@ func (c *Conn) Close(reason string, allowReconnect bool) {
 	c.CloseFor(ClosedByServer, reason, allowReconnect)
 }
 
-// CloseFor is Close, and why says what the log and the observer are told.
+// CloseFor is Close, and why says what the log and the metrics are told.
 func (c *Conn) CloseFor(why CloseReason, text string, allowReconnect bool) {
 	c.TryClose(why, text, allowReconnect)
 }
@@ -63,7 +74,7 @@ func (c *Conn) overflow() {
 		grace:  overflowGrace,
 	})
 	if ended {
-		c.server.cfg.Observer.QueueOverflowed(c.hub.name)
+		c.host.cfg.Metrics.queueOverflows.WithLabelValues(c.hub.name).Inc()
 	}
 }
 
@@ -79,21 +90,20 @@ func (c *Conn) timeOut() {
 }
 
 // lastWords are the Close message and the transport's farewell.
-func (c *Conn) lastWords(text string, allowReconnect bool, status int) []frame {
-	var last []frame
+func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
+	var last []wire.Frame
 	if c.greeted.Load() {
-		p := c.protocol
-		last = append(last, newFrame(p, func(b []byte) []byte { return p.appendClose(b, text, allowReconnect) }))
+		last = append(last, wire.CloseFrame(c.protocol, text, allowReconnect))
 	}
 	return append(last, c.goodbye(status)...)
 }
 
-func (c *Conn) goodbye(status int) []frame {
+func (c *Conn) goodbye(status int) []wire.Frame {
 	c.mu.Lock()
 	t := c.transport
 	c.mu.Unlock()
-	if f, ok := t.farewell(status); ok {
-		return []frame{f}
+	if f, ok := t.Farewell(status); ok {
+		return []wire.Frame{f}
 	}
 	return nil
 }
@@ -108,25 +118,19 @@ func (c *Conn) end(e ending) bool {
 	c.ending = &e
 	c.flushed = make(chan struct{})
 	if e.drop {
-		for _, f := range c.queue {
-			c.queued -= len(f.bytes)
-		}
-		clear(c.queue)
-		c.queue = c.queue[:0]
+		c.queue.drop()
 	}
 	for i := range e.last {
-		c.queue = append(c.queue, &e.last[i])
-		c.queued += len(e.last[i].bytes)
+		c.queue.push(&e.last[i])
 	}
-	start := !c.writing
-	c.writing = true // even with nothing to write: it is the writer that says flushed
-	c.wake()
+	start := c.queue.begin() // even with nothing to write: it is the writer that says flushed
+	c.queue.wake()
 	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
 	if e.abort {
-		c.transport.close()
+		c.transport.Close()
 	} else {
-		c.transport.limitWrites(time.Now().Add(e.grace))
-		c.transport.interrupt()
+		c.transport.LimitWrites(time.Now().Add(e.grace))
+		c.transport.Interrupt()
 	}
 	c.mu.Unlock()
 	c.cancel()
@@ -140,7 +144,7 @@ func (c *Conn) end(e ending) bool {
 func (c *Conn) cutOff() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.transport.close()
+	c.transport.Close()
 }
 
 // leave is the reader's last act: it says goodbye and lets go of the socket.
@@ -148,11 +152,11 @@ func (c *Conn) leave() *ending {
 	<-c.flushed
 	c.mu.Lock()
 	e, t := c.ending, c.transport
-	gone := e.abort || e.parted || c.broken || c.detached != 0
+	gone := e.abort || e.parted || c.queue.broken || c.detached != 0
 	c.mu.Unlock()
 	if !gone {
-		t.linger(time.Now().Add(lingerTimeout))
+		t.Linger(time.Now().Add(lingerTimeout))
 	}
-	t.close()
+	t.Close()
 	return e
 }

@@ -6,62 +6,65 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Conn is one client's connection. Its methods may be called by anyone at any time.
 type Conn struct {
-	server  *Server
-	hub     *Hub
-	id      string
-	ticket  ticket // what it was opened with; zero: without negotiation
-	address netip.Addr
-	seat    seat // the registry's
-
-	// What makes it one of a half-transport; set before anybody knows of it.
-	posts *inbox       // where its POST requests go; nil: WebSockets
-	polls *longPolling // its transport, where that is fetched: nobody is there at times; nil: any other
+	host *host
+	hub  *Hub
+	identity
+	half
 
 	ctx    context.Context //nolint:containedctx // it is the connection's lifetime, which Context hands out
 	cancel context.CancelFunc
 	drain  func() // what the writer runs, bound once so that starting it allocates nothing
 
-	streams streams
-	awaited awaited
+	reader
+	stateful *stateful // nil without stateful reconnect; set before the greeting
+	streams  streams
+	awaited  awaited
+	clocks   clocks
+	index    int // the registry's: where in its list
 
-	// The reader's.
-	protocol  protocol        // nil until the handshake; the others see it behind onConnected only
+	expires  atomic.Int64 // when the user's credentials do, in nanoseconds since 1970; 0: never
+	greeted  atomic.Bool  // the handshake is done
+	retiring atomic.Bool  // the reader ends the connection, for the shutdown, when it is through with what it has read
+
+	mu        sync.Mutex
+	transport transport.Transport // with stateful reconnect one after the other
+	detached  int64               // since when transport is lost, in nanoseconds since the server was made; 0: it is not
+	user      User
+	value     any
+	queue     queue
+	ending    *ending       // why it ends; nil while it is open
+	flushed   chan struct{} // closed when the writer has written its last; made at the end
+}
+
+// identity says which connection it is, and whose limits it counts in. It is set before anybody knows of the connection.
+type identity struct {
+	id      string
+	ticket  door.Ticket // what it was opened with; zero: without negotiation
+	address netip.Addr
+	seat    door.Seat // the registry's
+}
+
+// half makes a connection one of a half-transport; set before anybody knows of it.
+type half struct {
+	posts *transport.Inbox       // where its POST requests go; nil: WebSockets
+	polls *transport.LongPolling // its transport, where that is fetched: nobody is there at times; nil: any other
+}
+
+// reader is the state of the connection's reader.
+type reader struct {
+	protocol  wire.Protocol   // nil until the handshake; the others see it behind onConnected only
 	reading   context.Context //nolint:containedctx // what hub code on the reader is given
 	connected bool            // the hub knows the connection
 	arrived   int64           // when what it handles was read
 	meter     meter           // what the client has spent
-	stateful  *stateful       // nil without stateful reconnect; set before the greeting
-	index     int             // the registry's: where in its list
-
-	// Read by the sweeper, in nanoseconds since the server was made, or since 1970 where said.
-	opened       int64
-	lastRead     atomic.Int64
-	lastWrite    atomic.Int64
-	writingSince atomic.Int64 // 0: no write is under way
-	expires      atomic.Int64 // since 1970; 0: never
-	greeted      atomic.Bool  // the handshake is done
-	dispatching  atomic.Bool  // the reader is busy with a message, so nothing can be read
-
-	retiring atomic.Bool // the reader ends the connection, for the shutdown, when it is through with what it has read
-
-	mu        sync.Mutex
-	transport transport // with stateful reconnect one after the other
-	detached  int64     // since when transport is lost, in nanoseconds since the server was made; 0: it is not
-	user      User
-	value     any
-	queue     []*frame      // what the writer takes next
-	spare     []*frame      // what the writer took last, empty
-	queued    int           // bytes in queue and in the writer's hands
-	taking    int           // bytes of queued that are in the writer's hands
-	writing   bool          // the writer runs
-	broken    bool          // the writer failed
-	ending    *ending       // why it ends; nil while it is open
-	room      chan struct{} // closed when queued shrinks; nil where nobody waits
-	flushed   chan struct{} // closed when the writer has written its last; made at the end
 }
 
 // ID returns the connection's public id: the connectionId of negotiate.
@@ -77,47 +80,4 @@ func (c *Conn) Context() context.Context { return c.ctx }
 // where that has none.
 func (c *Conn) RemoteAddr() netip.Addr { return c.address }
 
-// User returns who the connection belongs to.
-func (c *Conn) User() User {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.user
-}
-
-// SetUser replaces the connection's user, whoever that is, and with it when the connection has to be closed. [Conn.Replace] is for what a
-// client sends.
-func (c *Conn) SetUser(u User) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.setUser(u)
-}
-
-// setUser is SetUser. The lock is held.
-func (c *Conn) setUser(u User) {
-	var expires int64
-	if at := u.ExpiresAt(); !at.IsZero() {
-		expires = at.UnixNano()
-	}
-	c.user = u
-	c.expires.Store(expires)
-}
-
-// Value returns what SetValue was last given.
-func (c *Conn) Value() any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.value
-}
-
-// SetValue keeps v for the layer above.
-func (c *Conn) SetValue(v any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.value = v
-}
-
-// ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
-// another, and starting a goroutine for each would cost a stack for each.
-func (c *Conn) ping() { _ = c.enqueueAndFlush(c.server.pings[c.protocol.slot()]) }
-
-func (c *Conn) now() int64 { return int64(time.Since(c.server.epoch)) }
+func (c *Conn) now() int64 { return int64(time.Since(c.host.epoch)) }

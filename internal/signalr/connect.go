@@ -1,107 +1,24 @@
 package signalr
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"log/slog"
 	"net/http"
-	"strings"
-	"time"
 
-	"github.com/gobwas/ws"
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
-
-// upgradeTimeout is how long the response to a WebSocket request may take to be written.
-const upgradeTimeout = 5 * time.Second
-
-// connect serves the requests to the hub's own path, as HttpConnectionDispatcher.ExecuteAsync does.
-func (s *Server) connect(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
-	switch r.Method {
-	case http.MethodGet:
-		switch {
-		case acceptsEvents(r):
-			s.connectEvents(w, r, hub, user)
-		case !isWebSocketRequest(r):
-			s.poll(w, r, hub, user)
-		default:
-			if t, ok := s.mayUpgrade(w, r, hub, user); ok {
-				s.connectWebSocket(w, r, hub, user, t)
-			}
-		}
-	case http.MethodPost:
-		s.post(w, r, hub, user)
-	case http.MethodDelete:
-		s.delete(w, r, hub, user)
-	default:
-		w.Header().Set("Allow", corsMethods)
-		writeText(w, http.StatusMethodNotAllowed, "")
-	}
-}
-
-func isWebSocketRequest(r *http.Request) bool {
-	return lists(r.Header, headerUpgrade, "websocket") && lists(r.Header, headerConnection, "upgrade")
-}
-
-// The headers of RFC 6455 §4.2.1 that are lists.
-const (
-	headerUpgrade    = "Upgrade"
-	headerConnection = "Connection"
-	headerVersion    = "Sec-Websocket-Version"
-)
-
-// lists says whether a value is in a header that is a list, in any of its lines.
-func lists(h http.Header, name, value string) bool {
-	for _, line := range h[name] {
-		for element := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(element), value) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// inOneLine rewrites a request's headers for gobwas, which looks at the first line of each: proxies write Connection: keep-alive before their
-// Connection: Upgrade, and some clients offer several versions.
-func inOneLine(h http.Header) {
-	for name, value := range map[string]string{headerUpgrade: "websocket", headerConnection: "Upgrade", headerVersion: "13"} {
-		if lists(h, name, value) {
-			h[name] = []string{value}
-		}
-	}
-}
-
-// Why a connection id is not known, for the log.
-const (
-	unknownTicket = "its connection token was not issued by a node of this database, or is older than their keys"
-	unknownEnded  = "its connection has ended, or its token was not used in time"
-	unknownNode   = "the node that its connection lives on is gone or cannot be reached"
-)
-
-// unknownID answers a request for a connection that is not here. Clients begin anew at that, so one line now and then is a restart, and many are a
-// balancer that takes requests to nodes of another database.
-func (s *Server) unknownID(w http.ResponseWriter, r *http.Request, hub *Hub, why string) {
-	writeUnknownID(w)
-	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request for an unknown connection, the client begins anew",
-		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.clientAddress(r).String()), slog.String("reason", why))
-}
-
-func writeUnknownID(w http.ResponseWriter) {
-	writeText(w, http.StatusNotFound, "No Connection with that ID")
-}
 
 // connectWebSocket makes the request a connection: of the ticket that negotiate gave out, or, with the zero one, a new one.
-func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t ticket) {
+func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Ticket) {
 	c := s.newConn(r, hub, user)
-	if t.token != (token{}) {
-		if old := s.registry.find(t.token); old != nil && old.resumable() {
+	if t.Token != (door.Token{}) {
+		if old := s.registry.find(t.Token); old != nil && old.resumable() {
 			s.resumeWebSocket(w, r, old, user)
 			return
 		}
-		c.ticket, c.id = t, t.token.id()
+		c.ticket, c.id = t, t.Token.ID()
 	} else {
-		c.id = newID()
+		c.id = door.NewID()
 	}
 	if !s.admit(w, r, c) {
 		return
@@ -119,7 +36,7 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 // client gave up before the server noticed.
 func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, user User) {
 	if user.ID() != c.User().ID() {
-		writeOthers(w)
+		door.WriteOthers(w)
 		return
 	}
 	if !s.mayOpen(w, r, c.hub) {
@@ -130,61 +47,20 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 		return
 	}
 	if !c.resume(t) {
-		t.close() // it has just ended; the client negotiates anew
+		t.Close() // it has just ended; the client negotiates anew
 	}
 }
 
 // upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport {
-	inOneLine(r.Header)
-	upgrader := ws.HTTPUpgrader{Timeout: upgradeTimeout}
-	if Forwarded(r.Context()) {
-		upgrader.Header = w.Header() // what tells the other node that it is this one that answers
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport.Transport {
+	var header http.Header
+	if door.Forwarded(r.Context()) {
+		header = w.Header() // what tells the other node that it is this one that answers
 	}
-	conn, rw, _, err := upgrader.Upgrade(r, w)
+	t, err := transport.Upgrade(w, r, header, s.buffers, c.idle)
 	if err != nil {
-		if conn != nil {
-			_ = conn.Close()
-		}
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
 		return nil
 	}
-	return newWebSocket(conn, &s.buffers, unread(rw.Reader), c.idle)
-}
-
-// unread returns what the HTTP server has read behind the request: a client may send its handshake without waiting. The
-// HTTP server's buffer itself is let go.
-func unread(r *bufio.Reader) []byte {
-	early, _ := r.Peek(r.Buffered()) // cannot fail: that much is buffered
-	return bytes.Clone(early)
-}
-
-// open starts the connection on a goroutine of its own, so that the HTTP server's memory for the request is freed.
-func (c *Conn) open(user User) {
-	c.prepare(user)
-	if c.enlist() {
-		go c.serve()
-	}
-}
-
-// prepare makes the connection one that can be ended.
-func (c *Conn) prepare(user User) {
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.drain = c.write
-	c.opened = c.now()
-	c.lastRead.Store(c.opened)
-	c.lastWrite.Store(c.opened)
-	c.SetUser(user)
-}
-
-// enlist makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
-// down.
-func (c *Conn) enlist() bool {
-	if !c.server.registry.add(c) {
-		c.cancel()
-		c.transport.close()
-		return false
-	}
-	c.server.cfg.Observer.ConnectionOpened(c.hub.name)
-	return true
+	return t
 }

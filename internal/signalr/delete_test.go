@@ -110,7 +110,7 @@ func TestDeleteRaces(t *testing.T) {
 		require.NoError(t, within(t, f.disconnected, "OnDisconnected"))
 	}
 	require.Eventually(t, func() bool { return len(f.observer.reasons()) == 100 }, patience, soon)
-	require.Equal(t, 100, f.observer.opened)
+	require.Equal(t, 100, f.observer.opened())
 }
 
 // Two first polls make one connection.
@@ -129,7 +129,7 @@ func TestFirstPollsRace(t *testing.T) {
 		for range 2 {
 			require.Equal(t, http.StatusOK, <-statuses)
 		}
-		require.Equal(t, i+1, f.observer.count())
+		require.Equal(t, i+1, f.observer.opened())
 		require.Equal(t, http.StatusAccepted, h.do(http.MethodDelete, "").status)
 	}
 }
@@ -167,6 +167,6 @@ func TestBeginningsRace(t *testing.T) {
 		cancel()
 		h.do(http.MethodDelete, "")
 	}
-	require.Eventually(t, func() bool { return len(f.observer.reasons()) == f.observer.count() }, patience, soon)
-	require.LessOrEqual(t, f.observer.count(), 200)
+	require.Eventually(t, func() bool { return len(f.observer.reasons()) == f.observer.opened() }, patience, soon)
+	require.LessOrEqual(t, f.observer.opened(), 200)
 }

@@ -2,95 +2,103 @@ package signalr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // dispatch handles one message on the reader goroutine, so that invocations run one after another. Its error ends the
 // connection; what goes wrong in an invocation does not.
-func (c *Conn) dispatch(m *inbound) error {
-	switch m.kind {
-	case typeInvocation, typeStreamInvocation:
+func (c *Conn) dispatch(m *wire.Inbound) error {
+	switch m.Kind {
+	case wire.TypeInvocation, wire.TypeStreamInvocation:
 		return c.invoke(m)
-	case typeStreamItem:
-		if m.invocationID == "" || m.item == nil {
-			return malformedf("stream item without invocationId or item")
+	case wire.TypeStreamItem:
+		if m.InvocationID == "" || m.Item == nil {
+			return wire.Malformedf("stream item without invocationId or item")
 		}
 		c.receiveItem(m)
-	case typeCompletion:
-		if m.invocationID == "" || m.hasError && m.result != nil {
-			return malformedf("completion without invocationId, or with error and result")
+	case wire.TypeCompletion:
+		if m.InvocationID == "" || m.HasError && m.Result != nil {
+			return wire.Malformedf("completion without invocationId, or with error and result")
 		}
 		c.receiveCompletion(m)
-	case typeCancelInvocation:
-		if m.invocationID == "" {
-			return malformedf("cancellation without invocationId")
+	case wire.TypeCancelInvocation:
+		if m.InvocationID == "" {
+			return wire.Malformedf("cancellation without invocationId")
 		}
-		c.streams.cancel(m.invocationID) // it may have ended meanwhile
-	case typeAck, typeSequence:
+		c.streams.cancel(m.InvocationID) // it may have ended meanwhile
+	case wire.TypeAck, wire.TypeSequence:
 		return c.acknowledged(m)
-	case typeClose:
+	case wire.TypeClose:
 		e := ending{reason: ClosedByClient, drop: true, grace: overflowGrace}
-		if m.hasError {
-			e.err = fmt.Errorf("client closed the connection: %w", &HubError{Message: m.err})
+		if m.HasError {
+			e.err = fmt.Errorf("client closed the connection: %w", &HubError{Message: m.Err})
 		}
 		e.last = c.lastWords("", false, int(ws.StatusNormalClosure))
 		c.end(e)
-		return errInterrupted
+		return transport.ErrInterrupted
 	default: // pings; and types of a later protocol, which are ignored
 	}
 	return nil
 }
 
 // invoke follows JsonHubProtocol's binding and DefaultHubDispatcher.Invoke, in their order.
-func (c *Conn) invoke(m *inbound) error {
-	if !m.hasTarget || m.arguments == nil && m.unbound == nil {
-		return malformedf("invocation without target or arguments")
+func (c *Conn) invoke(m *wire.Inbound) error {
+	if !m.HasTarget || m.Arguments == nil && m.Unbound == nil {
+		return wire.Malformedf("invocation without target or arguments")
 	}
-	call := &Call{Conn: c, Method: m.target, invocationID: m.invocationID, started: time.Now()}
-	method, err := c.hub.lookup(m.target)
+	call := &Call{Conn: c, Method: m.Target, streaming: streaming{invocationID: m.InvocationID}, started: time.Now()}
+	method, err := c.hub.lookup(m.Target)
 	if err != nil {
-		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
+		c.refuse(call, Unbound, textBindingFailed(m.Target, err), err)
 		return nil
 	}
 	call.method = method
 	var bound boundCall
 	var uploads []*upload
-	if err = m.unbound; err == nil {
-		bound, uploads, err = method.bind(c.protocol, m.arguments)
+	if err = m.Unbound; err == nil {
+		bound, uploads, err = method.bind(c.protocol, m.Arguments)
 	}
 	if err != nil {
-		c.refuse(call, Unbound, textBindingFailed(m.target, err), err)
+		c.refuse(call, Unbound, textBindingFailed(m.Target, err), err)
 		return nil
 	}
-	if m.kind == typeStreamInvocation && m.invocationID == "" {
-		return malformedf("stream invocation without invocationId")
+	if m.Kind == wire.TypeStreamInvocation && m.InvocationID == "" {
+		return wire.Malformedf("stream invocation without invocationId")
 	}
 	switch {
-	case method.results == many && m.kind == typeInvocation:
-		c.refuse(call, Unbound, textStreaming(m.target), nil)
-	case method.results == once && m.kind == typeStreamInvocation:
-		c.refuse(call, Unbound, textNotStreaming(m.target), nil)
-	case len(m.streamIDs) != len(uploads):
-		err := &HubError{Message: textStreamCount(len(m.streamIDs), len(uploads))}
-		c.refuse(call, Unbound, textInvocationFailed(m.target, err), err)
+	case method.results == many && m.Kind == wire.TypeInvocation:
+		c.refuse(call, Unbound, textStreaming(m.Target), nil)
+	case method.results == once && m.Kind == wire.TypeStreamInvocation:
+		c.refuse(call, Unbound, textNotStreaming(m.Target), nil)
+	case len(m.StreamIDs) != len(uploads):
+		err := &HubError{Message: textStreamCount(len(m.StreamIDs), len(uploads))}
+		c.refuse(call, Unbound, textInvocationFailed(m.Target, err), err)
 	case method.results == once && len(uploads) == 0:
 		c.run(c.reading, call, bound)
 	default:
 		call.uploads = uploads
-		c.launch(call, bound, m.streamIDs)
+		c.launch(call, bound, m.StreamIDs)
 	}
 	return nil
 }
 
 // launch starts a call that streams, one way or both. Reading goes on while it runs.
 func (c *Conn) launch(call *Call, bound boundCall, streamIDs []string) {
-	if text := c.streams.begin(call, streamIDs, c.server.cfg.MaximumStreams); text != "" {
-		c.refuse(call, Refused, text, nil)
+	err := c.streams.begin(c.ctx, &call.streaming, call.method.results == many, streamIDs, c.host.cfg.MaximumStreams)
+	switch {
+	case errors.Is(err, errInvocationInUse):
+		c.refuse(call, Refused, textInvocationInUse(call.invocationID), nil)
+		return
+	case err != nil:
+		c.refuse(call, Refused, textInvocationFailed(call.Method, err), nil)
 		return
 	}
 	if call.method.results == once {
@@ -122,37 +130,8 @@ func (c *Conn) refuse(call *Call, outcome Outcome, text string, err error) {
 		name = call.method.name
 	}
 	if err != nil {
-		c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(name, err)...)
+		c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelDebug, "invocation refused", c.attributes(name, err)...)
 	}
 	c.completeWithError(call, text)
 	c.observe(name, outcome, call.started)
-}
-
-// panicError is a panic of a hub's code.
-type panicError struct{ value any }
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// guard calls a hub's code and makes a panic an error, so that one connection's trouble stays its own.
-func (c *Conn) guard(name string, f func() (any, error)) (result any, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &panicError{value: value}
-			c.server.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "hub code panicked",
-				slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", name),
-				slog.Any("panic", value), slog.String("stack", string(debug.Stack())))
-		}
-	}()
-	return f()
-}
-
-// attributes are what a log line about an invocation says.
-func (c *Conn) attributes(method string, err error) []slog.Attr {
-	return []slog.Attr{
-		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", method), slog.Any("error", err),
-	}
-}
-
-func (c *Conn) observe(method string, outcome Outcome, started time.Time) {
-	c.server.cfg.Observer.Invoked(c.hub.name, method, outcome, time.Since(started))
 }

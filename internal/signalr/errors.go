@@ -3,6 +3,8 @@ package signalr
 import (
 	"errors"
 	"strconv"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 var (
@@ -26,7 +28,7 @@ var (
 	ErrNodeGone = errors.New("node is gone")
 
 	// ErrClosed is what a connection's methods return once it is closed or closing.
-	ErrClosed = errors.New("connection is closed")
+	ErrClosed = transport.ErrClosed
 )
 
 // HubError is an error whose message the caller of a hub method is meant to read: what HubException is in .NET. The

@@ -57,7 +57,7 @@ func TestQueuedIsWrittenByFlush(t *testing.T) {
 	c.expect(`{"type":1,"target":"Last","arguments":[]}`, `{"type":7,"allowReconnect":true}`)
 	c.expectClose(ws.StatusNormalClosure)
 	require.NoError(t, within(t, f.disconnected, "OnDisconnected"))
-	require.Equal(t, 1+4+1+2, f.observer.messages)
+	require.Equal(t, 1+4+1+2, f.observer.messages())
 }
 
 // What a socket takes at once and what it does not, by many senders: all arrives, in order.
@@ -105,10 +105,8 @@ func TestFlushOrder(t *testing.T) {
 		bytes += message("M", fmt.Sprintf("[%d,%d]", s, i), text(i)).Size()
 	}
 	require.NoError(t, conn.WaitQueue(t.Context(), 1))
-	f.observer.do(func() {
-		require.Equal(t, 1+senders*each, f.observer.messages)
-		require.Equal(t, len("\x81\x03{}\x1e")+bytes, f.observer.bytes)
-	})
+	require.Equal(t, 1+senders*each, f.observer.messages())
+	require.Equal(t, len("\x81\x03{}\x1e")+bytes, f.observer.bytes())
 }
 
 // A socket with a small buffer takes a part of what is flushed, which ends anywhere in a frame.

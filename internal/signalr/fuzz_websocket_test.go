@@ -78,11 +78,9 @@ func serveOnSocketFile(f *testing.F, configure ...func(*signalr.Config)) string 
 	var opened, ended atomic.Int64
 	hub.OnConnected(func(context.Context, *signalr.Conn) error { opened.Add(1); return nil })
 	hub.OnDisconnected(func(*signalr.Conn, error) { ended.Add(1) })
-	cfg := signalr.Config{
-		Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler),
-		// All come from one address, as fast as they can.
-		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit, NegotiationRate: signalr.NoLimit,
-	}
+	cfg := signalr.Config{Settings: signalr.DefaultSettings(), Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}
+	// All come from one address, as fast as they can.
+	cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress, cfg.NegotiationRate = 0, 0, 0
 	for _, c := range configure {
 		c(&cfg)
 	}

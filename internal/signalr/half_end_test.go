@@ -199,7 +199,7 @@ func receiveButPings(c talker) string {
 func TestHalfMessagesTooLargeOrMalformed(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]string{
-		"too large":     `{"type":6,"x":"` + strings.Repeat("x", signalr.DefaultMaximumMessageSize) + `"}`,
+		"too large":     `{"type":6,"x":"` + strings.Repeat("x", signalr.DefaultSettings().MaximumMessageSize) + `"}`,
 		"malformed":     `{"type":`,
 		"without UTF-8": "{\"type\":6,\"x\":\"\xff\"}",
 	} {

@@ -224,7 +224,9 @@ func TestOnlyEnabledTransportsAreOffered(t *testing.T) {
 		}
 		require.Equal(t, want, got)
 	}
-	_, err := signalr.New(signalr.Config{Transports: 8, Authenticate: authenticate, PollTimeout: -1})
+	wrong := signalr.DefaultSettings()
+	wrong.PollTimeout = -1
+	_, err := signalr.New(signalr.Config{Settings: wrong, Transports: 8, Authenticate: authenticate})
 	require.ErrorContains(t, err, "Transports: 0x8 is no set of transports")
-	require.ErrorContains(t, err, "PollTimeout is negative")
+	require.ErrorContains(t, err, "POLL_TIMEOUT must be more than zero")
 }

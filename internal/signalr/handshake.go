@@ -5,63 +5,55 @@ import (
 	"fmt"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // handshakeError is a refused handshake: the response is sent, and the connection ends.
 type handshakeError struct {
 	text  string
-	frame frame
+	frame wire.Frame
 }
 
 func (e *handshakeError) Error() string { return "handshake refused: " + e.text }
 
 func refuseHandshake(text string) error {
-	return &handshakeError{text: text, frame: handshakeFrame(text)}
-}
-
-// handshakeFrame frames the response to a handshake that is refused: JSON in a text frame, whatever the protocol.
-func handshakeFrame(text string) frame {
-	return newFrame(jsonProtocol{}, func(b []byte) []byte { return appendHandshake(b, text) })
-}
-
-// greetingFrame frames the response to a handshake that is accepted. It is JSON too, but in a frame of the protocol's kind:
-// .NET sets the transport's format before it answers.
-func greetingFrame(p protocol) frame {
-	return newFrame(p, func(b []byte) []byte { return appendHandshake(b, "") })
+	return &handshakeError{text: text, frame: wire.HandshakeFrame(text)}
 }
 
 // handshake handles the first record of the connection, as HubConnectionContext.HandshakeAsync does.
 func (c *Conn) handshake(record []byte) error {
-	request, err := parseHandshake(record)
+	request, err := wire.ParseHandshake(record)
 	if err != nil {
 		return refuseHandshake(textHandshakeError)
 	}
-	p, ok := c.server.protocolNamed(request.protocol)
+	p, ok := c.host.protocolNamed(request.Protocol)
 	if !ok {
-		return refuseHandshake(textUnsupportedProtocol(request.protocol))
+		return refuseHandshake(textUnsupportedProtocol(request.Protocol))
 	}
-	if !p.supports(request.version) {
-		return refuseHandshake(textUnsupportedVersion(p.name(), request.version))
+	if !p.Supports(request.Version) {
+		return refuseHandshake(textUnsupportedVersion(p.Name(), request.Version))
 	}
-	if p.binary() && !c.transport.binary() {
-		return refuseHandshake(textNeedsBinary(p.name()))
+	if p.Binary() && !c.transport.Binary() {
+		return refuseHandshake(textNeedsBinary(p.Name()))
 	}
-	c.agree(p, request.version)
-	if err := c.enqueueAndFlush(c.server.greetings[p.slot()]); err != nil {
-		return errInterrupted
+	c.agree(p, request.Version)
+	if err := c.enqueueAndFlush(c.host.greetings[p.Slot()]); err != nil {
+		return transport.ErrInterrupted
 	}
 	c.greeted.Store(true) // only now may anything else be said
-	c.server.registry.connected(c)
+	c.host.registry.connected(c)
 	c.connected = true
 	return c.greet()
 }
 
 // agree sets what the handshake was about. The writer may be answering a WebSocket ping meanwhile.
-func (c *Conn) agree(p protocol, version int) {
+func (c *Conn) agree(p wire.Protocol, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.protocol = p
-	if c.ticket.stateful && version >= statefulVersion && c.posts == nil { // only WebSockets can be replaced
+	if c.ticket.Stateful && version >= statefulVersion && c.posts == nil { // only WebSockets can be replaced
 		c.stateful = newStateful()
 	}
 }
@@ -82,5 +74,5 @@ func (c *Conn) greet() error {
 		last:   c.lastWords(describe(textConnectionError, err), false, int(ws.StatusNormalClosure)),
 		grace:  flushTimeout,
 	})
-	return errInterrupted
+	return transport.ErrInterrupted
 }

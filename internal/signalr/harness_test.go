@@ -11,13 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/signalr"
@@ -78,7 +79,7 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 		hub:          signalr.NewHub("test"),
 		conns:        make(chan *signalr.Conn, 4096),
 		disconnected: make(chan error, 4096),
-		observer:     &observer{},
+		observer:     newObserver(),
 	}
 	cfg := testConfig(f.observer)
 	for _, c := range configure {
@@ -97,15 +98,16 @@ func newFixture(t *testing.T, configure ...func(*signalr.Config)) *fixture {
 }
 
 func testConfig(o *observer) signalr.Config {
-	return signalr.Config{
+	cfg := signalr.Config{
+		Settings:     signalr.DefaultSettings(),
 		Authenticate: authenticate,
 		Logger:       slog.New(slog.DiscardHandler),
-		Observer:     o,
-
-		// The tests' users and addresses are all the same.
-		MaxConnectionsPerUser: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit,
-		NegotiationRate: signalr.NoLimit, InvocationRate: signalr.NoLimit, UserInvocationRate: signalr.NoLimit, MessageRate: signalr.NoLimit,
+		Metrics:      o.metrics,
 	}
+	// The tests' users and addresses are all the same.
+	cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress = 0, 0
+	cfg.NegotiationRate, cfg.InvocationRate, cfg.UserInvocationRate, cfg.MessageRate = 0, 0, 0, 0
+	return cfg
 }
 
 func (f *fixture) handler() http.Handler {
@@ -302,72 +304,75 @@ func message(target string, args ...string) *signalr.Message {
 	return signalr.NewMessage(target, raw)
 }
 
-// observer counts.
+// observer reads what a server has counted.
 type observer struct {
-	mu       sync.Mutex
-	refused  map[signalr.Refusal]int
-	closed   []signalr.CloseReason
-	outcomes map[string][]signalr.Outcome
-	opened   int
-	delayed  int
-	overflow int
-	messages int
-	bytes    int
+	registry *prometheus.Registry
+	metrics  *signalr.Metrics
 }
 
-func (o *observer) Refused(_ string, reason signalr.Refusal) {
-	o.do(func() {
-		if o.refused == nil {
-			o.refused = make(map[signalr.Refusal]int)
+func newObserver() *observer {
+	registry := prometheus.NewRegistry()
+	return &observer{registry, signalr.NewMetrics(registry)}
+}
+
+// sum adds up the series of a metric whose labels have these values, in the order of their names.
+func (o *observer) sum(name string, values ...string) (sum int) {
+	o.each(name, func(labels []string, n int) {
+		if slices.Equal(labels[:len(values)], values) {
+			sum += n
 		}
-		o.refused[reason]++
 	})
+	return sum
 }
 
-func (o *observer) ConnectionOpened(string) { o.do(func() { o.opened++ }) }
-
-func (o *observer) ConnectionClosed(_ string, reason signalr.CloseReason) {
-	o.do(func() { o.closed = append(o.closed, reason) })
-}
-
-func (o *observer) MessagesSent(_ string, n, bytes int) {
-	o.do(func() { o.messages, o.bytes = o.messages+n, o.bytes+bytes })
-}
-
-func (o *observer) InvocationDelayed(string) { o.do(func() { o.delayed++ }) }
-func (o *observer) QueueOverflowed(string)   { o.do(func() { o.overflow++ }) }
-
-func (o *observer) Invoked(_, method string, outcome signalr.Outcome, _ time.Duration) {
-	o.do(func() {
-		if o.outcomes == nil {
-			o.outcomes = make(map[string][]signalr.Outcome)
+// each visits the series of a metric, by the values of their labels in the order of the names, without the hub's.
+func (o *observer) each(name string, visit func(labels []string, n int)) {
+	families, err := o.registry.Gather()
+	if err != nil {
+		panic(err) // cannot be: nothing is registered twice
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
 		}
-		o.outcomes[method] = append(o.outcomes[method], outcome)
-	})
-}
-
-func (o *observer) do(f func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	f()
+		for _, series := range family.GetMetric() {
+			var labels []string
+			for _, l := range series.GetLabel() {
+				if l.GetName() != "hub" {
+					labels = append(labels, l.GetValue())
+				}
+			}
+			visit(labels, int(series.GetCounter().GetValue()+series.GetGauge().GetValue()))
+		}
+	}
 }
 
 func (o *observer) refusals(reason signalr.Refusal) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.refused[reason]
+	return o.sum("connections_refused_total", string(reason))
 }
 
-func (o *observer) reasons() []signalr.CloseReason {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return append([]signalr.CloseReason(nil), o.closed...)
+// reasons are those that connections were closed for, each as often as that was so.
+func (o *observer) reasons() (all []signalr.CloseReason) {
+	o.each("connections_closed_total", func(labels []string, n int) {
+		all = append(all, slices.Repeat([]signalr.CloseReason{signalr.CloseReason(labels[0])}, n)...)
+	})
+	return all
 }
 
-func (o *observer) count() (opened int) {
-	o.do(func() { opened = o.opened })
-	return opened
+// outcomes are those of each method's invocations, sorted.
+func (o *observer) outcomes() map[string][]signalr.Outcome {
+	all := make(map[string][]signalr.Outcome)
+	o.each("invocations_total", func(labels []string, n int) {
+		all[labels[0]] = append(all[labels[0]], slices.Repeat([]signalr.Outcome{signalr.Outcome(labels[1])}, n)...)
+	})
+	return all
 }
+
+func (o *observer) opened() int    { return o.sum("connections") + o.sum("connections_closed_total") }
+func (o *observer) delayed() int   { return o.sum("invocations_delayed_total") }
+func (o *observer) overflows() int { return o.sum("queue_overflows_total") }
+func (o *observer) messages() int  { return o.sum("sent_messages_total") }
+func (o *observer) bytes() int     { return o.sum("sent_bytes_total") }
 
 // forgedError says how a request with such a token is to be answered.
 type forgedError struct{}

@@ -60,7 +60,7 @@ func TestNegotiateFlood(t *testing.T) { //nolint:paralleltest // see above
 		let       func(ok int) bool
 	}{
 		"without a limit": {
-			func(cfg *signalr.Config) { cfg.NegotiationRate = signalr.NoLimit },
+			func(cfg *signalr.Config) { cfg.NegotiationRate = 0 },
 			func(ok int) bool { return ok == count },
 		},
 		"from one address": {

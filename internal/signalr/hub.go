@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,21 +91,4 @@ func (h *Hub) lookup(target string) (*method, error) {
 		return nil, &HubError{Message: "Method does not exist."}
 	}
 	return m, nil
-}
-
-// bindingError is a failure to bind arguments; its text is for the log only.
-type bindingError struct{ reason string }
-
-func (e *bindingError) Error() string { return e.reason }
-
-func bindingErrorf(format string, args ...any) error {
-	return &bindingError{reason: fmt.Sprintf(format, args...)}
-}
-
-// errMalformed is the identity of all errors in what a client sent that .NET would throw InvalidDataException for: they end
-// the connection.
-var errMalformed = errors.New("malformed message")
-
-func malformedf(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errMalformed, fmt.Sprintf(format, args...))
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +28,7 @@ func byToken(cfg *signalr.Config) {
 
 // behindProxy makes the tests' own address a proxy, so that X-Forwarded-For says who they are.
 func behindProxy(cfg *signalr.Config) {
-	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	cfg.TrustedProxies = []string{"127.0.0.0/8"}
 }
 
 // attempt is a WebSocket that was let in, or the answer that refused it.
@@ -153,7 +152,7 @@ func TestConnectionLimitsAreExactUnderARace(t *testing.T) {
 
 func TestNoLimit(t *testing.T) {
 	t.Parallel()
-	f := setup(t, func(cfg *signalr.Config) { cfg.MaxConnections = signalr.NoLimit })
+	f := setup(t, func(cfg *signalr.Config) { cfg.MaxConnections = 0 })
 	in, _ := race(150, func() attempt { return f.try(t, "user", "") })
 	require.Len(t, in, 150)
 }

@@ -10,7 +10,7 @@ func (s *Server) Each(f func(*Conn)) { s.registry.each(f) }
 func (c *Conn) Greeted() bool { return c.greeted.Load() }
 
 // OpenedAt is when the connection was opened, by this machine's clock.
-func (c *Conn) OpenedAt() time.Time { return c.server.epoch.Add(time.Duration(c.opened)) }
+func (c *Conn) OpenedAt() time.Time { return c.host.epoch.Add(time.Duration(c.clocks.opened)) }
 
 // Transport names how the connection's messages travel: WebSockets, ServerSentEvents or LongPolling. It is empty while a client with stateful
 // reconnect is away.
@@ -20,5 +20,5 @@ func (c *Conn) Transport() string {
 	if c.transport == nil || c.detached != 0 {
 		return ""
 	}
-	return c.transport.name()
+	return c.transport.Name()
 }

@@ -2,7 +2,6 @@ package signalr
 
 import (
 	"strconv"
-	"time"
 )
 
 // meter is what a client has spent of what it may send. The connection's reader keeps it, so that it takes neither a lock nor
@@ -32,66 +31,4 @@ type excessError struct {
 
 func (e *excessError) Error() string {
 	return "The client sends more than " + strconv.Itoa(e.rate) + " " + e.what + " per second."
-}
-
-func (c *Conn) spendMessage() error { return c.spendMessageAt(c.arrived) }
-
-func (c *Conn) spendMessageAt(now int64) error {
-	if c.server.messages.take(&c.meter.messages, now) > 0 {
-		return &excessError{what: "messages", rate: c.server.cfg.MessageRate}
-	}
-	return nil
-}
-
-// spendOnPart spends on a chunk that did not end with a record.
-func (c *Conn) spendOnPart(part []byte) error {
-	if len(part) == 0 {
-		return nil
-	}
-	return c.spendMessage()
-}
-
-// idle spends on a frame that carried nothing, and answers it where that was a ping.
-func (c *Conn) idle(pong frame) error {
-	if err := c.spendMessageAt(c.now()); err != nil {
-		return err
-	}
-	if len(pong.bytes) > 0 {
-		answer := pong
-		_ = c.enqueue(&answer) // it fails on a connection that is ending only
-	}
-	return nil
-}
-
-func (c *Conn) spendInvocation(m *inbound) error {
-	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
-		return nil
-	}
-	if c.server.invocations.take(&c.meter.invocations, c.arrived) > 0 {
-		return &excessError{what: "invocations", rate: c.server.cfg.InvocationRate}
-	}
-	return nil
-}
-
-// awaitTurn waits until the user's connections together may make one more invocation.
-func (c *Conn) awaitTurn(m *inbound) error {
-	if m.kind != typeInvocation && m.kind != typeStreamInvocation {
-		return nil
-	}
-	a := c.seat.account
-	a.mu.Lock()
-	wait := c.server.userInvocations.reserve(&a.invocations, c.now())
-	a.mu.Unlock()
-	if wait == 0 {
-		return nil
-	}
-	c.server.cfg.Observer.InvocationDelayed(c.hub.name)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-c.ctx.Done():
-		return errInterrupted
-	}
 }

@@ -207,8 +207,10 @@ func TestOrigins(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	_, err := signalr.New(signalr.Config{QueueBytes: -1, AllowedOrigins: []string{"*", "https://a.example/", "https://b.example"}})
-	require.ErrorContains(t, err, "QueueBytes is negative")
+	wrong := signalr.DefaultSettings()
+	wrong.QueueBytes, wrong.AllowedOrigins = -1, []string{"*", "https://a.example/", "https://b.example"}
+	_, err := signalr.New(signalr.Config{Settings: wrong})
+	require.ErrorContains(t, err, "QUEUE_BYTES must be at least 1: a connection could be sent nothing")
 	require.ErrorContains(t, err, "no Authenticate function")
 	require.ErrorContains(t, err, `"*" is not an origin`)
 	require.ErrorContains(t, err, `"https://a.example/" is not an origin`)

@@ -107,7 +107,7 @@ func setupNodes(t *testing.T, configure ...func(*signalr.Config)) *nodes {
 	return n
 }
 
-// another returns one more server, which tells the same observer.
+// another returns one more server, which counts in the same metrics.
 func (n *nodes) another(t *testing.T, configure ...func(*signalr.Config)) *signalr.Server {
 	t.Helper()
 	cfg := testConfig(n.observer)

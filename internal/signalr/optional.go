@@ -1,5 +1,7 @@
 package signalr
 
+import "github.com/yummyzoom/herald/internal/signalr/wire"
+
 // Optional is a trailing parameter of a hub method: a client that knows nothing of it may leave it out. It stands behind all
 // parameters that are not optional; registering a method where it does not panics.
 type Optional[T any] struct {
@@ -7,10 +9,10 @@ type Optional[T any] struct {
 	Given bool // the client has sent it, be it as null
 }
 
-func (*Optional[T]) decoder() func(p protocol, raw []byte, into any) error {
+func (*Optional[T]) decoder() func(p wire.Protocol, raw []byte, into any) error {
 	argument := argumentOf[T]()
-	return func(p protocol, raw []byte, into any) error {
-		value, err := argument.decode(p, raw)
+	return func(p wire.Protocol, raw []byte, into any) error {
+		value, err := argument.Decode(p, raw)
 		if o, ok := into.(*Optional[T]); ok && err == nil {
 			*o = Optional[T]{Value: value, Given: true}
 		}

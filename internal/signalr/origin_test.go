@@ -198,12 +198,18 @@ func TestOriginSettings(t *testing.T) {
 		"https://user@app.example", "https://app.example?x", "https://bücher.example", "//app.example",
 		":*", "http://:*", "http://*:*", "http://app.example:80:*", "http://app.example:*:*",
 	} {
-		_, err := signalr.New(signalr.Config{Authenticate: authenticate, AllowedOrigins: []string{origin}})
+		_, err := signalr.New(signalr.Config{Authenticate: authenticate, Settings: allowing(origin)})
 		require.ErrorContains(t, err, "is not an origin", origin)
 	}
-	_, err := signalr.New(signalr.Config{Authenticate: authenticate, AllowedOrigins: []string{
+	_, err := signalr.New(signalr.Config{Authenticate: authenticate, Settings: allowing(
 		"https://app.example", "http://localhost:3000", "https://app.example:443", "HTTPS://App.Example", "capacitor://localhost", "http://[::1]:8080",
 		"http://localhost:*", "http://[::1]:*",
-	}})
+	)})
 	require.NoError(t, err)
+}
+
+func allowing(origins ...string) signalr.Settings {
+	s := signalr.DefaultSettings()
+	s.AllowedOrigins = origins
+	return s
 }

@@ -1,75 +1,17 @@
 package signalr
 
 import (
-	"context"
 	"fmt"
-	"reflect"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
-
-// method is a hub method with all that can be decided about its parameters decided.
-type method struct {
-	name     string
-	results  results
-	required int // how many arguments it needs
-	most     int // how many it takes
-	// decode takes the arguments and returns the call that is ready to be made, unless the binding has failed: nothing of
-	// the method has run.
-	decode func(in *binding) boundCall
-}
-
-// boundCall makes the call. Where many results come of it, it returns items.
-type boundCall func(ctx context.Context, call *Call) (any, error)
-
-type results bool
-
-const (
-	once results = false // one result, in the completion
-	many results = true  // a stream of items
-)
-
-// form is where the value of a parameter comes from.
-type form int
-
-const (
-	required form = iota // an argument
-	optional             // an argument that may be missing, as may all behind it
-	streamed             // a stream id
-)
-
-// binding is the state of binding one invocation's arguments to a method's parameters.
-type binding struct {
-	protocol  protocol
-	arguments [][]byte // those that are still to be bound
-	uploads   []*upload
-	err       error // a binding failure; from then on nothing is bound
-
-	space [4][]byte
-}
-
-// bind decodes the arguments. Its error is a binding failure.
-func (m *method) bind(p protocol, arguments []byte) (boundCall, []*upload, error) {
-	in := &binding{protocol: p}
-	in.arguments = p.elements(in.space[:0], arguments)
-	if n := len(in.arguments); n < m.required || n > m.most {
-		return nil, nil, bindingErrorf("invocation provides %d argument(s) but target expects %d", n, m.most)
-	}
-	bound := m.decode(in)
-	return bound, in.uploads, in.err
-}
-
-// next takes the next argument.
-func (in *binding) next() []byte {
-	raw := in.arguments[0]
-	in.arguments = in.arguments[1:]
-	return raw
-}
 
 // parameter is a parameter of a hub method.
 type parameter[A any] struct {
 	form     form
-	argument argument[A]
+	argument wire.Argument[A]
 	upload   func(in *binding) any
-	optional func(p protocol, raw []byte, into any) error
+	optional func(p wire.Protocol, raw []byte, into any) error
 }
 
 // What a parameter's type may be besides something that is decoded. The methods are called at registration, on nil.
@@ -78,7 +20,7 @@ type (
 		uploads() func(in *binding) any
 	}
 	optionalType interface {
-		decoder() func(p protocol, raw []byte, into any) error
+		decoder() func(p wire.Protocol, raw []byte, into any) error
 	}
 )
 
@@ -102,7 +44,7 @@ func (x *parameter[A]) take(in *binding) A {
 	case x.form == optional:
 		return x.takeOptional(in)
 	default:
-		a, in.err = x.argument.decode(in.protocol, in.next())
+		a, in.err = x.argument.Decode(in.protocol, in.next())
 	}
 	return a
 }
@@ -115,14 +57,8 @@ func (x *parameter[A]) takeOptional(in *binding) A {
 	return a
 }
 
-// argument is a type that is decoded from what the client sends.
-type argument[A any] struct {
-	nullable bool
-}
-
-// argumentOf finds out whether an A can be nothing; a string, too, may be null in .NET. It panics for the types that are
-// parameters of their own kind, which would be decoded as if they were data.
-func argumentOf[A any]() argument[A] {
+// argumentOf panics for the types that are parameters of their own kind, which would be decoded as if they were data.
+func argumentOf[A any]() wire.Argument[A] {
 	var a A
 	for _, v := range []any{a, &a} {
 		_, isUpload := v.(uploadType)
@@ -131,21 +67,5 @@ func argumentOf[A any]() argument[A] {
 			panic(fmt.Sprintf("signalr: %T cannot be decoded: parameters are *Upload[T] or Optional[T], and not one in the other", a))
 		}
 	}
-	switch reflect.TypeFor[A]().Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.String:
-		return argument[A]{nullable: true}
-	default:
-		return argument[A]{}
-	}
-}
-
-func (x argument[A]) decode(p protocol, raw []byte) (A, error) {
-	var a A
-	if !x.nullable && p.isNull(raw) {
-		return a, bindingErrorf("null given for %T", a)
-	}
-	if err := p.decode(raw, &a); err != nil {
-		return a, bindingErrorf("decoding %T: %v", a, err)
-	}
-	return a, nil
+	return wire.NewArgument[A]()
 }

@@ -4,21 +4,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-const (
-	// drainTimeout is how long a body that nobody wants may take to arrive.
-	drainTimeout = time.Second
-	// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
-	maxDiscarded = 256 << 10
-)
-
-// limitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
-// slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
-func limitBody(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))
-}
+// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
+const maxDiscarded = 256 << 10
 
 // post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
 // the connection has it, not what came of it.
@@ -28,7 +21,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		return
 	}
 	if !s.cfg.Transports.has(ServerSentEvents | LongPolling) {
-		writePostNotAllowed(w)
+		door.WritePostNotAllowed(w)
 		return
 	}
 	box, active, ok := s.inbox(w, r, hub, t, maxEarly)
@@ -36,46 +29,33 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 		return
 	}
 	if box == nil {
-		writePostNotAllowed(w)
+		door.WritePostNotAllowed(w)
 		return
 	}
-	if r.ContentLength > box.largest {
-		refuseBody(w, r, http.StatusRequestEntityTooLarge)
+	if r.ContentLength > box.Largest {
+		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
-	begun, err := box.post(r.Context(), http.NewResponseController(w), r.Body)
+	begun, err := box.Post(r.Context(), http.NewResponseController(w), r.Body)
 	switch {
 	case err == nil:
-		writeText(w, http.StatusOK, "")
+		door.WriteText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed) && begun && active != nil: // what came of it, the connection's last message says
-		limitBody(w)
+		door.LimitBody(w)
 		if _, err := io.CopyN(io.Discard, r.Body, maxDiscarded); !errors.Is(err, io.EOF) {
-			refuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
+			door.RefuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
 			return
 		}
-		writeText(w, http.StatusOK, "")
+		door.WriteText(w, http.StatusOK, "")
 	case errors.Is(err, ErrClosed):
-		refuseBody(w, r, http.StatusNotFound)
-	case errors.Is(err, errTooLarge):
-		refuseBody(w, r, http.StatusRequestEntityTooLarge)
-	case errors.Is(err, errTooManyPosts):
-		refuseBody(w, r, http.StatusTooManyRequests)
+		door.RefuseBody(w, r, http.StatusNotFound)
+	case errors.Is(err, wire.ErrTooLarge):
+		door.RefuseBody(w, r, http.StatusRequestEntityTooLarge)
+	case errors.Is(err, transport.ErrTooManyPosts):
+		door.RefuseBody(w, r, http.StatusTooManyRequests)
 	default:
-		refuseBody(w, r, http.StatusBadRequest)
+		door.RefuseBody(w, r, http.StatusBadRequest)
 	}
-}
-
-func writePostNotAllowed(w http.ResponseWriter) {
-	writeText(w, http.StatusMethodNotAllowed, "POST requests are not allowed for WebSocket connections.")
-}
-
-// refuseBody answers before the body has been read, or what of it is left.
-func refuseBody(w http.ResponseWriter, r *http.Request, status int) {
-	if r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close") // under HTTP/2 that would end all of the client's requests
-	}
-	limitBody(w)
-	writeText(w, status, "")
 }
 
 // delete ends a connection over long polling, as HttpConnectionDispatcher.ProcessDeleteAsync does: it is the client's
@@ -85,13 +65,13 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 	if !ok {
 		return
 	}
-	c := s.registry.find(t.token)
+	c := s.registry.find(t.Token)
 	if c == nil && !s.registry.knows(t, s.cfg.Now()) { // it has just ended
 		s.unknownID(w, r, hub, unknownEnded)
 		return
 	}
 	if c == nil || c.polls == nil {
-		writeText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
+		door.WriteText(w, http.StatusBadRequest, "Cannot terminate this connection using the DELETE endpoint.")
 		return
 	}
 	c.end(ending{
@@ -100,6 +80,6 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 		parted: true,
 		grace:  overflowGrace,
 	})
-	c.polls.part()
-	writeText(w, http.StatusAccepted, "")
+	c.polls.Part()
+	door.WriteText(w, http.StatusAccepted, "")
 }

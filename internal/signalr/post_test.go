@@ -110,7 +110,7 @@ func TestRecordsAndBodiesNeedNotCoincide(t *testing.T) {
 		for range 20 {
 			c.expect(nothingResult)
 		}
-		largest := strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", signalr.DefaultMaximumMessageSize-len(nothing)) + "\x1e"
+		largest := strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", signalr.DefaultSettings().MaximumMessageSize-len(nothing)) + "\x1e"
 		require.Equal(t, http.StatusOK, h.do(http.MethodPost, largest+largest+nothing+nothing).status)
 		for range 4 {
 			c.expect(nothingResult)
@@ -276,7 +276,7 @@ func TestPostBeforeTheConnection(t *testing.T) {
 			require.Equal(b.t, http.StatusNotFound, <-postInBackground(context.Background(), h, strings.NewReader(strings.Repeat(nothing, 1000))))
 			require.InDelta(b.t, 15, time.Since(from).Seconds(), 1)
 			require.Equal(b.t, http.StatusNotFound, h.do(http.MethodGet, "").status)
-			require.Zero(b.t, b.observer.count())
+			require.Zero(b.t, b.observer.opened())
 		})
 	})
 	t.Run("that the shutdown prevents", func(t *testing.T) {

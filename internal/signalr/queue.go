@@ -1,241 +1,94 @@
 package signalr
 
-import (
-	"context"
-	"fmt"
-	"math"
-)
+import "github.com/yummyzoom/herald/internal/signalr/wire"
 
 // keptQueue is how many entries an idle connection's queue keeps room for.
 const keptQueue = 16
 
-// Send queues m. It never blocks and never writes itself. Messages are written in the order in which they were queued.
-// ErrQueueFull: this message found the queue full, and the connection is being closed with allowReconnect; what was
-// queued is not sent. ErrClosed: it was closed before.
-func (c *Conn) Send(m *Message) error { return c.enqueue(m.frame(c.protocol)) }
-
-// SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the error of that, or those of Send.
-func (c *Conn) SendValues(target string, args ...any) error {
-	var err error
-	f := newFrame(c.protocol, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = c.protocol.appendCall(b, target, args); err != nil {
-			return b
-		}
-		return encoded
-	})
-	if err != nil {
-		return err
-	}
-	f.numbered = true
-	return c.enqueue(&f)
+// queue is what waits to be written to a connection, and what its writer has taken of it. The connection's lock guards it.
+type queue struct {
+	frames  []*wire.Frame // what the writer takes next
+	spare   []*wire.Frame // what the writer took last, empty
+	bytes   int           // in frames and in the writer's hands
+	taking  int           // bytes that are in the writer's hands
+	writing bool          // the writer runs
+	broken  bool          // the writer has failed for good
+	room    chan struct{} // closed when bytes shrinks; nil where nobody waits
 }
 
-// Queue is Send for those who send to many connections and then let them all write: where flush is true, nothing is written to
-// the client before the caller has called Flush, once, which it must do soon. The errors are those of Send.
-func (c *Conn) Queue(m *Message) (flush bool, err error) { return c.admitFrame(m.frame(c.protocol)) }
+// fits says whether size more bytes stay within limit. A message on its own may be larger: it could not be delivered otherwise, however
+// often the client came back.
+func (q *queue) fits(size, limit int) bool { return q.bytes == 0 || q.bytes+size <= limit }
 
-func (c *Conn) enqueue(f *frame) error {
-	start, err := c.admitFrame(f)
-	if start {
-		go c.drain()
-	}
-	return err
+// push is a pointer append.
+func (q *queue) push(f *wire.Frame) {
+	q.frames = append(q.frames, f)
+	q.bytes += len(f.Bytes)
 }
 
-// enqueueAndFlush is for a caller that holds no lock and may take as long as a system call.
-func (c *Conn) enqueueAndFlush(f *frame) error {
-	start, err := c.admitFrame(f)
-	if start {
-		c.Flush()
+// drop lets go of what the writer has not taken.
+func (q *queue) drop() {
+	for _, f := range q.frames {
+		q.bytes -= len(f.Bytes)
 	}
-	return err
+	clear(q.frames)
+	q.frames = q.frames[:0]
 }
 
-// admitFrame is a pointer append under the lock. It reports whether the caller has to start the writer. A message on its own
-// may be larger than the queue's limit: it could not be delivered otherwise, however often the client came back.
-func (c *Conn) admitFrame(f *frame) (start bool, err error) {
-	c.mu.Lock()
-	if c.ending != nil {
-		c.mu.Unlock()
-		return false, ErrClosed
-	}
-	if c.queued > 0 && c.queued+len(f.bytes) > c.server.cfg.QueueBytes {
-		c.mu.Unlock()
-		c.overflow()
-		return false, ErrQueueFull
-	}
-	start = c.push(f)
-	c.mu.Unlock()
-	return start, nil
-}
-
-// push appends f and reports whether the writer has to be started. The lock is held.
-func (c *Conn) push(f *frame) (start bool) {
-	c.queue = append(c.queue, f)
-	c.queued += len(f.bytes)
-	start = !c.writing && c.detached == 0
-	c.writing = c.writing || start
+// begin says that the writer runs, and reports whether the caller has to start it.
+func (q *queue) begin() (start bool) {
+	start = !q.writing
+	q.writing = true
 	return start
 }
 
-// enqueueWithin queues f as soon as no more than limit bytes are queued then, or f alone. It returns ErrClosed where the
-// connection ends, or the context's error.
-func (c *Conn) enqueueWithin(ctx context.Context, f *frame, limit int) error {
-	for {
-		if err := c.WaitQueue(ctx, limit-len(f.bytes)+1); err != nil {
-			return err
-		}
-		c.mu.Lock()
-		fits := c.ending == nil && (c.queued == 0 || c.queued+len(f.bytes) <= limit)
-		start := fits && c.push(f)
-		c.mu.Unlock()
-		if start {
-			go c.drain()
-		}
-		if fits {
-			return nil
-		}
-	}
-}
-
-// QueuedBytes returns how many bytes wait to be written or are being written.
-func (c *Conn) QueuedBytes() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.queued
-}
-
-// WaitQueue waits until fewer than below bytes are queued, so that a long replay does not overflow the queue. It returns
-// ErrClosed where the connection ends, or the context's error.
-func (c *Conn) WaitQueue(ctx context.Context, below int) error {
-	for {
-		c.mu.Lock()
-		if c.ending != nil {
-			c.mu.Unlock()
-			return ErrClosed
-		}
-		if c.queued < below || c.queued == 0 {
-			c.mu.Unlock()
-			return nil
-		}
-		if c.room == nil {
-			c.room = make(chan struct{})
-		}
-		room := c.room
-		c.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the queue: %w", context.Cause(ctx))
-		}
-	}
-}
-
-// wake lets WaitQueue look again. The lock is held.
-func (c *Conn) wake() {
-	if c.room != nil {
-		close(c.room)
-		c.room = nil
-	}
-}
-
-// write is the writer: it runs while the queue is not empty, and takes all of it each time.
-func (c *Conn) write() {
-	for {
-		t, batch := c.take()
-		if len(batch) == 0 {
-			return
-		}
-		c.written(t, batch, sizeOf(batch), c.writeBatch(t, batch))
-	}
-}
-
-// writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
-// not a stuck one.
-func (c *Conn) writeBatch(t transport, batch []*frame) error {
-	for len(batch) > 0 {
-		n := min(len(batch), maxVector)
-		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
-			n = len(batch)
-		}
-		c.writingSince.Store(c.now())
-		err := t.write(batch[:n])
-		c.writingSince.Store(0)
-		c.lastWrite.Store(c.now())
-		if err != nil {
-			return err
-		}
-		batch = batch[n:]
-	}
-	return nil
-}
-
-// take returns what is to be written and to what, or nothing where the writer's work is done.
-func (c *Conn) take() (transport, []*frame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if batch := c.batch(); len(batch) > 0 {
-		return c.transport, batch
-	}
-	c.writing = false
-	if cap(c.queue) > keptQueue && len(c.queue) == 0 { // with stateful reconnect something may have to wait
-		c.queue = nil
-	}
-	if cap(c.spare) > keptQueue {
-		c.spare = nil
-	}
-	if c.ending != nil {
-		close(c.flushed)
-	}
-	return nil, nil
-}
-
-// batch takes what may be written now. The lock is held.
-func (c *Conn) batch() []*frame {
-	if c.broken || c.detached != 0 {
-		return nil
-	}
-	batch := c.queue
-	if c.stateful == nil {
-		c.queue, c.spare = c.spare[:0], nil
-		c.taking = c.queued
-		return batch
-	}
-	limit := c.server.cfg.ReconnectBytes
-	if c.ending != nil {
-		limit = math.MaxInt // everything goes out behind which the last message stands
-	}
-	batch, c.queue = c.stateful.batch(c.protocol, c.spare[:0], c.queue, limit)
-	c.spare = nil
-	c.taking = c.queued
-	for _, f := range c.queue {
-		c.taking -= len(f.bytes)
-	}
+// take hands the writer all that waits.
+func (q *queue) take() []*wire.Frame {
+	batch := q.frames
+	q.frames, q.spare = q.spare[:0], nil
+	q.taking = q.bytes
 	return batch
 }
 
-// written accounts for a batch of so many bytes that has been written, or could not be.
-func (c *Conn) written(t transport, batch []*frame, bytes int, err error) {
-	if err == nil {
-		c.server.cfg.Observer.MessagesSent(c.hub.name, len(batch), bytes)
-	} else if !c.lost(t) {
-		c.end(ending{reason: ConnectionLost, err: err, drop: true, abort: true})
-	}
-	clear(batch)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.spare = batch[:0]
-	c.queued -= c.taking
-	c.taking = 0
-	c.broken = c.broken || err != nil && c.ending != nil && c.transport == t
-	c.wake()
+// takeNumbered hands the writer what may be written with stateful reconnect, while limit bytes are unacknowledged.
+func (q *queue) takeNumbered(s *stateful, p wire.Protocol, limit int) (batch []*wire.Frame) {
+	batch, q.frames = s.batch(p, q.spare[:0], q.frames, limit)
+	q.spare = nil
+	q.taking = q.bytes - wire.Size(q.frames)
+	return batch
 }
 
-func sizeOf(frames []*frame) int {
-	bytes := 0
-	for _, f := range frames {
-		bytes += len(f.bytes)
+// wrote accounts for a batch that has been written, or could not be.
+func (q *queue) wrote(batch []*wire.Frame) {
+	q.spare = batch[:0]
+	q.bytes -= q.taking
+	q.taking = 0
+	q.wake()
+}
+
+// rest is for a writer whose work is done.
+func (q *queue) rest() {
+	q.writing = false
+	if cap(q.frames) > keptQueue && len(q.frames) == 0 { // with stateful reconnect something may have to wait
+		q.frames = nil
 	}
-	return bytes
+	if cap(q.spare) > keptQueue {
+		q.spare = nil
+	}
+}
+
+// wait returns what is closed when it is worth looking again.
+func (q *queue) wait() <-chan struct{} {
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	return q.room
+}
+
+// wake lets those look again that wait.
+func (q *queue) wake() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
 }

@@ -87,7 +87,7 @@ func TestStuckClientOverflows(t *testing.T) {
 	require.ErrorIs(t, within(t, f.disconnected, "OnDisconnected"), signalr.ErrQueueFull)
 	require.Eventually(t, func() bool { return len(f.observer.reasons()) == 1 }, patience, patience/1000)
 	require.Equal(t, []signalr.CloseReason{signalr.ClientTooSlow}, f.observer.reasons())
-	require.Equal(t, 1, f.observer.overflow)
+	require.Equal(t, 1, f.observer.overflows())
 }
 
 // A client that was only slow for a moment is told why, and to come back.
@@ -297,7 +297,7 @@ func TestHubCode(t *testing.T) {
 	})
 }
 
-func TestObserver(t *testing.T) {
+func TestMetrics(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	c, _ := f.connect(t)
@@ -312,8 +312,8 @@ func TestObserver(t *testing.T) {
 	require.Equal(t, map[string][]signalr.Outcome{
 		"Nothing": {signalr.Succeeded}, "Refuse": {signalr.Refused}, "Fail": {signalr.Failed}, "Panic": {signalr.Panicked},
 		"ByID": {signalr.Unbound}, "": {signalr.Unbound},
-	}, f.observer.outcomes)
+	}, f.observer.outcomes())
 	require.Equal(t, []signalr.CloseReason{signalr.ClosedByClient}, f.observer.reasons())
-	require.Equal(t, 1, f.observer.opened)
-	require.Equal(t, 3, f.observer.messages) // the handshake, the Close message, the close frame
+	require.Equal(t, 1, f.observer.opened())
+	require.Equal(t, 3, f.observer.messages()) // the handshake, the Close message, the close frame
 }

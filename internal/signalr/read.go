@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
-)
 
-var (
-	errSilent = errors.New("client has sent nothing for too long")
-	errAbsent = errors.New("client has not come back")
+	"github.com/yummyzoom/herald/internal/signalr/transport"
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // serve is the connection's reader: the one goroutine that it has at rest.
@@ -27,12 +25,13 @@ func (c *Conn) over(err error) {
 	c.endBecause(err)
 	c.streams.running.Wait()
 	if c.connected {
-		c.server.registry.disconnected(c)
+		c.host.registry.disconnected(c)
 		c.onDisconnected()
 	}
 	e := c.leave()
-	c.server.registry.remove(c)
-	c.server.cfg.Observer.ConnectionClosed(c.hub.name, e.reason)
+	c.host.registry.remove(c)
+	c.host.cfg.Metrics.of(c.hub).connections.Dec()
+	c.host.cfg.Metrics.closed.WithLabelValues(c.hub.name, string(e.reason)).Inc()
 	c.tellEnd(e)
 }
 
@@ -42,13 +41,13 @@ func (c *Conn) tellEnd(e *ending) {
 	if e.reason == ClosedByClient {
 		level = slog.LevelDebug
 	}
-	logger := c.server.cfg.Logger
+	logger := c.host.cfg.Logger
 	if !logger.Enabled(c.ctx, level) {
 		return
 	}
 	attributes := []slog.Attr{
 		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("subject", c.User().ID()),
-		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.opened).Round(time.Millisecond)),
+		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.clocks.opened).Round(time.Millisecond)),
 	}
 	if e.err != nil {
 		attributes = append(attributes, slog.Any("error", e.err))
@@ -67,7 +66,7 @@ func (c *Conn) read() error {
 			return err
 		}
 		if t = c.replacement(t); t == nil {
-			return errInterrupted
+			return transport.ErrInterrupted
 		}
 	}
 }
@@ -75,37 +74,37 @@ func (c *Conn) read() error {
 // resumable reports whether err may be the network's doing: nobody has said goodbye, and nobody has broken the rules. A
 // WebSocket that is closed with another status than the usual ones was closed by something in between.
 func resumable(err error) bool {
-	var farewell *farewellError
-	var violation *violationError
+	var farewell *transport.FarewellError
+	var violation *transport.ViolationError
 	var refusal *handshakeError
 	var excess *excessError
 	switch {
 	case errors.As(err, &farewell):
-		return farewell.status != int(ws.StatusNormalClosure) && farewell.status != 0
+		return farewell.Status != int(ws.StatusNormalClosure) && farewell.Status != 0
 	case errors.As(err, &violation), errors.As(err, &refusal), errors.As(err, &excess):
 		return false
 	default:
-		return !errors.Is(err, errInterrupted) && !errors.Is(err, errTooLarge) && !errors.Is(err, errMalformed)
+		return !errors.Is(err, transport.ErrInterrupted) && !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrMalformed)
 	}
 }
 
-func (c *Conn) readFrom(t transport) error {
+func (c *Conn) readFrom(t transport.Transport) error {
 	var pending []byte // what has arrived of a record; nil at rest
 	for {
-		data, err := t.receive(pending, c.server.cfg.MaximumMessageSize-len(pending))
+		data, err := t.Receive(pending, c.host.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
 			return err
 		}
-		c.dispatching.Store(true)
+		c.clocks.dispatching.Store(true)
 		c.arrived = c.now()
 		rest, err := c.consume(data, len(pending))
-		c.lastRead.Store(c.now())
-		c.dispatching.Store(false)
+		c.clocks.read(c.now())
+		c.clocks.dispatching.Store(false)
 		if err != nil {
 			return err
 		}
 		if len(rest) == 0 {
-			c.server.buffers.put(data)
+			c.host.buffers.Put(data)
 			pending = nil
 			continue
 		}
@@ -118,13 +117,13 @@ func (c *Conn) readFrom(t transport) error {
 func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 	for ; ; scanned = 0 {
 		if c.ctx.Err() != nil {
-			return nil, errInterrupted
+			return nil, transport.ErrInterrupted
 		}
 		p := c.protocol
 		if p == nil {
-			p = jsonProtocol{} // the handshake is JSON whatever follows
+			p = wire.JSON{} // the handshake is JSON whatever follows
 		}
-		record, rest, ok, err := p.split(data, scanned, c.server.cfg.MaximumMessageSize)
+		record, rest, ok, err := p.Split(data, scanned, c.host.cfg.MaximumMessageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +144,7 @@ func (c *Conn) handle(record []byte) error {
 	if err := c.spendMessage(); err != nil {
 		return err
 	}
-	var m inbound
+	var m wire.Inbound
 	if err := c.parse(record, &m); err != nil {
 		return err
 	}
@@ -165,45 +164,45 @@ func (c *Conn) handle(record []byte) error {
 // what the goroutine has anyway.
 //
 //go:noinline
-func (c *Conn) parse(record []byte, m *inbound) (err error) {
-	*m, err = c.protocol.parse(record)
+func (c *Conn) parse(record []byte, m *wire.Inbound) (err error) {
+	*m, err = c.protocol.Parse(record)
 	return err
 }
 
 // endBecause ends the connection for what read has returned.
 func (c *Conn) endBecause(err error) {
-	var farewell *farewellError
-	var violation *violationError
+	var farewell *transport.FarewellError
+	var violation *transport.ViolationError
 	var refusal *handshakeError
 	var excess *excessError
 	e := ending{grace: flushTimeout}
 	switch {
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, transport.ErrInterrupted):
 		if c.retiring.Load() {
 			c.end(c.shutdownEnding())
 		}
 		return // whoever else interrupted has ended it
 	case errors.As(err, &farewell):
 		e.reason, e.drop, e.parted = ClosedByClient, true, true
-		e.last = c.goodbye(farewell.status)
+		e.last = c.goodbye(farewell.Status)
 		e.grace = overflowGrace
 	case errors.As(err, &refusal):
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
+		e.last = append([]wire.Frame{refusal.frame}, c.goodbye(int(ws.StatusNormalClosure))...)
 	case errors.As(err, &violation):
 		e.reason, e.err = ProtocolViolated, err
-		e.last = c.goodbye(violation.status)
+		e.last = c.goodbye(violation.Status)
 	case errors.As(err, &excess):
 		e.reason, e.err, e.drop = RateExceeded, err, true
 		e.last = c.lastWords(excess.Error(), false, int(ws.StatusPolicyViolation))
 		e.grace = overflowGrace
-	case errors.Is(err, errTooLarge) && !c.greeted.Load():
+	case errors.Is(err, wire.ErrTooLarge) && !c.greeted.Load():
 		e.reason, e.err = HandshakeFailed, err
-		e.last = append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
-	case errors.Is(err, errTooLarge):
+		e.last = append([]wire.Frame{wire.HandshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusMessageTooBig))...)
+	case errors.Is(err, wire.ErrTooLarge):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusMessageTooBig))
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, wire.ErrMalformed):
 		e.reason, e.err = ProtocolViolated, err
 		e.last = c.lastWords(textConnectionError, true, int(ws.StatusNormalClosure))
 	default:

@@ -4,27 +4,30 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // registry knows every connection of a server, and every token that is in use or could be presented again.
 type registry struct {
 	mu     sync.Mutex
 	closed bool
-	open   []*Conn          // in no order; a connection knows its place
-	counts map[string]int   // connections that have shaken hands, by hub
-	active map[token]*Conn  // connections by their token
-	early  map[token]*inbox // tokens that no connection uses yet, but requests that post to it
-	spent  map[token]int64  // tokens of connections that are gone, until they expire (nanoseconds since 1970)
-	seats  occupancy
+	open   []*Conn                         // in no order; a connection knows its place
+	counts map[string]int                  // connections that have shaken hands, by hub
+	active map[door.Token]*Conn            // connections by their token
+	early  map[door.Token]*transport.Inbox // tokens that no connection uses yet, but requests that post to it
+	spent  map[door.Token]int64            // tokens of connections that are gone, until they expire (nanoseconds since 1970)
+	seats  door.Occupancy
 	gone   chan struct{} // closed when the registry is closed and empty
 }
 
-func newRegistry(seats occupancy) *registry {
+func newRegistry(seats door.Occupancy) *registry {
 	return &registry{
 		counts: make(map[string]int),
-		active: make(map[token]*Conn),
-		early:  make(map[token]*inbox),
-		spent:  make(map[token]int64),
+		active: make(map[door.Token]*Conn),
+		early:  make(map[door.Token]*transport.Inbox),
+		spent:  make(map[door.Token]int64),
 		seats:  seats,
 		gone:   make(chan struct{}),
 	}
@@ -42,8 +45,8 @@ const (
 
 // claim takes the token, if it has one, and the seat of c, which is about to be added, or says why not; the limit where it is
 // full.
-func (r *registry) claim(c *Conn) (claim, Refusal) {
-	t := c.ticket.token
+func (r *registry) claim(c *Conn) (claim, door.Refusal) {
+	t := c.ticket.Token
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -61,11 +64,11 @@ func (r *registry) claim(c *Conn) (claim, Refusal) {
 		}
 		return alreadySpent, "" // it has expired meanwhile
 	}
-	if why := r.seats.full(&c.seat); why != "" {
+	if why := r.seats.Full(&c.seat); why != "" {
 		return noRoom, why
 	}
-	r.seats.take(&c.seat)
-	if t != (token{}) {
+	r.seats.Take(&c.seat)
+	if t != (door.Token{}) {
 		delete(r.early, t)
 		r.active[t] = c
 	}
@@ -81,35 +84,33 @@ func (r *registry) release(c *Conn) {
 
 // forfeit gives back what was claimed. The lock is held.
 func (r *registry) forfeit(c *Conn) {
-	delete(r.active, c.ticket.token)
-	r.seats.leave(&c.seat)
+	delete(r.active, c.ticket.Token)
+	r.seats.Leave(&c.seat)
 }
 
 // full says which limit leaves no room for s at present; empty where none does.
-func (r *registry) full(s *seat) Refusal {
+func (r *registry) full(s *door.Seat) door.Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.seats.full(s)
+	return r.seats.Full(s)
 }
 
 // find returns the connection that uses t, nil where there is none.
-func (r *registry) find(t token) *Conn {
+func (r *registry) find(t door.Token) *Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.active[t]
 }
 
 // spendInvocation spends one of what c's user may invoke, and returns 0, or how long it takes until there is one.
-func (r *registry) spendInvocation(c *Conn, of rate, now int64) time.Duration {
+func (r *registry) spendInvocation(c *Conn, of door.Rate, now int64) time.Duration {
 	r.mu.Lock()
-	a := c.seat.account
+	a := c.seat.Account
 	r.mu.Unlock()
 	if a == nil {
 		return 0 // it has just ended
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return of.take(&a.invocations, now)
+	return a.Take(of, now)
 }
 
 // add takes in a connection that has claimed what it needs. Where the server is shutting down it releases it and returns
@@ -154,8 +155,8 @@ func (r *registry) remove(c *Conn) {
 	r.open[last] = nil
 	r.open = r.open[:last]
 	r.forfeit(c)
-	if c.ticket.token != (token{}) {
-		r.spent[c.ticket.token] = c.ticket.expires
+	if c.ticket.Token != (door.Token{}) {
+		r.spent[c.ticket.Token] = c.ticket.Expires
 	}
 	if r.closed && last == 0 {
 		close(r.gone)
@@ -215,4 +216,14 @@ func (r *registry) forget(now int64) {
 		}
 	}
 	r.dismiss(now)
+}
+
+// dismiss lets go of the inboxes that no connection came for. The lock is held.
+func (r *registry) dismiss(now int64) {
+	for t, box := range r.early {
+		if box.Expires <= now {
+			delete(r.early, t)
+			box.Interrupt()
+		}
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
 // A listing, and who is disconnected by it, leaves out no connection that stays, whichever leave meanwhile.
@@ -18,7 +20,7 @@ func TestEachLeavesOutNoneThatStays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRegistry(newOccupancy(&Config{MaxConnections: NoLimit, MaxConnectionsPerUser: NoLimit, MaxConnectionsPerAddress: NoLimit}))
+			r := newRegistry(door.NewOccupancy(0, 0, 0))
 			conns := make([]*Conn, count)
 			for i := range conns {
 				conns[i] = &Conn{}

@@ -20,7 +20,7 @@ func (c *Conn) Replace(ctx context.Context, u User, then func()) error {
 	if err := c.awaitReplacing(ctx); err != nil {
 		return err
 	}
-	defer c.server.replacing.end(c)
+	defer c.host.replacing.end(c)
 	if err := c.exchange(u); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c *Conn) awaitReplacing(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, replaceTimeout)
 	defer cancel()
 	for {
-		other := c.server.replacing.begin(c)
+		other := c.host.replacing.begin(c)
 		if other == nil {
 			return nil
 		}
@@ -73,20 +73,4 @@ func (c *Conn) awaitReplacing(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 		}
 	}
-}
-
-// exchange sets the user where that may be. The end is made certain under the same lock.
-func (c *Conn) exchange(u User) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch at := u.ExpiresAt(); {
-	case c.ending != nil:
-		return ErrClosed
-	case u.ID() != c.user.ID():
-		return ErrOtherUser
-	case !at.IsZero() && !time.Now().Before(at):
-		return ErrExpired
-	}
-	c.setUser(u)
-	return nil
 }

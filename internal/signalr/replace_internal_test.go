@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 type someone struct{ expires time.Time }
@@ -26,8 +28,8 @@ func TestNewCredentialsAreNotExpiredOnes(t *testing.T) {
 	before, behind := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 	var lived, ended int
 	for range 5000 {
-		c := &Conn{server: s, hub: hub}
-		c.polls = newLongPolling(newInbox(0, &s.buffers), &s.cfg, c.now)
+		c := &Conn{host: &s.host, hub: hub}
+		c.polls = transport.NewLongPolling(transport.NewInbox(0, s.buffers), s.cfg.PollTimeout, s.cfg.WriteTimeout, c.now)
 		c.transport = c.polls
 		c.prepare(someone{before})
 		c.drain = func() {}
@@ -48,7 +50,7 @@ func TestNewCredentialsAreNotExpiredOnes(t *testing.T) {
 			require.Equal(t, before, c.User().ExpiresAt())
 		}
 		c.cancel()
-		c.transport.close()
+		c.transport.Close()
 	}
 	t.Logf("%d lived, %d ended", lived, ended)
 }

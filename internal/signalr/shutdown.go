@@ -89,7 +89,7 @@ func (c *Conn) retire() bool {
 		return false
 	}
 	detached := c.detached != 0
-	c.transport.interrupt() // under the lock, so that the reader cannot be lingering yet
+	c.transport.Interrupt() // under the lock, so that the reader cannot be lingering yet
 	c.mu.Unlock()
 	if detached { // its client is away, and will come back to another server
 		c.end(c.shutdownEnding())
@@ -104,3 +104,9 @@ func (c *Conn) shutdownEnding() ending {
 		grace:  flushTimeout,
 	}
 }
+
+// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
+const shutdownTimeout = 10 * time.Second
+
+// cutOffTimeout is how long connections that were cut off may take to notice.
+const cutOffTimeout = time.Second

@@ -97,7 +97,7 @@ func TestShutdownAllAtOnce(t *testing.T) {
 		done := b.shutDown()
 		require.Zero(b.t, slices.Max(departures(clients)))
 		require.NoError(b.t, <-done)
-	}, spreadOver(-1))
+	}, spreadOver(0))
 }
 
 func TestShutdownDoesNotWaitForThoseWhoHaveLeft(t *testing.T) {

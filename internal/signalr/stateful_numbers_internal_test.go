@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // anyNumber draws from all of int64, its ends above all, and from what is about.
@@ -22,17 +24,17 @@ func TestNumbersLoseNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStateful()
-		p := jsonProtocol{}
+		p := wire.JSON{}
 		var sent, held int64    // written, and received by an honest client
 		var spoken, heard int64 // the client's messages that it has numbered, and those that were handled
 		least := int64(1)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0: // the server writes, and the client receives some of it
-				queue := make([]*frame, rapid.IntRange(1, 4).Draw(t, "messages"))
+				queue := make([]*wire.Frame, rapid.IntRange(1, 4).Draw(t, "messages"))
 				for i := range queue {
-					f := newFrame(p, p.appendPing)
-					f.numbered = true
+					f := wire.PingFrame(p)
+					f.Numbered = true
 					queue[i] = &f
 				}
 				_, waiting := s.batch(p, nil, queue, math.MaxInt)
@@ -54,7 +56,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 					continue
 				}
 				id := s.next
-				admitted := s.admit(&inbound{kind: typeInvocation})
+				admitted := s.admit(&wire.Inbound{Kind: wire.TypeInvocation})
 				require.Equal(t, id == heard+1, admitted)
 				spoken = max(spoken, id)
 				if admitted {

@@ -229,7 +229,7 @@ func TestClientThatDoesNotComeBack(t *testing.T) {
 		require.NoError(b.t, conn.WaitQueue(b.t.Context(), 1))
 		require.NoError(b.t, conn.Send(message("M", "1")))
 		require.Error(b.t, <-b.disconnected)
-		require.InDelta(b.t, signalr.DefaultDisconnectTimeout.Seconds(), time.Since(from).Seconds(), 1)
+		require.InDelta(b.t, signalr.DefaultSettings().DisconnectTimeout.Seconds(), time.Since(from).Seconds(), 1)
 		require.ErrorIs(b.t, conn.Send(message("M", "2")), signalr.ErrClosed)
 	})
 }

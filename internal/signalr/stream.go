@@ -3,6 +3,8 @@ package signalr
 import (
 	"context"
 	"iter"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // Stream0 registers f under name as a method whose result is a stream to the client. F runs in the order of the connection's
@@ -73,7 +75,7 @@ func (c *Conn) stream(call *Call, source items) {
 			if err != nil {
 				return nil, err
 			}
-			f, err := itemFrame(c.protocol, call.invocationID, item)
+			f, err := wire.ItemFrame(c.protocol, call.invocationID, item)
 			if err != nil {
 				return nil, err
 			}
@@ -97,11 +99,9 @@ func (c *Conn) stream(call *Call, source items) {
 
 // finish completes a streaming call: without an error where text is empty.
 func (c *Conn) finish(call *Call, outcome Outcome, text string) {
-	c.streams.release(call)
+	c.streams.release(&call.streaming)
 	if text == "" {
-		p := c.protocol
-		f := newFrame(p, func(b []byte) []byte { return p.appendEmpty(b, call.invocationID) })
-		f.numbered = true
+		f := wire.EmptyFrame(c.protocol, call.invocationID)
 		_ = c.enqueue(&f) // it fails on a connection that is ending only
 	} else {
 		c.completeWithError(call, text)
@@ -110,17 +110,4 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 }
 
 // roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
-func (c *Conn) roomForStreams() int { return c.server.cfg.QueueBytes / 2 }
-
-func itemFrame(p protocol, invocationID string, item any) (frame, error) {
-	var err error
-	f := newFrame(p, func(b []byte) []byte {
-		var encoded []byte
-		if encoded, err = p.appendItem(b, invocationID, item); err != nil {
-			return b
-		}
-		return encoded
-	})
-	f.numbered = true
-	return f, err
-}
+func (c *Conn) roomForStreams() int { return c.host.cfg.QueueBytes / 2 }

@@ -144,7 +144,7 @@ func TestStreamsWaitForSlowClients(t *testing.T) {
 			for i := range streams {
 				require.Equal(t, each, next[strconv.Itoa(i)])
 			}
-			require.Zero(t, f.observer.overflow)
+			require.Zero(t, f.observer.overflows())
 		})
 	}
 }
@@ -198,7 +198,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	c, _ := f.connect(t)
-	const streams, each = signalr.DefaultMaximumStreams, 50
+	streams, each := signalr.DefaultSettings().MaximumStreams, 50
 	for i := range streams {
 		c.send(streamInvocation(strconv.Itoa(i), "Hold", ""))
 		c.expect(fmt.Sprintf(`{"type":2,"invocationId":"%d","item":"held"}`, i))
@@ -267,7 +267,7 @@ func TestCompletedCallsDoNotCount(t *testing.T) {
 	}
 }
 
-func TestObserverOfStreams(t *testing.T) {
+func TestMetricsOfStreams(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.MaximumStreams = 2 })
 	c, _ := f.connect(t)
@@ -301,14 +301,14 @@ func TestObserverOfStreams(t *testing.T) {
 	c.expectClose(ws.StatusNormalClosure)
 	require.NoError(t, within(t, f.disconnected, "OnDisconnected"))
 	require.Equal(t, map[string][]signalr.Outcome{
-		"Break":         {signalr.Refused, signalr.Failed, signalr.Panicked, signalr.Succeeded},
+		"Break":         {signalr.Failed, signalr.Succeeded, signalr.Panicked, signalr.Refused},
 		"StreamRefuse":  {signalr.Refused},
 		"StreamNothing": {signalr.Failed},
-		"Twice":         {signalr.Unbound, signalr.Refused, signalr.Succeeded},
+		"Twice":         {signalr.Succeeded, signalr.Refused, signalr.Unbound},
 		"Sum":           {signalr.Succeeded, signalr.Succeeded},
 		"Numbers":       {signalr.Unbound},
 		"Hold":          {signalr.Succeeded},
-	}, f.observer.outcomes)
+	}, f.observer.outcomes())
 }
 
 func TestRegistrationPanics(t *testing.T) {

@@ -2,8 +2,11 @@ package signalr
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
 // streams are a connection's streams, in both directions. A connection that has none keeps no more than the zero value.
@@ -15,52 +18,69 @@ type streams struct {
 	room    chan struct{}  // holds one: an upload has been read from, or has ended
 
 	mu      sync.Mutex
-	open    int                // slots in use: a call's stream to the client and each of its uploads, until the call is over
-	sending map[string]*Call   // by invocation id
-	uploads map[string]*upload // those that may still receive, by stream id
-	waiting int                // bytes of received items that were not yet read
+	open    int                   // slots in use: a call's stream to the client and each of its uploads, until the call is over
+	sending map[string]*streaming // by invocation id
+	uploads map[string]*upload    // those that may still receive, by stream id
+	waiting int                   // bytes of received items that were not yet read
 }
 
-// begin takes in a call that streams, at most limit streams altogether. It returns what the client is told where it cannot.
-func (s *streams) begin(call *Call, ids []string, limit int) (refusal string) {
+// streaming is a call as its connection's streams know it.
+type streaming struct {
+	invocationID string // empty: the caller wants no completion
+
+	// Of calls that stream, one way or both.
+	ctx     context.Context //nolint:containedctx // it is the call's lifetime, which its uploads heed
+	cancel  context.CancelFunc
+	uploads []*upload
+	slots   int
+}
+
+var (
+	errInvocationInUse = errors.New("the client uses the id of an invocation twice")
+	errTooManyStreams  = &HubError{Message: textTooManyStreams}
+)
+
+// begin takes in a call that streams, at most limit streams altogether: one to the client, and those with the ids from
+// the client. Parent is the connection's context. The error says why it cannot.
+func (s *streams) begin(parent context.Context, call *streaming, toClient bool, ids []string, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.uploads == nil {
 		s.room = make(chan struct{}, 1)
-		s.sending, s.uploads = make(map[string]*Call), make(map[string]*upload)
+		s.sending, s.uploads = make(map[string]*streaming), make(map[string]*upload)
 	}
 	slots := len(ids)
-	if call.method.results == many {
+	if toClient {
 		slots++
 		if s.sending[call.invocationID] != nil {
-			return textInvocationInUse(call.invocationID)
+			return errInvocationInUse
 		}
 	}
 	for i, id := range ids {
 		// .NET lets the stream that has the id go on without ever hearing of it again.
 		if s.uploads[id] != nil || slices.Contains(ids[:i], id) {
-			return textInvocationFailed(call.Method, &HubError{Message: textStreamInUse(id)})
+			return &HubError{Message: textStreamInUse(id)}
 		}
 	}
 	if s.open+slots > limit {
-		return textInvocationFailed(call.Method, &HubError{Message: textTooManyStreams})
+		return errTooManyStreams
 	}
-	call.ctx, call.cancel = context.WithCancel(call.Conn.ctx)
+	call.ctx, call.cancel = context.WithCancel(parent)
 	call.slots = slots
 	s.open += slots
-	if call.method.results == many {
+	if toClient {
 		s.sending[call.invocationID] = call
 	}
 	for i, id := range ids {
 		u := call.uploads[i]
-		u.conn, u.ctx, u.id = call.Conn, call.ctx, id
+		u.streams, u.connection, u.ctx, u.id = s, parent, call.ctx, id
 		s.uploads[id] = u
 	}
-	return ""
+	return nil
 }
 
 // release lets go of what begin has taken.
-func (s *streams) release(call *Call) {
+func (s *streams) release(call *streaming) {
 	if call.slots == 0 {
 		return
 	}
@@ -86,4 +106,39 @@ func (s *streams) cancel(invocationID string) bool {
 		call.cancel()
 	}
 	return call != nil
+}
+
+// upload is a stream from the client, of whatever type.
+type upload struct {
+	protocol   wire.Protocol
+	streams    *streams        // the connection's
+	connection context.Context //nolint:containedctx // the connection's lifetime
+	ctx        context.Context //nolint:containedctx // of the call that the stream belongs to
+	id         string
+	more       chan struct{} // holds one: something has happened that next may wait for
+
+	// Guarded by streams.mu.
+	items [][]byte // encoded
+	ended bool     // there will be no more
+	err   error    // why, unless the client has completed the stream
+}
+
+// drop is end with the lock held.
+func (s *streams) drop(u *upload, err error) {
+	if s.uploads[u.id] == u {
+		delete(s.uploads, u.id)
+	}
+	for _, item := range u.items {
+		s.waiting -= len(item)
+	}
+	u.items, u.ended, u.err = nil, true, err
+	signal(u.more)
+	signal(s.room)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

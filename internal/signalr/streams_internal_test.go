@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func beginUploads(t *testing.T, s *streams, ids ...string) *Call {
+func beginUploads(t *testing.T, s *streams, ids ...string) *streaming {
 	t.Helper()
-	call := &Call{Conn: &Conn{ctx: context.Background()}, method: &method{}}
+	call := &streaming{}
 	for range ids {
 		call.uploads = append(call.uploads, &upload{more: make(chan struct{}, 1)})
 	}
-	require.Empty(t, s.begin(call, ids, 100))
+	require.NoError(t, s.begin(context.Background(), call, false, ids, 100))
 	return call
 }
 

@@ -2,25 +2,15 @@ package signalr
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-const (
-	// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
-	sweepInterval = 500 * time.Millisecond
-	// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
-	shutdownTimeout = 10 * time.Second
-	// cutOffTimeout is how long connections that were cut off may take to notice.
-	cutOffTimeout = time.Second
-)
-
-var (
-	errStuck    = errors.New("client takes nothing")
-	errUnpolled = errors.New("client has stopped polling")
-)
+// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
+const sweepInterval = 500 * time.Millisecond
 
 // Run sweeps: it sends the keep-alive pings and ends connections that are silent, stuck, late with the handshake, or
 // expired. No connection has a timer of its own. When ctx ends it shuts the server down; it returns when all connections
@@ -42,7 +32,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // finish goes on sweeping while the connections leave: stuck ones are cut off by it.
 func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(s.cfg.ShutdownSpread, 0)+shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownSpread+shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(ctx) }()
@@ -65,8 +55,8 @@ func (s *Server) sweep(now time.Time) {
 
 // check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.
 func (c *Conn) check(elapsed, wall int64) {
-	cfg := &c.server.cfg
-	if since := c.writingSince.Load(); c.polls == nil && since > 0 && elapsed-since > int64(cfg.WriteTimeout) {
+	cfg := &c.host.cfg
+	if c.polls == nil && c.clocks.stuck(elapsed, int64(cfg.WriteTimeout)) {
 		c.end(ending{reason: ClientTooSlow, err: errStuck, drop: true, abort: true})
 		return
 	}
@@ -79,16 +69,16 @@ func (c *Conn) check(elapsed, wall int64) {
 		})
 		return
 	}
-	if c.polls != nil && c.polls.absent(elapsed) > int64(cfg.DisconnectTimeout) {
+	if c.polls != nil && c.polls.Absent(elapsed) > int64(cfg.DisconnectTimeout) {
 		c.end(ending{reason: ClientTimedOut, err: errUnpolled, drop: true, abort: true})
 		return
 	}
 	if !c.greeted.Load() {
-		if elapsed-c.opened > int64(cfg.HandshakeTimeout) {
+		if elapsed-c.clocks.opened > int64(cfg.HandshakeTimeout) {
 			c.end(ending{
 				reason: HandshakeFailed,
 				err:    errSilent,
-				last:   append([]frame{handshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
+				last:   append([]wire.Frame{wire.HandshakeFrame(textHandshakeLate)}, c.goodbye(int(ws.StatusNormalClosure))...),
 				grace:  overflowGrace,
 			})
 		}
@@ -103,11 +93,11 @@ func (c *Conn) check(elapsed, wall int64) {
 		}
 		c.ack()
 	}
-	if !c.dispatching.Load() && elapsed-c.lastRead.Load() > int64(cfg.ClientTimeout) {
+	if c.clocks.silent(elapsed, int64(cfg.ClientTimeout)) {
 		c.timeOut()
 		return
 	}
-	if c.writingSince.Load() == 0 && elapsed-c.lastWrite.Load() >= int64(cfg.KeepAliveInterval) {
+	if c.clocks.idle(elapsed, int64(cfg.KeepAliveInterval)) {
 		c.ping()
 	}
 }

@@ -1,9 +1,8 @@
 package signalr
 
 import (
-	"math"
-	"net/http"
-	"strings"
+	"github.com/yummyzoom/herald/internal/signalr/door"
+	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
 // Transports is a set of transports.
@@ -21,131 +20,20 @@ const (
 func (t Transports) has(one Transports) bool { return t&one != 0 }
 
 // available is what negotiate offers (HttpConnectionDispatcher.WriteNegotiatePayload).
-func (t Transports) available() []availableTransport {
+func (t Transports) available() []door.Offer {
 	both, text := []string{"Text", "Binary"}, []string{"Text"}
-	offers := make([]availableTransport, 0, 3)
+	offers := make([]door.Offer, 0, 3)
 	for _, offer := range []struct {
 		one  Transports
-		what availableTransport
+		what door.Offer
 	}{
-		{WebSockets, availableTransport{Transport: (*webSocket)(nil).name(), Formats: both}},
-		{ServerSentEvents, availableTransport{Transport: (*serverSentEvents)(nil).name(), Formats: text}},
-		{LongPolling, availableTransport{Transport: (*longPolling)(nil).name(), Formats: both}},
+		{WebSockets, door.Offer{Transport: transport.NameWebSockets, Formats: both}},
+		{ServerSentEvents, door.Offer{Transport: transport.NameServerSentEvents, Formats: text}},
+		{LongPolling, door.Offer{Transport: transport.NameLongPolling, Formats: both}},
 	} {
 		if t.has(offer.one) {
 			offers = append(offers, offer.what)
 		}
 	}
 	return offers
-}
-
-// acceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
-func acceptsEvents(r *http.Request) bool {
-	for _, value := range r.Header.Values("Accept") {
-		for kind := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(kind), eventStream) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// mayUpgrade returns the ticket of a WebSocket request, zero where it has none. It answers where there are no WebSockets, or where the ticket is
-// another transport's, another user's, or for another node.
-func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (t ticket, ok bool) {
-	if id, _ := queryValue(r, "id"); id != "" {
-		if t, ok = s.ticketOf(w, r, hub, user, true); !ok {
-			return ticket{}, false
-		}
-	}
-	if !s.cfg.Transports.has(WebSockets) {
-		writeNotServed(w, (*webSocket)(nil))
-		return ticket{}, false
-	}
-	if t.token != (token{}) && s.registry.takesPosts(t.token) {
-		writeCannotChange(w)
-		return ticket{}, false
-	}
-	return t, true
-}
-
-// ticket answers a request whose id is missing, unknown, or another user's (.NET lets another user have it, and logs a warning), and one whose
-// connection lives on another node.
-func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (ticket, bool) {
-	return s.ticketOf(w, r, hub, user, false)
-}
-
-// ticketOf is the same for a request that any node may take, see livesHere.
-func (s *Server) ticketOf(w http.ResponseWriter, r *http.Request, hub *Hub, user User, anywhere bool) (ticket, bool) {
-	id, _ := queryValue(r, "id")
-	if id == "" {
-		writeText(w, http.StatusBadRequest, "Connection ID required")
-		return ticket{}, false
-	}
-	t, ok := s.tickets.check(r.Context(), hub.name, user.ID(), id)
-	if !ok {
-		s.unknownID(w, r, hub, unknownTicket)
-		return ticket{}, false
-	}
-	if s.elsewhere(w, r, hub, user, t, anywhere, func(w http.ResponseWriter) { s.unknownID(w, r, hub, unknownNode) }) {
-		return ticket{}, false
-	}
-	if !s.registry.knows(t.ticket, s.cfg.Now()) {
-		s.unknownID(w, r, hub, unknownEnded)
-		return ticket{}, false
-	}
-	if !t.own {
-		writeOthers(w)
-		return ticket{}, false
-	}
-	return t.ticket, true
-}
-
-// attach finds the connection that a GET request of a half-transport is for. Where the ticket has none yet it makes one,
-// with the transport that build gives it, and claims the ticket for it: opened is true then, and the caller enlists or
-// abandons it. It has answered where it returns nil.
-func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t ticket, user User, build func(*Conn)) (c *Conn, opened bool) {
-	for {
-		box, active, ok := s.inbox(w, r, hub, t, math.MaxInt)
-		if !ok {
-			return nil, false
-		}
-		if active != nil {
-			return active, false
-		}
-		c = s.newConn(r, hub, user)
-		c.ticket, c.id, c.posts = t, t.token.id(), box
-		build(c)
-		c.prepare(user) // from the claim on others find it
-		outcome, why := s.registry.claim(c)
-		if outcome == claimed {
-			return c, true
-		}
-		c.cancel()
-		if outcome != alreadyActive { // by another request that came at the same time
-			s.registry.abandon(t.token)
-			s.turnAway(w, r, c, outcome, why)
-			return nil, false
-		}
-	}
-}
-
-// abandon gives up a connection that attach has made and that could not be opened.
-func (s *Server) abandon(c *Conn) {
-	s.registry.release(c)
-	c.cancel()
-	c.transport.close()
-}
-
-func writeOthers(w http.ResponseWriter) {
-	writeText(w, http.StatusForbidden, "The connection belongs to another user")
-}
-
-func writeNotServed(w http.ResponseWriter, t transport) {
-	writeText(w, http.StatusNotFound, t.name()+" transport not supported by this end point type")
-}
-
-func writeCannotChange(w http.ResponseWriter) {
-	writeText(w, http.StatusBadRequest, "Cannot change transports mid-connection")
 }

@@ -41,10 +41,8 @@ func TestAUsersConnectionsShareARate(t *testing.T) {
 		require.Zero(b.t, time.Since(from), "another user waits for nobody")
 		all.Wait()
 		require.InDelta(b.t, float64(connections*each-burst)/perSecond, time.Since(from).Seconds(), 0.1)
-		b.observer.do(func() {
-			require.Equal(b.t, connections*each-burst, b.observer.delayed)
-			require.Empty(b.t, b.observer.closed)
-		})
+		require.Equal(b.t, connections*each-burst, b.observer.delayed())
+		require.Empty(b.t, b.observer.reasons())
 	}, func(cfg *signalr.Config) { cfg.UserInvocationRate, cfg.UserInvocationBurst = perSecond, burst })
 }
 

@@ -157,7 +157,7 @@ func TestWebSocketViolations(t *testing.T) {
 // Acceptance: A-161.
 func TestMessageTooLarge(t *testing.T) {
 	t.Parallel()
-	const limit = signalr.DefaultMaximumMessageSize
+	limit := signalr.DefaultSettings().MaximumMessageSize
 	fits := `{"type":1,"invocationId":"1","target":"Nothing","arguments":[]}`
 	fits += strings.Repeat(" ", limit-1-len(fits))
 

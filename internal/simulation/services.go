@@ -6,23 +6,53 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
-// lifecycle is the order's statuses in turn, each with the event that announces it.
-var lifecycle = []struct{ status, event string }{ //nolint:gochecknoglobals // a constant table
-	{"Placed", "OrderPlaced"},
-	{"Paid", "OrderPaymentSucceeded"},
-	{"Accepted", "OrderStatusChanged"},
-	{"Preparing", "OrderStatusChanged"},
-	{"ReadyForDelivery", "OrderStatusChanged"},
-	{"Delivered", "OrderStatusChanged"},
+// orderStep is a status and the event that announces it.
+type orderStep struct {
+	status string
+	event  event.Type
 }
 
-// paying is the step of the lifecycle that may fail.
-const paying = 1
+// lifecycle is the order's statuses in turn.
+var lifecycle = []orderStep{ //nolint:gochecknoglobals // a constant table
+	{"Placed", event.OrderPlaced},
+	{"Paid", event.OrderPaymentSucceeded},
+	{"Accepted", event.OrderStatusChanged},
+	{"Preparing", event.OrderStatusChanged},
+	{"ReadyForDelivery", event.OrderStatusChanged},
+	{"Delivered", event.OrderStatusChanged},
+}
+
+// endings are the steps beside the lifecycle, each of which ends an order: one for each type of event that the lifecycle
+// has not.
+var endings = func() (steps []orderStep) { //nolint:gochecknoglobals // a constant table
+	named := make([]event.Type, 0, len(lifecycle))
+	for _, step := range lifecycle {
+		named = append(named, step.event)
+	}
+	for _, other := range others(event.Order, named) {
+		steps = append(steps, orderStep{strings.TrimPrefix(string(other), "Order"), other})
+	}
+	return steps
+}()
+
+// others are the types of a family that a story does not name: they are told behind it, so that each type is seen.
+func others(family event.Family, named []event.Type) (types []event.Type) {
+	for _, t := range event.Types() {
+		if t.Family() == family && !slices.Contains(named, t) {
+			types = append(types, t)
+		}
+	}
+	return types
+}
 
 const publishOrder = `SELECT herald.publish_order_event($1, $2, $3, $4, $5, $6, estimated_delivery_time => now() + interval '30 minutes',
 	delivered_at => CASE WHEN $4 = 'Delivered' THEN now() END)`
@@ -34,61 +64,70 @@ func (s *Simulation) followedOrder(ctx context.Context, tx pgx.Tx, _ int) error 
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("reading the followed order: %w", err)
 	}
-	return moveOrder(ctx, tx, OrderID, "YZ-1024", Customer, next(status), false)
+	return moveOrder(ctx, tx, OrderID, "YZ-1024", Customer, next(status))
 }
 
-// order places a new order of somebody's, or moves one that is under way. Some payments fail: one in each failing turns is made to.
+// order places a new order of somebody's, or moves one that is under way. One in each ending turns is an order that ends
+// otherwise: its payment fails.
 func (s *Simulation) order(ctx context.Context, tx pgx.Tx, turn int) error {
-	const failing = 10
-	if turn%failing == failing-1 {
-		return moveOrder(ctx, tx, uuid.New(), orderNumber(), Customer, paying, true)
+	const ending = 10
+	if turn%ending == ending-1 {
+		return moveOrder(ctx, tx, uuid.New(), orderNumber(), Customer, endings[turn/ending%len(endings)])
 	}
 	var id uuid.UUID
 	var number, customer, status string
 	err := tx.QueryRow(ctx, `SELECT id, number, customer_id, status FROM demo.orders
-		WHERE status NOT IN ('Delivered', 'PaymentFailed') AND id <> $1 ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`, OrderID).
+		WHERE status = ANY ($2) AND id <> $1 ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED`, OrderID, underWay()).
 		Scan(&id, &number, &customer, &status)
-	const underWay = 0.7
-	if err == nil && rand.Float64() < underWay { //nolint:gosec // not a secret
-		return moveOrder(ctx, tx, id, number, customer, next(status), false)
+	const moving = 0.7
+	if err == nil && rand.Float64() < moving { //nolint:gosec // not a secret
+		return moveOrder(ctx, tx, id, number, customer, next(status))
 	}
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("choosing an order: %w", err)
 	}
-	return moveOrder(ctx, tx, uuid.New(), orderNumber(), uuid.NewString(), 0, false) // a new order starts at the first status
+	return moveOrder(ctx, tx, uuid.New(), orderNumber(), uuid.NewString(), lifecycle[0])
+}
+
+// underWay are the statuses behind which another follows.
+func underWay() (statuses []string) {
+	for _, step := range lifecycle[:len(lifecycle)-1] {
+		statuses = append(statuses, step.status)
+	}
+	return statuses
 }
 
 func orderNumber() string { return fmt.Sprintf("YZ-%d", 2000+rand.IntN(8000)) } //nolint:gosec // not a secret
 
-func next(status string) int {
-	for i, s := range lifecycle {
-		if s.status == status {
-			return (i + 1) % len(lifecycle)
-		}
-	}
-	return 0
+func next(status string) orderStep {
+	at := slices.IndexFunc(lifecycle, func(step orderStep) bool { return step.status == status })
+	return lifecycle[(at+1)%len(lifecycle)]
 }
 
-func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer string, step int, fails bool) error {
-	status, eventType := lifecycle[step].status, lifecycle[step].event
-	if fails {
-		status, eventType = "PaymentFailed", "OrderPaymentFailed"
-	}
+func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer string, to orderStep) error {
 	_, err := tx.Exec(ctx, `INSERT INTO demo.orders (id, number, customer_id, restaurant_id, status) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, id, number, customer, RestaurantID, status)
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, id, number, customer, RestaurantID, to.status)
 	if err != nil {
 		return fmt.Errorf("moving order %s: %w", id, err)
 	}
-	if _, err := tx.Exec(ctx, publishOrder, eventType, id, number, status, RestaurantID, customer); err != nil {
-		return fmt.Errorf("publishing %s of order %s: %w", eventType, id, err)
+	_, err = tx.Exec(ctx, publishOrder, string(to.event), id, number, to.status, RestaurantID, customer)
+	if err != nil {
+		return fmt.Errorf("publishing %s of order %s: %w", to.event, id, err)
 	}
 	return nil
 }
 
 // cartEvents is what happens to the simulated team cart, over and over: it is paid and converted, and the next time it expires.
-var cartEvents = []string{ //nolint:gochecknoglobals // a constant table
-	"CartUpdated", "CartLocked", "CartPaymentEvent", "CartReadyToConfirm", "CartConverted", "CartUpdated", "CartExpired",
-}
+var cartEvents = func() []event.Type { //nolint:gochecknoglobals // a constant table
+	story := []event.Type{
+		event.CartUpdated, event.CartLocked, event.CartPaymentEvent, event.CartReadyToConfirm, event.CartConverted,
+		event.CartUpdated, event.CartExpired,
+	}
+	return append(story, others(event.TeamCart, story)...)
+}()
+
+const publishCart = `SELECT herald.publish_teamcart_event($1, $2, user_id => $3, status => 'Paid', order_id => $4,
+	extra => $5::jsonb - '{userId,status,orderId}'::text[])`
 
 func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	var status string
@@ -98,12 +137,11 @@ func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	}
 	eventType := cartEvents[turn%len(cartEvents)]
 	_, err = tx.Exec(ctx, `INSERT INTO demo.team_carts (id, host_id, status) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, TeamCartID, Customer, eventType)
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, TeamCartID, Customer, string(eventType))
 	if err != nil {
 		return fmt.Errorf("changing the team cart: %w", err)
 	}
-	_, err = tx.Exec(ctx, `SELECT herald.publish_teamcart_event($1, $2, user_id => $3, status => 'Paid', order_id => $4)`,
-		eventType, TeamCartID, Customer, OrderID)
+	_, err = tx.Exec(ctx, publishCart, string(eventType), TeamCartID, Customer, OrderID, eventType.Example("", true))
 	if err != nil {
 		return fmt.Errorf("publishing %s: %w", eventType, err)
 	}
@@ -122,21 +160,46 @@ func (s *Simulation) administration(ctx context.Context, tx pgx.Tx, turn int) er
 	if _, err := tx.Exec(ctx, `SELECT herald.set_platform_stats($1)`, stats); err != nil {
 		return fmt.Errorf("setting the platform's statistics: %w", err)
 	}
-	event := adminEvents[turn%len(adminEvents)]
-	if _, err := tx.Exec(ctx, `SELECT herald.publish_admin_event($1, `+event.payload+`) FROM (SELECT $2::jsonb AS stats) s`, event.name, stats); err != nil {
-		return fmt.Errorf("publishing %s: %w", event.name, err)
+	told := adminEvents[turn%len(adminEvents)]
+	publish := `SELECT herald.publish_admin_event($1, ` + told.payload + `) FROM (SELECT $2::jsonb AS stats) s`
+	if _, err = tx.Exec(ctx, publish, string(told.event), stats); err != nil {
+		return fmt.Errorf("publishing %s: %w", told.event, err)
 	}
 	return nil
 }
 
-// adminEvents is what the admin service tells, over and over. A payload is SQL that may read stats, the platform's counters.
-var adminEvents = []struct{ name, payload string }{ //nolint:gochecknoglobals // a constant table
-	{"UserCountUpdate", `stats`},
-	{"AnalyticsUpdate", `stats || jsonb_build_object('revenue', stats -> 'totalRevenue')`},
-	{"UserActivityUpdate", `jsonb_build_object('userId', '` + Customer + `', 'action', 'website_generated', 'details', jsonb_build_object('projectId', 'proj-12345'))`},
-	{"GenerationMetricsUpdate", `stats || '{"averageGenerationTime": 12.5}'`},
-	{"SystemAlert", `'{"type": "warning", "message": "System performance degradation detected", "data": {"cpuUsage": 92, "threshold": 85}}'`},
-	{"RevenueUpdate", `jsonb_build_object('dailyRevenue', stats -> 'revenueToday', 'totalRevenue30d', stats -> 'totalRevenue')`},
-	{"AdminNotification", `jsonb_build_object('type', 'role-assignment', 'userId', '` + Customer + `', 'roleName', 'Moderator', 'action', 'assigned')`},
-	{"AdminNotification", `'{"type": "system-event", "eventType": "backup", "description": "The nightly backup is complete", "data": {"tables": 42}}'`},
+type adminEvent struct {
+	event   event.Type
+	payload string
 }
+
+// adminEvents is what the admin service tells, over and over. A payload is SQL that may read stats, the platform's
+// counters.
+var adminEvents = func() []adminEvent { //nolint:gochecknoglobals // a constant table
+	story := []adminEvent{
+		{event.UserCountUpdate, `stats`},
+		{event.AnalyticsUpdate, `stats || jsonb_build_object('revenue', stats -> 'totalRevenue')`},
+		{event.UserActivityUpdate, `jsonb_build_object('userId', '` + Customer + `', 'action', 'website_generated',
+			'details', jsonb_build_object('projectId', 'proj-12345'))`},
+		{event.GenerationMetricsUpdate, `stats || '{"averageGenerationTime": 12.5}'`},
+		{event.SystemAlert, `'{"type": "warning", "message": "System performance degradation detected",
+			"data": {"cpuUsage": 92, "threshold": 85}}'`},
+		{event.RevenueUpdate, `jsonb_build_object('dailyRevenue', stats -> 'revenueToday',
+			'totalRevenue30d', stats -> 'totalRevenue')`},
+		{event.AdminNotification, `jsonb_build_object('type', 'role-assignment', 'userId', '` + Customer + `',
+			'roleName', 'Moderator', 'action', 'assigned')`},
+		{event.AdminNotification, `'{"type": "system-event", "eventType": "backup",
+			"description": "The nightly backup is complete", "data": {"tables": 42}}'`},
+	}
+	named := make([]event.Type, 0, len(story))
+	for _, one := range story {
+		named = append(named, one.event)
+	}
+	for _, other := range others(event.Admin, named) {
+		for _, form := range other.Forms() {
+			payload := strings.ReplaceAll(string(other.Example(form, true)), `'`, `''`)
+			story = append(story, adminEvent{other, `'` + payload + `'`})
+		}
+	}
+	return story
+}()

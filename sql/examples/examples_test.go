@@ -17,6 +17,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
@@ -132,7 +133,7 @@ func TestExamplesPublishWithTheirOrder(t *testing.T) {
 			require.Equal(t, int64(1), places[0].Sequence)
 			require.Equal(t, 2, scan[int](t, pool, "SELECT count(*) FROM herald.event_log"))
 
-			entries, _, err := outbox.NewLog(pool).ReadFrom(t.Context(), 0, 10)
+			entries, _, err := eventlog.NewReader(pool).ReadFrom(t.Context(), 0, 10)
 			require.NoError(t, err)
 			_, err = entries[0].Invocation(event.Plain)
 			require.NoError(t, err)

@@ -1,4 +1,4 @@
--- The relay's statements, in the order in which a drain sends them. The first four go out in one round trip, the rest in a
+-- The relay's statements, in the order in which a pass sends them. The first four go out in one round trip, the rest in a
 -- second one; package relay's doc says why each is as it is.
 --
 -- What a statement looks up for each of its rows it looks up by "(SELECT … LIMIT 1)". That is done row by row, by index, where a join or an
@@ -41,7 +41,7 @@ WITH locked AS (
 SELECT set_config('herald.locked', 'yes', true) <> '' AND set_config('lock_timeout', '0', true) <> '' AS locked FROM locked;
 
 -- name: TargetSet :one
--- Takes the snapshot up to which this drain reads, or the one that an unfinished backlog is being worked off against, and keeps it
+-- Takes the snapshot up to which this pass reads, or the one that an unfinished backlog is being worked off against, and keeps it
 -- on the server for the statements that follow, with its floor and its stragglers. A snapshot's xmax is one above the newest xid
 -- that has ended, not above the newest that has been given out: those in between are in progress too, though it does not list
 -- them. The ceiling is read after the snapshot was taken: no row visible in it lies above, and a scan by seq ends there
@@ -198,7 +198,7 @@ SELECT pg_notify('herald_log', sqlc.arg(position)::bigint::text);
 SELECT setval('herald.relay_armed', sqlc.arg(armed)::bigint);
 
 -- name: OutboxPeek :one
--- Whether a drain would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
+-- Whether a pass would find anything, without locking or writing: what an idle relay asks. in_progress are the transactions that
 -- have an xid and have not ended: those that the snapshot lists, and those from its xmax up to the newest xid, which age tells
 -- the distance to.
 SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)::bigint AS reached,
@@ -213,3 +213,22 @@ SELECT (s.paused_at IS NOT NULL)::boolean AS paused, greatest(s.floor, s.cursor)
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1 + least(age(pg_snapshot_xmax(pg_current_snapshot())::xid), 10000)) x
     ))::bigint[] AS in_progress
 FROM herald.relay_state s;
+
+-- name: OutboxLag :one
+-- How many rows wait to be relayed (counted up to a limit) and how old the oldest is, in seconds. They are where BatchRead looks.
+-- A row that no clock has stamped is not asked for its age.
+SELECT count(*)::bigint AS waiting,
+    coalesce(extract(epoch FROM clock_timestamp() - min(w.written_at) FILTER (WHERE isfinite(w.written_at))), 0)::float8 AS oldest_seconds,
+    (SELECT s.paused_at IS NOT NULL FROM herald.relay_state s)::boolean AS paused
+FROM (
+    (SELECT o.written_at FROM (SELECT unnest(s.stragglers) AS xid, s.floor, s.cursor FROM herald.relay_state s) old,
+        LATERAL (SELECT o.written_at FROM herald.outbox o
+            WHERE (o.xid, o.seq) > (old.xid, old.cursor) AND (o.xid, o.seq) <= (old.xid, old.floor)
+            ORDER BY o.xid, o.seq LIMIT sqlc.arg(max_rows)::int) o)
+    UNION ALL
+    (SELECT o.written_at FROM herald.outbox o
+        WHERE o.seq > (SELECT greatest(s.floor, s.cursor) FROM herald.relay_state s)
+        AND NOT pg_visible_in_snapshot(o.xid, (SELECT s.snapshot FROM herald.relay_state s))
+        ORDER BY o.seq LIMIT sqlc.arg(max_rows)::int)
+    LIMIT sqlc.arg(max_rows)::int
+) w;

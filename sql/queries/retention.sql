@@ -65,3 +65,6 @@ DELETE FROM herald.access_grant WHERE id IN (
         WHERE newer.resource_id = a.resource_id AND newer.user_id = a.user_id AND newer.policy = a.policy
             AND newer.source = 'explicit' AND newer.id > a.id)
     ORDER BY a.id LIMIT sqlc.arg(max_rows)::int);
+
+-- name: PartitionEnsure :one
+SELECT herald.ensure_partition(sqlc.arg(parent)::text, sqlc.arg(day)::date);

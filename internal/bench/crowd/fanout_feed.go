@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -27,7 +25,7 @@ type fanFeed struct {
 // newFanFeed returns events whose messages have so many bytes.
 func newFanFeed(payload int) (*fanFeed, error) {
 	f := &fanFeed{event: event.Event{
-		Type: event.CartPaymentEvent, ResourceID: uuid.MustParse(string(fanGroup[len("teamcart:"):])),
+		Type: event.CartPaymentEvent, ResourceID: fanGroup.ID(),
 		OccurredOn: time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC),
 	}}
 	const longest = 32 << 10 // far below what a queue holds

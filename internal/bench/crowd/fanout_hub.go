@@ -15,6 +15,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/broadcast"
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/eventlog"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
@@ -23,12 +24,14 @@ const sticking = "stuck"
 
 const (
 	fanHubPath = "/hub"
-	fanGroup   = event.Group("teamcart:5c0b3d2a-6a0e-4a53-9f0c-0b7a3a1f6d11")
 	// fanSilence is longer than any run: neither pings nor time-outs disturb the counting.
 	fanSilence = 24 * time.Hour
 	// fanWait bounds the wait for members to come and go.
 	fanWait = time.Minute
 )
+
+// fanGroup is the group that all members join.
+var fanGroup = event.TeamCartGroup(uuid.MustParse("5c0b3d2a-6a0e-4a53-9f0c-0b7a3a1f6d11")) //nolint:gochecknoglobals // a constant
 
 // fanHub serves one hub, whose clients all join one group, from this process.
 type fanHub struct {
@@ -65,9 +68,11 @@ func startFanHub(ctx context.Context) (*fanHub, error) {
 	if h.broadcaster, err = broadcast.New(broadcast.Config{Logger: slog.New(slog.DiscardHandler)}, noHistory{}); err != nil {
 		return nil, err
 	}
+	settings := signalr.DefaultSettings()
+	settings.KeepAliveInterval, settings.ClientTimeout, settings.WriteTimeout = fanSilence, fanSilence, fanSilence
+	settings.MaxConnections, settings.MaxConnectionsPerAddress, settings.NegotiationRate = 0, 0, 0
 	server, err := signalr.New(signalr.Config{
-		KeepAliveInterval: fanSilence, ClientTimeout: fanSilence, WriteTimeout: fanSilence,
-		MaxConnections: signalr.NoLimit, MaxConnectionsPerAddress: signalr.NoLimit, NegotiationRate: signalr.NoLimit,
+		Settings: settings,
 		Authenticate: func(r *http.Request) (signalr.User, error) {
 			return anybody{r.URL.Query().Get("access_token"), r.RemoteAddr}, nil
 		},
@@ -161,7 +166,7 @@ func (h *fanHub) stop() {
 type noHistory struct{}
 
 func (noHistory) Locate(context.Context, event.Group, uuid.UUID) (int64, error) {
-	return 0, broadcast.ErrUnknownEvent
+	return 0, eventlog.ErrUnknownEvent
 }
 
 func (noHistory) Head(context.Context, event.Group, int64) (uuid.UUID, int64, error) {

@@ -24,7 +24,7 @@ const (
 // the run begins, and is still there when it ends.
 func (r *fanRun) measureStuck(ctx context.Context, window int) (bench.Figure, error) {
 	// All that is sent in a run waits in the stuck member's queue, which must not overflow: half of it is enough.
-	most := (signalr.DefaultQueueBytes/2 - stuckBytes) / r.feed.size()
+	most := (signalr.DefaultSettings().QueueBytes/2 - stuckBytes) / r.feed.size()
 	if most < leastWindows*window {
 		return bench.Figure{}, fmt.Errorf("%d messages of %d bytes are too many for one run with a stuck member", leastWindows*window, r.feed.size())
 	}

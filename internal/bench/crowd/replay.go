@@ -14,7 +14,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/bench"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
 // Replay is a run of the replay bench: how fast clients get what they have missed when they resume. Each follows an order of its own. One
@@ -139,7 +139,7 @@ func (r *replayRun) startLate(ctx context.Context, early bench.Server, settings 
 	if err := publishEach(ctx, r.DSN, early.URL, r.orders, 0, r.Events+1); err != nil {
 		return late, err
 	}
-	state, err := outbox.NewLog(r.conn).State(ctx)
+	state, err := eventlog.NewReader(r.conn).State(ctx)
 	if err != nil {
 		return late, err
 	}
@@ -299,7 +299,7 @@ func (r *replayRun) pull(ctx context.Context, n int) (s stormed, err error) {
 
 // read reads the rows that n clients lack, as a node would, and does nothing with them.
 func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
-	log := outbox.NewLog(r.conn)
+	log := eventlog.NewReader(r.conn)
 	const cursor = 1 // the sequence of the event that clients name
 	start := time.Now()
 	for _, order := range r.orders[:n] {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/yummyzoom/herald/internal/bench"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 )
 
 // Publish is a run of the publish bench: how many small transactions a second producers get done that insert an order and publish an
@@ -82,14 +82,14 @@ func (b *Publish) Run(ctx context.Context) ([]bench.Figure, error) {
 
 // endPause ends a pause that a bench has left that was killed. Anybody else's stays, and nothing can be measured.
 func endPause(ctx context.Context, conn *pgx.Conn) error {
-	pause, err := outbox.ReadPausing(ctx, conn)
+	pause, err := relay.ReadPausing(ctx, conn)
 	if err != nil || !pause.Paused() {
 		return err
 	}
 	if pause.By != pausedBy {
 		return fmt.Errorf("the relay is paused by %s: end that with herald relay resume", pause.By)
 	}
-	_, err = outbox.Resume(ctx, conn)
+	_, err = relay.Resume(ctx, conn)
 	return err
 }
 
@@ -144,7 +144,7 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 		}
 		done[c] += transactions
 		took[c] += lasted
-		lag, err := outbox.ReadLag(ctx, r.conn, backlogLimit)
+		lag, err := relay.ReadLag(ctx, r.conn, backlogLimit)
 		if err != nil {
 			return p, err
 		}
@@ -164,7 +164,7 @@ func turn(n int) column { return column((n + n/columns) % columns) }
 // sliceOf is a slice of one column's, with what belongs to it.
 func (r *publishRun) sliceOf(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
 	if c == eventPaused {
-		paused, err := outbox.Pause(ctx, r.conn, pausedBy)
+		paused, err := relay.Pause(ctx, r.conn, pausedBy)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -172,7 +172,7 @@ func (r *publishRun) sliceOf(ctx context.Context, conns []*pgx.Conn, c column, d
 			return 0, 0, errors.New("somebody has paused the relay meanwhile: see herald relay status")
 		}
 		defer func() {
-			if _, resumed := outbox.Resume(context.WithoutCancel(ctx), r.conn); err == nil {
+			if _, resumed := relay.Resume(context.WithoutCancel(ctx), r.conn); err == nil {
 				err = resumed
 			}
 		}()

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -121,17 +121,17 @@ func TestAPauseThatIsLeftIsEnded(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.New(t).Conn(t)
 	paused := func() bool {
-		p, err := outbox.ReadPausing(t.Context(), conn)
+		p, err := relay.ReadPausing(t.Context(), conn)
 		require.NoError(t, err)
 		return p.Paused()
 	}
 	require.NoError(t, endPause(t.Context(), conn))
-	_, err := outbox.Pause(t.Context(), conn, pausedBy)
+	_, err := relay.Pause(t.Context(), conn, pausedBy)
 	require.NoError(t, err)
 	require.NoError(t, endPause(t.Context(), conn))
 	require.False(t, paused())
 
-	_, err = outbox.Pause(t.Context(), conn, "an operator")
+	_, err = relay.Pause(t.Context(), conn, "an operator")
 	require.NoError(t, err)
 	require.ErrorContains(t, endPause(t.Context(), conn), "paused by an operator")
 	require.True(t, paused())

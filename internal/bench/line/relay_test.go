@@ -15,8 +15,8 @@ import (
 
 	"github.com/yummyzoom/herald/internal/bench"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/relay/pass"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -100,7 +100,7 @@ func TestQueuesAreEmptyWhenEverythingIsRelayed(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, bench.AwaitEmpty(ctx, database.Conn(t), "http://127.0.0.1:1"), context.DeadlineExceeded, "nobody relays: it does not even ask the server")
 	relayAll(t, conn)
-	glance, err := outbox.Peek(t.Context(), conn)
+	glance, err := pass.Peek(t.Context(), conn)
 	require.NoError(t, err)
 	require.False(t, glance.Waiting)
 	require.ErrorContains(t, bench.AwaitEmpty(t.Context(), conn, "http://127.0.0.1:1"), "metrics")

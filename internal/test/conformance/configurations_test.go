@@ -49,7 +49,7 @@ var configurations = map[string]func(*signalr.Config){
 
 // newServer runs a server of a case's own, at a path that it has chosen, until the case shuts it down or the test ends.
 func (w *world) newServer(path string) error {
-	o, err := w.run(path, func(c *signalr.Config) { c.ShutdownSpread = -1 })
+	o, err := w.run(path, func(c *signalr.Config) { c.ShutdownSpread = 0 })
 	if err != nil {
 		return err
 	}

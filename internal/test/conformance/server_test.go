@@ -101,14 +101,9 @@ func (w *world) balance(t *testing.T) {
 // serve makes a server with a hub at path on each node; somebody has to run them.
 func (w *world) serve(path string, configure func(*signalr.Config)) (all []*signalr.Server, err error) {
 	for _, n := range w.nodes {
-		cfg := signalr.Config{
-			MaximumMessageSize:    largestMessage,
-			InvocationRate:        signalr.NoLimit,
-			NegotiationRate:       signalr.NoLimit,
-			MaxConnectionsPerUser: signalr.NoLimit,
-			Authenticate:          w.authenticate,
-			Logger:                slog.New(w.log),
-		}
+		cfg := signalr.Config{Settings: signalr.DefaultSettings(), Authenticate: w.authenticate, Logger: slog.New(w.log)}
+		cfg.MaximumMessageSize = largestMessage
+		cfg.InvocationRate, cfg.NegotiationRate, cfg.MaxConnectionsPerUser = 0, 0, 0
 		if configure != nil {
 			configure(&cfg)
 		}

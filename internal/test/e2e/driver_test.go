@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/child"
 )
 
@@ -81,7 +82,8 @@ func drive(t *testing.T, env ...string) *driver {
 // driveOf is drive, of another program that speaks the same way.
 func driveOf(t *testing.T, dir, program string, env ...string) *driver {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", program) // it ends with its input
+	args := append([]string{program}, event.Methods()...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", args...) // it ends with its input
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()

@@ -98,7 +98,7 @@ func TestScheduledEventsComeInTimeWhenANodeIsFrozen(t *testing.T) {
 	require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGCONT))
 	goesOn(t, pool, "audit")
 	var entries, found int
-	require.NoError(t, pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM herald.event_log), (SELECT count(*) FROM herald.audit_discrepancy)`).Scan(&entries, &found))
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM herald.event_log), (SELECT count(*) FROM herald.selfcheck_discrepancy)`).Scan(&entries, &found))
 	require.Equal(t, events, entries, "once")
 	require.Zero(t, found)
 }

@@ -306,7 +306,7 @@ type stayer struct {
 func (s *stayer) follow(ctx context.Context, url string, token func(context.Context) (string, error)) {
 	err := hubclient.Follow(ctx, hubclient.Config{
 		URL: url, Token: token, Backoff: []time.Duration{0, 50 * time.Millisecond}, ForbiddenPatience: patience, Logger: slog.New(slog.DiscardHandler),
-	}, hubclient.Subscription{Group: event.Group("order:" + s.order.id.String()), LastEventID: &uuid.Nil}, func(e hubclient.Event) error {
+	}, hubclient.Subscription{Group: event.OrderGroup(s.order.id), LastEventID: &uuid.Nil}, func(e hubclient.Event) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.received = append(s.received, e.EventID)

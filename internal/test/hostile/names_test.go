@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/postgres"
+	"github.com/yummyzoom/herald/internal/retention"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -46,11 +46,11 @@ func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 	node(t, db, nil)
 	pool := db.Pool(t)
 	require.Eventually(t, func() bool {
-		created, err := outbox.EnsurePartitions(t.Context(), pool, time.Now().AddDate(0, 0, 30), 2)
+		created, err := retention.EnsurePartitions(t.Context(), pool, time.Now().AddDate(0, 0, 30), 2)
 		require.NotContains(t, fmt.Sprint(err), "run as")
 		return err == nil && created == 0
 	}, patience, 20*time.Millisecond)
-	retention := outbox.NewRetention(pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+	retention := retention.New(pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.Eventually(t, func() bool {
 		_, err := retention.Run(t.Context())
 		require.NotContains(t, fmt.Sprint(err), "run as")
@@ -68,7 +68,7 @@ func TestAnAdvisoryLockKeepsNoPartitionFromBeingMade(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	exec(t, login(t, db, "keeper"), "SELECT pg_advisory_lock(hashtextextended('herald partitions', 0))")
-	created, err := outbox.EnsurePartitions(t.Context(), db.Pool(t), time.Now().AddDate(0, 0, 30), 2)
+	created, err := retention.EnsurePartitions(t.Context(), db.Pool(t), time.Now().AddDate(0, 0, 30), 2)
 	require.NoError(t, err)
 	require.Equal(t, 2*3, created)
 }

@@ -14,6 +14,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/relay"
+	"github.com/yummyzoom/herald/internal/selfcheck"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -144,10 +146,10 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 		_, err := outbox.Trace(t.Context(), owner, letter.EventID)
 		require.NoError(t, err, "and traced")
 	}
-	_, err = outbox.ReadLag(t.Context(), owner, 1000)
+	_, err = relay.ReadLag(t.Context(), owner, 1000)
 	require.NoError(t, err)
-	require.NoError(t, outbox.NewAuditor(db.Pool(t), slog.New(slog.DiscardHandler)).Run(t.Context()))
-	found, err := outbox.Discrepancies(t.Context(), owner, time.Hour, 10)
+	require.NoError(t, selfcheck.New(db.Pool(t), slog.New(slog.DiscardHandler)).Run(t.Context()))
+	found, err := selfcheck.Discrepancies(t.Context(), owner, time.Hour, 10)
 	require.NoError(t, err)
 	require.Empty(t, found, "all is accounted for")
 }

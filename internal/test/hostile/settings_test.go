@@ -13,8 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/outbox"
+	"github.com/yummyzoom/herald/internal/retention"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -70,7 +71,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	oppress(t, db, pool)
 	cfg := node(t, db, nil)
 	calls := make(chan string, 100)
-	conn, err := hubclient.Connect(t.Context(), cfg, hubclient.Admin, func(call hubclient.Invocation) {
+	conn, err := hubclient.Connect(t.Context(), cfg, event.AdminPath, func(call hubclient.Invocation) {
 		for _, argument := range call.Arguments {
 			calls <- string(argument)
 		}
@@ -126,7 +127,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 		return done
 	}
 	require.Eventually(t, relayed, patience, 20*time.Millisecond)
-	retention := outbox.NewRetention(pool, outbox.RetentionConfig{Logger: slog.New(slog.DiscardHandler)})
+	retention := retention.New(pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.Eventually(t, func() bool {
 		_, _ = retention.Run(t.Context()) // a lock that cannot be had in time is tried for again
 		var home string

@@ -116,7 +116,7 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	}
 	var sources string
 	require.NoError(t, owner.QueryRow(t.Context(), `SELECT string_agg(pg_get_functiondef(p.oid), '') FROM pg_proc p
-		WHERE p.pronamespace = 'herald'::regnamespace AND p.proname ~ '^(accept_event|judge_event|refuse_event|other_type|check_.*|(earlier_)?publish_.*|utc|utc_or_text|uuidv7)$'`).Scan(&sources))
+		WHERE p.pronamespace = 'herald'::regnamespace AND p.proname ~ '^(accept_event|judge_event|refuse_event|other_type|check_.*|publish_.*|utc|utc_or_text|uuidv7)$'`).Scan(&sources))
 	// Functions that are not called by a bare name may be one day.
 	_, err := conn.Exec(t.Context(), strings.Replace(shadows, "%s$sources$", sources+" length( octet_length( isfinite( jsonb_typeof( pg_has_role($sources$", 1))
 	require.NoError(t, err)

@@ -111,6 +111,11 @@ func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
 			return err
 		}
 	}
+	if Upgraded() {
+		if err := restoreFixture(ctx, cluster, template); err != nil {
+			return err
+		}
+	}
 	pool, err := postgres.Open(ctx, cluster.DatabaseDSN(template), postgres.Options{Wait: -1})
 	if err != nil {
 		return err
@@ -118,6 +123,9 @@ func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
 	defer pool.Close()
 	if _, err := postgres.Migrate(ctx, pool, migrations.FS, slog.New(slog.DiscardHandler)); err != nil {
 		return err
+	}
+	if Upgraded() {
+		return run(ctx, cluster.DatabaseDSN(template), emptiedSQL)
 	}
 	if Shadowed() {
 		return shadow(ctx, cluster.DatabaseDSN(template), ownShadowsSQL)

@@ -30,7 +30,7 @@ BEGIN
         FOREACH name IN ARRAY '{text,uuid,jsonb,timestamptz,interval,date,oid,name,xid8,xid,regclass,pg_snapshot,point,tid,int4,int8,bool,float8,numeric,
                 pg_class,pg_proc,pg_type,pg_inherits,pg_attribute,pg_partitioned_table,pg_namespace,pg_database,pg_roles,pg_tables,pg_settings,pg_locks,
                 pg_stat_activity,outbox,outbox_default,event_log,event_log_default,relay_state,relay_checkpoint,relayed_event,dead_letter,access_grant,
-                stream_head,node,epoch,pace,audit_state,river_job,river_leader,river_queue,river_migration,river_job_state,goose_db_version}'::text[] LOOP
+                stream_head,node,epoch,pace,selfcheck_state,river_job,river_leader,river_queue,river_migration,river_job_state,goose_db_version}'::text[] LOOP
             EXECUTE format('CREATE TEMP VIEW %I AS SELECT shadow.refuse() AS shadow', name);
         END LOOP;
     END

@@ -56,11 +56,11 @@ func eventsReference(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(eventsHead)
 	for _, one := range allHubs {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", one.path, one.groups, one.who, one.policy)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", one.Path, one.groups(), one.who(), one.opens())
 	}
-	b.WriteString(policies)
+	b.WriteString(policies())
 	for _, one := range allHubs {
-		fmt.Fprintf(&b, "### %s\n\n| method | returns | |\n|---|---|---|\n", one.path)
+		fmt.Fprintf(&b, "### %s\n\n| method | returns | |\n|---|---|---|\n", one.Path)
 		for _, m := range one.methods {
 			fmt.Fprintf(&b, "| `%s(%s)` | `%s` | %s |\n", m.name, strings.ReplaceAll(m.parameters, "|", `\|`), strings.TrimPrefix(m.result, "Rest."), m.about)
 		}
@@ -92,7 +92,8 @@ func orderEvents(t *testing.T, b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| `%s` | `%s(order)` | %s |\n", v.Type, v.Type.Method(), strings.Join(groups, ", "))
 	}
-	b.WriteString("\nThe groups are those of the event's audience: `Customer`, `Restaurant` or `Both`. All four have one payload:\n\n")
+	b.WriteString("\nThe groups are those of the event's audience: `Customer`, `Restaurant` or `Both`. " +
+		"They all have one payload:\n\n")
 	memberTable(t, b, all[0])
 	fence(t, b, string(all[0].invocation(t, true, event.Plain).Arguments[0]))
 }
@@ -147,7 +148,7 @@ func adminEvents(t *testing.T, b *strings.Builder) {
 	}
 	b.WriteString("#### Beside the events\n\nThe admin hub also invokes these of its caller. They are no events: they have no id and are not replayed.\n\n| method | | example |\n|---|---|---|\n")
 	for _, one := range allHubs {
-		for _, m := range one.others {
+		for _, m := range one.others() {
 			fmt.Fprintf(b, "| `%s` | %s | `%s` |\n", m.name, m.about, m.example)
 		}
 	}
@@ -211,7 +212,7 @@ func payloads(t *testing.T, b *strings.Builder) {
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.Name, need, wanted, f.Description)
 		}
 		b.WriteString("\n")
-		fence(t, b, string(v.payload(t, true)))
+		fence(t, b, string(v.payload(true)))
 	}
 }
 
@@ -237,11 +238,11 @@ func TestTheExamplesArePublished(t *testing.T) {
 					VALUES ($1, $2, $3, $4, $5, $6)`, e.Type, resource, restaurant, customer, audience, payload)
 				return err
 			}
-			require.NoError(t, insert(v.payload(t, true)), "%v", v)
-			require.NoError(t, insert(v.payload(t, false)), "%v", v)
+			require.NoError(t, insert(v.payload(true)), "%v", v)
+			require.NoError(t, insert(v.payload(false)), "%v", v)
 			for _, f := range v.fields() {
 				var fields map[string]json.RawMessage
-				require.NoError(t, json.Unmarshal(v.payload(t, false), &fields))
+				require.NoError(t, json.Unmarshal(v.payload(false), &fields))
 				if delete(fields, f.Name); f.Optional {
 					continue
 				}

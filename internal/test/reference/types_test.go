@@ -3,11 +3,7 @@ package reference_test
 import (
 	"bytes"
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -31,41 +27,6 @@ const (
 	exampleSequence = 7
 )
 
-// samples are the examples' values, by the field's name, or where types differ by type or form and name.
-var samples = map[string]string{
-	"orderNumber":             `"YZ-1024"`,
-	"status":                  `"Preparing"`,
-	"CartPaymentEvent.status": `"Succeeded"`,
-	"lastUpdateTimestamp":     `"2025-01-20T10:05:00Z"`,
-	"estimatedDeliveryTime":   `"2025-01-20T10:35:00Z"`,
-	"actualDeliveryTime":      `"2025-01-20T10:33:00Z"`,
-	"deliveredAt":             `"2025-01-20T10:34:00Z"`,
-	"userId":                  `"550e8400-e29b-41d4-a716-446655440000"`,
-	"orderId":                 `"f47ac10b-58cc-4372-a567-0e02b2c3d479"`,
-	"action":                  `"website_generated"`,
-	"role-assignment.action":  `"assigned"`,
-	"details":                 `{"projectId":"proj-12345","generationTime":3.5}`,
-	"totalUsers":              `5432`,
-	"activeUsers":             `234`,
-	"newUsersToday":           `12`,
-	"websitesGenerated":       `1203`,
-	"imagesGenerated":         `3847`,
-	"failedGenerations":       `5`,
-	"averageGenerationTime":   `4.2`,
-	"revenue":                 `12345.67`,
-	"dailyRevenue":            `1250.75`,
-	"totalRevenue30d":         `35420.5`,
-	"type":                    `"warning"`,
-	"role-assignment.type":    `"role-assignment"`,
-	"system-event.type":       `"system-event"`,
-	"message":                 `"System performance degradation detected"`,
-	"severity":                `"high"`,
-	"data":                    `{"cpuUsage":92,"threshold":85}`,
-	"roleName":                `"Moderator"`,
-	"eventType":               `"database_maintenance"`,
-	"description":             `"Scheduled maintenance completed successfully"`,
-}
-
 // variant is an event type; of one with forms, one form of it.
 type variant struct {
 	Type event.Type
@@ -79,39 +40,13 @@ func (v variant) fields() []event.Field {
 	})
 }
 
-// sample is an example of a field's value, in JSON.
-func (v variant) sample(t *testing.T, field string) string {
-	t.Helper()
-	for _, name := range []string{v.Form + "." + field, string(v.Type) + "." + field, field} {
-		if value, ok := samples[name]; ok {
-			return value
-		}
-	}
-	require.FailNow(t, "a field without an example: add one to samples", "%s of %v", field, v)
-	return ""
-}
-
 // payload is an example of what a producer writes: every field, or only those that must be there.
-func (v variant) payload(t *testing.T, full bool) json.RawMessage {
-	t.Helper()
-	b := []byte{'{'}
-	for _, f := range v.fields() {
-		if f.Optional && !full {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(strconv.AppendQuote(b, f.Name), ':')
-		b = append(b, v.sample(t, f.Name)...)
-	}
-	return append(b, '}')
-}
+func (v variant) payload(full bool) json.RawMessage { return v.Type.Example(v.Form, full) }
 
 // event is an example of the variant.
 func (v variant) event(t *testing.T, full bool) *event.Event {
 	t.Helper()
-	e := &event.Event{ID: exampleEvent, Type: v.Type, Payload: v.payload(t, full), OccurredOn: exampleTime}
+	e := &event.Event{ID: exampleEvent, Type: v.Type, Payload: v.payload(full), OccurredOn: exampleTime}
 	switch v.Type.Family() {
 	case event.Order:
 		e.ResourceID, e.RestaurantID, e.CustomerID, e.Audience = exampleOrder, exampleRestaurant, exampleCustomer, event.Both
@@ -138,38 +73,15 @@ func (v variant) invocation(t *testing.T, full bool, shape event.Shape) event.In
 	return inv
 }
 
-// variants returns every type of a family as it stands in the code, in its order.
+// variants returns every type of a family, in the catalogue's order.
 func variants(t *testing.T, family event.Family) (all []variant) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../event/type.go", nil, 0)
-	require.NoError(t, err)
-	for _, declaration := range file.Decls {
-		group, ok := declaration.(*ast.GenDecl)
-		if !ok || group.Tok != token.CONST {
+	for _, typ := range event.Types() {
+		if typ.Family() != family {
 			continue
 		}
-		for _, spec := range group.Specs {
-			value, ok := spec.(*ast.ValueSpec)
-			if !ok || len(value.Values) != 1 {
-				continue
-			}
-			named, ok := value.Type.(*ast.Ident)
-			if !ok || named.Name != "Type" {
-				continue
-			}
-			literal, ok := value.Values[0].(*ast.BasicLit)
-			require.True(t, ok)
-			name, err := strconv.Unquote(literal.Value)
-			require.NoError(t, err)
-			if typ := event.Type(name); typ.Family() == family {
-				if typ != event.AdminNotification {
-					all = append(all, variant{Type: typ})
-					continue
-				}
-				for _, form := range event.NotificationForms() {
-					all = append(all, variant{typ, form})
-				}
-			}
+		for _, form := range typ.Forms() {
+			all = append(all, variant{typ, form})
 		}
 	}
 	require.NotEmpty(t, all)
@@ -198,10 +110,13 @@ var ownMembers = map[string]member{
 func (v variant) members(t *testing.T) (all []member) {
 	t.Helper()
 	full, least := v.invocation(t, true, event.Plain), v.invocation(t, false, event.Plain)
-	names, values := object(t, full.Arguments[0])
-	namesAtLeast, valuesAtLeast := object(t, least.Arguments[0])
-	require.Equal(t, names, namesAtLeast, "nulls are there")
-	for i, name := range names {
+	var sent, sentAtLeast ordered[json.RawMessage]
+	require.NoError(t, json.Unmarshal(full.Arguments[0], &sent))
+	require.NoError(t, json.Unmarshal(least.Arguments[0], &sentAtLeast))
+	require.Len(t, sentAtLeast, len(sent), "nulls are there")
+	for i, one := range sent {
+		name := one.Name
+		require.Equal(t, name, sentAtLeast[i].Name)
 		m, own := ownMembers[name]
 		if !own {
 			at := slices.IndexFunc(v.fields(), func(f event.Field) bool { return f.Name == name })
@@ -209,28 +124,9 @@ func (v variant) members(t *testing.T) (all []member) {
 			f := v.fields()[at]
 			m = member{typescript: typescriptOf(t, v, f), description: f.Description}
 		}
-		m.name, m.nullable = name, string(valuesAtLeast[i]) == "null"
-		require.NotEqual(t, "null", string(values[i]), "%s of %v", name, v)
+		m.name, m.nullable = name, string(sentAtLeast[i].Value) == "null"
+		require.NotEqual(t, "null", string(one.Value), "%s of %v has an example", name, v)
 		all = append(all, m)
 	}
 	return all
-}
-
-// object returns an object's members in their order.
-func object(t *testing.T, raw json.RawMessage) (names []string, values []json.RawMessage) {
-	t.Helper()
-	d := json.NewDecoder(bytes.NewReader(raw))
-	opening, err := d.Token()
-	require.NoError(t, err)
-	require.Equal(t, json.Delim('{'), opening)
-	for d.More() {
-		name, err := d.Token()
-		require.NoError(t, err)
-		text, ok := name.(string)
-		require.True(t, ok)
-		var value json.RawMessage
-		require.NoError(t, d.Decode(&value))
-		names, values = append(names, text), append(values, value)
-	}
-	return names, values
 }

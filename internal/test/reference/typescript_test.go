@@ -35,6 +35,8 @@ func typescriptOf(t *testing.T, v variant, f event.Field) string {
 		return "Record<string, unknown>"
 	case event.KindText, event.KindWord, event.KindShort:
 		return "string"
+	case event.KindMeasure:
+		return "string | number"
 	default:
 		require.FailNow(t, "a kind without TypeScript", "%s", f.Kind)
 		return ""
@@ -60,16 +62,17 @@ func compact(t *testing.T, raw json.RawMessage) []byte {
 
 // interfaceName is the name of the object that clients of a variant are sent.
 func (v variant) interfaceName() string {
-	switch {
-	case v.Type.Family() == event.Order:
+	if v.Type.Family() == event.Order {
 		return "OrderStatusBroadcast"
-	case v.Form == event.RoleAssignment:
-		return "RoleAssignmentNotification"
-	case v.Form == event.SystemEvent:
-		return "SystemEventNotification"
-	default:
+	}
+	if v.Form == "" {
 		return string(v.Type)
 	}
+	var name strings.Builder
+	for word := range strings.SplitSeq(v.Form, "-") {
+		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return name.String() + strings.TrimPrefix(string(v.Type), "Admin")
 }
 
 // parameters are those of a variant's handler.
@@ -191,17 +194,25 @@ func declarations(t *testing.T) string {
 		}
 		b.WriteString("}\n")
 	}
-	b.WriteString("\nexport type AdminNotification = RoleAssignmentNotification | SystemEventNotification;\n")
+	for _, typ := range event.Types() {
+		var forms []string
+		for _, form := range typ.Forms() {
+			forms = append(forms, variant{typ, form}.interfaceName())
+		}
+		if len(forms) > 1 {
+			fmt.Fprintf(&b, "\nexport type %s = %s;\n", typ, strings.Join(forms, " | "))
+		}
+	}
 	for _, one := range allHubs {
-		fmt.Fprintf(&b, "\n/** What %s sends. */\nexport interface %sEvents {\n", one.path, one.name)
+		fmt.Fprintf(&b, "\n/** What %s sends. */\nexport interface %sEvents {\n", one.Path, one.Title)
 		for _, m := range one.clientMethods(t) {
 			fmt.Fprintf(&b, "  %s(%s): void;\n", m.name, m.parameters)
 		}
-		fmt.Fprintf(&b, "}\n\n/** What can be invoked on %s. */\nexport interface %sMethods {\n", one.path, one.name)
+		fmt.Fprintf(&b, "}\n\n/** What can be invoked on %s. */\nexport interface %sMethods {\n", one.Path, one.Title)
 		for _, m := range one.methods {
 			fmt.Fprintf(&b, "  /** %s */\n  %s(%s): %s;\n", m.about, m.name, m.parameters, m.result)
 		}
-		fmt.Fprintf(&b, "}\n\nexport type %sConnection = TypedConnection<%sEvents, %sMethods>;\n", one.name, one.name, one.name)
+		fmt.Fprintf(&b, "}\n\nexport type %sConnection = TypedConnection<%sEvents, %sMethods>;\n", one.Title, one.Title, one.Title)
 	}
 	b.WriteString("\n" + typedConnection)
 	b.WriteString("\n/** What the REST API takes and answers: GET /openapi.json describes it. */\nexport namespace Rest {\n")
@@ -225,13 +236,13 @@ func declarations(t *testing.T) string {
 // clientMethods are all that a hub's clients are invoked with, each name once.
 func (h hub) clientMethods(t *testing.T) (all []clientMethod) {
 	t.Helper()
-	for _, v := range variants(t, h.family) {
+	for _, v := range h.variants(t) {
 		m := clientMethod{name: v.Type.Method(), parameters: v.parameters(t)}
 		if !slices.Contains(all, m) {
 			all = append(all, m)
 		}
 	}
-	for _, m := range h.others {
+	for _, m := range h.others() {
 		all = append(all, clientMethod{name: m.name, parameters: m.parameters})
 	}
 	return all
@@ -248,10 +259,10 @@ func messages(t *testing.T) string {
 	n := 0
 	list := func(of hub, name string, arguments []json.RawMessage) {
 		n++
-		fmt.Fprintf(&b, "export const message%d: Parameters<Herald.%sEvents['%s']> = [%s];\n", n, of.name, name, bytes.Join(raws(arguments), []byte(", ")))
+		fmt.Fprintf(&b, "export const message%d: Parameters<Herald.%sEvents['%s']> = [%s];\n", n, of.Title, name, bytes.Join(raws(arguments), []byte(", ")))
 	}
 	for _, one := range allHubs {
-		for _, v := range variants(t, one.family) {
+		for _, v := range one.variants(t) {
 			for _, full := range []bool{true, false} {
 				for shape := range v.Type.Shapes() {
 					inv := v.invocation(t, full, event.Shape(shape))
@@ -259,7 +270,7 @@ func messages(t *testing.T) string {
 				}
 			}
 		}
-		for _, m := range one.others {
+		for _, m := range one.others() {
 			list(one, m.name, []json.RawMessage{json.RawMessage(m.example)})
 		}
 	}

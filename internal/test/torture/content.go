@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 // An event says where it comes from: its chain and its version in that, "17.4"; "0.0" where it is in none; and for an event
@@ -45,80 +47,79 @@ func digest(method string, parts ...string) uint64 {
 	return h.Sum64()
 }
 
-// methods are the client methods that the published documents name for the outbox's event types.
-func methodOf(eventType string) string {
-	switch eventType {
-	case "OrderPlaced", "OrderPaymentSucceeded", "OrderPaymentFailed", "OrderStatusChanged", "CartUpdated":
-		return "Receive" + eventType
-	case "CartLocked", "CartPaymentEvent", "CartReadyToConfirm", "CartConverted", "CartExpired":
-		return "Receive" + strings.TrimPrefix(eventType, "Cart")
-	default:
-		return eventType
-	}
-}
-
 // committedRow is what the outbox has of an event's content.
 type committedRow struct {
-	eventType, resource, restaurant      string
-	orderNumber, status, userID, orderID string
-	message, action, users, description  string
-}
-
-func (r committedRow) origin() string {
-	for _, text := range []string{r.orderNumber, r.userID, r.message, r.action, r.users, r.description} {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
+	eventType            event.Type
+	resource, restaurant string
+	origin               string
+	payload              map[string]json.RawMessage
 }
 
 func (r committedRow) digest() uint64 {
-	method := methodOf(r.eventType)
-	switch {
-	case strings.HasPrefix(r.eventType, "Order"):
-		return digest(method, r.resource, r.orderNumber, r.status, r.restaurant)
-	case r.eventType == "CartPaymentEvent":
-		return digest(method, r.userID, r.status)
-	case r.eventType == "CartConverted":
-		return digest(method, r.orderID)
-	case strings.HasPrefix(r.eventType, "Cart"):
-		return digest(method)
+	method := r.eventType.Method()
+	switch r.eventType.Family() {
+	case event.Order:
+		return digest(method, r.resource, textOf(r.payload["orderNumber"]), textOf(r.payload["status"]), r.restaurant)
+	case event.TeamCart:
+		var arguments []string
+		for _, f := range r.eventType.Fields() {
+			arguments = append(arguments, textOf(r.payload[f.Name]))
+		}
+		return digest(method, arguments...)
 	default:
-		return digest(method, r.origin())
+		return digest(method, r.origin)
 	}
+}
+
+// textOf is a text without its quotes, and any other value as it stands.
+func textOf(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		return string(value)
+	}
+	return text
 }
 
 // readContent digests what a client was sent, and finds the event's origin where that is sent at all.
 func readContent(method string, arguments []json.RawMessage) (content uint64, from string, err error) {
-	var o struct {
-		OrderID, OrderNumber, Status, RestaurantID, Message, Action, Description string
-		TotalUsers, ActiveUsers                                                  *int64
+	t, known := typeOf[method]
+	if !known {
+		return 0, "", fmt.Errorf("no event has the method %s", method)
 	}
-	text := make([]string, 2)
-	switch method {
-	case "ReceivePaymentEvent", "ReceiveConverted":
-		for i := range min(len(text), len(arguments)-1) { // behind them stands the cursor
-			if err := json.Unmarshal(arguments[i], &text[i]); err != nil {
-				return 0, "", fmt.Errorf("reading %s: %w", method, err)
+	switch t.Family() {
+	case event.Order:
+		var o struct{ OrderID, OrderNumber, Status, RestaurantID string }
+		if err := json.Unmarshal(arguments[0], &o); err != nil {
+			return 0, "", fmt.Errorf("reading %s: %w", method, err)
+		}
+		return digest(method, o.OrderID, o.OrderNumber, o.Status, o.RestaurantID), o.OrderNumber, nil
+	case event.TeamCart:
+		var texts []string
+		for i, f := range t.Fields() { // behind them stands the cursor
+			if i >= len(arguments) {
+				return 0, "", fmt.Errorf("reading %s: it has %d arguments", method, len(arguments))
+			}
+			texts = append(texts, textOf(arguments[i]))
+			if f.Name == cartOrigin {
+				from = texts[i]
 			}
 		}
-		if method == "ReceiveConverted" {
-			return digest(method, text[0]), "", nil
+		return digest(method, texts...), from, nil
+	default:
+		var o map[string]json.RawMessage
+		if err := json.Unmarshal(arguments[0], &o); err != nil {
+			return 0, "", fmt.Errorf("reading %s: %w", method, err)
 		}
-		return digest(method, text[0], text[1]), text[0], nil
-	case "ReceiveCartUpdated", "ReceiveLocked", "ReceiveReadyToConfirm", "ReceiveExpired":
-		return digest(method), "", nil
+		from = carriersOf[t].read(o)
+		return digest(method, from), from, nil
 	}
-	if err := json.Unmarshal(arguments[0], &o); err != nil {
-		return 0, "", fmt.Errorf("reading %s: %w", method, err)
-	}
-	if strings.HasPrefix(method, "Receive") {
-		return digest(method, o.OrderID, o.OrderNumber, o.Status, o.RestaurantID), o.OrderNumber, nil
-	}
-	from = o.Message + o.Action + o.Description // each admin event has one of them, or two numbers
-	if o.TotalUsers != nil && o.ActiveUsers != nil {
-		from = fmt.Sprintf("%d.%d", *o.TotalUsers, *o.ActiveUsers)
-	}
-	return digest(method, from), from, nil
 }
+
+// typeOf finds a type by its client method.
+var typeOf = func() map[string]event.Type {
+	types := map[string]event.Type{}
+	for _, t := range event.Types() {
+		types[t.Method()] = t
+	}
+	return types
+}()

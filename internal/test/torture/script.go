@@ -10,11 +10,11 @@ import (
 	"io"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/child"
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
@@ -46,7 +46,8 @@ type script struct {
 
 func startScripts(folder string) (*scripts, error) {
 	s := &scripts{answers: map[int]chan string{}, clients: map[string]*script{}}
-	s.cmd = exec.CommandContext(context.Background(), "node", "driver.mjs") // it ends with its input
+	args := append([]string{"driver.mjs"}, event.Methods()...)
+	s.cmd = exec.CommandContext(context.Background(), "node", args...) // it ends with its input
 	s.cmd.Dir = folder
 	s.cmd.Stderr = &s.errs
 	out, err := s.cmd.StdoutPipe()
@@ -111,7 +112,7 @@ func (s *scripts) hear(text string) {
 
 // receive takes an event.
 func (c *script) receive(l line) {
-	if len(l.Args) == 0 || strings.HasPrefix(string(c.group), "alerts") && l.Event != "SystemAlert" {
+	if group, admin := event.AdminGroup(l.Event); len(l.Args) == 0 || admin && group != c.group {
 		return // admins are told of more than the one group
 	}
 	var place struct {

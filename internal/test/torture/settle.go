@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/yummyzoom/herald/internal/event"
+	"github.com/yummyzoom/herald/internal/jobs"
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
@@ -76,17 +77,22 @@ func (r *run) publishLast(ctx context.Context, s *session) error {
 	p := &planner{world: r.world}
 	for i := range r.world.orders {
 		e := &r.world.orders[i]
-		p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: "OrderStatusChanged", order: e, audience: "Both", chain: e.chain}, "Last")
+		p.add(&t, last(event.OrderStatusChanged, publication{order: e, audience: "Both", chain: e.chain}), "Last")
 	}
 	for i := range r.world.carts {
 		c := &r.world.carts[i]
-		p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: "CartPaymentEvent", cart: c, chain: c.chain}, "Last")
+		p.add(&t, last(event.CartPaymentEvent, publication{cart: c, chain: c.chain}), "Last")
 	}
-	for _, name := range []string{"SystemAlert", "UserActivityUpdate", "AnalyticsUpdate", "AdminNotification"} {
-		p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: name, chain: r.world.admins[0]}, "Last")
+	oneOf := map[event.Group]event.Type{}
+	for _, name := range ofFamily(event.Admin) {
+		group, _ := event.AdminGroup(name.Method())
+		oneOf[group] = name
+	}
+	for _, name := range oneOf {
+		p.add(&t, last(name, publication{chain: r.world.admins[0]}), "Last")
 	}
 	long := &r.world.long
-	p.add(&t, publication{id: uuid.Must(uuid.NewV7()), eventType: "OrderStatusChanged", order: long, audience: "Both", chain: long.chain}, "Last")
+	p.add(&t, last(event.OrderStatusChanged, publication{order: long, audience: "Both", chain: long.chain}), "Last")
 	err := insist(ctx, s, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, statement := range t.statements {
@@ -98,6 +104,12 @@ func (r *run) publishLast(ctx context.Context, s *session) error {
 		return fmt.Errorf("publishing the last events: %w", err)
 	}
 	return nil
+}
+
+// last is one more event of a type.
+func last(of event.Type, p publication) publication {
+	p.id, p.eventType = uuid.Must(uuid.NewV7()), of
+	return p
 }
 
 // awaitRelayed waits until every committed event has its place in the log.
@@ -118,7 +130,7 @@ func (r *run) awaitRelayed(ctx context.Context, s *session) error {
 		return broken
 	}
 	if !relayed {
-		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(), waiting+" waits, and perhaps others; jobs: "+jobs(ctx, s))
+		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(), waiting+" waits, and perhaps others; jobs: "+pendingJobs(ctx, s))
 	}
 	return nil
 }
@@ -133,21 +145,26 @@ func readHeads(ctx context.Context, s *session) (map[event.Group]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
 	}
-	var group event.Group
+	var name string
 	var head int64
-	if _, err = pgx.ForEachRow(rows, []any{&group, &head}, func() error { heads[group] = head; return nil }); err != nil {
+	_, err = pgx.ForEachRow(rows, []any{&name, &head}, func() error {
+		group, err := event.ParseGroup(name)
+		heads[group] = head
+		return err //nolint:wrapcheck // wrapped once, below
+	})
+	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
 	}
 	return heads, nil
 }
 
-// jobs tells what becomes of the events that wait for their time.
-func jobs(ctx context.Context, s *session) (all string) {
+// pendingJobs tells what becomes of the events that wait for their time.
+func pendingJobs(ctx context.Context, s *session) (all string) {
 	conn, err := s.get(ctx)
 	if err == nil {
 		err = conn.QueryRow(ctx, `SELECT coalesce(string_agg(j.jobs, ', '), 'none') FROM (
 			SELECT count(*) || ' ' || kind || ' ' || state || ' since ' || min(attempted_at) || ' in attempt ' || max(attempt) AS jobs
-			FROM herald.river_job WHERE kind IN ('deliver_scheduled', 'retry_event') AND state <> 'completed' GROUP BY kind, state) j`).Scan(&all)
+			FROM `+jobs.Table+` WHERE kind IN ('deliver_scheduled', 'retry_event') AND state <> 'completed' GROUP BY kind, state) j`).Scan(&all)
 	}
 	if err != nil {
 		return err.Error()

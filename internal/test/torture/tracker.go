@@ -37,7 +37,7 @@ type revocation struct {
 }
 
 func (t *tracker) find(kind checker.Kind, id uuid.UUID, expected, got string) {
-	t.verdict.add(checker.Finding{Kind: kind, Client: t.client, Group: string(t.group), EventID: id, Expected: expected, Got: got})
+	t.verdict.add(checker.Finding{Kind: kind, Client: t.client, Group: t.group.String(), EventID: id, Expected: expected, Got: got})
 }
 
 // process records an event.

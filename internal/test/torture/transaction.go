@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 // statement is one of a transaction's.
@@ -27,7 +30,8 @@ type transaction struct {
 // publication is an event as it can be published again.
 type publication struct {
 	id        uuid.UUID
-	eventType string
+	eventType event.Type
+	form      int    // of an admin event: which of its carriers
 	order     *order // one of these, or neither: an admin event
 	cart      *cart
 	audience  string
@@ -64,14 +68,11 @@ const (
 
 	publishOrder = `SELECT herald.publish_order_event($2::text, $3::uuid, v.origin, $4::text, $5::uuid, $6::text, $7::text,
 		event_id => $8::uuid, deliver_after => $9::timestamptz) FROM v`
-	publishCart = `SELECT herald.publish_teamcart_event($2::text, $3::uuid, v.origin, $4::text, CASE WHEN $2 = 'CartConverted' THEN $3::uuid END,
-		event_id => $5::uuid, deliver_after => $6::timestamptz) FROM v`
-	publishAdmin = `SELECT herald.publish_admin_event($2::text, CASE $2::text
-		WHEN 'SystemAlert' THEN jsonb_build_object('type', 'info', 'message', v.origin)
-		WHEN 'UserActivityUpdate' THEN jsonb_build_object('userId', v.origin, 'action', v.origin)
-		WHEN 'AnalyticsUpdate' THEN jsonb_build_object('totalUsers', split_part(v.origin, '.', 1)::bigint,
-			'activeUsers', split_part(v.origin, '.', 2)::bigint, 'websitesGenerated', 0, 'imagesGenerated', 0, 'revenue', 0)
-		ELSE jsonb_build_object('type', 'system-event', 'eventType', 'torture', 'description', v.origin) END, event_id => $3::uuid, deliver_after => $4::timestamptz) FROM v`
+	publishCart = `SELECT herald.publish_teamcart_event($2::text, $3::uuid, v.origin, $4::text, $5::uuid,
+		extra => $6::jsonb, event_id => $7::uuid, deliver_after => $8::timestamptz) FROM v`
+	publishAdmin = `SELECT herald.publish_admin_event($2::text, replace(replace(replace($3::text,
+		'` + originMark + `', v.origin), '` + chainMark + `', split_part(v.origin, '.', 1)),
+		'` + versionMark + `', split_part(v.origin, '.', 2))::jsonb, event_id => $4::uuid, deliver_after => $5::timestamptz) FROM v`
 )
 
 // next plans a transaction.
@@ -79,13 +80,13 @@ func (p *planner) next() transaction {
 	t := transaction{slow: p.rng.Float64() < shareSlow}
 	isolation := []string{"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"}[p.rng.IntN(3)]
 	t.do("BEGIN ISOLATION LEVEL " + isolation)
-	for _, event := range p.events() {
+	for _, e := range p.events() {
 		kept := true
 		if p.rng.Float64() >= shareSavepoint {
-			p.publish(&t, event)
+			p.publish(&t, e)
 		} else {
 			t.do("SAVEPOINT part")
-			p.publish(&t, event)
+			p.publish(&t, e)
 			if kept = p.rng.Float64() >= shareUndone; !kept {
 				t.do("ROLLBACK TO part")
 			}
@@ -118,11 +119,12 @@ func (p *planner) event() publication {
 	e := publication{id: uuid.Must(uuid.NewV7())}
 	switch kind := p.rng.Float64(); {
 	case kind < shareAdmin:
-		e.eventType = pick(p.rng, "SystemAlert", "UserActivityUpdate", "AnalyticsUpdate", "AdminNotification")
+		e.eventType = pick(p.rng, ofFamily(event.Admin)...)
+		e.form = p.rng.IntN(len(carriersOf[e.eventType]))
 		e.chain = p.world.admins[p.writer]
 	case kind < shareAdmin+shareCart:
 		e.cart = &p.world.carts[p.rng.IntN(len(p.world.carts))]
-		e.eventType = pick(p.rng, "CartUpdated", "CartLocked", "CartPaymentEvent", "CartPaymentEvent", "CartReadyToConfirm", "CartConverted", "CartExpired")
+		e.eventType = pick(p.rng, append(ofFamily(event.TeamCart), event.CartPaymentEvent)...)
 		e.chain = e.cart.chain
 	default:
 		e = p.ofOrder(&p.world.orders[p.rng.IntN(len(p.world.orders))])
@@ -133,7 +135,8 @@ func (p *planner) event() publication {
 			again.chain = 0
 			return again
 		}
-	case fate < shareAgain+shareLater && (e.cart == nil || e.eventType == "CartPaymentEvent"): // the others do not show from when they are
+	case fate < shareAgain+shareLater && (e.cart == nil || takes(e.eventType, cartOrigin)):
+		// The others do not show from when they are.
 		e.chain = later
 	}
 	return e
@@ -142,7 +145,7 @@ func (p *planner) event() publication {
 func (p *planner) ofOrder(o *order) publication {
 	return publication{
 		id: uuid.Must(uuid.NewV7()), order: o, chain: o.chain,
-		eventType: pick(p.rng, "OrderPlaced", "OrderPaymentSucceeded", "OrderPaymentFailed", "OrderStatusChanged", "OrderStatusChanged"),
+		eventType: pick(p.rng, append(ofFamily(event.Order), event.OrderStatusChanged)...),
 		audience:  pick(p.rng, "Both", "Both", "Both", "Customer", "Restaurant"),
 	}
 }
@@ -150,7 +153,7 @@ func (p *planner) ofOrder(o *order) publication {
 // later is the chain of events that wait.
 const later = -1
 
-func pick(rng *rand.Rand, texts ...string) string { return texts[rng.IntN(len(texts))] }
+func pick[T any](rng *rand.Rand, all ...T) T { return all[rng.IntN(len(all))] }
 
 // publish adds the statement that publishes an event.
 func (p *planner) publish(t *transaction, e publication) {
@@ -170,13 +173,34 @@ func (p *planner) add(t *transaction, e publication, status string) {
 	}
 	switch {
 	case e.order != nil:
-		t.do(sql+publishOrder, from, e.eventType, e.order.id, status, e.order.restaurant, e.order.customer, e.audience, e.id, deliverAfter)
+		t.do(sql+publishOrder, from, string(e.eventType), e.order.id, status, e.order.restaurant, e.order.customer,
+			e.audience, e.id, deliverAfter)
 	case e.cart != nil:
-		t.do(sql+publishCart, from, e.eventType, e.cart.id, status, e.id, deliverAfter)
+		var orderID *uuid.UUID
+		if takes(e.eventType, "orderId") {
+			orderID = &e.cart.id
+		}
+		t.do(sql+publishCart, from, string(e.eventType), e.cart.id, status, orderID, further(e.eventType),
+			e.id, deliverAfter)
 	default:
-		t.do(sql+publishAdmin, from, e.eventType, e.id, deliverAfter)
+		t.do(sql+publishAdmin, from, string(e.eventType), carriersOf[e.eventType][e.form].payload, e.id, deliverAfter)
 	}
 	t.published = append(t.published, e)
+}
+
+// further are the fields of a team cart event that the function has no argument for; nil: there are none.
+func further(t event.Type) *string {
+	var members []string
+	for _, f := range t.Fields() {
+		if f.Name != cartOrigin && f.Name != "status" && f.Name != "orderId" && f.Example != "" {
+			members = append(members, fmt.Sprintf("%q:%s", f.Name, f.Example))
+		}
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	extra := "{" + strings.Join(members, ",") + "}"
+	return &extra
 }
 
 func (t *transaction) do(sql string, args ...any) {

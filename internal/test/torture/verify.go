@@ -2,31 +2,32 @@ package torture
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
 // The rows of the outbox by the groups that they concern. An order event concerns the order's group and the restaurant's, even where
 // its audience leaves one of them out.
-const committedRows = `
+func committedRows() string {
+	orders, carts, admins := typeList(event.Order), typeList(event.TeamCart), typeList(event.Admin)
+	return `
 	SELECT g.name, o.seq, o.event_id, g.excluded, o.event_type, coalesce(o.resource_id::text, ''), coalesce(o.restaurant_id::text, ''),
-		coalesce(o.payload->>'orderNumber', ''), coalesce(o.payload->>'status', ''), coalesce(o.payload->>'userId', ''),
-		coalesce(o.payload->>'orderId', ''), coalesce(o.payload->>'message', ''), coalesce(o.payload->>'action', ''),
-		coalesce((o.payload->>'totalUsers') || '.' || (o.payload->>'activeUsers'), ''), coalesce(o.payload->>'description', '')
+		coalesce(` + originColumn() + `, ''), o.payload
 	FROM herald.outbox o, LATERAL (
-		SELECT 'order:' || o.resource_id, o.audience = 'Restaurant' WHERE o.event_type LIKE 'Order%'
-		UNION ALL SELECT 'restaurant:' || o.restaurant_id, o.audience = 'Customer' WHERE o.event_type LIKE 'Order%'
-		UNION ALL SELECT 'teamcart:' || o.resource_id, false WHERE o.event_type LIKE 'Cart%'
-		UNION ALL SELECT CASE o.event_type WHEN 'SystemAlert' THEN 'alerts' WHEN 'UserActivityUpdate' THEN 'user-activity'
-			WHEN 'AnalyticsUpdate' THEN 'analytics' WHEN 'AdminNotification' THEN 'admins' END, false
-			WHERE o.event_type IN ('SystemAlert', 'UserActivityUpdate', 'AnalyticsUpdate', 'AdminNotification')
+		SELECT 'order:' || o.resource_id, o.audience = 'Restaurant' WHERE o.event_type IN (` + orders + `)
+		UNION ALL SELECT 'restaurant:' || o.restaurant_id, o.audience = 'Customer' WHERE o.event_type IN (` + orders + `)
+		UNION ALL SELECT 'teamcart:' || o.resource_id, false WHERE o.event_type IN (` + carts + `)
+		UNION ALL SELECT ` + adminGroupColumn() + `, false WHERE o.event_type IN (` + admins + `)
 	) g (name, excluded)
 	ORDER BY g.name COLLATE "C"`
+}
 
 const logEntries = `
 	SELECT l.group_name, l.sequence, l.position, l.event_id, l.outbox_seq FROM herald.event_log l WHERE l.sequence > 0
@@ -53,7 +54,7 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	rows, err := openStream(ctx, conns[0], committedRows, scanRow)
+	rows, err := openStream(ctx, conns[0], committedRows(), scanRow)
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +66,7 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 	defer entries.close()
 	records := map[string][]checker.Record{}
 	for _, t := range r.trackers() {
-		records[string(t.group)] = append(records[string(t.group)], t.record(positions))
+		records[t.group.String()] = append(records[t.group.String()], t.record(positions))
 	}
 	elsewhere := func(id uuid.UUID) (groups string) {
 		_ = conns[2].QueryRow(ctx, `SELECT coalesce(string_agg(l.group_name, ', '), '') FROM herald.event_log l WHERE l.event_id = $1`, id).Scan(&groups)
@@ -115,9 +116,7 @@ func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 		WITH published AS (
 			SELECT split_part(o.origin, '.', 1)::int AS chain, count(*) AS events, count(DISTINCT o.origin) AS versions,
 				max(split_part(o.origin, '.', 2)::bigint) AS newest
-			FROM (SELECT coalesce(o.payload->>'orderNumber', o.payload->>'userId', o.payload->>'message', o.payload->>'action',
-					(o.payload->>'totalUsers') || '.' || (o.payload->>'activeUsers'), o.payload->>'description') AS origin
-				FROM herald.outbox o WHERE o.event_type <> 'AccessRevoked') o
+			FROM (SELECT `+originColumn()+` AS origin FROM herald.outbox o WHERE o.event_type <> 'AccessRevoked') o
 			GROUP BY 1
 		)
 		SELECT c.number, c.version, coalesce(p.events, 0), coalesce(p.versions, 0), coalesce(p.newest, 0)
@@ -210,12 +209,16 @@ func (s *stream[T]) close() { s.rows.Close() }
 
 func scanRow(rows pgx.Rows) (group string, row checker.Row, err error) {
 	var c committedRow
+	var payload []byte
 	if err := rows.Scan(&group, &row.Seq, &row.EventID, &row.Excluded, &c.eventType, &c.resource, &c.restaurant,
-		&c.orderNumber, &c.status, &c.userID, &c.orderID, &c.message, &c.action, &c.users, &c.description); err != nil {
+		&c.origin, &payload); err != nil {
 		return "", row, fmt.Errorf("reading a row of the outbox: %w", err)
 	}
+	if err := json.Unmarshal(payload, &c.payload); err != nil {
+		return "", row, fmt.Errorf("reading a payload of the outbox: %w", err)
+	}
 	row.Content = c.digest()
-	o, err := parseOrigin(c.origin())
+	o, err := parseOrigin(c.origin)
 	row.Chain, row.Version = o.chain, o.version
 	return group, row, err
 }

@@ -1,0 +1,23 @@
+package broadcast
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// The values of [Result].Status.
+const (
+	Resumed = event.Resumed
+	Gap     = event.Gap
+)
+
+// Result is what a resume returns to the client.
+type Result struct {
+	Status   string `json:"status"`
+	Replayed int    `json:"replayed"` // events that this call sent
+	// LastEventID and Sequence are the newest event of the group at the moment of joining, or uuid.Nil where the log holds none of
+	// the group, with the sequence of the last one that it held, 0 for none: the client's cursor from here on.
+	LastEventID uuid.UUID `json:"lastEventId"`
+	Sequence    int64     `json:"sequence"`
+}

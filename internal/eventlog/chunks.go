@@ -1,0 +1,45 @@
+package eventlog
+
+import (
+	"context"
+
+	"github.com/yummyzoom/herald/internal/event"
+)
+
+// Span is what a client lacks of a group: the events behind the sequence After, up to Through.
+type Span struct{ After, Through int64 }
+
+// Events is how many they are: none where Through does not lie behind After.
+func (s Span) Events() int64 { return max(0, s.Through-s.After) }
+
+// Chunks are the events of a span, a few at a time.
+type Chunks struct {
+	replay *Replay
+	rest   Span
+	room   int // entries as large as those before that a chunk has room for
+}
+
+// Next returns the next events, in order and without a hole, at most that many; none behind the last. Where a hole follows
+// it returns what lies before that, and [ErrGap].
+func (c *Chunks) Next(ctx context.Context, most int) ([]event.Logged, error) {
+	if c.rest.Events() == 0 {
+		return nil, nil
+	}
+	entries, err := c.replay.read(ctx, c.rest.After, int(min(c.rest.Events(), int64(most), int64(c.room))))
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, ErrGap
+	}
+	bytes := 0
+	for i, l := range entries {
+		if l.Sequence != c.rest.After+1 {
+			return entries[:i], ErrGap
+		}
+		c.rest.After++
+		bytes += entryBytes + len(l.Payload)
+	}
+	c.room = c.replay.ChunkBytes*len(entries)/bytes + 1 // and one more, so that hardly any is sent in vain
+	return entries, nil
+}

@@ -1,6 +1,0 @@
-package outbox
-
-import "github.com/jackc/pgx/v5"
-
-// ConfigureRelay names a relay's session. All else that it needs, each of its transactions brings along.
-func ConfigureRelay(cfg *pgx.ConnConfig) { cfg.RuntimeParams["application_name"] = "herald relay" }

@@ -1,0 +1,55 @@
+package pass
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
+)
+
+// Glance is what an idle relay sees without locking or writing anything.
+type Glance struct {
+	Paused     bool    // nothing is relayed
+	Reached    int64   // the seq that the relays are at, whichever relays
+	Waiting    bool    // a pass would find something
+	Spent      bool    // as many notify as the armed relay asked for, and no relay has armed or disarmed since
+	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
+}
+
+// Peek looks whether there is anything to relay.
+func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
+	var g dbsqlc.OutboxPeekRow
+	batch := &pgx.Batch{} // one transaction
+	batch.Queue(dbsqlc.TransactionSet)
+	batch.Queue(dbsqlc.OutboxPeek).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Reached, &g.Waiting, &g.Spent, &g.InProgress) })
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return Glance{}, fmt.Errorf("looking at the outbox: %w", err)
+	}
+	return Glance(g), nil
+}
+
+// The flag that producers read counts those that notify. From armed on it lets a few of them, up to 4, and from 5 on it is spent. A producer
+// that has read it in between and counts itself a moment later must not arm a relay that has disarmed meanwhile, so disarmed lies far behind
+// the end of the count and not before its beginning: where a count that was used up never comes.
+const (
+	armed    = 1
+	disarmed = 1 << 40
+)
+
+// Arm makes every insert from now on notify the relay.
+func Arm(ctx context.Context, conn *pgx.Conn) error {
+	if err := dbsqlc.New(conn).ArmedSet(ctx, armed); err != nil {
+		return fmt.Errorf("arming the wake-up: %w", err)
+	}
+	return nil
+}
+
+// Disarm makes inserts notify nobody.
+func Disarm(ctx context.Context, conn *pgx.Conn) error {
+	if err := dbsqlc.New(conn).ArmedSet(ctx, disarmed); err != nil {
+		return fmt.Errorf("disarming the wake-up: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package settings
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// Defaults returns a settings struct as it is where nothing is set. It reads no environment.
+func Defaults[T any]() T {
+	var s T
+	each(reflect.ValueOf(&s).Elem(), "", func(f field) {
+		if text, ok := f.tag.Lookup("default"); ok {
+			if err := set(f.value, text); err != nil {
+				panic(fmt.Sprintf("settings: the default of %s: %v", f.name, err)) // a mistake in the source, which every test finds
+			}
+		}
+	})
+	return s
+}
+
+func set(v reflect.Value, text string) error {
+	switch v.Interface().(type) {
+	case time.Duration:
+		d, err := time.ParseDuration(text)
+		v.SetInt(int64(d))
+		return err //nolint:wrapcheck // Defaults names the setting
+	case int, int64:
+		n, err := strconv.ParseInt(text, 10, 64)
+		v.SetInt(n)
+		return err //nolint:wrapcheck // likewise
+	case bool:
+		b, err := strconv.ParseBool(text)
+		v.SetBool(b)
+		return err //nolint:wrapcheck // likewise
+	case string:
+		v.SetString(text)
+		return nil
+	}
+	return fmt.Errorf("no defaults for a %s", v.Type())
+}
+
+// field is one setting.
+type field struct {
+	name  string // its variable, or its flag where it has none
+	value reflect.Value
+	of    reflect.Value // the struct that it is in
+	tag   reflect.StructTag
+}
+
+// each visits every setting of a struct, those of embedded ones too. The prefix stands before the variables' names.
+func each(s reflect.Value, prefix string, visit func(field)) {
+	for i := range s.NumField() {
+		of := s.Type().Field(i)
+		_, embedded := of.Tag.Lookup("embed")
+		switch {
+		case of.Type.Kind() == reflect.Struct && (of.Anonymous || embedded):
+			each(s.Field(i), prefix+of.Tag.Get("envprefix"), visit)
+		case of.IsExported():
+			name := of.Name
+			if env := of.Tag.Get("env"); env != "" {
+				name = prefix + env
+			}
+			visit(field{name, s.Field(i), s, of.Tag})
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package wire
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Argument is a type that is decoded from what the client sends.
+type Argument[A any] struct {
+	nullable bool
+}
+
+func (x Argument[A]) Decode(p Protocol, raw []byte) (A, error) {
+	var a A
+	if !x.nullable && p.isNull(raw) {
+		return a, BindingErrorf("null given for %T", a)
+	}
+	if err := p.Decode(raw, &a); err != nil {
+		return a, BindingErrorf("decoding %T: %v", a, err)
+	}
+	return a, nil
+}
+
+// bindingError is a failure to bind arguments; its text is for the log only.
+type bindingError struct{ reason string }
+
+func (e *bindingError) Error() string { return e.reason }
+
+func BindingErrorf(format string, args ...any) error {
+	return &bindingError{reason: fmt.Sprintf(format, args...)}
+}
+
+// NewArgument finds out whether an A can be nothing; a string, too, may be null in .NET.
+func NewArgument[A any]() Argument[A] {
+	switch reflect.TypeFor[A]().Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.String:
+		return Argument[A]{nullable: true}
+	default:
+		return Argument[A]{}
+	}
+}

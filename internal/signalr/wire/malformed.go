@@ -1,0 +1,18 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrMalformed is the identity of all errors in what a client sent that .NET would throw InvalidDataException for: they end
+// the connection.
+var ErrMalformed = errors.New("malformed message")
+
+// Malformedf returns an error that wraps [ErrMalformed].
+func Malformedf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
+}
+
+// ErrTooLarge says that a message is larger than a client may send.
+var ErrTooLarge = errors.New("message is too large")

@@ -1,0 +1,2 @@
+-- name: ClockRead :one
+SELECT clock_timestamp()::timestamptz AS now;
