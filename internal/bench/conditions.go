@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// conditions returns what decides how fast a database can be, for the conditions of figures.
-func conditions(ctx context.Context, conn *pgx.Conn) (map[string]any, error) {
+// Conditions returns what decides how fast a database can be, for the conditions of figures.
+func Conditions(ctx context.Context, conn *pgx.Conn) (map[string]any, error) {
 	all := map[string]any{"cores": runtime.NumCPU(), "value": "median"}
 	for _, name := range []string{"server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers"} {
 		var value string
@@ -21,8 +21,8 @@ func conditions(ctx context.Context, conn *pgx.Conn) (map[string]any, error) {
 	return all, nil
 }
 
-// tableBytes is how much a table takes, with its indexes and partitions.
-func tableBytes(ctx context.Context, conn *pgx.Conn, table string) (bytes int64, err error) {
+// TableBytes is how much a table takes, with its indexes and partitions.
+func TableBytes(ctx context.Context, conn *pgx.Conn, table string) (bytes int64, err error) {
 	err = conn.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(t.relid)), pg_total_relation_size($1::regclass))::bigint
 		FROM pg_partition_tree($1::regclass) t WHERE t.isleaf`, table).Scan(&bytes)
 	if err != nil {
@@ -31,8 +31,8 @@ func tableBytes(ctx context.Context, conn *pgx.Conn, table string) (bytes int64,
 	return bytes, nil
 }
 
-// connect opens a connection of the bench's own.
-func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+// Connect opens a connection of the bench's own.
+func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the database: %w", err)
@@ -40,4 +40,5 @@ func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-func disconnect(ctx context.Context, conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }
+// Disconnect closes a connection, whatever ctx is.
+func Disconnect(ctx context.Context, conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }

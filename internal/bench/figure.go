@@ -10,6 +10,12 @@ import (
 	"time"
 )
 
+// The percentiles that benches print.
+const (
+	P50 = 0.50
+	P99 = 0.99
+)
+
 // Figure is one measured value. As JSON it is one line of `herald bench NAME --json`.
 type Figure struct {
 	Name       string         `json:"name"`
@@ -53,8 +59,8 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// median returns the value in the middle, or the mean of the two that are.
-func median(values []float64) float64 {
+// Median returns the value in the middle, or the mean of the two that are.
+func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
 	}
@@ -66,8 +72,8 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// ratios returns each value by its baseline, to two places.
-func ratios(values, baselines []float64) []float64 {
+// Ratios returns each value by its baseline, to two places.
+func Ratios(values, baselines []float64) []float64 {
 	r := make([]float64, len(values))
 	for i := range r {
 		r[i] = math.Round(100*values[i]/baselines[i]) / 100 //nolint:mnd // two places
@@ -75,11 +81,11 @@ func ratios(values, baselines []float64) []float64 {
 	return r
 }
 
-// sample is durations of which percentiles are taken.
-type sample []time.Duration
+// Sample is durations of which percentiles are taken.
+type Sample []time.Duration
 
-// percentile returns the duration below which the share p of the sample lies, in milliseconds (nearest rank).
-func (s sample) percentile(p float64) float64 {
+// Percentile returns the duration below which the share p of the sample lies, in milliseconds (nearest rank).
+func (s Sample) Percentile(p float64) float64 {
 	if len(s) == 0 {
 		return 0
 	}
@@ -88,7 +94,8 @@ func (s sample) percentile(p float64) float64 {
 	return float64(sorted[rank-1]) / float64(time.Millisecond)
 }
 
-func (s sample) mean() float64 {
+// Mean is the sum divided by how many there are.
+func (s Sample) Mean() float64 {
 	if len(s) == 0 {
 		return 0
 	}
@@ -97,4 +104,13 @@ func (s sample) mean() float64 {
 		sum += d
 	}
 	return float64(sum) / float64(len(s)) / float64(time.Millisecond)
+}
+
+// ValuesOf returns one value of each.
+func ValuesOf[T any](all []T, what func(T) float64) []float64 {
+	values := make([]float64, len(all))
+	for i := range all {
+		values[i] = what(all[i])
+	}
+	return values
 }

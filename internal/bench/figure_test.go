@@ -11,26 +11,26 @@ import (
 
 func TestPercentilesAreNearestRanks(t *testing.T) {
 	t.Parallel()
-	var s sample
+	var s Sample
 	for i := 100; i >= 1; i-- {
 		s = append(s, time.Duration(i)*time.Millisecond)
 	}
-	require.InDelta(t, 50, s.percentile(0.50), 0)
-	require.InDelta(t, 99, s.percentile(0.99), 0)
-	require.InDelta(t, 50.5, s.mean(), 1e-9)
-	require.Zero(t, sample(nil).percentile(0.5))
-	require.Zero(t, sample(nil).mean())
+	require.InDelta(t, 50, s.Percentile(0.50), 0)
+	require.InDelta(t, 99, s.Percentile(0.99), 0)
+	require.InDelta(t, 50.5, s.Mean(), 1e-9)
+	require.Zero(t, Sample(nil).Percentile(0.5))
+	require.Zero(t, Sample(nil).Mean())
 }
 
 func TestTheMedianIsInTheMiddle(t *testing.T) {
 	t.Parallel()
-	require.Zero(t, median(nil))
-	require.InDelta(t, 2, median([]float64{9, 1, 2}), 0)
-	require.InDelta(t, 3, median([]float64{9, 1, 2, 4}), 0)
+	require.Zero(t, Median(nil))
+	require.InDelta(t, 2, Median([]float64{9, 1, 2}), 0)
+	require.InDelta(t, 3, Median([]float64{9, 1, 2, 4}), 0)
 	values := []float64{3, 1, 2}
-	median(values)
+	Median(values)
 	require.Equal(t, []float64{3, 1, 2}, values, "runs stay in their order")
-	require.Equal(t, []float64{0.33, 2}, ratios([]float64{1, 4}, []float64{3, 2}))
+	require.Equal(t, []float64{0.33, 2}, Ratios([]float64{1, 4}, []float64{3, 2}))
 }
 
 func TestAPersonReadsAFigure(t *testing.T) {

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// queuePoll is how often is looked whether the queues are empty.
-	queuePoll = 10 * time.Millisecond
+	// QueuePoll is how often is looked whether the queues are empty.
+	QueuePoll = 10 * time.Millisecond
 	// relayWithin is how long the server may take to relay what a bench has published.
 	relayWithin = 5 * time.Minute
 )
 
-// awaitEmpty returns when nothing waits in the outbox, and the server at url has broadcast the whole log.
-func awaitEmpty(ctx context.Context, conn *pgx.Conn, url string) error {
+// AwaitEmpty returns when nothing waits in the outbox, and the server at url has broadcast the whole log.
+func AwaitEmpty(ctx context.Context, conn *pgx.Conn, url string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"))
 	defer cancel()
 	for {
@@ -32,15 +32,15 @@ func awaitEmpty(ctx context.Context, conn *pgx.Conn, url string) error {
 			if err != nil {
 				return err
 			}
-			m, err := scrape(ctx, url)
+			m, err := Scrape(ctx, url)
 			if err != nil {
 				return err
 			}
-			if m[broadcastPosition] >= float64(state.Position) {
+			if m[BroadcastPosition] >= float64(state.Position) {
 				return nil
 			}
 		}
-		if err := wait(ctx, queuePoll); err != nil {
+		if err := Wait(ctx, QueuePoll); err != nil {
 			return err
 		}
 	}

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// userHZ is what Linux counts CPU time in, towards processes: hundredths of a second on every architecture.
-const userHZ = 100
+// UserHZ is what Linux counts CPU time in, towards processes: hundredths of a second on every architecture.
+const UserHZ = 100
 
-// cpuTime returns the CPU time that a process has used so far, in user mode and in the kernel.
-func cpuTime(pid int) (time.Duration, error) {
+// CPUTime returns the CPU time that a process has used so far, in user mode and in the kernel.
+func CPUTime(pid int) (time.Duration, error) {
 	s, err := readStat(pid)
 	return s.own, err
 }
@@ -51,15 +51,15 @@ func parseStat(pid int, raw []byte) (stat, error) {
 		}
 		numbers[field] = n
 	}
-	ticks := func(n int64) time.Duration { return time.Duration(n) * time.Second / userHZ }
+	ticks := func(n int64) time.Duration { return time.Duration(n) * time.Second / UserHZ }
 	return stat{
 		name: string(raw[begin+1 : end]), parent: int(numbers[ppid]),
 		own: ticks(numbers[utime] + numbers[stime]), children: ticks(numbers[cutime] + numbers[cstime]),
 	}, nil
 }
 
-// familyCPU returns the CPU time that a process and all its children have used so far, those that have ended included.
-func familyCPU(parent int) (time.Duration, error) {
+// FamilyCPU returns the CPU time that a process and all its children have used so far, those that have ended included.
+func FamilyCPU(parent int) (time.Duration, error) {
 	s, err := readStat(parent)
 	if err != nil {
 		return 0, err
@@ -81,8 +81,8 @@ func familyCPU(parent int) (time.Duration, error) {
 	return used, nil
 }
 
-// peakResidentBytes returns how much memory of a process has been in RAM at most.
-func peakResidentBytes(pid int) (int64, error) {
+// PeakResidentBytes returns how much memory of a process has been in RAM at most.
+func PeakResidentBytes(pid int) (int64, error) {
 	status, err := readProc(pid, "status")
 	if err != nil {
 		return 0, err
@@ -99,8 +99,8 @@ func peakResidentBytes(pid int) (int64, error) {
 	return 0, fmt.Errorf("reading the memory of process %d: there is no VmHWM in its status", pid)
 }
 
-// residentBytes returns how much memory of a process is in RAM.
-func residentBytes(pid int) (int64, error) {
+// ResidentBytes returns how much memory of a process is in RAM.
+func ResidentBytes(pid int) (int64, error) {
 	statm, err := readProc(pid, "statm")
 	if err != nil {
 		return 0, err
@@ -127,4 +127,21 @@ func readProc(pid int, name string) ([]byte, error) {
 		return nil, fmt.Errorf("reading what process %d uses: %w", pid, err)
 	}
 	return raw, nil
+}
+
+// PostgresRoot returns the parent of a session's process, if both are PostgreSQL's.
+func PostgresRoot(session int) (int, error) {
+	const name = "postgres"
+	s, err := readStat(session)
+	if err != nil {
+		return 0, err
+	}
+	root, err := readStat(s.parent)
+	if err != nil {
+		return 0, err
+	}
+	if s.name != name || root.name != name {
+		return 0, fmt.Errorf("process %d is %q, a child of %q", session, s.name, root.name)
+	}
+	return s.parent, nil
 }

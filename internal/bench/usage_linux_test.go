@@ -10,37 +10,37 @@ import (
 
 func TestAProcessIsAskedWhatItUses(t *testing.T) {
 	t.Parallel()
-	before, err := cpuTime(os.Getpid())
+	before, err := CPUTime(os.Getpid())
 	require.NoError(t, err)
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		now, err := cpuTime(os.Getpid())
+		now, err := CPUTime(os.Getpid())
 		require.NoError(t, err)
 		if now > before {
 			break
 		}
 	}
-	after, err := cpuTime(os.Getpid())
+	after, err := CPUTime(os.Getpid())
 	require.NoError(t, err)
 	require.Greater(t, after, before)
 
-	memory, err := residentBytes(os.Getpid())
+	memory, err := ResidentBytes(os.Getpid())
 	require.NoError(t, err)
 	const least, most = 1 << 20, 16 << 30
 	require.Greater(t, memory, int64(least))
 	require.Less(t, memory, int64(most))
-	peak, err := peakResidentBytes(os.Getpid())
+	peak, err := PeakResidentBytes(os.Getpid())
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, peak, memory/2)
 	require.Less(t, peak, int64(most))
-	family, err := familyCPU(os.Getpid())
+	family, err := FamilyCPU(os.Getpid())
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, family, after, "its own is a part of it")
-	_, err = postgresRoot(os.Getpid())
+	_, err = PostgresRoot(os.Getpid())
 	require.ErrorContains(t, err, "a child of", "this is not PostgreSQL")
 	const nobody = 1 << 30
-	_, err = residentBytes(nobody)
+	_, err = ResidentBytes(nobody)
 	require.ErrorIs(t, err, os.ErrNotExist)
-	_, err = cpuTime(nobody)
+	_, err = CPUTime(nobody)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 

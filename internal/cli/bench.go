@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/crowd"
 )
 
 type benchCmd struct {
@@ -53,7 +54,7 @@ type benchMembersCmd struct{}
 const arrivalsFile = 3
 
 func (c *benchMembersCmd) Run(ctx context.Context) error {
-	return bench.ServeMembers(ctx, os.Stdin, os.Stdout, os.NewFile(arrivalsFile, "arrivals"))
+	return crowd.ServeMembers(ctx, os.Stdin, os.Stdout, os.NewFile(arrivalsFile, "arrivals"))
 }
 
 type benchBareCmd struct {
@@ -62,7 +63,7 @@ type benchBareCmd struct {
 }
 
 func (c *benchBareCmd) Run(ctx context.Context) error {
-	return bench.ServeBare(ctx, os.Stdin, os.Stdout, c.Frames, c.Size)
+	return crowd.ServeBare(ctx, os.Stdin, os.Stdout, c.Frames, c.Size)
 }
 
 // positive says whether all numbers of a command line are.

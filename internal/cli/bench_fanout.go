@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/crowd"
 )
 
 type benchFanoutCmd struct {
@@ -27,7 +27,7 @@ func (c *benchFanoutCmd) Run(ctx context.Context, s *streams) error {
 	if err := positive(append(append([]int{c.Runs}, c.Members...), c.Windows...)...); err != nil {
 		return err
 	}
-	f := bench.Fanout{
+	f := crowd.Fanout{
 		Program: self, Members: c.Members, Windows: c.Windows, Payload: c.Payload, Stuck: c.Stuck, Runs: c.Runs, Duration: c.Duration,
 		Dial: c.Dial, Progress: s.progress,
 	}

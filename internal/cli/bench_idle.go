@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/crowd"
 )
 
 type benchIdleCmd struct {
@@ -45,7 +46,7 @@ func (c *benchIdleCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 		defer stop()
 		start = func(context.Context) (bench.Server, error) { return server, nil }
 	}
-	b := bench.Idle{
+	b := crowd.Idle{
 		Program: self, Start: start, Connections: c.Connections, Dial: c.Dial, Settle: c.Settle, Runs: c.Runs, Progress: s.progress,
 	}
 	figures, err := b.Run(ctx)

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/crowd"
 )
 
 type benchInvokeCmd struct {
@@ -32,7 +32,7 @@ func (c *benchInvokeCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 		return err
 	}
 	defer stop()
-	b := bench.Invoke{
+	b := crowd.Invoke{
 		Program: self, Server: server, Connections: c.Connections, Window: c.Window, Orders: c.Orders, Runs: c.Runs, Duration: c.Duration,
 		Progress: s.progress,
 	}

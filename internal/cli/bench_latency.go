@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/line"
 )
 
 const benchTokenLife = 24 * time.Hour
@@ -41,7 +41,7 @@ func (c *benchLatencyCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 	if err != nil {
 		return err
 	}
-	l := bench.Latency{
+	l := line.Latency{
 		DSN: c.DatabaseURL, URL: server.URL, Token: token, Order: order, Events: c.Events, Pause: c.Pause, Rates: c.Rates,
 		Writers: c.Writers, Runs: c.Runs, Duration: c.Duration, Progress: s.progress,
 	}

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/line"
 )
 
 type benchPublishCmd struct {
@@ -26,7 +26,7 @@ func (c *benchPublishCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 		return err
 	}
 	defer stop()
-	b := bench.Publish{
+	b := line.Publish{
 		Server: server, DSN: c.DatabaseURL, Writers: c.Writers, Runs: c.Runs, Duration: c.Duration, Progress: s.progress,
 	}
 	figures, err := b.Run(ctx)

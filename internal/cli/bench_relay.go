@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/line"
 )
 
 type benchRelayCmd struct {
@@ -28,7 +29,7 @@ func (c *benchRelayCmd) Run(ctx context.Context, logger *slog.Logger, s *streams
 		return err
 	}
 	defer stop()
-	b := bench.Relay{
+	b := line.Relay{
 		Fresh:  func(ctx context.Context) (string, func(), error) { return c.fresh(ctx, logger) },
 		Start:  func(ctx context.Context, dsn string) (bench.Server, error) { return startServer(ctx, dsn, ownListen) },
 		Events: c.Events, Groups: c.Groups, Runs: c.Runs, Progress: s.progress,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/crowd"
 )
 
 type benchReplayCmd struct {
@@ -31,7 +32,7 @@ func (c *benchReplayCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 		return err
 	}
 	defer stop()
-	b := bench.Replay{
+	b := crowd.Replay{
 		Program: self, DSN: c.DatabaseURL, Clients: c.Clients, Events: c.Events, Runs: c.Runs, Duration: c.Duration, Progress: s.progress,
 		Start: func(ctx context.Context, settings ...string) (bench.Server, error) {
 			return startServer(ctx, c.DatabaseURL, settings...)

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/yummyzoom/herald/internal/bench"
+	"github.com/yummyzoom/herald/internal/bench/crowd"
 )
 
 type benchStormCmd struct {
@@ -33,7 +33,7 @@ func (c *benchStormCmd) Run(ctx context.Context, logger *slog.Logger, s *streams
 		return err
 	}
 	defer stop()
-	b := bench.Storm{
+	b := crowd.Storm{
 		Program: self, Server: server, DSN: c.DatabaseURL, Clients: c.Clients, Orders: c.Orders, Events: c.Events, Dial: c.Dial,
 		Quiet: c.Quiet, Runs: c.Runs, Progress: s.progress,
 	}

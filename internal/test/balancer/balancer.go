@@ -7,6 +7,8 @@ package balancer
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +39,7 @@ type Balancer struct {
 	Address string
 
 	nodes  func() []string
+	tls    *tls.Config // nil: nodes are spoken to in plain
 	next   atomic.Uint64
 	server *http.Server
 	done   chan struct{}
@@ -47,7 +50,14 @@ type Balancer struct {
 }
 
 // New starts a balancer. nodes returns the addresses that there are at the moment, and is asked for each request.
-func New(nodes func() []string) (*Balancer, error) {
+func New(nodes func() []string) (*Balancer, error) { return start(nodes, "http", nil) }
+
+// NewTLS is New for nodes that speak TLS with certificates of authorities. Clients speak to the balancer in plain.
+func NewTLS(authorities *x509.CertPool, nodes func() []string) (*Balancer, error) {
+	return start(nodes, "https", &tls.Config{RootCAs: authorities, ServerName: "127.0.0.1"})
+}
+
+func start(nodes func() []string, scheme string, nodesTLS *tls.Config) (*Balancer, error) {
 	var listen net.ListenConfig
 	socket, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +65,7 @@ func New(nodes func() []string) (*Balancer, error) {
 	}
 	address := socket.Addr().String()
 	b := &Balancer{
-		URL: "http://" + address, Address: address, nodes: nodes, done: make(chan struct{}),
+		URL: "http://" + address, Address: address, nodes: nodes, tls: nodesTLS, done: make(chan struct{}),
 		taken: map[string]int{}, open: map[net.Conn]struct{}{},
 	}
 	b.server = &http.Server{
@@ -63,7 +73,7 @@ func New(nodes func() []string) (*Balancer, error) {
 		Handler: &httputil.ReverseProxy{
 			Transport: b, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
 			Rewrite: func(r *httputil.ProxyRequest) {
-				r.SetURL(&url.URL{Scheme: "http", Host: "node"})
+				r.SetURL(&url.URL{Scheme: scheme, Host: "node"})
 				r.Out.Host = r.In.Host // an Origin is compared with it
 				r.SetXForwarded()
 			},
@@ -80,8 +90,13 @@ func New(nodes func() []string) (*Balancer, error) {
 func (b *Balancer) Close() {
 	_ = b.server.Close()
 	<-b.done
+	b.Cut() // those of WebSockets, which the server has handed over
+}
+
+// Cut closes every connection to a node, and with it what clients have open through it.
+func (b *Balancer) Cut() {
 	b.mu.Lock()
-	open := slices.Collect(maps.Keys(b.open)) // those of WebSockets, which the server has handed over
+	open := slices.Collect(maps.Keys(b.open))
 	b.mu.Unlock()
 	for _, conn := range open {
 		_ = conn.Close()
@@ -110,7 +125,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		b.taken[node]++
 		b.mu.Unlock()
 		var response *http.Response
-		response, err = over(conn).RoundTrip(r)
+		response, err = b.over(conn).RoundTrip(r)
 		again := err == nil && response.StatusCode == http.StatusServiceUnavailable && r.ContentLength == 0 && i+1 < len(nodes)
 		if !again {
 			return response, err
@@ -149,9 +164,9 @@ func (c *openConn) Close() error {
 }
 
 // over makes one request over one connection.
-func over(conn net.Conn) *http.Transport {
+func (b *Balancer) over(conn net.Conn) *http.Transport {
 	return &http.Transport{
-		DisableKeepAlives: true, DisableCompression: true,
+		TLSClientConfig: b.tls.Clone(), DisableKeepAlives: true, DisableCompression: true,
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}
 }

@@ -4,74 +4,45 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/test/balancer"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// turns is a balancer that sends each request to the next one of its nodes, whosever it is.
-type turns struct {
-	*httptest.Server
-	next atomic.Int64
-
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-}
-
-func inTurns(t *testing.T, authorities *x509.CertPool, nodes ...*server) *turns {
+// inTurns starts a balancer that sends each request to the next one of the nodes, whosever it is.
+func inTurns(t *testing.T, authorities *x509.CertPool, nodes ...*server) *balancer.Balancer {
 	t.Helper()
-	b := &turns{conns: map[net.Conn]struct{}{}}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities}, DisableCompression: true}
-	proxy := &httputil.ReverseProxy{
-		Transport: transport, ErrorLog: log.New(io.Discard, "", 0), FlushInterval: -1,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			node, _ := url.Parse(nodes[int(b.next.Add(1))%len(nodes)].url)
-			r.SetURL(node)
-			r.SetXForwarded()
-		},
-	}
-	b.Server = httptest.NewUnstartedServer(proxy)
-	b.Config.ErrorLog = log.New(io.Discard, "", 0)
-	b.Config.ConnState = func(conn net.Conn, state http.ConnState) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if state == http.StateClosed {
-			delete(b.conns, conn)
-		} else {
-			b.conns[conn] = struct{}{}
+	start := balancer.New
+	var addresses []string
+	for _, node := range nodes {
+		scheme, address, _ := strings.Cut(node.url, "://")
+		if scheme == "https" {
+			start = func(addresses func() []string) (*balancer.Balancer, error) {
+				return balancer.NewTLS(authorities, addresses)
+			}
 		}
+		addresses = append(addresses, address)
 	}
-	b.Start()
-	t.Cleanup(func() {
-		b.cut()
-		b.Close()
-		transport.CloseIdleConnections()
-	})
+	b, err := start(func() []string { return addresses })
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
 	return b
 }
 
-// cut closes every connection of clients.
-func (b *turns) cut() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for conn := range b.conns {
-		_ = conn.Close()
+// requests returns how many requests have come through b.
+func requests(b *balancer.Balancer) (all int) {
+	for _, taken := range b.Taken() {
+		all += taken
 	}
+	return all
 }
 
 // metric adds up the values of a metric of nodes whose labels match.
@@ -162,10 +133,12 @@ func TestEveryRequestMayComeToAnotherNode(t *testing.T) {
 					c.stop(t)
 				}
 			}
-			b.cut()
+			before := requests(b)
+			b.Cut()
 			id := o.changed(t, p, "Ready")
 			require.Contains(t, string(plain.next(t).Args[0]), id.String())
 			plain.call(t, "SubscribeToOrder", o.id)
+			require.Greater(t, requests(b), before, "the WebSocket was cut")
 			all, _ := plain.all()
 			for _, a := range all {
 				require.NotContains(t, []string{"reconnecting", "closed"}, a.State)

@@ -1,0 +1,22 @@
+package bench
+
+import (
+	"context"
+	"time"
+)
+
+// WarmUpShare is the part of a run that is run beforehand.
+const WarmUpShare = 8
+
+// AnswerWithin is how long a server may take for one answer.
+const AnswerWithin = 10 * time.Second
+
+// Wait returns after d, or when ctx ends.
+func Wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
