@@ -26,7 +26,7 @@ const (
 	// NoLimit as [Config.Rate] is as many requests as are made.
 	NoLimit = -1.0
 	// AdminHubPathDefault is what health names.
-	AdminHubPathDefault = "/hubs/admin"
+	AdminHubPathDefault = event.AdminPath
 
 	// operationTimeout bounds what one request may ask of the database.
 	operationTimeout = 10 * time.Second

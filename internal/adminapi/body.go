@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 // bodyMaximumBytes is the outbox's own limit for a payload.
@@ -94,7 +96,7 @@ func idempotencyKey(h http.Header) (id uuid.UUID, ok bool) {
 	if len(values) == 0 {
 		return uuid.Nil, true
 	}
-	id, ok = parseID(strings.Trim(values[0], `"`))
+	id, ok = event.ParseID(strings.Trim(values[0], `"`))
 	return id, ok && len(values) == 1 && id != uuid.Nil
 }
 
@@ -114,16 +116,6 @@ func keyBeside(err error, h http.Header) (uuid.UUID, error) {
 	}
 	p.Errors.add(idempotencyHeader, "The header must be one UUID, and not the all-zero one.")
 	return uuid.Nil, p
-}
-
-// parseID reads a UUID in its canonical form, in either case.
-func parseID(s string) (uuid.UUID, bool) {
-	const canonicalLength = 36
-	if len(s) != canonicalLength {
-		return uuid.Nil, false
-	}
-	id, err := uuid.Parse(s)
-	return id, err == nil
 }
 
 // encode writes v as JSON without escaping what HTML would need.

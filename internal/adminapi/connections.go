@@ -105,7 +105,7 @@ func parseConnectionQuery(r *http.Request) (q connectionQuery, err error) {
 func parseGroup(errs fieldErrors, text string) event.Group {
 	g, err := event.ParseGroup(strings.ToLower(text))
 	if err != nil && text != "" && len(errs["group"]) == 0 {
-		errs.add("group", "The field must be a group: order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts.")
+		errs.add("group", "The field must be a group: "+event.GroupForms()+".")
 	}
 	return g
 }

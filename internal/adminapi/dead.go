@@ -105,7 +105,7 @@ func (a *API) deciding(message string, do func(DeadLetters, context.Context, uui
 		if err := ignoreBody(r.Request); err != nil {
 			return nil, err
 		}
-		id, ok := parseID(r.PathValue("eventId"))
+		id, ok := event.ParseID(r.PathValue("eventId"))
 		if !ok {
 			return nil, invalid(fieldErrors{"eventId": {"The path must hold the UUID of an event."}})
 		}

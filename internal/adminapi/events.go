@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,14 +111,14 @@ func (a *API) pageQuery(raw string) (pageQuery, error) {
 	if err != nil {
 		return pageQuery{}, newProblem(http.StatusBadRequest, "The query is malformed.")
 	}
-	if values.Get("hub") == "teamcart" && !a.cfg.TeamCart {
+	if hub, _ := event.HubNamed(values.Get("hub")); hub.Setting != "" && !a.cfg.TeamCart {
 		return pageQuery{}, newProblem(http.StatusNotFound, "The team cart hub is switched off.")
 	}
 	errs := fieldErrors{}
 	query := pageQuery{limit: pageDefault}
 	query.group = groupOf(values.Get("hub"), values.Get("resource"), errs)
 	if after := values.Get("after"); after != "" {
-		id, ok := parseID(after)
+		id, ok := event.ParseID(after)
 		if !ok {
 			errs.add("after", "The field must be the UUID of an event; leave it out to begin with the next one.")
 		}
@@ -137,33 +138,35 @@ func (a *API) pageQuery(raw string) (pageQuery, error) {
 	return query, nil
 }
 
-func groupOf(hub, resource string, errs fieldErrors) event.Group {
-	byID := func(group func(uuid.UUID) event.Group) event.Group {
-		id, ok := parseID(resource)
-		if !ok {
-			errs.add("resource", "The field must be a UUID.")
-		}
-		return group(id)
-	}
-	switch hub {
-	case "customer-orders":
-		return byID(event.OrderGroup)
-	case "restaurant-orders":
-		return byID(event.RestaurantGroup)
-	case "teamcart":
-		return byID(event.TeamCartGroup)
-	case "admin":
-		switch group, _ := event.ParseGroup(resource); group {
-		case event.UserActivity, event.Analytics, event.Alerts, event.Admins:
-			return group
-		default:
-			errs.add("resource", "The field must be one of: user-activity, analytics, alerts, admins.")
-		}
-	default:
-		errs.add("hub", "The field must be one of: customer-orders, restaurant-orders, teamcart, admin.")
+// groupOf is the group that a hub's name and a resource mean: the resource is an id where the hub's groups belong to resources, else the
+// group's name.
+func groupOf(name, resource string, errs fieldErrors) event.Group {
+	hub, known := event.HubNamed(name)
+	if !known {
+		errs.add("hub", "The field must be one of: "+strings.Join(event.HubNames(), ", ")+".")
 		if resource == "" {
 			errs.add("resource", "The field is required.")
 		}
+		return event.Group{}
 	}
+	if kind := hub.Groups[0]; kind.Resource != "" {
+		id, ok := event.ParseID(resource)
+		if !ok {
+			errs.add("resource", "The field must be a UUID.")
+		}
+		return kind.Group(id)
+	}
+	var names, joinedByAll []string
+	for _, kind := range hub.Groups {
+		switch {
+		case kind.Name == resource:
+			return kind.Group(uuid.Nil)
+		case kind.JoinedByAll:
+			joinedByAll = append(joinedByAll, kind.Name)
+		default:
+			names = append(names, kind.Name)
+		}
+	}
+	errs.add("resource", "The field must be one of: "+strings.Join(append(names, joinedByAll...), ", ")+".")
 	return event.Group{}
 }

@@ -17,7 +17,7 @@ import (
 
 // mendDead is POST /api/admin/outbox/dead/{eventId}/mend. What its body leaves out, or is null there, stays as it is.
 func (a *API) mendDead(r *request) (any, error) {
-	id, ok := parseID(r.PathValue("eventId"))
+	id, ok := event.ParseID(r.PathValue("eventId"))
 	if !ok {
 		return nil, invalid(fieldErrors{"eventId": {"The path must hold the UUID of an event."}})
 	}
@@ -113,7 +113,7 @@ func (b *body) optionalID(name string) *uuid.UUID {
 	if text == nil {
 		return nil
 	}
-	id, ok := parseID(*text)
+	id, ok := event.ParseID(*text)
 	if !ok {
 		b.errors[name] = []string{"The field must be a UUID."}
 	}

@@ -13,8 +13,8 @@ import (
 
 // The statuses of a replay.
 const (
-	Resumed = "resumed"
-	Gap     = "gap"
+	Resumed = event.Resumed
+	Gap     = event.Gap
 )
 
 // Pager serves replays page by page from the log.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -17,7 +18,7 @@ type Tracer interface {
 }
 
 func (a *API) traceEvent(r *request) (any, error) {
-	id, ok := parseID(r.PathValue("eventId"))
+	id, ok := event.ParseID(r.PathValue("eventId"))
 	if !ok {
 		return nil, invalid(fieldErrors{"eventId": {"The path must hold the UUID of an event."}})
 	}

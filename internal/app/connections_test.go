@@ -17,7 +17,6 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -113,7 +112,7 @@ func (s *several) visitor(at int, subject string, orders ...uuid.UUID) *hubclien
 	require.NoError(s.t, err)
 	c, err := hubclient.Connect(s.t.Context(), hubclient.Config{
 		URL: s.urls[at], Token: func(context.Context) (string, error) { return token, nil },
-	}, hubs.CustomerOrdersPath, nil)
+	}, event.CustomerOrdersPath, nil)
 	require.NoError(s.t, err)
 	s.t.Cleanup(c.Close)
 	for _, order := range orders {
@@ -147,7 +146,7 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 		require.Empty(t, l.Unreachable)
 		require.Empty(t, l.Next)
 		for _, c := range l.Connections {
-			require.Equal(t, hubs.CustomerOrdersPath, c.Hub)
+			require.Equal(t, event.CustomerOrdersPath, c.Hub)
 			require.Equal(t, "127.0.0.1", c.Address)
 			require.Equal(t, "WebSockets", c.Transport)
 			require.NotEmpty(t, c.Host)

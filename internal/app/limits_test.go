@@ -17,6 +17,7 @@ import (
 
 	"github.com/yummyzoom/herald/internal/app"
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -157,7 +158,7 @@ func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
 		require.True(t, ok, "%v", err)
 		return refused.Message
 	}
-	c, err := hubclient.Connect(t.Context(), cfg, hubclient.CustomerOrders, nil)
+	c, err := hubclient.Connect(t.Context(), cfg, event.CustomerOrdersPath, nil)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	invoke := func(method string, args ...any) error {
@@ -174,7 +175,7 @@ func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
 	require.NoError(t, invoke("UnsubscribeFromOrder", orders[0]))
 	require.NoError(t, invoke("SubscribeToOrder", orders[3]))
 
-	c, err = hubclient.Connect(t.Context(), cfg, hubclient.Admin, nil)
+	c, err = hubclient.Connect(t.Context(), cfg, event.AdminPath, nil)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	require.NoError(t, invoke("SubscribeToAlerts"))

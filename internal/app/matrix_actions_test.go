@@ -24,7 +24,20 @@ import (
 )
 
 func hubPaths() []string {
-	return []string{hubs.CustomerOrdersPath, hubs.RestaurantOrdersPath, hubs.TeamCartPath, hubs.AdminPath}
+	var paths []string
+	for _, row := range event.Hubs() {
+		paths = append(paths, row.Path)
+	}
+	return paths
+}
+
+// resourceOf is what the groups of the hub at a path are about.
+func resourceOf(path string) resource {
+	row, _ := event.HubAt(path)
+	if kind := row.Groups[0]; kind.Resource != "" {
+		return resource(kind.Name)
+	}
+	return theAdmins
 }
 
 // registered returns the methods of all hubs as they are registered.
@@ -41,36 +54,27 @@ func registered(t *testing.T) map[string][]string {
 // methodActions are the invocations of every method of every hub. Those that unsubscribe come apart, for afterwards.
 func methodActions(t *testing.T) (methods, unsubscribing []action) {
 	t.Helper()
-	of := map[string]resource{
-		hubs.CustomerOrdersPath: anOrder, hubs.RestaurantOrdersPath: aRestaurant, hubs.TeamCartPath: aCart, hubs.AdminPath: theAdmins,
-	}
 	names := registered(t)
-	require.Len(t, names, len(of))
+	require.Len(t, names, len(hubPaths()))
 	for _, hub := range hubPaths() {
 		for _, method := range names[hub] {
 			a := action{name: hub + " " + method, hub: hub, refused: "Forbidden"}
 			var args func(*visit) []any
 			result := func(raw json.RawMessage) string { return string(raw) }
 			id := func(v *visit) []any {
-				switch of[hub] {
-				case anOrder:
-					return []any{v.at.order}
-				case aRestaurant:
-					return []any{v.at.restaurant}
-				case aCart:
-					return []any{v.at.cart}
-				default:
-					return []any{}
+				if id, has := v.at.ids[resourceOf(hub)]; has {
+					return []any{id}
 				}
+				return []any{}
 			}
 			fields := func(raw json.RawMessage) string { return strings.Join(memberNames(t, raw), " ") }
 			switch {
 			case strings.HasPrefix(method, "SubscribeTo"):
-				a.of, args, a.admitted = of[hub], id, "null"
+				a.of, args, a.admitted = resourceOf(hub), id, "null"
 			case strings.HasPrefix(method, "UnsubscribeFrom"):
 				args, a.admitted = id, "null" // which needs no permission
 			case strings.HasPrefix(method, "Resume"):
-				a.of, a.admitted, result = of[hub], "lastEventId replayed sequence status", fields
+				a.of, a.admitted, result = resourceOf(hub), "lastEventId replayed sequence status", fields
 				args = func(v *visit) []any { return append(id(v), nil) }
 			case method == "RefreshToken":
 				a.admitted, result = "expiresAt", fields
@@ -151,11 +155,14 @@ func routeActions(t *testing.T, at place) (actions []action) {
 		case e.Method == http.MethodPost && known:
 			add(action{of: theAdmins, admitted: "200"}, e, "", body)
 		case e.Path == "/api/realtime/events":
-			add(action{of: anOrder, admitted: "200"}, e, fmt.Sprintf("?hub=customer-orders&resource=%s", at.order), "")
-			add(action{of: aRestaurant, admitted: "200"}, e, fmt.Sprintf("?hub=restaurant-orders&resource=%s", at.restaurant), "")
-			add(action{of: aCart, admitted: "200"}, e, fmt.Sprintf("?hub=teamcart&resource=%s", at.cart), "")
-			for _, group := range []string{"admins", "user-activity", "analytics", "alerts"} {
-				add(action{of: theAdmins, admitted: "200"}, e, "?hub=admin&resource="+group, "")
+			for _, row := range event.Hubs() {
+				for _, kind := range row.Groups {
+					asked := kind.Name
+					if kind.Resource != "" {
+						asked = at.ids[resource(kind.Name)].String()
+					}
+					add(action{of: resourceOf(row.Path), admitted: "200"}, e, fmt.Sprintf("?hub=%s&resource=%s", row.Name(), asked), "")
+				}
 			}
 		default:
 			require.Fail(t, "who may request "+e.Path+" is not entered here")

@@ -8,16 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// The resources that the matrix is about: one of each kind, and the admin groups.
+// resource is what the matrix is about: one for each kind of groups that belong to a resource, by the kind's name, and the admin groups.
 type resource string
 
 const (
 	anOrder     resource = "order"
 	aRestaurant resource = "restaurant"
-	aCart       resource = "cart"
+	aCart       resource = "teamcart"
 	theAdmins   resource = "admin"
 )
 
@@ -44,12 +45,47 @@ func (p person) may(r resource) bool {
 type place struct {
 	order, restaurant, cart uuid.UUID
 	event                   uuid.UUID // of the order
+	ids                     map[resource]uuid.UUID
+}
+
+// places returns one resource of each kind.
+func places() place {
+	at := place{ids: map[resource]uuid.UUID{}}
+	for _, row := range event.Hubs() {
+		for _, kind := range row.Groups {
+			if kind.Resource != "" {
+				at.ids[resource(kind.Name)] = uuid.New()
+			}
+		}
+	}
+	at.order, at.restaurant, at.cart = at.ids[anOrder], at.ids[aRestaurant], at.ids[aCart]
+	return at
+}
+
+// kindOf is the kind of the groups of such resources.
+func kindOf(r resource) event.GroupKind {
+	for _, row := range event.Hubs() {
+		for _, kind := range row.Groups {
+			if kind.Name == string(r) {
+				return kind
+			}
+		}
+	}
+	return event.GroupKind{}
+}
+
+// permissionsOf are the names of the permissions that open the groups of such resources.
+func permissionsOf(r resource) (names []string) {
+	for _, policy := range kindOf(r).Policies {
+		names = append(names, policy.Permissions...)
+	}
+	return names
 }
 
 // people returns all of them, each with what makes it what it is: claims, a grant, or the order's first event.
 func people(t *testing.T, db *pgtest.Database) (place, []person) {
 	t.Helper()
-	at := place{order: uuid.New(), restaurant: uuid.New(), cart: uuid.New()}
+	at := places()
 	pool := db.Pool(t)
 	publish := `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, $3)`
 	require.NoError(t, pool.QueryRow(t.Context(), publish, at.order, at.restaurant, "customer").Scan(&at.event))
@@ -59,13 +95,16 @@ func people(t *testing.T, db *pgtest.Database) (place, []person) {
 		"websitesGenerated": 2, "imagesGenerated": 3, "failedGenerations": 0, "totalRevenue": 1.5, "revenueToday": 0.5}')`)
 	require.NoError(t, err)
 
-	everything := []string{
-		"OrderOwner:" + at.order.String(), "RestaurantOwner:" + at.restaurant.String(), "RestaurantStaff:" + at.restaurant.String(),
-		"TeamCartMember:" + at.cart.String(), "TeamCartHost:" + at.cart.String(),
-	}
-	elsewhere := []string{
-		"OrderOwner:" + at.restaurant.String(), "RestaurantOwner:" + at.cart.String(), "RestaurantStaff:" + at.order.String(),
-		"TeamCartMember:" + at.order.String(), "TeamCartHost:" + at.restaurant.String(),
+	var everything, elsewhere []string
+	for of, id := range at.ids {
+		for _, permission := range permissionsOf(of) {
+			everything = append(everything, permission+":"+id.String())
+			for other, id := range at.ids {
+				if other != of {
+					elsewhere = append(elsewhere, permission+":"+id.String())
+				}
+			}
+		}
 	}
 	mint := func(with string, g auth.Grant) string {
 		token, err := auth.Mint(with, g)
@@ -88,17 +127,16 @@ func people(t *testing.T, db *pgtest.Database) (place, []person) {
 		known(p, nil)
 	}
 	known(person{name: "customer", opens: anOrder}, nil) // who placed it
-	known(person{name: "customer by claim", opens: anOrder}, nil, everything[0])
-	granted(person{name: "customer by grant", opens: anOrder}, "MustBeOrderOwner", at.order)
+	for of, id := range at.ids {
+		for _, permission := range permissionsOf(of) {
+			known(person{name: "by the claim " + permission, opens: of}, nil, permission+":"+id.String())
+		}
+		for _, policy := range kindOf(of).PolicyNames() {
+			granted(person{name: "by a grant for " + policy, opens: of}, policy, id)
+		}
+	}
 	known(person{name: "other customer"}, nil)
 	known(person{name: "somebody of other resources"}, []string{"User", "admin"}, elsewhere...)
-	known(person{name: "owner", opens: aRestaurant}, nil, everything[1])
-	granted(person{name: "owner by grant", opens: aRestaurant}, "MustBeRestaurantOwner", at.restaurant)
-	known(person{name: "staff", opens: aRestaurant}, nil, everything[2])
-	granted(person{name: "staff by grant", opens: aRestaurant}, "MustBeRestaurantStaff", at.restaurant)
-	known(person{name: "cart member", opens: aCart}, nil, everything[3])
-	known(person{name: "host", opens: aCart}, nil, everything[4])
-	granted(person{name: "guest by grant", opens: aCart}, "MustBeTeamCartMember", at.cart)
 	known(person{name: "guest"}, nil)
 	known(person{name: "admin", admin: true}, []string{"Admin"})
 	return at, all

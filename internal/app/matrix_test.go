@@ -17,8 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -40,7 +40,7 @@ func (a action) want(p person) string {
 		return a.admitted
 	case !p.known:
 		return "401"
-	case a.hub == hubs.AdminPath && !p.admin:
+	case a.hub == event.AdminPath && !p.admin:
 		return "403"
 	case a.of != "" && !p.may(a.of):
 		return a.refused
@@ -227,9 +227,9 @@ func eventActions(t *testing.T, visits []*visit) (actions []action) {
 		return v.received[what]
 	}
 	for what, of := range map[string]resource{
-		hubs.CustomerOrdersPath + " ReceiveOrderStatusChanged": anOrder, hubs.RestaurantOrdersPath + " ReceiveOrderStatusChanged": aRestaurant,
-		hubs.TeamCartPath + " ReceiveCartUpdated": aCart, hubs.AdminPath + " UserActivityUpdate": theAdmins,
-		hubs.AdminPath + " AnalyticsUpdate": theAdmins, hubs.AdminPath + " SystemAlert": theAdmins, hubs.AdminPath + " AdminNotification": theAdmins,
+		event.CustomerOrdersPath + " ReceiveOrderStatusChanged": anOrder, event.RestaurantOrdersPath + " ReceiveOrderStatusChanged": aRestaurant,
+		event.TeamCartPath + " ReceiveCartUpdated": aCart, event.AdminPath + " UserActivityUpdate": theAdmins,
+		event.AdminPath + " AnalyticsUpdate": theAdmins, event.AdminPath + " SystemAlert": theAdmins, event.AdminPath + " AdminNotification": theAdmins,
 	} {
 		for _, v := range visits { // first all that come, so that what does not come is not only late
 			if v.may(of) {

@@ -37,7 +37,7 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 	witnesses := make([]*listener, len(nodes))
 	for i, cfg := range nodes {
 		cfg.Token = func(context.Context) (string, error) { return staff, nil }
-		witnesses[i] = listen(t, cfg, hubclient.RestaurantOrders)
+		witnesses[i] = listen(t, cfg, event.RestaurantOrdersPath)
 		witnesses[i].must(t, "SubscribeToRestaurant", restaurant)
 	}
 	var latest []time.Duration // of each round and node
@@ -51,7 +51,7 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 		publish()
 		customers := make([]*listener, len(nodes))
 		for i, cfg := range nodes {
-			customers[i] = listen(t, cfg, hubclient.CustomerOrders)
+			customers[i] = listen(t, cfg, event.CustomerOrdersPath)
 			customers[i].must(t, "ResumeOrder", order, uuid.Nil)
 		}
 

@@ -1,6 +1,6 @@
-// Package audit writes down who did what: who connected, joined a group, was refused, published by the API, decided about a
-// dead letter, disconnected others or drained a node. This is the one place that builds such lines. (Whether outbox, log and nodes agree is another audit: the
-// outbox's.)
+// Package auditlog writes down who did what: who connected, joined a group, was refused, published by the API, decided
+// about a dead letter, disconnected others or drained a node. This is the one place that builds such lines. (Whether the
+// tables agree is another matter: package selfcheck.)
 //
 // A line is at info level and has the attribute log=audit. What it may hold beside that is in [Entry]: no payload, no token,
 // no claim but the subject, which is the one name that an operator has for a person.
@@ -17,10 +17,12 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/loglimit"
 )
 
 const (
@@ -86,7 +88,7 @@ type Config struct {
 type Log struct {
 	logger       *slog.Logger
 	refusalsOnly bool
-	refusals     *limit
+	refusals     *loglimit.Limit
 	done         limits
 }
 
@@ -95,7 +97,7 @@ func New(cfg Config) *Log {
 	return &Log{
 		logger:       cmp.Or(cfg.Logger, slog.Default()).With(slog.String("log", "audit")),
 		refusalsOnly: cfg.RefusalsOnly,
-		refusals:     newLimit(RefusalsPerSecond, RefusalsAtOnce),
+		refusals:     loglimit.NewLimit(RefusalsPerSecond, RefusalsAtOnce),
 		done:         newLimits(DonePerSecond, DoneAtOnce),
 	}
 }
@@ -105,7 +107,7 @@ func (l *Log) Done(ctx context.Context, e Entry) {
 	if l.refusalsOnly || !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	leftOut, ok := l.done.of(e.Subject).take()
+	leftOut, ok := l.done.of(e.Subject).Take(time.Now())
 	if !ok {
 		return
 	}
@@ -118,7 +120,7 @@ func (l *Log) Refused(ctx context.Context, e Entry, err error) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	leftOut, ok := l.refusals.take()
+	leftOut, ok := l.refusals.Take(time.Now())
 	if !ok {
 		return
 	}

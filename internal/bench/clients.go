@@ -8,13 +8,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 // tokenLife is longer than any bench.
 const tokenLife = 24 * time.Hour
 
 // hubPath is the hub whose clients are measured.
-const hubPath = "/hubs/customer-orders"
+const hubPath = event.CustomerOrdersPath
 
 // newClients returns n clients, each a user of its own with a token that lets it follow its order; orders go round.
 func newClients(secret string, n int, orders []uuid.UUID) ([]client, error) {

@@ -2,14 +2,14 @@ package broadcast
 
 import (
 	"github.com/google/uuid"
+
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 // The values of [Result].Status.
 const (
-	// Resumed: every later event has been sent.
-	Resumed = "resumed"
-	// Gap: it cannot be shown that nothing is missing. The client is joined live and has to fetch its state anew.
-	Gap = "gap"
+	Resumed = event.Resumed
+	Gap     = event.Gap
 )
 
 // Result is what a resume returns to the client.

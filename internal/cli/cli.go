@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/loglimit"
 )
 
@@ -57,6 +58,7 @@ func Run(ctx context.Context, args []string, out, err io.Writer) int {
 		kong.Description("Relays events from a Postgres outbox to SignalR clients: exactly once, in order, with replay."),
 		kong.Writers(out, err),
 		kong.Exit(func(c int) { exited, code = true, c }),
+		vars(),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Tree: true}),
 	)
@@ -93,6 +95,9 @@ func Run(ctx context.Context, args []string, out, err io.Writer) int {
 		return exitFailed
 	}
 }
+
+// vars are what help texts name.
+func vars() kong.Vars { return kong.Vars{"groups": event.GroupForms()} }
 
 // untilTold is the error of a command that runs until it is told to end: being told is none.
 func untilTold(ctx context.Context, err error) error {

@@ -20,7 +20,7 @@ type connectionsCmd struct {
 	restAPI
 
 	User  string `help:"Those of this user. Defaults to any."`
-	Group string `help:"Those that follow order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts. Defaults to any."`
+	Group string `help:"Those that follow ${groups}. Defaults to any."`
 	Node  string `help:"Those of the node with this id, or of this host. Defaults to any."`
 	Limit int    `default:"1000" help:"How many at most (${default})."`
 	JSON  bool   `name:"json" help:"Print one JSON object a line and connection."`
@@ -127,7 +127,7 @@ type disconnectCmd struct {
 
 	User       string `help:"Those of this user."`
 	Connection string `help:"The connection with this id."`
-	Group      string `help:"Those that follow order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts."`
+	Group      string `help:"Those that follow ${groups}."`
 	Reconnect  bool   `help:"Ask the clients to come back. Without it they stay away until their pages connect again."`
 	JSON       bool   `name:"json" help:"Print the answer as JSON: {message, disconnected, unreachable}."`
 }

@@ -113,7 +113,7 @@ func (c *devCmd) serve(ctx context.Context, node *app.App, db *served, out io.Wr
 // welcome prints what there is to try.
 func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 	base := baseURL(c.Server.Listen, addr, c.TLSCertFile != "")
-	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{customer-orders,restaurant-orders,teamcart,admin}\n", base)
+	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{%s}\n", base, strings.Join(event.HubNames(), ","))
 	psql := `psql "$HERALD_DATABASE_URL"`
 	if db.cluster != nil {
 		psql = "psql " + shellWord(db.url)

@@ -40,7 +40,7 @@ func TestDevListensOnThisMachineOnly(t *testing.T) {
 		"10.0.0.7:1":     {"dev", "--listen=10.0.0.7:1"},
 	} {
 		var cmd commands
-		parser, err := kong.New(&cmd)
+		parser, err := kong.New(&cmd, vars())
 		require.NoError(t, err)
 		_, err = parser.Parse(args)
 		require.NoError(t, err)

@@ -58,7 +58,7 @@ type readSetting struct {
 
 func settingsReference(t *testing.T) string {
 	t.Helper()
-	parser, err := kong.New(&commands{}, kong.Name("herald"))
+	parser, err := kong.New(&commands{}, kong.Name("herald"), vars())
 	require.NoError(t, err)
 	var order []string
 	all := map[string]*readSetting{}

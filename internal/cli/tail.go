@@ -24,7 +24,7 @@ const forbiddenPatience = time.Minute
 type tailCmd struct {
 	target
 
-	Group     string     `arg:"" help:"order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts."`
+	Group     string     `arg:"" help:"${groups}."`
 	Subject   string     `short:"s" default:"herald-tail" help:"User id of the minted token (${default})."`
 	Beginning bool       `help:"Start at the beginning of what is retained. Defaults to now."`
 	After     *uuid.UUID `help:"Start behind this event."`

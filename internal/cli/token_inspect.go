@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/yummyzoom/herald/internal/auth"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
@@ -141,8 +142,7 @@ func (c *tokenInspectCmd) tell(out io.Writer, r *tokenReport) error {
 		line("roles", "%s", cmp.Or(printable(strings.Join(r.Roles, ", ")), "none"))
 	}
 	for _, p := range r.Permissions {
-		line("permission", "%s opens %s", printable(p.Permission), cmp.Or(p.Opens, "nothing: Herald knows OrderOwner:{id}, RestaurantOwner:{id}, "+
-			"RestaurantStaff:{id}, TeamCartMember:{id} and TeamCartHost:{id}, with an id such as f47ac10b-58cc-4372-a567-0e02b2c3d479"))
+		line("permission", "%s opens %s", printable(p.Permission), cmp.Or(p.Opens, "nothing: Herald knows "+event.PermissionForms()+", with an id such as f47ac10b-58cc-4372-a567-0e02b2c3d479"))
 	}
 	switch {
 	case !r.Accepted:

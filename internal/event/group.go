@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"unique"
@@ -17,7 +18,7 @@ type Group struct {
 	id   uuid.UUID
 }
 
-// kind is what groups have in common whose names are the same up to the colon.
+// kind is what a [Group] has of its row in the catalogue of hubs.
 type kind struct {
 	name  string // up to the colon; of a group that has no resource, or is not known, all of it
 	shape shape
@@ -32,47 +33,72 @@ const (
 	ofResource                // the kind's name, a colon, and the resource's id
 )
 
-//nolint:gochecknoglobals // constants
+//nolint:gochecknoglobals // constants, of the catalogue of hubs
 var (
-	orderKind      = unique.Make(kind{"order", ofResource})
-	restaurantKind = unique.Make(kind{"restaurant", ofResource})
-	teamCartKind   = unique.Make(kind{"teamcart", ofResource})
-	resourceKinds  = []unique.Handle[kind]{orderKind, restaurantKind, teamCartKind}
+	kinds      = handles(hubs)
+	groupRows  = rowsByKind(hubs)
+	order      = kinds["order"]
+	restaurant = kinds["restaurant"]
+	teamCart   = kinds["teamcart"]
 )
 
 // The admin hub's groups.
 //
 //nolint:gochecknoglobals // constants
 var (
-	Admins       = Group{kind: unique.Make(kind{"admins", ofHub})}
-	UserActivity = Group{kind: unique.Make(kind{"user-activity", ofHub})}
-	Analytics    = Group{kind: unique.Make(kind{"analytics", ofHub})}
-	Alerts       = Group{kind: unique.Make(kind{"alerts", ofHub})}
+	Admins       = Group{kind: kinds["admins"]}
+	UserActivity = Group{kind: kinds["user-activity"]}
+	Analytics    = Group{kind: kinds["analytics"]}
+	Alerts       = Group{kind: kinds["alerts"]}
 )
 
+// groupRow is where a kind of groups stands in the catalogue of hubs.
+type groupRow struct {
+	hub  *Hub
+	kind *GroupKind
+}
+
+func rowsByKind(hubs []Hub) map[string]groupRow {
+	all := map[string]groupRow{}
+	for i := range hubs {
+		for j := range hubs[i].Groups {
+			all[hubs[i].Groups[j].Name] = groupRow{&hubs[i], &hubs[i].Groups[j]}
+		}
+	}
+	return all
+}
+
+func handles(hubs []Hub) map[string]unique.Handle[kind] {
+	all := map[string]unique.Handle[kind]{}
+	for name, r := range rowsByKind(hubs) {
+		k := kind{name, ofHub}
+		if r.kind.Resource != "" {
+			k.shape = ofResource
+		}
+		all[name] = unique.Make(k)
+	}
+	return all
+}
+
 // OrderGroup is the group of those who follow one order.
-func OrderGroup(id uuid.UUID) Group { return Group{orderKind, id} }
+func OrderGroup(id uuid.UUID) Group { return Group{order, id} }
 
 // RestaurantGroup is the group of those who follow all orders of one restaurant.
-func RestaurantGroup(id uuid.UUID) Group { return Group{restaurantKind, id} }
+func RestaurantGroup(id uuid.UUID) Group { return Group{restaurant, id} }
 
 // TeamCartGroup is the group of one team cart's members.
-func TeamCartGroup(id uuid.UUID) Group { return Group{teamCartKind, id} }
+func TeamCartGroup(id uuid.UUID) Group { return Group{teamCart, id} }
 
 // ParseGroup reads a group's name as String writes it. A name that this release does not know, which a newer one may, comes back with an
 // error as a Group of that name all the same, so that what the log holds of it can be passed over and told.
 func ParseGroup(name string) (Group, error) {
-	if prefix, text, ok := strings.Cut(name, ":"); ok {
-		id, err := uuid.Parse(text)
-		for _, k := range resourceKinds {
-			if k.Value().name == prefix && err == nil && isCanonical(text, id) {
-				return Group{k, id}, nil
-			}
+	prefix, text, hasID := strings.Cut(name, ":")
+	if k, known := kinds[prefix]; known && hasID == (k.Value().shape == ofResource) {
+		if !hasID {
+			return Group{kind: k}, nil
 		}
-	}
-	for _, g := range []Group{Admins, UserActivity, Analytics, Alerts} {
-		if g.Kind() == name {
-			return g, nil
+		if id, ok := ParseID(text); ok && isLower(text, id) {
+			return Group{k, id}, nil
 		}
 	}
 	err := fmt.Errorf("%.80q is not a group", name)
@@ -82,10 +108,38 @@ func ParseGroup(name string) (Group, error) {
 	return Group{kind: unique.Make(kind{name, unknownShape})}, err
 }
 
-// isCanonical says whether text is id as [uuid.UUID.String] writes it.
-func isCanonical(text string, id uuid.UUID) bool {
-	var canonical [36]byte
+// isLower says whether text is id as [uuid.UUID.String] writes it.
+func isLower(text string, id uuid.UUID) bool {
+	var canonical [idLength]byte
 	return text == string(appendUUID(canonical[:0], id))
+}
+
+const idLength = 36 // of a UUID in its canonical form
+
+// ParseID reads a UUID in its canonical form of 36 characters, in either case; [uuid.Parse] would take braces and URNs too. It allocates nothing.
+func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
+	if len(text) != idLength || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return uuid.Nil, false
+	}
+	var digits [32]byte
+	n := copy(digits[:], text[:8])
+	for at := 9; at < 24; at += 5 {
+		n += copy(digits[n:], text[at:at+4])
+	}
+	copy(digits[n:], text[24:])
+	if _, err := hex.Decode(id[:], digits[:]); err != nil {
+		return uuid.Nil, false
+	}
+	return id, true
+}
+
+// Row returns the hub that has the group, and the group's kind there; known is false for a group that this release does not know, and for none.
+func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
+	r, known := groupRows[g.Kind()]
+	if !known {
+		return Hub{}, GroupKind{}, false
+	}
+	return *r.hub, *r.kind, true
 }
 
 // Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" where this release does not know it.

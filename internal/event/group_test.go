@@ -48,7 +48,7 @@ func TestAGroupOfAnotherReleaseKeepsItsName(t *testing.T) {
 	seen := map[event.Group]bool{}
 	names := []string{
 		"", "order", "order:", "order:1", "order:" + strings.ToUpper(id), "order:{" + id + "}", "order:urn:uuid:" + id,
-		"order:" + strings.ReplaceAll(id, "-", ""), "Order:" + id, "courier:" + id, ":" + id, "admins:" + id, "admins:", "Alerts", "order: " + id,
+		"order:" + strings.ReplaceAll(id, "-", ""), "Order:" + id, "kitchen:" + id, ":" + id, "admins:" + id, "admins:", "Alerts", "order: " + id,
 	}
 	for _, name := range names {
 		g, err := event.ParseGroup(name)

@@ -1,13 +1,5 @@
 package event
 
-// The policies that guard the groups.
-const (
-	MustBeOrderOwner      = "MustBeOrderOwner"
-	MustBeRestaurantOwner = "MustBeRestaurantOwner"
-	MustBeRestaurantStaff = "MustBeRestaurantStaff"
-	MustBeTeamCartMember  = "MustBeTeamCartMember"
-)
-
 // Revocation is what an [AccessRevoked] event says: this user loses this group.
 type Revocation struct {
 	Group  Group
@@ -33,15 +25,10 @@ func (e *Event) Revocation() (Revocation, error) {
 	if err := s.err(e); err != nil {
 		return Revocation{}, err
 	}
-	switch r.Policy {
-	case MustBeOrderOwner:
-		r.Group = OrderGroup(e.ResourceID)
-	case MustBeRestaurantOwner, MustBeRestaurantStaff:
-		r.Group = RestaurantGroup(e.ResourceID)
-	case MustBeTeamCartMember:
-		r.Group = TeamCartGroup(e.ResourceID)
-	default:
+	kind, known := kindOfPolicy(r.Policy)
+	if !known {
 		return Revocation{}, e.undeliverable("unknown policy %.64q", r.Policy)
 	}
+	r.Group = kind.Group(e.ResourceID)
 	return r, nil
 }

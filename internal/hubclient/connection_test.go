@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -36,7 +37,7 @@ func registerMethods(s *signalr.Hub) {
 
 func open(t *testing.T, h *hub, on func(hubclient.Invocation)) *hubclient.Connection {
 	t.Helper()
-	c, err := hubclient.Connect(t.Context(), h.config(), hubclient.CustomerOrders, on)
+	c, err := hubclient.Connect(t.Context(), h.config(), event.CustomerOrdersPath, on)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c

@@ -77,7 +77,7 @@ func (h *hub) start(t *testing.T) {
 	require.NoError(t, err)
 	handler := server.Handler(h.methods())
 	mux := http.NewServeMux()
-	for _, path := range []string{hubclient.CustomerOrders, hubclient.TeamCart, hubclient.Admin} {
+	for _, path := range []string{event.CustomerOrdersPath, event.TeamCartPath, event.AdminPath} {
 		mux.Handle(path, handler)
 		mux.Handle(path+"/negotiate", handler)
 	}

@@ -2,12 +2,10 @@ package hubclient
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -125,7 +123,7 @@ func (u *unpacking) take(name string) {
 	u.b, u.err = appendUnpacked(u.b, u.d, 0)
 }
 
-// appendUnpacked appends a value as JSON, members in their order: a timestamp in RFC 3339, binary data in base64.
+// appendUnpacked appends a value as JSON, members in their order, which a Go map would not keep: a timestamp in RFC 3339, binary data in base64.
 func appendUnpacked(b []byte, d *msgpack.Decoder, depth int) ([]byte, error) {
 	code, err := d.PeekCode()
 	switch {
@@ -133,34 +131,16 @@ func appendUnpacked(b []byte, d *msgpack.Decoder, depth int) ([]byte, error) {
 		return nil, err //nolint:wrapcheck // unpack wraps it
 	case depth > deepest:
 		return nil, fmt.Errorf("it nests deeper than %d", deepest)
-	case code == msgpcode.Nil:
-		return append(b, "null"...), d.DecodeNil()
-	case code == msgpcode.True, code == msgpcode.False:
-		v, err := d.DecodeBool()
-		return strconv.AppendBool(b, v), err
-	case code == msgpcode.Float, code == msgpcode.Double:
-		v, err := d.DecodeFloat64()
-		return appendValue(b, v, err)
-	case code == msgpcode.Uint64:
-		v, err := d.DecodeUint64()
-		return strconv.AppendUint(b, v, 10), err
-	case msgpcode.IsFixedNum(code), code >= msgpcode.Uint8 && code <= msgpcode.Int64:
-		v, err := d.DecodeInt64()
-		return strconv.AppendInt(b, v, 10), err
-	case msgpcode.IsString(code):
-		v, err := d.DecodeString()
-		return appendValue(b, v, err)
-	case msgpcode.IsBin(code):
-		v, err := d.DecodeBytes()
-		return appendValue(b, base64.StdEncoding.EncodeToString(v), err)
-	case msgpcode.IsExt(code):
-		v, err := d.DecodeTime()
-		return appendValue(b, v.UTC().Format(time.RFC3339Nano), err)
 	case msgpcode.IsFixedArray(code), code == msgpcode.Array16, code == msgpcode.Array32:
 		return appendUnpackedElements(b, d, depth)
-	default:
+	case msgpcode.IsFixedMap(code), code == msgpcode.Map16, code == msgpcode.Map32:
 		return appendUnpackedMembers(b, d, depth)
 	}
+	v, err := d.DecodeInterface()
+	if at, ok := v.(time.Time); ok {
+		v = at.UTC()
+	}
+	return appendValue(b, v, err)
 }
 
 func appendUnpackedElements(b []byte, d *msgpack.Decoder, depth int) ([]byte, error) {

@@ -140,7 +140,7 @@ func TestATokenThatDoesNotChangeIsNotRefreshed(t *testing.T) {
 	cfg.URL = front.url
 	asked := make(chan struct{}, 100)
 	cfg.Token = func(context.Context) (string, error) { asked <- struct{}{}; return token, nil }
-	c, err := hubclient.Connect(t.Context(), cfg, hubclient.CustomerOrders, nil)
+	c, err := hubclient.Connect(t.Context(), cfg, event.CustomerOrdersPath, nil)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	within(t, asked, "the connect's token")

@@ -139,7 +139,7 @@ func TestStuckHandshake(t *testing.T) {
 			s := play(t, scene, func(s *stage) { s.greet(); s.say(scriptedEvent(1, 0)); s.listen() })
 			cfg := s.config()
 			cfg.ConnectTimeout = 200 * time.Millisecond
-			_, err := hubclient.Connect(t.Context(), cfg, hubclient.CustomerOrders, nil)
+			_, err := hubclient.Connect(t.Context(), cfg, event.CustomerOrdersPath, nil)
 			require.ErrorContains(t, err, "connecting to /hubs/customer-orders")
 			require.NotContains(t, err.Error(), "secret")
 
@@ -274,7 +274,7 @@ func TestAdminsOutOfOrder(t *testing.T) {
 				s.say(notice(c.result + 1))
 				s.listen()
 			})
-			sub := hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: event.Admins, LastEventID: c.last}
+			sub := hubclient.Subscription{Hub: event.CustomerOrdersPath, Group: event.Admins, LastEventID: c.last}
 			f := follow(t, s.config(), sub)
 			for _, n := range c.want[:len(c.want)-1] {
 				f.expectNumber(t, n)
@@ -322,7 +322,7 @@ func TestAdminsThatHaveMissedMuch(t *testing.T) {
 				s.say(notice(missed + 1))
 				s.listen()
 			})
-			f := follow(t, s.config(), hubclient.Subscription{Hub: hubclient.CustomerOrders, Group: event.Admins, LastEventID: last})
+			f := follow(t, s.config(), hubclient.Subscription{Hub: event.CustomerOrdersPath, Group: event.Admins, LastEventID: last})
 			for n := cursor + 1; n <= missed+1; n++ {
 				f.expectNumber(t, int64(n))
 			}
@@ -340,7 +340,7 @@ func TestServerThatAsks(t *testing.T) {
 		answered <- s.read()
 		s.listen()
 	})
-	c, err := hubclient.Connect(t.Context(), s.config(), hubclient.CustomerOrders, nil)
+	c, err := hubclient.Connect(t.Context(), s.config(), event.CustomerOrdersPath, nil)
 	require.NoError(t, err)
 	defer c.Close()
 	require.JSONEq(t, `{"type":3,"invocationId":"s1","error":"Unknown method WhoAreYou"}`,
@@ -351,7 +351,7 @@ func TestServerThatAsks(t *testing.T) {
 func TestCloseOfAStuckServer(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(s *stage) { s.read(); s.say(`{}`); <-s.ctx.Done() })
-	c, err := hubclient.Connect(t.Context(), s.config(), hubclient.CustomerOrders, nil)
+	c, err := hubclient.Connect(t.Context(), s.config(), event.CustomerOrdersPath, nil)
 	require.NoError(t, err)
 	closed := make(chan struct{})
 	go func() { defer close(closed); c.Close() }()

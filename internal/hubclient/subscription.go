@@ -11,14 +11,6 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// The paths of the hubs.
-const (
-	CustomerOrders   = "/hubs/customer-orders"
-	RestaurantOrders = "/hubs/restaurant-orders"
-	TeamCart         = "/hubs/teamcart"
-	Admin            = "/hubs/admin"
-)
-
 // Subscription is a group and the place in it from which to follow.
 type Subscription struct {
 	// Hub is the hub's path. Empty: the one that has the group.
@@ -41,8 +33,8 @@ type Event struct {
 
 // The values of [Result].Status.
 const (
-	Resumed = "resumed"
-	Gap     = "gap"
+	Resumed = event.Resumed
+	Gap     = event.Gap
 )
 
 // Result is the server's answer to a resume: where in the group the client stands from now on.
@@ -62,30 +54,18 @@ type resumption struct {
 }
 
 func (s Subscription) resumption() (resumption, error) {
-	var r resumption
-	switch s.Group.Kind() {
-	case "order":
-		r = resumption{hub: CustomerOrders, method: "ResumeOrder"}
-	case "restaurant":
-		r = resumption{hub: RestaurantOrders, method: "ResumeRestaurant"}
-	case "teamcart":
-		// A team cart event has its id and number in a trailing argument, which has to be asked for; without them nothing can be resumed.
-		r = resumption{hub: TeamCart, method: "ResumeCart", behind: []any{true}}
-	case event.Admins.Kind():
-		r = resumption{hub: Admin, method: "ResumeAdmins"}
-	case event.UserActivity.Kind():
-		r = resumption{hub: Admin, method: "ResumeUserActivity"}
-	case event.Analytics.Kind():
-		r = resumption{hub: Admin, method: "ResumeAnalytics"}
-	case event.Alerts.Kind():
-		r = resumption{hub: Admin, method: "ResumeAlerts"}
-	default:
-		return r, fmt.Errorf("following %q: no such group", s.Group)
+	hub, kind, known := s.Group.Row()
+	if !known {
+		return resumption{}, fmt.Errorf("following %q: no such group", s.Group)
 	}
-	if r.hub != Admin {
+	r := resumption{hub: cmp.Or(s.Hub, hub.Path), method: kind.ResumeMethod()}
+	if kind.Resource != "" {
 		r.args = []any{s.Group.ID().String()}
 	}
-	r.hub = cmp.Or(s.Hub, r.hub)
+	if kind.Cursor {
+		// The place of such an event is in a trailing argument, which has to be asked for; without it nothing can be resumed.
+		r.behind = []any{true}
+	}
 	return r, nil
 }
 

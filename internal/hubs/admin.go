@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/signalr"
 )
@@ -37,28 +39,12 @@ type testReceived struct {
 // noStats is what GetPlatformStats says rather than invent numbers.
 const noStats = "Platform statistics have never been set; herald.set_platform_stats sets them"
 
-// adminGroups are the groups of the admin hub that clients join by a method, by the method's name.
-func adminGroups() map[string]event.Group {
-	return map[string]event.Group{"UserActivity": event.UserActivity, "Analytics": event.Analytics, "Alerts": event.Alerts}
-}
-
-// administration registers the methods of the admin hub.
+// administration registers the methods of the admin hub that are about no group.
 func (h *hub) administration() {
 	h.OnConnected(h.adminConnected)
 	h.OnFailed(func(c *signalr.Conn, text string) {
 		_ = c.SendValues("ErrorOccurred", errorOccurred{"error", text, h.now()}) // if it cannot be sent, the completion cannot either
 	})
-	for name, g := range adminGroups() {
-		signalr.Method0(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call) (any, error) {
-			return nil, h.subscribe(ctx, call, g)
-		})
-		signalr.Method0(h.Hub, "UnsubscribeFrom"+name, func(_ context.Context, call *signalr.Call) (any, error) {
-			h.cfg.Broadcaster.Unsubscribe(call.Conn, g)
-			return nil, nil
-		})
-		h.resumable(name, g)
-	}
-	h.resumable("Admins", event.Admins)
 	signalr.Method0(h.Hub, "GetPlatformStats", h.getPlatformStats)
 	signalr.Method0(h.Hub, "GetConnectionCount", h.getConnectionCount)
 	signalr.Method1(h.Hub, "SendTestMessage", func(_ context.Context, call *signalr.Call, text string) (any, error) {
@@ -69,13 +55,7 @@ func (h *hub) administration() {
 	})
 }
 
-func (h *hub) resumable(name string, g event.Group) {
-	signalr.Method1(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, last *ID) (any, error) {
-		return nil, h.resume(ctx, call, g, cursor(last), event.Plain)
-	})
-}
-
-// adminConnected greets an administrator and joins the group of all of them. The role has been checked with the request;
+// adminConnected greets an administrator and joins the groups of all of them. The role has been checked with the request;
 // it is checked again because this is the door.
 func (h *hub) adminConnected(ctx context.Context, c *signalr.Conn) error {
 	if p := principal(c); p == nil || !p.HasRole(h.cfg.AdminRole) {
@@ -84,8 +64,13 @@ func (h *hub) adminConnected(ctx context.Context, c *signalr.Conn) error {
 	if err := c.SendValues("ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"}); err != nil {
 		return err
 	}
-	if err := h.cfg.Broadcaster.Subscribe(c, event.Admins, event.Plain); err != nil {
-		return err
+	for _, kind := range h.row.Groups {
+		if !kind.JoinedByAll {
+			continue
+		}
+		if err := h.cfg.Broadcaster.Subscribe(c, kind.Group(uuid.Nil), event.Plain); err != nil {
+			return err
+		}
 	}
 	return h.connected(ctx, c)
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -22,7 +21,7 @@ func admin() auth.Grant { return auth.Grant{Subject: "boss", Roles: []string{"Ad
 // connectAdmin connects and takes the greeting.
 func (s *server) connectAdmin() (c *client, connectionID string) {
 	s.t.Helper()
-	c = s.connect(hubs.AdminPath, admin())
+	c = s.connect(event.AdminPath, admin())
 	greeting := c.next()
 	require.Equal(s.t, "ConnectionEstablished", greeting.Target)
 	fields := object(s.t, greeting.Arguments[0])
@@ -187,7 +186,7 @@ func TestEveryFailureOnTheAdminHubIsToldTwice(t *testing.T) {
 	c.must("UnsubscribeFromAlerts")
 	require.Empty(t, c.seen, "what succeeds is told once")
 
-	customer := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u"})
+	customer := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "u"})
 	require.NotEmpty(t, customer.call("NoSuchMethod").Error)
 	customer.refused("Forbidden", "SubscribeToOrder", uuid.New())
 	require.Empty(t, customer.seen, "other hubs have no such event")
@@ -219,11 +218,14 @@ func TestGetConnectionCount(t *testing.T) {
 	delete(fields, "timestamp")
 	require.Equal(t, map[string]any{
 		"connectionId": id, "connectionCount": 42.0,
-		"hubs": map[string]any{hubs.AdminPath: 2.0, hubs.CustomerOrdersPath: 40.0},
+		"hubs": map[string]any{event.AdminPath: 2.0, event.CustomerOrdersPath: 40.0},
 	}, fields)
-	require.Equal(t, map[string]int{
-		hubs.AdminPath: 1, hubs.CustomerOrdersPath: 0, hubs.RestaurantOrdersPath: 0, hubs.TeamCartPath: 0,
-	}, s.hubs.Connections(s.signalr))
+	open := map[string]int{}
+	for _, hub := range event.Hubs() {
+		open[hub.Path] = 0
+	}
+	open[event.AdminPath] = 1
+	require.Equal(t, open, s.hubs.Connections(s.signalr))
 	s.counts.away.Store(true)
 	require.Equal(t, "An unexpected error occurred invoking 'GetConnectionCount' on the server.", c.call("GetConnectionCount").Error)
 }

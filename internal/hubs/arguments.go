@@ -2,10 +2,10 @@ package hubs
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
@@ -13,18 +13,13 @@ import (
 // anything else does not bind.
 type ID uuid.UUID
 
-const canonicalLength = 36
-
 var errNotCanonical = errors.New("not a UUID in its canonical form")
 
 // UnmarshalText reads the canonical form.
 func (id *ID) UnmarshalText(text []byte) error {
-	if len(text) != canonicalLength {
+	parsed, ok := event.ParseID(text)
+	if !ok {
 		return errNotCanonical
-	}
-	parsed, err := uuid.ParseBytes(text)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotCanonical, err)
 	}
 	*id = ID(parsed)
 	return nil

@@ -16,7 +16,7 @@ func (h *hub) connected(ctx context.Context, c *signalr.Conn) error {
 
 // entry is what the audit log is told about a connection.
 func (h *hub) entry(action auditlog.Action, c *signalr.Conn, g event.Group) auditlog.Entry {
-	e := auditlog.Entry{Action: action, Path: h.path, ConnectionID: c.ID(), Group: g.String()}
+	e := auditlog.Entry{Action: action, Path: h.row.Path, ConnectionID: c.ID(), Group: g.String()}
 	if p := principal(c); p != nil {
 		e.Subject = p.Subject
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 )
 
 // audited is a line of the audit log.
@@ -39,7 +38,7 @@ func TestTheAuditLogTellsWhoConnectedAndSubscribed(t *testing.T) {
 	s := setup(t, logging(&log))
 	mine, foreign := event.OrderGroup(uuid.New()), event.OrderGroup(uuid.New())
 	id := func(g event.Group) string { return g.ID().String() }
-	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "alice", Permissions: []string{mine.String()}})
+	c := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "alice", Permissions: []string{mine.String()}})
 	c.must("SubscribeToOrder", id(mine))
 	c.refused("Forbidden", "SubscribeToOrder", id(foreign))
 	c.refused("Forbidden", "ResumeOrder", id(foreign), nil)
@@ -58,7 +57,7 @@ func TestTheAuditLogTellsWhoConnectedAndSubscribed(t *testing.T) {
 	connection := lines[0].ConnectionID
 	require.NotEmpty(t, connection)
 	line := func(action, group, outcome, reason, err string) audited {
-		return audited{"INFO", "audit", action, hubs.CustomerOrdersPath, "alice", group, outcome, reason, err, connection}
+		return audited{"INFO", "audit", action, event.CustomerOrdersPath, "alice", group, outcome, reason, err, connection}
 	}
 	require.Equal(t, []audited{
 		line("connect", "", "ok", "", ""),
@@ -73,9 +72,9 @@ func TestTheAuditLogTellsWhoConnectedAndSubscribed(t *testing.T) {
 	boss.must("SubscribeToAlerts")
 	lines = log.audited(t)
 	require.Len(t, lines, 2)
-	require.Equal(t, audited{"INFO", "audit", "connect", hubs.AdminPath, "boss", "", "ok", "", "", lines[1].ConnectionID}, lines[0])
+	require.Equal(t, audited{"INFO", "audit", "connect", event.AdminPath, "boss", "", "ok", "", "", lines[1].ConnectionID}, lines[0])
 	require.Equal(t, "alerts", lines[1].Group)
-	s.post(hubs.AdminPath+"/negotiate", s.token(auth.Grant{Subject: "mallory"}))
+	s.post(event.AdminPath+"/negotiate", s.token(auth.Grant{Subject: "mallory"}))
 	lines = log.audited(t)
 	require.Len(t, lines, 1)
 	require.Equal(t, "mallory", lines[0].Subject, "the token is good, so it is known whose it is")

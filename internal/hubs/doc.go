@@ -1,15 +1,12 @@
-// Package hubs is the four SignalR hubs that clients connect to: what can be called on them, who may call it, and which group
+// Package hubs is the SignalR hubs that clients connect to: what can be called on them, who may call it, and which group
 // it is about. Everything below is wired here and nothing is decided: the protocol is signalr's, the permission policy's, the
-// delivery broadcast's.
+// delivery broadcast's, and which hubs there are the catalogue's, [event.Hubs].
 //
-//	hub               path                      methods, beside RefreshToken on each
-//	customer-orders   /hubs/customer-orders     SubscribeToOrder, UnsubscribeFromOrder, ResumeOrder
-//	restaurant-orders /hubs/restaurant-orders   SubscribeToRestaurant, UnsubscribeFromRestaurant, ResumeRestaurant
-//	teamcart          /hubs/teamcart            SubscribeToCart, UnsubscribeFromCart, ResumeCart; mounted only when enabled
-//	admin             /hubs/admin               the same three for UserActivity, Analytics and Alerts, ResumeAdmins,
-//	                                            GetPlatformStats, GetConnectionCount, SendTestMessage
+// Each kind of groups that a hub has gives it three methods: SubscribeToOrder, UnsubscribeFromOrder and ResumeOrder. Every hub has RefreshToken,
+// and the admin hub GetPlatformStats, GetConnectionCount and SendTestMessage. docs/events.md lists all of them with their arguments.
 //
-// ResumeCart takes a third argument, which need not be there: true has each event say, behind its positional arguments, which it is.
+// A resume of groups whose events have positional arguments takes a third argument, which need not be there: true has each event say, behind
+// its arguments, which it is.
 //
 // # Lifecycle
 //

@@ -12,7 +12,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -74,7 +73,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 		Payload: json.RawMessage(`{"orderNumber": "YZ-1024", "status": "Preparing", "lastUpdateTimestamp": "2026-01-20T10:00:00.123456Z",
 			"estimatedDeliveryTime": "2026-01-20T17:00:00+07:00", "actualDeliveryTime": null}`),
 	}, at.Add(250*time.Millisecond))
-	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
+	c := s.connectPacked(event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), numbered(4).String())
 	c.frame()
 	c.frame()
@@ -84,7 +83,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	cart := event.TeamCartGroup(id)
 	s = setup(t)
 	s.seventh(cart, event.Event{Type: event.CartUpdated, ResourceID: id, Payload: json.RawMessage(`{}`)}, at.Add(123456*time.Microsecond))
-	c = s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{cart.String()}})
+	c = s.connectPacked(event.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{cart.String()}})
 	c.invoke("1", "ResumeCart", id.String(), numbered(4).String(), true)
 	c.frame()
 	c.frame()
@@ -94,7 +93,7 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	s = setup(t)
 	s.seventh(event.Alerts, event.Event{Type: event.SystemAlert, Payload: json.RawMessage(`{"type": "warning", "message": "m",
 		"data": {"metric": "cpu", "value": 0.5, "threshold": 3, "at": "2026-01-20T10:00:00Z", "deep": {"a_b": null}}}`)}, at)
-	c = s.connectPacked(hubs.AdminPath, admin())
+	c = s.connectPacked(event.AdminPath, admin())
 	c.frame() // the greeting
 	c.invoke("1", "ResumeAlerts", numbered(4).String())
 	c.frame()
@@ -120,7 +119,7 @@ func TestTimesOfADotNetHub(t *testing.T) {
 		})
 	}
 	require.NoError(t, s.b.Broadcast(t.Context(), s.log.of(group)))
-	c := s.connectPacked(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
+	c := s.connectPacked(event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), s.log.of(group)[298].ID.String())
 	got := hex.EncodeToString(c.frame())
 	for name, bytes := range map[string]string{
@@ -147,7 +146,7 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 	t.Parallel()
 	n := func(text string) json.RawMessage { return json.RawMessage(text) }
 	s := setup(t)
-	c := s.connectPacked(hubs.AdminPath, admin())
+	c := s.connectPacked(event.AdminPath, admin())
 	greeting := c.message()
 	require.Equal(t, "ConnectionEstablished", greeting[3])
 	named := func(v any, names ...string) map[string]any {
@@ -191,7 +190,7 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 
 	c.invoke("3", "GetConnectionCount")
 	result = named(c.message()[4], "ConnectionId", "Timestamp", "ConnectionCount", "Hubs")
-	require.ElementsMatch(t, []string{hubs.AdminPath, hubs.CustomerOrdersPath}, keys(result["Hubs"].(map[string]any)), "keys of a dictionary stay")
+	require.ElementsMatch(t, []string{event.AdminPath, event.CustomerOrdersPath}, keys(result["Hubs"].(map[string]any)), "keys of a dictionary stay")
 
 	c.invoke("4", "SendTestMessage", "2026-01-20T10:00:00Z")
 	require.Equal(t, "2026-01-20T10:00:00Z", argument(c.message()), "a text that looks like a time is a text")
@@ -247,7 +246,7 @@ func TestEverythingIsNamedAsADotNetHubNamesIt(t *testing.T) {
 func TestNamesOfJSONOverMessagePack(t *testing.T) {
 	t.Parallel()
 	s := setup(t, func(s *server) { s.names = "camel" })
-	c := s.connectPacked(hubs.AdminPath, admin())
+	c := s.connectPacked(event.AdminPath, admin())
 	greeting := c.message()[4].([]any)[0].(map[string]any)
 	require.ElementsMatch(t, []string{"connectionId", "timestamp", "message"}, keys(greeting))
 	require.IsType(t, time.Time{}, greeting["timestamp"])

@@ -13,7 +13,6 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/eventlog"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
 	"github.com/yummyzoom/herald/internal/policy"
 )
@@ -127,7 +126,7 @@ func (c *counts) Connections(context.Context) (map[string]int, error) {
 	if c.away.Load() {
 		return nil, errAway
 	}
-	return map[string]int{hubs.AdminPath: 2, hubs.CustomerOrdersPath: 40}, nil
+	return map[string]int{event.AdminPath: 2, event.CustomerOrdersPath: 40}, nil
 }
 
 var errAway = errors.New("the database is away")

@@ -18,7 +18,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 )
 
 // What a delivery to one more member, and an invocation with its completion, may allocate, counted over the hubs' real sockets.
@@ -49,7 +48,7 @@ func TestFootprintOfADelivery(t *testing.T) { //nolint:paralleltest // others' a
 		id := uuid.New()
 		clients := make([]*client, members)
 		for i := range clients {
-			clients[i] = s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: fmt.Sprint("user-", i), Permissions: []string{"order:" + id.String()}})
+			clients[i] = s.connect(event.CustomerOrdersPath, auth.Grant{Subject: fmt.Sprint("user-", i), Permissions: []string{"order:" + id.String()}})
 			clients[i].must("SubscribeToOrder", id)
 		}
 		read := make(chan struct{}, members)
@@ -101,7 +100,7 @@ func TestFootprintOfAnInvocation(t *testing.T) { //nolint:paralleltest // others
 	const calls = 200
 	s := setup(t)
 	id := uuid.New()
-	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "user", Permissions: []string{"order:" + id.String()}})
+	c := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "user", Permissions: []string{"order:" + id.String()}})
 	c.must("SubscribeToOrder", id)
 	call := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(
 		[]byte(`{"type":1,"invocationId":"7","target":"SubscribeToOrder","arguments":["` + id.String() + "\"]}\x1e"))))

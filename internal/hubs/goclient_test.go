@@ -15,7 +15,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 )
 
 // orders has the methods that the hub calls.
@@ -42,7 +41,7 @@ func TestGoClient(t *testing.T) {
 	receiver := &orders{changed: make(chan json.RawMessage, 10)}
 	client, err := philippseith.NewClient(ctx,
 		philippseith.WithConnector(func() (philippseith.Connection, error) {
-			return philippseith.NewHTTPConnection(ctx, s.url+hubs.CustomerOrdersPath+"?access_token="+token,
+			return philippseith.NewHTTPConnection(ctx, s.url+event.CustomerOrdersPath+"?access_token="+token,
 				philippseith.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}),
 				philippseith.WithNegotiateVersion(1))
 		}),

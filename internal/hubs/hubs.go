@@ -18,14 +18,6 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// The hubs' paths.
-const (
-	CustomerOrdersPath   = "/hubs/customer-orders"
-	RestaurantOrdersPath = "/hubs/restaurant-orders"
-	TeamCartPath         = "/hubs/teamcart"
-	AdminPath            = "/hubs/admin"
-)
-
 // Authorizer decides whether a principal may join a group: nil, policy.ErrUnauthorized for a token that has expired,
 // policy.ErrForbidden for a no, any other error where that could not be found out.
 type Authorizer interface {
@@ -103,8 +95,7 @@ type Hubs struct {
 type hub struct {
 	*Hubs
 	*signalr.Hub
-	path  string
-	admin bool
+	row event.Hub
 }
 
 // New returns the hubs with all their methods.
@@ -113,30 +104,34 @@ func New(cfg Config) (*Hubs, error) {
 		return nil, err
 	}
 	h := &Hubs{cfg: cfg}
-	h.add(CustomerOrdersPath).resource("Order", event.OrderGroup)
-	h.add(RestaurantOrdersPath).resource("Restaurant", event.RestaurantGroup)
-	if cfg.TeamCart {
-		h.add(TeamCartPath).carts()
+	for _, row := range event.Hubs() {
+		if row.Setting == "" || cfg.TeamCart {
+			h.add(row)
+		}
 	}
-	h.add(AdminPath).administration()
 	return h, nil
 }
 
-func (h *Hubs) add(path string) *hub {
-	one := &hub{Hubs: h, Hub: signalr.NewHub(strings.TrimPrefix(path, "/hubs/")), path: path, admin: path == AdminPath}
+func (h *Hubs) add(row event.Hub) {
+	one := &hub{Hubs: h, Hub: signalr.NewHub(row.Name()), row: row}
 	one.OnConnected(one.connected)
 	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
 	one.OnRefresh(one.refreshed)
 	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
+	for _, kind := range row.Groups {
+		one.joinable(kind)
+	}
+	if row.Admin {
+		one.administration()
+	}
 	h.hubs = append(h.hubs, one)
-	return one
 }
 
 // Mount serves the hubs by s, which must have been made with h.Authenticate.
 func (h *Hubs) Mount(mux *http.ServeMux, s *signalr.Server) {
 	for _, one := range h.hubs {
 		handler := s.Handler(one.Hub)
-		for _, path := range Paths(one.path) {
+		for _, path := range Paths(one.row.Path) {
 			mux.Handle(path, handler)
 		}
 	}
@@ -155,7 +150,7 @@ func Paths(path string) []string { return []string{path, path + negotiatePath, p
 func (h *Hubs) Methods() map[string][]string {
 	methods := make(map[string][]string, len(h.hubs))
 	for _, one := range h.hubs {
-		methods[one.path] = one.Hub.Methods()
+		methods[one.row.Path] = one.Hub.Methods()
 	}
 	return methods
 }
@@ -164,7 +159,7 @@ func (h *Hubs) Methods() map[string][]string {
 func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 	counts := make(map[string]int, len(h.hubs))
 	for _, one := range h.hubs {
-		counts[one.path] = s.Connections(one.Name())
+		counts[one.row.Path] = s.Connections(one.Name())
 	}
 	return counts
 }
@@ -173,7 +168,7 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 func (h *Hubs) Path(name string) string {
 	for _, one := range h.hubs {
 		if one.Name() == name {
-			return one.path
+			return one.row.Path
 		}
 	}
 	return ""
@@ -187,7 +182,7 @@ func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	if path, ok := strings.CutSuffix(r.URL.Path, refreshPath); ok {
 		refused.Action, refused.Path = auditlog.RefreshToken, path
 	}
-	if err == nil && refused.Path == AdminPath && !p.HasRole(h.cfg.AdminRole) {
+	if hub, _ := event.HubAt(refused.Path); err == nil && hub.Admin && !p.HasRole(h.cfg.AdminRole) {
 		err = h.cfg.withoutRole()
 	}
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
@@ -86,12 +85,12 @@ func TestWhatAJavaScriptHandlerGetsIsDocumented(t *testing.T) {
 	}
 	token := s.token(auth.Grant{Subject: "boss", Roles: []string{"Admin"}, Permissions: []string{order.String(), cart.String()}})
 	calls := []jsCall{
-		{s.url + hubs.CustomerOrdersPath, token, "ResumeOrder", []any{id, uuid.Nil}},
-		{s.url + hubs.TeamCartPath, token, "ResumeCart", []any{id, uuid.Nil, true}},
-		{s.url + hubs.AdminPath, token, "ResumeAnalytics", []any{uuid.Nil}},
-		{s.url + hubs.AdminPath, token, "ResumeAlerts", []any{uuid.Nil}},
-		{s.url + hubs.AdminPath, token, "GetPlatformStats", []any{}},
-		{s.url + hubs.AdminPath, token, "SendTestMessage", []any{1}},
+		{s.url + event.CustomerOrdersPath, token, "ResumeOrder", []any{id, uuid.Nil}},
+		{s.url + event.TeamCartPath, token, "ResumeCart", []any{id, uuid.Nil, true}},
+		{s.url + event.AdminPath, token, "ResumeAnalytics", []any{uuid.Nil}},
+		{s.url + event.AdminPath, token, "ResumeAlerts", []any{uuid.Nil}},
+		{s.url + event.AdminPath, token, "GetPlatformStats", []any{}},
+		{s.url + event.AdminPath, token, "SendTestMessage", []any{1}},
 	}
 	for _, protocol := range []string{"json", "messagepack"} {
 		t.Run(protocol, func(t *testing.T) {

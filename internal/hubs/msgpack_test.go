@@ -9,7 +9,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 )
 
 // A client that speaks MessagePack asks for the cursor as one that speaks JSON does.
@@ -20,7 +19,7 @@ func TestACartsCursorOverMessagePack(t *testing.T) {
 	s := setup(t)
 	id := uuid.New()
 	group := event.TeamCartGroup(id)
-	c := s.connectPacked(hubs.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
+	c := s.connectPacked(event.TeamCartPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	call := func(args ...any) []any {
 		c.invoke("1", "ResumeCart", args...)
 		return c.message()

@@ -14,7 +14,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
@@ -27,16 +26,21 @@ type resourceHub struct {
 }
 
 func resourceHubs() map[string]resourceHub {
-	order := event.Event{Type: event.OrderStatusChanged, Audience: event.Both}
-	return map[string]resourceHub{
-		"customer":   {hubs.CustomerOrdersPath, "Order", event.OrderGroup, order, "ReceiveOrderStatusChanged"},
-		"restaurant": {hubs.RestaurantOrdersPath, "Restaurant", event.RestaurantGroup, order, "ReceiveOrderStatusChanged"},
-		"teamcart": {
-			hubs.TeamCartPath, "Cart", event.TeamCartGroup,
-			event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)},
-			"ReceiveConverted",
-		},
+	object := event.Event{Type: event.OrderStatusChanged, Audience: event.Both}
+	positional := event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)}
+	all := map[string]resourceHub{}
+	for _, hub := range event.Hubs() {
+		for _, kind := range hub.Groups {
+			switch {
+			case kind.Resource == "":
+			case kind.Cursor:
+				all[hub.Name()] = resourceHub{hub.Path, kind.Method, kind.Group, positional, "ReceiveConverted"}
+			default:
+				all[hub.Name()] = resourceHub{hub.Path, kind.Method, kind.Group, object, "ReceiveOrderStatusChanged"}
+			}
+		}
 	}
+	return all
 }
 
 // resuming are the arguments of the hub's Resume method of a client that wants to be told the place of each event.
@@ -188,7 +192,7 @@ func TestRevokedWhileThePermissionIsBeingChecked(t *testing.T) {
 	s := setup(t)
 	id := uuid.New()
 	g := event.OrderGroup(id)
-	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{g.String()}})
+	c := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{g.String()}})
 	revocation := event.Event{
 		Type: event.AccessRevoked, ResourceID: id, Payload: json.RawMessage(`{"policy":"MustBeOrderOwner","userId":"u"}`),
 	}
@@ -235,8 +239,8 @@ func TestTeamCartShapes(t *testing.T) {
 		}
 		require.JSONEq(t, `{"target":"ReceivePaymentEvent","arguments":["p","Paid"`+trailing+`]}`, string(raw))
 	}
-	subscribed, resumed, asking := s.connect(hubs.TeamCartPath, grant), s.connect(hubs.TeamCartPath, grant), s.connect(hubs.TeamCartPath, grant)
-	declining, null, changing := s.connect(hubs.TeamCartPath, grant), s.connect(hubs.TeamCartPath, grant), s.connect(hubs.TeamCartPath, grant)
+	subscribed, resumed, asking := s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant)
+	declining, null, changing := s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant)
 	subscribed.must("SubscribeToCart", id)
 	resumed.must("ResumeCart", id, nil)
 	asking.must("ResumeCart", id, nil, true)
@@ -288,7 +292,7 @@ func TestOtherHubsResumeWithTwoArguments(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := uuid.New()
-	c := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{event.OrderGroup(id).String()}})
+	c := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{event.OrderGroup(id).String()}})
 	require.Equal(t, "Failed to invoke 'ResumeOrder' due to an error on the server.", c.call("ResumeOrder", id, nil, true).Error)
 	c.must("ResumeOrder", id, nil)
 }
@@ -298,7 +302,7 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 	t.Parallel()
 	s := setup(t, func(s *server) { s.teamCart = false })
 	token := s.token(auth.Grant{Subject: "u"})
-	for path, status := range map[string]int{hubs.TeamCartPath: http.StatusNotFound, hubs.CustomerOrdersPath: http.StatusOK} {
+	for path, status := range map[string]int{event.TeamCartPath: http.StatusNotFound, event.CustomerOrdersPath: http.StatusOK} {
 		got, _ := s.post(path+"/negotiate?negotiateVersion=1", token)
 		require.Equal(t, status, got, path)
 	}
@@ -308,7 +312,8 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 func TestHubsAskForAToken(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	for _, path := range []string{hubs.CustomerOrdersPath, hubs.RestaurantOrdersPath, hubs.TeamCartPath, hubs.AdminPath} {
+	for _, hub := range event.Hubs() {
+		path := hub.Path
 		for _, token := range []string{"", "nonsense", s.token(auth.Grant{Subject: "u", TTL: -time.Hour})} {
 			for _, suffix := range []string{"", "/negotiate?negotiateVersion=1"} {
 				status, challenge := s.post(path+suffix, token)
@@ -321,7 +326,7 @@ func TestHubsAskForAToken(t *testing.T) {
 			}
 		}
 		want := http.StatusOK
-		if path == hubs.AdminPath {
+		if path == event.AdminPath {
 			want = http.StatusForbidden
 		}
 		status, _ := s.post(path+"/negotiate?negotiateVersion=1", s.token(auth.Grant{Subject: "u"}))

@@ -21,7 +21,7 @@ type refreshed struct {
 // refreshToken is the method RefreshToken: it gives the connection a new token of the same user.
 func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string) (any, error) {
 	p, err := h.cfg.Tokens.Verify(ctx, token)
-	if err == nil && h.admin && !p.HasRole(h.cfg.AdminRole) {
+	if err == nil && h.row.Admin && !p.HasRole(h.cfg.AdminRole) {
 		err = h.cfg.withoutRole()
 	}
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubs"
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
@@ -138,7 +137,7 @@ func TestARefreshByRequestOnTheAdminHub(t *testing.T) {
 	t.Parallel()
 	var log journal
 	s := setup(t, logging(&log))
-	c := s.negotiate(hubs.AdminPath, admin())
+	c := s.negotiate(event.AdminPath, admin())
 	c.must("SubscribeToAlerts")
 	log.take()
 	status, body := c.refresh(s.token(auth.Grant{Subject: "boss"}))
@@ -160,7 +159,7 @@ func TestARefreshByRequestOnTheAdminHub(t *testing.T) {
 	for _, line := range log.audited(t) {
 		if line.Action == "refresh_token" {
 			require.Equal(t, "refresh_token", line.Action)
-			require.Equal(t, hubs.AdminPath, line.Path)
+			require.Equal(t, event.AdminPath, line.Path)
 			require.Equal(t, "boss", line.Subject)
 			require.Equal(t, c.id, line.ConnectionID)
 			lines = append(lines, line)
@@ -182,7 +181,7 @@ func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
 	s := setup(t)
 	id := uuid.New()
 	g := event.OrderGroup(id)
-	c := s.negotiate(hubs.CustomerOrdersPath, permissions(g))
+	c := s.negotiate(event.CustomerOrdersPath, permissions(g))
 	c.must("SubscribeToOrder", id)
 
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -224,7 +223,7 @@ func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
 			if method == "ResumeOrder" {
 				args = append(args, nil)
 			}
-			c := s.negotiate(hubs.CustomerOrdersPath, permissions(g))
+			c := s.negotiate(event.CustomerOrdersPath, permissions(g))
 			var once sync.Once
 			asked, goOn := make(chan struct{}), make(chan struct{})
 			s.guard.set(nil, func(event.Group) {
@@ -250,7 +249,7 @@ func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
 		t.Parallel()
 		s := setup(t)
 		id := uuid.New()
-		c := s.negotiate(hubs.CustomerOrdersPath, permissions(event.OrderGroup(id)))
+		c := s.negotiate(event.CustomerOrdersPath, permissions(event.OrderGroup(id)))
 		var once sync.Once
 		asked, goOn := make(chan struct{}), make(chan struct{})
 		s.guard.set(nil, func(event.Group) {
@@ -279,7 +278,7 @@ func TestRefreshesAndSubscriptionsInterleaved(t *testing.T) {
 	for i, id := range ids {
 		groups[i] = event.OrderGroup(id)
 	}
-	c := s.negotiate(hubs.CustomerOrdersPath, permissions(groups...))
+	c := s.negotiate(event.CustomerOrdersPath, permissions(groups...))
 	for range 100 {
 		var all sync.WaitGroup
 		for i := range groups { // each opens but one

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/auth"
-	"github.com/yummyzoom/herald/internal/hubs"
+	"github.com/yummyzoom/herald/internal/event"
 )
 
 // journal is a log that is read while it is written.
@@ -56,11 +56,11 @@ func TestTheLogTellsWhyATokenWasRefused(t *testing.T) {
 		path, token, reason, says string
 		status                    int
 	}{
-		{hubs.CustomerOrdersPath, expired, "expired", "it expired at", http.StatusUnauthorized},
-		{hubs.CustomerOrdersPath, foreign, "bad_signature", "does not fit the configured key", http.StatusUnauthorized},
-		{hubs.RestaurantOrdersPath, "x.y.z", "malformed", "not a JSON Web Token", http.StatusUnauthorized},
-		{hubs.TeamCartPath, "", "no_token", "there is none", http.StatusUnauthorized},
-		{hubs.AdminPath, s.token(auth.Grant{Subject: "u"}), "not_permitted", `requires the role "Admin"`, http.StatusForbidden},
+		{event.CustomerOrdersPath, expired, "expired", "it expired at", http.StatusUnauthorized},
+		{event.CustomerOrdersPath, foreign, "bad_signature", "does not fit the configured key", http.StatusUnauthorized},
+		{event.RestaurantOrdersPath, "x.y.z", "malformed", "not a JSON Web Token", http.StatusUnauthorized},
+		{event.TeamCartPath, "", "no_token", "there is none", http.StatusUnauthorized},
+		{event.AdminPath, s.token(auth.Grant{Subject: "u"}), "not_permitted", `requires the role "Admin"`, http.StatusForbidden},
 	} {
 		for _, path := range []string{c.path, c.path + "/negotiate"} {
 			status, _ := s.post(path, c.token)
@@ -78,7 +78,7 @@ func TestTheLogTellsWhyATokenWasRefused(t *testing.T) {
 			}
 		}
 	}
-	status, _ := s.post(hubs.CustomerOrdersPath+"/negotiate", s.token(auth.Grant{Subject: "u"}))
+	status, _ := s.post(event.CustomerOrdersPath+"/negotiate", s.token(auth.Grant{Subject: "u"}))
 	require.Equal(t, http.StatusOK, status)
 	require.Empty(t, log.take())
 }
@@ -87,7 +87,7 @@ func TestTheLogTellsWhyARefreshWasRefused(t *testing.T) {
 	t.Parallel()
 	var log journal
 	s := setup(t, logging(&log))
-	customer := s.connect(hubs.CustomerOrdersPath, auth.Grant{Subject: "u"})
+	customer := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "u"})
 	boss, _ := s.connectAdmin()
 	for _, c := range []struct {
 		client              *client

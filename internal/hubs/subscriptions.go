@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/google/uuid"
-
 	"github.com/yummyzoom/herald/internal/auditlog"
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/broadcast"
@@ -20,38 +18,6 @@ const (
 	forbidden    = "Forbidden"
 	unauthorized = "Unauthorized"
 )
-
-// resource registers the three methods of a hub whose groups are named after an id.
-func (h *hub) resource(name string, group func(uuid.UUID) event.Group) {
-	h.subscribable(name, group)
-	signalr.Method2(h.Hub, "Resume"+name, func(ctx context.Context, call *signalr.Call, id ID, last *ID) (any, error) {
-		return nil, h.resume(ctx, call, group(uuid.UUID(id)), cursor(last), event.Plain)
-	})
-}
-
-// carts registers the three methods of the team cart hub. Its events have positional arguments, and a typed client has no handler for
-// one more than the published documents have: a .NET or Java client drops such an event without a word. So the cursor comes as a trailing
-// argument to a client that asks for it only.
-func (h *hub) carts() {
-	h.subscribable("Cart", event.TeamCartGroup)
-	signalr.Method3(h.Hub, "ResumeCart", func(ctx context.Context, call *signalr.Call, id ID, last *ID, withCursor signalr.Optional[*bool]) (any, error) {
-		shape := event.Plain
-		if asked := withCursor.Value; asked != nil && *asked {
-			shape = event.WithCursor
-		}
-		return nil, h.resume(ctx, call, event.TeamCartGroup(uuid.UUID(id)), cursor(last), shape)
-	})
-}
-
-func (h *hub) subscribable(name string, group func(uuid.UUID) event.Group) {
-	signalr.Method1(h.Hub, "SubscribeTo"+name, func(ctx context.Context, call *signalr.Call, id ID) (any, error) {
-		return nil, h.subscribe(ctx, call, group(uuid.UUID(id)))
-	})
-	signalr.Method1(h.Hub, "UnsubscribeFrom"+name, func(_ context.Context, call *signalr.Call, id ID) (any, error) {
-		h.cfg.Broadcaster.Unsubscribe(call.Conn, group(uuid.UUID(id)))
-		return nil, nil
-	})
-}
 
 func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error { return a.Subscribe(call.Conn, event.Plain) })

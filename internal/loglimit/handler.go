@@ -10,10 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"unicode/utf8"
-
-	"golang.org/x/time/rate"
 )
 
 const (
@@ -25,18 +22,13 @@ const (
 // Handler passes lines on to another handler. Use [New].
 type Handler struct {
 	next    slog.Handler
-	limits  *sync.Map // of key to *limit, shared by all that derive from one
+	limits  *sync.Map // of key to *Limit, shared by all that derive from one
 	limited bool
 }
 
 type key struct {
 	message string
 	level   slog.Level
-}
-
-type limit struct {
-	limiter *rate.Limiter
-	leftOut atomic.Int64
 }
 
 // New returns a handler before next.
@@ -52,24 +44,23 @@ func (h *Handler) Handle(ctx context.Context, line slog.Record) error {
 	short := slog.NewRecord(line.Time, line.Level, line.Message, line.PC)
 	line.Attrs(func(a slog.Attr) bool { short.AddAttrs(cut(a)); return true })
 	if h.limited {
-		l := h.of(key{line.Message, line.Level})
-		if !l.limiter.AllowN(line.Time, 1) {
-			l.leftOut.Add(1)
+		leftOut, ok := h.of(key{line.Message, line.Level}).Take(line.Time)
+		if !ok {
 			return nil
 		}
-		if n := l.leftOut.Swap(0); n > 0 {
-			short.AddAttrs(slog.Int64("left_out", n))
+		if leftOut > 0 {
+			short.AddAttrs(slog.Int64("left_out", leftOut))
 		}
 	}
 	return h.next.Handle(ctx, short) //nolint:wrapcheck // the logger's, which drops it
 }
 
-func (h *Handler) of(k key) *limit {
+func (h *Handler) of(k key) *Limit {
 	if l, ok := h.limits.Load(k); ok {
-		return l.(*limit) //nolint:forcetypeassert,errcheck // of is the only one that stores
+		return l.(*Limit) //nolint:forcetypeassert,errcheck // of is the only one that stores
 	}
-	l, _ := h.limits.LoadOrStore(k, &limit{limiter: rate.NewLimiter(perSecond, atOnce)})
-	return l.(*limit) //nolint:forcetypeassert,errcheck // as above
+	l, _ := h.limits.LoadOrStore(k, NewLimit(perSecond, atOnce))
+	return l.(*Limit) //nolint:forcetypeassert,errcheck // as above
 }
 
 // WithAttrs keeps the limits. A logger of the audit log has none here.

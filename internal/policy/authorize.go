@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +82,7 @@ type Checker struct {
 	cache     *cache // nil: none
 	turns     *turns
 
-	one, either string // the SQL for one policy, and for either of two
+	queries map[string]string // the SQL by the kind of the group
 }
 
 // New returns a Checker that asks db, or an error that says what is wrong with cfg.
@@ -109,13 +108,24 @@ func New(cfg Config, db DB) (*Checker, error) {
 	if cfg.Cache > 0 {
 		c.cache = newCache(cfg)
 	}
-	// The casts choose the function by its documented signature even where it is overloaded.
-	call := func(policy string) string {
-		return "coalesce(" + function + "(" + policy + "::text, $1::uuid, $2::text), false)"
-	}
-	c.one = "SELECT " + call("$3")
-	c.either = "SELECT " + call("$3") + " OR " + call("$4")
+	c.queries = queriesOf(function)
 	return c, nil
+}
+
+// queriesOf returns the question for each kind of groups that has policies: whether one of them opens the group, in one round trip.
+func queriesOf(function string) map[string]string {
+	queries := map[string]string{}
+	for _, hub := range event.Hubs() {
+		for _, kind := range hub.Groups {
+			var calls []string
+			for i := range kind.Policies {
+				// The casts choose the function by its documented signature even where it is overloaded.
+				calls = append(calls, fmt.Sprintf("coalesce(%s($%d::text, $1::uuid, $2::text), false)", function, i+3)) //nolint:mnd // behind $1 and $2
+			}
+			queries[kind.Name] = "SELECT " + strings.Join(calls, " OR ")
+		}
+	}
+	return queries
 }
 
 // Authorize returns nil where p may join g, [ErrUnauthorized] where p has expired, [ErrUndecided] where that could not be found out, else
@@ -124,19 +134,16 @@ func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Grou
 	if p == nil || (!p.Expires.IsZero() && !c.now().Before(p.Expires)) {
 		return ErrUnauthorized
 	}
-	switch g {
-	case event.Admins, event.UserActivity, event.Analytics, event.Alerts:
-		return allowed(p.HasRole(c.adminRole))
-	}
-	rule, known := ruleFor(g.Kind())
-	if !known {
+	hub, kind, known := g.Row()
+	switch {
+	case !known:
 		return ErrForbidden
-	}
-	resource := g.ID()
-	if rule.permits(p, resource) {
+	case hub.Admin:
+		return allowed(p.HasRole(c.adminRole))
+	case permits(p, kind, g.ID()):
 		return nil
 	}
-	q := question{rule: rule, resource: resource, user: p.Subject}
+	q := question{kind: kind, resource: g.ID(), user: p.Subject}
 	answer, err := c.answer(ctx, q)
 	if err != nil {
 		return err
@@ -169,7 +176,7 @@ func allowed(ok bool) error {
 
 // question is what the database is asked.
 type question struct {
-	rule     rule
+	kind     event.GroupKind // of the group
 	resource uuid.UUID
 	user     string
 }
@@ -183,15 +190,12 @@ func (c *Checker) ask(caller context.Context, q question) (bool, error) {
 	defer release()
 	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	defer cancel()
-	query, args := c.one, []any{q.resource.String(), q.user}
-	if len(q.rule.policies) > 1 {
-		query = c.either
-	}
-	for _, policy := range q.rule.policies {
-		args = append(args, policy)
+	args := []any{q.resource.String(), q.user}
+	for _, policy := range q.kind.Policies {
+		args = append(args, policy.Name)
 	}
 	var answer bool
-	if err := db.QueryRow(ctx, query, args...).Scan(&answer); err != nil {
+	if err := db.QueryRow(ctx, c.queries[q.kind.Name], args...).Scan(&answer); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
@@ -217,54 +221,8 @@ func (c *Checker) connection(caller context.Context) (db DB, release func(), err
 // undecided logs why a question has no answer, unless nobody waits for it any more.
 func (c *Checker) undecided(caller context.Context, q question, err error) error {
 	if caller.Err() == nil {
-		c.logger.ErrorContext(caller, "authorization failed, so it was refused", slog.Any("policies", q.rule.policies),
+		c.logger.ErrorContext(caller, "authorization failed, so it was refused", slog.Any("policies", q.kind.PolicyNames()),
 			slog.String("resource_id", q.resource.String()), slog.Any("error", err))
 	}
 	return ErrUndecided
-}
-
-// rule is what guards one kind of group: any of the permissions, or any of the policies.
-type rule struct {
-	permissions []string
-	policies    []string // one or two
-}
-
-func ruleFor(kind string) (rule, bool) {
-	switch kind {
-	case "order":
-		return rule{[]string{"OrderOwner"}, []string{event.MustBeOrderOwner}}, true
-	case "restaurant":
-		return rule{
-			[]string{"RestaurantOwner", "RestaurantStaff"},
-			[]string{event.MustBeRestaurantOwner, event.MustBeRestaurantStaff},
-		}, true
-	case "teamcart":
-		return rule{[]string{"TeamCartMember", "TeamCartHost"}, []string{event.MustBeTeamCartMember}}, true
-	default:
-		return rule{}, false
-	}
-}
-
-// permits looks for the permission among the token's. What is malformed among them grants nothing.
-func (r rule) permits(p *auth.Principal, resource uuid.UUID) bool {
-	return slices.ContainsFunc(p.Permissions, func(permission string) bool { return r.grants(permission, resource) })
-}
-
-func (r rule) grants(permission string, resource uuid.UUID) bool {
-	name, value, found := strings.Cut(permission, ":")
-	if !found || !slices.Contains(r.permissions, name) {
-		return false
-	}
-	id, ok := parseID(value)
-	return ok && id == resource
-}
-
-// parseID reads a UUID in its canonical form, in either case; uuid.Parse alone would take braces and URNs too.
-func parseID(s string) (uuid.UUID, bool) {
-	const canonicalLength = 36
-	if len(s) != canonicalLength {
-		return uuid.Nil, false
-	}
-	id, err := uuid.Parse(s)
-	return id, err == nil
 }

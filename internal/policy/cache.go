@@ -34,9 +34,9 @@ type cache struct {
 	allowed map[key]memory
 }
 
-// key is a question. The kind tells one rule from another.
+// key is a question.
 type key struct {
-	kind     string // the rule's first policy
+	kind     string // of the group
 	resource uuid.UUID
 	user     string
 }
@@ -76,18 +76,18 @@ func (c *cache) generation(user string) *atomic.Uint64 {
 
 // remembers says whether the answer is known, a yes.
 func (c *Checker) remembers(q question) bool {
-	known := c.cache.has(key{q.rule.policies[0], q.resource, q.user}, c.cache.generation(q.user).Load(), c.now())
+	known := c.cache.has(key{q.kind.Name, q.resource, q.user}, c.cache.generation(q.user).Load(), c.now())
 	if known {
 		c.cache.metrics.remembered(true)
 	}
 	return known
 }
 
-// recall is ask with a memory. Equal questions are put to the database once, but nobody is refused by an answer that was asked for before
-// he came: access may have been granted since.
+// recall is ask with a memory. Equal questions are put to the database once, but an answer
+// from before the request cannot refuse it: access may have been granted since.
 func (c *Checker) recall(caller context.Context, q question) (bool, error) {
 	generation := c.cache.generation(q.user).Load()
-	k := key{q.rule.policies[0], q.resource, q.user}
+	k := key{q.kind.Name, q.resource, q.user}
 	if c.cache.has(k, generation, c.now()) {
 		c.cache.metrics.remembered(true)
 		return true, nil

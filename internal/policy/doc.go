@@ -2,10 +2,8 @@
 //
 // # The rules
 //
-//	order:{id}        MustBeOrderOwner                               permission OrderOwner:{id}
-//	restaurant:{id}   MustBeRestaurantOwner or …Staff                permission RestaurantOwner:{id} or RestaurantStaff:{id}
-//	teamcart:{id}     MustBeTeamCartMember                           permission TeamCartMember:{id} or TeamCartHost:{id}
-//	admins, user-activity, analytics, alerts                         the admin role
+// The catalogue of hubs, [event.Hubs], says what opens a group: one of the policies of its kind, such as MustBeOrderOwner for order:{id}, which a
+// permission such as OrderOwner:{id} meets; or, for the admin hub's groups, the admin role.
 //
 // A permission in the token suffices. Without one the database is asked, through the configured SQL function
 // f(policy text, resource_id uuid, user_id text) returns boolean: one round trip, whatever the group. The database has the

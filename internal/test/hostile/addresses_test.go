@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -58,7 +59,7 @@ func TestAHubsPathInOtherSpellings(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Server.AllowedOrigins = []string{"https://app.example"} })
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, "tester"), "Origin": "https://app.example"}
-	for _, hub := range []string{hubclient.CustomerOrders, hubclient.RestaurantOrders, hubclient.TeamCart, hubclient.Admin} {
+	for _, hub := range []string{event.CustomerOrdersPath, event.RestaurantOrdersPath, event.TeamCartPath, event.AdminPath} {
 		title := "/Hubs/" + strings.ToUpper(hub[6:7]) + hub[7:]
 		for _, path := range []string{hub, hub + "/", title, strings.ToUpper(hub) + "/", strings.Replace(hub, "hubs", "%48ub%73", 1) + "/"} {
 			for _, negotiate := range []string{"/negotiate/", "/Negotiate"} {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/peers"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
@@ -155,13 +155,13 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	entrance := owner.URL + peers.Path
 
 	// What users and administrators have.
-	status, body, _ := ask(t, http.MethodPost, owner.URL+hubclient.CustomerOrders+"/negotiate?negotiateVersion=1", token(t, "alice"))
+	status, body, _ := ask(t, http.MethodPost, owner.URL+event.CustomerOrdersPath+"/negotiate?negotiateVersion=1", token(t, "alice"))
 	require.Equal(t, http.StatusOK, status)
 	var negotiated struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal([]byte(body), &negotiated))
 	for _, path := range []string{
-		"", "/", "/ping", hubclient.CustomerOrders + "?id=" + negotiated.ConnectionToken, hubclient.Admin + "/negotiate?negotiateVersion=1",
-		hubclient.Admin + "?access_token=" + token(t, "boss"), "/api/admin/realtime/alert", "/healthz", "/metrics", "/..%2fapi",
+		"", "/", "/ping", event.CustomerOrdersPath + "?id=" + negotiated.ConnectionToken, event.AdminPath + "/negotiate?negotiateVersion=1",
+		event.AdminPath + "?access_token=" + token(t, "boss"), "/api/admin/realtime/alert", "/healthz", "/metrics", "/..%2fapi",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions} {
 			status, body, header := ask(t, method, entrance+path, token(t, "boss"))
@@ -186,7 +186,7 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	}{
 		{owner.URL, request, "replayed", http.StatusUnauthorized},
 		{other.URL, request, "other_node", http.StatusMisdirectedRequest},
-		{owner.URL, strings.Replace(request, "/ping", hubclient.Admin, 1), "signature", http.StatusUnauthorized},
+		{owner.URL, strings.Replace(request, "/ping", event.AdminPath, 1), "signature", http.StatusUnauthorized},
 		{owner.URL, strings.Replace(request, "\r\n\r\n", "\r\nAuthorization: Bearer "+token(t, "boss")+"\r\n\r\n", 1), "signature", http.StatusUnauthorized},
 		{owner.URL, strings.Replace(request, "&n=", "&n=1", 1), "signature", http.StatusUnauthorized},
 	} {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/app"
-	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -24,7 +24,7 @@ func TestRefreshesThatMeanHarm(t *testing.T) {
 	client := node(t, pgtest.New(t), func(cfg *app.Config) {
 		cfg.Server.HandshakeTimeout, cfg.Server.DisconnectTimeout = patience, patience // its client only refreshes
 	})
-	hub := client.URL + hubclient.CustomerOrders
+	hub := client.URL + event.CustomerOrdersPath
 	mine := map[string]string{"Authorization": "Bearer " + token(t, "alice")}
 	response := send(t, http.MethodPost, hub+"/negotiate?negotiateVersion=1", mine)
 	var negotiated struct{ ConnectionToken, ConnectionID string }
@@ -57,8 +57,8 @@ func TestRefreshesThatMeanHarm(t *testing.T) {
 		"a body of a megabyte":             {refresh(good, connection, "", strings.Repeat("x", 1<<20)), http.StatusRequestEntityTooLarge},
 		"a token in the body":              {refresh("", connection, "", `{"access_token":"`+good+`"}`), http.StatusUnauthorized},
 		"a path behind it":                 {send(t, http.MethodPost, hub+"/refresh/x", mine), http.StatusNotFound},
-		"another hub":                      {send(t, http.MethodPost, client.URL+hubclient.TeamCart+"/refresh?id="+connection, mine), http.StatusNotFound},
-		"the admin hub, of a ticket of it": {send(t, http.MethodPost, client.URL+hubclient.Admin+"/refresh?id="+connection, mine), http.StatusNotFound},
+		"another hub":                      {send(t, http.MethodPost, client.URL+event.TeamCartPath+"/refresh?id="+connection, mine), http.StatusNotFound},
+		"the admin hub, of a ticket of it": {send(t, http.MethodPost, client.URL+event.AdminPath+"/refresh?id="+connection, mine), http.StatusNotFound},
 	} {
 		require.Equal(t, c.status, c.answer.StatusCode, "%s: %s", name, c.answer.body)
 	}

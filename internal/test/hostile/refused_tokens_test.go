@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/yummyzoom/herald/internal/hubclient"
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -17,7 +17,7 @@ func TestARefusedTokenIsToldFromNone(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), nil)
 	requests := map[string][]string{http.MethodPost: {"/api/admin/realtime/alert"}, http.MethodGet: {"/api/admin/realtime/status", "/api/realtime/events"}}
-	for _, hub := range []string{hubclient.CustomerOrders, hubclient.RestaurantOrders, hubclient.TeamCart, hubclient.Admin} {
+	for _, hub := range []string{event.CustomerOrdersPath, event.RestaurantOrdersPath, event.TeamCartPath, event.AdminPath} {
 		requests[http.MethodPost] = append(requests[http.MethodPost], hub+"/negotiate?negotiateVersion=1", hub+"?id=x", hub+"/refresh", hub+"/refresh?id=x")
 		requests[http.MethodGet] = append(requests[http.MethodGet], hub, hub+"?id=x")
 		requests[http.MethodDelete] = append(requests[http.MethodDelete], hub+"?id=x")

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
 	"github.com/yummyzoom/herald/internal/hubclient"
 	"github.com/yummyzoom/herald/internal/retention"
 	"github.com/yummyzoom/herald/internal/test/pgtest"
@@ -70,7 +71,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	oppress(t, db, pool)
 	cfg := node(t, db, nil)
 	calls := make(chan string, 100)
-	conn, err := hubclient.Connect(t.Context(), cfg, hubclient.Admin, func(call hubclient.Invocation) {
+	conn, err := hubclient.Connect(t.Context(), cfg, event.AdminPath, func(call hubclient.Invocation) {
 		for _, argument := range call.Arguments {
 			calls <- string(argument)
 		}

@@ -56,11 +56,11 @@ func eventsReference(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(eventsHead)
 	for _, one := range allHubs {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", one.path, one.groups, one.who, one.policy)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", one.Path, one.groups(), one.who(), one.opens())
 	}
-	b.WriteString(policies)
+	b.WriteString(policies())
 	for _, one := range allHubs {
-		fmt.Fprintf(&b, "### %s\n\n| method | returns | |\n|---|---|---|\n", one.path)
+		fmt.Fprintf(&b, "### %s\n\n| method | returns | |\n|---|---|---|\n", one.Path)
 		for _, m := range one.methods {
 			fmt.Fprintf(&b, "| `%s(%s)` | `%s` | %s |\n", m.name, strings.ReplaceAll(m.parameters, "|", `\|`), strings.TrimPrefix(m.result, "Rest."), m.about)
 		}
@@ -148,7 +148,7 @@ func adminEvents(t *testing.T, b *strings.Builder) {
 	}
 	b.WriteString("#### Beside the events\n\nThe admin hub also invokes these of its caller. They are no events: they have no id and are not replayed.\n\n| method | | example |\n|---|---|---|\n")
 	for _, one := range allHubs {
-		for _, m := range one.others {
+		for _, m := range one.others() {
 			fmt.Fprintf(b, "| `%s` | %s | `%s` |\n", m.name, m.about, m.example)
 		}
 	}

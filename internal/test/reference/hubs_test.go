@@ -2,7 +2,9 @@ package reference_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,12 +20,9 @@ import (
 
 // hub is one hub of the reference.
 type hub struct {
-	path, name  string
-	family      event.Family
-	groups, who string
-	policy      string // of its groups
-	methods     []method
-	others      []clientMethod // that are not events of the outbox
+	event.Hub
+
+	methods []method
 }
 
 // method is what a client may invoke.
@@ -32,82 +31,166 @@ type method struct{ name, parameters, result, about string }
 // clientMethod is what a client is invoked with.
 type clientMethod struct{ name, parameters, about, example string }
 
-const (
-	lastEvent = "lastEventId: UUID | null"
-	anyone    = "any user with a valid token"
-)
+const lastEvent = "lastEventId: UUID | null"
 
-var refresh = method{"RefreshToken", "token: string", "TokenRefreshed", "A new token of the same user: extends the connection and replaces its claims."}
+// allHubs are the hubs of the catalogue, with a sentence about each method. TestTheHubsAreAllThere holds it against the code.
+var allHubs = described()
 
-// allHubs are the hubs, with a sentence about each method. TestTheHubsAreAllThere holds it against the code.
-var allHubs = []hub{
-	{
-		hubs.CustomerOrdersPath, "CustomerOrders", event.Order, "`order:{orderId}`", anyone, "`MustBeOrderOwner`",
-		[]method{
-			{"SubscribeToOrder", "orderId: UUID", "void", "Joins the order's group; events from now on."},
-			{"UnsubscribeFromOrder", "orderId: UUID", "void", "Leaves it. Needs no permission, and may be repeated."},
-			{"ResumeOrder", "orderId: UUID, " + lastEvent, "ResumeResult", "Joins, and replays what came behind that event."},
-			refresh,
+// notes are what there is to say about a kind of groups beyond what is said of each.
+var notes = map[string]string{"restaurant": ", all orders of it"}
+
+func described() (all []hub) {
+	for _, row := range event.Hubs() {
+		h := hub{Hub: row}
+		var joinedByAll []method
+		for _, kind := range row.Groups {
+			switch {
+			case kind.JoinedByAll:
+				joinedByAll = append(joinedByAll, method{
+					kind.ResumeMethod(), lastEvent, "ResumeResult",
+					"Replays what came behind that event in `" + kind.Name + "`, which the connection is in already.",
+				})
+			case kind.Resource == "":
+				h.methods = append(h.methods,
+					method{kind.SubscribeMethod(), "", "void", "Joins `" + kind.Name + "`."},
+					method{kind.UnsubscribeMethod(), "", "void", "Leaves it."},
+					method{kind.ResumeMethod(), lastEvent, "ResumeResult", "Joins it, and replays what came behind that event."})
+			default:
+				h.methods = append(h.methods, ofResource(kind)...)
+			}
+		}
+		h.methods = append(h.methods, joinedByAll...)
+		if row.Admin {
+			h.methods = append(h.methods, administration...)
+		}
+		h.methods = append(h.methods,
+			method{"RefreshToken", "token: string", "TokenRefreshed", "A new token of the same user: extends the connection and replaces its claims."})
+		all = append(all, h)
+	}
+	return all
+}
+
+func ofResource(kind event.GroupKind) []method {
+	id := kind.ID + ": UUID"
+	resume := method{kind.ResumeMethod(), id + ", " + lastEvent, "ResumeResult", "Joins, and replays what came behind that event."}
+	if kind.Cursor {
+		resume.parameters += ", withCursor?: boolean"
+		resume.about += " `true` has each event carry a `CartCursor` behind its arguments."
+	}
+	return []method{
+		{kind.SubscribeMethod(), id, "void", "Joins the " + kind.Resource + "'s group" + notes[kind.Name] + "; events from now on."},
+		{kind.UnsubscribeMethod(), id, "void", "Leaves it. Needs no permission, and may be repeated."},
+		resume,
+	}
+}
+
+// administration are the methods of the admin hub that are about no group.
+var administration = []method{
+	{"GetPlatformStats", "", "Rest.PlatformStats", "The platform's statistics as they are now. Fails where they were never set."},
+	{"GetConnectionCount", "", "ConnectionCount", "The open connections of all nodes."},
+	{"SendTestMessage", "text: string", "TestReceived", "Answers, after `ReceiveMessage` with the same text."},
+}
+
+// others are what the hub's clients are invoked with that are not events of the outbox.
+func (h hub) others() []clientMethod {
+	if !h.Admin {
+		return nil
+	}
+	return []clientMethod{
+		{
+			"ConnectionEstablished", "greeting: ConnectionEstablished", "On connect.",
+			`{"connectionId":"Zx3mDJb4hqkB8gO8fYw7Pg","timestamp":"2025-01-20T10:05:00Z","message":"Connected to admin hub"}`,
 		},
-		nil,
-	},
-	{
-		hubs.RestaurantOrdersPath, "RestaurantOrders", event.Order, "`restaurant:{restaurantId}`", anyone,
-		"`MustBeRestaurantOwner` or `MustBeRestaurantStaff`",
-		[]method{
-			{"SubscribeToRestaurant", "restaurantId: UUID", "void", "Joins the restaurant's group, all orders of it; events from now on."},
-			{"UnsubscribeFromRestaurant", "restaurantId: UUID", "void", "Leaves it. Needs no permission, and may be repeated."},
-			{"ResumeRestaurant", "restaurantId: UUID, " + lastEvent, "ResumeResult", "Joins, and replays what came behind that event."},
-			refresh,
+		{
+			"ErrorOccurred", "error: HubErrorOccurred", "Before the completion of each call on this hub that fails, with its text.",
+			`{"type":"error","message":"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized",` +
+				`"timestamp":"2025-01-20T10:05:00Z"}`,
 		},
-		nil,
-	},
-	{
-		hubs.TeamCartPath, "TeamCart", event.TeamCart, "`teamcart:{teamCartId}`",
-		anyone + "; the hub is there with `HERALD_FEATURE_TEAMCART=true`, else 404", "`MustBeTeamCartMember`",
-		[]method{
-			{"SubscribeToCart", "teamCartId: UUID", "void", "Joins the cart's group; events from now on."},
-			{"UnsubscribeFromCart", "teamCartId: UUID", "void", "Leaves it. Needs no permission, and may be repeated."},
-			{
-				"ResumeCart", "teamCartId: UUID, " + lastEvent + ", withCursor?: boolean", "ResumeResult",
-				"Joins, and replays what came behind that event. `true` has each event carry a `CartCursor` behind its arguments.",
-			},
-			refresh,
-		},
-		nil,
-	},
-	{
-		hubs.AdminPath, "Admin", event.Admin, "`admins` (joined on connect), `user-activity`, `analytics`, `alerts`",
-		"users with the role `Admin` (`HERALD_ADMIN_ROLE`), else 403", "the role",
-		[]method{
-			{"SubscribeToUserActivity", "", "void", "Joins `user-activity`."},
-			{"UnsubscribeFromUserActivity", "", "void", "Leaves it."},
-			{"ResumeUserActivity", lastEvent, "ResumeResult", "Joins it, and replays what came behind that event."},
-			{"SubscribeToAnalytics", "", "void", "Joins `analytics`."},
-			{"UnsubscribeFromAnalytics", "", "void", "Leaves it."},
-			{"ResumeAnalytics", lastEvent, "ResumeResult", "Joins it, and replays what came behind that event."},
-			{"SubscribeToAlerts", "", "void", "Joins `alerts`."},
-			{"UnsubscribeFromAlerts", "", "void", "Leaves it."},
-			{"ResumeAlerts", lastEvent, "ResumeResult", "Joins it, and replays what came behind that event."},
-			{"ResumeAdmins", lastEvent, "ResumeResult", "Replays what came behind that event in `admins`, which the connection is in already."},
-			{"GetPlatformStats", "", "Rest.PlatformStats", "The platform's statistics as they are now. Fails where they were never set."},
-			{"GetConnectionCount", "", "ConnectionCount", "The open connections of all nodes."},
-			{"SendTestMessage", "text: string", "TestReceived", "Answers, after `ReceiveMessage` with the same text."},
-			refresh,
-		},
-		[]clientMethod{
-			{
-				"ConnectionEstablished", "greeting: ConnectionEstablished", "On connect.",
-				`{"connectionId":"Zx3mDJb4hqkB8gO8fYw7Pg","timestamp":"2025-01-20T10:05:00Z","message":"Connected to admin hub"}`,
-			},
-			{
-				"ErrorOccurred", "error: HubErrorOccurred", "Before the completion of each call on this hub that fails, with its text.",
-				`{"type":"error","message":"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized",` +
-					`"timestamp":"2025-01-20T10:05:00Z"}`,
-			},
-			{"ReceiveMessage", "text: string", "Before the answer to `SendTestMessage`.", `"Test payload"`},
-		},
-	},
+		{"ReceiveMessage", "text: string", "Before the answer to `SendTestMessage`.", `"Test payload"`},
+	}
+}
+
+// groups are the names of the hub's groups.
+func (h hub) groups() string {
+	var names []string
+	for _, kind := range h.Groups {
+		name := "`" + kind.Name + "`"
+		switch {
+		case kind.JoinedByAll:
+			name += " (joined on connect)"
+		case kind.Resource != "":
+			name = "`" + kind.Name + ":{" + kind.ID + "}`"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// who may connect to the hub.
+func (h hub) who() string {
+	switch {
+	case h.Admin:
+		return "users with the role `Admin` (`HERALD_ADMIN_ROLE`), else 403"
+	case h.Setting != "":
+		return "any user with a valid token; the hub is there with `" + h.Setting + "=true`, else 404"
+	default:
+		return "any user with a valid token"
+	}
+}
+
+// opens says which policies open the hub's groups.
+func (h hub) opens() string {
+	if h.Admin {
+		return "the role"
+	}
+	var names []string
+	for _, kind := range h.Groups {
+		for _, policy := range kind.PolicyNames() {
+			names = append(names, "`"+policy+"`")
+		}
+	}
+	return strings.Join(names, " or ")
+}
+
+// policies are the policies with the permissions that meet them.
+func policies() string {
+	var b strings.Builder
+	b.WriteString(policiesHead)
+	for _, h := range event.Hubs() {
+		for _, kind := range h.Groups {
+			for _, policy := range kind.Policies {
+				var permissions []string
+				for _, name := range policy.Permissions {
+					permissions = append(permissions, "`"+name+":{id}`")
+				}
+				fmt.Fprintf(&b, "| `%s` | %s |\n", policy.Name, strings.Join(permissions, " or "))
+			}
+		}
+	}
+	b.WriteString(policiesTail)
+	return b.String()
+}
+
+// families are those whose events the hub's groups are sent.
+func (h hub) families(t *testing.T) (all []event.Family) {
+	t.Helper()
+	for _, family := range []event.Family{event.Order, event.TeamCart, event.Admin} {
+		for _, g := range variants(t, family)[0].groups(t) {
+			if of, _, _ := g.Row(); of.Path == h.Path {
+				all = append(all, family)
+			}
+		}
+	}
+	return all
+}
+
+// variants are the events that the hub's groups are sent.
+func (h hub) variants(t *testing.T) (all []variant) {
+	t.Helper()
+	for _, family := range h.families(t) {
+		all = append(all, variants(t, family)...)
+	}
+	return all
 }
 
 // nothing stands for all that registering methods does not need.
@@ -134,7 +217,7 @@ func TestTheHubsAreAllThere(t *testing.T) {
 	described := map[string][]string{}
 	for _, one := range allHubs {
 		for _, m := range one.methods {
-			described[one.path] = append(described[one.path], m.name)
+			described[one.Path] = append(described[one.Path], m.name)
 		}
 	}
 	registered := h.Methods()
@@ -159,9 +242,9 @@ func TestThePoliciesAreTheCodes(t *testing.T) {
 		opened, ok := policy.Opens(permission + ":" + exampleOrder.String())
 		require.True(t, ok, permission)
 		require.Equal(t, group, opened)
-		require.Contains(t, policies, "`"+permission+":{id}`")
+		require.Contains(t, policies(), "`"+permission+":{id}`")
 	}
 	for _, name := range []string{event.MustBeOrderOwner, event.MustBeRestaurantOwner, event.MustBeRestaurantStaff, event.MustBeTeamCartMember} {
-		require.Contains(t, policies, "| `"+name+"` |")
+		require.Contains(t, policies(), "| `"+name+"` |")
 	}
 }

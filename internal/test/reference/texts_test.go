@@ -13,12 +13,10 @@ const eventsHead = "# Events\n\n" +
 	"Without a valid one negotiation and every transport answer 401.\n\n" +
 	"| hub | groups | who may connect | who may join a group |\n|---|---|---|---|\n"
 
-const policies = "\nGroup names have UUIDs in lower case, however a caller spells them.\n\n" +
-	"| policy | a token's `permission` that meets it |\n|---|---|\n" +
-	"| `MustBeOrderOwner` | `OrderOwner:{id}` |\n" +
-	"| `MustBeRestaurantOwner` | `RestaurantOwner:{id}` |\n" +
-	"| `MustBeRestaurantStaff` | `RestaurantStaff:{id}` |\n" +
-	"| `MustBeTeamCartMember` | `TeamCartMember:{id}` or `TeamCartHost:{id}` |\n\n" +
+const policiesHead = "\nGroup names have UUIDs in lower case, however a caller spells them.\n\n" +
+	"| policy | a token's `permission` that meets it |\n|---|---|\n"
+
+const policiesTail = "\n" +
 	"Where the token has none, the function of `HERALD_AUTHORIZE_FUNCTION` is asked. The default one knows what `herald.grant_access` has granted, and who\n" +
 	"placed an order: the customer of the order's first event.\n\n" +
 	"## Methods\n\n" +

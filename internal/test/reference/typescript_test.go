@@ -204,15 +204,15 @@ func declarations(t *testing.T) string {
 		}
 	}
 	for _, one := range allHubs {
-		fmt.Fprintf(&b, "\n/** What %s sends. */\nexport interface %sEvents {\n", one.path, one.name)
+		fmt.Fprintf(&b, "\n/** What %s sends. */\nexport interface %sEvents {\n", one.Path, one.Title)
 		for _, m := range one.clientMethods(t) {
 			fmt.Fprintf(&b, "  %s(%s): void;\n", m.name, m.parameters)
 		}
-		fmt.Fprintf(&b, "}\n\n/** What can be invoked on %s. */\nexport interface %sMethods {\n", one.path, one.name)
+		fmt.Fprintf(&b, "}\n\n/** What can be invoked on %s. */\nexport interface %sMethods {\n", one.Path, one.Title)
 		for _, m := range one.methods {
 			fmt.Fprintf(&b, "  /** %s */\n  %s(%s): %s;\n", m.about, m.name, m.parameters, m.result)
 		}
-		fmt.Fprintf(&b, "}\n\nexport type %sConnection = TypedConnection<%sEvents, %sMethods>;\n", one.name, one.name, one.name)
+		fmt.Fprintf(&b, "}\n\nexport type %sConnection = TypedConnection<%sEvents, %sMethods>;\n", one.Title, one.Title, one.Title)
 	}
 	b.WriteString("\n" + typedConnection)
 	b.WriteString("\n/** What the REST API takes and answers: GET /openapi.json describes it. */\nexport namespace Rest {\n")
@@ -236,13 +236,13 @@ func declarations(t *testing.T) string {
 // clientMethods are all that a hub's clients are invoked with, each name once.
 func (h hub) clientMethods(t *testing.T) (all []clientMethod) {
 	t.Helper()
-	for _, v := range variants(t, h.family) {
+	for _, v := range h.variants(t) {
 		m := clientMethod{name: v.Type.Method(), parameters: v.parameters(t)}
 		if !slices.Contains(all, m) {
 			all = append(all, m)
 		}
 	}
-	for _, m := range h.others {
+	for _, m := range h.others() {
 		all = append(all, clientMethod{name: m.name, parameters: m.parameters})
 	}
 	return all
@@ -259,10 +259,10 @@ func messages(t *testing.T) string {
 	n := 0
 	list := func(of hub, name string, arguments []json.RawMessage) {
 		n++
-		fmt.Fprintf(&b, "export const message%d: Parameters<Herald.%sEvents['%s']> = [%s];\n", n, of.name, name, bytes.Join(raws(arguments), []byte(", ")))
+		fmt.Fprintf(&b, "export const message%d: Parameters<Herald.%sEvents['%s']> = [%s];\n", n, of.Title, name, bytes.Join(raws(arguments), []byte(", ")))
 	}
 	for _, one := range allHubs {
-		for _, v := range variants(t, one.family) {
+		for _, v := range one.variants(t) {
 			for _, full := range []bool{true, false} {
 				for shape := range v.Type.Shapes() {
 					inv := v.invocation(t, full, event.Shape(shape))
@@ -270,7 +270,7 @@ func messages(t *testing.T) string {
 				}
 			}
 		}
-		for _, m := range one.others {
+		for _, m := range one.others() {
 			list(one, m.name, []json.RawMessage{json.RawMessage(m.example)})
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/yummyzoom/herald/internal/auth"
 	"github.com/yummyzoom/herald/internal/event"
-	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
 // secret signs the clients' tokens.
@@ -116,18 +115,18 @@ func (r *run) scripted(rng *rand.Rand) (all []*script, err error) {
 		switch i % 4 {
 		case 0:
 			id := w.restaurants[rng.IntN(len(w.restaurants))]
-			c.group, c.hub, c.method, c.arguments = event.RestaurantGroup(id), hubclient.RestaurantOrders, "ResumeRestaurant", []any{id}
+			c.group, c.hub, c.method, c.arguments = event.RestaurantGroup(id), event.RestaurantOrdersPath, "ResumeRestaurant", []any{id}
 			g.Permissions = []string{"RestaurantOwner:" + id.String()}
 		case 1:
 			id := w.carts[rng.IntN(len(w.carts))].id
-			c.group, c.hub, c.method, c.arguments = event.TeamCartGroup(id), hubclient.TeamCart, "ResumeCart", []any{id}
+			c.group, c.hub, c.method, c.arguments = event.TeamCartGroup(id), event.TeamCartPath, "ResumeCart", []any{id}
 			g.Permissions = []string{"TeamCartHost:" + id.String()}
 		case 2:
-			c.group, c.hub, c.method, c.arguments = event.Alerts, hubclient.Admin, "ResumeAlerts", []any{}
+			c.group, c.hub, c.method, c.arguments = event.Alerts, event.AdminPath, "ResumeAlerts", []any{}
 			g.Roles = []string{"Admin"}
 		default:
 			id := w.orders[rng.IntN(len(w.orders))].id
-			c.group, c.hub, c.method, c.arguments = event.OrderGroup(id), hubclient.CustomerOrders, "ResumeOrder", []any{id}
+			c.group, c.hub, c.method, c.arguments = event.OrderGroup(id), event.CustomerOrdersPath, "ResumeOrder", []any{id}
 			g.Permissions = []string{"OrderOwner:" + id.String()}
 		}
 		g.TTL = wholeRun

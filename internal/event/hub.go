@@ -1,0 +1,177 @@
+package event
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// hubRoot is in front of every hub's name in its path.
+const hubRoot = "/hubs/"
+
+// The hubs' paths.
+const (
+	CustomerOrdersPath   = hubRoot + "customer-orders"
+	RestaurantOrdersPath = hubRoot + "restaurant-orders"
+	TeamCartPath         = hubRoot + "teamcart"
+	AdminPath            = hubRoot + "admin"
+)
+
+// The policies that guard the groups.
+const (
+	MustBeOrderOwner      = "MustBeOrderOwner"
+	MustBeRestaurantOwner = "MustBeRestaurantOwner"
+	MustBeRestaurantStaff = "MustBeRestaurantStaff"
+	MustBeTeamCartMember  = "MustBeTeamCartMember"
+)
+
+// hubs is the catalogue of hubs. What is served, permitted, documented and followed by a client comes from these rows.
+var hubs = []Hub{ //nolint:gochecknoglobals // a constant table
+	{Path: CustomerOrdersPath, Title: "CustomerOrders", Groups: []GroupKind{{
+		Name: "order", Method: "Order", Resource: "order", ID: "orderId",
+		Policies: []Policy{{MustBeOrderOwner, []string{"OrderOwner"}}},
+	}}},
+	{Path: RestaurantOrdersPath, Title: "RestaurantOrders", Groups: []GroupKind{{
+		Name: "restaurant", Method: "Restaurant", Resource: "restaurant", ID: "restaurantId",
+		Policies: []Policy{{MustBeRestaurantOwner, []string{"RestaurantOwner"}}, {MustBeRestaurantStaff, []string{"RestaurantStaff"}}},
+	}}},
+	{Path: TeamCartPath, Title: "TeamCart", Setting: "HERALD_FEATURE_TEAMCART", Groups: []GroupKind{{
+		Name: "teamcart", Method: "Cart", Resource: "cart", ID: "teamCartId", Cursor: true,
+		Policies: []Policy{{MustBeTeamCartMember, []string{"TeamCartMember", "TeamCartHost"}}},
+	}}},
+	{Path: AdminPath, Title: "Admin", Admin: true, Groups: []GroupKind{
+		{Name: "admins", Method: "Admins", JoinedByAll: true},
+		{Name: "user-activity", Method: "UserActivity"},
+		{Name: "analytics", Method: "Analytics"},
+		{Name: "alerts", Method: "Alerts"},
+	}},
+}
+
+// Hub is a row of the catalogue of hubs.
+type Hub struct {
+	Path  string
+	Title string // what declarations call it
+	// Setting is the switch without which the hub is not there. Empty: it always is.
+	Setting string
+	// Admin: only users with the admin role may connect, and they may join every group.
+	Admin bool
+	// Groups are the kinds of groups that the hub's methods are about: one kind that belongs to a resource, or any number of kinds that do not.
+	Groups []GroupKind
+}
+
+// GroupKind is what the groups have in common whose names are the same up to the colon.
+type GroupKind struct {
+	Name     string // up to the colon; of a kind without a resource the name of its only group
+	Method   string // what the hub's methods call it: SubscribeToOrder
+	Resource string // what its groups belong to, as documents call it; empty: there is one group, and no id
+	ID       string // what documents call the resource's id
+	// Policies are those that open its groups, each by itself. None: the admin role does.
+	Policies []Policy
+	// Cursor: the events' arguments say nothing of their place, so a resume can ask for a trailing one that does.
+	Cursor bool
+	// JoinedByAll: whoever connects to the hub is in the group, so there is a method to resume it and none to subscribe.
+	JoinedByAll bool
+}
+
+// Policy is a question about a user and a resource.
+type Policy struct {
+	Name string
+	// Permissions are the names of a token's permissions that answer it with a yes, each with a colon and the resource's id behind it.
+	Permissions []string
+}
+
+// Hubs returns the catalogue of hubs.
+func Hubs() []Hub { return slices.Clone(hubs) }
+
+// HubNamed returns the hub of a name such as "customer-orders".
+func HubNamed(name string) (Hub, bool) { return HubAt(hubRoot + name) }
+
+// HubAt returns the hub at a path such as "/hubs/customer-orders".
+func HubAt(path string) (Hub, bool) {
+	at := slices.IndexFunc(hubs, func(h Hub) bool { return h.Path == path })
+	if at < 0 {
+		return Hub{}, false
+	}
+	return hubs[at], true
+}
+
+// HubNames are the names of all hubs.
+func HubNames() []string {
+	names := make([]string, len(hubs))
+	for i := range hubs {
+		names[i] = hubs[i].Name()
+	}
+	return names
+}
+
+// GroupForms says how groups' names look: "order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts".
+func GroupForms() string {
+	var forms []string
+	for i := range hubs {
+		for _, k := range hubs[i].Groups {
+			if k.Resource != "" {
+				k.Name += ":ID"
+			}
+			forms = append(forms, k.Name)
+		}
+	}
+	return enumerated(forms, "or")
+}
+
+// PermissionForms says how permissions look that open groups: "OrderOwner:{id}, …, TeamCartMember:{id} and TeamCartHost:{id}".
+func PermissionForms() string {
+	var forms []string
+	for i := range hubs {
+		for _, k := range hubs[i].Groups {
+			for _, p := range k.Policies {
+				for _, name := range p.Permissions {
+					forms = append(forms, name+":{id}")
+				}
+			}
+		}
+	}
+	return enumerated(forms, "and")
+}
+
+// enumerated is a list of things in a sentence.
+func enumerated(all []string, conjunction string) string {
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " " + conjunction + " " + all[last]
+}
+
+// Name is the hub's in metrics and queries: "customer-orders".
+func (h Hub) Name() string { return strings.TrimPrefix(h.Path, hubRoot) }
+
+// SubscribeMethod is the hub's method that joins a group of the kind.
+func (k GroupKind) SubscribeMethod() string { return "SubscribeTo" + k.Method }
+
+// UnsubscribeMethod is the hub's method that leaves a group of the kind.
+func (k GroupKind) UnsubscribeMethod() string { return "UnsubscribeFrom" + k.Method }
+
+// ResumeMethod is the hub's method that joins a group of the kind and replays what was missed.
+func (k GroupKind) ResumeMethod() string { return "Resume" + k.Method }
+
+// Group is the kind's group of a resource; of a kind without resources its only one.
+func (k GroupKind) Group(id uuid.UUID) Group { return Group{kinds[k.Name], id} }
+
+// PolicyNames are the names of the policies that open the kind's groups.
+func (k GroupKind) PolicyNames() []string {
+	names := make([]string, len(k.Policies))
+	for i, p := range k.Policies {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// kindOfPolicy returns the kind whose groups a policy opens.
+func kindOfPolicy(policy string) (GroupKind, bool) {
+	for i := range hubs {
+		for _, k := range hubs[i].Groups {
+			if slices.Contains(k.PolicyNames(), policy) {
+				return k, true
+			}
+		}
+	}
+	return GroupKind{}, false
+}
