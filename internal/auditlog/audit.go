@@ -1,6 +1,6 @@
-// Package audit writes down who did what: who connected, joined a group, was refused, published by the API, decided about a
-// dead letter, disconnected others or drained a node. This is the one place that builds such lines. (Whether outbox, log and nodes agree is another audit: the
-// outbox's.)
+// Package auditlog writes down who did what: who connected, joined a group, was refused, published by the API, decided
+// about a dead letter, disconnected others or drained a node. This is the one place that builds such lines. (Whether the
+// tables agree is another matter: package selfcheck.)
 //
 // A line is at info level and has the attribute log=audit. What it may hold beside that is in [Entry]: no payload, no token,
 // no claim but the subject, which is the one name that an operator has for a person.

@@ -36,7 +36,7 @@ const (
 //nolint:gochecknoglobals // constants, of the catalogue of hubs
 var (
 	kinds      = handles(hubs)
-	places     = placesOf(hubs)
+	groupRows  = rowsByKind(hubs)
 	order      = kinds["order"]
 	restaurant = kinds["restaurant"]
 	teamCart   = kinds["teamcart"]
@@ -52,17 +52,17 @@ var (
 	Alerts       = Group{kind: kinds["alerts"]}
 )
 
-// place is where a kind of groups stands in the catalogue of hubs.
-type place struct {
+// groupRow is where a kind of groups stands in the catalogue of hubs.
+type groupRow struct {
 	hub  *Hub
 	kind *GroupKind
 }
 
-func placesOf(hubs []Hub) map[string]place {
-	all := map[string]place{}
+func rowsByKind(hubs []Hub) map[string]groupRow {
+	all := map[string]groupRow{}
 	for i := range hubs {
 		for j := range hubs[i].Groups {
-			all[hubs[i].Groups[j].Name] = place{&hubs[i], &hubs[i].Groups[j]}
+			all[hubs[i].Groups[j].Name] = groupRow{&hubs[i], &hubs[i].Groups[j]}
 		}
 	}
 	return all
@@ -70,7 +70,7 @@ func placesOf(hubs []Hub) map[string]place {
 
 func handles(hubs []Hub) map[string]unique.Handle[kind] {
 	all := map[string]unique.Handle[kind]{}
-	for name, r := range placesOf(hubs) {
+	for name, r := range rowsByKind(hubs) {
 		k := kind{name, ofHub}
 		if r.kind.Resource != "" {
 			k.shape = ofResource
@@ -135,7 +135,7 @@ func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
 
 // Row returns the hub that has the group, and the group's kind there; known is false for a group that this release does not know, and for none.
 func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
-	r, known := places[g.Kind()]
+	r, known := groupRows[g.Kind()]
 	if !known {
 		return Hub{}, GroupKind{}, false
 	}

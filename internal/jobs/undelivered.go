@@ -87,21 +87,14 @@ func listRetrying(ctx context.Context, db postgres.Database, before *outbox.Dead
 		var eventType *string
 		var resource uuid.NullUUID
 		err := row.Scan(&d.Job, &d.EventID, &written, &since, &next, &d.Attempts, &d.Reason, &eventType, &resource)
-		d.WrittenAt, d.FailingSince, d.NextAttemptAt, d.ResourceID = orZero(written), orZero(since), orZero(next), resource.UUID
-		d.Type = event.Type(orZero(eventType))
+		d.WrittenAt, d.FailingSince, d.NextAttemptAt, d.ResourceID = postgres.OrZero(written), postgres.OrZero(since), postgres.OrZero(next), resource.UUID
+		d.Type = event.Type(postgres.OrZero(eventType))
 		return d, err //nolint:wrapcheck // wrapped once, below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the events that are tried again: %w", err)
 	}
 	return letters, nil
-}
-
-func orZero[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }
 
 // takeFailingJobs waits for those that are being completed, and leaves none to the attempts that go on: one that cannot be completed any more has no

@@ -16,7 +16,7 @@ var errLookAgain = errors.New("what was found has to be found again")
 // is told, and recorded by record where that is set. A snapshot can be older than the partitions that are looked at: while a day is made or
 // dropped, rows move between it and the default partition, and one that waits for that finds them in neither. What look has changed is
 // undone, so it may be called again; what it sets outside counts after the last time.
-func (a *Checker) confirmed(ctx context.Context, access pgx.TxAccessMode, look func(tx pgx.Tx) ([]Discrepancy, error),
+func (c *Checker) confirmed(ctx context.Context, access pgx.TxAccessMode, look func(tx pgx.Tx) ([]Discrepancy, error),
 	record func(tx pgx.Tx, found []Discrepancy) error,
 ) ([]Discrepancy, error) {
 	type key struct {
@@ -26,7 +26,7 @@ func (a *Checker) confirmed(ctx context.Context, access pgx.TxAccessMode, look f
 	before := map[key]bool{}
 	for looks := 1; ; looks++ {
 		var found []Discrepancy
-		err := a.inSnapshot(ctx, access, func(tx pgx.Tx) error {
+		err := c.inSnapshot(ctx, access, func(tx pgx.Tx) error {
 			var err error
 			if found, err = look(tx); err != nil {
 				return err

@@ -14,7 +14,7 @@ import (
 // DiscrepancyKind says what does not agree.
 type DiscrepancyKind string
 
-// What the audit looks for.
+// What the self-check looks for.
 const (
 	LogPositionMissing  DiscrepancyKind = "log_position_missing"
 	LogPositionRepeated DiscrepancyKind = "log_position_repeated"
@@ -106,7 +106,7 @@ func recordDiscrepancies(ctx context.Context, tx pgx.Tx, found []Discrepancy) ([
 	return fresh, nil
 }
 
-// Discrepancies returns at most limit of what the continuous audit has seen within that time, the latest first.
+// Discrepancies returns at most limit of what the continuous self-check has seen within that time, the latest first.
 func Discrepancies(ctx context.Context, db dbsqlc.DBTX, within time.Duration, limit int) ([]Discrepancy, error) {
 	rows, err := dbsqlc.New(db).DiscrepancyList(ctx, dbsqlc.DiscrepancyListParams{
 		WithinSeconds: within.Seconds(), MaxRows: int32(limit), //nolint:gosec // bounded by the caller

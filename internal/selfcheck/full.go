@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	fullKept     = 1000 // discrepancies that a full audit returns; what is more is counted
+	fullKept     = 1000 // discrepancies that a full check returns; what is more is counted
 	keepUpLook   = 200 * time.Millisecond
 	prunedWithin = 24 * time.Hour // behind the oldest entry, retention may have taken some things and not others
 )
 
-// Report is what a full audit looked at and found.
+// Report is what a full check looked at and found.
 type Report struct {
 	Oldest, Newest int64 // positions; the log is empty where Oldest is above Newest
 	Rows           int64 // of the outbox
@@ -33,14 +33,14 @@ func (f *Report) add(found []Discrepancy) {
 	f.More += len(found) - room
 }
 
-// Progress is told how far a full audit is with one of its parts.
+// Progress is told how far a full check is with one of its parts.
 type Progress func(part string, done, total int64)
 
 // Full looks at all that is retained, chunk by chunk in bounded memory: each chunk in a snapshot of its own, so that no transaction of it is
 // long. It records nothing.
-func (a *Checker) Full(ctx context.Context, progress Progress) (*Report, error) {
+func (c *Checker) Full(ctx context.Context, progress Progress) (*Report, error) {
 	full := &Report{}
-	for _, part := range []func(context.Context, *Report, Progress) error{a.fullLog, a.fullOutbox, a.fullMarks, a.fullNodes} {
+	for _, part := range []func(context.Context, *Report, Progress) error{c.fullLog, c.fullOutbox, c.fullMarks, c.fullNodes} {
 		if err := part(ctx, full, progress); err != nil {
 			return nil, err
 		}
@@ -61,11 +61,11 @@ func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.CheckLogBoundsRow,
 	return bounds, &since, nil
 }
 
-func (a *Checker) fullLog(ctx context.Context, full *Report, progress Progress) error {
+func (c *Checker) fullLog(ctx context.Context, full *Report, progress Progress) error {
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
 		var upTo int64
-		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
+		found, err := c.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			bounds, since, err := retained(ctx, q)
 			if err != nil {
@@ -75,7 +75,7 @@ func (a *Checker) fullLog(ctx context.Context, full *Report, progress Progress) 
 				full.Oldest, full.Newest = bounds.Oldest, bounds.Newest
 			}
 			after = max(after, bounds.Oldest-1) // retention goes on meanwhile
-			upTo = min(after+int64(a.chunk), full.Newest)
+			upTo = min(after+int64(c.chunk), full.Newest)
 			return checkLog(ctx, q, after, upTo, since)
 		}, nil)
 		if err != nil {
@@ -88,12 +88,12 @@ func (a *Checker) fullLog(ctx context.Context, full *Report, progress Progress) 
 	return nil
 }
 
-func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progress) error {
+func (c *Checker) fullOutbox(ctx context.Context, full *Report, progress Progress) error {
 	var bounds dbsqlc.CheckOutboxBoundsRow
 	after := int64(0)
 	for first, done := true, false; !done; first = false {
 		var rows dbsqlc.CheckOutboxAllRow
-		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
+		found, err := c.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			var err error
 			if first {
@@ -106,7 +106,7 @@ func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progres
 				return nil, err
 			}
 			rows, err = q.CheckOutboxAll(ctx, dbsqlc.CheckOutboxAllParams{
-				After: after, UpTo: bounds.Newest, Since: since, MaxRows: int32(a.chunk), //nolint:gosec // a constant
+				After: after, UpTo: bounds.Newest, Since: since, MaxRows: int32(c.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
 				return nil, fmt.Errorf("looking at the outbox behind row %d: %w", after, err)
@@ -118,24 +118,24 @@ func (a *Checker) fullOutbox(ctx context.Context, full *Report, progress Progres
 		}
 		full.add(found)
 		full.Rows += rows.LookedAt
-		after, done = rows.LastSeq, rows.LookedAt < int64(a.chunk)
+		after, done = rows.LastSeq, rows.LookedAt < int64(c.chunk)
 		progress("outbox", max(after-bounds.Oldest+1, 0), bounds.Newest-bounds.Oldest+1)
 	}
 	return nil
 }
 
-func (a *Checker) fullMarks(ctx context.Context, full *Report, progress Progress) error {
+func (c *Checker) fullMarks(ctx context.Context, full *Report, progress Progress) error {
 	after := uuid.Nil
 	for done := false; !done; {
 		var rows dbsqlc.CheckMarksRow
-		found, err := a.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
+		found, err := c.confirmed(ctx, pgx.ReadOnly, func(tx pgx.Tx) ([]Discrepancy, error) {
 			q := dbsqlc.New(tx)
 			bounds, _, err := retained(ctx, q)
 			if err != nil {
 				return nil, err
 			}
 			rows, err = q.CheckMarks(ctx, dbsqlc.CheckMarksParams{
-				After: after, Oldest: bounds.Oldest, MaxRows: int32(a.chunk), //nolint:gosec // a constant
+				After: after, Oldest: bounds.Oldest, MaxRows: int32(c.chunk), //nolint:gosec // a constant
 			})
 			if err != nil {
 				return nil, fmt.Errorf("looking at what is marked as relayed: %w", err)
@@ -147,18 +147,18 @@ func (a *Checker) fullMarks(ctx context.Context, full *Report, progress Progress
 		}
 		full.add(found)
 		full.Events += rows.LookedAt
-		after, done = rows.LastEvent, rows.LookedAt < int64(a.chunk)
+		after, done = rows.LastEvent, rows.LookedAt < int64(c.chunk)
 		progress("events", full.Events, max(full.Events, full.Newest-full.Oldest+1)) // an event has an entry or two
 	}
 	return nil
 }
 
 // fullNodes looks at the journals, and waits a little for nodes that are behind.
-func (a *Checker) fullNodes(ctx context.Context, full *Report, progress Progress) error {
-	deadline := time.Now().Add(a.patience)
+func (c *Checker) fullNodes(ctx context.Context, full *Report, progress Progress) error {
+	deadline := time.Now().Add(c.patience)
 	for first := true; ; first = false {
 		var late []Discrepancy
-		err := a.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
+		err := c.inSnapshot(ctx, pgx.ReadOnly, func(tx pgx.Tx) error {
 			q := dbsqlc.New(tx)
 			nodes, err := q.CheckNodes(ctx)
 			if err != nil {

@@ -20,7 +20,7 @@ const (
 	epochNotice = time.Minute
 )
 
-// nodeCheck is what the audit remembers of a node.
+// nodeCheck is what the self-check remembers of a node.
 type nodeCheck struct {
 	Number int64 `json:"number"` // of the newest row of its journal that was looked at, 0 for none
 	Last   int64 `json:"last"`   // where that row ends

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	checkChunk = 5000 // log entries, and outbox rows, that one transaction of the audit looks at
+	checkChunk = 5000 // log entries, and outbox rows, that one transaction looks at
 	mostLogged = 20   // discrepancies of one run that get a log line each
 
 	// What one run may take of the ten seconds to the next: a tenth of a core while the relay works off a backlog, which goes first, and
-	// most of one behind it, until the audit is current again: a burst of a million events is audited within a minute of being relayed.
+	// most of one behind it, until it is current again: a burst of a million events is looked at within a minute of being relayed.
 	mostBeside = time.Second
 	mostBehind = 8 * time.Second
 )
@@ -44,23 +44,23 @@ type Checker struct {
 	patience       time.Duration // with nodes that are behind
 }
 
-// New returns an auditor over db, typically a pool.
+// New returns a checker over db, typically a pool.
 func New(db postgres.TxBeginner, logger *slog.Logger) *Checker {
 	return &Checker{db: db, logger: logger, chunk: checkChunk, beside: mostBeside, behind: mostBehind, patience: keepUpPatience}
 }
 
 // Run looks at what is new, for a bounded time, records what it finds, and logs each discrepancy once. Where another run is under way
 // it does nothing.
-func (a *Checker) Run(ctx context.Context) error {
+func (c *Checker) Run(ctx context.Context) error {
 	var fresh []Discrepancy
 	start := time.Now()
-	for more, budget := true, a.behind; more && time.Since(start) < budget; {
+	for more, budget := true, c.behind; more && time.Since(start) < budget; {
 		var found []Discrepancy
 		var beside bool
 		var err error
-		found, more, beside, err = a.next(ctx)
-		if budget = a.behind; beside {
-			budget = a.beside
+		found, more, beside, err = c.next(ctx)
+		if budget = c.behind; beside {
+			budget = c.beside
 		}
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "40001" {
 			break // another run was quicker
@@ -72,10 +72,10 @@ func (a *Checker) Run(ctx context.Context) error {
 	}
 	for i, d := range fresh {
 		if i == mostLogged {
-			a.logger.ErrorContext(ctx, "the audit found more discrepancies: see herald check", slog.Int("more", len(fresh)-mostLogged))
+			c.logger.ErrorContext(ctx, "the audit found more discrepancies: see herald check", slog.Int("more", len(fresh)-mostLogged))
 			break
 		}
-		a.logger.ErrorContext(ctx, "the audit found a discrepancy", slog.String("kind", string(d.Kind)), slog.String("subject", d.Subject),
+		c.logger.ErrorContext(ctx, "the audit found a discrepancy", slog.String("kind", string(d.Kind)), slog.String("subject", d.Subject),
 			slog.String("detail", d.Detail), slog.String("advice", d.Kind.Advice()))
 	}
 	return nil
@@ -83,8 +83,8 @@ func (a *Checker) Run(ctx context.Context) error {
 
 // next looks at one chunk, and at the nodes behind the last one. It returns what was not known before, whether there is more to look at,
 // and whether the relay works off a backlog beside it.
-func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside bool, err error) {
-	_, err = a.confirmed(ctx, pgx.ReadWrite, func(tx pgx.Tx) ([]Discrepancy, error) {
+func (c *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside bool, err error) {
+	_, err = c.confirmed(ctx, pgx.ReadWrite, func(tx pgx.Tx) ([]Discrepancy, error) {
 		q := dbsqlc.New(tx)
 		more, beside = false, false
 		state, err := q.CheckStateLock(ctx)
@@ -97,12 +97,12 @@ func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 		if state.Epoch != state.RelayEpoch {
 			return nil, q.CheckRestart(ctx)
 		}
-		position := max(state.Position, min(state.Position+int64(a.chunk), state.RelayPosition))
+		position := max(state.Position, min(state.Position+int64(c.chunk), state.RelayPosition))
 		found, err := checkLog(ctx, q, state.Position, position, nil)
 		if err != nil {
 			return nil, err
 		}
-		settled, moreRows, err := a.outbox(ctx, q)
+		settled, moreRows, err := c.outbox(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 			return nil, fmt.Errorf("reading the audit's state: %w", err)
 		}
 		if more = moreRows || position < state.RelayPosition; !more {
-			told, err := checkNodes(ctx, q, nodes, look{state.Now, state.RelayEpoch, state.RelayPosition, a.patience})
+			told, err := checkNodes(ctx, q, nodes, look{state.Now, state.RelayEpoch, state.RelayPosition, c.patience})
 			if err != nil {
 				return nil, err
 			}
@@ -133,8 +133,8 @@ func (a *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 
 // inSnapshot runs f in a transaction of one snapshot, in which everything is found by index, whatever the statistics say of tables that
 // have just grown.
-func (a *Checker) inSnapshot(ctx context.Context, access pgx.TxAccessMode, f func(tx pgx.Tx) error) error {
-	tx, err := a.db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: access})
+func (c *Checker) inSnapshot(ctx context.Context, access pgx.TxAccessMode, f func(tx pgx.Tx) error) error {
+	tx, err := c.db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: access})
 	if err != nil {
 		return fmt.Errorf("beginning to audit: %w", err)
 	}
@@ -179,15 +179,15 @@ func checkLog(ctx context.Context, q *dbsqlc.Queries, after, upTo int64, since *
 }
 
 // outbox looks at the next rows that have been settled.
-func (a *Checker) outbox(ctx context.Context, q *dbsqlc.Queries) (_ []Discrepancy, more bool, err error) {
+func (c *Checker) outbox(ctx context.Context, q *dbsqlc.Queries) (_ []Discrepancy, more bool, err error) {
 	if err := q.CheckTargetSet(ctx); err != nil {
 		return nil, false, fmt.Errorf("reading how far the relay is: %w", err)
 	}
-	rows, err := q.CheckOutbox(ctx, int32(a.chunk)) //nolint:gosec // a constant
+	rows, err := q.CheckOutbox(ctx, int32(c.chunk)) //nolint:gosec // a constant
 	if err != nil {
 		return nil, false, fmt.Errorf("looking at the outbox: %w", err)
 	}
-	more = rows.LookedAt == int64(a.chunk)
+	more = rows.LookedAt == int64(c.chunk)
 	if more {
 		err = q.CheckOutboxAdvance(ctx, rows.LastSeq)
 	} else {
@@ -200,7 +200,7 @@ func (a *Checker) outbox(ctx context.Context, q *dbsqlc.Queries) (_ []Discrepanc
 	return found, more, err
 }
 
-// Status is how the continuous audit stands.
+// Status is how the continuous self-check stands.
 type Status struct {
 	Position      int64 // of the log, up to which has been looked
 	RelayPosition int64
@@ -211,7 +211,7 @@ type Status struct {
 	Found        map[DiscrepancyKind]int64
 }
 
-// ReadStatus returns how the continuous audit stands, by whatever node it was run.
+// ReadStatus returns how the continuous self-check stands, by whatever node it was run.
 func ReadStatus(ctx context.Context, db dbsqlc.DBTX) (Status, error) {
 	row, err := dbsqlc.New(db).CheckStatus(ctx)
 	if err != nil {

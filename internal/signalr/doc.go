@@ -1,6 +1,16 @@
 // Package signalr is a server of the SignalR protocol: negotiate, WebSockets, server-sent events and long polling, and the
 // hub protocols JSON and MessagePack, with the texts of ASP.NET Core. It knows nothing of Herald.
 //
+// # Layers
+//
+// What stands below imports nothing of what stands above it:
+//
+//	server   Server: requests, negotiate, polls, POSTs, refreshes, other nodes, sweeping, shutting down
+//	conn     Conn: reading, calling a Hub's methods, streams, sending and writing, stateful reconnect, its end
+//	         ── packages of their own ──
+//	transport  WebSocket, event stream, long polling: bytes in and out
+//	wire       messages, frames, JSON, MessagePack       door   origins, tickets, limits, refusals
+//
 // # What it promises
 //
 //   - Messages that are sent to one connection arrive in the order in which [Conn.Send] was called, or the connection ends.
@@ -64,25 +74,12 @@
 //
 // # Half-transports
 //
-// Server-sent events and long polling carry what the server says. What the client says comes in POST requests, whose bodies
-// the connection's inbox makes one stream again, in the order in which the requests came. It holds a few kilobytes ahead of the
-// reader; then they wait, and with them their clients.
+// Server-sent events and long polling carry what the server says; what the client says comes in POST requests: see package transport. A
+// connection whose client has not polled for DisconnectTimeout ends. At its end the last messages wait for a request as long as a socket
+// would be given to take them; the one after is answered 204.
 //
-// An event stream is one response, written as a socket is. Over long polling the messages are fetched: the writer waits for a
-// request, hands it what is to be written, and waits for what came of it.
-//
-//	         ┌── no request: the writer waits, and the queue behind it fills up ◀────────────────────┐
-//	frames ──┤                                                                                        │
-//	         └── a request waits ──▶ given to it ──┬── client gone, nothing written: given back ──▶───┤
-//	                                               ├── written ──▶ the next frames ──▶────────────────┘
-//	                                               └── broke off midway ──▶ end
-//
-// What was written to a client that did not read it is lost, as it is in .NET: nobody can tell. A connection with no request
-// for DisconnectTimeout ends. At its end the last messages wait for a request as long as a socket would be given to take them;
-// the one after is answered 204.
-//
-// Every request is authenticated, and has to be by the user who opened the connection, but the connection keeps the user that
-// it was opened with.
+// Every request is authenticated, and has to be by the user who opened the connection, but the connection keeps the user that it was opened
+// with.
 //
 // # Several nodes
 //
@@ -132,27 +129,6 @@
 // nothing else is to do, waking a thread for it, more than a write. Those who send to many call [Conn.Queue] and then
 // [Conn.Flush], which writes what the socket takes at once and leaves to a goroutine only what it does not; frames that are
 // written together are copied to one run of bytes, which is cheaper than a vector.
-//
-// # MessagePack
-//
-// An event is JSON text and is made MessagePack from that, once, when the first member that speaks it needs it. The text
-// does not say which members are the server's own and which of its texts are times; the [Object] that a [Message] is given
-// does, by their names and their order, and for its outermost members alone: nothing is guessed from what a text looks like.
-// [Names] says how such members are named.
-//
-// What a method returns is a Go value. It becomes JSON by encoding/json, and that MessagePack by the same transcoder, which
-// looks at the value beside the text for what JSON does not say: structs, times, binary data, floats. So the rules of
-// encoding/json (tags, embedding, marshalers) are written nowhere else, and a method returns the same over both protocols.
-// A call over MessagePack takes a microsecond more for it. A library's encoder would have tags and rules of its own.
-//
-// What clients send is read by hand, without allocating by a length that they announce and without building what the method
-// does not take; an argument that a method takes becomes JSON for encoding/json, but for texts, integers and binary data.
-//
-// # Rates
-//
-// All limits of so many a second are one type, rate, which keeps one number, 8 bytes, for each connection, user or address,
-// and is told the time; allowances is a rate for each address in a table of a fixed size. golang.org/x/time/rate keeps
-// 80 bytes, a mutex and a clock of its own for each, and has no table.
 //
 // # Where the rest goes
 //

@@ -49,8 +49,10 @@ type hubMetrics struct {
 	connections             prometheus.Gauge
 	sentMessages, sentBytes prometheus.Counter
 	invocationSeconds       prometheus.Observer
-	rare                    *prometheus.CounterVec                // invocations, by method and outcome
-	invocations             map[invoked]func() prometheus.Counter // made by the first that counts: others are not shown
+	byOutcome               *prometheus.CounterVec // invocations, by method and outcome
+
+	mu          sync.RWMutex
+	invocations map[invoked]prometheus.Counter // of byOutcome, made by the first that counts: others are not shown
 }
 
 // invoked is what invocations are told apart by. The method is the registered name, or empty where there is no such method, so that a client
@@ -67,24 +69,27 @@ func (m *Metrics) of(h *Hub) *hubMetrics {
 	of := &hubMetrics{
 		connections: m.connections.WithLabelValues(h.name), sentMessages: m.sentMessages.WithLabelValues(h.name),
 		sentBytes: m.sentBytes.WithLabelValues(h.name), invocationSeconds: m.invocationSeconds.WithLabelValues(h.name),
-		rare: m.invocations.MustCurryWith(prometheus.Labels{"hub": h.name}), invocations: make(map[invoked]func() prometheus.Counter),
-	}
-	for _, method := range append(h.Methods(), "") {
-		for _, outcome := range []Outcome{Succeeded, Refused, Failed, Panicked, Unbound} {
-			of.invocations[invoked{method, outcome}] = sync.OnceValue(func() prometheus.Counter {
-				return of.rare.WithLabelValues(method, string(outcome))
-			})
-		}
+		byOutcome: m.invocations.MustCurryWith(prometheus.Labels{"hub": h.name}), invocations: make(map[invoked]prometheus.Counter),
 	}
 	known, _ := m.hubs.LoadOrStore(h, of)
 	return known.(*hubMetrics) //nolint:forcetypeassert,errcheck // nothing else is stored
 }
 
 func (h *hubMetrics) invoked(method string, outcome Outcome, took time.Duration) {
-	if count := h.invocations[invoked{method, outcome}]; count != nil {
-		count().Inc()
-	} else { // of a method that was registered after the first connection
-		h.rare.WithLabelValues(method, string(outcome)).Inc()
-	}
+	h.counter(invoked{method, outcome}).Inc()
 	h.invocationSeconds.Observe(took.Seconds())
+}
+
+// counter allocates nothing but the first time.
+func (h *hubMetrics) counter(of invoked) prometheus.Counter {
+	h.mu.RLock()
+	known := h.invocations[of]
+	h.mu.RUnlock()
+	if known == nil {
+		known = h.byOutcome.WithLabelValues(of.method, string(of.outcome))
+		h.mu.Lock()
+		h.invocations[of] = known
+		h.mu.Unlock()
+	}
+	return known
 }

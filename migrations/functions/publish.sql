@@ -1,10 +1,10 @@
--- version 1, checksum 96eab48d
+-- version 1, checksum aef5c244
 -- The producers' functions: conveniences over an insert into herald.outbox, to be called inside the producer's own
 -- transaction. Each returns the event's id.
 --
 -- These run in the producer's name and with the producer's search_path: a path of their own would cost each call 10
 -- microseconds. What a login may publish must not depend on what it owns and sets. So every operator is written
--- OPERATOR(pg_catalog....), every function and type is qualified, and nothing stands here for which PostgreSQL looks
+-- OPERATOR(pg_catalog.=), every function and type is qualified, and nothing stands here for which PostgreSQL looks
 -- up an operator by itself: IN, BETWEEN, LIKE, NULLIF, IS DISTINCT FROM, CASE x WHEN. No literal has a backslash,
 -- which means something else where standard_conforming_strings is off. A function in standard SQL (RETURN ..., BEGIN
 -- ATOMIC) and a column's default are bound to their names when they are created.

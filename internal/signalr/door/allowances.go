@@ -33,6 +33,7 @@ type allowance struct {
 	full    int64  // when everything has grown back; 0: the place is free
 }
 
+// NewAllowances returns a table of nobody who has spent anything.
 func NewAllowances(r Rate) *Allowances {
 	a := &Allowances{rate: r, seed: maphash.MakeSeed()}
 	if r.interval > 0 {

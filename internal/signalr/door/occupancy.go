@@ -48,6 +48,7 @@ type Occupancy struct {
 	sites map[netip.Addr]int
 }
 
+// NewOccupancy returns an occupancy of nobody with the limits; 0: none.
 func NewOccupancy(total, perUser, perAddress int) Occupancy {
 	return Occupancy{
 		total: total, perUser: perUser, perAddress: perAddress,

@@ -10,6 +10,7 @@ type Argument[A any] struct {
 	nullable bool
 }
 
+// Decode reads an argument. Its error is a failure to bind it.
 func (x Argument[A]) Decode(p Protocol, raw []byte) (A, error) {
 	var a A
 	if !x.nullable && p.isNull(raw) {
@@ -26,6 +27,7 @@ type bindingError struct{ reason string }
 
 func (e *bindingError) Error() string { return e.reason }
 
+// BindingErrorf returns a failure to bind arguments.
 func BindingErrorf(format string, args ...any) error {
 	return &bindingError{reason: fmt.Sprintf(format, args...)}
 }

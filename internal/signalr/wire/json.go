@@ -16,11 +16,19 @@ const recordSeparator = 0x1e
 // only where negotiate has offered it.
 type JSON struct{}
 
-func (JSON) Name() string              { return "json" }
-func (JSON) Slot() int                 { return 0 }
-func (JSON) Supports(version int) bool { return version == 1 || version == 2 }
-func (JSON) Binary() bool              { return false }
+// Name implements [Protocol].
+func (JSON) Name() string { return "json" }
 
+// Slot implements [Protocol].
+func (JSON) Slot() int { return 0 }
+
+// Supports implements [Protocol].
+func (JSON) Supports(version int) bool { return version == 1 || version == 2 }
+
+// Binary implements [Protocol].
+func (JSON) Binary() bool { return false }
+
+// Split implements [Protocol].
 func (JSON) Split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error) {
 	i := bytes.IndexByte(data[scanned:], recordSeparator)
 	if i < 0 && len(data) >= limit || scanned+i >= limit {
@@ -32,6 +40,7 @@ func (JSON) Split(data []byte, scanned, limit int) (record, rest []byte, ok bool
 	return data[:scanned+i], data[scanned+i+1:], true, nil
 }
 
+// Elements implements [Protocol].
 func (JSON) Elements(dst [][]byte, arguments []byte) [][]byte {
 	eachElement(arguments, maxDepth, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: parse has accepted it
 	return dst

@@ -97,18 +97,18 @@ func unquoteIf(raw []byte, k kind) string {
 	return jsonscan.Unquote(raw)
 }
 
-// handshakeRequest is the first record of every connection. It is JSON whatever the protocol.
-type handshakeRequest struct {
+// HandshakeRequest is the first record of every connection. It is JSON whatever the protocol.
+type HandshakeRequest struct {
 	Protocol string
 	Version  int
 }
 
 // ParseHandshake follows HandshakeProtocol.TryParseRequestMessage.
-func ParseHandshake(record []byte) (handshakeRequest, error) {
+func ParseHandshake(record []byte) (HandshakeRequest, error) {
 	if !utf8.Valid(record) {
-		return handshakeRequest{}, Malformedf("not UTF-8")
+		return HandshakeRequest{}, Malformedf("not UTF-8")
 	}
-	var r handshakeRequest
+	var r HandshakeRequest
 	var named, numbered bool
 	err := eachMember(record, func(name string, raw []byte, k kind) error {
 		switch name {
@@ -126,11 +126,11 @@ func ParseHandshake(record []byte) (handshakeRequest, error) {
 	})
 	switch {
 	case err != nil:
-		return handshakeRequest{}, err
+		return HandshakeRequest{}, err
 	case !named:
-		return handshakeRequest{}, Malformedf("missing required property 'protocol'")
+		return HandshakeRequest{}, Malformedf("missing required property 'protocol'")
 	case !numbered:
-		return handshakeRequest{}, Malformedf("missing required property 'version'")
+		return HandshakeRequest{}, Malformedf("missing required property 'version'")
 	}
 	return r, nil
 }

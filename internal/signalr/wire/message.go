@@ -65,6 +65,7 @@ func (m *Message) list() []json.RawMessage {
 // Size returns the bytes of the JSON frame, its WebSocket header included.
 func (m *Message) Size() int { return len(m.Frame(JSON{}).Bytes) }
 
+// Frame returns the message in a protocol. It is everybody's.
 func (m *Message) Frame(p Protocol) *Frame {
 	e := &m.encodings[p.Slot()]
 	if !e.ready.Load() {

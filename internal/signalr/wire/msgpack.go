@@ -9,27 +9,28 @@ import (
 	"sync"
 )
 
-// MessagePack is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
+// messagePack is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
 // methods it is no different from JSON: values are what encoding/json would make of them, but for times and []byte, which
 // MessagePack has types for, and for the names of members, see [Names].
-type MessagePack struct {
+type messagePack struct {
 	names Names
 	types sync.Map // *goType by reflect.Type
 }
 
-func (*MessagePack) Name() string              { return "messagepack" }
-func (*MessagePack) Slot() int                 { return 1 }
-func (*MessagePack) Supports(version int) bool { return version == 1 || version == 2 }
-func (*MessagePack) Binary() bool              { return true }
+func (*messagePack) Name() string              { return "messagepack" }
+func (*messagePack) Slot() int                 { return 1 }
+func (*messagePack) Supports(version int) bool { return version == 1 || version == 2 }
+func (*messagePack) Binary() bool              { return true }
 
-func NewMessagePack(names Names) Protocol { return &MessagePack{names: names} }
+// NewMessagePack returns the MessagePack hub protocol, which names members of the server's own objects so.
+func NewMessagePack(names Names) Protocol { return &messagePack{names: names} }
 
 // maxPrefix is how many bytes the length in front of a record may take (BinaryMessageParser.cs). It need not be the
 // shortest form.
 const maxPrefix = 5
 
 // Split needs to see no record's end: its length stands in front of it.
-func (*MessagePack) Split(data []byte, _, limit int) (record, rest []byte, ok bool, err error) {
+func (*messagePack) Split(data []byte, _, limit int) (record, rest []byte, ok bool, err error) {
 	length, n := binary.Uvarint(data[:min(len(data), maxPrefix)])
 	switch {
 	case n < 0 || n == 0 && len(data) >= maxPrefix || length > math.MaxInt32:
@@ -60,7 +61,7 @@ func appendHead(b []byte, elements int, kind byte, invocationID string) []byte {
 }
 
 // appendInvocation sends nil for an argument that is not JSON: there is nobody to return an error to.
-func (p *MessagePack) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte {
+func (p *messagePack) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte {
 	start := len(b)
 	b = appendHead(b, 6, TypeInvocation, invocationID)
 	b = appendPackText(b, target)
@@ -80,7 +81,7 @@ func (p *MessagePack) appendInvocation(b []byte, invocationID, target string, ar
 	return seal(b, start)
 }
 
-func (p *MessagePack) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
+func (p *messagePack) appendCall(b []byte, target string, arguments []any) ([]byte, error) {
 	start := len(b)
 	b = appendPackText(appendHead(b, 6, TypeInvocation, ""), target)
 	b = appendPackArray(b, len(arguments))
@@ -93,7 +94,7 @@ func (p *MessagePack) appendCall(b []byte, target string, arguments []any) ([]by
 	return seal(appendPackArray(b, 0), start), nil
 }
 
-func (p *MessagePack) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
+func (p *messagePack) appendItem(b []byte, invocationID string, item any) ([]byte, error) {
 	start := len(b)
 	b, err := p.appendValue(appendHead(b, 4, TypeStreamItem, invocationID), item)
 	if err != nil {
@@ -103,7 +104,7 @@ func (p *MessagePack) appendItem(b []byte, invocationID string, item any) ([]byt
 }
 
 // appendResult says that there is a result even where it is nil, as DefaultHubDispatcher does for a Task.
-func (p *MessagePack) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
+func (p *messagePack) appendResult(b []byte, invocationID string, result any) ([]byte, error) {
 	start := len(b)
 	b = append(appendHead(b, 5, TypeCompletion, invocationID), resultNonVoid)
 	b, err := p.appendValue(b, result)
@@ -113,22 +114,22 @@ func (p *MessagePack) appendResult(b []byte, invocationID string, result any) ([
 	return seal(b, start), nil
 }
 
-func (*MessagePack) appendEmpty(b []byte, invocationID string) []byte {
+func (*messagePack) appendEmpty(b []byte, invocationID string) []byte {
 	start := len(b)
 	return seal(append(appendHead(b, 4, TypeCompletion, invocationID), resultVoid), start)
 }
 
-func (*MessagePack) appendError(b []byte, invocationID, text string) []byte {
+func (*messagePack) appendError(b []byte, invocationID, text string) []byte {
 	start := len(b)
 	b = append(appendHead(b, 5, TypeCompletion, invocationID), resultError)
 	return seal(appendPackText(b, text), start)
 }
 
-func (*MessagePack) appendPing(b []byte) []byte {
+func (*messagePack) appendPing(b []byte) []byte {
 	return append(b, 2, packFixArray|1, typePing)
 }
 
-func (*MessagePack) appendClose(b []byte, text string, allowReconnect bool) []byte {
+func (*messagePack) appendClose(b []byte, text string, allowReconnect bool) []byte {
 	start := len(b)
 	b = append(b, packFixArray|3, TypeClose)
 	if text == "" {
@@ -139,10 +140,10 @@ func (*MessagePack) appendClose(b []byte, text string, allowReconnect bool) []by
 	return seal(appendPackBool(b, allowReconnect), start)
 }
 
-func (*MessagePack) appendAck(b []byte, sequenceID int64) []byte {
+func (*messagePack) appendAck(b []byte, sequenceID int64) []byte {
 	return seal(appendPackInt(append(b, packFixArray|2, TypeAck), sequenceID), len(b))
 }
 
-func (*MessagePack) appendSequence(b []byte, sequenceID int64) []byte {
+func (*messagePack) appendSequence(b []byte, sequenceID int64) []byte {
 	return seal(appendPackInt(append(b, packFixArray|2, TypeSequence), sequenceID), len(b))
 }

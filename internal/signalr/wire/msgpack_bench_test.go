@@ -26,7 +26,7 @@ func BenchmarkMessagePackResult(b *testing.B) {
 		"greeting": greeting{"VqBUGqoTE5v9ZKwRHFqzkQ", time.Unix(1_800_000_000, 5000).UTC(), map[string]int{"order": 5, "cart": 70000}},
 		"nil":      nil,
 	} {
-		for protocolName, p := range map[string]Protocol{"json": JSON{}, "messagepack": &MessagePack{}} {
+		for protocolName, p := range map[string]Protocol{"json": JSON{}, "messagepack": &messagePack{}} {
 			b.Run(name+"/"+protocolName, func(b *testing.B) {
 				b.ReportAllocs()
 				buffer := make([]byte, 0, 1024)
@@ -45,7 +45,7 @@ func BenchmarkMessagePackEvent(b *testing.B) {
 	text := []byte(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479","at":"2026-01-20T10:00:00.123456Z","revenue30d":7.50,` +
 		`"data":{"items":[{"name":"Ramen","price":12.5,"notes":null},{"name":"Tea \"green\"","price":3,"notes":["hot","no sugar"]}]},"sequence":7}`)
 	o := described()
-	p := &MessagePack{}
+	p := &messagePack{}
 	buffer := make([]byte, 0, 1024)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-func (*MessagePack) Elements(dst [][]byte, arguments []byte) [][]byte {
+func (*messagePack) Elements(dst [][]byte, arguments []byte) [][]byte {
 	u := unpacker{data: arguments}
 	t, err := u.next() // like skip below cannot fail: parse has accepted it
 	if err != nil {
@@ -23,11 +23,11 @@ func (*MessagePack) Elements(dst [][]byte, arguments []byte) [][]byte {
 	return dst
 }
 
-func (*MessagePack) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == 0xc0 }
+func (*messagePack) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == 0xc0 }
 
 // Decode gives a hub method what JSON would give it: all goes through encoding/json but for what is frequent and cannot come
 // out differently.
-func (*MessagePack) Decode(raw []byte, into any) error {
+func (*messagePack) Decode(raw []byte, into any) error {
 	u := unpacker{data: raw}
 	t, err := u.next()
 	if err != nil {

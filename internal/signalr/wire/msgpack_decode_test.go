@@ -59,7 +59,7 @@ func TestMessagePackDecodesAsJSON(t *testing.T) {
 			for _, typ := range types {
 				want, got := reflect.New(typ), reflect.New(typ)
 				wantErr := JSON{}.Decode([]byte(v.json), want.Interface())
-				gotErr := (&MessagePack{}).Decode(raw, got.Interface())
+				gotErr := (&messagePack{}).Decode(raw, got.Interface())
 				require.Equal(t, wantErr == nil, gotErr == nil, "%s: %v, but %v", typ, wantErr, gotErr)
 				if typ == reflect.TypeFor[json.RawMessage]() {
 					require.JSONEq(t, v.json, string(got.Elem().Bytes()))
@@ -92,9 +92,9 @@ func TestMessagePackCannotDecode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var v any
-			require.Error(t, (&MessagePack{}).Decode(unhex(t, raw), &v))
+			require.Error(t, (&messagePack{}).Decode(unhex(t, raw), &v))
 			var text json.RawMessage
-			require.Error(t, (&MessagePack{}).Decode(unhex(t, raw), &text))
+			require.Error(t, (&messagePack{}).Decode(unhex(t, raw), &text))
 			require.Nil(t, text)
 		})
 	}
@@ -105,7 +105,7 @@ func TestDecodedValuesAreTheMethodsOwn(t *testing.T) {
 	t.Parallel()
 	for raw, into := range map[string]any{"a3616263": new(string), "c403616263": new([]byte), "81a161a162": new(json.RawMessage), "93a161a162a163": new([]string)} {
 		b := unhex(t, raw)
-		require.NoError(t, (&MessagePack{}).Decode(b, into))
+		require.NoError(t, (&messagePack{}).Decode(b, into))
 		before, err := json.Marshal(into)
 		require.NoError(t, err)
 		clear(b)
@@ -113,14 +113,14 @@ func TestDecodedValuesAreTheMethodsOwn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(before), string(after))
 	}
-	m, err := (&MessagePack{}).Parse(unhex(t, "9601 80 a131 a14d 90 91a161"))
+	m, err := (&messagePack{}).Parse(unhex(t, "9601 80 a131 a14d 90 91a161"))
 	require.NoError(t, err)
 	require.Equal(t, Inbound{Kind: 1, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x90}, StreamIDs: []string{"a"}}, m)
 }
 
 func TestElements(t *testing.T) {
 	t.Parallel()
-	p := &MessagePack{}
+	p := &messagePack{}
 	require.Equal(t, [][]byte{{0x91, 0x90}, {0xa1, 'x'}, {0x81, 0x01, 0xc0}, {0xc0}}, p.Elements(nil, unhex(t, "94 91 90 a1 78 81 01 c0 c0")))
 	require.Empty(t, p.Elements(nil, []byte{0x90}))
 	require.True(t, p.isNull([]byte{0xc0}))

@@ -13,7 +13,7 @@ import (
 
 // appendValue writes any Go value as encoding/json would, except that a []byte becomes binary data, a [time.Time] a timestamp
 // and a float a float, as with .NET. It transcodes the JSON and looks at the value for what JSON does not say.
-func (p *MessagePack) appendValue(b []byte, value any) ([]byte, error) {
+func (p *messagePack) appendValue(b []byte, value any) ([]byte, error) {
 	switch value := value.(type) {
 	case nil:
 		return appendPackNil(b), nil
@@ -48,7 +48,7 @@ type goField struct {
 	key    []byte // the name as MessagePack
 }
 
-func (p *MessagePack) typeOf(t reflect.Type) *goType {
+func (p *messagePack) typeOf(t reflect.Type) *goType {
 	found, ok := p.types.Load(t)
 	if !ok {
 		made := &goType{marshals: writesItself(t)}
@@ -125,7 +125,7 @@ func forbiddenInName(r rune) bool {
 type source struct {
 	own   *ownMembers
 	form  Form
-	types *MessagePack // that knows value's type
+	types *messagePack // that knows value's type
 	value reflect.Value
 	made  *goType // the type of value, once that is resolved
 }

@@ -15,7 +15,7 @@ import (
 
 // FuzzMessagePackSplit holds split against the rules told one by one; and what it says of a beginning it must not take back.
 func FuzzMessagePackSplit(f *testing.F) {
-	p := &MessagePack{}
+	p := &messagePack{}
 	f.Fuzz(func(t *testing.T, data []byte, most uint16) {
 		limit := int(most) + 1
 		record, rest, ok, err := p.Split(data, 0, limit)
@@ -55,7 +55,7 @@ func FuzzMessagePackSplit(f *testing.F) {
 // FuzzMessagePackParse: what is taken begins with one array to somebody else, too; its parts are within it, and are what they are
 // said to be.
 func FuzzMessagePackParse(f *testing.F) {
-	p := &MessagePack{}
+	p := &messagePack{}
 	f.Fuzz(func(t *testing.T, record []byte) {
 		before := bytes.Clone(record)
 		m, err := p.Parse(record)

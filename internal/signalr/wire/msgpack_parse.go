@@ -9,7 +9,7 @@ import (
 // Parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are types that do not exist
 // yet, and bytes behind the array. What is wrong with an invocation's arguments, that there are none included, is that invocation's error and not
 // the connection's; what follows them is not looked at then. Unlike .NET it wants the array to be well-formed otherwise.
-func (*MessagePack) Parse(record []byte) (Inbound, error) {
+func (*messagePack) Parse(record []byte) (Inbound, error) {
 	r := recordReader{unpacker: unpacker{data: record}}
 	m, err := r.message()
 	if err != nil {

@@ -65,7 +65,7 @@ func must[T any](v T, err error) T {
 // TestMessagePackAgainstTheOracle holds the encoder and the decoder against an implementation of somebody else's.
 func TestMessagePackAgainstTheOracle(t *testing.T) {
 	t.Parallel()
-	p := &MessagePack{}
+	p := &messagePack{}
 	rapid.Check(t, func(t *rapid.T) {
 		v := goValue(3).Draw(t, "value")
 		ours, err := p.appendValue(nil, v)
@@ -92,7 +92,7 @@ func TestMessagePackAgainstTheOracle(t *testing.T) {
 // TestMessagePackRecordsOfTheOracle: what somebody else writes is read.
 func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 	t.Parallel()
-	p := &MessagePack{}
+	p := &messagePack{}
 	text := rapid.StringN(1, -1, 70000)
 	rapid.Check(t, func(t *rapid.T) {
 		id, target := text.Draw(t, "id"), text.Draw(t, "target")

@@ -22,7 +22,7 @@ func unhex(tb testing.TB, text string) []byte {
 // Those messages whose frames the conversations do not show, in the bytes that .NET writes for them.
 func TestMessagePackMessages(t *testing.T) {
 	t.Parallel()
-	p := &MessagePack{}
+	p := &messagePack{}
 	item := func(v any) []byte {
 		b, err := p.appendItem(nil, "xyz", v)
 		require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestMessagePackParse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := (&MessagePack{}).Parse(unhex(t, c.record))
+			got, err := (&messagePack{}).Parse(unhex(t, c.record))
 			if c.want.Kind == 0 {
 				require.ErrorIs(t, err, ErrMalformed)
 				return
@@ -140,7 +140,7 @@ func TestMessagePackSplit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data := unhex(t, c.data)
-			record, rest, ok, err := (&MessagePack{}).Split(data, 0, limit)
+			record, rest, ok, err := (&messagePack{}).Split(data, 0, limit)
 			require.ErrorIs(t, err, c.err)
 			require.Equal(t, c.record >= 0, ok)
 			if ok {
@@ -153,7 +153,7 @@ func TestMessagePackSplit(t *testing.T) {
 			}
 		})
 	}
-	_, _, ok, err := (&MessagePack{}).Split([]byte{0x80, 0x80}, 0, 2)
+	_, _, ok, err := (&messagePack{}).Split([]byte{0x80, 0x80}, 0, 2)
 	require.False(t, ok)
 	require.ErrorIs(t, err, ErrTooLarge, "a prefix that fills the limit")
 }
@@ -162,7 +162,7 @@ func TestMessagePackSplit(t *testing.T) {
 func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 	t.Parallel()
 	m := NewMessage("Target", []json.RawMessage{json.RawMessage(`{"a":[1,2.5,"x"]}`)})
-	one, other := m.Frame(&MessagePack{}), m.Frame(&MessagePack{})
+	one, other := m.Frame(&messagePack{}), m.Frame(&messagePack{})
 	require.Same(t, one, other)
 	require.Equal(t, hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")), hex.Dump(one.Bytes))
 	require.True(t, one.Numbered)
@@ -191,7 +191,7 @@ func read(p Protocol, data []byte) (Inbound, uuid.UUID, error) {
 
 // 4 allocations: the invocation's id, its target, the room for the arguments and the UUID. Nothing is there for the protocol.
 func TestReadingAnInvocationAllocatesLittle(t *testing.T) { //nolint:paralleltest // others' allocations would count
-	p := &MessagePack{}
+	p := &messagePack{}
 	data := subscribe(t, p)
 	allocations := testing.AllocsPerRun(1000, func() {
 		if m, id, err := read(p, data); err != nil || m.Target != "SubscribeToOrder" || m.InvocationID != "17" || id[0] != 0xf4 {
@@ -202,7 +202,7 @@ func TestReadingAnInvocationAllocatesLittle(t *testing.T) { //nolint:paralleltes
 }
 
 func BenchmarkReadInvocation(b *testing.B) {
-	for _, p := range []Protocol{JSON{}, &MessagePack{}} {
+	for _, p := range []Protocol{JSON{}, &messagePack{}} {
 		b.Run(p.Name(), func(b *testing.B) {
 			data := subscribe(b, p)
 			b.ReportAllocs()
@@ -232,7 +232,7 @@ func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
 			want := NewMessage("Target", listed)
 			got, err := NewMessageOf("Target", 1, nil, func(b []byte) ([]byte, error) { return append(b, strings.Join(arguments, ",")...), nil })
 			require.NoError(t, err)
-			for _, p := range []Protocol{JSON{}, &MessagePack{}} {
+			for _, p := range []Protocol{JSON{}, &messagePack{}} {
 				require.Equal(t, want.Frame(p), got.Frame(p))
 			}
 			require.Equal(t, want.Size(), got.Size())

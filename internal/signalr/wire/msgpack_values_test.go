@@ -154,7 +154,7 @@ func TestMessagePackEncodesAsJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &MessagePack{names: JSONNames}
+			p := &messagePack{names: JSONNames}
 			for range 2 { // made, and remembered
 				b, err := p.appendValue(nil, v)
 				require.NoError(t, err)
@@ -224,7 +224,7 @@ func TestMessagePackHasTypesOfItsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := (&MessagePack{}).appendValue(nil, c.value)
+			b, err := (&messagePack{}).appendValue(nil, c.value)
 			require.NoError(t, err)
 			require.Equal(t, hex.EncodeToString(unhex(t, c.want)), hex.EncodeToString(b))
 		})
@@ -248,7 +248,7 @@ func TestMessagePackShortestFormats(t *testing.T) {
 		require.Equal(t, want, hex.EncodeToString(got[:len(got)-n]))
 	}
 	for n, want := range map[int]string{0: "90", 15: "9f", 16: "dc0010", 65535: "dcffff", 65536: "dd00010000"} {
-		got, err := (&MessagePack{}).appendValue([]byte("before"), make([]bool, n))
+		got, err := (&messagePack{}).appendValue([]byte("before"), make([]bool, n))
 		require.NoError(t, err)
 		require.Equal(t, "before"+string(unhex(t, want))+strings.Repeat("\xc2", n), string(got))
 	}
@@ -257,7 +257,7 @@ func TestMessagePackShortestFormats(t *testing.T) {
 		for i := range n {
 			all[i] = true
 		}
-		got, err := (&MessagePack{}).appendValue(nil, all)
+		got, err := (&messagePack{}).appendValue(nil, all)
 		require.NoError(t, err)
 		require.Equal(t, want, hex.EncodeToString(got[:len(want)/2]))
 	}
@@ -285,10 +285,10 @@ func TestMessagePackCannotEncode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := (&MessagePack{}).appendResult(nil, "1", v)
+			_, err := (&messagePack{}).appendResult(nil, "1", v)
 			require.ErrorContains(t, err, "encoding result: ")
 			require.NotErrorIs(t, err, ErrMalformed)
-			_, err = (&MessagePack{}).appendItem(nil, "1", v)
+			_, err = (&messagePack{}).appendItem(nil, "1", v)
 			require.ErrorContains(t, err, "encoding stream item: ")
 		})
 	}

@@ -20,7 +20,7 @@ func described() *Object {
 
 func packedArgument(t *testing.T, names Names, o *Object, argument string) string {
 	t.Helper()
-	p := &MessagePack{names: names}
+	p := &messagePack{names: names}
 	m, err := NewMessageOf("T", len(argument), o, func(b []byte) ([]byte, error) { return append(b, argument...), nil })
 	require.NoError(t, err)
 	f := m.Frame(p)
@@ -79,7 +79,7 @@ func TestMembersOfTheServersOwn(t *testing.T) {
 func TestMembersOfWhatIsNoJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`{"orderId"}`, `{"at":"x}`, `{"revenue30d":7.}`, `{"orderId":1`, `{"a":1}}`, `{orderId:1}`, `{"at":`, `{"sequence":}`} {
-		p := &MessagePack{}
+		p := &messagePack{}
 		want := p.appendInvocation(nil, "", "T", []json.RawMessage{json.RawMessage("null")}, nil)
 		require.Equal(t, want, p.appendInvocation(nil, "", "T", []json.RawMessage{json.RawMessage(text)}, described()), text)
 	}
@@ -139,7 +139,7 @@ func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 	object := "81" + hexText("ExpiresAt") + stamp
 	want := "87" + hexText("ExpiresAt") + stamp + hexText("LastEventId") + "01" + hexText("Other") + "a16f" + hexText("_under") + object +
 		hexText("Map") + "81" + hexText("key") + object + hexText("Raw") + "81" + hexText("raw") + "cb401c000000000000" + hexText("Whole") + "07"
-	got, err := (&MessagePack{}).appendValue(nil, v)
+	got, err := (&messagePack{}).appendValue(nil, v)
 	require.NoError(t, err)
 	require.Equal(t, want, hex.EncodeToString(got))
 	for _, m := range []string{"expiresAt", "lastEventId", "map", "raw", "whole"} {
@@ -148,7 +148,7 @@ func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 		}
 	}
 	want = strings.Replace(want, hexText("Raw"), hexText("raw"), 1)
-	got, err = (&MessagePack{names: JSONNames}).appendValue(nil, v)
+	got, err = (&messagePack{names: JSONNames}).appendValue(nil, v)
 	require.NoError(t, err)
 	require.Equal(t, want, hex.EncodeToString(got))
 }
@@ -159,7 +159,7 @@ func TestResultsOfADotNetHub(t *testing.T) {
 	type refreshed struct {
 		ExpiresAt time.Time `json:"expiresAt"`
 	}
-	p := &MessagePack{}
+	p := &messagePack{}
 	b, err := p.appendResult(nil, "2", refreshed{time.Date(2026, 1, 20, 10, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	require.Equal(t, "17950380a1320381a9457870697265734174d6ff696f5220", hex.EncodeToString(b))

@@ -1,28 +1,26 @@
 package wire
 
-import (
-	"encoding/json"
-)
+import "encoding/json"
 
-// Protocol is a hub protocol: how messages are written as bytes. Implementations have no state but what they remember of Go's
-// types; what belongs to one connection stays in the connection.
+// Protocol is a hub protocol: how messages are written as bytes. It has no state: what belongs to one connection stays in the
+// connection. What it appends, the functions of this package make frames of.
 type Protocol interface {
 	Name() string
-	Slot() int // where a Message keeps its encoding in this protocol: below protocolCount
+	Slot() int // where a Message keeps its encoding in this protocol: below [ProtocolCount]
 	Supports(version int) bool
 	Binary() bool
 
 	// Split cuts the first record off data, of which the first scanned bytes are known to hold no record's end. It returns
-	// ok false where data does not hold a whole record yet. Its error is wire.ErrTooLarge for a record that is, or that announces
-	// that it will be, larger than limit bytes with its framing, or wraps wire.ErrMalformed.
+	// ok false where data does not hold a whole record yet. Its error is [ErrTooLarge] for a record that is, or that announces
+	// that it will be, larger than limit bytes with its framing, or wraps [ErrMalformed].
 	Split(data []byte, scanned, limit int) (record, rest []byte, ok bool, err error)
-	// Parse reads a record. What it returns points into record, but for its strings. Its error wraps wire.ErrMalformed.
+	// Parse reads a record. What it returns points into record, but for its strings. Its error wraps [ErrMalformed].
 	Parse(record []byte) (Inbound, error)
-	// Elements appends the elements of arguments, which parse has returned, to dst.
+	// Elements appends the elements of arguments, which Parse has returned, to dst.
 	Elements(dst [][]byte, arguments []byte) [][]byte
-	isNull(raw []byte) bool
 	// Decode reads an argument, an item or a result. A [json.RawMessage] takes any of them, as JSON.
 	Decode(raw []byte, into any) error
+	isNull(raw []byte) bool
 
 	// What these append is a whole record with its framing. Their errors are about values that cannot be encoded.
 	// The arguments that are objects are what o describes, if it is not nil.

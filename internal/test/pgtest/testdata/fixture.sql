@@ -1742,7 +1742,7 @@ INSERT INTO herald.event_log_p20250120 ("position", group_name, sequence, outbox
 INSERT INTO herald.event_log_p20250120 ("position", group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at) VALUES (5, 'admin', 1, 5, '2025-01-20 10:00:05+00', '00000000-0000-7000-8000-000000000005', '2025-01-20 10:00:05+00');
 INSERT INTO herald.event_log_p20250120 ("position", group_name, sequence, outbox_seq, outbox_written_at, event_id, relayed_at) VALUES (6, 'restaurant:f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e', 0, 6, '2025-01-20 10:00:06+00', '00000000-0000-7000-8000-000000000006', '2025-01-20 10:00:06+00');
 
-INSERT INTO herald.function_set (singleton, version, checksum, applied_at) VALUES (true, 12, '0915535284bbbd0a3787b655367ffc744658e16e572064dc1165b23aabd84daf', '2025-01-20 00:00:00+00');
+INSERT INTO herald.function_set (singleton, version, checksum, applied_at) VALUES (true, 12, '6b395eab3eee7a3c1fe7abed550f56cd497435d45b2f2be5f2e2afd7b47e15be', '2025-01-20 00:00:00+00');
 
 INSERT INTO herald.goose_db_version (id, version_id, is_applied, tstamp) VALUES (1, 0, true, '2025-01-20 00:00:00');
 INSERT INTO herald.goose_db_version (id, version_id, is_applied, tstamp) VALUES (2, 1, true, '2025-01-20 00:00:00');
