@@ -150,7 +150,7 @@ func readHeads(ctx context.Context, s *session) (map[event.Group]int64, error) {
 	_, err = pgx.ForEachRow(rows, []any{&name, &head}, func() error {
 		group, err := event.ParseGroup(name)
 		heads[group] = head
-		return err //nolint:wrapcheck // wrapped once, below
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the groups' heads: %w", err)
