@@ -104,7 +104,7 @@ func TestBenchFanout(t *testing.T) {
 // Acceptance: A-406.
 func TestBenchIdle(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "idle", "--database-url="+pgtest.New(t).DSN(), "--connections=20", "--settle=10ms")
+	figures := measure(t, "idle", "--database-url="+pgtest.New(t).DSN(), "--connections=60", "--settle=10ms")
 	requireRatios(t, figures, "idle_connect_rate")
 	for _, name := range []string{"idle_resident", "idle_resident_at_once", "idle_goroutines", "idle_connect_cpu"} {
 		require.Contains(t, figures, name) // with so few, nothing is to be said about them

@@ -30,7 +30,7 @@ var configurations = map[string]func(*signalr.Config){
 	"steady": func(c *signalr.Config) {
 		c.KeepAliveInterval = 500 * time.Millisecond
 		c.ClientTimeout = 5 * time.Second
-		c.PollTimeout = time.Second
+		c.PollTimeout = 3 * time.Second // a handshake must not take longer: the client takes an empty poll for a broken one
 		c.DisconnectTimeout = 8 * time.Second
 		c.ReconnectBytes = 16 << 10
 	},
