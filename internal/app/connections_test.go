@@ -162,7 +162,8 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	require.ElementsMatch(t, []string{"alice", "bob"}, s.users(1, "group=order:"+strings.ToUpper(y.String())))
 	require.Equal(t, []string{"bob"}, s.users(0, "node="+ids[2]))
 	require.Empty(t, s.connections(0, "user=alice&node="+ids[2]).Connections)
-	require.Len(t, s.connections(0, "node="+url.QueryEscape(s.connections(0, "").Connections[0].Host)).Connections, 3, "all are on this host")
+	require.Len(t, s.connections(0, "node="+url.QueryEscape(s.connections(0, "").Connections[0].Host)).Connections,
+		3, "all are on this host")
 
 	var paged []string
 	for at, after := 0, ""; ; at++ {
@@ -183,9 +184,11 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	require.Equal(t, 2, done.Disconnected)
 	require.Empty(t, done.Unreachable)
 	for _, c := range []*hubclient.Connection{alice0, alice1} {
-		require.Equal(t, hubclient.ServerClosedError{Text: "An administrator has closed the connection."}, *closedWith(t, c), "it stays away")
+		require.Equal(t, hubclient.ServerClosedError{Text: "An administrator has closed the connection."},
+			*closedWith(t, c), "it stays away")
 	}
-	s.ask(1, http.MethodPost, realtime+"connections/disconnect", `{"connectionId":"`+bob.ID()+`","reconnect":true}`, &done)
+	s.ask(1, http.MethodPost, realtime+"connections/disconnect",
+		`{"connectionId":"`+bob.ID()+`","reconnect":true}`, &done)
 	require.Equal(t, 1, done.Disconnected)
 	require.True(t, closedWith(t, bob).AllowReconnect, "it comes back")
 	carol := s.visitor(1, "carol", x)
@@ -194,7 +197,8 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	s.ask(0, http.MethodPost, realtime+"connections/disconnect", `{"group":"order:`+x.String()+`"}`, &done)
 	require.Equal(t, 1, done.Disconnected)
 	require.False(t, closedWith(t, carol).AllowReconnect)
-	require.Eventually(t, func() bool { return len(s.connections(0, "").Connections) == 0 }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.connections(0, "").Connections) == 0 },
+		patience, 20*time.Millisecond)
 }
 
 // Acceptance: A-532.
@@ -206,7 +210,8 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 	require.NoError(t, err)
 	drain := realtime + "nodes/" + s.ids()[0] + "/drain"
 	for path, method := range map[string]string{
-		"connections": http.MethodGet, "connections/disconnect": http.MethodPost, "nodes": http.MethodGet, strings.TrimPrefix(drain, realtime): http.MethodPost,
+		"connections": http.MethodGet, "connections/disconnect": http.MethodPost, "nodes": http.MethodGet,
+		strings.TrimPrefix(drain, realtime): http.MethodPost,
 	} {
 		status, _ := s.rest(0, method, realtime+path, "", user)
 		require.Equal(t, http.StatusForbidden, status, path)
@@ -214,14 +219,16 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, status, path)
 	}
 	for _, query := range []string{
-		"group=nonsense", "group=order:1", "group=kitchen:" + uuid.NewString(), "limit=0", "limit=1001", "limit=x", "usr=bob", "user=a&user=b",
+		"group=nonsense", "group=order:1", "group=kitchen:" + uuid.NewString(), "limit=0", "limit=1001", "limit=x",
+		"usr=bob", "user=a&user=b",
 		"user=" + strings.Repeat("a", 2000), "%zz",
 	} {
 		status, text := s.rest(0, http.MethodGet, realtime+"connections?"+query, "")
 		require.Equal(t, http.StatusBadRequest, status, query+" "+text)
 	}
 	for _, body := range []string{
-		`{}`, `{"usr":"bob"}`, `{"user":"bob","groop":"alerts"}`, `{"user":""}`, `{"user":1}`, `{"group":"nonsense"}`, `{"user":"bob","reconnect":"no"}`, `[]`,
+		`{}`, `{"usr":"bob"}`, `{"user":"bob","groop":"alerts"}`, `{"user":""}`, `{"user":1}`, `{"group":"nonsense"}`,
+		`{"user":"bob","reconnect":"no"}`, `[]`,
 		`{"user":null}`, `{"connectionId":"` + strings.Repeat("a", 2000) + `"}`,
 	} {
 		status, text := s.rest(0, http.MethodPost, realtime+"connections/disconnect", body)
@@ -231,7 +238,9 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 		status, text := s.rest(0, http.MethodPost, drain, body)
 		require.Equal(t, http.StatusBadRequest, status, body+" "+text)
 	}
-	for path, method := range map[string]string{"connections?node=nowhere": http.MethodGet, "nodes/nowhere/drain": http.MethodPost} {
+	for path, method := range map[string]string{
+		"connections?node=nowhere": http.MethodGet, "nodes/nowhere/drain": http.MethodPost,
+	} {
 		status, _ := s.rest(0, method, realtime+path, "")
 		require.Equal(t, http.StatusNotFound, status, path)
 	}

@@ -19,7 +19,8 @@ type deadlineRecorder struct {
 func (d *deadlineRecorder) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
 func (d *deadlineRecorder) SetReadDeadline(time.Time) error     { return nil }
 
-// The time that an answer of the API had for being written does not end a negotiation that comes over the same connection later.
+// The time that an answer of the API had for being written does not end a negotiation that comes over the same
+// connection later.
 func TestARequestIsNotBoundByTheTimeOfAnEarlierOne(t *testing.T) {
 	t.Parallel()
 	for _, body := range []int64{0, 5} {

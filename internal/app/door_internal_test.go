@@ -172,7 +172,8 @@ func (v *visitor) closed() {
 
 func (d *doored) counts(t *testing.T, want int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return d.counted() == want }, doorPatience, time.Millisecond, "%d sockets count", want)
+	require.Eventually(t, func() bool { return d.counted() == want }, doorPatience, time.Millisecond,
+		"%d sockets count", want)
 }
 
 func TestSocketsWithoutATokenAreLimited(t *testing.T) {
@@ -223,7 +224,9 @@ func TestSocketsOfUsersDoNotCount(t *testing.T) {
 // A socket that holds its place for long loses it to one that comes: silent ones keep nobody out.
 func TestStaleSocketsMakeRoom(t *testing.T) {
 	t.Parallel()
-	for name, busy := range map[string]string{"silent": "", "slow header": "GET /open HT", "idle": "GET /open HTTP/1.1\r\nHost: node\r\n\r\n"} {
+	for name, busy := range map[string]string{
+		"silent": "", "slow header": "GET /open HT", "idle": "GET /open HTTP/1.1\r\nHost: node\r\n\r\n",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDoored(t, nil, nil)
@@ -242,7 +245,8 @@ func TestStaleSocketsMakeRoom(t *testing.T) {
 	}
 }
 
-// Many clients of one address that come together, as after an interruption, are all let in: each shows its token as soon as it can.
+// Many clients of one address that come together, as after an interruption, are all let in: each shows its token as
+// soon as it can.
 func TestARushOfUsersIsLetIn(t *testing.T) {
 	t.Parallel()
 	const clients = 200

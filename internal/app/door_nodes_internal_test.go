@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A node forwards the requests of many clients: its sockets are not one client's, and who shares its address does not keep them out.
+// A node forwards the requests of many clients: its sockets are not one client's, and who shares its address does
+// not keep them out.
 //
 // Acceptance: A-483.
 func TestTheSocketsOfOtherNodesAreNotOneClients(t *testing.T) {

@@ -48,7 +48,9 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	}
 	s.known()
 	ids := s.ids()
-	cfg := hubclient.Config{URL: s.balancer(), Token: s.token, Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond}}
+	cfg := hubclient.Config{
+		URL: s.balancer(), Token: s.token, Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond},
+	}
 	followers := make([]*follower, 20)
 	for i := range followers {
 		followers[i] = follow(t, cfg, hubclient.Subscription{Group: event.Alerts, LastEventID: &uuid.UUID{}})
@@ -88,7 +90,8 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	require.Eventually(t, func() bool {
 		var position int64
 		var draining, alive bool
-		err := s.pool.QueryRow(t.Context(), `SELECT broadcast_position, draining, heartbeat_at > clock_timestamp() - interval '5 seconds'
+		err := s.pool.QueryRow(t.Context(),
+			`SELECT broadcast_position, draining, heartbeat_at > clock_timestamp() - interval '5 seconds'
 			FROM herald.node WHERE node_id = $1`, ids[0]).Scan(&position, &draining, &alive)
 		return err == nil && position >= count && draining && alive
 	}, patience, 20*time.Millisecond)
@@ -171,7 +174,8 @@ func (s *several) token(context.Context) (string, error) { return s.bearer, nil 
 func (s *several) alerts(count int64) {
 	s.t.Helper()
 	for range count {
-		_, err := s.pool.Exec(s.t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`)
+		_, err := s.pool.Exec(s.t.Context(),
+			`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`)
 		require.NoError(s.t, err)
 	}
 }

@@ -97,8 +97,12 @@ func TestSettingsLimitNegotiations(t *testing.T) {
 func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 	t.Parallel()
 	for want, limits := range map[string]func(*app.Settings){
-		"The client sends more than 1 invocations per second.": func(s *app.Settings) { s.InvocationRate, s.InvocationBurst = 1, 1 },
-		"The client sends more than 1 messages per second.":    func(s *app.Settings) { s.MessageRate, s.MessageBurst = 1, 1 },
+		"The client sends more than 1 invocations per second.": func(s *app.Settings) {
+			s.InvocationRate, s.InvocationBurst = 1, 1
+		},
+		"The client sends more than 1 messages per second.": func(s *app.Settings) {
+			s.MessageRate, s.MessageBurst = 1, 1
+		},
 	} {
 		cfg := limited(t, limits)
 		c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
@@ -136,7 +140,8 @@ func TestSettingOfPolls(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, status)
 }
 
-// A connection joins so many groups, on the admin hub those that it is in from the beginning among them; what it leaves makes room.
+// A connection joins so many groups, on the admin hub those that it is in from the beginning among them; what it
+// leaves makes room.
 //
 // Acceptance: A-160.
 func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
@@ -151,7 +156,8 @@ func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
 		permissions[i] = "OrderOwner:" + id.String()
 	}
 	cfg.Token = func(context.Context) (string, error) {
-		return auth.Mint(secret, auth.Grant{Subject: "user-1", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
+		return auth.Mint(secret,
+			auth.Grant{Subject: "user-1", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
 	}
 	refusal := func(err error) string {
 		refused, ok := errors.AsType[*hubclient.HubError](err)

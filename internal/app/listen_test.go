@@ -107,7 +107,8 @@ func TestANodeThatListensThroughAPoolerSaysSo(t *testing.T) {
 	t.Parallel()
 	const sessions = 4
 	db := pgtest.New(t)
-	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")}, func(*app.Settings) {})
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")},
+		func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	becomes(t, cfg, http.StatusOK, "degraded: not listening")
 }

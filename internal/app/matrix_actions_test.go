@@ -141,9 +141,11 @@ func routeActions(t *testing.T, at place) (actions []action) {
 	for _, e := range append(adminapi.Endpoints(), ownRoutes(t)...) {
 		body, known := bodies[strings.TrimPrefix(e.Path, admin)]
 		switch {
-		case e.Path == admin+"health", e.Path == "/openapi.json", slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, e.Path):
+		case e.Path == admin+"health", e.Path == "/openapi.json",
+			slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, e.Path):
 			add(action{open: true, admitted: "200"}, e, "", "")
-		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead, e.Path == "/api/admin/outbox/events/{eventId}",
+		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead,
+			e.Path == "/api/admin/outbox/events/{eventId}",
 			e.Path == admin+"connections", e.Path == admin+"nodes":
 			add(action{of: theAdmins, admitted: "200"}, e, "", "")
 		case e.Path == dead+"/{eventId}/mend":
@@ -161,7 +163,8 @@ func routeActions(t *testing.T, at place) (actions []action) {
 					if kind.Resource != "" {
 						asked = at.ids[resource(kind.Name)].String()
 					}
-					add(action{of: resourceOf(row.Path), admitted: "200"}, e, fmt.Sprintf("?hub=%s&resource=%s", row.Name(), asked), "")
+					add(action{of: resourceOf(row.Path), admitted: "200"}, e,
+						fmt.Sprintf("?hub=%s&resource=%s", row.Name(), asked), "")
 				}
 			}
 		default:
@@ -182,7 +185,8 @@ func ownRoutes(t *testing.T) (routes []adminapi.Endpoint) {
 		}
 		source, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(
+			string(source), -1) {
 			if m[2] != "/api/" {
 				routes = append(routes, adminapi.Endpoint{Method: m[1], Path: m[2]})
 			}

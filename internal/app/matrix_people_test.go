@@ -12,7 +12,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// resource is what the matrix is about: one for each kind of groups that belong to a resource, by the kind's name, and the admin groups.
+// resource is what the matrix is about: one for each kind of groups that belong to a resource, by the kind's name,
+// and the admin groups.
 type resource string
 
 const (
@@ -91,7 +92,8 @@ func people(t *testing.T, db *pgtest.Database) (place, []person) {
 	require.NoError(t, pool.QueryRow(t.Context(), publish, at.order, at.restaurant, "customer").Scan(&at.event))
 	_, err := pool.Exec(t.Context(), publish, uuid.New(), uuid.New(), "other customer")
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers": 10, "activeUsers": 5, "newUsersToday": 1,
+	_, err = pool.Exec(t.Context(),
+		`SELECT herald.set_platform_stats('{"totalUsers": 10, "activeUsers": 5, "newUsersToday": 1,
 		"websitesGenerated": 2, "imagesGenerated": 3, "failedGenerations": 0, "totalRevenue": 1.5, "revenueToday": 0.5}')`)
 	require.NoError(t, err)
 
@@ -113,8 +115,16 @@ func people(t *testing.T, db *pgtest.Database) (place, []person) {
 	}
 	all := []person{
 		{name: "no token"},
-		{name: "expired", token: mint(secret, auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything, TTL: -time.Hour})},
-		{name: "forged", token: mint("another secret of more than 32 bytes", auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything})},
+		{
+			name: "expired",
+			token: mint(secret,
+				auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything, TTL: -time.Hour}),
+		},
+		{
+			name: "forged",
+			token: mint("another secret of more than 32 bytes",
+				auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything}),
+		},
 	}
 	known := func(p person, roles []string, permissions ...string) {
 		p.known, p.subject = true, p.name

@@ -62,8 +62,8 @@ type visit struct {
 	received map[string]bool // hub path and method of what the node has sent
 }
 
-// Who may do what: every person at every hub, every method of every hub and every endpoint. The lists are the registrations
-// themselves, so what is new has to be entered here, or the test fails.
+// Who may do what: every person at every hub, every method of every hub and every endpoint. The lists are the
+// registrations themselves, so what is new has to be entered here, or the test fails.
 //
 // Acceptance,
 //
@@ -76,7 +76,8 @@ func TestEverybodyMayDoWhatTheContractSaysAndNothingElse(t *testing.T) {
 	visits := make([]*visit, len(all))
 	for i, p := range all {
 		visits[i] = &visit{
-			person: p, at: at, node: node, sessions: sessions, conns: map[string]*hubclient.Connection{}, received: map[string]bool{},
+			person: p, at: at, node: node, sessions: sessions, conns: map[string]*hubclient.Connection{},
+			received: map[string]bool{},
 		}
 		t.Cleanup(visits[i].leave)
 		if p.admin {
@@ -170,8 +171,8 @@ func (v *visit) leave() {
 	}
 }
 
-// invoke invokes a method, and returns what identifies its answer: a result, the text of a refusal. Who was not let in sends the
-// invocation to a connection of the administrator's, and is refused with a status.
+// invoke invokes a method, and returns what identifies its answer: a result, the text of a refusal. Who was not let
+// in sends the invocation to a connection of the administrator's, and is refused with a status.
 func (v *visit) invoke(t *testing.T, hub, method string, args []any, result func(json.RawMessage) string) string {
 	t.Helper()
 	if v.conns[hub] == nil {
@@ -182,7 +183,8 @@ func (v *visit) invoke(t *testing.T, hub, method string, args []any, result func
 	}
 	raw, err := v.conns[hub].Invoke(t.Context(), method, args...)
 	if refused, ok := errors.AsType[*hubclient.HubError](err); ok {
-		_, text, _ := strings.Cut(refused.Message, "An unexpected error occurred invoking '"+method+"' on the server. HubException: ")
+		_, text, _ := strings.Cut(refused.Message,
+			"An unexpected error occurred invoking '"+method+"' on the server. HubException: ")
 		return text
 	}
 	require.NoError(t, err)
@@ -227,9 +229,11 @@ func eventActions(t *testing.T, visits []*visit) (actions []action) {
 		return v.received[what]
 	}
 	for what, of := range map[string]resource{
-		event.CustomerOrdersPath + " ReceiveOrderStatusChanged": anOrder, event.RestaurantOrdersPath + " ReceiveOrderStatusChanged": aRestaurant,
-		event.TeamCartPath + " ReceiveCartUpdated": aCart, event.AdminPath + " UserActivityUpdate": theAdmins,
-		event.AdminPath + " AnalyticsUpdate": theAdmins, event.AdminPath + " SystemAlert": theAdmins, event.AdminPath + " AdminNotification": theAdmins,
+		event.CustomerOrdersPath + " ReceiveOrderStatusChanged":   anOrder,
+		event.RestaurantOrdersPath + " ReceiveOrderStatusChanged": aRestaurant,
+		event.TeamCartPath + " ReceiveCartUpdated":                aCart, event.AdminPath + " UserActivityUpdate": theAdmins,
+		event.AdminPath + " AnalyticsUpdate": theAdmins, event.AdminPath + " SystemAlert": theAdmins,
+		event.AdminPath + " AdminNotification": theAdmins,
 	} {
 		for _, v := range visits { // first all that come, so that what does not come is not only late
 			if v.may(of) {
@@ -244,7 +248,8 @@ func eventActions(t *testing.T, visits []*visit) (actions []action) {
 				if v.conns[hub] == nil {
 					return v.connect(t, hub)
 				}
-				_, err := v.conns[hub].Invoke(t.Context(), "RefreshToken", v.token) // what was sent before has arrived with the answer
+				// what was sent before has arrived with the answer
+				_, err := v.conns[hub].Invoke(t.Context(), "RefreshToken", v.token)
 				require.NoError(t, err)
 				if has(v, what) {
 					return "received"

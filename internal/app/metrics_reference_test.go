@@ -53,7 +53,8 @@ var described = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("
 func metricsReference(t *testing.T) string {
 	t.Helper()
 	server, tokens := settings.Defaults[Settings](), settings.Defaults[auth.Settings]()
-	server.Listen, tokens.JWKSURL = "127.0.0.1:0", "http://127.0.0.1:1/keys" // whose metrics are a node's that fetches its keys
+	// whose metrics are a node's that fetches its keys
+	server.Listen, tokens.JWKSURL = "127.0.0.1:0", "http://127.0.0.1:1/keys"
 	a, err := New(t.Context(), Config{
 		Auth: tokens, Server: server, DatabaseURL: pgtest.New(t).DSN(),
 		Logger: slog.New(slog.DiscardHandler),
@@ -103,7 +104,8 @@ func metricsReference(t *testing.T) string {
 			if parts[3] != "" {
 				labels = "`" + strings.ReplaceAll(parts[3], ",", "`, `") + "`"
 			}
-			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |\n", name, kind, labels, strings.ReplaceAll(help, "|", `\|`)))
+			lines = append(lines,
+				fmt.Sprintf("| `%s` | %s | %s | %s |\n", name, kind, labels, strings.ReplaceAll(help, "|", `\|`)))
 		}
 	}
 	slices.Sort(lines)

@@ -44,7 +44,8 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	}, patience, 50*time.Millisecond)
 	_, text := page(t, a.URL+"/metrics")
 	require.Contains(t, text, "herald_peers_unreachable 1\n")
-	require.Regexp(t, `herald_peer_reachable\{address="http://127.0.0.1:1",node="[-0-9a-f]{36}",peer="[-0-9a-f]{36}",peer_host="[^"]+"\} 0\n`, text)
+	require.Regexp(t,
+		`herald_peer_reachable\{address="http://127.0.0.1:1",node="[-0-9a-f]{36}",peer="[-0-9a-f]{36}",peer_host="[^"]+"\} 0\n`, text)
 
 	// The one that cannot be reached reaches the other.
 	require.Eventually(t, func() bool {
@@ -88,9 +89,10 @@ func TestTheEntranceForNodesIsBesideTheHubsOrAtAnAddressOfItsOwn(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Equal(t, "for nodes only", text)
 
-	apart, stopApart := startNodeAt(t, app.Config{DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler)}, func(s *app.Settings) {
-		s.NodeListen = "127.0.0.1:0"
-	})
+	apart, stopApart := startNodeAt(t, app.Config{DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler)},
+		func(s *app.Settings) {
+			s.NodeListen = "127.0.0.1:0"
+		})
 	status, _ = page(t, apart.URL+peers.Path+"/ping")
 	require.Equal(t, http.StatusNotFound, status, "the main address has none")
 	var reached []nodes.Reach

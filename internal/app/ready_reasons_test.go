@@ -13,14 +13,16 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Each of the things that a node cannot do without takes it out of the load balancer, and back in; its process is not restarted for it.
+// Each of the things that a node cannot do without takes it out of the load balancer, and back in; its process is
+// not restarted for it.
 //
 // Acceptance.
 func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	pool, proxy := db.Pool(t), pgtest.NewProxy(t, db)
-	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()}, func(*app.Settings) {})
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()},
+		func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	exec := func(sql string) {
 		t.Helper()

@@ -37,8 +37,8 @@ func becomes(t *testing.T, cfg hubclient.Config, want int, because string) {
 	}, patience, 20*time.Millisecond, "not %d because of %q", want, because)
 }
 
-// A log that ends before what a node has broadcast is an older state of the database: events would come at positions that the node
-// has passed. Readiness says so instead of staying silent.
+// A log that ends before what a node has broadcast is an older state of the database: events would come at
+// positions that the node has passed. Readiness says so instead of staying silent.
 //
 // Acceptance: A-377.
 func TestANodeAheadOfTheLogIsNotReady(t *testing.T) {
@@ -52,7 +52,8 @@ func TestANodeAheadOfTheLogIsNotReady(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		var broadcast int64
-		require.NoError(t, pool.QueryRow(t.Context(), `SELECT coalesce(max(broadcast_position), 0) FROM herald.node`).Scan(&broadcast))
+		require.NoError(t,
+			pool.QueryRow(t.Context(), `SELECT coalesce(max(broadcast_position), 0) FROM herald.node`).Scan(&broadcast))
 		return broadcast == 1
 	}, patience, 20*time.Millisecond)
 	_, err = pool.Exec(t.Context(), `UPDATE herald.relay_checkpoint SET position = 0`)

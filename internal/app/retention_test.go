@@ -25,7 +25,8 @@ func TestNodeDropsWhatIsOlderThanItsRetention(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
-			_, err := db.Pool(t).Exec(t.Context(), `SELECT herald.ensure_partition('event_log', (now() AT TIME ZONE 'UTC')::date - d)
+			_, err := db.Pool(t).Exec(t.Context(),
+				`SELECT herald.ensure_partition('event_log', (now() AT TIME ZONE 'UTC')::date - d)
 				FROM unnest('{4,5,6,9,30}'::int[]) d`)
 			require.NoError(t, err)
 			cfg, stop := startNode(t, db, func(s *app.Settings) { s.Retention = c.retention })

@@ -17,8 +17,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Access is revoked and granted again before the node reads the revocation, and a client joins in between. The revocation, which is
-// older than the client's permission, takes it out; it must not stay connected without events.
+// Access is revoked and granted again before the node reads the revocation, and a client joins in between. The
+// revocation, which is older than the client's permission, takes it out; it must not stay connected without events.
 func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -53,7 +53,8 @@ func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 	require.Empty(t, received)
 }
 
-// A token that says more than the database does opens the group all the same: its member comes back and misses nothing.
+// A token that says more than the database does opens the group all the same: its member comes back and misses
+// nothing.
 //
 // Acceptance: A-311.
 func TestARevokedMemberWhoseTokenStillOpensTheGroup(t *testing.T) {
@@ -66,7 +67,8 @@ func TestARevokedMemberWhoseTokenStillOpensTheGroup(t *testing.T) {
 	f := follow(t, cfg, sub)
 	within(t, f.joined, "joining")
 	for sequence := range int64(5) {
-		_, err := pool.Exec(t.Context(), "SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester'), herald.publish_teamcart_event('CartUpdated', $1)", cart)
+		_, err := pool.Exec(t.Context(),
+			"SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester'), herald.publish_teamcart_event('CartUpdated', $1)", cart)
 		require.NoError(t, err)
 		within(t, f.joined, "coming back")
 		require.Equal(t, sequence+1, within(t, f.received, "the event").Sequence)
@@ -86,7 +88,8 @@ func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
 		require.NoError(t, err)
 	}
 	cfg := node(t, db)
-	other, err := auth.Mint(secret, auth.Grant{Subject: "other", Permissions: []string{"TeamCartHost:" + cart.String()}, TTL: time.Hour})
+	other, err := auth.Mint(secret,
+		auth.Grant{Subject: "other", Permissions: []string{"TeamCartHost:" + cart.String()}, TTL: time.Hour})
 	require.NoError(t, err)
 	witness := cfg
 	witness.Token = func(context.Context) (string, error) { return other, nil }
@@ -130,7 +133,8 @@ func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
 	require.True(t, refused.Forbidden())
 }
 
-// What has been sent to a poll cannot be taken back by a revocation that is read later, so a poll is never answered from memory.
+// What has been sent to a poll cannot be taken back by a revocation that is read later, so a poll is never answered
+// from memory.
 func TestAPollIsRefusedFromTheRevocationsCommitOn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -139,7 +143,8 @@ func TestAPollIsRefusedFromTheRevocationsCommitOn(t *testing.T) {
 	cfg := node(t, db)
 	poll := func() int {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, cfg.URL+"/api/realtime/events?hub=teamcart&resource="+cart.String(), http.NoBody)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			cfg.URL+"/api/realtime/events?hub=teamcart&resource="+cart.String(), http.NoBody)
 		require.NoError(t, err)
 		token, err := cfg.Token(t.Context())
 		require.NoError(t, err)

@@ -29,7 +29,8 @@ func TestEveryRouteOfTheNodeIsInTheOpenAPIDocument(t *testing.T) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(
+			string(source), -1) {
 			served[m[2]] = true
 			if m[2] != "/api/" {
 				require.Contains(t, document.Paths[m[2]], strings.ToLower(m[1]), m[0])

@@ -93,7 +93,9 @@ func (s *starter) waits(t *testing.T, because string) {
 	becomes(t, s.cfg, http.StatusServiceUnavailable, because)
 	status, _ := ask(t, s.cfg, http.MethodGet, "/healthz", "")
 	require.Equal(t, http.StatusOK, status)
-	for _, path := range []string{"/hubs/customer-orders/negotiate?negotiateVersion=1", "/api/admin/realtime/alerts/info"} {
+	for _, path := range []string{
+		"/hubs/customer-orders/negotiate?negotiateVersion=1", "/api/admin/realtime/alerts/info",
+	} {
 		status, _ = ask(t, s.cfg, http.MethodPost, path, "")
 		require.Equal(t, http.StatusServiceUnavailable, status, path)
 	}
@@ -294,7 +296,8 @@ func impostor(t *testing.T) string {
 					return
 				}
 				_, _ = conn.Write([]byte("S"))
-				_ = tls.Server(conn, &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12}).Handshake() //nolint:noctx // the client hangs up
+				_ = tls.Server(conn,
+					&tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12}).Handshake() //nolint:noctx // the client hangs up
 			})
 		}
 	})
