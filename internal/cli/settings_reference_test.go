@@ -95,7 +95,8 @@ func settingsReference(t *testing.T) string {
 	b.WriteString(settingsRest)
 	for _, name := range order {
 		if !ofNode(name) {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, defaultOf(all[name].flag), helpOf(all[name].flag), strings.Join(all[name].commands, ", "))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, defaultOf(all[name].flag), helpOf(all[name].flag),
+				strings.Join(all[name].commands, ", "))
 		}
 	}
 	return b.String()
