@@ -71,8 +71,9 @@ func publicForms(t *testing.T, key crypto.Signer) map[string][]byte {
 	jwk, err := json.Marshal(published(t, key.Public(), jwkset.JWKMetadataOptions{KID: "key"}))
 	require.NoError(t, err)
 	forms := map[string][]byte{
-		"DER": der, "PEM": text, "PEM without its last line end": bytes.TrimSpace(text), "PEM with CRLF": bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")),
-		"its base64": []byte(base64.StdEncoding.EncodeToString(der)), "a JWK": jwk, "nothing": {},
+		"DER": der, "PEM": text, "PEM without its last line end": bytes.TrimSpace(text),
+		"PEM with CRLF": bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")),
+		"its base64":    []byte(base64.StdEncoding.EncodeToString(der)), "a JWK": jwk, "nothing": {},
 	}
 	switch public := key.Public().(type) {
 	case *rsa.PublicKey:
@@ -102,25 +103,32 @@ func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 		}
 		for form, public := range publicForms(t, key) {
 			for _, symmetric := range []string{"HS256", "hs256", "HS384", "HS512"} {
-				tokens[symmetric+" with the public key as "+form+named] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, symmetric, named), mac(public))
+				tokens[symmetric+" with the public key as "+form+named] = forge(t,
+					fmt.Sprintf(`{"alg":%q%s}`, symmetric, named), mac(public))
 			}
-			tokens[alg+" with an HMAC of the public key as "+form+named] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, alg, named), mac(public))
+			tokens[alg+" with an HMAC of the public key as "+form+named] = forge(t,
+				fmt.Sprintf(`{"alg":%q%s}`, alg, named), mac(public))
 		}
 		tokens["alg twice, none first"+named] = forge(t, fmt.Sprintf(`{"alg":"none","alg":%q%s}`, alg, named), zeros(0))
 		tokens["alg twice, none last"+named] = forge(t, fmt.Sprintf(`{"alg":%q,"alg":"none"%s}`, alg, named), zeros(0))
-		tokens["alg twice, in another case"+named] = forge(t, fmt.Sprintf(`{"alg":%q,"ALG":"none","Alg":"HS256"%s}`, alg, named), zeros(0))
+		tokens["alg twice, in another case"+named] = forge(t,
+			fmt.Sprintf(`{"alg":%q,"ALG":"none","Alg":"HS256"%s}`, alg, named), zeros(0))
 		tokens["alg is a list"+named] = forge(t, fmt.Sprintf(`{"alg":["none",%q]%s}`, alg, named), zeros(0))
 		tokens["alg is null"+named] = forge(t, fmt.Sprintf(`{"alg":null%s}`, named), zeros(0))
-		for _, size := range []int{0, 1, 63, 64, 65, 96, 128, 256} { // 64 zeros are the signature that Java once took for every token
+		// 64 zeros are the signature that Java once took for every token
+		for _, size := range []int{0, 1, 63, 64, 65, 96, 128, 256} {
 			tokens[fmt.Sprintf("%d zeros%s", size, named)] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, alg, named), zeros(size))
 		}
-		tokens["ES256 by a key of another curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), ecdsaRaw(t, ecKey(t, elliptic.P384()), 48))
-		tokens["ES256 by a key of a smaller curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), ecdsaRaw(t, ecKey(t, elliptic.P224()), 32))
+		tokens["ES256 by a key of another curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named),
+			ecdsaRaw(t, ecKey(t, elliptic.P384()), 48))
+		tokens["ES256 by a key of a smaller curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named),
+			ecdsaRaw(t, ecKey(t, elliptic.P224()), 32))
 		tokens["ES256K"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256K"%s}`, named), ecdsaRaw(t, own, 32))
-		tokens["ES256 with numbers that are the curve's order"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), func([]byte) []byte {
-			n := elliptic.P256().Params().N.Bytes()
-			return append(bytes.Clone(n), n...)
-		})
+		tokens["ES256 with numbers that are the curve's order"+named] = forge(t,
+			fmt.Sprintf(`{"alg":"ES256"%s}`, named), func([]byte) []byte {
+				n := elliptic.P256().Params().N.Bytes()
+				return append(bytes.Clone(n), n...)
+			})
 		tokens["ES256 with numbers of one"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), func([]byte) []byte {
 			raw := make([]byte, 64)
 			big.NewInt(1).FillBytes(raw[:32])
@@ -131,11 +139,13 @@ func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 	return tokens
 }
 
-// TestNoForgedAlgorithmGetsIn tries every way to have a token believed that was not signed with the configured key, by a file
-// and by a JWK Set.
+// TestNoForgedAlgorithmGetsIn tries every way to have a token believed that was not signed with the configured key,
+// by a file and by a JWK Set.
 func TestNoForgedAlgorithmGetsIn(t *testing.T) {
 	t.Parallel()
-	for alg, key := range map[string]crypto.Signer{"RS256": rsaKey(t, 2048), "ES256": ecKey(t, elliptic.P256()), "EdDSA": edKey(t)} {
+	for alg, key := range map[string]crypto.Signer{
+		"RS256": rsaKey(t, 2048), "ES256": ecKey(t, elliptic.P256()), "EdDSA": edKey(t),
+	} {
 		i := newIssuer(t)
 		i.publish(t, published(t, key.Public(), jwkset.JWKMetadataOptions{KID: "key"}))
 		for source, v := range map[string]*auth.Verifier{
@@ -144,7 +154,8 @@ func TestNoForgedAlgorithmGetsIn(t *testing.T) {
 		} {
 			t.Run(alg+" by "+source, func(t *testing.T) {
 				t.Parallel()
-				_, err := v.Verify(t.Context(), signWithHeader(t, jwt.GetSigningMethod(alg), key, goodClaims(), map[string]any{"kid": "key"}))
+				_, err := v.Verify(t.Context(),
+					signWithHeader(t, jwt.GetSigningMethod(alg), key, goodClaims(), map[string]any{"kid": "key"}))
 				require.NoError(t, err, "the honest one")
 				for name, token := range forgeries(t, alg, key) {
 					p, err := v.Verify(t.Context(), token)
@@ -167,7 +178,8 @@ func TestTheRightKeyWithAnotherAlgorithm(t *testing.T) {
 		"file": verifier(t, auth.Config{PublicKeyFile: keyFile(t, publicPEM(t, key))}), "set": i.verifier(t),
 	} {
 		for _, method := range []jwt.SigningMethod{
-			jwt.SigningMethodRS384, jwt.SigningMethodRS512, jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512,
+			jwt.SigningMethodRS384, jwt.SigningMethodRS512, jwt.SigningMethodPS256,
+			jwt.SigningMethodPS384, jwt.SigningMethodPS512,
 		} {
 			token := signAs(t, "key", method, key)
 			_, err := v.Verify(t.Context(), token)
@@ -193,7 +205,8 @@ func TestTheRightKeyWithAnotherAlgorithm(t *testing.T) {
 	}
 }
 
-// TestATokenCannotBringItsKey: in its header, or by an address in its header. Nobody fetches what such an address names.
+// TestATokenCannotBringItsKey: in its header, or by an address in its header. Nobody fetches what such an address
+// names.
 func TestATokenCannotBringItsKey(t *testing.T) {
 	t.Parallel()
 	honest, attackers := rsaKey(t, 2048), rsaKey(t, 2048)
@@ -216,7 +229,9 @@ func TestATokenCannotBringItsKey(t *testing.T) {
 		"set":    i.verifier(t),
 		"secret": verifier(t, auth.Config{Secret: secret}),
 	} {
-		for _, kid := range []any{nil, "key", "mine", elsewhere.URL, "../../../dev/null", "/dev/null", "' OR 1=1 --", "key\x00", "KEY", ""} {
+		for _, kid := range []any{
+			nil, "key", "mine", elsewhere.URL, "../../../dev/null", "/dev/null", "' OR 1=1 --", "key\x00", "KEY", "",
+		} {
 			for name, value := range map[string]any{
 				"jwk": published(t, attackers.Public(), jwkset.JWKMetadataOptions{KID: "mine"}),
 				"jku": elsewhere.URL, "x5u": elsewhere.URL, "x5c": []string{base64.StdEncoding.EncodeToString(der)},
@@ -245,7 +260,8 @@ func TestAlgorithmsAreCaseSensitive(t *testing.T) {
 	_, err = v.Verify(t.Context(), forge(t, `{"alg":"none","alg":"HS256"}`, mac([]byte(secret))))
 	require.NoError(t, err, "whoever has the key may write a header as he likes: it decides nothing")
 	for _, header := range []string{
-		`{"alg":"hs256"}`, `{"alg":"Hs256"}`, `{"alg":"HS256 "}`, `{"ALG":"HS256"}`, `{"Alg":"HS256"}`, `{"alg":"HS256","alg":"none"}`,
+		`{"alg":"hs256"}`, `{"alg":"Hs256"}`, `{"alg":"HS256 "}`, `{"ALG":"HS256"}`, `{"Alg":"HS256"}`,
+		`{"alg":"HS256","alg":"none"}`,
 		`{"alg":"HS256","alg":"RS256"}`, `{"alg":"HS256\u0000"}`, `{}`,
 	} {
 		token := forge(t, header, mac([]byte(secret)))

@@ -105,7 +105,8 @@ func TestAKeyThatIsGoneIsRefused(t *testing.T) {
 		_, err := v.Verify(t.Context(), token)
 		require.NoError(t, err)
 	}
-	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}), published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
+	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}),
+		published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
 	w.more(t)
 	for _, token := range []string{old, unnamed, current} {
 		_, err := v.Verify(t.Context(), token)
