@@ -39,7 +39,8 @@ func written(t *testing.T, text *bytes.Buffer) (lines []map[string]any) {
 
 func everything() auditlog.Entry {
 	return auditlog.Entry{
-		Action: auditlog.Subscribe, Path: "/hubs/customer-orders", Subject: "alice", ConnectionID: "c1", Group: "order:1", EventID: uuid.UUID{15: 1},
+		Action: auditlog.Subscribe, Path: "/hubs/customer-orders", Subject: "alice", ConnectionID: "c1", Group: "order:1",
+		EventID: uuid.UUID{15: 1},
 	}
 }
 
@@ -48,9 +49,11 @@ func TestLines(t *testing.T) {
 	log, text := setup(auditlog.Config{})
 	log.Done(t.Context(), everything())
 	log.Refused(t.Context(), everything(), errors.New("Forbidden"))
-	log.Refused(t.Context(), auditlog.Entry{Action: auditlog.Connect, Path: "/hubs/admin"}, &auth.TokenError{Reason: auth.Expired, Detail: "it is old"})
+	log.Refused(t.Context(), auditlog.Entry{Action: auditlog.Connect, Path: "/hubs/admin"},
+		&auth.TokenError{Reason: auth.Expired, Detail: "it is old"})
 	all := map[string]any{
-		"level": "INFO", "log": "audit", "action": "subscribe", "path": "/hubs/customer-orders", "subject": "alice", "connection_id": "c1",
+		"level": "INFO", "log": "audit", "action": "subscribe", "path": "/hubs/customer-orders",
+		"subject": "alice", "connection_id": "c1",
 		"group": "order:1", "event_id": "00000000-0000-0000-0000-000000000001",
 	}
 	with := func(fields ...any) map[string]any {
@@ -64,7 +67,8 @@ func TestLines(t *testing.T) {
 		with("msg", "done", "outcome", "ok"),
 		with("msg", "a request was refused", "outcome", "refused", "reason", "not_permitted", "error", "Forbidden"),
 		{
-			"level": "INFO", "msg": "a request was refused", "log": "audit", "action": "connect", "path": "/hubs/admin", "outcome": "refused",
+			"level": "INFO", "msg": "a request was refused", "log": "audit", "action": "connect",
+			"path": "/hubs/admin", "outcome": "refused",
 			"reason": "expired", "error": "token refused: it is old",
 		},
 	}, written(t, text))
