@@ -35,8 +35,9 @@ func used(t *testing.T) usage {
 	return u
 }
 
-// TestWhatAForwardedConnectionCosts bounds what one takes on both nodes. Both are in this process, with the clients' sockets: what the same connections
-// take that come to their node straight is measured too, and the difference is the other node's.
+// TestWhatAForwardedConnectionCosts bounds what one takes on both nodes. Both are in this process, with the
+// clients' sockets: what the same connections take that come to their node straight is measured too, and the
+// difference is the other node's.
 //
 // Acceptance: A-481.
 func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // others' memory would count
@@ -101,7 +102,10 @@ func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // 
 			}
 			straight := measure("/hubs/x", b)
 			both := measure("/to/"+b.id.String()+"/hubs/x", a)
-			more := usage{both.bytes - straight.bytes, both.goroutines - straight.goroutines, both.descriptors - straight.descriptors}
+			more := usage{
+				both.bytes - straight.bytes, both.goroutines - straight.goroutines,
+				both.descriptors - straight.descriptors,
+			}
 			t.Logf("straight, with the client's socket: %+v; on the node that forwards: %+v", straight, more)
 			require.LessOrEqual(t, more.bytes, kind.most.bytes)
 			require.LessOrEqual(t, more.goroutines, kind.most.goroutines)

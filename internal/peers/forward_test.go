@@ -34,7 +34,8 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 		_, _ = w.Write(body)
 	}
 	r := a.request(t, http.MethodPost, b, "/hubs/order%20s?id=a%3Bb&x=1;2", strings.NewReader("payload"),
-		"Authorization", "Bearer token", "X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https", "Forwarded", "for=203.0.113.7",
+		"Authorization", "Bearer token", "X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https",
+		"Forwarded", "for=203.0.113.7",
 		"X-Real-Ip", "203.0.113.7", "Connection", "X-Hop", "X-Hop", "secret", "X-Two", "1", "X-Two", "2")
 	r.Host = "orders.example"
 	answer := send(t, r)
@@ -92,9 +93,11 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	asleep.Alive = false
 	a.Learn([]peers.Peer{asleep})
 	silent.hub = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }
-	untilTrue(t, func() bool { return a.said(t, http.MethodGet, silent, nil) == "here" }, "it is cut off from the database only")
+	untilTrue(t, func() bool { return a.said(t, http.MethodGet, silent, nil) == "here" },
+		"it is cut off from the database only")
 	var listen net.ListenConfig
-	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and says nothing, as a stopped process
+	// takes connections and says nothing, as a stopped process
+	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer frozen.Close()
 	asleep.Node, asleep.URL = uuid.New(), "http://"+frozen.Addr().String()
@@ -168,7 +171,8 @@ func upgraded(t *testing.T, r *http.Request, early string) (net.Conn, *bufio.Rea
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n%s",
+	_, err = fmt.Fprintf(conn,
+		"GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n%s",
 		r.URL.RequestURI(), early)
 	require.NoError(t, err)
 	lines := bufio.NewReader(conn)
@@ -193,7 +197,8 @@ func echo(ended chan<- struct{}) http.HandlerFunc {
 		}
 		defer close(ended)
 		defer conn.Close()
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: proof\r\n%s: %s\r\n\r\n",
+		_, _ = fmt.Fprintf(conn,
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: proof\r\n%s: %s\r\n\r\n",
 			"X-Herald-Node-Proof", w.Header().Get("X-Herald-Node-Proof"))
 		for {
 			line, err := rw.ReadString('\n')
@@ -305,7 +310,8 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	a.Shutdown(t.Context(), 100*time.Millisecond)
 	require.Zero(t, a.Forwarding())
 	require.Equal(t, ":\n", text(t, events), "the stream ends as the other node would end it")
-	// It may be a connection's first one. Microsoft's JavaScript client ends its whole process where that is answered with 204.
+	// It may be a connection's first one. Microsoft's JavaScript client ends its whole process where that is answered
+	// with 204.
 	answered := <-poll
 	require.Equal(t, http.StatusOK, answered.StatusCode)
 	require.Empty(t, text(t, answered))
@@ -313,7 +319,8 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	require.Error(t, err)
 	<-ended
 	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil).StatusCode)
-	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable,
+		a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
 }
 
 // accepted counts the connections that wait for a listener that has taken none.
@@ -347,7 +354,8 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 						return
 					}
 					defer conn.Close()
-					_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Herald-Node-Proof: %s\r\n\r\n",
+					_, _ = fmt.Fprintf(conn,
+						"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Herald-Node-Proof: %s\r\n\r\n",
 						w.Header().Get("X-Herald-Node-Proof"))
 					to = conn
 				} else {
@@ -384,10 +392,13 @@ func TestAPollThatWaitsForLongIsAnswered(t *testing.T) {
 		<-time.After(300 * time.Millisecond)
 		w.WriteHeader(http.StatusNoContent)
 	}
-	bounded := http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		a.server.Config.Handler.ServeHTTP(w, r)
-	})}
+	bounded := http.Server{
+		ReadHeaderTimeout: patience,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			a.server.Config.Handler.ServeHTTP(w, r)
+		}),
+	}
 	var listen net.ListenConfig
 	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)

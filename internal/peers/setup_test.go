@@ -79,7 +79,8 @@ func startAs(tb testing.TB, database string, serve func(*httptest.Server), confi
 	tb.Helper()
 	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now, counts: counts{prometheus.NewRegistry()}}
 	cfg := peers.Config{
-		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, WriteTimeout: 30 * time.Second, Metrics: peers.NewMetrics(n.counts),
+		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone,
+		WriteTimeout: 30 * time.Second, Metrics: peers.NewMetrics(n.counts),
 		Client:    func(r *http.Request) (netip.Addr, bool) { return netip.MustParseAddrPort(r.RemoteAddr).Addr(), false },
 		Forwarded: func(ctx context.Context) context.Context { return context.WithValue(ctx, forwardedKey{}, true) },
 		Logger:    slog.New(slog.DiscardHandler),
@@ -132,7 +133,9 @@ func acquainted(nodes ...*node) {
 }
 
 // ask sends a request to n for what owner holds.
-func (n *node) ask(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Response {
+func (n *node) ask(
+	t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string,
+) *http.Response {
 	t.Helper()
 	return send(t, n.request(t, method, owner, path, body, headers...))
 }
@@ -143,7 +146,9 @@ func (n *node) said(t *testing.T, method string, owner *node, body io.Reader) st
 	return text(t, n.ask(t, method, owner, "/hubs/x", body))
 }
 
-func (n *node) request(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Request {
+func (n *node) request(
+	t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string,
+) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, n.server.URL+"/to/"+owner.id.String()+path, body)
 	require.NoError(t, err)
@@ -169,7 +174,8 @@ func text(t *testing.T, answer *http.Response) string {
 	return string(b)
 }
 
-// untilTrue asks until the answer is yes: on a busy machine what is near can take longer than nodes wait for each other.
+// untilTrue asks until the answer is yes: on a busy machine what is near can take longer than nodes wait for each
+// other.
 func untilTrue(t *testing.T, yes func() bool, what ...any) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !yes(); {
