@@ -131,8 +131,8 @@ func present(t *testing.T, url, request string) (int, string) {
 	return answer.StatusCode, answer.Header.Get("X-Herald-Node-Refused")
 }
 
-// The entrance for other nodes takes what a node of the same database has signed for this one, once, and nothing else: no user's or administrator's
-// token opens it, no connection token, nothing that was read between two nodes.
+// The entrance for other nodes takes what a node of the same database has signed for this one, once, and nothing
+// else: no user's or administrator's token opens it, no connection token, nothing that was read between two nodes.
 //
 // Acceptance: A-478.
 func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
@@ -155,13 +155,16 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	entrance := owner.URL + peers.Path
 
 	// What users and administrators have.
-	status, body, _ := ask(t, http.MethodPost, owner.URL+event.CustomerOrdersPath+"/negotiate?negotiateVersion=1", token(t, "alice"))
+	status, body, _ := ask(t, http.MethodPost, owner.URL+event.CustomerOrdersPath+"/negotiate?negotiateVersion=1",
+		token(t, "alice"))
 	require.Equal(t, http.StatusOK, status)
 	var negotiated struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal([]byte(body), &negotiated))
 	for _, path := range []string{
-		"", "/", "/ping", event.CustomerOrdersPath + "?id=" + negotiated.ConnectionToken, event.AdminPath + "/negotiate?negotiateVersion=1",
-		event.AdminPath + "?access_token=" + token(t, "boss"), "/api/admin/realtime/alert", "/healthz", "/metrics", "/..%2fapi",
+		"", "/", "/ping", event.CustomerOrdersPath + "?id=" + negotiated.ConnectionToken,
+		event.AdminPath + "/negotiate?negotiateVersion=1",
+		event.AdminPath + "?access_token=" + token(t, "boss"), "/api/admin/realtime/alert",
+		"/healthz", "/metrics", "/..%2fapi",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions} {
 			status, body, header := ask(t, method, entrance+path, token(t, "boss"))
@@ -171,8 +174,11 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 		}
 	}
 	// As the header, too.
-	for _, ticket := range []string{token(t, "boss"), negotiated.ConnectionToken, strings.Repeat("a", 30_000), "v=1&mac=" + strings.Repeat("A", 43)} {
-		status, reason := present(t, owner.URL, "GET "+peers.Path+"/ping HTTP/1.1\r\nHost: x\r\nX-Herald-Node: "+ticket+"\r\n\r\n")
+	for _, ticket := range []string{
+		token(t, "boss"), negotiated.ConnectionToken, strings.Repeat("a", 30_000), "v=1&mac=" + strings.Repeat("A", 43),
+	} {
+		status, reason := present(t, owner.URL,
+			"GET "+peers.Path+"/ping HTTP/1.1\r\nHost: x\r\nX-Herald-Node: "+ticket+"\r\n\r\n")
 		require.Equal(t, http.StatusUnauthorized, status)
 		require.Equal(t, "unsigned", reason)
 	}
@@ -187,7 +193,10 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 		{owner.URL, request, "replayed", http.StatusUnauthorized},
 		{other.URL, request, "other_node", http.StatusMisdirectedRequest},
 		{owner.URL, strings.Replace(request, "/ping", event.AdminPath, 1), "signature", http.StatusUnauthorized},
-		{owner.URL, strings.Replace(request, "\r\n\r\n", "\r\nAuthorization: Bearer "+token(t, "boss")+"\r\n\r\n", 1), "signature", http.StatusUnauthorized},
+		{
+			owner.URL, strings.Replace(request, "\r\n\r\n", "\r\nAuthorization: Bearer "+token(t, "boss")+"\r\n\r\n", 1),
+			"signature", http.StatusUnauthorized,
+		},
 		{owner.URL, strings.Replace(request, "&n=", "&n=1", 1), "signature", http.StatusUnauthorized},
 	} {
 		status, reason := present(t, theft.to, theft.request)

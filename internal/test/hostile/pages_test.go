@@ -80,7 +80,8 @@ type count int
 
 func (c *count) Write(b []byte) (int, error) { *c += count(len(b)); return len(b), nil }
 
-// heapPeak samples the heap until stop is called, which returns by how much it was above what it was at first, at most.
+// heapPeak samples the heap until stop is called, which returns by how much it was above what it was at first, at
+// most.
 func heapPeak() (stop func() uint64) {
 	runtime.GC()
 	var stats runtime.MemStats
@@ -103,8 +104,8 @@ func heapPeak() (stop func() uint64) {
 	return func() uint64 { close(ending); <-ended; return peak }
 }
 
-// A user who asks for everything at once, and does not read half of it, costs the node a bounded amount of memory; a client that polls
-// as it should gets all of it meanwhile, page by page.
+// A user who asks for everything at once, and does not read half of it, costs the node a bounded amount of memory;
+// a client that polls as it should gets all of it meanwhile, page by page.
 //
 // Acceptance.
 //
@@ -116,7 +117,8 @@ func TestPagesOfLargeEventsTakeBoundedMemory(t *testing.T) {
 	order := uuid.New()
 	largeOrder(t, db.Conn(t), order, events)
 	url := func(after uuid.UUID) string {
-		return fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000000", cfg.URL, order, after)
+		return fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000000", cfg.URL, order,
+			after)
 	}
 	of := func(subject string) string { return token(t, subject, "OrderOwner:"+order.String()) }
 	greedyToken, politeToken := of("greedy"), of("polite")
@@ -191,8 +193,9 @@ func TestAnEventLargerThanAPageIsAPage(t *testing.T) {
 	cursor := uuid.Nil
 	for n := range int64(3) {
 		var body bytes.Buffer
-		status, _, err := fetch(t.Context(), fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000",
-			cfg.URL, order, cursor), token(t, "user-1", "OrderOwner:"+order.String()), &body)
+		status, _, err := fetch(t.Context(),
+			fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000",
+				cfg.URL, order, cursor), token(t, "user-1", "OrderOwner:"+order.String()), &body)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status)
 		var page eventPage

@@ -25,7 +25,8 @@ const (
 	nodeConnections = poolConnections + 2
 )
 
-// pooled is a node whose pools have [poolConnections], with an order that "tester" may follow and whose one event it has to read from the log.
+// pooled is a node whose pools have [poolConnections], with an order that "tester" may follow and whose one event
+// it has to read from the log.
 func pooled(t *testing.T) (cfg hubclient.Config, conn *pgx.Conn, order uuid.UUID) {
 	t.Helper()
 	db := pgtest.New(t)
@@ -33,11 +34,13 @@ func pooled(t *testing.T) (cfg hubclient.Config, conn *pgx.Conn, order uuid.UUID
 	cfg = node(t, db, func(c *app.Config) {
 		c.DatabaseURL += fmt.Sprintf("&pool_max_conns=%d", poolConnections)
 		c.Server.RingBytes = 1
-		c.Server.MaxUnauthenticated, c.Server.MaxUnauthenticatedPerAddress = 0, 0 // those that scrape and those that subscribe come from one address
+		// those that scrape and those that subscribe come from one address
+		c.Server.MaxUnauthenticated, c.Server.MaxUnauthenticatedPerAddress = 0, 0
 		c.Server.AuthorizeCache = 0
 	})
 	exec(t, conn, "SELECT herald.grant_access('MustBeOrderOwner', $1, 'tester')", order)
-	exec(t, conn, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), 'customer')", order)
+	exec(t, conn,
+		"SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), 'customer')", order)
 	relayed(t, conn, 1)
 	return cfg, conn, order
 }
@@ -64,7 +67,8 @@ func watch(t *testing.T, conn *pgx.Conn) (stop func() int) {
 		defer close(ended)
 		for ctx.Err() == nil {
 			var n int
-			if conn.QueryRow(context.WithoutCancel(ctx), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			if conn.QueryRow(context.WithoutCancel(ctx),
+				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 				AND backend_type = 'client backend' AND application_name LIKE 'herald%'`).Scan(&n) == nil {
 				most = max(most, n)
 			}
@@ -73,8 +77,9 @@ func watch(t *testing.T, conn *pgx.Conn) (stop func() int) {
 	return func() int { cancel(); <-ended; return most }
 }
 
-// Whatever administrators' requests and the jobs wait for: a client that subscribes or resumes has connections that nothing else takes, the
-// node stays ready, and events are delivered. All that takes no more connections than the node is known to have.
+// Whatever administrators' requests and the jobs wait for: a client that subscribes or resumes has connections that
+// nothing else takes, the node stays ready, and events are delivered. All that takes no more connections than the
+// node is known to have.
 //
 // Acceptance: A-456, A-458, A-459.
 func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
@@ -96,7 +101,8 @@ func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
 		})
 	}
 	blocked := func() (n int) {
-		require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		require.NoError(t,
+			conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 			WHERE d.datname = current_database() AND NOT l.granted`).Scan(&n))
 		return n
 	}
@@ -113,7 +119,8 @@ func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
 	require.NoError(t, tx.Rollback(t.Context()))
 }
 
-// Thousands of probes and scrapes without a token, all at once: subscribing goes on, and each of them learns that the node is ready.
+// Thousands of probes and scrapes without a token, all at once: subscribing goes on, and each of them learns that
+// the node is ready.
 //
 // Acceptance: A-457, A-458, A-459.
 func TestScrapesHoldUpNoClientAndNoProbe(t *testing.T) {

@@ -32,28 +32,38 @@ func oddities() []odd {
 	var all []odd
 	for _, column := range []string{"written_at", "occurred_on_utc", "deliver_after"} {
 		for _, at := range []string{
-			"infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "4713-01-02 00:00:00+00 BC", "10000-01-01 00:00:00+00", "294276-12-31 23:59:59.999999+00",
+			"infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "4713-01-02 00:00:00+00 BC", "10000-01-01 00:00:00+00",
+			"294276-12-31 23:59:59.999999+00",
 		} {
 			all = append(all, odd{column, "'" + at + "'::timestamptz"})
 		}
 	}
 	return append(
 		all,
-		odd{"event_id", nothing}, odd{"resource_id", "NULL"}, odd{"resource_id", nothing}, odd{"restaurant_id", "NULL"}, odd{"restaurant_id", nothing},
-		odd{"customer_id", "NULL"}, odd{"customer_id", "''"}, odd{"customer_id", "repeat('ü', 257)"}, odd{"customer_id", "repeat('u', 1000000)"},
-		odd{"audience", "''"}, odd{"audience", "'Everybody'"}, odd{"audience", "E'Both\\n'"}, odd{"audience", "repeat('B', 1000000)"},
+		odd{"event_id", nothing}, odd{"resource_id", "NULL"}, odd{"resource_id", nothing}, odd{"restaurant_id", "NULL"},
+		odd{"restaurant_id", nothing},
+		odd{"customer_id", "NULL"}, odd{"customer_id", "''"}, odd{"customer_id", "repeat('ü', 257)"},
+		odd{"customer_id", "repeat('u', 1000000)"},
+		odd{"audience", "''"}, odd{"audience", "'Everybody'"}, odd{"audience", "E'Both\\n'"},
+		odd{"audience", "repeat('B', 1000000)"},
 		odd{"traceparent", "repeat('t', 513)"}, odd{"traceparent", "repeat('t', 1000000)"},
 		odd{"event_type", "repeat('OrderPlaced', 100000)"},
-		odd{"payload", "'null'"}, odd{"payload", "'[]'"}, odd{"payload", "'1e400'"}, odd{"payload", `'"text"'`}, odd{"payload", "'true'"}, odd{"payload", "'{}'"},
-		odd{"payload", `'{"orderNumber": 1e400, "status": "Placed"}'`}, odd{"payload", `'{"orderNumber": "YZ-1", "status": {"status": "Placed"}}'`},
+		odd{"payload", "'null'"}, odd{"payload", "'[]'"}, odd{"payload", "'1e400'"}, odd{"payload", `'"text"'`},
+		odd{"payload", "'true'"}, odd{"payload", "'{}'"},
+		odd{"payload", `'{"orderNumber": 1e400, "status": "Placed"}'`},
+		odd{"payload", `'{"orderNumber": "YZ-1", "status": {"status": "Placed"}}'`},
 		odd{"payload", "jsonb_build_object('orderNumber', 'YZ-1', 'status', repeat('P', 10000000))"},
 		odd{"payload", "jsonb_build_object('orderNumber', 'YZ-1', 'status', 'Placed', 'n', 1e70000)"},
 		odd{"payload", "(repeat('[', 5000) || repeat(']', 5000))::jsonb"},
-		odd{"payload", "jsonb_build_object('orderNumber', 'YZ-1', 'status', (repeat('[', 5000) || repeat(']', 5000))::jsonb)"},
+		odd{
+			"payload",
+			"jsonb_build_object('orderNumber', 'YZ-1', 'status', (repeat('[', 5000) || repeat(']', 5000))::jsonb)",
+		},
 	)
 }
 
-// insertPast writes an order's event with these oddities, past every check: as the table's owner, with the trigger disabled.
+// insertPast writes an order's event with these oddities, past every check: as the table's owner, with the trigger
+// disabled.
 func insertPast(t *testing.T, conn *pgx.Conn, oddities ...odd) (seq int64) {
 	t.Helper()
 	row := map[string]string{
@@ -73,7 +83,8 @@ func insertPast(t *testing.T, conn *pgx.Conn, oddities ...odd) (seq int64) {
 	return seq
 }
 
-// Whatever the rows between them hold, good events arrive, and each bad one is a dead letter whose reason names the column.
+// Whatever the rows between them hold, good events arrive, and each bad one is a dead letter whose reason names the
+// column.
 func TestRowsOfAnyContentStopNobody(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -82,7 +93,8 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 	all := oddities()
 	good := func(rt *rapid.T) uuid.UUID {
 		var id uuid.UUID
-		require.NoError(rt, owner.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", p.cart).Scan(&id))
+		require.NoError(rt,
+			owner.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", p.cart).Scan(&id))
 		return id
 	}
 	next := 0

@@ -19,8 +19,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// hold opens sockets to a node and says nothing, or the beginning of a request, on any of them. It returns those that were let in as far as a
-// client can tell.
+// hold opens sockets to a node and says nothing, or the beginning of a request, on any of them. It returns those
+// that were let in as far as a client can tell.
 func hold(t *testing.T, url string, count int, say string) []net.Conn {
 	t.Helper()
 	var dialer net.Dialer

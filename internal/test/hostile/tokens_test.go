@@ -121,7 +121,8 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	_, operations := key(t, "connect", map[string]any{"key_ops": []string{"connect"}})
 	_, off := key(t, "off", map[string]any{"y": "AA"})
 	others := []string{
-		odd, operations, off, `{"kty":"RSA","kid":"rsa","n":"AQAB"}`, `{"kty":"XX","kid":["x"]}`, "null", "42", `"x"`, "[]", "{}",
+		odd, operations, off, `{"kty":"RSA","kid":"rsa","n":"AQAB"}`, `{"kty":"XX","kid":["x"]}`,
+		"null", "42", `"x"`, "[]", "{}",
 		`{"kty":"oct","kid":"secret","k":"` + base64.RawURLEncoding.EncodeToString([]byte(secret)) + `"}`,
 	}
 	i.publish(append(slices.Clip(others), first)...)
@@ -130,7 +131,8 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	require.Equal(t, http.StatusOK, negotiate(t, client, signed(t, good, "good", user)))
 	require.Equal(t, http.StatusOK, negotiate(t, client, signed(t, good, "", user)))
 	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, signed(t, tls, "tls", user)))
-	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, token(t, "user-1", "OrderOwner:"+uuid.NewString())), "a secret in a public set is none")
+	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, token(t, "user-1", "OrderOwner:"+uuid.NewString())),
+		"a secret in a public set is none")
 	_, metrics, _ := ask(t, http.MethodGet, client.URL+"/metrics", "")
 	require.Contains(t, metrics, "\nherald_jwks_keys_ignored 11\n")
 	require.Contains(t, metrics, "\nherald_jwks_keys 1\n")
@@ -170,7 +172,9 @@ func TestAUserThatIsAnInteger(t *testing.T) {
 	i.publish(entry)
 	client := node(t, db, trusting(i))
 	order := uuid.New()
-	exec(t, producer(t, db), `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), '9007199254740993')`, order)
+	exec(t, producer(t, db),
+		`SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), '9007199254740993')`,
+		order)
 	subscribe := func(claims jwt.MapClaims) error {
 		client.Token = func(context.Context) (string, error) { return signed(t, private, "key", claims), nil }
 		connection, err := hubclient.Connect(t.Context(), client, customerOrders, nil)
@@ -181,17 +185,22 @@ func TestAUserThatIsAnInteger(t *testing.T) {
 		_, err = connection.Invoke(t.Context(), "SubscribeToOrder", order)
 		return err
 	}
-	for _, name := range []string{"sub", "nameid", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"} {
+	for _, name := range []string{
+		"sub", "nameid", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier",
+	} {
 		require.NoError(t, subscribe(jwt.MapClaims{name: 9007199254740993}), name)
 		require.NoError(t, subscribe(jwt.MapClaims{name: "9007199254740993"}), name)
 		require.ErrorContains(t, subscribe(jwt.MapClaims{name: 9007199254740992}), "Forbidden", name)
 		for _, odd := range []string{"42.0", "1e3", "1e400", "-0", "true", "[42]", "{}", `" "`, "null"} {
-			require.Equal(t, http.StatusUnauthorized, negotiate(t, client, signed(t, private, "key", jwt.MapClaims{name: json.RawMessage(odd)})), odd)
+			require.Equal(t, http.StatusUnauthorized,
+				negotiate(t, client, signed(t, private, "key", jwt.MapClaims{name: json.RawMessage(odd)})), odd)
 		}
 	}
 
 	// A new token of the same user is one that spells it as text, too.
-	client.Token = func(context.Context) (string, error) { return signed(t, private, "key", jwt.MapClaims{"sub": 42}), nil }
+	client.Token = func(context.Context) (string, error) {
+		return signed(t, private, "key", jwt.MapClaims{"sub": 42}), nil
+	}
 	connection, err := hubclient.Connect(t.Context(), client, customerOrders, nil)
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)
