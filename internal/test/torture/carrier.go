@@ -13,8 +13,8 @@ import (
 // it.
 const cartOrigin = "userId"
 
-// carrier is where one form of an admin event tells its origin: in each of its texts, or else in its first two numbers,
-// the chain and the version.
+// carrier is where one form of an admin event tells its origin: in each of its texts, or else in its first two
+// numbers, the chain and the version.
 type carrier struct {
 	form, selector string
 	fields         []string // one text, or two numbers

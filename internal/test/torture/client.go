@@ -61,8 +61,9 @@ func (c *client) follow(ctx context.Context) {
 	cfg := hubclient.Config{
 		URL: "http://herald", Token: c.token, HTTPClient: &http.Client{Transport: transport},
 		Backoff:        []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, time.Second},
-		ConnectTimeout: 5 * time.Second, KeepAliveInterval: time.Second, ServerTimeout: 6 * time.Second, ResumeTimeout: 15 * time.Second,
-		Logger: slog.New(slog.DiscardHandler),
+		ConnectTimeout: 5 * time.Second, KeepAliveInterval: time.Second, ServerTimeout: 6 * time.Second,
+		ResumeTimeout: 15 * time.Second,
+		Logger:        slog.New(slog.DiscardHandler),
 	}
 	for ctx.Err() == nil {
 		err := c.once(ctx, cfg)
@@ -87,29 +88,30 @@ func (c *client) once(ctx context.Context, cfg hubclient.Config) error {
 	c.mu.Lock()
 	cursor := c.cursor
 	c.mu.Unlock()
-	return hubclient.Follow(ctx, cfg, hubclient.Subscription{Group: c.group, LastEventID: cursor}, func(e hubclient.Event) error {
-		if stuck := c.stuck.Load(); stuck != nil {
-			select {
-			case <-*stuck:
-			case <-ctx.Done():
-				return context.Cause(ctx)
+	return hubclient.Follow(ctx, cfg, hubclient.Subscription{Group: c.group, LastEventID: cursor},
+		func(e hubclient.Event) error {
+			if stuck := c.stuck.Load(); stuck != nil {
+				select {
+				case <-*stuck:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
 			}
-		}
-		return c.process(e.Method, e.Arguments, e.EventID, e.Sequence)
-	}, hubclient.Hooks{
-		OnConnected: func() {
-			c.connected()
-			if c.late {
-				c.find(checker.Admitted, uuid.Nil, "401: the token expired longer ago than the leeway", "a connection")
-			}
-		},
-		OnDisconnected: func(err error) {
-			c.failed(err)
-			c.preferred.Add(1)
-		},
-		OnResumed: func(r hubclient.Result) { c.joined(r.LastEventID, r.Sequence) },
-		OnGap:     func(r hubclient.Result) { c.gap(r.Sequence) },
-	})
+			return c.process(e.Method, e.Arguments, e.EventID, e.Sequence)
+		}, hubclient.Hooks{
+			OnConnected: func() {
+				c.connected()
+				if c.late {
+					c.find(checker.Admitted, uuid.Nil, "401: the token expired longer ago than the leeway", "a connection")
+				}
+			},
+			OnDisconnected: func(err error) {
+				c.failed(err)
+				c.preferred.Add(1)
+			},
+			OnResumed: func(r hubclient.Result) { c.joined(r.LastEventID, r.Sequence) },
+			OnGap:     func(r hubclient.Result) { c.gap(r.Sequence) },
+		})
 }
 
 // judge reports an end that has no excuse.
@@ -126,8 +128,10 @@ func (c *client) judge(err error) {
 		if contiguity.Got < contiguity.Want {
 			kind = checker.Repeated
 		}
-		c.find(kind, contiguity.EventID, fmt.Sprintf("sequence %d", contiguity.Want), fmt.Sprintf("sequence %d", contiguity.Got))
-	case errors.As(err, &status) && status.Code == http.StatusUnauthorized && (c.expiring || c.late || c.skew.Load() != 0):
+		c.find(kind, contiguity.EventID, fmt.Sprintf("sequence %d", contiguity.Want),
+			fmt.Sprintf("sequence %d", contiguity.Got))
+	case errors.As(err, &status) && status.Code == http.StatusUnauthorized &&
+		(c.expiring || c.late || c.skew.Load() != 0):
 		// Its token has expired, on the way perhaps.
 	case errors.As(err, &refusal) && refusal.Forbidden() && c.asked:
 		// It has been shut out, or the database could not be asked.
@@ -156,7 +160,8 @@ func (c *client) token(context.Context) (string, error) {
 	return auth.Mint(c.secret, g)
 }
 
-// dial connects to the balancer, or to the node that the client prefers at the moment: then negotiation and upgrade go to the same.
+// dial connects to the balancer, or to the node that the client prefers at the moment: then negotiation and upgrade
+// go to the same.
 func (c *client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	address := c.balancer
 	if address == "" {
@@ -205,8 +210,8 @@ func (c *client) stick(ctx context.Context, d time.Duration) {
 	close(free)
 }
 
-// step sets the client's clock back, by more or less than the leeway, has it reconnect with what it then takes for a token, and sets the
-// clock right.
+// step sets the client's clock back, by more or less than the leeway, has it reconnect with what it then takes for
+// a token, and sets the clock right.
 func (c *client) step(ctx context.Context, d time.Duration, rng *rand.Rand) {
 	skew := -leeway + 5*time.Second
 	switch rng.IntN(3) {

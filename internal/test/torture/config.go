@@ -31,8 +31,9 @@ type Config struct {
 
 	Nodes, Writers, Clients, NodeClients int
 
-	// Balanced sends the requests of every second client through a balancer, each request to the next node; of the clients under Node
-	// through it, every second polls or has an event stream. Else a client stays with the node that it likes.
+	// Balanced sends the requests of every second client through a balancer, each request to the next node; of the
+	// clients under Node through it, every second polls or has an event stream. Else a client stays with the node that
+	// it likes.
 	Balanced bool
 
 	LongTransaction time.Duration // how long the long transaction is open
@@ -40,8 +41,9 @@ type Config struct {
 	Patience        time.Duration // how long everything may take to come to rest in the end
 }
 
-// The settings of every node: little memory for what clients missed, so that they read it from the log; short time-outs, so that a
-// frozen node loses its clients; and no limits on the one user and address that all clients share.
+// The settings of every node: little memory for what clients missed, so that they read it from the log; short
+// time-outs, so that a frozen node loses its clients; and no limits on the one user and address that all clients
+// share.
 func settings(dsn string) []string {
 	return []string{
 		"HERALD_DATABASE_URL=" + dsn,
@@ -56,7 +58,8 @@ func settings(dsn string) []string {
 		"HERALD_KEEP_ALIVE=1s",
 		"HERALD_CLIENT_TIMEOUT=10s",
 		"HERALD_SHUTDOWN_SPREAD=500ms",
-		"HERALD_SHUTDOWN_TIMEOUT=10s", // a client that polls may be gone without a word, and is given 5 s to come for its last
+		// a client that polls may be gone without a word, and is given 5 s to come for its last
+		"HERALD_SHUTDOWN_TIMEOUT=10s",
 		"HERALD_MAX_CONNECTIONS_PER_USER=0",
 		"HERALD_MAX_CONNECTIONS_PER_ADDRESS=0", "HERALD_MAX_UNAUTHENTICATED_PER_ADDRESS=0",
 		"HERALD_NEGOTIATION_RATE=0",

@@ -10,8 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// An event says where it comes from: its chain and its version in that, "17.4"; "0.0" where it is in none; and for an event
-// that has to wait "0.1767225600000000", the microsecond before which it must not arrive.
+// An event says where it comes from: its chain and its version in that, "17.4"; "0.0" where it is in none; and for
+// an event that has to wait "0.1767225600000000", the microsecond before which it must not arrive.
 type origin struct {
 	chain   uint64
 	version int64

@@ -15,7 +15,8 @@ const (
 	faultOnTime = 20 * time.Millisecond
 )
 
-// inflict lets the faults of the schedule happen, each when its part of the events has been written, and returns when the last is over.
+// inflict lets the faults of the schedule happen, each when its part of the events has been written, and returns
+// when the last is over.
 func (r *run) inflict(ctx context.Context, schedule []Fault) error {
 	var under sync.WaitGroup
 	defer under.Wait()
@@ -103,7 +104,8 @@ func (r *run) hitClients(ctx context.Context, f Fault, rng *rand.Rand) error {
 	var under sync.WaitGroup
 	defer under.Wait()
 	for _, c := range r.clients {
-		if rng.Float64() >= victims && (f.Kind != RevokeGrants || c.policy == "") { // few can be shut out, so all of them are
+		// few can be shut out, so all of them are
+		if rng.Float64() >= victims && (f.Kind != RevokeGrants || c.policy == "") {
 			continue
 		}
 		seed := rng.Uint64()

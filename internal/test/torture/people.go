@@ -76,7 +76,8 @@ func (r *run) interests(rng *rand.Rand, i int) (follows []*client) {
 	case 2: // members of a team cart, and owners of orders, whose tokens say so
 		c, o := w.carts[rng.IntN(len(w.carts))], w.orders[rng.IntN(len(w.orders))]
 		member := auth.Grant{
-			Subject: fmt.Sprintf("member-%d", i), Permissions: []string{"TeamCartMember:" + c.id.String(), "OrderOwner:" + o.id.String()},
+			Subject:     fmt.Sprintf("member-%d", i),
+			Permissions: []string{"TeamCartMember:" + c.id.String(), "OrderOwner:" + o.id.String()},
 		}
 		follows = append(follows, &client{tracker: tracker{group: event.TeamCartGroup(c.id)}, grant: member},
 			&client{tracker: tracker{group: event.OrderGroup(o.id)}, grant: member})
@@ -115,7 +116,8 @@ func (r *run) scripted(rng *rand.Rand) (all []*script, err error) {
 		switch i % 4 {
 		case 0:
 			id := w.restaurants[rng.IntN(len(w.restaurants))]
-			c.group, c.hub, c.method, c.arguments = event.RestaurantGroup(id), event.RestaurantOrdersPath, "ResumeRestaurant", []any{id}
+			c.group, c.hub, c.method, c.arguments = event.RestaurantGroup(id), event.RestaurantOrdersPath,
+				"ResumeRestaurant", []any{id}
 			g.Permissions = []string{"RestaurantOwner:" + id.String()}
 		case 1:
 			id := w.carts[rng.IntN(len(w.carts))].id

@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// shutOut revokes a client's grant for a while, and gives it back. Half of the clients notice by themselves, because their connection is
-// cut and they may not resume; to the others nothing happens but that no event comes any more.
+// shutOut revokes a client's grant for a while, and gives it back. Half of the clients notice by themselves,
+// because their connection is cut and they may not resume; to the others nothing happens but that no event comes
+// any more.
 func (c *client) shutOut(ctx context.Context, s *session, d time.Duration, rng *rand.Rand) error {
 	if c.policy == "" || !c.revoking.TryLock() {
 		return nil
@@ -19,7 +20,8 @@ func (c *client) shutOut(ctx context.Context, s *session, d time.Duration, rng *
 	defer c.revoking.Unlock()
 	var id uuid.UUID
 	err := insist(ctx, s, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT herald.revoke_access($1, $2, $3)`, c.policy, c.resource, c.grant.Subject); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT herald.revoke_access($1, $2, $3)`, c.policy, c.resource,
+			c.grant.Subject); err != nil {
 			return fmt.Errorf("revoking: %w", err)
 		}
 		return tx.QueryRow(ctx, `SELECT event_id FROM herald.outbox WHERE xid = pg_current_xact_id()`).Scan(&id)
@@ -80,7 +82,8 @@ func handled(ctx context.Context, s *session, nodes []*node, id uuid.UUID) error
 				return err
 			}
 			var done bool
-			if running := n.id.Load(); n.where() != "" && running != nil && conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM herald.relayed_event r
+			if running := n.id.Load(); n.where() != "" && running != nil &&
+				conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM herald.relayed_event r
 				JOIN herald.node n ON n.broadcast_position >= r.first_position WHERE r.event_id = $1 AND n.node_id = $2)`, id, *running).Scan(&done) == nil && done {
 				break
 			}

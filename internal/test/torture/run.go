@@ -223,7 +223,10 @@ func (r *run) startClients(ctx context.Context, s *session, rng *rand.Rand) (sto
 func (r *run) work(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	planner := func(writer int) *planner {
-		return &planner{rng: rand.New(rand.NewPCG(r.cfg.Seed, uint64(2+writer))), world: r.world, writer: writer, recent: &r.writing.recent}
+		return &planner{
+			rng: rand.New(rand.NewPCG(r.cfg.Seed, uint64(2+writer))), world: r.world, writer: writer,
+			recent: &r.writing.recent,
+		}
 	}
 	for i := range r.cfg.Writers {
 		all.Go(func() error { return r.writing.write(ctx, planner(i)) })
@@ -264,7 +267,8 @@ func (r *run) progress(ctx context.Context, s *session) {
 		faults += n
 	}
 	r.mu.Unlock()
-	r.logf("%d of %d events written, log at %s, %d delivered, %d faults", r.writing.written.Load(), r.cfg.Events, relayed, r.delivered.Load(), faults)
+	r.logf("%d of %d events written, log at %s, %d delivered, %d faults", r.writing.written.Load(), r.cfg.Events,
+		relayed, r.delivered.Load(), faults)
 }
 
 func (r *run) logf(format string, args ...any) {

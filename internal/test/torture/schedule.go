@@ -33,7 +33,8 @@ const (
 // FaultKinds lists them all.
 func FaultKinds() []FaultKind {
 	return []FaultKind{
-		KillNode, FreezeNode, EndNode, RestartDatabase, CrashDatabase, KillBackends, CutNetwork, DelayNetwork, SilenceNetwork,
+		KillNode, FreezeNode, EndNode, RestartDatabase, CrashDatabase, KillBackends, CutNetwork,
+		DelayNetwork, SilenceNetwork,
 		CutClients, StickClients, RevokeGrants, StepClocks,
 	}
 }
@@ -47,8 +48,8 @@ type Fault struct {
 	Seed uint64        // of whatever else has to be chosen
 }
 
-// Schedule returns n faults in the order in which they happen. It depends on nothing but its arguments, and has every kind where n
-// is large enough.
+// Schedule returns n faults in the order in which they happen. It depends on nothing but its arguments, and has
+// every kind where n is large enough.
 func Schedule(seed uint64, n, nodes int, longest time.Duration) []Fault {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	kinds := FaultKinds()

@@ -19,7 +19,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
-// scripts are the clients under Node, all in one process: the published client, which reconnects by itself and then resumes.
+// scripts are the clients under Node, all in one process: the published client, which reconnects by itself and then
+// resumes.
 type scripts struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -175,7 +176,8 @@ func (s *scripts) open(ctx context.Context, c *script, name string) error {
 	s.next++
 	s.answers[s.next], s.clients[name] = answer, c
 	command, err := json.Marshal(map[string]any{
-		"id": s.next, "op": "connect", "client": name, "url": "http://" + c.entrance.address + c.hub, "tokens": []string{c.token},
+		"id": s.next, "op": "connect", "client": name, "url": "http://" + c.entrance.address + c.hub,
+		"tokens":    []string{c.token},
 		"transport": cmp.Or(c.transport, "WebSockets"), "reconnect": true,
 		"follow": map[string]any{"method": c.method, "args": c.arguments, "from": from},
 	})

@@ -130,7 +130,8 @@ func (r *run) awaitRelayed(ctx context.Context, s *session) error {
 		return broken
 	}
 	if !relayed {
-		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(), waiting+" waits, and perhaps others; jobs: "+pendingJobs(ctx, s))
+		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(),
+			waiting+" waits, and perhaps others; jobs: "+pendingJobs(ctx, s))
 	}
 	return nil
 }

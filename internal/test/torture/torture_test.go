@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 // short is what a test run has time for.
 func short() torture.Config {
 	return torture.Config{
-		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20, NodeClients: 4, Balanced: true,
+		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20,
+		NodeClients: 4, Balanced: true,
 		LongTransaction: 3 * time.Second, LongestFault: 2 * time.Second, Patience: 3 * time.Minute,
 	}
 }

@@ -37,7 +37,9 @@ type revocation struct {
 }
 
 func (t *tracker) find(kind checker.Kind, id uuid.UUID, expected, got string) {
-	t.verdict.add(checker.Finding{Kind: kind, Client: t.client, Group: t.group.String(), EventID: id, Expected: expected, Got: got})
+	t.verdict.add(checker.Finding{
+		Kind: kind, Client: t.client, Group: t.group.String(), EventID: id, Expected: expected, Got: got,
+	})
 }
 
 // process records an event.
@@ -78,7 +80,8 @@ func (t *tracker) joined(last uuid.UUID, sequence int64) {
 }
 
 func (t *tracker) gap(sequence int64) {
-	t.find(checker.Gap, uuid.Nil, fmt.Sprintf("what follows %d", t.place()), fmt.Sprintf("a gap, and live from %d on", sequence))
+	t.find(checker.Gap, uuid.Nil, fmt.Sprintf("what follows %d", t.place()),
+		fmt.Sprintf("a gap, and live from %d on", sequence))
 }
 
 func (t *tracker) failed(err error) {

@@ -60,8 +60,8 @@ type planner struct {
 	recent *recent
 }
 
-// The statements. A chain's version and the event that carries it come from one statement: whoever takes the next version has the
-// row's lock, and draws the event's place in the outbox behind it.
+// The statements. A chain's version and the event that carries it come from one statement: whoever takes the next
+// version has the row's lock, and draws the event's place in the outbox behind it.
 const (
 	nextVersion = `WITH v AS (UPDATE torture.chain SET version = version + 1 WHERE number = $1::int RETURNING number || '.' || version AS origin) `
 	plainOrigin = `WITH v AS (SELECT $1::text AS origin) `

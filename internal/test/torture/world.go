@@ -51,7 +51,8 @@ func newWorld(rng *rand.Rand, clients, writers int) *world {
 	}
 	for i := range ordersPerClient * clients {
 		w.orders = append(w.orders, order{
-			chain: chain(), id: newID(rng), restaurant: w.restaurants[i%len(w.restaurants)], customer: fmt.Sprintf("customer-%d", i/ordersPerClient),
+			chain: chain(), id: newID(rng), restaurant: w.restaurants[i%len(w.restaurants)],
+			customer: fmt.Sprintf("customer-%d", i/ordersPerClient),
 		})
 	}
 	w.long = order{chain: chain(), id: newID(rng), restaurant: w.restaurants[0], customer: "customer-0"}
@@ -85,7 +86,8 @@ func (w *world) create(ctx context.Context, conn *pgx.Conn) error {
 		GRANT SELECT, UPDATE ON torture.chain TO herald_producer`); err != nil {
 		return fmt.Errorf("creating the business tables: %w", err)
 	}
-	if _, err := conn.Exec(ctx, `INSERT INTO torture.chain (number) SELECT generate_series(1, $1::int)`, w.chains); err != nil {
+	if _, err := conn.Exec(ctx, `INSERT INTO torture.chain (number) SELECT generate_series(1, $1::int)`,
+		w.chains); err != nil {
 		return fmt.Errorf("filling the business tables: %w", err)
 	}
 	return nil

@@ -187,8 +187,8 @@ func (t *transaction) oneByOne(ctx context.Context, conn *pgx.Conn, rng *rand.Ra
 	return nil
 }
 
-// linger runs one long transaction after the other until enough has been written: an event at its beginning, and one at its end.
-// They are about an order of their own, so that nobody waits for its lock.
+// linger runs one long transaction after the other until enough has been written: an event at its beginning, and
+// one at its end. They are about an order of their own, so that nobody waits for its lock.
 func (w *writing) linger(ctx context.Context, p *planner, own *order, length time.Duration) error {
 	config, err := producerConfig(w.dsn)
 	if err != nil {

@@ -44,5 +44,6 @@ type Finding struct {
 }
 
 func (f Finding) String() string {
-	return fmt.Sprintf("%s: client %s, group %s, event %s: expected %s, got %s", f.Kind, f.Client, f.Group, f.EventID, f.Expected, f.Got)
+	return fmt.Sprintf("%s: client %s, group %s, event %s: expected %s, got %s", f.Kind, f.Client, f.Group,
+		f.EventID, f.Expected, f.Got)
 }

@@ -15,8 +15,8 @@ type Group struct {
 	Log     []Entry  // by ascending sequence
 	Records []Record // of each client that followed it
 
-	// Elsewhere says where an event that is none of the group's was committed: for which other groups. Nil, or an empty answer:
-	// nowhere.
+	// Elsewhere says where an event that is none of the group's was committed: for which other groups. Nil, or an
+	// empty answer: nowhere.
 	Elsewhere func(uuid.UUID) string
 }
 
@@ -47,7 +47,8 @@ func (c *check) find(kind Kind, client string, id uuid.UUID, expected, got strin
 
 // rowsOf returns the rows that were committed under an event id.
 func (c *check) rowsOf(id uuid.UUID) []Row {
-	first, found := slices.BinarySearchFunc(c.Rows, id, func(r Row, id uuid.UUID) int { return slices.Compare(r.EventID[:], id[:]) })
+	first, found := slices.BinarySearchFunc(c.Rows, id,
+		func(r Row, id uuid.UUID) int { return slices.Compare(r.EventID[:], id[:]) })
 	if !found {
 		return nil
 	}
@@ -108,7 +109,8 @@ func (c *check) log() {
 			continue
 		}
 		if before := versions[row.Chain]; row.Version <= before {
-			c.find(Inverted, Log, e.EventID, fmt.Sprintf("version %d of chain %x in front of version %d", row.Version, row.Chain, before), got)
+			c.find(Inverted, Log, e.EventID,
+				fmt.Sprintf("version %d of chain %x in front of version %d", row.Version, row.Chain, before), got)
 		} else {
 			versions[row.Chain] = row.Version
 		}
@@ -125,7 +127,8 @@ func (c *check) rely(e Entry, got string) *Row {
 		c.stranger(Log, e.EventID, got)
 		return nil
 	case at < 0:
-		c.find(Uncommitted, Log, e.EventID, fmt.Sprintf("one of its %d committed rows", len(rows)), fmt.Sprintf("%s, row %d", got, e.Row))
+		c.find(Uncommitted, Log, e.EventID, fmt.Sprintf("one of its %d committed rows", len(rows)),
+			fmt.Sprintf("%s, row %d", got, e.Row))
 		return nil
 	case rows[at].Excluded:
 		c.stranger(Log, e.EventID, got)

@@ -2,15 +2,15 @@ package checker
 
 import "github.com/google/uuid"
 
-// Row is an event that a producer committed, as far as it concerns one group. An event id that was published several times has
-// several rows.
+// Row is an event that a producer committed, as far as it concerns one group. An event id that was published
+// several times has several rows.
 type Row struct {
 	Seq     int64 // the row's own, which the log refers to
 	EventID uuid.UUID
 	Content uint64 // a digest of what clients are to receive
 
-	// Chain and Version give the order that the producers' own transactions have: within a chain, versions were committed in
-	// ascending order. Chain 0: in none.
+	// Chain and Version give the order that the producers' own transactions have: within a chain, versions were
+	// committed in ascending order. Chain 0: in none.
 	Chain   uint64
 	Version int64
 

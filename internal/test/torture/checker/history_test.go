@@ -17,8 +17,8 @@ func id(n int) uuid.UUID {
 	return u
 }
 
-// valid draws a history in which nothing is wrong: some events that are published twice or are not for this group; clients that
-// come late, reconnect, or are shut out for a while.
+// valid draws a history in which nothing is wrong: some events that are published twice or are not for this group;
+// clients that come late, reconnect, or are shut out for a while.
 func valid(t *rapid.T) *checker.Group {
 	g := &checker.Group{Name: "order:1"}
 	versions := map[uint64]int64{}
@@ -52,7 +52,10 @@ func valid(t *rapid.T) *checker.Group {
 
 // record draws what a client processed that nothing went wrong for.
 func record(t *rapid.T, g *checker.Group) checker.Record {
-	r := checker.Record{Client: rapid.StringMatching(`[a-z]{3}`).Draw(t, "client"), Complete: rapid.Bool().Draw(t, "complete")}
+	r := checker.Record{
+		Client:   rapid.StringMatching(`[a-z]{3}`).Draw(t, "client"),
+		Complete: rapid.Bool().Draw(t, "complete"),
+	}
 	r.After = rapid.Int64Range(0, int64(len(g.Log))).Draw(t, "after")
 	last := len(g.Log)
 	if !r.Complete {

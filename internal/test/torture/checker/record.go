@@ -23,7 +23,8 @@ func (c *check) record(r *Record) {
 		}
 		e := c.Log[at]
 		if row := c.relied[at]; row != nil && row.Content != d.Content {
-			c.find(WrongContent, r.Client, d.EventID, fmt.Sprintf("content %016x", row.Content), fmt.Sprintf("content %016x, %s", d.Content, got))
+			c.find(WrongContent, r.Client, d.EventID, fmt.Sprintf("content %016x", row.Content),
+				fmt.Sprintf("content %016x, %s", d.Content, got))
 		}
 		for _, revoked := range r.Revocations {
 			if i < revoked.Until && e.Position > revoked.Position {
@@ -72,7 +73,8 @@ func (r *Record) ending() string {
 		return fmt.Sprintf("nothing at all since it joined behind %d", r.After)
 	}
 	last := r.Deliveries[len(r.Deliveries)-1]
-	return fmt.Sprintf("%d events, the last of them sequence %d on connection %d", len(r.Deliveries), last.Sequence, r.connection(len(r.Deliveries)-1))
+	return fmt.Sprintf("%d events, the last of them sequence %d on connection %d", len(r.Deliveries), last.Sequence,
+		r.connection(len(r.Deliveries)-1))
 }
 
 // behind returns the index of the first entry with a higher sequence.
