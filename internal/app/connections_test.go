@@ -22,7 +22,7 @@ import (
 
 const realtime = "/api/admin/realtime/"
 
-// listed is what GET connections answers.
+// listed is the answer to GET connections.
 type listed struct {
 	Connections []struct {
 		ConnectionID, Hub, User, Node, Host, Address, Transport string
@@ -35,7 +35,7 @@ type listed struct {
 	Unreachable []struct{ Node, Host, Error string }
 }
 
-// users of the connections.
+// users returns the users of the connections.
 func (l *listed) users() (users []string) {
 	for _, c := range l.Connections {
 		users = append(users, c.User)
@@ -43,7 +43,7 @@ func (l *listed) users() (users []string) {
 	return users
 }
 
-// rest makes a request of the API at one of the nodes, with a token or the administrator's.
+// rest sends a request to the API of one of the nodes, with a token or the administrator's.
 func (s *several) rest(at int, method, path, body string, token ...string) (status int, text string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.urls[at]+path, strings.NewReader(body))
@@ -60,7 +60,7 @@ func (s *several) rest(at int, method, path, body string, token ...string) (stat
 	return answer.StatusCode, string(b)
 }
 
-// ask is rest where it succeeds.
+// ask is rest for a request that must succeed.
 func (s *several) ask(at int, method, path, body string, into any) {
 	s.t.Helper()
 	status, text := s.rest(at, method, path, body)
@@ -101,7 +101,7 @@ func (s *several) ids() []string {
 	return ids
 }
 
-// visitor connects to a node's customer hub, as somebody who may follow any of the orders.
+// visitor connects to a node's customer hub, as a user who may follow any of the orders.
 func (s *several) visitor(at int, subject string, orders ...uuid.UUID) *hubclient.Connection {
 	s.t.Helper()
 	grant := auth.Grant{Subject: subject, TTL: time.Hour}
@@ -122,7 +122,7 @@ func (s *several) visitor(at int, subject string, orders ...uuid.UUID) *hubclien
 	return c
 }
 
-// closedWith waits for the end of a connection, and returns what the server said.
+// closedWith waits for the end of a connection, and returns the server's closing error.
 func closedWith(t *testing.T, c *hubclient.Connection) *hubclient.ServerClosedError {
 	t.Helper()
 	within(t, c.Done(), "the connection's end")

@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// gauge waits until a metric's value is wanted.
+// gauge waits until a metric has the wanted value.
 func gauge(t *testing.T, cfg hubclient.Config, name string, wanted func(float64) bool) {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`)
@@ -46,7 +46,7 @@ func TestAPausedRelayHasAMetric(t *testing.T) {
 	gauge(t, cfg, "herald_relay_paused", is(0))
 }
 
-// What is scheduled waits while the relay is paused, and is counted.
+// A scheduled event waits while the relay is paused, and is counted.
 func TestOverdueEventsHaveAMetric(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -75,7 +75,7 @@ func TestOverdueEventsHaveAMetric(t *testing.T) {
 	gauge(t, cfg, "herald_jobs_overdue", is(0))
 }
 
-// Nobody does the periodic jobs: the nodes are ready, and say so.
+// No node runs the periodic jobs: the nodes are ready, and say so.
 func TestPeriodicJobsThatNobodyDoesAreTold(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -41,8 +41,8 @@ func TestEveryCommittedEventIsReceivedExactlyOnce(t *testing.T) {
 	w.receiveExactlyOnce(t, db, node(t, db, w.permissions()...))
 }
 
-// receiveExactlyOnce has the writers write and the subscribers follow, each at one of the nodes in turn, and checks
-// what those received.
+// receiveExactlyOnce runs the writers and the subscribers, each at one of the nodes in turn, and checks the
+// subscribers' records.
 func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...hubclient.Config) {
 	t.Helper()
 	following, stopFollowing := context.WithCancelCause(t.Context())
@@ -83,7 +83,7 @@ func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...h
 		require.NoError(t, r.err)
 		r.check(t, truth[r.group])
 	}
-	for _, a := range records { // one order for everybody
+	for _, a := range records { // one order for all subscribers
 		for _, b := range records {
 			if a.group == b.group {
 				require.Equal(t, a.ids(), b.ids())
@@ -98,7 +98,7 @@ var (
 	errDone     = errors.New("everything has been received")
 )
 
-// committed returns the distinct event ids in the outbox by group: what is to be received.
+// committed returns the distinct event ids in the outbox by group: the events to receive.
 func committed(t *testing.T, db *pgtest.Database) map[event.Group]map[uuid.UUID]bool {
 	t.Helper()
 	rows, err := db.Conn(t).Query(t.Context(), `SELECT event_id, resource_id, restaurant_id, audience FROM herald.outbox`)
@@ -130,10 +130,10 @@ func targets(order, restaurant uuid.UUID, audience event.Audience) []event.Group
 	return []event.Group{event.OrderGroup(order), event.RestaurantGroup(restaurant)}
 }
 
-// record is what one subscriber has received.
+// record is the list of events that one subscriber has received.
 type record struct {
 	group event.Group
-	err   error // what ended it for good
+	err   error // the error that ended it for good
 
 	mu       sync.Mutex
 	received []hubclient.Event
@@ -168,7 +168,7 @@ func (r *record) follow(ctx context.Context, cfg hubclient.Config, written <-cha
 	}
 }
 
-// lacks says whether there is more to wait for.
+// lacks says whether events are still missing.
 func (r *record) lacks(events int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -189,7 +189,7 @@ func (r *record) ids() []uuid.UUID {
 	return ids
 }
 
-// check compares the record with what was committed for its group.
+// check compares the record with the committed events of its group.
 func (r *record) check(t *testing.T, truth map[uuid.UUID]bool) {
 	t.Helper()
 	seen := map[uuid.UUID]bool{}
@@ -202,13 +202,13 @@ func (r *record) check(t *testing.T, truth map[uuid.UUID]bool) {
 	require.Len(t, seen, len(truth), "%s lacks events", r.group)
 }
 
-// world is what the writers write about, and what they have committed, each in its order.
+// world holds the resources that the writers write about, and their committed events, each in its order.
 type world struct {
 	orderIDs, restaurantIDs []uuid.UUID
 	commits                 [writers][]uuid.UUID
 
 	mu        sync.Mutex
-	published []uuid.UUID // committed by anybody, to be published again
+	published []uuid.UUID // committed by any writer, to be published again
 }
 
 func newWorld() *world {
@@ -327,7 +327,7 @@ func (w *world) publish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	return nil
 }
 
-// republish publishes a committed event once more, as a producer does that did not hear of its commit.
+// republish publishes a committed event once more, as a producer does whose commit got no answer.
 func (w *world) republish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	_, err := tx.Exec(ctx,
 		`INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload)
@@ -338,7 +338,7 @@ func (w *world) republish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	return nil
 }
 
-// hold keeps a transaction that has published open across many others.
+// hold keeps a transaction that has published open during many others.
 func (w *world) hold(ctx context.Context, conn *pgx.Conn, commit bool) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -356,7 +356,7 @@ func (w *world) hold(ctx context.Context, conn *pgx.Conn, commit bool) error {
 	return tx.Commit(ctx)
 }
 
-// checkWriters sees that the events of one writer, whose transactions follow each other, are in their order in
+// checkWriters checks that the events of one writer, whose transactions follow each other, are in their order in
 // every group.
 func (w *world) checkWriters(t *testing.T, records []*record) {
 	t.Helper()

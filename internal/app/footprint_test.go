@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector keeps memory of its own for every goroutine, which is not what is measured here.
+// The race detector's own memory for every goroutine must not be measured here.
 
 package app_test
 
@@ -24,9 +24,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// What a connection at rest may hold of the process, both of its ends together: the client's is a bare socket of
-// 0.6 KiB. The herald process adds what the allocator cannot give back, and counts 10 KiB. What the kernel keeps
-// for a socket is in neither.
+// The most memory of the process that a connection at rest may hold, both of its ends together: the client's is a
+// bare socket of 0.6 KiB. The herald process adds memory that the allocator cannot give back, and counts 10 KiB.
+// The kernel's memory for a socket is in neither.
 const (
 	budgetBytes       = 8000
 	budgetGoroutines  = 1
@@ -56,8 +56,7 @@ func held(t *testing.T) (h holdings) {
 	}
 }
 
-// timers counts those that are alive and were made since all allocations are profiled. A socket's deadline is none
-// of them.
+// timers counts the live timers made since all allocations are profiled. A socket's deadline is no such timer.
 func timers() (count int64) {
 	records := make([]runtime.MemProfileRecord, 1<<16)
 	n, ok := runtime.MemProfile(records, false)
@@ -108,7 +107,7 @@ func subscriber(t *testing.T, address string) net.Conn {
 	return c
 }
 
-// TestFootprintOfAConnection holds a node to what a connection at rest costs it: with a token, the real hub, one
+// TestFootprintOfAConnection bounds a node's cost of a connection at rest: with a token, the real hub, one
 // subscription.
 func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others' memory would count
 	const warm, count = 50, 500
@@ -124,7 +123,7 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 			_ = c.Close()
 		}
 	}()
-	for range warm { // pools, caches, the first of everything
+	for range warm { // pools, caches and other first-time costs
 		conns = append(conns, subscriber(t, address))
 	}
 	before := held(t)
@@ -137,7 +136,7 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 	t.Logf("a connection at rest: %d bytes of stacks and %d of heap; of %d: %d goroutines, %d descriptors, %d timers",
 		stacks, heap, count,
 		after.goroutines-before.goroutines, after.descriptors-before.descriptors, after.timers-before.timers)
-	const few = count / 10 // what else comes and goes in a node
+	const few = count / 10 // other allocations of a node that come and go
 	require.Less(t, stacks+heap, int64(budgetBytes), "bytes")
 	require.InDelta(t, budgetGoroutines*count, after.goroutines-before.goroutines, few, "goroutines")
 	require.InDelta(t, budgetDescriptors*count, after.descriptors-before.descriptors, few, "descriptors")

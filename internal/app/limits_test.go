@@ -88,7 +88,7 @@ func TestSettingsLimitNegotiations(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	status, _ = ask(t, cfg, http.MethodPost, path, "192.0.2.2")
 	require.Equal(t, http.StatusOK, status)
-	require.Eventually(t, func() bool { // at once, but on a slow machine
+	require.Eventually(t, func() bool { // at once, except on a slow machine
 		status, _ := ask(t, cfg, http.MethodPost, path, "192.0.2.1")
 		return status == http.StatusTooManyRequests
 	}, patience, patience/1000)
@@ -127,7 +127,7 @@ func TestSettingOfPolls(t *testing.T) {
 	var negotiated struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal([]byte(answer), &negotiated), answer)
 	path := "/hubs/admin?id=" + url.QueryEscape(negotiated.ConnectionToken)
-	status, body := ask(t, cfg, http.MethodGet, path, "") // which opens it, and is answered at once
+	status, body := ask(t, cfg, http.MethodGet, path, "") // which opens the stream, and is answered at once
 	require.Equal(t, http.StatusOK, status, body)
 	from := time.Now()
 	status, body = ask(t, cfg, http.MethodGet, path, "")
@@ -140,8 +140,8 @@ func TestSettingOfPolls(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, status)
 }
 
-// A connection joins so many groups, on the admin hub those that it is in from the beginning among them; what it
-// leaves makes room.
+// A connection joins a limited number of groups; on the admin hub those that it is in from the beginning count.
+// Leaving a group makes room.
 //
 // Acceptance: A-160.
 func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {

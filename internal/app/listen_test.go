@@ -47,7 +47,8 @@ func metric(t *testing.T, cfg hubclient.Config, name string) string {
 	return value
 }
 
-// Where nothing can listen, events are found by looking; the node says so, once, and listens again as soon as it can.
+// Where no connection can listen, the node finds events by looking. It says so, once, and listens again as soon as
+// it can.
 func TestANodeThatCannotListenDelivers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -102,7 +103,7 @@ func TestANodeThatCannotListenDelivers(t *testing.T) {
 	require.Eventually(t, func() bool { return warnings.Load() == 2 }, patience, tick, "one line a change")
 }
 
-// A pooler takes a LISTEN and delivers nothing: that is seen, too.
+// A pooler accepts a LISTEN and delivers nothing: the node notices that, too.
 func TestANodeThatListensThroughAPoolerSaysSo(t *testing.T) {
 	t.Parallel()
 	const sessions = 4

@@ -31,7 +31,7 @@ func hubPaths() []string {
 	return paths
 }
 
-// resourceOf is what the groups of the hub at a path are about.
+// resourceOf is the resource of the groups of the hub at a path.
 func resourceOf(path string) resource {
 	row, _ := event.HubAt(path)
 	if kind := row.Groups[0]; kind.Resource != "" {
@@ -51,7 +51,8 @@ func registered(t *testing.T) map[string][]string {
 	return all.Methods()
 }
 
-// methodActions are the invocations of every method of every hub. Those that unsubscribe come apart, for afterwards.
+// methodActions are the invocations of every method of every hub. Unsubscribing methods are returned separately, to
+// run last.
 func methodActions(t *testing.T) (methods, unsubscribing []action) {
 	t.Helper()
 	names := registered(t)
@@ -72,7 +73,7 @@ func methodActions(t *testing.T) (methods, unsubscribing []action) {
 			case strings.HasPrefix(method, "SubscribeTo"):
 				a.of, args, a.admitted = resourceOf(hub), id, "null"
 			case strings.HasPrefix(method, "UnsubscribeFrom"):
-				args, a.admitted = id, "null" // which needs no permission
+				args, a.admitted = id, "null" // it needs no permission
 			case strings.HasPrefix(method, "Resume"):
 				a.of, a.admitted, result = resourceOf(hub), "lastEventId replayed sequence status", fields
 				args = func(v *visit) []any { return append(id(v), nil) }

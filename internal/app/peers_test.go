@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// page returns what a node answers at a path, which needs no token.
+// page returns a node's answer at a path that needs no token.
 func page(t *testing.T, url string) (status int, text string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -47,7 +47,7 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	require.Regexp(t,
 		`herald_peer_reachable\{address="http://127.0.0.1:1",node="[-0-9a-f]{36}",peer="[-0-9a-f]{36}",peer_host="[^"]+"\} 0\n`, text)
 
-	// The one that cannot be reached reaches the other.
+	// The unreachable node reaches the other.
 	require.Eventually(t, func() bool {
 		_, text := page(t, b.URL+"/metrics")
 		return strings.Contains(text, `herald_peer_reachable{address="`+a.URL+`"`)
@@ -57,7 +57,7 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	_, text = page(t, b.URL+"/readyz")
 	require.NotContains(t, text, "cannot be reached")
 
-	// What each has found stands in the database, for herald check.
+	// The findings of each node are in the database, for herald check.
 	require.Eventually(t, func() bool {
 		nodes, err := nodes.ReadReach(t.Context(), db.Pool(t))
 		require.NoError(t, err)

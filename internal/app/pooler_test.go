@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Nothing but LISTEN needs a session of its own: two nodes behind a pooler that gives every transaction another
+// Nothing but LISTEN needs a session of its own: two nodes run behind a pooler that gives every transaction another
 // session.
 func TestEveryCommittedEventIsReceivedExactlyOnceThroughAPooler(t *testing.T) {
 	t.Parallel()
@@ -33,8 +33,7 @@ func TestEveryCommittedEventIsReceivedExactlyOnceThroughAPooler(t *testing.T) {
 	becomes(t, nodes[0], http.StatusOK, `{"status":"ready"}`)
 }
 
-// However pgx is told to ask, but for the ways that are not a pooler's: what is relayed, kept for later and set
-// aside takes its way.
+// In every query mode of pgx that works through a pooler, events are relayed, scheduled and set aside.
 func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"", "exec", "simple_protocol", "cache_describe"} {
@@ -70,7 +69,7 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 				pool.QueryRow(t.Context(),
 					`SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 second'),
 				herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&later, &at))
-			require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { // past the check, as of a newer release
+			require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { // past the check, as from a newer release
 				if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 					return err
 				}

@@ -18,10 +18,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// With 50 events a second in flight, a customer at each of two nodes receives what stands before the revocation in
-// the log, all of it, and nothing that stands behind it; what is published after the revocation has committed is
-// never received. How long after the commit the last event came is printed; of rounds that a busy machine may hold
-// up, the quicker ones must stay within the time that is promised.
+// With 50 events a second in flight, a customer at each of two nodes receives every event before the revocation in
+// the log, and none behind it. An event published after the commit of the revocation is never received. The test
+// prints how long after the commit the last event came. A busy machine may hold up some rounds, so the quicker ones
+// must stay within the promised time.
 func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 	t.Parallel()
 	const (
@@ -87,7 +87,7 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 		require.Greater(t, len(before), around)
 		for i, c := range customers {
 			witnesses[i].await(t, behind[len(behind)-1])
-			_, err := c.Invoke(t.Context(), "ResumeOrder", order, uuid.Nil) // its answer stands behind whatever was sent
+			_, err := c.Invoke(t.Context(), "ResumeOrder", order, uuid.Nil) // its answer comes behind all earlier messages
 			var refused *hubclient.HubError
 			require.ErrorAs(t, err, &refused)
 			require.True(t, refused.Forbidden())
@@ -110,7 +110,7 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 	require.Less(t, latest[len(latest)/4], 100*time.Millisecond)
 }
 
-// entitled returns the events of the order that stand before the revocation in the log, in their order.
+// entitled returns the events of the order before the revocation in the log, in their order.
 func entitled(t *testing.T, db *pgtest.Database, order uuid.UUID) []uuid.UUID {
 	t.Helper()
 	rows, err := db.Conn(t).Query(t.Context(),
@@ -122,7 +122,7 @@ func entitled(t *testing.T, db *pgtest.Database, order uuid.UUID) []uuid.UUID {
 	return ids
 }
 
-// listener is a connection that notes what it receives.
+// listener is a connection that records the events that it receives.
 type listener struct {
 	*hubclient.Connection
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The API's own routes are held against the document where they are; these are the node's.
+// Package adminapi checks its own routes against the document; these are the node's.
 func TestEveryRouteOfTheNodeIsInTheOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../adminapi/openapi.json")

@@ -27,7 +27,7 @@ func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Co
 	return cfg
 }
 
-// startNode is node for a test that shuts it down itself, by stop; what Run returns comes out of the channel.
+// startNode is node for a test that shuts it down itself, by stop; the channel delivers the result of Run.
 func startNode(
 	t *testing.T, db *pgtest.Database, configure func(*app.Settings), permissions ...string,
 ) (_ hubclient.Config, stop func() <-chan error) {
@@ -78,20 +78,20 @@ func within[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
-// nodeSettings are a node's of these tests, but for what configure changes.
+// nodeSettings are the settings of the nodes of these tests, as changed by configure.
 func nodeSettings(configure func(*app.Settings)) app.Settings {
 	s := settings.Defaults[app.Settings]()
 	s.Listen, s.FeatureTeamcart, s.AuthorizeCache, s.ReplayLimit, s.RingBytes = "127.0.0.1:0", true,
 		time.Minute, 100_000, 1<<20
 	s.ShutdownSpread, s.AuditLog, s.StatsInterval = 0, false, 0
-	// All come from one address.
+	// All clients share one address.
 	s.MaxConnections, s.MaxConnectionsPerUser, s.MaxConnectionsPerAddress, s.MaxUnauthenticated, s.MaxUnauthenticatedPerAddress = 0, 0, 0, 0, 0
 	s.NegotiationRate, s.InvocationRate, s.UserInvocationRate, s.MessageRate, s.APIRate, s.MaxForwarded = 0, 0, 0, 0, 0, 0
 	configure(&s)
 	return s
 }
 
-// believing are the settings of who believes tokens that are signed with the tests' secret.
+// believing are the settings of a verifier of tokens signed with the tests' secret.
 func believing() auth.Settings {
 	s := settings.Defaults[auth.Settings]()
 	s.JWTSecret = secret

@@ -14,8 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// While the connections are asked to leave one after another, those whose turn has not come are sent what is
-// committed meanwhile. The node is not ready, nor healthy.
+// While connections are closed one after another, those whose turn has not come still receive newly committed
+// events. The node is neither ready nor healthy.
 //
 // Acceptance: A-512.
 func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// several are nodes of one database, and a client who sends each request to whichever he likes.
+// several are nodes of one database, and a client that may send each request to any of them.
 type several struct {
 	t      *testing.T
 	pool   *pgxpool.Pool
@@ -107,7 +107,7 @@ func (s *several) negotiate(at int, options string) string {
 	return "id=" + answer.ConnectionToken
 }
 
-// publish has all nodes send the admins a notification with that description.
+// publish makes all nodes send the admins a notification with that description.
 func (s *several) publish(description string) {
 	s.t.Helper()
 	_, err := s.pool.Exec(s.t.Context(), `SELECT herald.publish_admin_event('AdminNotification',
@@ -121,7 +121,7 @@ const (
 	acceptsSSE = "text/event-stream"
 )
 
-// reads returns a function that reads on until it meets the text.
+// reads returns a function that reads until it meets the text.
 func reads(t *testing.T, body io.Reader) func(want string) {
 	t.Helper()
 	in := bufio.NewReader(body)
@@ -136,8 +136,8 @@ func reads(t *testing.T, body io.Reader) func(want string) {
 	}
 }
 
-// A stream that a node negotiates, opened at another, spoken to at a third, before and after the nodes' key has
-// changed; and its end, on each.
+// A stream is negotiated at one node, opened at another and used at a third, before and after a change of the
+// nodes' key; it is ended at each.
 //
 // Acceptance: A-468, A-469, A-471.
 func TestAnEventStreamWhoseEveryRequestMeetsAnotherNode(t *testing.T) {
@@ -180,7 +180,7 @@ func TestAnEventStreamWhoseEveryRequestMeetsAnotherNode(t *testing.T) {
 	s.stops = s.stops[1:]
 }
 
-// rotate lets so much time pass that a new key is used, which a node that starts then does.
+// rotate lets enough time pass for a new key, which a node that starts then creates.
 func (s *several) rotate(db *pgtest.Database) {
 	s.t.Helper()
 	var used, now int
@@ -235,8 +235,8 @@ func TestASocketAtAnyNodeWhicheverNegotiated(t *testing.T) {
 	s.publish("to all")
 }
 
-// A stateful connection's client comes back at another node, and has what was sent meanwhile: the connection is
-// where it was negotiated.
+// A stateful connection's client reconnects at another node, and receives the messages sent meanwhile: the
+// connection lives where it was negotiated.
 //
 // Acceptance: A-468.
 func TestAStatefulReconnectAtAnotherNode(t *testing.T) {

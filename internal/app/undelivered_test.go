@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// undeliverable writes order events of a type, past the outbox's checks, that no order number is in.
+// undeliverable writes order events of a type, past the outbox's checks, without an order number.
 func undeliverable(t *testing.T, pool *pgxpool.Pool, eventType string, n int) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
@@ -30,7 +30,7 @@ func undeliverable(t *testing.T, pool *pgxpool.Pool, eventType string, n int) {
 	}))
 }
 
-// Events that could not be delivered have metrics, and readiness tells of them without being lost by it.
+// Events that could not be delivered have metrics, and readiness reports them while the node stays ready.
 //
 // Acceptance: A-510.
 func TestUndeliveredEventsHaveMetricsAndAreADetail(t *testing.T) {
@@ -94,7 +94,7 @@ func unhealthy(t *testing.T, cfg hubclient.Config) {
 		map[string]string{"status": "unhealthy", "service": "real-time", "websocketEndpoint": "/hubs/admin"}, fields)
 }
 
-// A database that is away, or that does not answer, makes a node unhealthy, and its answer is not kept waiting by it.
+// A database that is away, or that does not answer, makes a node unhealthy without delaying its answer.
 //
 // Acceptance: A-512.
 func TestHealthIsUnhealthyWhileTheDatabaseDoesNotAnswer(t *testing.T) {
