@@ -20,7 +20,7 @@ import (
 
 const startsOwn = "starting a database and a server for the bench"
 
-// A bench that is told nothing brings a database and a server of its own.
+// A bench without flags starts a database and a server of its own.
 //
 // Acceptance: A-411.
 func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
@@ -33,7 +33,7 @@ func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
 	require.Contains(t, out.String(), `"name":"publish_1"`)
 }
 
-// What a shell has exported for its own server leads no bench there.
+// Settings that a shell has exported for its own server lead no bench to that server.
 //
 // Acceptance: A-538.
 func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
@@ -60,7 +60,7 @@ func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
 	require.Equal(t, []int{0, 0}, []int{rows, sessions}, "events and nodes in the database of the shell's own server")
 }
 
-// A bench that is pointed at a server measures that one.
+// A bench with the flag of a server measures that server.
 //
 // Acceptance: A-412.
 func TestABenchMeasuresTheServerThatItIsPointedAt(t *testing.T) {

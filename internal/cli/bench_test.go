@@ -32,7 +32,7 @@ func measure(t *testing.T, args ...string) map[string]bench.Figure {
 	return figures
 }
 
-// requireRatios says that these figures were measured beside their baselines.
+// requireRatios checks that these figures were measured beside their baselines.
 func requireRatios(t *testing.T, figures map[string]bench.Figure, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -50,7 +50,7 @@ func TestBenchLatency(t *testing.T) {
 	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms",
 		"--rates=400,2000", "--writers=3", "--runs=2", "--duration=100ms")
 	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99", "latency_400_p99", "latency_2000_p99")
-	require.Contains(t, figures, "latency_400_p50") // with so few, it may be 0
+	require.Contains(t, figures, "latency_400_p50") // with so few events, it may be 0
 	require.Contains(t, figures, "latency_2000_p50")
 	require.Len(t, figures, 11)
 	require.Equal(t, 2, figures["latency_400_p99"].Runs)
@@ -109,7 +109,7 @@ func TestBenchIdle(t *testing.T) {
 	figures := measure(t, "idle", "--database-url="+pgtest.New(t).DSN(), "--connections=20", "--settle=10ms")
 	requireRatios(t, figures, "idle_connect_rate")
 	for _, name := range []string{"idle_resident", "idle_resident_at_once", "idle_goroutines", "idle_connect_cpu"} {
-		require.Contains(t, figures, name) // with so few, nothing is to be said about them
+		require.Contains(t, figures, name) // with so few, the figure means nothing
 	}
 	require.Len(t, figures, 5)
 	require.Greater(t, figures["idle_goroutines"].Value, 0.5)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A list of many pages goes on where the server says that requests come too fast, names each node that does not
-// answer once, and says where it stops.
+// A list of many pages continues after the server's rate limit, names each node that does not answer once, and says
+// where it stops.
 func TestConnectionsAreListedOverPages(t *testing.T) {
 	t.Parallel()
 	asked, shown := 0, ""

@@ -34,7 +34,7 @@ const settingsRest = `
 |---|---|---|---|
 `
 
-// Every setting that any command reads is on the page, with what --help says of it.
+// Every setting that a command reads is on the page, with its help text.
 //
 // Acceptance: A-548.
 func TestTheSettingsReference(t *testing.T) {
@@ -109,7 +109,7 @@ func defaultOf(f *kong.Flag) string {
 	return "`" + f.Default + "`"
 }
 
-// helpOf is the help without the default, which has a column.
+// helpOf is the help without the default, which has a column of its own.
 func helpOf(f *kong.Flag) string {
 	text := f.Help
 	if f.HasDefault {

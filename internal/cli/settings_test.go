@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/app"
 )
 
-// allSettings is every setting there is, as a command embeds them.
+// allSettings embeds all settings, as a command does.
 type allSettings struct {
 	Log
 	Database

@@ -37,7 +37,7 @@ func minted(t *testing.T, env []string, args ...string) string {
 	return strings.TrimSpace(token)
 }
 
-// TestTokenForAnybody: whatever is asked for is in the token, and inspect finds it there.
+// TestTokenForAnybody: each requested claim is in the token, and inspect finds it there.
 func TestTokenForAnybody(t *testing.T) {
 	t.Parallel()
 	env := []string{
@@ -90,7 +90,7 @@ func TestTokenForAnybody(t *testing.T) {
 	require.Contains(t, complaints, "--subject")
 }
 
-// TestTokenInspectExplainsARefusal: in words, with status 1, and with what an operator would change.
+// TestTokenInspectExplainsARefusal: in words, with status 1, and with the change that an operator could make.
 func TestTokenInspectExplainsARefusal(t *testing.T) {
 	t.Parallel()
 	env := []string{"HERALD_JWT_SECRET=" + tokenSecret}
@@ -150,8 +150,8 @@ func TestTokenInspectTakesTheKeyOfDev(t *testing.T) {
 	require.Zero(t, code, complaints)
 }
 
-// TestTokensWhileTheSecretIsBeingChanged: minted with the newest of the file, and inspect says which of them a
-// token was signed with.
+// TestTokensWhileTheSecretIsBeingChanged: tokens are minted with the newest secret of the file, and inspect says
+// which secret signed a token.
 //
 // Acceptance: A-484.
 func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {

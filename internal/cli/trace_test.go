@@ -88,7 +88,7 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 		}, nil))
 }
 
-// What was decided about an event that could not be delivered is told where it came, and once.
+// A decision about an event that could not be delivered is listed at its time, and once.
 //
 // Acceptance: A-515.
 func TestHistoriesAreToldInTheOrderOfTime(t *testing.T) {
