@@ -28,7 +28,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// forge makes a token of a header as it stands and a signature that is made of what is signed.
+// forge makes a token of a given header and a signature computed from the signed text.
 func forge(t *testing.T, header string, signature func(signed []byte) []byte) string {
 	t.Helper()
 	claims, err := json.Marshal(with(goodClaims(), "role", "Admin"))
@@ -62,7 +62,7 @@ func ecdsaRaw(t *testing.T, key *ecdsa.PrivateKey, size int) func([]byte) []byte
 	}
 }
 
-// publicForms are the ways to write a public key down, each of which somebody might take for an HMAC secret.
+// publicForms are the encodings of a public key, each of which might be taken for an HMAC secret.
 func publicForms(t *testing.T, key crypto.Signer) map[string][]byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
@@ -91,10 +91,10 @@ func publicForms(t *testing.T, key crypto.Signer) map[string][]byte {
 	return forms
 }
 
-// forgeries are tokens that nobody with the private key of key has signed, by what they try. key has the id "key".
+// forgeries are tokens that the private key of key has not signed, by the attack. key has the id "key".
 func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 	t.Helper()
-	own := ecKey(t, elliptic.P256()) // the attacker's
+	own := ecKey(t, elliptic.P256()) // the attacker's own key
 	tokens := map[string]string{}
 	for _, named := range []string{"", `,"kid":"key"`} {
 		for _, none := range []string{"none", "None", "NONE", "nOnE", "", " none"} {
@@ -115,7 +115,7 @@ func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 			fmt.Sprintf(`{"alg":%q,"ALG":"none","Alg":"HS256"%s}`, alg, named), zeros(0))
 		tokens["alg is a list"+named] = forge(t, fmt.Sprintf(`{"alg":["none",%q]%s}`, alg, named), zeros(0))
 		tokens["alg is null"+named] = forge(t, fmt.Sprintf(`{"alg":null%s}`, named), zeros(0))
-		// 64 zeros are the signature that Java once took for every token
+		// zeros of 64 bytes are the signature that Java once accepted for every token
 		for _, size := range []int{0, 1, 63, 64, 65, 96, 128, 256} {
 			tokens[fmt.Sprintf("%d zeros%s", size, named)] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, alg, named), zeros(size))
 		}
@@ -139,8 +139,8 @@ func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 	return tokens
 }
 
-// TestNoForgedAlgorithmGetsIn tries every way to have a token believed that was not signed with the configured key,
-// by a file and by a JWK Set.
+// TestNoForgedAlgorithmGetsIn tries every way to pass a token that was not signed with the configured key, with a
+// file and with a JWK Set.
 func TestNoForgedAlgorithmGetsIn(t *testing.T) {
 	t.Parallel()
 	for alg, key := range map[string]crypto.Signer{
@@ -186,7 +186,7 @@ func TestTheRightKeyWithAnotherAlgorithm(t *testing.T) {
 			t.Log(source, method.Alg())
 			requireRefused(t, err, auth.WrongAlgorithm, token)
 		}
-		// PS256's padding under RS256's name, and the other way round.
+		// PS256's padding under RS256's name, and the reverse.
 		digest := func(signed []byte) []byte { d := sha256.Sum256(signed); return d[:] }
 		pss := forge(t, `{"alg":"RS256","kid":"key"}`, func(signed []byte) []byte {
 			s, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest(signed), nil)
@@ -205,8 +205,7 @@ func TestTheRightKeyWithAnotherAlgorithm(t *testing.T) {
 	}
 }
 
-// TestATokenCannotBringItsKey: in its header, or by an address in its header. Nobody fetches what such an address
-// names.
+// TestATokenCannotBringItsKey: in its header, or by an address in its header. Herald never fetches such an address.
 func TestATokenCannotBringItsKey(t *testing.T) {
 	t.Parallel()
 	honest, attackers := rsaKey(t, 2048), rsaKey(t, 2048)
@@ -251,7 +250,8 @@ func TestATokenCannotBringItsKey(t *testing.T) {
 	require.Zero(t, fetched.Load())
 }
 
-// TestAlgorithmsAreCaseSensitive: RFC 7515 §4.1.1. A token that is signed as it should be says so as it should, too.
+// TestAlgorithmsAreCaseSensitive: RFC 7515 §4.1.1. A correctly signed token must also spell its algorithm
+// correctly.
 func TestAlgorithmsAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, auth.Config{Secret: secret})

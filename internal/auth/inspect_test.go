@@ -159,7 +159,7 @@ func TestInspectOfAJWKSet(t *testing.T) {
 	require.Equal(t, map[string]string{"key": `its key id "other" is not in the JWK Set`}, failures(i))
 }
 
-// TestInspectAgreesWithVerify: the checks are made one by one, and together they must be what decides.
+// TestInspectAgreesWithVerify: the separate checks together must come to Verify's decision.
 func TestInspectAgreesWithVerify(t *testing.T) {
 	t.Parallel()
 	times := []any{

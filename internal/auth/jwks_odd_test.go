@@ -22,13 +22,13 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// document publishes a set of keys as they stand.
+// document publishes a set of the given keys, unchanged.
 func (i *issuer) document(keys ...string) {
 	raw := []byte(`{"keys":[` + strings.Join(keys, ",") + `]}`)
 	i.set.Store(&raw)
 }
 
-// asJSON is a public key with further members, which replace its own; nil takes one away.
+// asJSON is a public key with further members, which replace its own; nil removes one.
 func asJSON(t *testing.T, key any, id string, further map[string]any) string {
 	t.Helper()
 	raw, err := json.Marshal(published(t, key, jwkset.JWKMetadataOptions{KID: id}))
@@ -45,8 +45,8 @@ func asJSON(t *testing.T, key any, id string, further map[string]any) string {
 	return string(raw)
 }
 
-// oddKeys are entries of a set that no signature is to be verified with, by what is odd about them. Their id is
-// "odd", and where they are keys at all, they are that of the signer.
+// oddKeys are entries of a set that must verify no signature, by what is odd about them. Their id is "odd"; those
+// that are keys at all are the signer's key.
 func oddKeys(t *testing.T, signer crypto.Signer) map[string]string {
 	t.Helper()
 	odd := func(further map[string]any) string { return asJSON(t, signer.Public(), "odd", further) }
@@ -104,7 +104,7 @@ func oddKeys(t *testing.T, signer crypto.Signer) map[string]string {
 	}
 }
 
-// TestAnOddKeyKeepsNoGoodOneOut: neither at first nor at rotation (RFC 7517 §5). It is said once, and counted.
+// TestAnOddKeyKeepsNoGoodOneOut: neither at first nor at rotation (RFC 7517 §5). It is logged once, and counted.
 //
 // Acceptance: A-447.
 func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
@@ -144,7 +144,7 @@ func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
 	}
 }
 
-// TestCertificatesAndUnknownMembersAreHints: a key is taken for what it is, whatever is said beside it.
+// TestCertificatesAndUnknownMembersAreHints: a key is used for what it is, whatever its other members say.
 //
 // Acceptance: A-447.
 func TestCertificatesAndUnknownMembersAreHints(t *testing.T) {
@@ -209,7 +209,7 @@ func TestACoordinateMayLackItsLeadingZeros(t *testing.T) {
 	}
 }
 
-// TestASetWithoutAUsableKeyChangesNothing: it is no better than an error page. One that is empty withdraws every key.
+// TestASetWithoutAUsableKeyChangesNothing: such a set counts as an error page. An empty set withdraws every key.
 func TestASetWithoutAUsableKeyChangesNothing(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t, elliptic.P256())
@@ -228,7 +228,7 @@ func TestASetWithoutAUsableKeyChangesNothing(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestTheNumberOfKeysIsBounded: those behind are left out, and said to be.
+// TestTheNumberOfKeysIsBounded: further keys are left out, and the log says so.
 func TestTheNumberOfKeysIsBounded(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t, elliptic.P256())
@@ -311,7 +311,7 @@ func TestAKeyForEncryptionVerifiesNoSignature(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestTheKeysTriedForATokenAreBounded: a forged one costs so many verifications at most.
+// TestTheKeysTriedForATokenAreBounded: a forged token costs a limited number of verifications.
 //
 // Acceptance: A-448.
 func TestTheKeysTriedForATokenAreBounded(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// issuer publishes a JWK Set that a test can change. Without one it fails.
+// issuer publishes a JWK Set that a test can change. Without a set it answers with an error.
 type issuer struct {
 	*httptest.Server
 

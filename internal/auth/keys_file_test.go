@@ -20,7 +20,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// numbered is the secret of that number.
+// numbered returns the secret of a number.
 func numbered(n int) string { return fmt.Sprintf("secret %2d of at least 32 bytes, as advised", n) }
 
 // TestEverySecretOfTheFileVerifies: in whatever form editors leave the file.
@@ -70,7 +70,7 @@ func TestEverySecretOfTheFileVerifies(t *testing.T) {
 	}
 }
 
-// TestSecretFileThatCannotBeUsed: the whole file is refused, with the line and without what is in it.
+// TestSecretFileThatCannotBeUsed: the whole file is refused; the error names the line without its content.
 //
 // Acceptance: A-484.
 func TestSecretFileThatCannotBeUsed(t *testing.T) {
@@ -143,7 +143,7 @@ func TestEveryKeyOfTheFileVerifies(t *testing.T) {
 	v := verifier(t, auth.Config{PublicKeyFile: keyFile(t, bytes.ReplaceAll(file, []byte("\n"), []byte("\r\n")))})
 	require.Equal(t, "2 for EdDSA, 2 for RS256, 2 for ES256", v.Keys())
 	for i, s := range signers {
-		// A kid cannot be in PEM, so one in the token says nothing.
+		// PEM has no place for a kid, so a kid in the token means nothing.
 		token := signWithHeader(t, s.method, s.key, goodClaims(), map[string]any{"kid": strconv.Itoa(i)})
 		_, err := v.Verify(t.Context(), token)
 		require.NoError(t, err, "key %d", i)
@@ -185,8 +185,8 @@ func signatureOf(t *testing.T, v *auth.Verifier, token string) auth.Check {
 	return auth.Check{}
 }
 
-// TestKeyFileOfWhichOneCannotBeUsed: a key that is passed over in silence would be missed when tokens are signed
-// with it.
+// TestKeyFileOfWhichOneCannotBeUsed: a key that was skipped silently would be missed when tokens are signed with
+// it.
 //
 // Acceptance: A-484.
 func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
@@ -223,7 +223,7 @@ func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestShortSecretsOfTheFileAreWarnedOf: each by its place, none by what it is.
+// TestShortSecretsOfTheFileAreWarnedOf: each by its place, none by its content.
 func TestShortSecretsOfTheFileAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	const short = "only-twenty-bytes-xx"

@@ -325,7 +325,7 @@ func TestAlgorithmFollowsTheKey(t *testing.T) {
 				require.ErrorContains(t, err, `its alg is "`+other+`", but the configured key is for `+name)
 			}
 
-			// The classic: the public key, which everybody has, taken for an HMAC secret.
+			// The classic attack: the public key, which is public, used as an HMAC secret.
 			token := sign(t, jwt.SigningMethodHS256, public, goodClaims())
 			_, err = v.Verify(t.Context(), token)
 			requireRefused(t, err, auth.WrongAlgorithm, token)
