@@ -93,7 +93,7 @@ func TestALineHasALimit(t *testing.T) {
 	require.Equal(t, 1, strings.Count(text.String(), "\n"))
 }
 
-// TestAFloodOfRefusalsDoesNotFillTheLog: what is left out is counted, each once.
+// TestAFloodOfRefusalsDoesNotFillTheLog: each line that is left out is counted once.
 //
 // Acceptance: A-169.
 func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
@@ -126,7 +126,8 @@ func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
 	})
 }
 
-// TestNobodyFillsTheLog: who joins and leaves without end is left out after a while, and others are not.
+// TestNobodyFillsTheLog: lines of a user who joins and leaves without end are left out after a while, others' are
+// not.
 func TestNobodyFillsTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
