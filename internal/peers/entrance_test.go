@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
-// stolen returns what a sends to b for a client, to the letter: somebody reads the wire between the two.
+// stolen returns the exact bytes that a sends to b for a client, as an eavesdropper between the two reads them.
 func stolen(t *testing.T, a, b *node, path string) string {
 	t.Helper()
 	raw := make(chan string, 1)
@@ -36,14 +36,14 @@ func stolen(t *testing.T, a, b *node, path string) string {
 	return <-raw
 }
 
-// answered is what a node has answered.
+// answered is a node's answer.
 type answered struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// present sends a request, as it is, to a node.
+// present sends a request unchanged to a node.
 func present(t *testing.T, to *node, request string) answered {
 	t.Helper()
 	var dialer net.Dialer

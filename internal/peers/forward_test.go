@@ -79,7 +79,7 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	require.Equal(t, 1, a.counts.of("gone"))
 	require.Equal(t, 1, a.counts.of("failed"))
 
-	// Something else has taken the node's port.
+	// Another server has taken the node's port.
 	taken := b.peer()
 	taken.URL = stranger.server.URL
 	a.Learn([]peers.Peer{taken})
@@ -88,7 +88,7 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	a.Learn([]peers.Peer{taken})
 	require.Contains(t, a.said(t, http.MethodGet, b, nil), "another node answers there")
 
-	// A node that does not say that it is alive is asked first.
+	// A node that does not report that it is alive is probed first.
 	asleep := silent.peer()
 	asleep.Alive = false
 	a.Learn([]peers.Peer{asleep})
@@ -96,7 +96,7 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	untilTrue(t, func() bool { return a.said(t, http.MethodGet, silent, nil) == "here" },
 		"it is cut off from the database only")
 	var listen net.ListenConfig
-	// takes connections and says nothing, as a stopped process
+	// accepts connections and answers nothing, as a stopped process does
 	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer frozen.Close()
@@ -163,7 +163,8 @@ func TestEventsArriveAsTheyAreSentAndEndWithTheClient(t *testing.T) {
 	require.Eventually(t, func() bool { return a.Forwarding() == 0 }, patience, glance)
 }
 
-// upgraded sends what a WebSocket client sends, and early behind it, and returns its socket behind the answer's head.
+// upgraded sends a WebSocket client's request, with early data behind it, and returns the socket behind the
+// answer's head.
 func upgraded(t *testing.T, r *http.Request, early string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	var dialer net.Dialer
@@ -184,7 +185,7 @@ func upgraded(t *testing.T, r *http.Request, early string) (net.Conn, *bufio.Rea
 	return conn, lines
 }
 
-// echo takes a WebSocket over and sends back what comes, until it ends.
+// echo takes a WebSocket over and sends all data back, until it ends.
 func echo(ended chan<- struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("Sec-Websocket-Key") != "abc" {
@@ -310,8 +311,8 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	a.Shutdown(t.Context(), 100*time.Millisecond)
 	require.Zero(t, a.Forwarding())
 	require.Equal(t, ":\n", text(t, events), "the stream ends as the other node would end it")
-	// It may be a connection's first one. Microsoft's JavaScript client ends its whole process where that is answered
-	// with 204.
+	// The poll may be a connection's first one. A 204 as its answer ends the whole process of Microsoft's JavaScript
+	// client.
 	answered := <-poll
 	require.Equal(t, http.StatusOK, answered.StatusCode)
 	require.Empty(t, text(t, answered))
@@ -323,7 +324,7 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 		a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
 }
 
-// accepted counts the connections that wait for a listener that has taken none.
+// accepted counts the connections that wait for a listener that has accepted none.
 func accepted(t *testing.T, l net.Listener) (count int) {
 	t.Helper()
 	for {
@@ -420,7 +421,7 @@ func TestAWebSocketOutlivesTheTimeOfAWrite(t *testing.T) {
 	b.hub = echo(ended)
 	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
 	for range 2 {
-		<-time.After(2 * writeTimeout) // nothing is written for longer than a write may take
+		<-time.After(2 * writeTimeout) // no write for longer than one may take
 		_, err := io.WriteString(conn, "x\n")
 		require.NoError(t, err)
 		line, err := lines.ReadString('\n')

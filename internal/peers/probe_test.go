@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
-// pages is a log that several write.
+// pages is a log with several writers.
 type pages struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -45,12 +45,12 @@ func TestANodeSaysWhomItCannotReachWhereAndWhy(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	var silent net.ListenConfig
-	// takes connections and says nothing, as a stopped process
+	// accepts connections and answers nothing, as a stopped process does
 	frozen, err := silent.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = frozen.Close() })
 	off.server.Close()
-	// its heartbeat is late: that is told by others
+	// its heartbeat is late: that is reported elsewhere
 	asleep := peers.Peer{Node: uuid.New(), Host: "asleep", URL: "http://127.0.0.1:1"}
 	wrong, foreign, page, stuck, old := moved.peer(), stranger.peer(), well.peer(), well.peer(), well.peer()
 	wrong.URL = well.server.URL

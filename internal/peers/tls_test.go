@@ -83,7 +83,7 @@ func TestNodesVerifyEachOthersCertificates(t *testing.T) {
 		name        string
 		certificate tls.Certificate
 		roots       string
-		says        string // empty: it is believed
+		says        string // empty: it is accepted
 	}{
 		{"an authority of their own", ours.issue(t, "127.0.0.1"), ours.file, ""},
 		{"another name", ours.issue(t, "herald.example"), ours.file, "x509: "},
