@@ -26,7 +26,8 @@ const (
 
 var resource, elsewhere = uuid.MustParse(id), uuid.MustParse(other)
 
-// answer is a database that answers every question in one way. What a real one answers is tested against a real one.
+// answer is a database that answers every question in one way. The answers of a real one are tested against a real
+// one.
 type answer func(ctx context.Context) (bool, error)
 
 type row struct {

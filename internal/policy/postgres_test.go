@@ -72,7 +72,7 @@ func TestCustomerMayFollowTheOrderOnceItsFirstEventCommits(t *testing.T) {
 		c.Authorize(t.Context(), &auth.Principal{Subject: "user-2"}, event.OrderGroup(resource)))
 }
 
-// The application's own function: what it is called with, and that each question is one call to the database.
+// The application's own function: its arguments, and that each question is one call to the database.
 //
 // Acceptance.
 func TestConfiguredFunction(t *testing.T) {
@@ -153,8 +153,8 @@ func TestSubjectThatPostgresCannotHold(t *testing.T) {
 		c.Authorize(t.Context(), &auth.Principal{Subject: "a\x00b"}, event.OrderGroup(resource)))
 }
 
-// A question that waits for a connection has not been put to the database: its time-out begins when it has one. It
-// does not wait for ever.
+// A question that waits for a connection has not reached the database: its time-out begins when it has one. It does
+// not wait for ever.
 //
 // Acceptance: A-456.
 func TestWaitingForAConnectionIsNotTheDatabasesAnswer(t *testing.T) {
