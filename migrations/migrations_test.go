@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// withSample are the migrations of this release and testdata's after them.
+// withSample are the migrations of this release, then testdata's.
 func withSample(t *testing.T) fs.FS {
 	t.Helper()
 	const sample = "99999_sample.sql"
@@ -42,7 +42,7 @@ func withSample(t *testing.T) fs.FS {
 	return files
 }
 
-// migrate brings the database up to date, the functions too, whether they have changed or not.
+// migrate brings the database up to date, including functions that have not changed.
 func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 	if _, err := pool.Exec(ctx, "UPDATE herald.function_set SET version = 0"); err != nil {
 		return err
@@ -61,9 +61,9 @@ func scan[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) T {
 
 const publish = "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')"
 
-// What has come since the first release, the functions, and a sample that changes the outbox are applied beside
-// writers. A transaction that has written to the outbox and goes on keeps the migration waiting, but not the
-// producers behind it: none of them waits for a lock longer than a second.
+// The migrations since the first release, the functions, and a sample that changes the outbox are applied beside
+// writers. A transaction that has written to the outbox and continues delays the migration, but not the producers
+// behind it: none of them waits for a lock longer than a second.
 func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewFixture(t).Pool(t)
@@ -99,7 +99,7 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	migrated := make(chan error, 1)
 	files := withSample(t)
 	go func() { migrated <- migrate(t.Context(), pool, files) }()
-	var waits []time.Time // since when, each time that the migration waits
+	var waits []time.Time // the start of each wait of the migration
 	require.Eventually(t, func() bool {
 		since := scan[*time.Time](t, pool, `SELECT max(l.waitstart) FROM pg_locks l
 			WHERE l.relation = 'herald.outbox'::regclass AND l.mode = 'AccessExclusiveLock' AND NOT l.granted`)
@@ -118,8 +118,8 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 			"SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'herald.outbox'::regclass AND attname = 'sample')"))
 }
 
-// shape is what an upgraded database must have as a new one has it. So a function that a release gives up has to be
-// dropped by a migration, and a column that is new has to be added by one.
+// shape is what an upgraded database and a new one must have in common. So a function that a release gives up has
+// to be dropped by a migration, and a new column has to be added by one.
 var shape = map[string]string{
 	"functions": `SELECT concat_ws(' ', p.oid::regprocedure, p.prorettype::regtype, p.provolatile, p.proparallel, p.prosecdef, p.proconfig, p.proacl::text,
 			pg_get_function_arguments(p.oid), md5(pg_get_functiondef(p.oid)))
@@ -161,7 +161,7 @@ func TestAnUpgradedDatabaseIsLikeANewOne(t *testing.T) {
 	}
 }
 
-// Every row of the first release is there after the migrations, with what it said: columns may be added.
+// Every row of the first release is there after the migrations, with its values: columns may be added.
 func TestMigratingKeepsEveryRow(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewFixture(t).Pool(t)
@@ -182,7 +182,7 @@ func TestMigratingKeepsEveryRow(t *testing.T) {
 	}
 }
 
-// What the first release has published is told of as it was, and what it has granted holds.
+// Events that the first release published are traced as they were, and its grants hold.
 func TestEventsOfTheFirstReleaseAreToldOf(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewFixture(t).Pool(t)
@@ -215,8 +215,8 @@ func TestEventsOfTheFirstReleaseAreToldOf(t *testing.T) {
 	}
 }
 
-// What depends on the functions of the release before goes on, and a login that was granted one may call it still,
-// in a session that has prepared the call before, too.
+// Objects that depend on the functions of the previous release keep working. A login that was granted a function
+// may still call it, also in a session that has prepared the call before.
 //
 // Acceptance: A-509.
 func TestProducersOfTheReleaseBeforeGoOn(t *testing.T) {
@@ -256,7 +256,8 @@ func TestProducersOfTheReleaseBeforeGoOn(t *testing.T) {
 	goesOn()
 }
 
-// A schema from before the first release, whose migrations had other numbers, is left alone, and told in one line.
+// A schema from before the first release, whose migrations had other numbers, is left alone, and reported in one
+// line.
 func TestASchemaFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewEmpty(t).Pool(t)
