@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// customer is a user without any permission of the token's.
+// customer is a user whose token has no permissions.
 type customer struct {
 	name string
 	cfg  hubclient.Config
@@ -48,8 +48,9 @@ func eventStatus(t *testing.T, conn *pgx.Conn, id uuid.UUID) (status string) {
 	return status
 }
 
-// A producer publishes an event of somebody else's order with a user of its own, in every way that came to mind:
-// that user is let into no group of it, neither at once nor later, and the order's customer stays.
+// A producer publishes an event of another customer's order with a user of its own, in every way that the test's
+// author could think of. That user joins no group of the order, neither at once nor later, and the order's customer
+// stays.
 //
 // Acceptance.
 func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
@@ -66,7 +67,7 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 	require.True(t, alice.mayResume(t, order), "in the moment of the commit")
 	require.Eventually(t, func() bool { return eventStatus(t, owner, used) == "relayed" }, patience, 10*time.Millisecond)
 
-	fresh := uuid.New // orders that nobody has placed
+	fresh := uuid.New // orders that no customer has placed
 	for name, try := range map[string]func() uuid.UUID{
 		"an id that exists": func() uuid.UUID {
 			exec(t, evil, placed, "OrderPlaced", order, "mallory", "Both", used, nil)
@@ -152,8 +153,8 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 	require.Contains(t, string(body), "\nherald_relay_other_customers_total 1\n")
 }
 
-// A login that is only a producer is told the state of an event and when it changed, whatever it sets; who may read
-// the log, or acts as its owner, is told all.
+// A login that is only a producer is told the state of an event and when it changed, whatever it sets. A login that
+// may read the log, or acts as its owner, is told all.
 //
 // Acceptance: A-445.
 func TestAProducerIsToldTheStateAlone(t *testing.T) {

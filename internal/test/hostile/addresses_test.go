@@ -26,7 +26,7 @@ func unfollowed() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// answer is one to a request that has been read.
+// answer is a response that has been read.
 type answer struct {
 	StatusCode int
 	Header     http.Header
@@ -52,7 +52,7 @@ func send(t *testing.T, method, url string, headers map[string]string) answer {
 }
 
 // Hubs are served in any case and with a slash behind their path, as by ASP.NET Core: by every transport, without a
-// redirect, and told of under one name.
+// redirect, and reported under one name.
 //
 // Acceptance: A-450.
 func TestAHubsPathInOtherSpellings(t *testing.T) {
@@ -121,12 +121,12 @@ func TestAHubsPathInOtherSpellings(t *testing.T) {
 	}
 }
 
-// A role that a hub asks for is asked for whatever the spelling.
+// The role that a hub requires is required with every spelling of its path.
 //
 // Acceptance: A-450.
 func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 	t.Parallel()
-	// which no token of the suite has
+	// no token of the suite has this role
 	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Auth.AdminRole = "Operator" })
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, "tester")}
 	for _, path := range []string{
@@ -141,7 +141,7 @@ func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 	}
 }
 
-// So is REST. The ids in a path are as they are.
+// REST is served the same way. The ids in a path keep their spelling.
 //
 // Acceptance: A-451.
 func TestARestPathInOtherSpellings(t *testing.T) {
@@ -208,7 +208,7 @@ func TestARestPathInOtherSpellings(t *testing.T) {
 	}
 }
 
-// Through a proxy that adds a Connection line of its own, a WebSocket is one all the same.
+// A WebSocket is accepted through a proxy that adds a Connection line of its own.
 func TestAWebSocketWithTwoConnectionLines(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), nil)

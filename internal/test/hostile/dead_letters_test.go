@@ -20,8 +20,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Several operators mend the same events at once, each in another way, while others retry them and give them up,
-// and the node goes on trying: of each event what one of them has said is relayed, once, and whoever was too late
+// Several operators mend the same events at once, each in another way, while others retry and drop them, and the
+// node goes on trying. Of each event one operator's version is relayed, once, and every operator who was too late
 // is told so.
 //
 // Acceptance: A-514.
@@ -72,7 +72,7 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	for mender := range menders {
 		all.Go(func() {
 			for i := range ids {
-				_ = mend(mender, ids[(i+mender*events/menders)%events]) // what came of it is looked at below
+				_ = mend(mender, ids[(i+mender*events/menders)%events]) // the outcome is checked below
 			}
 		})
 	}
@@ -87,7 +87,7 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	}
 	all.Wait()
 	for _, id := range ids {
-		if len(won[id]) == 0 { // all of them came while another was at it
+		if len(won[id]) == 0 { // all mends came during another attempt
 			require.NoError(t, mend(menders, id))
 		}
 		require.ErrorContains(t, mend(menders+1, id), "relayed")
@@ -118,7 +118,7 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	require.NotContains(t, log.String(), "panic")
 }
 
-// A producer sees and changes nothing of what becomes of events, nor mends any.
+// A producer can neither see, change nor mend dead letters.
 func TestAProducerDecidesAboutNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

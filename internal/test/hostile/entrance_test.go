@@ -39,7 +39,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// tap is between a node and those that speak to it, and reads along.
+// tap is between a node and the nodes that speak to it, and records their traffic.
 type tap struct {
 	net.Listener
 
@@ -115,7 +115,7 @@ func (p *tap) heard(t *testing.T) string {
 	return request
 }
 
-// present sends a request as it is, and returns the status and the reason.
+// present sends a request unchanged, and returns the status and the reason.
 func present(t *testing.T, url, request string) (int, string) {
 	t.Helper()
 	var dialer net.Dialer
@@ -131,8 +131,9 @@ func present(t *testing.T, url, request string) (int, string) {
 	return answer.StatusCode, answer.Header.Get("X-Herald-Node-Refused")
 }
 
-// The entrance for other nodes takes what a node of the same database has signed for this one, once, and nothing
-// else: no user's or administrator's token opens it, no connection token, nothing that was read between two nodes.
+// The entrance for other nodes accepts a request that a node of the same database has signed for this one, once,
+// and nothing else. It refuses users' and administrators' tokens, connection tokens, and everything that was read
+// between two nodes.
 //
 // Acceptance: A-478.
 func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
@@ -154,7 +155,7 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	other := node(t, db, nil)
 	entrance := owner.URL + peers.Path
 
-	// What users and administrators have.
+	// The tokens of users and administrators.
 	status, body, _ := ask(t, http.MethodPost, owner.URL+event.CustomerOrdersPath+"/negotiate?negotiateVersion=1",
 		token(t, "alice"))
 	require.Equal(t, http.StatusOK, status)
@@ -173,7 +174,7 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 			require.Empty(t, header.Get("Access-Control-Allow-Origin"))
 		}
 	}
-	// As the header, too.
+	// The same as the header.
 	for _, ticket := range []string{
 		token(t, "boss"), negotiated.ConnectionToken, strings.Repeat("a", 30_000), "v=1&mac=" + strings.Repeat("A", 43),
 	} {
@@ -183,7 +184,7 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 		require.Equal(t, "unsigned", reason)
 	}
 
-	// What is read between two nodes.
+	// Requests read between two nodes.
 	request := between.heard(t)
 	require.Contains(t, request, "X-Herald-Node: ")
 	for _, theft := range []struct {
@@ -205,7 +206,7 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	}
 	require.NotContains(t, log.String(), "X-Herald-Node: ", "the log holds nothing that opens anything")
 
-	// The nodes notice nothing.
+	// The nodes are not affected.
 	for _, url := range []string{owner.URL, other.URL} {
 		require.Eventually(t, func() bool {
 			_, text, _ := ask(t, http.MethodGet, url+"/metrics", "")

@@ -12,8 +12,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// What has the name over MessagePack of one of Herald's own members replaces nothing there, live, in resumes and
-// for a client that follows; what else a payload holds has the names and the forms that its producer gave it. With
+// A payload member with the MessagePack name of one of Herald's own members replaces nothing there, live, in
+// resumes and for a client that follows. Other members keep the names and forms that the producer gave them. With
 // HERALD_MESSAGEPACK_NAMES=camel the names are JSON's.
 //
 // Acceptance.

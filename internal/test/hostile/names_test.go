@@ -13,8 +13,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Who may create in public, as everybody may in databases from before PostgreSQL 15, has nothing run with Herald's
-// rights: not from Herald's own sessions, and not from one of the owner's that is as the database is.
+// A login that may create objects in public, as every login may in databases from before PostgreSQL 15, cannot have
+// code run with Herald's rights: not from Herald's own sessions, and not from a session of the owner's with the
+// database's defaults.
 func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -65,14 +66,14 @@ func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 		require.NoError(t,
 			pool.QueryRow(t.Context(),
 				"SELECT count(*) FROM herald.days_before('outbox', now() - interval '8 days')").Scan(&left))
-		return left == 0 // a lock that cannot be had in time is tried for again
+		return left == 0 // a lock that times out is tried again
 	}, patience, 20*time.Millisecond)
 	var path string
 	require.NoError(t, pool.QueryRow(t.Context(), "SHOW search_path").Scan(&path))
 	require.Equal(t, postgres.SearchPath, path)
 }
 
-// A lock that anybody may take keeps nobody from making partitions.
+// A lock that any login may take does not stop the making of partitions.
 func TestAnAdvisoryLockKeepsNoPartitionFromBeingMade(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -20,8 +20,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Noise that any login can make: the count of those that notify a sleeping relay is used up again and again, and
-// Herald's channels are flooded. What others publish comes as fast as before, or nearly, and the log stays short.
+// Noise that any login can make: notify's counter for a sleeping relay is used up again and again, and Herald's
+// channels are flooded. Others' events arrive about as fast as before, and the log stays short.
 //
 //nolint:paralleltest // it compares times, so nothing else runs beside it
 func TestNoiseHoldsNothingUp(t *testing.T) {
@@ -71,9 +71,8 @@ func TestNoiseHoldsNothingUp(t *testing.T) {
 				}
 			})
 			p.quick(t, 5) // the noise has begun
-			// Events that wait for the look every 100 ms take 90 ms behind the one before, the quickest of them too. A busy
-			// machine slows down some of those that do not, and the noise with them; hence the quicker ones, and three
-			// attempts.
+			// Events that wait for the look every 100 ms take 90 ms behind the one before, even the quickest. A busy machine
+			// slows down some of the others, and the noise too; hence the quicker ones, and three attempts.
 			var meanwhile time.Duration
 			for range 3 {
 				if meanwhile = p.quick(t, 40); meanwhile < slow+atRest {
@@ -125,16 +124,17 @@ func pulse(t *testing.T, db *pgtest.Database, cfg hubclient.Config) *pulsing {
 	return p
 }
 
-// slow is well below what an event takes that waits for the look every 100 ms.
+// slow is well below the latency of an event that waits for the look every 100 ms.
 const slow = 40 * time.Millisecond
 
-// quick is what a quarter of n events do not exceed, from the commit to the client; median, half of them.
+// quick returns the latency, from the commit to the client, that a quarter of n events do not exceed; median
+// returns that of half of them.
 func (p *pulsing) quick(t *testing.T, n int) time.Duration { t.Helper(); return p.took(t, n)[n/4] }
 
 func (p *pulsing) median(t *testing.T, n int) time.Duration { t.Helper(); return p.took(t, n)[n/2] }
 
-// took publishes n events, each when the one before has arrived and the relay is asleep again, and returns how long
-// they took, in order.
+// took publishes n events, each when the one before has arrived and the relay is asleep again, and returns their
+// latencies, in order.
 func (p *pulsing) took(t *testing.T, n int) []time.Duration {
 	t.Helper()
 	took := make([]time.Duration, n)

@@ -22,7 +22,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// arrivals connects to a hub and returns what the connection is sent, each invocation's arguments as one text.
+// arrivals connects to a hub and returns the messages that the connection receives, each invocation's arguments as
+// one text.
 func arrivals(t *testing.T, cfg hubclient.Config, hub string) (*hubclient.Connection, <-chan string) {
 	t.Helper()
 	received := make(chan string, 1000)
@@ -54,9 +55,9 @@ func next[T any](t *testing.T, ch <-chan T) T {
 	}
 }
 
-// What a payload holds beyond its named fields stands behind sequence, in jsonb's order and as jsonb has it, live
-// and in resumes from memory and from the log, over REST and in a hub; what has the name of one of Herald's own
-// replaces nothing.
+// A payload's members beyond its named fields stand behind sequence, in jsonb's order and form, live and in resumes
+// from memory and from the log, over REST and in a hub. A member with the name of one of Herald's own replaces
+// nothing.
 //
 // Acceptance: A-460, A-461, A-070, A-423, A-462.
 func TestWhatAPayloadHoldsBeyondItsFieldsArrivesAsItIs(t *testing.T) {
@@ -135,7 +136,7 @@ type heard struct {
 }
 
 // published follows a hub with Microsoft's client over MessagePack until the test ends. The invocation's result is
-// its first line, or follows what a resume replays.
+// its first line, or follows the events that a resume replays.
 func published(t *testing.T, url, method string, arguments ...string) <-chan heard {
 	t.Helper()
 	const installed = "../conformance/client"
@@ -169,9 +170,9 @@ func published(t *testing.T, url, method string, arguments ...string) <-chan hea
 	return lines
 }
 
-// Keys and nesting over which clients end, written by the owner of the table with the trigger switched off, or by
-// an older release: those events are set aside or passed over, the client lives, and receives what comes behind
-// them. The deepest that is allowed arrives.
+// Keys and nesting that break clients, written by the owner of the table with the trigger switched off, or by an
+// older release. Those events are set aside or passed over; the client survives, and receives the events behind
+// them. The deepest allowed nesting arrives.
 //
 // Acceptance: A-463, A-464.
 func TestNothingInAPayloadEndsAClient(t *testing.T) {
@@ -207,7 +208,7 @@ func TestNothingInAPayloadEndsAClient(t *testing.T) {
 		return dead == 4
 	}, patience, 20*time.Millisecond)
 
-	// An older release has given one its place in the log.
+	// An older release has relayed such an event.
 	publish(`{"older": true}`)
 	require.Contains(t, string(next(t, live).Args[0]), `"older":true`)
 	exec(t, conn,

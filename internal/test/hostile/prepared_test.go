@@ -38,7 +38,7 @@ func eventually(t *testing.T, conn *pgx.Conn, state string, id uuid.UUID) {
 }
 
 // Publishing works in a transaction that is prepared, with the default settings, while the relay sleeps and while
-// it is busy. Its events are delivered once it is committed, and not before.
+// it is busy. Its events are delivered after its commit, and not before.
 //
 // Acceptance: A-436.
 func TestPublishingInAPreparedTransaction(t *testing.T) {
@@ -48,7 +48,7 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 	owner, conn := db.Conn(t), producer(t, db)
 	for name, flag := range map[string]int64{"sleeping": 1, "busy": 5} {
 		for round, end := range []string{"COMMIT", "ROLLBACK"} {
-			// Whatever the relay does meanwhile, this is what each of the transaction's rows finds.
+			// Each of the transaction's rows finds this state, whatever the relay does meanwhile.
 			armed := func() { exec(t, owner, "SELECT setval('herald.relay_armed', $1)", flag) }
 			exec(t, conn, "BEGIN")
 			ids := make([]uuid.UUID, 0, 4)
@@ -88,8 +88,8 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 	}
 }
 
-// Where a transaction could be prepared, a relay that sleeps is notified by those alone who say that they never do
-// so. Herald itself says it.
+// On a server that allows prepared transactions, only a session that says that it never prepares notifies a
+// sleeping relay. Herald's own sessions say so.
 //
 // Acceptance: A-437.
 func TestWhoNeverPreparesWakesTheRelay(t *testing.T) {

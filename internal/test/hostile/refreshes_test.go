@@ -15,8 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Whoever knows a connection token, and whatever is sent with it: nothing changes for the connection but by a good
-// token of its own user, and nothing is a fault of the server.
+// A client that knows a connection token cannot change the connection, whatever it sends, except with a valid token
+// of the connection's own user. None of its requests causes a server error.
 //
 // Acceptance.
 func TestRefreshesThatMeanHarm(t *testing.T) {
@@ -74,8 +74,8 @@ func TestRefreshesThatMeanHarm(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, refresh(good, connection, "", "").StatusCode)
 
-	// Many at once are answered one after the other, or told to come later; the connection lives.
-	// No more than an address may have open without a token: how soon their headers are read is the machine's affair.
+	// Many requests at once are answered one after another, or told to come later; the connection lives. They are no
+	// more than an address may have open without a token: how soon their headers are read depends on the machine.
 	var all sync.WaitGroup
 	statuses, turns := make(chan int, 400), make(chan struct{}, 80)
 	for range cap(statuses) {

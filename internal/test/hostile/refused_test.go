@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// refusals has one user's connection ask for orders that are not the user's, as fast as it is answered, until ctx
+// refusals makes one user's connection ask for orders that are not the user's, as fast as it is answered, until ctx
 // ends. It counts the answers.
 func refusals(ctx context.Context, t *testing.T, url, user string, count *atomic.Int64) error {
 	t.Helper()
@@ -51,7 +51,7 @@ func refusals(ctx context.Context, t *testing.T, url, user string, count *atomic
 			count.Add(int64(answers))
 			due -= answers
 		} else {
-			due-- // the handshake's
+			due-- // the answer to the handshake
 		}
 		if due > 0 {
 			continue
@@ -65,7 +65,7 @@ func refusals(ctx context.Context, t *testing.T, url, user string, count *atomic
 	}
 }
 
-// latencies are what a user waits for an answer of the database's, sorted.
+// latencies are a user's waiting times for an answer that needs the database, sorted.
 func latencies(t *testing.T, conn *hubclient.Connection) []time.Duration {
 	t.Helper()
 	const calls = 150
@@ -81,8 +81,8 @@ func latencies(t *testing.T, conn *hubclient.Connection) []time.Duration {
 }
 
 // One user's refused subscriptions over many connections take a small share of the database, and of the node:
-// others' answers come as before. How fast those are is the machine's affair, so they are compared with what they
-// are without the flood. (On an idle machine p99 is below 50 ms.)
+// others' answers come as before. Their speed depends on the machine, so it is compared with the speed without the
+// flood. (On an idle machine p99 is below 50 ms.)
 func TestAUsersRefusalsDelayNobodyElse(t *testing.T) { //nolint:paralleltest // it compares latencies
 	const connections = 95
 	cfg := node(t, pgtest.New(t), nil)
@@ -90,7 +90,7 @@ func TestAUsersRefusalsDelayNobodyElse(t *testing.T) { //nolint:paralleltest // 
 	quiet, err := hubclient.Connect(t.Context(), cfg, "/hubs/customer-orders", nil)
 	require.NoError(t, err)
 	defer quiet.Close()
-	latencies(t, quiet) // what comes first is slow
+	latencies(t, quiet) // the first answers are slow
 	rest := latencies(t, quiet)
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,8 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A token that was sent in vain is answered differently from none (RFC 6750 §3), on every request of every
-// transport and by REST.
+// A request with an invalid token is answered differently from one without a token (RFC 6750 §3), on every request
+// of every transport and by REST.
 //
 // Acceptance: A-449.
 func TestARefusedTokenIsToldFromNone(t *testing.T) {

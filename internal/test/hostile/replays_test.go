@@ -19,8 +19,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// replayMost is what a connection may take that resumes and does not read: its queue of 1 MiB, and what is being
-// read for it.
+// replayMost is how much memory a connection may take that resumes and does not read: its queue of 1 MiB, and the
+// events being read for it.
 const replayMost = 2 << 20
 
 // deaf opens a WebSocket, sends these messages of the JSON protocol and reads nothing.
@@ -44,7 +44,7 @@ func deaf(t *testing.T, cfg hubclient.Config, hub, token string, messages ...str
 	}
 }
 
-// livePeak returns by how much the live heap is above base, at most, until done is closed.
+// livePeak returns the highest live heap above base until done is closed.
 func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 	for {
 		runtime.GC()
@@ -59,7 +59,7 @@ func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 	}
 }
 
-// Connections that ask for much and read none of it hold what their queues may hold; one that reads is served
+// Connections that ask for much and read none of it hold no more than their queues; one that reads is served
 // meanwhile.
 //
 // Acceptance: A-466.
@@ -68,7 +68,7 @@ func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 func TestResumesThatNobodyReadsTakeBoundedMemory(t *testing.T) {
 	const events, connections, orders = 130, 40, 2
 	db := pgtest.New(t)
-	cfg := node(t, db, func(c *app.Config) { c.Server.RingBytes = 1 }) // all of it comes from the log
+	cfg := node(t, db, func(c *app.Config) { c.Server.RingBytes = 1 }) // all events are read from the log
 	conn := db.Conn(t)
 	var permissions, messages []string
 	for i := range orders {

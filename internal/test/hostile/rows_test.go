@@ -24,10 +24,10 @@ const nothing = "'00000000-0000-0000-0000-000000000000'::uuid"
 // revoked is the type of Herald's own event, whose payload has a policy.
 const revoked = "'AccessRevoked'"
 
-// odd is what a row holds in one of its columns that no check lets in, as SQL.
+// odd is an SQL value for one column of a row that no check lets in.
 type odd struct{ column, value string }
 
-// oddities are those of each column. What is left of a row beside them is an order's event.
+// oddities are those of each column. The rest of the row is an order's event.
 func oddities() []odd {
 	var all []odd
 	for _, column := range []string{"written_at", "occurred_on_utc", "deliver_after"} {
@@ -83,7 +83,7 @@ func insertPast(t *testing.T, conn *pgx.Conn, oddities ...odd) (seq int64) {
 	return seq
 }
 
-// Whatever the rows between them hold, good events arrive, and each bad one is a dead letter whose reason names the
+// Good events arrive whatever the rows between them hold, and each bad row is a dead letter whose reason names the
 // column.
 func TestRowsOfAnyContentStopNobody(t *testing.T) {
 	t.Parallel()
@@ -109,7 +109,7 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 		exec(t, owner, "SET LOCAL session_replication_role = replica")
 		for range rapid.IntRange(1, 6).Draw(rt, "rows") {
 			want = append(want, good(rt))
-			odds := []odd{all[next%len(all)]} // each of them comes
+			odds := []odd{all[next%len(all)]} // each oddity comes
 			next++
 			if odds[0].column == "payload" && rapid.IntRange(0, 3).Draw(rt, "revocation") == 0 {
 				odds = append(odds, odd{"event_type", revoked})
@@ -135,7 +135,7 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 			where := fmt.Sprintf("outbox_seq = %d", b.seq)
 			isNothing := func(o odd) bool { return o.column == "event_id" }
 			if slices.ContainsFunc(b.odds, isNothing) {
-				where = "event_id = " + nothing // of which there can be one only, the newest: of this round, whichever row it is
+				where = "event_id = " + nothing // only one such row can exist, the newest: that of this round
 				for _, other := range bads {
 					if slices.ContainsFunc(other.odds, isNothing) {
 						b.odds = append(slices.Clone(b.odds), other.odds...)

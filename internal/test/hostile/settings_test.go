@@ -21,7 +21,8 @@ import (
 
 const idleTimeout = 500 * time.Millisecond
 
-// hostileSettings are values that a database or a role may have, each of which once slowed Herald down or stopped it.
+// hostileSettings are values that a database or a role may have, each of which once slowed Herald down or stopped
+// it.
 func hostileSettings() map[string]string {
 	settings := map[string]string{
 		"search_path": "evil, pg_catalog, public", "default_transaction_isolation": "'serializable'",
@@ -60,7 +61,7 @@ func hostileSettings() map[string]string {
 	return settings
 }
 
-// oppress sets all of them on the database and on Herald's role in it, as far as the server knows them.
+// oppress sets all of them on the database and on Herald's role in it, as far as the server's version has them.
 func oppress(t *testing.T, db *pgtest.Database, pool *pgxpool.Pool) {
 	t.Helper()
 	var sql strings.Builder
@@ -78,8 +79,8 @@ func oppress(t *testing.T, db *pgtest.Database, pool *pgxpool.Pool) {
 	require.NoError(t, err)
 }
 
-// A node in a database whose settings are all hostile delivers, schedules, listens and clears up, and so it does
-// for a producer whose session is as the database says.
+// In a database whose settings are all hostile, a node delivers, schedules, listens and clears up, also for a
+// producer whose session has those settings.
 func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -111,7 +112,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	}
 	publish := func(message, deliverAfter string) {
 		t.Helper()
-		producer := db.Conn(t) // as the database says, but that it writes
+		producer := db.Conn(t) // with the database's settings, except that it may write
 		exec(t, producer, "SET default_transaction_read_only = off; SET statement_timeout = 0")
 		exec(t, producer,
 			`SELECT herald.publish_admin_event('SystemAlert', '{"type": "info", "message": "`+message+`"}', deliver_after => `+deliverAfter+`)`)
@@ -121,7 +122,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	received("at once")
 	received("scheduled")
 
-	// The listener is let be, though it is idle for longer than the database allows.
+	// The listener's session survives, though it is idle for longer than the database allows.
 	require.Eventually(t, func() bool {
 		var quiet bool
 		require.NoError(t,
@@ -131,7 +132,8 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	}, patience, 20*time.Millisecond)
 	require.Eventually(t, func() bool { return ready(t, cfg) == `{"status":"ready"}` }, patience, 20*time.Millisecond)
 
-	// A day that is older than the retention goes, with what nobody needs, and leaves what somebody does.
+	// A day that is older than the retention is dropped with the rows that are no longer needed; rows that are still
+	// needed stay.
 	day := time.Now().UTC().AddDate(0, 0, -9)
 	later, old := uuid.New(), uuid.New()
 	_, err = pool.Exec(t.Context(), "SELECT herald.ensure_partition(p, $1) FROM unnest('{outbox,event_log}'::text[]) p",
@@ -150,7 +152,7 @@ func TestANodeInADatabaseOfHostileSettings(t *testing.T) {
 	require.Eventually(t, relayed, patience, 20*time.Millisecond)
 	retention := retention.New(pool, retention.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.Eventually(t, func() bool {
-		_, _ = retention.Run(t.Context()) // a lock that cannot be had in time is tried for again
+		_, _ = retention.Run(t.Context()) // a lock that times out is tried again
 		var home string
 		require.NoError(t,
 			pool.QueryRow(t.Context(), "SELECT o.tableoid::regclass::text FROM herald.outbox o WHERE o.event_id = $1",

@@ -13,10 +13,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// shadows creates, in the schema svc and in the producer's name, what a search_path can put before PostgreSQL's
-// own: every operator between the types that Herald's functions know, every function of a name that occurs in them,
-// and the types. Operators and functions return what lets the most pass: true, 'object', 0. %s is the text of
-// Herald's functions, which the producer may not read all of in the catalog.
+// shadows creates, in the schema svc and in the producer's name, everything that a search_path can put before
+// PostgreSQL's own: every operator between the types that Herald's functions use, every function whose name occurs
+// in them, and the types. Operators and functions return the values that let the most pass: true, 'object', 0. %s
+// is the text of Herald's functions, which the producer may not read all of in the catalog.
 const shadows = `
 CREATE TEMP TABLE made (kind text, name text);
 DO $shadows$
@@ -73,7 +73,7 @@ $shadows$;
 CREATE TEMP TABLE outbox (event_type pg_catalog.text);
 CREATE TEMP TABLE pg_class (oid pg_catalog.oid, relowner pg_catalog.oid);`
 
-// sessions are what a producer can make of its session, each beside the default.
+// sessions are the states that a producer can give its session, beside the default.
 func sessions() []string {
 	paths := []string{
 		"svc, pg_catalog", "svc", "pg_temp, svc, pg_catalog", "pg_catalog, svc, pg_temp",
@@ -107,8 +107,8 @@ func refused(t *testing.T, name string, err error) refusal {
 	return refusal{failure.Code, failure.Message, failure.Hint}
 }
 
-// A producer's login can publish and nothing else, whatever it owns and sets: what is refused is refused as
-// without, by the table, by COPY and by the functions, and what is taken is what was written.
+// A producer's login can publish and nothing else, whatever it owns and sets. The table, COPY and the functions
+// refuse the same attempts as without hostile objects, and accepted events are as they were written.
 //
 // Acceptance: A-431, A-504.
 func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
@@ -125,7 +125,7 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	var sources string
 	require.NoError(t, owner.QueryRow(t.Context(), `SELECT string_agg(pg_get_functiondef(p.oid), '') FROM pg_proc p
 		WHERE p.pronamespace = 'herald'::regnamespace AND p.proname ~ '^(accept_event|judge_event|refuse_event|other_type|check_.*|publish_.*|utc|utc_or_text|uuidv7)$'`).Scan(&sources))
-	// Functions that are not called by a bare name may be one day.
+	// Functions that are not called by a bare name today may be called so later.
 	_, err := conn.Exec(t.Context(),
 		strings.Replace(shadows, "%s$sources$",
 			sources+" length( octet_length( isfinite( jsonb_typeof( pg_has_role($sources$", 1))
@@ -167,7 +167,7 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	require.Equal(t, len(valid()), kinds, "each was written as in the other sessions")
 }
 
-// A collation in which letters of both cases are equal makes no other event type of one: a function takes the
+// A collation in which letters of both cases are equal does not make another event type valid: a function takes the
 // collation of its arguments.
 //
 // Acceptance: A-431.
@@ -196,7 +196,7 @@ const (
 	orderPayload = `{"orderNumber": "YZ-1", "status": "Placed"}`
 )
 
-// valid are statements that publish, by literals only: what they say themselves does not go by the search_path.
+// valid are statements that publish with literals only: the statements themselves do not depend on the search_path.
 func valid() []string {
 	return []string{
 		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-1', 'Placed', '" +
@@ -217,7 +217,7 @@ func valid() []string {
 	}
 }
 
-// attempts are what herald.outbox must not take from a producer, by name.
+// attempts are the events that herald.outbox must refuse from a producer, by name.
 func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 	all := map[string]func(t *testing.T, conn *pgx.Conn) error{}
 	order := func(name, column, value string) {

@@ -44,9 +44,9 @@ func ticket(t *testing.T, url, bearer string) string {
 
 const unknown = "No Connection with that ID"
 
-// A connection token of one node at another, altered in each of its bytes, cut, of another hub, of another user and
-// of another database: none opens anything, by whichever transport; thousands of invented keys hold nobody up; and
-// the token itself is good afterwards.
+// A connection token of one node is sent to another: altered in each of its bytes, cut, of another hub, of another
+// user and of another database. None opens anything, by any transport; thousands of invented keys delay no client;
+// and the token itself stays valid.
 //
 // Acceptance: A-467.
 func TestTicketsThatNoNodeHasIssued(t *testing.T) {

@@ -29,7 +29,7 @@ import (
 
 const customerOrders = "/hubs/customer-orders"
 
-// issuer publishes a JWK Set of entries as they stand.
+// issuer publishes a JWK Set of the given entries, unchanged.
 type issuer struct {
 	*httptest.Server
 
@@ -51,7 +51,7 @@ func (i *issuer) publish(entries ...string) {
 	i.set.Store(&set)
 }
 
-// key is one of an issuer's, with its entry in the set.
+// key is an issuer's key, with its entry in the set.
 func key(t *testing.T, id string, further map[string]any) (private *ecdsa.PrivateKey, entry string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -66,7 +66,7 @@ func key(t *testing.T, id string, further map[string]any) (private *ecdsa.Privat
 	return private, string(raw)
 }
 
-// signed is a token with these claims beside an expiry. Its id is left out where it is "".
+// signed is a token with these claims and an expiry. Its id is left out where it is "".
 func signed(t *testing.T, private *ecdsa.PrivateKey, id string, claims jwt.MapClaims) string {
 	t.Helper()
 	all := jwt.MapClaims{"exp": time.Now().Add(time.Hour).Unix()}
@@ -102,14 +102,14 @@ func negotiate(t *testing.T, client hubclient.Config, token string) int {
 	return status
 }
 
-// trusting has a node verify tokens by an issuer's set.
+// trusting makes a node verify tokens by an issuer's set.
 func trusting(i *issuer) func(*app.Config) {
 	return func(cfg *app.Config) {
 		cfg.Auth = auth.Settings{JWKSURL: i.URL, JWKSRefresh: time.Hour, AdminRole: "Admin"}
 	}
 }
 
-// An issuer's odd keys keep no good one out, neither at first nor at rotation, nor are they believed.
+// An issuer's odd keys keep no good key out, neither at first nor at rotation, and verify no token.
 //
 // Acceptance: A-447.
 func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
@@ -161,7 +161,8 @@ func TestOneIDOfSeveralKeysOfAnIssuer(t *testing.T) {
 	}
 }
 
-// A user may be an integer, named as .NET names users: it is the one whose order it is, to the digit, and no other.
+// A user may be an integer, named as .NET names users: it is the user of the order with the same digits, and no
+// other.
 //
 // Acceptance: A-446.
 func TestAUserThatIsAnInteger(t *testing.T) {
@@ -197,7 +198,7 @@ func TestAUserThatIsAnInteger(t *testing.T) {
 		}
 	}
 
-	// A new token of the same user is one that spells it as text, too.
+	// A token that spells the user as text is the same user's new token, too.
 	client.Token = func(context.Context) (string, error) {
 		return signed(t, private, "key", jwt.MapClaims{"sub": 42}), nil
 	}
