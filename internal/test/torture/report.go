@@ -9,12 +9,12 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
-// Report is what came of a run.
+// Report is the result of a run.
 type Report struct {
 	Seed                 uint64
 	Events, Deliveries   int64 // committed rows of the outbox; events that clients processed
 	Clients, NodeClients int
-	Connections          int // that clients made, over all
+	Connections          int // made by all clients
 	Revocations          int
 	Starts               int64 // of nodes
 	Faults               map[FaultKind]int
@@ -41,7 +41,7 @@ func (r *run) report(committed int64) *Report {
 	return report
 }
 
-// Passed says that nothing was found.
+// Passed says that there are no findings.
 func (r *Report) Passed() bool { return len(r.Findings) == 0 }
 
 func (r *Report) String() string {

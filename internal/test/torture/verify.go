@@ -33,8 +33,8 @@ const logEntries = `
 	SELECT l.group_name, l.sequence, l.position, l.event_id, l.outbox_seq FROM herald.event_log l WHERE l.sequence > 0
 	ORDER BY l.group_name, l.sequence`
 
-// verify compares what the clients have with what the database has, one group after the other, and returns how many
-// events were committed.
+// verify compares the clients' records with the database, one group after another, and returns how many events were
+// committed.
 func (r *run) verify(ctx context.Context) (committed int64, err error) {
 	r.logf("comparing")
 	conns := make([]*pgx.Conn, 3)
@@ -101,7 +101,7 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 // first returns the name of the next group of any of the three; empty: there is none.
 func first(a, b string, records map[string][]checker.Record) string {
 	switch {
-	case a == "" && b == "": // what is left has neither events nor log, and its clients must have received nothing
+	case a == "" && b == "": // the remaining groups have neither events nor log: their clients must have received nothing
 		for name := range records {
 			return name
 		}
@@ -115,7 +115,7 @@ func first(a, b string, records map[string][]checker.Record) string {
 	}
 }
 
-// verifyTables compares the outbox with the business tables, and looks at the log as a whole.
+// verifyTables compares the outbox with the business tables, and checks the log as a whole.
 func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		WITH published AS (
@@ -157,7 +157,7 @@ func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// readRevocations returns where in the log the revocations are.
+// readRevocations returns the positions of the revocations in the log.
 func readRevocations(ctx context.Context, conn *pgx.Conn) (map[uuid.UUID]int64, error) {
 	positions := map[uuid.UUID]int64{}
 	rows, err := conn.Query(ctx, `SELECT event_id, position FROM herald.event_log WHERE sequence = 0`)
@@ -206,7 +206,7 @@ func (s *stream[T]) next() {
 	}
 }
 
-// take returns the items of a group, which is the next or has none.
+// take returns the items of a group, which is the next group or has none.
 func (s *stream[T]) take(group string) (items []T) {
 	for s.group == group && group != "" {
 		items = append(items, s.item)

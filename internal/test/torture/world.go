@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// world is who and what there is.
+// world holds the orders, carts and other resources of a run.
 type world struct {
 	restaurants []uuid.UUID
 	orders      []order
@@ -33,7 +33,7 @@ type cart struct {
 	id    uuid.UUID
 }
 
-// How many of each there are for a number of clients.
+// The numbers of each for a number of clients.
 const (
 	clientsPerRestaurant = 10
 	ordersPerClient      = 2
@@ -68,7 +68,7 @@ func newWorld(rng *rand.Rand, clients, writers int) *world {
 func newID(rng *rand.Rand) (u uuid.UUID) {
 	binary.BigEndian.PutUint64(u[:8], rng.Uint64())
 	binary.BigEndian.PutUint64(u[8:], rng.Uint64())
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // a version 4
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // marks a version 4
 	return u
 }
 

@@ -18,7 +18,7 @@ func TestAValidHistoryHasNoFinding(t *testing.T) {
 	})
 }
 
-// TestWhateverIsTakenOutIsFound: of any valid history, without one delivery of a client that has to have them all.
+// TestWhateverIsTakenOutIsFound: of any valid history, without one delivery of a client that has to have all.
 func TestWhateverIsTakenOutIsFound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -38,7 +38,7 @@ func TestWhateverIsTakenOutIsFound(t *testing.T) {
 	})
 }
 
-// Events of history, by what is special about them.
+// Special events of history.
 const (
 	ordinary = 2
 	excluded = 5
@@ -165,7 +165,7 @@ func TestEachKindOfViolationIsFound(t *testing.T) {
 			for i := range g.Log[6:] {
 				g.Log[6+i].Sequence++
 			}
-			g.Records = nil // they would be right to complain
+			g.Records = nil // their findings would be right
 		}, checker.Hole, checker.Log, id(7)},
 		{"the log has a duplicate id twice", func(g *checker.Group, all, late, revoked *checker.Record) {
 			last := g.Log[len(g.Log)-1]
