@@ -69,7 +69,8 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 				pool.QueryRow(t.Context(),
 					`SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 second'),
 				herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&later, &at))
-			require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { // past the check, as from a newer release
+			require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				// past the check, as from a newer release
 				if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 					return err
 				}

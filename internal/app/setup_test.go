@@ -81,11 +81,12 @@ func within[T any](t *testing.T, ch <-chan T, what string) T {
 // nodeSettings are the settings of the nodes of these tests, as changed by configure.
 func nodeSettings(configure func(*app.Settings)) app.Settings {
 	s := settings.Defaults[app.Settings]()
-	s.Listen, s.FeatureTeamcart, s.AuthorizeCache, s.ReplayLimit, s.RingBytes = "127.0.0.1:0", true,
-		time.Minute, 100_000, 1<<20
+	s.Listen, s.FeatureTeamcart, s.AuthorizeCache, s.ReplayLimit, s.RingBytes =
+		"127.0.0.1:0", true, time.Minute, 100_000, 1<<20
 	s.ShutdownSpread, s.AuditLog, s.StatsInterval = 0, false, 0
 	// All clients share one address.
-	s.MaxConnections, s.MaxConnectionsPerUser, s.MaxConnectionsPerAddress, s.MaxUnauthenticated, s.MaxUnauthenticatedPerAddress = 0, 0, 0, 0, 0
+	s.MaxConnections, s.MaxConnectionsPerUser, s.MaxConnectionsPerAddress,
+		s.MaxUnauthenticated, s.MaxUnauthenticatedPerAddress = 0, 0, 0, 0, 0
 	s.NegotiationRate, s.InvocationRate, s.UserInvocationRate, s.MessageRate, s.APIRate, s.MaxForwarded = 0, 0, 0, 0, 0, 0
 	configure(&s)
 	return s
