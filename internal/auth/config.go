@@ -16,8 +16,8 @@ import (
 const (
 	// LeewayDefault is how far the clocks of issuer and Herald may differ.
 	LeewayDefault = 30 * time.Second
-	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, the least that issuers still
-	// use.
+	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, which issuers in the field
+	// still use.
 	SecretMinimumBytes = 16
 	// SecretAdvisedBytes is the length below which a secret is accepted with a warning: the hash's own size (RFC 7518
 	// §3.2).
