@@ -51,7 +51,7 @@ type Config struct {
 	// Roots verify the certificates of other nodes. Defaults to nil: the system's.
 	Roots *x509.CertPool
 
-	// Settings is what an operator decides. Zero settings mean the defaults.
+	// Settings is what an operator decides. Where none is set, they are the defaults.
 	Settings
 
 	// WriteTimeout is how long one write to a client, or to another node, may take.

@@ -58,7 +58,7 @@ func (p *Peers) retire(ctx context.Context, streams []*forwarding, spread time.D
 		}
 		for ; len(streams) > 0 && all-len(streams) < due; streams = streams[1:] {
 			p.mu.Lock()
-			end := streams[0].end // a relay has one of its own
+			end := streams[0].end // a relay sets an end of its own
 			p.mu.Unlock()
 			end(errDraining)
 		}
