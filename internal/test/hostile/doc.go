@@ -17,8 +17,8 @@
 //     that they can get.
 //   - replays: connections that resume from far behind, several groups each, and read nothing.
 //   - revocation: a producer that writes Herald's own AccessRevoked.
-//   - noise: notify's counter used up, by nextval or by events that are rolled back; floods of notifications on
-//     every channel.
+//   - noise: the counter of transactions that notify a sleeping relay used up, by nextval or by rolled-back events;
+//     floods of notifications on every channel.
 //   - rows: what no check lets in, in each column of the outbox: infinite and impossible times, missing ids,
 //     megabytes, payloads that are none.
 //   - flood: twenty thousand rows that cannot be delivered in one statement.

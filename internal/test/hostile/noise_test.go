@@ -20,8 +20,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Noise that any login can make: notify's counter for a sleeping relay is used up again and again, and Herald's
-// channels are flooded. Others' events arrive about as fast as before, and the log stays short.
+// Noise that any login can make: the counter of transactions that notify a sleeping relay is used up again and
+// again, and Herald's channels are flooded. Others' events arrive about as fast as before, and the log stays short.
 //
 //nolint:paralleltest // it compares times, so nothing else runs beside it
 func TestNoiseHoldsNothingUp(t *testing.T) {

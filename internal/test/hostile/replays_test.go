@@ -35,8 +35,7 @@ func deaf(t *testing.T, cfg hubclient.Config, hub, token string, messages ...str
 			return conn, err
 		},
 	}}
-	conn, _, err := websocket.Dial(t.Context(), cfg.URL+hub+"?access_token="+token,
-		&websocket.DialOptions{HTTPClient: client}) //nolint:bodyclose // it has none
+	conn, _, err := websocket.Dial(t.Context(), cfg.URL+hub+"?access_token="+token, &websocket.DialOptions{HTTPClient: client}) //nolint:bodyclose // it has none
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.CloseNow() })
 	for _, m := range append([]string{`{"protocol":"json","version":1}`}, messages...) {
