@@ -148,7 +148,8 @@ func (c *client) token(context.Context) (string, error) {
 	if !c.settled() {
 		skew := time.Duration(c.skew.Load())
 		switch {
-		case skew < -leeway: // the clock was far behind when it issued a token of an hour, which has expired by more than the leeway
+		case skew < -leeway:
+			// The clock was far behind when it issued a token of an hour, which has expired by more than the leeway.
 			c.late = true
 			g.Now, g.TTL = now.Add(skew), -skew-leeway-beyond
 		case c.expiring:
