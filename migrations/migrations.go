@@ -1,5 +1,5 @@
-// Package migrations holds the database schema: tables as goose migrations in order, functions as they are now. Both are
-// embedded into the binary. README.md says how either is changed.
+// Package migrations holds the database schema: tables as goose migrations in order, functions in their current
+// form. Both are embedded into the binary. README.md says how either is changed.
 //
 //	00001_schema.sql          which functions the database has, the producers' role, the lock of partitions
 //	00002_outbox.sql          what producers write, and whether a relay sleeps
@@ -11,7 +11,8 @@
 //	00008_platform_stats.sql  the platform's statistics
 //	00009_selfcheck.sql       how far the self-check has looked, and what it has found
 //
-// A migration that has been released is never edited; a change is a new file. Nothing goes back: a schema only moves forward.
+// A released migration is never edited; a change is a new file. There are no down migrations: a schema only moves
+// forward.
 package migrations
 
 import "embed"

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// withSample are the migrations of this release and testdata's after them.
+// withSample are the migrations of this release, then testdata's.
 func withSample(t *testing.T) fs.FS {
 	t.Helper()
 	const sample = "99999_sample.sql"
@@ -42,7 +42,7 @@ func withSample(t *testing.T) fs.FS {
 	return files
 }
 
-// migrate brings the database up to date, the functions too, whether they have changed or not.
+// migrate brings the database up to date, including functions that have not changed.
 func migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 	if _, err := pool.Exec(ctx, "UPDATE herald.function_set SET version = 0"); err != nil {
 		return err
@@ -61,9 +61,9 @@ func scan[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) T {
 
 const publish = "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')"
 
-// What has come since the first release, the functions, and a sample that changes the outbox are applied beside writers. A transaction
-// that has written to the outbox and goes on keeps the migration waiting, but not the producers behind it: none of them waits for a lock
-// longer than a second.
+// The migrations since the first release, the functions, and a sample that changes the outbox are applied beside
+// writers. A transaction that has written to the outbox and continues delays the migration, but not the producers
+// behind it: none of them waits for a lock longer than a second.
 func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewFixture(t).Pool(t)
@@ -99,7 +99,7 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	migrated := make(chan error, 1)
 	files := withSample(t)
 	go func() { migrated <- migrate(t.Context(), pool, files) }()
-	var waits []time.Time // since when, each time that the migration waits
+	var waits []time.Time // the start of each wait of the migration
 	require.Eventually(t, func() bool {
 		since := scan[*time.Time](t, pool, `SELECT max(l.waitstart) FROM pg_locks l
 			WHERE l.relation = 'herald.outbox'::regclass AND l.mode = 'AccessExclusiveLock' AND NOT l.granted`)
@@ -113,11 +113,13 @@ func TestMigratingDoesNotHoldUpProducers(t *testing.T) {
 	require.NoError(t, <-migrated)
 	close(stop)
 	require.NoError(t, writers.Wait(), "a producer waited longer than a second")
-	require.True(t, scan[bool](t, pool, "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'herald.outbox'::regclass AND attname = 'sample')"))
+	require.True(t,
+		scan[bool](t, pool,
+			"SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'herald.outbox'::regclass AND attname = 'sample')"))
 }
 
-// shape is what an upgraded database must have as a new one has it. So a function that a release gives up has to be dropped by a
-// migration, and a column that is new has to be added by one.
+// shape is what an upgraded database and a new one must have in common. So a function that a release gives up has
+// to be dropped by a migration, and a new column has to be added by one.
 var shape = map[string]string{
 	"functions": `SELECT concat_ws(' ', p.oid::regprocedure, p.prorettype::regtype, p.provolatile, p.proparallel, p.prosecdef, p.proconfig, p.proacl::text,
 			pg_get_function_arguments(p.oid), md5(pg_get_functiondef(p.oid)))
@@ -159,51 +161,62 @@ func TestAnUpgradedDatabaseIsLikeANewOne(t *testing.T) {
 	}
 }
 
-// Every row of the first release is there after the migrations, with what it said: columns may be added.
+// Every row of the first release is there after the migrations, with its values: columns may be added.
 func TestMigratingKeepsEveryRow(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewFixture(t).Pool(t)
-	tables := scan[[]string](t, pool, `SELECT array_agg(c.relname::text) FROM pg_class c WHERE c.relnamespace = 'herald'::regnamespace
+	tables := scan[[]string](t, pool,
+		`SELECT array_agg(c.relname::text) FROM pg_class c WHERE c.relnamespace = 'herald'::regnamespace
 		AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN ('goose_db_version', 'river_migration', 'function_set')`)
 	for _, table := range tables {
-		_, err := pool.Exec(t.Context(), "CREATE TABLE public.was_"+table+" AS SELECT to_jsonb(r) AS row FROM herald."+table+" r")
+		_, err := pool.Exec(t.Context(),
+			"CREATE TABLE public.was_"+table+" AS SELECT to_jsonb(r) AS row FROM herald."+table+" r")
 		require.NoError(t, err)
 	}
 	require.NoError(t, migrate(t.Context(), pool, withSample(t)))
 	for _, table := range tables {
 		require.Empty(t, scan[[]string](t, pool, `SELECT coalesce(array_agg(w.row::text), '{}') FROM public.was_`+table+` w
 			WHERE NOT EXISTS (SELECT FROM herald.`+table+` r WHERE to_jsonb(r) @> w.row)`), table)
-		require.Equal(t, scan[int](t, pool, "SELECT count(*)::int FROM public.was_"+table), scan[int](t, pool, "SELECT count(*)::int FROM herald."+table), table)
+		require.Equal(t, scan[int](t, pool, "SELECT count(*)::int FROM public.was_"+table),
+			scan[int](t, pool, "SELECT count(*)::int FROM herald."+table), table)
 	}
 }
 
-// What the first release has published is told of as it was, and what it has granted holds.
+// Events that the first release published are traced as they were, and its grants hold.
 func TestEventsOfTheFirstReleaseAreToldOf(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewFixture(t).Pool(t)
 	require.NoError(t, migrate(t.Context(), pool, withSample(t)))
 	for n, want := range map[int]string{
 		1: "relayed order:f47ac10b-58cc-4372-a567-0e02b2c3d479 1 1, relayed restaurant:f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e 2 1, duplicate",
-		2: "relayed teamcart:0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11 3 1", 4: "relayed restaurant:f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e 4 2",
-		5: "relayed admin 5 1", 6: "relayed restaurant:f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e 6 0", 7: "dead", 8: "dropped", 9: "scheduled", 10: "waiting",
+		2: "relayed teamcart:0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11 3 1",
+		4: "relayed restaurant:f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e 4 2",
+		5: "relayed admin 5 1", 6: "relayed restaurant:f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e 6 0", 7: "dead", 8: "dropped",
+		9: "scheduled", 10: "waiting",
 		11: "relayed teamcart:0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11 7 2", 12: "unknown",
 	} {
-		require.Equal(t, want, scan[string](t, pool, `SELECT string_agg(concat_ws(' ', s.status, s.group_name, s.position, s.sequence), ', ' ORDER BY n)
+		require.Equal(t, want,
+			scan[string](t, pool,
+				`SELECT string_agg(concat_ws(' ', s.status, s.group_name, s.position, s.sequence), ', ' ORDER BY n)
 			FROM herald.event_status(('00000000-0000-7000-8000-' || lpad($1::int::text, 12, '0'))::uuid) WITH ORDINALITY
 			s (status, written_at, deliver_after, relayed_at, relayed_by, group_name, "position", sequence, detail, relayed_host, outbox_seq,
 				attempts, next_attempt_at, settled_at, times_published, broadcasts, n)`, n), "event %d", n)
 	}
-	for user, want := range map[string][2]any{"user-1": {"MustBeOrderOwner", true}, "user-3": {"MustBeRestaurantStaff", false}, "user-4": {"MustBeRestaurantOwner", true}} {
+	for user, want := range map[string][2]any{
+		"user-1": {"MustBeOrderOwner", true}, "user-3": {"MustBeRestaurantStaff", false},
+		"user-4": {"MustBeRestaurantOwner", true},
+	} {
 		resource := "f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e"
 		if want[0] == "MustBeOrderOwner" {
 			resource = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 		}
-		require.Equal(t, want[1], scan[bool](t, pool, "SELECT herald.can_subscribe($1, $2, $3)", want[0], resource, user), user)
+		require.Equal(t, want[1], scan[bool](t, pool, "SELECT herald.can_subscribe($1, $2, $3)", want[0], resource, user),
+			user)
 	}
 }
 
-// What depends on the functions of the release before goes on, and a login that was granted one may call it still, in a session that has
-// prepared the call before, too.
+// Objects that depend on the functions of the previous release keep working. A login that was granted a function
+// may still call it, also in a session that has prepared the call before.
 //
 // Acceptance: A-509.
 func TestProducersOfTheReleaseBeforeGoOn(t *testing.T) {
@@ -235,14 +248,16 @@ func TestProducersOfTheReleaseBeforeGoOn(t *testing.T) {
 		require.NotZero(t, id)
 		require.NotZero(t, scan[uuid.UUID](t, pool, "SELECT event_id FROM public.published"))
 		require.NotZero(t, scan[uuid.UUID](t, pool, "SELECT public.placed('YZ-2')"))
-		require.True(t, scan[bool](t, pool, "SELECT has_function_privilege($1, $2, 'EXECUTE')", login[1:len(login)-1], teamcart))
+		require.True(t,
+			scan[bool](t, pool, "SELECT has_function_privilege($1, $2, 'EXECUTE')", login[1:len(login)-1], teamcart))
 	}
 	goesOn()
 	require.NoError(t, migrate(t.Context(), pool, withSample(t)))
 	goesOn()
 }
 
-// A schema from before the first release, whose migrations had other numbers, is left alone, and told in one line.
+// A schema from before the first release, whose migrations had other numbers, is left alone, and reported in one
+// line.
 func TestASchemaFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewEmpty(t).Pool(t)
@@ -261,7 +276,10 @@ func TestASchemaFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 	require.True(t, postgres.Final(err), "a node does not wait for it")
 	_, err = postgres.Status(t.Context(), pool, migrations.FS)
 	require.ErrorIs(t, err, postgres.ErrBeforeRelease)
-	require.Equal(t, 2, scan[int](t, pool, "SELECT count(*)::int FROM pg_class WHERE relnamespace = 'herald'::regnamespace AND relkind = 'r'"), "nothing was changed")
+	require.Equal(t, 2,
+		scan[int](t, pool,
+			"SELECT count(*)::int FROM pg_class WHERE relnamespace = 'herald'::regnamespace AND relkind = 'r'"),
+		"nothing was changed")
 
 	_, err = pool.Exec(t.Context(), "DROP SCHEMA herald CASCADE")
 	require.NoError(t, err)

@@ -42,14 +42,14 @@ type App struct {
 	epoch  int64 // of the log, when the broadcaster started
 
 	verifier    *auth.Verifier
-	pools       *pools        // this and what follows are built when the database is there
-	pool        *pgxpool.Pool // of pools, for work
+	pools       *pools        // the fields from here on are built when the database is there
+	pool        *pgxpool.Pool // the work pool of pools
 	relay       *relay.Relay
 	tail        *relay.Tail
 	listener    *relay.Listener
 	jobs        *jobs.Jobs
-	checker     *policy.Checker // remembers
-	asker       *policy.Checker // does not
+	checker     *policy.Checker // remembers answers
+	asker       *policy.Checker // remembers no answers
 	broadcaster *broadcast.Broadcaster
 	signalr     *signalr.Server
 	hubs        *hubs.Hubs
@@ -57,29 +57,29 @@ type App struct {
 	clock       *dbclock.Clock // the database's
 	journal     nodes.Journal
 	metrics     *metrics
-	scraping    sync.Mutex // one question of a scrape at a time
+	scraping    sync.Mutex // held by one database question of a scrape at a time
 	readiness   remembered[struct{}]
-	undelivered remembered[jobs.Undelivered] // what readiness and metrics tell of it
+	undelivered remembered[jobs.Undelivered] // for readiness and metrics
 	audit       *auditlog.Log
-	handler     http.Handler // of hubs and API
+	handler     http.Handler // hubs and API
 	keys        *nodes.Keys
 	peers       *peers.Peers
-	nodeURL     string         // where other nodes reach this one
-	roots       *x509.CertPool // that other nodes' certificates are verified by; nil: the system's
+	nodeURL     string         // the address at which other nodes reach this one
+	roots       *x509.CertPool // verify other nodes' certificates; nil: the system's
 
 	gate                    gate
 	entrance                gate // for other nodes
 	starting                starting
-	serving                 chan struct{}          // closed when it serves
-	servedSince             time.Time              // set before that
-	overdue                 atomic.Pointer[string] // what periodic jobs nobody does
-	stopping                atomic.Bool            // it is not ready any more
-	draining                atomic.Bool            // nor does it take connections, and it goes on
-	drainingMu              sync.Mutex             // one drains it, or stops it, at a time
-	leaving                 sync.WaitGroup         // what draining has begun
+	serving                 chan struct{}          // closed when the node serves
+	servedSince             time.Time              // set before serving is closed
+	overdue                 atomic.Pointer[string] // the periodic jobs that no node runs
+	stopping                atomic.Bool            // the node is no longer ready
+	draining                atomic.Bool            // the node takes no new connections, and works on
+	drainingMu              sync.Mutex             // one drain or stop at a time
+	leaving                 sync.WaitGroup         // what draining has started
 	main, ops, forNodes     *http.Server
 	mainSockets, opsSockets []net.Listener
-	nodeSockets             []net.Listener // where those of other nodes come to sockets of their own
+	nodeSockets             []net.Listener // the sockets for other nodes, where they are not the main ones
 }
 
 // New checks the configuration, opens the sockets, and returns a node that serves nothing yet. It asks no database.
@@ -90,7 +90,8 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	cfg.ListenDatabaseURL = cmp.Or(cfg.ListenDatabaseURL, cfg.DatabaseURL)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	a := &App{
-		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics(), serving: make(chan struct{}),
+		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.Default()), nodeID: uuid.New(), metrics: newMetrics(),
+		serving: make(chan struct{}),
 	}
 	a.clock = dbclock.New(a.logger)
 	a.audit = auditlog.New(auditlog.Config{Logger: a.logger, RefusalsOnly: !cfg.Server.AuditLog})
@@ -121,7 +122,7 @@ func (a *App) newVerifier(ctx context.Context) (*auth.Verifier, error) {
 	return verifier, nil
 }
 
-// buildDelivery builds what stands between the log and the sockets.
+// buildDelivery builds the parts between the log and the sockets.
 func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	s := a.cfg.Server
 	var err error
@@ -146,8 +147,10 @@ func (a *App) buildDelivery(log *eventlog.Reader, state eventlog.State) error {
 	}
 	a.nodes = nodes.New(a.pool, a.nodeID).WithClock(a.clock)
 	a.hubs, err = hubs.New(hubs.Config{
-		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{a.verifier}, Stats: outbox.NewPublisher(a.pool),
-		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart, Audit: a.audit, Logger: a.logger,
+		Broadcaster: a.broadcaster, Authorizer: a.checker, Tokens: doorkeeper{a.verifier},
+		Stats:       outbox.NewPublisher(a.pool),
+		Connections: allNodes{a}, AdminRole: a.cfg.Auth.AdminRole, TeamCart: s.FeatureTeamcart,
+		Audit: a.audit, Logger: a.logger,
 	})
 	if err != nil {
 		return fmt.Errorf("building the hubs: %w", err)
@@ -159,7 +162,8 @@ func (a *App) buildSignalR() error {
 	var err error
 	a.signalr, err = signalr.New(signalr.Config{
 		Settings: a.cfg.Server.SignalRSettings,
-		Node:     ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward, Others: a.otherNodes, Now: a.clock.Now,
+		Node:     ticketName(a.nodeID), Sealer: signalr.NewSealer(sealingKeys{a.keys}), Forward: a.forward,
+		Others: a.otherNodes, Now: a.clock.Now,
 		Authenticate: a.hubs.Authenticate, Logger: a.logger, Metrics: a.metrics.signalr,
 	})
 	return err
@@ -169,7 +173,9 @@ func (a *App) buildSignalR() error {
 func (a *App) buildRelay() error {
 	to := broadcaster{a.broadcaster, a.checker, a.cfg.Broadcast}
 	var err error
-	if a.tail, err = relay.NewTail(relay.TailConfig{Log: eventlog.NewReader(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger}); err != nil {
+	if a.tail, err = relay.NewTail(relay.TailConfig{
+		Log: eventlog.NewReader(a.pools.tail), Broadcaster: to, Epoch: a.epoch, Logger: a.logger,
+	}); err != nil {
 		return err
 	}
 	setAside, err := jobs.NewSetAside(a.pool)
@@ -216,7 +222,7 @@ func connectToListen(ctx context.Context, url string) (*pgx.Conn, error) {
 	return postgres.Connect(ctx, session)
 }
 
-// buildHandler builds what answers behind the gate.
+// buildHandler builds the handler behind the gate.
 func (a *App) buildHandler() error {
 	s := a.cfg.Server
 	dead, err := jobs.NewDeadLetters(a.pool)
@@ -224,10 +230,11 @@ func (a *App) buildHandler() error {
 		return err
 	}
 	api, err := adminapi.New(adminapi.Config{
-		// Nothing takes back what a poll has been answered with, so none is answered from memory.
+		// The asker remembers no permission: events once sent in the answer to a poll cannot be taken back.
 		Authenticator: doorkeeper{a.verifier}, Authorizer: a.asker, Publisher: outbox.NewPublisher(a.pool),
 		Replayer: adminapi.NewPager(eventlog.NewReader(a.pool), s.ReplayLimit), Ready: a.ready,
-		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), Connections: connections{a}, Fleet: fleet{a}, TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
+		DeadLetters: dead, Tracer: outbox.NewTracer(a.pool), Connections: connections{a}, Fleet: fleet{a},
+		TeamCart: s.FeatureTeamcart, ReplayLimit: s.ReplayLimit,
 		Rate: cmp.Or(float64(s.APIRate), adminapi.NoLimit), Burst: s.APIBurst, AllowsOrigin: a.signalr.AllowsOrigin,
 		WriteTimeout: s.WriteTimeout, Audit: a.audit, Logger: a.logger,
 	})
@@ -244,7 +251,7 @@ func (a *App) buildHandler() error {
 	return nil
 }
 
-// Addr is where the hubs are served; of localhost, which may be two places, the first.
+// Addr is the address at which the hubs are served; the first of localhost's two.
 func (a *App) Addr() net.Addr { return a.mainSockets[0].Addr() }
 
 // Serving is closed when the node has found its database and everything runs.
@@ -253,7 +260,7 @@ func (a *App) Serving() <-chan struct{} { return a.serving }
 // NodeID identifies this node in the database and in the logs.
 func (a *App) NodeID() uuid.UUID { return a.nodeID }
 
-// allNodes counts connections over all nodes: this one's as they are, the others' as they last said.
+// allNodes counts connections over all nodes: this one's now, the others' as last reported.
 type allNodes struct{ *App }
 
 // Connections returns the open connections by the hub's path.

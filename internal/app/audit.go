@@ -6,7 +6,8 @@ import (
 	"github.com/yummyzoom/herald/internal/selfcheck"
 )
 
-// auditCollector asks the database when it is scraped: whichever node runs the audit, all of them tell the same, right after a restart, too.
+// auditCollector asks the database when it is scraped: all nodes report the same values, whichever node runs the
+// audit, right after a restart too.
 type auditCollector struct {
 	read                     func() (selfcheck.Status, error)
 	position, found, lastRun *prometheus.Desc
@@ -19,8 +20,10 @@ func newAuditCollector(read func() (selfcheck.Status, error)) *auditCollector {
 	return &auditCollector{
 		read:     read,
 		position: describe("position", "The log position up to which the audit has looked, by any node."),
-		found:    describe("discrepancies", "Discrepancies that the audit has found, by any node, since the database was set up.", "kind"),
-		lastRun:  describe("last_run_timestamp_seconds", "When the audit last looked, by any node, as a Unix time; 0 before the first time."),
+		found: describe("discrepancies",
+			"Discrepancies that the audit has found, by any node, since the database was set up.", "kind"),
+		lastRun: describe("last_run_timestamp_seconds",
+			"When the audit last looked, by any node, as a Unix time; 0 before the first time."),
 	}
 }
 
@@ -38,7 +41,8 @@ func (c *auditCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(c.position, prometheus.GaugeValue, float64(status.Position))
-	for _, kind := range selfcheck.DiscrepancyKinds() { // those that were never found, too, so that an alert can tell 0 from nothing
+	// kinds never found are shown too, so that an alert can tell 0 from no data
+	for _, kind := range selfcheck.DiscrepancyKinds() {
 		ch <- prometheus.MustNewConstMetric(c.found, prometheus.GaugeValue, float64(status.Found[kind]), string(kind))
 	}
 	lastRun := 0.0

@@ -17,11 +17,12 @@ import (
 type Config struct {
 	Auth   auth.Settings
 	Server Settings
-	// DatabaseURL is the database; ListenDatabaseURL the same one without a pooler in between, defaulting to DatabaseURL.
+	// DatabaseURL is the database. ListenDatabaseURL is the same database without a pooler in between; it defaults to
+	// DatabaseURL.
 	DatabaseURL, ListenDatabaseURL string
-	// Migrate says that the node brings the database's schema up to date by itself, over ListenDatabaseURL where that is set.
+	// Migrate says that the node migrates the schema itself, over ListenDatabaseURL where that is set.
 	Migrate bool
-	// Version is what the node says of itself. Defaults to "unknown".
+	// Version is the version that the node reports. Defaults to "unknown".
 	Version string
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
@@ -31,7 +32,7 @@ type Config struct {
 	Background func(ctx context.Context, pool *pgxpool.Pool) error
 }
 
-// check says what is wrong with the configuration, as far as that can be told without the database.
+// check says what is wrong with the configuration, without asking the database.
 func (c Config) check() error {
 	if err := c.Server.Check(); err != nil {
 		return err

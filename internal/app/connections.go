@@ -9,14 +9,16 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// connections are this node's, for administrators. Nothing is kept for them while nobody asks: each question looks at every connection once.
+// connections are this node's, for administrators. They are not indexed: each question looks at every connection
+// once.
 type connections struct{ *App }
 
 const textDisconnected = "An administrator has closed the connection."
 
 // List implements [adminapi.Connections].
 func (a connections) List(filter adminapi.ConnectionFilter, after string, limit int) []adminapi.Connection {
-	// The first of those that fit, and as many again: they are sorted when it is full, so that a node's connections are never held all at once.
+	// The first matches, and as many again: the slice is sorted and cut when it is full, so that it never holds all of
+	// a node's connections.
 	first := make([]*signalr.Conn, 0, 2*limit)
 	prune := func() {
 		slices.SortFunc(first, func(x, y *signalr.Conn) int { return strings.Compare(x.ID(), y.ID()) })
@@ -24,7 +26,7 @@ func (a connections) List(filter adminapi.ConnectionFilter, after string, limit 
 		clear(first[min(limit, len(first)):])
 		first = first[:min(limit, len(first))]
 	}
-	last := "" // behind it none is wanted
+	last := "" // connections behind it are not wanted
 	a.signalr.Each(func(c *signalr.Conn) {
 		if id := c.ID(); id <= after || last != "" && id >= last || !c.Greeted() || !a.fits(c, filter) {
 			return
@@ -45,7 +47,8 @@ func (a connections) List(filter adminapi.ConnectionFilter, after string, limit 
 }
 
 func (a connections) fits(c *signalr.Conn, filter adminapi.ConnectionFilter) bool {
-	return (filter.ConnectionID == "" || c.ID() == filter.ConnectionID) && (filter.User == "" || c.User().ID() == filter.User) &&
+	return (filter.ConnectionID == "" || c.ID() == filter.ConnectionID) &&
+		(filter.User == "" || c.User().ID() == filter.User) &&
 		(filter.Group.IsZero() || a.broadcaster.Joined(c, filter.Group)) && c.Context().Err() == nil
 }
 
@@ -57,7 +60,8 @@ func (a connections) describe(c *signalr.Conn, host string) adminapi.Connection 
 	}
 	slices.Sort(groups)
 	one := adminapi.Connection{
-		ConnectionID: c.ID(), Hub: a.hubs.Path(c.Hub().Name()), User: c.User().ID(), Node: a.nodeID, Host: host, Transport: c.Transport(),
+		ConnectionID: c.ID(), Hub: a.hubs.Path(c.Hub().Name()), User: c.User().ID(), Node: a.nodeID, Host: host,
+		Transport:   c.Transport(),
 		ConnectedAt: c.OpenedAt().UTC().Truncate(time.Millisecond), MoreGroups: max(0, len(groups)-adminapi.GroupsListed),
 	}
 	one.Groups = groups[:len(groups)-one.MoreGroups]
@@ -67,7 +71,8 @@ func (a connections) describe(c *signalr.Conn, host string) adminapi.Connection 
 	return one
 }
 
-// Disconnect implements [adminapi.Connections]. A connection that has not shaken hands yet is in no group, and is a user's all the same.
+// Disconnect implements [adminapi.Connections]. A connection before its handshake is in no group, but belongs to
+// its user and is closed too.
 func (a connections) Disconnect(filter adminapi.ConnectionFilter, reconnect bool) (count int) {
 	a.signalr.Each(func(c *signalr.Conn) {
 		if a.fits(c, filter) && c.TryClose(signalr.Disconnected, textDisconnected, reconnect) {

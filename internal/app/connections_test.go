@@ -22,7 +22,7 @@ import (
 
 const realtime = "/api/admin/realtime/"
 
-// listed is what GET connections answers.
+// listed is the answer to GET connections.
 type listed struct {
 	Connections []struct {
 		ConnectionID, Hub, User, Node, Host, Address, Transport string
@@ -35,7 +35,7 @@ type listed struct {
 	Unreachable []struct{ Node, Host, Error string }
 }
 
-// users of the connections.
+// users returns the users of the connections.
 func (l *listed) users() (users []string) {
 	for _, c := range l.Connections {
 		users = append(users, c.User)
@@ -43,7 +43,7 @@ func (l *listed) users() (users []string) {
 	return users
 }
 
-// rest makes a request of the API at one of the nodes, with a token or the administrator's.
+// rest sends a request to the API of one of the nodes, with a token or the administrator's.
 func (s *several) rest(at int, method, path, body string, token ...string) (status int, text string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.urls[at]+path, strings.NewReader(body))
@@ -60,7 +60,7 @@ func (s *several) rest(at int, method, path, body string, token ...string) (stat
 	return answer.StatusCode, string(b)
 }
 
-// ask is rest where it succeeds.
+// ask is rest for a request that must succeed.
 func (s *several) ask(at int, method, path, body string, into any) {
 	s.t.Helper()
 	status, text := s.rest(at, method, path, body)
@@ -101,7 +101,7 @@ func (s *several) ids() []string {
 	return ids
 }
 
-// visitor connects to a node's customer hub, as somebody who may follow any of the orders.
+// visitor connects to a node's customer hub, as a user who may follow any of the orders.
 func (s *several) visitor(at int, subject string, orders ...uuid.UUID) *hubclient.Connection {
 	s.t.Helper()
 	grant := auth.Grant{Subject: subject, TTL: time.Hour}
@@ -122,7 +122,7 @@ func (s *several) visitor(at int, subject string, orders ...uuid.UUID) *hubclien
 	return c
 }
 
-// closedWith waits for the end of a connection, and returns what the server said.
+// closedWith waits for the end of a connection, and returns the server's closing error.
 func closedWith(t *testing.T, c *hubclient.Connection) *hubclient.ServerClosedError {
 	t.Helper()
 	within(t, c.Done(), "the connection's end")
@@ -162,7 +162,8 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	require.ElementsMatch(t, []string{"alice", "bob"}, s.users(1, "group=order:"+strings.ToUpper(y.String())))
 	require.Equal(t, []string{"bob"}, s.users(0, "node="+ids[2]))
 	require.Empty(t, s.connections(0, "user=alice&node="+ids[2]).Connections)
-	require.Len(t, s.connections(0, "node="+url.QueryEscape(s.connections(0, "").Connections[0].Host)).Connections, 3, "all are on this host")
+	require.Len(t, s.connections(0, "node="+url.QueryEscape(s.connections(0, "").Connections[0].Host)).Connections,
+		3, "all are on this host")
 
 	var paged []string
 	for at, after := 0, ""; ; at++ {
@@ -183,9 +184,11 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	require.Equal(t, 2, done.Disconnected)
 	require.Empty(t, done.Unreachable)
 	for _, c := range []*hubclient.Connection{alice0, alice1} {
-		require.Equal(t, hubclient.ServerClosedError{Text: "An administrator has closed the connection."}, *closedWith(t, c), "it stays away")
+		require.Equal(t, hubclient.ServerClosedError{Text: "An administrator has closed the connection."},
+			*closedWith(t, c), "it stays away")
 	}
-	s.ask(1, http.MethodPost, realtime+"connections/disconnect", `{"connectionId":"`+bob.ID()+`","reconnect":true}`, &done)
+	s.ask(1, http.MethodPost, realtime+"connections/disconnect",
+		`{"connectionId":"`+bob.ID()+`","reconnect":true}`, &done)
 	require.Equal(t, 1, done.Disconnected)
 	require.True(t, closedWith(t, bob).AllowReconnect, "it comes back")
 	carol := s.visitor(1, "carol", x)
@@ -194,7 +197,8 @@ func TestWhoIsConnectedToWhicheverNode(t *testing.T) {
 	s.ask(0, http.MethodPost, realtime+"connections/disconnect", `{"group":"order:`+x.String()+`"}`, &done)
 	require.Equal(t, 1, done.Disconnected)
 	require.False(t, closedWith(t, carol).AllowReconnect)
-	require.Eventually(t, func() bool { return len(s.connections(0, "").Connections) == 0 }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.connections(0, "").Connections) == 0 },
+		patience, 20*time.Millisecond)
 }
 
 // Acceptance: A-532.
@@ -206,7 +210,8 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 	require.NoError(t, err)
 	drain := realtime + "nodes/" + s.ids()[0] + "/drain"
 	for path, method := range map[string]string{
-		"connections": http.MethodGet, "connections/disconnect": http.MethodPost, "nodes": http.MethodGet, strings.TrimPrefix(drain, realtime): http.MethodPost,
+		"connections": http.MethodGet, "connections/disconnect": http.MethodPost, "nodes": http.MethodGet,
+		strings.TrimPrefix(drain, realtime): http.MethodPost,
 	} {
 		status, _ := s.rest(0, method, realtime+path, "", user)
 		require.Equal(t, http.StatusForbidden, status, path)
@@ -214,14 +219,16 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, status, path)
 	}
 	for _, query := range []string{
-		"group=nonsense", "group=order:1", "group=kitchen:" + uuid.NewString(), "limit=0", "limit=1001", "limit=x", "usr=bob", "user=a&user=b",
+		"group=nonsense", "group=order:1", "group=kitchen:" + uuid.NewString(), "limit=0", "limit=1001", "limit=x",
+		"usr=bob", "user=a&user=b",
 		"user=" + strings.Repeat("a", 2000), "%zz",
 	} {
 		status, text := s.rest(0, http.MethodGet, realtime+"connections?"+query, "")
 		require.Equal(t, http.StatusBadRequest, status, query+" "+text)
 	}
 	for _, body := range []string{
-		`{}`, `{"usr":"bob"}`, `{"user":"bob","groop":"alerts"}`, `{"user":""}`, `{"user":1}`, `{"group":"nonsense"}`, `{"user":"bob","reconnect":"no"}`, `[]`,
+		`{}`, `{"usr":"bob"}`, `{"user":"bob","groop":"alerts"}`, `{"user":""}`, `{"user":1}`, `{"group":"nonsense"}`,
+		`{"user":"bob","reconnect":"no"}`, `[]`,
 		`{"user":null}`, `{"connectionId":"` + strings.Repeat("a", 2000) + `"}`,
 	} {
 		status, text := s.rest(0, http.MethodPost, realtime+"connections/disconnect", body)
@@ -231,7 +238,9 @@ func TestWhatNobodyMayAskAboutConnections(t *testing.T) {
 		status, text := s.rest(0, http.MethodPost, drain, body)
 		require.Equal(t, http.StatusBadRequest, status, body+" "+text)
 	}
-	for path, method := range map[string]string{"connections?node=nowhere": http.MethodGet, "nodes/nowhere/drain": http.MethodPost} {
+	for path, method := range map[string]string{
+		"connections?node=nowhere": http.MethodGet, "nodes/nowhere/drain": http.MethodPost,
+	} {
 		status, _ := s.rest(0, method, realtime+path, "")
 		require.Equal(t, http.StatusNotFound, status, path)
 	}

@@ -11,7 +11,8 @@ import (
 
 var errOtherCustomer = errors.New("the order has another customer, that of its first event")
 
-// contested tells of events that name another customer than their order's: whoever published them may have wanted access to the order.
+// contested logs events that name a customer other than their order's: their producer may have wanted access to the
+// order.
 func (a *App) contested(ctx context.Context, events []pass.Contested) {
 	a.metrics.relay.OtherCustomers.Add(float64(len(events)))
 	for _, e := range events {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// deadlineRecorder is the answer to a request on a connection that an earlier one has given a deadline.
+// deadlineRecorder is a response on a connection whose earlier request has set a deadline.
 type deadlineRecorder struct {
 	http.ResponseWriter
 
@@ -19,7 +19,7 @@ type deadlineRecorder struct {
 func (d *deadlineRecorder) SetWriteDeadline(at time.Time) error { d.write = at; return nil }
 func (d *deadlineRecorder) SetReadDeadline(time.Time) error     { return nil }
 
-// The time that an answer of the API had for being written does not end a negotiation that comes over the same connection later.
+// The write deadline of an API answer does not end a later negotiation on the same connection.
 func TestARequestIsNotBoundByTheTimeOfAnEarlierOne(t *testing.T) {
 	t.Parallel()
 	for _, body := range []int64{0, 5} {

@@ -10,17 +10,18 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
-// periodicOverdue is how late a periodic job may be without anybody being told: the sweep comes every second.
+// periodicOverdue is how late a periodic job may be before the node reports it: the sweep runs every second.
 const periodicOverdue = 30 * time.Second
 
-// degraded says what this node, which does its work, does less well than it should; "" for nothing.
+// degraded says why this node works less well than it should; "" for no reason.
 func (a *App) degraded(ctx context.Context) string {
 	var all []string
 	if !a.listener.Listening() {
 		all = append(all, "not listening for notifications; events are found by looking, ten times a second")
 	}
 	if ahead := dbclock.Ahead(a.clock.Skew()); ahead != "" {
-		all = append(all, fmt.Sprintf("this machine's clock is %s; events keep the database's time, tokens expire by this machine's", ahead))
+		all = append(all,
+			fmt.Sprintf("this machine's clock is %s; events keep the database's time, tokens expire by this machine's", ahead))
 	}
 	all = append(all, a.peersDegraded()...)
 	if late := a.overdue.Load(); late != nil {
@@ -35,17 +36,18 @@ func (a *App) degraded(ctx context.Context) string {
 	return "degraded: " + strings.Join(all, "; ")
 }
 
-// lookForOverdue remembers which periodic jobs nobody does, for readiness to tell, and warns when that begins.
+// lookForOverdue stores which periodic jobs no node runs, for readiness to report, and warns when that begins.
 func (a *App) lookForOverdue(ctx context.Context) {
 	late, err := jobs.ReadOverdue(ctx, a.pool)
 	if err != nil {
-		return // the database's absence is told by others
+		return // the absence of the database is reported elsewhere
 	}
 	if late.Periodic < periodicOverdue {
 		a.overdue.Store(nil)
 		return
 	}
-	text := fmt.Sprintf("no node has done the periodic job %s, which has been due for %s", late.Kind, late.Periodic.Round(time.Second))
+	text := fmt.Sprintf("no node has done the periodic job %s, which has been due for %s", late.Kind,
+		late.Periodic.Round(time.Second))
 	if a.overdue.Swap(&text) == nil {
 		a.logger.WarnContext(ctx, text) //nolint:sloglint // as readiness tells it
 	}

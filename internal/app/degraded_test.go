@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// gauge waits until a metric's value is wanted.
+// gauge waits until a metric has the wanted value.
 func gauge(t *testing.T, cfg hubclient.Config, name string, wanted func(float64) bool) {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`)
@@ -46,23 +46,26 @@ func TestAPausedRelayHasAMetric(t *testing.T) {
 	gauge(t, cfg, "herald_relay_paused", is(0))
 }
 
-// What is scheduled waits while the relay is paused, and is counted.
+// A scheduled event waits while the relay is paused, and is counted.
 func TestOverdueEventsHaveAMetric(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	cfg, pool := node(t, db), db.Pool(t)
-	_, err := pool.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 day')")
+	_, err := pool.Exec(t.Context(),
+		"SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 day')")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		var waits bool
-		err := pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = 'deliver_scheduled')").Scan(&waits)
+		err := pool.QueryRow(t.Context(),
+			"SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = 'deliver_scheduled')").Scan(&waits)
 		return err == nil && waits
 	}, patience, 10*time.Millisecond)
 	gauge(t, cfg, "herald_jobs_overdue", is(0))
 	gauge(t, cfg, "herald_jobs_oldest_overdue_seconds", is(0))
 	_, err = relay.Pause(t.Context(), pool, "somebody")
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), `UPDATE herald.river_job SET args = jsonb_set(args, '{deliver_after}', to_jsonb(now() - interval '1 hour')), scheduled_at = now()
+	_, err = pool.Exec(t.Context(),
+		`UPDATE herald.river_job SET args = jsonb_set(args, '{deliver_after}', to_jsonb(now() - interval '1 hour')), scheduled_at = now()
 		WHERE kind = 'deliver_scheduled'`)
 	require.NoError(t, err)
 	gauge(t, cfg, "herald_jobs_overdue", is(1))
@@ -72,7 +75,7 @@ func TestOverdueEventsHaveAMetric(t *testing.T) {
 	gauge(t, cfg, "herald_jobs_overdue", is(0))
 }
 
-// Nobody does the periodic jobs: the nodes are ready, and say so.
+// No node runs the periodic jobs: the nodes are ready, and say so.
 func TestPeriodicJobsThatNobodyDoesAreTold(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// socketIdle is how long a socket may wait for its next request. A trusted proxy's may for longer: it keeps sockets for requests to come,
-	// and one that is closed as it is used fails a client.
+	// socketIdle is how long a socket may wait for its next request. A trusted proxy's socket may wait longer: the
+	// proxy keeps sockets for later requests, and a socket closed at the moment of its use fails a client.
 	socketIdle      = 15 * time.Second
 	proxySocketIdle = 2 * time.Minute
-	// socketStale is how long a socket without a token keeps its place from one that comes. A client shows its token within a round trip or
-	// two, so that who holds sockets open holds none from others.
+	// socketStale is how long a socket without a token keeps its place when a new one needs it. A client shows its
+	// token within a round trip or two, so an attacker who holds sockets open cannot keep others out.
 	socketStale = 2 * time.Second
 )
 
-// Why sockets are turned away.
+// The reasons to turn sockets away.
 const (
 	socketsFull        = "server"
 	socketsFullAddress = "address"
 	socketsStale       = "stale"
 )
 
-// doorConfig says how many sockets without a token a listener has.
+// doorConfig limits the sockets without a token that a listener has.
 type doorConfig struct {
 	most, mostPerAddress int // 0: no limit
 	proxies              []netip.Prefix
@@ -44,28 +44,30 @@ type doorConfig struct {
 	acceptFailed         func()
 }
 
-// door counts the sockets of a listener that have not shown a valid token yet: those that say nothing, or say it slowly, or ask for what needs no
-// token. A socket counts from the moment in which it is accepted, and until a request of it carries a valid token, or it is closed. From then on it
-// is a user's, which other limits count. An address is counted as they count it, an IPv6 /64 as one. Behind a trusted proxy all are one
-// address, so a proxy's sockets count for the listener's limit only.
+// door counts the sockets of a listener that have not shown a valid token yet: sockets that send nothing, send
+// slowly, or request paths that need no token. A socket counts from its accept until a request on it carries a
+// valid token, or until it is closed. After a valid token it is a user's, which other limits count. Limits count an
+// IPv6 /64 as one address. All clients behind a trusted proxy share one address, so a proxy's sockets count for the
+// listener's limit only.
 //
-// Where a limit is reached, the oldest that counts there gives its place to the new one if it has held it for two seconds; else the new one is
-// closed. To turn away only new ones would let a few hundred silent sockets keep everybody out; to take the place of fresh ones would, in a rush
-// of clients, close each just before its turn. In a rush the listener waits instead, as long as those that were let in show their tokens, and the
-// rest waits in the kernel's queue.
+// At a limit, the oldest counted socket gives its place to the new one if it has held it for two seconds; else the
+// new one is closed. If only new sockets were turned away, a few hundred silent ones would keep all clients out. If
+// fresh sockets lost their places, a rush of clients would close each socket just before its turn. In a rush the
+// listener waits instead, as long as admitted sockets show their tokens; the other sockets wait in the kernel's
+// queue.
 type door struct {
 	cfg doorConfig
 
 	mu      sync.Mutex
 	places  map[net.Conn]*place
-	waiting *list.List // of *place, oldest first: those that count
+	waiting *list.List // of *place, oldest first: the counted sockets
 	sites   map[netip.Addr]*list.List
 
 	moved chan struct{}            // holds one when a place has become free
-	nodes map[netip.Addr]time.Time // addresses of other nodes, and when one last showed that it is one there
+	nodes map[netip.Addr]time.Time // addresses of other nodes, and when a node last showed itself there
 
-	stuck    time.Time                // when it was last waited for one in vain
-	stuckFor map[netip.Addr]time.Time // the same by the address that comes; of about a second
+	stuck    time.Time                // when the last wait for a place was in vain
+	stuckFor map[netip.Addr]time.Time // the same by address; entries of about a second
 
 	refusals, failures complaint
 }
@@ -76,12 +78,12 @@ type place struct {
 	conn      net.Conn
 	site      netip.Addr
 	proxy     bool
-	node      bool // another node's: it has shown that
+	node      bool // it has shown that it is another node's
 	since     time.Time
-	everybody *list.Element // in waiting; nil: it does not count any more
+	everybody *list.Element // in waiting; nil: the socket no longer counts
 	neighbour *list.Element // in its site's list; nil for a proxy's
 	idle      *time.Timer   // runs while it waits for a request
-	waits     int           // how often it has begun to
+	waits     int           // how often it has begun to wait
 }
 
 func newDoor(cfg doorConfig) *door {
@@ -91,13 +93,14 @@ func newDoor(cfg doorConfig) *door {
 	}
 }
 
-// nodeRemembered is for how long the address of a node is known: each node asks the others more often than that.
+// nodeRemembered is how long the address of a node is remembered: nodes probe each other more often than that.
 const nodeRemembered = time.Minute
 
-// mostNodes bounds what is remembered of them.
+// mostNodes bounds the remembered addresses.
 const mostNodes = 1024
 
-// welcome notes that a socket is another node's, which counts no more, and that its address is: a node forwards the requests of many clients.
+// welcome marks a socket as another node's: the socket counts no more, and its address is remembered as a node's,
+// because a node forwards the requests of many clients.
 func (p *place) welcome() {
 	d := p.door
 	d.mu.Lock()
@@ -118,7 +121,8 @@ func (p *place) welcome() {
 	d.nodes[p.site] = now
 }
 
-// mostFrom is how many sockets one address may have: a node's half of all, so that neither it nor who shares its address takes the rest. The lock is held.
+// mostFrom is how many sockets one address may have. A node's address may have half of all, so that neither the
+// node nor another client at its address takes the rest. The lock is held.
 func (d *door) mostFrom(site netip.Addr) int {
 	if at, known := d.nodes[site]; known && d.cfg.now().Sub(at) <= nodeRemembered && d.cfg.mostPerAddress > 0 {
 		return max(d.cfg.mostPerAddress, d.cfg.most/2) //nolint:mnd // half
@@ -126,20 +130,21 @@ func (d *door) mostFrom(site netip.Addr) int {
 	return d.cfg.mostPerAddress
 }
 
-// guard puts the door before a server, which must serve the listeners that are returned and no other.
+// guard puts the door before a server, which must serve only the listener that is returned.
 func (d *door) guard(server *http.Server, socket net.Listener) net.Listener {
 	server.ConnState, server.ConnContext, server.IdleTimeout = d.changed, d.mark, proxySocketIdle
 	return newDoorListener(socket, d)
 }
 
-// origin says from where a socket comes, as the limits count it, and whether that is a trusted proxy.
+// origin returns the address that the limits count a socket for, and whether it is a trusted proxy's.
 func (d *door) origin(conn net.Conn) (site netip.Addr, proxy bool) {
 	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
 		return netip.Addr{}, false
 	}
 	address := at.Addr().Unmap().WithZone("")
-	return signalr.Site(address), slices.ContainsFunc(d.cfg.proxies, func(n netip.Prefix) bool { return n.Contains(address) })
+	return signalr.Site(address),
+		slices.ContainsFunc(d.cfg.proxies, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
 // enter gives conn a place, or says why there is none.
@@ -180,7 +185,7 @@ func (d *door) enter(conn net.Conn) (reason string) {
 	return reason
 }
 
-// turnAway closes a socket without waiting for anything.
+// turnAway closes a socket without waiting.
 func (d *door) turnAway(conn net.Conn, reason string) {
 	defer cut(conn)
 	d.cfg.turnedAway(reason)
@@ -192,11 +197,13 @@ func (d *door) turnAway(conn net.Conn, reason string) {
 	if reason == socketsFullAddress {
 		hint = "if this is a reverse proxy's address, name it in HERALD_TRUSTED_PROXIES"
 	}
-	d.cfg.logger.WarnContext(context.Background(), "sockets that have shown no token are closed: there are as many as may be",
-		slog.String("limit", reason), slog.String("last_from", conn.RemoteAddr().String()), slog.Int("sockets", n), slog.String("hint", hint))
+	d.cfg.logger.WarnContext(context.Background(),
+		"sockets that have shown no token are closed: there are as many as may be",
+		slog.String("limit", reason), slog.String("last_from", conn.RemoteAddr().String()), slog.Int("sockets", n),
+		slog.String("hint", hint))
 }
 
-// cut closes the socket below TLS, whose goodbye could wait for the client, and leaves no TIME_WAIT.
+// cut closes the socket below TLS, because a TLS goodbye could wait for the client; it leaves no TIME_WAIT.
 func cut(conn net.Conn) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
@@ -207,7 +214,7 @@ func cut(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// count makes p one of those that count. The lock is held.
+// count adds p to the counted sockets. The lock is held.
 func (d *door) count(p *place) {
 	p.everybody = d.waiting.PushBack(p)
 	if p.proxy {
@@ -221,7 +228,7 @@ func (d *door) count(p *place) {
 	p.neighbour = neighbours.PushBack(p)
 }
 
-// uncount makes p one that does not count any more. The lock is held.
+// uncount removes p from the counted sockets. The lock is held.
 func (d *door) uncount(p *place) {
 	if p.everybody == nil {
 		return
@@ -269,7 +276,7 @@ func (d *door) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// idled closes a socket that is idle still.
+// idled closes a socket that is still idle.
 func (p *place) idled(wait int) {
 	p.door.mu.Lock()
 	still := p.idle != nil && p.waits == wait
@@ -288,7 +295,7 @@ func (d *door) mark(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, placeKey{}, d.places[conn])
 }
 
-// counted is how many sockets count.
+// counted returns how many sockets count.
 func (d *door) counted() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -298,7 +305,7 @@ func (d *door) counted() int {
 // doorkeeper is a verifier that tells the door of each request whose token is good.
 type doorkeeper struct{ *auth.Verifier }
 
-// FromRequest is the verifier's.
+// FromRequest calls the verifier's.
 func (k doorkeeper) FromRequest(r *http.Request) (*auth.Principal, error) {
 	principal, err := k.Verifier.FromRequest(r)
 	if p, _ := r.Context().Value(placeKey{}).(*place); p != nil && err == nil {

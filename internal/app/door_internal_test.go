@@ -26,7 +26,7 @@ const (
 	doorSecret   = "a development secret of more than 32 bytes"
 )
 
-// doored serves /open to all and /closed to who has a token, behind a door.
+// doored serves /open to all and /closed to clients with a token, behind a door.
 type doored struct {
 	*door
 	address string
@@ -142,7 +142,7 @@ func (d *doored) from(t *testing.T, ip string) *visitor {
 	return &visitor{t, conn, bufio.NewReader(conn)}
 }
 
-// asks makes a request, and returns the status of the answer.
+// asks sends a request, and returns the status of the answer.
 func (v *visitor) asks(path, token string) int {
 	v.t.Helper()
 	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, "http://node"+path, nil)
@@ -172,7 +172,8 @@ func (v *visitor) closed() {
 
 func (d *doored) counts(t *testing.T, want int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return d.counted() == want }, doorPatience, time.Millisecond, "%d sockets count", want)
+	require.Eventually(t, func() bool { return d.counted() == want }, doorPatience, time.Millisecond,
+		"%d sockets count", want)
 }
 
 func TestSocketsWithoutATokenAreLimited(t *testing.T) {
@@ -220,10 +221,12 @@ func TestSocketsOfUsersDoNotCount(t *testing.T) {
 	require.Empty(t, d.turned())
 }
 
-// A socket that holds its place for long loses it to one that comes: silent ones keep nobody out.
+// A socket that holds its place for long loses it to a new one: silent sockets keep no client out.
 func TestStaleSocketsMakeRoom(t *testing.T) {
 	t.Parallel()
-	for name, busy := range map[string]string{"silent": "", "slow header": "GET /open HT", "idle": "GET /open HTTP/1.1\r\nHost: node\r\n\r\n"} {
+	for name, busy := range map[string]string{
+		"silent": "", "slow header": "GET /open HT", "idle": "GET /open HTTP/1.1\r\nHost: node\r\n\r\n",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDoored(t, nil, nil)
@@ -242,7 +245,8 @@ func TestStaleSocketsMakeRoom(t *testing.T) {
 	}
 }
 
-// Many clients of one address that come together, as after an interruption, are all let in: each shows its token as soon as it can.
+// Many clients of one address that connect together, as after an interruption, are all let in: each shows its token
+// as soon as it can.
 func TestARushOfUsersIsLetIn(t *testing.T) {
 	t.Parallel()
 	const clients = 200
@@ -280,7 +284,7 @@ func TestARushOfUsersIsLetIn(t *testing.T) {
 	require.Equal(t, clients, let, "with two places")
 }
 
-// Those that only hold places do not make the listener wait, but seldom.
+// Sockets that only hold places make the listener wait, but seldom.
 func TestSilentSocketsStopNoListener(t *testing.T) {
 	t.Parallel()
 	d := newDoored(t, nil, nil)
@@ -298,7 +302,7 @@ func TestSilentSocketsStopNoListener(t *testing.T) {
 	require.Len(t, d.stuckFor, 1, "it has waited once, as no time passes")
 }
 
-// Behind a trusted proxy all clients are one address.
+// All clients behind a trusted proxy share one address.
 func TestAProxysSocketsCountForTheListenerOnly(t *testing.T) {
 	t.Parallel()
 	d := newDoored(t, nil, func(c *doorConfig) {

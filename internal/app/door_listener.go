@@ -12,21 +12,22 @@ import (
 )
 
 const (
-	// complaintInterval is how often the log tells of the same trouble of a listener.
+	// complaintInterval is how often the log repeats the same trouble of a listener.
 	complaintInterval = 5 * time.Second
-	// acceptPause and acceptLongestPause are how long a listener waits behind an error, doubling.
+	// acceptPause and acceptLongestPause are the first and the longest pause after an error of Accept; the pause
+	// doubles.
 	acceptPause        = 5 * time.Millisecond
 	acceptLongestPause = time.Second
 )
 
-// complaint counts what happened since the log told of it.
+// complaint counts events since the last log line about them.
 type complaint struct {
 	mu    sync.Mutex
 	count int
 	told  time.Time
 }
 
-// due counts one more, and says whether the log is to tell of so many.
+// due counts one more event, and says whether the log is to report the count.
 func (c *complaint) due(now time.Time) (count int, due bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,7 +57,8 @@ func (l *doorListener) Close() error {
 	return l.Listener.Close() //nolint:wrapcheck // a net.Listener's errors pass as they are
 }
 
-// Accept waits behind an error that passes, too many open files above all: one that it returned could end the server.
+// Accept waits after a temporary error, above all too many open files: an error that it returned could end the
+// server.
 func (l *doorListener) Accept() (net.Conn, error) {
 	pause := acceptPause
 	for {
@@ -87,7 +89,7 @@ func (l *doorListener) enter(conn net.Conn) bool {
 	return l.door.enter(conn) == ""
 }
 
-// final says that a listener will not accept anything any more.
+// final says that a listener will never accept again.
 func final(err error) bool {
 	return slices.ContainsFunc([]error{net.ErrClosed, syscall.EBADF, syscall.EINVAL, syscall.ENOTSOCK, syscall.EFAULT},
 		func(one error) bool { return errors.Is(err, one) })
@@ -105,5 +107,6 @@ func (l *doorListener) failed(err error) {
 			attributes = append(attributes, slog.Uint64("open_files_limit", limit))
 		}
 	}
-	l.door.cfg.logger.LogAttrs(context.Background(), slog.LevelWarn, "connections cannot be accepted at present", attributes...)
+	l.door.cfg.logger.LogAttrs(context.Background(), slog.LevelWarn,
+		"connections cannot be accepted at present", attributes...)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A node forwards the requests of many clients: its sockets are not one client's, and who shares its address does not keep them out.
+// A node forwards the requests of many clients: its sockets do not count as one client's, and other clients at its
+// address do not keep them out.
 //
 // Acceptance: A-483.
 func TestTheSocketsOfOtherNodesAreNotOneClients(t *testing.T) {
@@ -18,7 +19,7 @@ func TestTheSocketsOfOtherNodesAreNotOneClients(t *testing.T) {
 		require.Equal(t, http.StatusOK, d.from(t, "127.0.0.1").asks("/node", ""))
 		d.counts(t, 0)
 	}
-	for range 6 { // silent ones, at the address of a node: half of all
+	for range 6 { // silent sockets, at the address of a node: half of all
 		d.from(t, "127.0.0.1")
 	}
 	d.counts(t, 6)

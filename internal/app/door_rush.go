@@ -7,20 +7,21 @@ import (
 )
 
 const (
-	// socketRush is how long the listener waits for a place, in a rush, before it gives up: none has become free in that time. Meanwhile it accepts
-	// nothing, so those who want just that get it seldom: once in rushInterval for an address, and a tenth of the time for all together.
+	// socketRush is how long the listener waits, in a rush, without a place becoming free, before it gives up.
+	// Meanwhile it accepts nothing, so an attacker who wants just that must get it seldom: once in rushInterval for an
+	// address, and a tenth of the time for all addresses together.
 	socketRush   = 50 * time.Millisecond
 	rushInterval = time.Second
 	rushShare    = 10
 )
 
-// await waits while there is no place for conn and those that have one show their tokens.
+// await waits while there is no place for conn and admitted sockets show their tokens.
 func (d *door) await(conn net.Conn) {
 	site, proxy := d.origin(conn)
 	if !d.crowded(site, proxy) || !d.mayWait(site) {
 		return
 	}
-	longest := time.NewTimer(rushShare * d.cfg.rush) // whatever becomes free
+	longest := time.NewTimer(rushShare * d.cfg.rush) // even if places become free
 	defer longest.Stop()
 	for d.crowded(site, proxy) {
 		select {
@@ -34,7 +35,7 @@ func (d *door) await(conn net.Conn) {
 	}
 }
 
-// crowded says whether a limit is reached that counts a socket from there.
+// crowded says whether a limit that counts a socket from site is reached.
 func (d *door) crowded(site netip.Addr, proxy bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -50,7 +51,8 @@ func (d *door) mayWait(site netip.Addr) bool {
 	return now.Sub(d.stuck) >= rushShare*d.cfg.rush && now.Sub(d.stuckFor[site]) >= rushInterval
 }
 
-// waitedInVain remembers it, of few addresses: there are few in a second.
+// waitedInVain stores when a wait for site was in vain, and drops entries older than rushInterval, so the map stays
+// small.
 func (d *door) waitedInVain(site netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

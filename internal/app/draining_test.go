@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// balancer passes everything on to the node that readyz finds first.
+// balancer forwards every request to the first node that readyz calls ready.
 func (s *several) balancer() (address string) {
 	s.t.Helper()
 	to := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
@@ -48,7 +48,9 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	}
 	s.known()
 	ids := s.ids()
-	cfg := hubclient.Config{URL: s.balancer(), Token: s.token, Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond}}
+	cfg := hubclient.Config{
+		URL: s.balancer(), Token: s.token, Backoff: []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond},
+	}
 	followers := make([]*follower, 20)
 	for i := range followers {
 		followers[i] = follow(t, cfg, hubclient.Subscription{Group: event.Alerts, LastEventID: &uuid.UUID{}})
@@ -61,7 +63,7 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 	s.ask(1, http.MethodPost, realtime+"nodes/"+ids[0]+"/drain", "", &answer)
 	require.Equal(t, "Node is draining", answer.Message)
 	require.Equal(t, ids[0], answer.Node)
-	s.alerts(30) // while they leave
+	s.alerts(30) // while the clients leave
 	status, text := page(t, s.urls[0]+"/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, "draining")
@@ -84,11 +86,12 @@ func TestADrainedNodeLosesItsClientsAndNothingElse(t *testing.T) {
 		return len(l.Connections) == len(followers) && !strings.Contains(strings.Join(nodesOf(l), " "), ids[0])
 	}, patience, 20*time.Millisecond)
 
-	// It goes on relaying, and is asked like any other.
+	// The node still relays, and answers requests as any other.
 	require.Eventually(t, func() bool {
 		var position int64
 		var draining, alive bool
-		err := s.pool.QueryRow(t.Context(), `SELECT broadcast_position, draining, heartbeat_at > clock_timestamp() - interval '5 seconds'
+		err := s.pool.QueryRow(t.Context(),
+			`SELECT broadcast_position, draining, heartbeat_at > clock_timestamp() - interval '5 seconds'
 			FROM herald.node WHERE node_id = $1`, ids[0]).Scan(&position, &draining, &alive)
 		return err == nil && position >= count && draining && alive
 	}, patience, 20*time.Millisecond)
@@ -114,7 +117,7 @@ func TestTheLastNodeIsDrainedByForceOnly(t *testing.T) {
 	drain := func(at int, body string) (int, string) {
 		return s.rest(0, http.MethodPost, realtime+"nodes/"+ids[at]+"/drain", body)
 	}
-	// At once: one of them stays.
+	// Of two drains at the same time, one node stays.
 	type outcome struct{ status int }
 	outcomes := make(chan outcome, len(ids))
 	for at := range ids {
@@ -167,11 +170,12 @@ func (s *several) states(ids []string) []string {
 
 func (s *several) token(context.Context) (string, error) { return s.bearer, nil }
 
-// alerts publishes so many alerts, one after another.
+// alerts publishes a number of alerts, one after another.
 func (s *several) alerts(count int64) {
 	s.t.Helper()
 	for range count {
-		_, err := s.pool.Exec(s.t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`)
+		_, err := s.pool.Exec(s.t.Context(),
+			`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`)
 		require.NoError(s.t, err)
 	}
 }

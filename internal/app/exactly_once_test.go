@@ -30,8 +30,8 @@ const (
 	patience     = 2 * time.Minute
 )
 
-// Every committed event reaches every subscriber of its groups exactly once, in the group's order, with contiguous sequences,
-// whatever the writers' transactions do and however often the subscribers come and go.
+// Every committed event reaches every subscriber of its groups exactly once, in the group's order, with contiguous
+// sequences, whatever the writers' transactions do and however often the subscribers come and go.
 //
 // Acceptance: A-185, A-231, A-251, A-317.
 func TestEveryCommittedEventIsReceivedExactlyOnce(t *testing.T) {
@@ -41,7 +41,8 @@ func TestEveryCommittedEventIsReceivedExactlyOnce(t *testing.T) {
 	w.receiveExactlyOnce(t, db, node(t, db, w.permissions()...))
 }
 
-// receiveExactlyOnce has the writers write and the subscribers follow, each at one of the nodes in turn, and checks what those received.
+// receiveExactlyOnce runs the writers and the subscribers, each at one of the nodes in turn, and checks the
+// subscribers' records.
 func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...hubclient.Config) {
 	t.Helper()
 	following, stopFollowing := context.WithCancelCause(t.Context())
@@ -82,7 +83,7 @@ func (w *world) receiveExactlyOnce(t *testing.T, db *pgtest.Database, nodes ...h
 		require.NoError(t, r.err)
 		r.check(t, truth[r.group])
 	}
-	for _, a := range records { // one order for everybody
+	for _, a := range records { // one order for all subscribers
 		for _, b := range records {
 			if a.group == b.group {
 				require.Equal(t, a.ids(), b.ids())
@@ -97,7 +98,7 @@ var (
 	errDone     = errors.New("everything has been received")
 )
 
-// committed returns the distinct event ids in the outbox by group: what is to be received.
+// committed returns the distinct event ids in the outbox by group: the events to receive.
 func committed(t *testing.T, db *pgtest.Database) map[event.Group]map[uuid.UUID]bool {
 	t.Helper()
 	rows, err := db.Conn(t).Query(t.Context(), `SELECT event_id, resource_id, restaurant_id, audience FROM herald.outbox`)
@@ -129,17 +130,17 @@ func targets(order, restaurant uuid.UUID, audience event.Audience) []event.Group
 	return []event.Group{event.OrderGroup(order), event.RestaurantGroup(restaurant)}
 }
 
-// record is what one subscriber has received.
+// record is the list of events that one subscriber has received.
 type record struct {
 	group event.Group
-	err   error // what ended it for good
+	err   error // the error that ended it for good
 
 	mu       sync.Mutex
 	received []hubclient.Event
 }
 
-// follow receives the group from its beginning, leaving and coming back at random. Once everything has been written it stays: on a busy
-// machine a visit may be too short to receive anything.
+// follow receives the group from its beginning, leaving and coming back at random. Once everything has been written
+// it stays: on a busy machine a visit may be too short to receive anything.
 func (r *record) follow(ctx context.Context, cfg hubclient.Config, written <-chan struct{}) {
 	last := uuid.Nil
 	for ctx.Err() == nil {
@@ -159,14 +160,15 @@ func (r *record) follow(ctx context.Context, cfg hubclient.Config, written <-cha
 			return nil
 		}, hubclient.Hooks{OnGap: func(hubclient.Result) { r.fail(errors.New("was told of a gap")); cancel() }})
 		cancel()
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDone) && !errors.Is(err, context.Canceled) {
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errDone) &&
+			!errors.Is(err, context.Canceled) {
 			r.fail(err)
 			return
 		}
 	}
 }
 
-// lacks says whether there is more to wait for.
+// lacks says whether events are still missing.
 func (r *record) lacks(events int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,7 +189,7 @@ func (r *record) ids() []uuid.UUID {
 	return ids
 }
 
-// check compares the record with what was committed for its group.
+// check compares the record with the committed events of its group.
 func (r *record) check(t *testing.T, truth map[uuid.UUID]bool) {
 	t.Helper()
 	seen := map[uuid.UUID]bool{}
@@ -200,13 +202,13 @@ func (r *record) check(t *testing.T, truth map[uuid.UUID]bool) {
 	require.Len(t, seen, len(truth), "%s lacks events", r.group)
 }
 
-// world is what the writers write about, and what they have committed, each in its order.
+// world holds the resources that the writers write about, and their committed events, each in its order.
 type world struct {
 	orderIDs, restaurantIDs []uuid.UUID
 	commits                 [writers][]uuid.UUID
 
 	mu        sync.Mutex
-	published []uuid.UUID // committed by anybody, to be published again
+	published []uuid.UUID // committed by any writer, to be published again
 }
 
 func newWorld() *world {
@@ -242,7 +244,8 @@ func (w *world) groups() []event.Group {
 	return all
 }
 
-// write commits and rolls back transactions as a service does. Every third writer is REPEATABLE READ, every third SERIALIZABLE.
+// write commits and rolls back transactions as a service does. Every third writer is REPEATABLE READ, every third
+// SERIALIZABLE.
 func (w *world) write(ctx context.Context, conn *pgx.Conn, writer int) error {
 	levels := []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
 	for range transactions {
@@ -257,7 +260,8 @@ func (w *world) write(ctx context.Context, conn *pgx.Conn, writer int) error {
 		if err == nil {
 			err = tx.Commit(ctx)
 		}
-		if serialization, ok := errors.AsType[*pgconn.PgError](err); errors.Is(err, errRollBack) || ok && serialization.Code == "40001" {
+		if serialization, ok := errors.AsType[*pgconn.PgError](err); errors.Is(err, errRollBack) ||
+			ok && serialization.Code == "40001" {
 			_ = tx.Rollback(ctx) // a failed commit has rolled back already
 			continue
 		}
@@ -272,7 +276,8 @@ func (w *world) write(ctx context.Context, conn *pgx.Conn, writer int) error {
 	return nil
 }
 
-// transaction publishes one to three events, sometimes one in a savepoint that is rolled back, sometimes an old one again.
+// transaction publishes one to three events, sometimes one in a savepoint that is rolled back, sometimes an old one
+// again.
 func (w *world) transaction(ctx context.Context, tx pgx.Tx) (published []uuid.UUID, err error) {
 	for range 1 + rand.IntN(3) {
 		id := uuid.New()
@@ -313,7 +318,8 @@ func (w *world) any() (uuid.UUID, bool) {
 func (w *world) publish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	i := rand.IntN(len(w.orderIDs))
 	audience := event.Audiences()[rand.IntN(len(event.Audiences()))]
-	_, err := tx.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'customer', $3, event_id => $4)`,
+	_, err := tx.Exec(ctx,
+		`SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'customer', $3, event_id => $4)`,
 		w.orderIDs[i], w.restaurantIDs[i%len(w.restaurantIDs)], string(audience), id)
 	if err != nil {
 		return fmt.Errorf("publishing: %w", err)
@@ -321,9 +327,10 @@ func (w *world) publish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	return nil
 }
 
-// republish publishes a committed event once more, as a producer does that did not hear of its commit.
+// republish publishes a committed event once more, as a producer does whose commit got no answer.
 func (w *world) republish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	_, err := tx.Exec(ctx, `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload)
+	_, err := tx.Exec(ctx,
+		`INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload)
 		SELECT event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload FROM herald.outbox WHERE event_id = $1 LIMIT 1`, id)
 	if err != nil {
 		return fmt.Errorf("publishing again: %w", err)
@@ -331,7 +338,7 @@ func (w *world) republish(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	return nil
 }
 
-// hold keeps a transaction that has published open across many others.
+// hold keeps a transaction that has published open during many others.
 func (w *world) hold(ctx context.Context, conn *pgx.Conn, commit bool) error {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -349,7 +356,8 @@ func (w *world) hold(ctx context.Context, conn *pgx.Conn, commit bool) error {
 	return tx.Commit(ctx)
 }
 
-// checkWriters sees that the events of one writer, whose transactions follow each other, are in their order in every group.
+// checkWriters checks that the events of one writer, whose transactions follow each other, are in their order in
+// every group.
 func (w *world) checkWriters(t *testing.T, records []*record) {
 	t.Helper()
 	for _, r := range records {

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/nodes"
 )
 
-// fleet is the nodes of this one's database, for administrators.
+// fleet is the nodes of this node's database, for administrators.
 type fleet struct{ *App }
 
 // Self implements [adminapi.Fleet].
@@ -26,7 +26,8 @@ func (a fleet) Self() adminapi.Node {
 		count += n
 	}
 	return adminapi.Node{
-		ID: a.nodeID, Host: hostname(), Version: a.cfg.Version, Address: a.nodeURL, Connections: count, State: state, StartedAt: a.servedSince.UTC(),
+		ID: a.nodeID, Host: hostname(), Version: a.cfg.Version, Address: a.nodeURL, Connections: count, State: state,
+		StartedAt: a.servedSince.UTC(),
 	}
 }
 
@@ -68,15 +69,16 @@ func (a fleet) Drain(ctx context.Context, force bool) (before bool, err error) {
 		return false, adminapi.ErrLastNode
 	case err != nil && !force:
 		return false, err
-	case err != nil: // the others learn of it when the database is back
+	case err != nil: // the other nodes learn of it when the database is back
 		a.logger.WarnContext(ctx, "this node is drained without a word to the others", slog.Any("error", err))
 		a.nodes.Leaving()
 	}
 	return a.drain(ctx), nil
 }
 
-// drain takes this node out as its end does, and goes on with all the rest: it is not ready, takes no connections, asks those that it has to go
-// elsewhere, and relays, does jobs and hands requests on as before. It is not taken back. It returns true where that was done before.
+// drain removes this node from service as a shutdown does, but keeps it running. The node is not ready, takes no
+// connections, and asks its clients to reconnect elsewhere; it relays, runs jobs and forwards requests as before.
+// It lasts until a restart. drain returns true where the node already drains or stops.
 func (a *App) drain(ctx context.Context) (before bool) {
 	a.drainingMu.Lock()
 	defer a.drainingMu.Unlock()
@@ -85,8 +87,9 @@ func (a *App) drain(ctx context.Context) (before bool) {
 	}
 	a.draining.Store(true)
 	s := a.cfg.Server
-	a.logger.InfoContext(ctx, "draining: this node takes no connections any more, until it is restarted", slog.Duration("spread", s.ShutdownSpread))
-	// It goes on when the node is told to stop meanwhile: what leaves has its time.
+	a.logger.InfoContext(ctx, "draining: this node takes no connections any more, until it is restarted",
+		slog.Duration("spread", s.ShutdownSpread))
+	// A drain continues when the node is told to stop meanwhile: clients that leave keep their time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
 	a.leaving.Go(func() {
 		defer cancel()

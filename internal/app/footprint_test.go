@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector keeps memory of its own for every goroutine, which is not what is measured here.
+// The race detector's own memory for every goroutine must not be measured here.
 
 package app_test
 
@@ -24,8 +24,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// What a connection at rest may hold of the process, both of its ends together: the client's is a bare socket of 0.6 KiB. The herald process
-// adds what the allocator cannot give back, and counts 10 KiB. What the kernel keeps for a socket is in neither.
+// The most memory of the process that a connection at rest may hold, both of its ends together: the client's is a
+// bare socket of 0.6 KiB. The herald process adds memory that the allocator cannot give back, and counts 10 KiB.
+// The kernel's memory for a socket is in neither.
 const (
 	budgetBytes       = 8000
 	budgetGoroutines  = 1
@@ -55,7 +56,7 @@ func held(t *testing.T) (h holdings) {
 	}
 }
 
-// timers counts those that are alive and were made since all allocations are profiled. A socket's deadline is none of them.
+// timers counts the live timers made since all allocations are profiled. A socket's deadline is no such timer.
 func timers() (count int64) {
 	records := make([]runtime.MemProfileRecord, 1<<16)
 	n, ok := runtime.MemProfile(records, false)
@@ -80,7 +81,8 @@ func timers() (count int64) {
 func subscriber(t *testing.T, address string) net.Conn {
 	t.Helper()
 	order := uuid.NewString()
-	token, err := auth.Mint(secret, auth.Grant{Subject: "user-" + order, Permissions: []string{"OrderOwner:" + order}, TTL: time.Hour})
+	token, err := auth.Mint(secret,
+		auth.Grant{Subject: "user-" + order, Permissions: []string{"OrderOwner:" + order}, TTL: time.Hour})
 	require.NoError(t, err)
 	var dialer net.Dialer
 	c, err := dialer.DialContext(t.Context(), "tcp", address)
@@ -96,14 +98,17 @@ func subscriber(t *testing.T, address string) net.Conn {
 		}
 	}
 	text := func(s string) []byte { return ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(s + "\x1e")))) }
-	talk(fmt.Appendf(nil, "GET /hubs/customer-orders?access_token=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", token, address), "\r\n\r\n")
+	talk(fmt.Appendf(nil,
+		"GET /hubs/customer-orders?access_token=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", token, address), "\r\n\r\n")
 	talk(text(`{"protocol":"json","version":1}`), "{}\x1e")
-	talk(text(`{"type":1,"invocationId":"1","target":"SubscribeToOrder","arguments":["`+order+`"]}`), `"invocationId":"1"`)
+	talk(text(`{"type":1,"invocationId":"1","target":"SubscribeToOrder","arguments":["`+order+`"]}`),
+		`"invocationId":"1"`)
 	return c
 }
 
-// TestFootprintOfAConnection holds a node to what a connection at rest costs it: with a token, the real hub, one subscription.
+// TestFootprintOfAConnection bounds a node's cost of a connection at rest: with a token, the real hub, one
+// subscription.
 func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others' memory would count
 	const warm, count = 50, 500
 	rate := runtime.MemProfileRate
@@ -118,7 +123,7 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 			_ = c.Close()
 		}
 	}()
-	for range warm { // pools, caches, the first of everything
+	for range warm { // pools, caches and other first-time costs
 		conns = append(conns, subscriber(t, address))
 	}
 	before := held(t)
@@ -128,9 +133,10 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 	after := held(t)
 
 	stacks, heap := (after.stacks-before.stacks)/count, (after.heap-before.heap)/count
-	t.Logf("a connection at rest: %d bytes of stacks and %d of heap; of %d: %d goroutines, %d descriptors, %d timers", stacks, heap, count,
+	t.Logf("a connection at rest: %d bytes of stacks and %d of heap; of %d: %d goroutines, %d descriptors, %d timers",
+		stacks, heap, count,
 		after.goroutines-before.goroutines, after.descriptors-before.descriptors, after.timers-before.timers)
-	const few = count / 10 // what else comes and goes in a node
+	const few = count / 10 // other allocations of a node that come and go
 	require.Less(t, stacks+heap, int64(budgetBytes), "bytes")
 	require.InDelta(t, budgetGoroutines*count, after.goroutines-before.goroutines, few, "goroutines")
 	require.InDelta(t, budgetDescriptors*count, after.descriptors-before.descriptors, few, "descriptors")

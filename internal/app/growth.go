@@ -21,7 +21,8 @@ func newGrowthCollector(read func() ([]retention.Growth, error)) *growthCollecto
 		bytes:      desc("size_bytes", "Size of the outbox and of the event log, with indexes."),
 		rows:       desc("estimated_rows", "Rows of the outbox and of the event log, as PostgreSQL estimates them."),
 		partitions: desc("partitions", "Days that have a partition, those ahead included."),
-		oldest:     desc("oldest_partition_seconds", "Age of the oldest day that has a partition: the retention and up to three days, else something keeps it."),
+		oldest: desc("oldest_partition_seconds",
+			"Age of the oldest day that has a partition: the retention and up to three days, else something keeps it."),
 	}
 }
 

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// guard puts a door before each listener: the operator's has places of its own, so that health is answered when the clients' are taken.
+// guard puts a door before each listener: the operator's listener has places of its own, so that health is answered
+// when the clients' places are taken.
 func (a *App) guard(ctx context.Context) error {
 	s := a.cfg.Server
 	checkOpenFiles(ctx, a.logger, s)
 	tellOfClearTokens(ctx, a.logger, s)
 	cfg := doorConfig{
-		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: s.Proxies(), idle: socketIdle, stale: socketStale, rush: socketRush,
+		most: s.MaxUnauthenticated, mostPerAddress: s.MaxUnauthenticatedPerAddress, proxies: s.Proxies(), idle: socketIdle,
+		stale: socketStale, rush: socketRush,
 		now: time.Now, logger: a.logger,
 		turnedAway:   func(reason string) { a.metrics.socketsRefused.WithLabelValues(reason).Inc() },
 		acceptFailed: a.metrics.acceptErrors.Inc,
@@ -28,7 +30,7 @@ func (a *App) guard(ctx context.Context) error {
 	}
 	if a.forNodes != nil {
 		forNodes := cfg
-		forNodes.mostPerAddress = 0 // nodes are few addresses
+		forNodes.mostPerAddress = 0 // nodes come from few addresses
 		doors = append(doors, newDoor(forNodes))
 	}
 	for i, socket := range a.nodeSockets {

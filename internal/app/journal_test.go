@@ -13,7 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Two nodes broadcast an event, each to its own connections; one of them tells with its heartbeat, the other when it shuts down.
+// Two nodes broadcast an event, each to its own connections; one of them writes its journal with its heartbeat, the
+// other when it shuts down.
 func TestNodesTellWhatTheyHaveBroadcast(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -34,7 +35,9 @@ func TestNodesTellWhatTheyHaveBroadcast(t *testing.T) {
 	}
 	publish := func() (id uuid.UUID) {
 		t.Helper()
-		require.NoError(t, pool.QueryRow(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&id))
+		require.NoError(t,
+			pool.QueryRow(t.Context(),
+				`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&id))
 		return id
 	}
 	broadcasts := func(id uuid.UUID) (connections []int) {
@@ -54,7 +57,7 @@ func TestNodesTellWhatTheyHaveBroadcast(t *testing.T) {
 
 	within(t, received, "the first event")
 	last := publish()
-	within(t, received, "the last event") // on the second node, which has hardly told of it yet
+	within(t, received, "the last event") // on the second node, which has hardly written its journal yet
 	stopped(t, stop)
 	require.Eventually(t, func() bool { return len(broadcasts(last)) == 2 }, 30*time.Second, 20*time.Millisecond)
 	require.ElementsMatch(t, []int{1, 2}, broadcasts(last))

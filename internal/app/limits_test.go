@@ -88,7 +88,7 @@ func TestSettingsLimitNegotiations(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	status, _ = ask(t, cfg, http.MethodPost, path, "192.0.2.2")
 	require.Equal(t, http.StatusOK, status)
-	require.Eventually(t, func() bool { // at once, but on a slow machine
+	require.Eventually(t, func() bool { // at once, except on a slow machine
 		status, _ := ask(t, cfg, http.MethodPost, path, "192.0.2.1")
 		return status == http.StatusTooManyRequests
 	}, patience, patience/1000)
@@ -97,8 +97,12 @@ func TestSettingsLimitNegotiations(t *testing.T) {
 func TestSettingsLimitInvocationsAndMessages(t *testing.T) {
 	t.Parallel()
 	for want, limits := range map[string]func(*app.Settings){
-		"The client sends more than 1 invocations per second.": func(s *app.Settings) { s.InvocationRate, s.InvocationBurst = 1, 1 },
-		"The client sends more than 1 messages per second.":    func(s *app.Settings) { s.MessageRate, s.MessageBurst = 1, 1 },
+		"The client sends more than 1 invocations per second.": func(s *app.Settings) {
+			s.InvocationRate, s.InvocationBurst = 1, 1
+		},
+		"The client sends more than 1 messages per second.": func(s *app.Settings) {
+			s.MessageRate, s.MessageBurst = 1, 1
+		},
 	} {
 		cfg := limited(t, limits)
 		c, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
@@ -123,7 +127,7 @@ func TestSettingOfPolls(t *testing.T) {
 	var negotiated struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal([]byte(answer), &negotiated), answer)
 	path := "/hubs/admin?id=" + url.QueryEscape(negotiated.ConnectionToken)
-	status, body := ask(t, cfg, http.MethodGet, path, "") // which opens it, and is answered at once
+	status, body := ask(t, cfg, http.MethodGet, path, "") // which opens the stream, and is answered at once
 	require.Equal(t, http.StatusOK, status, body)
 	from := time.Now()
 	status, body = ask(t, cfg, http.MethodGet, path, "")
@@ -136,7 +140,8 @@ func TestSettingOfPolls(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, status)
 }
 
-// A connection joins so many groups, on the admin hub those that it is in from the beginning among them; what it leaves makes room.
+// A connection joins a limited number of groups; on the admin hub those that it is in from the beginning count.
+// Leaving a group makes room.
 //
 // Acceptance: A-160.
 func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
@@ -151,7 +156,8 @@ func TestSettingsLimitTheGroupsOfAConnection(t *testing.T) {
 		permissions[i] = "OrderOwner:" + id.String()
 	}
 	cfg.Token = func(context.Context) (string, error) {
-		return auth.Mint(secret, auth.Grant{Subject: "user-1", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
+		return auth.Mint(secret,
+			auth.Grant{Subject: "user-1", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
 	}
 	refusal := func(err error) string {
 		refused, ok := errors.AsType[*hubclient.HubError](err)

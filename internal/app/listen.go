@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// portAttempts bounds how many ports of the system's choice are tried for one that is free on both loopbacks.
+// portAttempts bounds how many system-chosen ports are tried for one that is free on both loopbacks.
 const portAttempts = 20
 
-// listen opens the sockets, so that a wrong address or certificate is told before anything has begun.
+// listen opens the sockets, so that a wrong address or certificate is reported before anything has begun.
 func (a *App) listen(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
@@ -48,7 +48,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 	return a.guard(ctx)
 }
 
-// secure puts TLS before sockets.
+// secure puts TLS on sockets.
 func secure(sockets []net.Listener, certificate tls.Certificate) {
 	for i, socket := range sockets {
 		sockets[i] = tls.NewListener(socket, &tls.Config{
@@ -58,8 +58,8 @@ func secure(sockets []net.Listener, certificate tls.Certificate) {
 	}
 }
 
-// listenOn opens the sockets of an address. The name localhost is 127.0.0.1 and ::1, as far as the machine has them: a client that
-// looks it up may come to either.
+// listenOn opens the sockets of an address. The name localhost is 127.0.0.1 and ::1, as far as the machine has
+// them: a client that resolves it may use either.
 func listenOn(ctx context.Context, address string) ([]net.Listener, error) {
 	var listen net.ListenConfig
 	host, port, err := net.SplitHostPort(address)
@@ -88,7 +88,7 @@ func listenOnBoth(ctx context.Context, port string) (sockets []net.Listener, err
 		case err == nil:
 			sockets = append(sockets, socket)
 			if tcp, ok := socket.Addr().(*net.TCPAddr); ok {
-				port = strconv.Itoa(tcp.Port) // the same on both
+				port = strconv.Itoa(tcp.Port) // the same port on both
 			}
 		case isMissing(err):
 			missing = err
@@ -103,13 +103,14 @@ func listenOnBoth(ctx context.Context, port string) (sockets []net.Listener, err
 	return sockets, nil
 }
 
-// isMissing reports whether the machine does not have the address that was to be listened on, such as ::1 where IPv6 is off.
+// isMissing reports whether the machine lacks the address to listen on, such as ::1 where IPv6 is off.
 func isMissing(err error) bool {
-	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EPROTONOSUPPORT)
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) ||
+		errors.Is(err, syscall.EPROTONOSUPPORT)
 }
 
 func closeAll(sockets []net.Listener) {
 	for _, socket := range sockets {
-		_ = socket.Close() // nobody has come yet
+		_ = socket.Close() // no client has connected yet
 	}
 }

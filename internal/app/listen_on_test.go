@@ -23,7 +23,8 @@ func TestLocalhostIsBothLoopbacks(t *testing.T) {
 		loopbacks = append(loopbacks, "::1")
 		require.NoError(t, l.Close())
 	}
-	cfg, stop := startNode(t, pgtest.New(t), func(s *app.Settings) { s.Listen, s.OpsListen = "localhost:0", "localhost:0" })
+	cfg, stop := startNode(t, pgtest.New(t),
+		func(s *app.Settings) { s.Listen, s.OpsListen = "localhost:0", "localhost:0" })
 	t.Cleanup(func() { stopped(t, stop) })
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(cfg.URL, "http://"))
 	require.NoError(t, err)

@@ -47,7 +47,8 @@ func metric(t *testing.T, cfg hubclient.Config, name string) string {
 	return value
 }
 
-// Where nothing can listen, events are found by looking; the node says so, once, and listens again as soon as it can.
+// Where no connection can listen, the node finds events by looking. It says so, once, and listens again as soon as
+// it can.
 func TestANodeThatCannotListenDelivers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -102,12 +103,13 @@ func TestANodeThatCannotListenDelivers(t *testing.T) {
 	require.Eventually(t, func() bool { return warnings.Load() == 2 }, patience, tick, "one line a change")
 }
 
-// A pooler takes a LISTEN and delivers nothing: that is seen, too.
+// A pooler accepts a LISTEN and delivers nothing: the node notices that, too.
 func TestANodeThatListensThroughAPoolerSaysSo(t *testing.T) {
 	t.Parallel()
 	const sessions = 4
 	db := pgtest.New(t)
-	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")}, func(*app.Settings) {})
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pgtest.NewPooler(t, db, sessions).DSN("")},
+		func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	becomes(t, cfg, http.StatusOK, "degraded: not listening")
 }

@@ -31,7 +31,7 @@ func hubPaths() []string {
 	return paths
 }
 
-// resourceOf is what the groups of the hub at a path are about.
+// resourceOf is the resource of the groups of the hub at a path.
 func resourceOf(path string) resource {
 	row, _ := event.HubAt(path)
 	if kind := row.Groups[0]; kind.Resource != "" {
@@ -51,7 +51,8 @@ func registered(t *testing.T) map[string][]string {
 	return all.Methods()
 }
 
-// methodActions are the invocations of every method of every hub. Those that unsubscribe come apart, for afterwards.
+// methodActions are the invocations of every method of every hub. Unsubscribing methods are returned separately, to
+// run last.
 func methodActions(t *testing.T) (methods, unsubscribing []action) {
 	t.Helper()
 	names := registered(t)
@@ -72,7 +73,7 @@ func methodActions(t *testing.T) (methods, unsubscribing []action) {
 			case strings.HasPrefix(method, "SubscribeTo"):
 				a.of, args, a.admitted = resourceOf(hub), id, "null"
 			case strings.HasPrefix(method, "UnsubscribeFrom"):
-				args, a.admitted = id, "null" // which needs no permission
+				args, a.admitted = id, "null" // it needs no permission
 			case strings.HasPrefix(method, "Resume"):
 				a.of, a.admitted, result = resourceOf(hub), "lastEventId replayed sequence status", fields
 				args = func(v *visit) []any { return append(id(v), nil) }
@@ -141,9 +142,11 @@ func routeActions(t *testing.T, at place) (actions []action) {
 	for _, e := range append(adminapi.Endpoints(), ownRoutes(t)...) {
 		body, known := bodies[strings.TrimPrefix(e.Path, admin)]
 		switch {
-		case e.Path == admin+"health", e.Path == "/openapi.json", slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, e.Path):
+		case e.Path == admin+"health", e.Path == "/openapi.json",
+			slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, e.Path):
 			add(action{open: true, admitted: "200"}, e, "", "")
-		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead, e.Path == "/api/admin/outbox/events/{eventId}",
+		case e.Path == admin+"status", e.Path == admin+"platform-snapshot", e.Path == dead,
+			e.Path == "/api/admin/outbox/events/{eventId}",
 			e.Path == admin+"connections", e.Path == admin+"nodes":
 			add(action{of: theAdmins, admitted: "200"}, e, "", "")
 		case e.Path == dead+"/{eventId}/mend":
@@ -161,7 +164,8 @@ func routeActions(t *testing.T, at place) (actions []action) {
 					if kind.Resource != "" {
 						asked = at.ids[resource(kind.Name)].String()
 					}
-					add(action{of: resourceOf(row.Path), admitted: "200"}, e, fmt.Sprintf("?hub=%s&resource=%s", row.Name(), asked), "")
+					add(action{of: resourceOf(row.Path), admitted: "200"}, e,
+						fmt.Sprintf("?hub=%s&resource=%s", row.Name(), asked), "")
 				}
 			}
 		default:
@@ -182,7 +186,8 @@ func ownRoutes(t *testing.T) (routes []adminapi.Endpoint) {
 		}
 		source, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(
+			string(source), -1) {
 			if m[2] != "/api/" {
 				routes = append(routes, adminapi.Endpoint{Method: m[1], Path: m[2]})
 			}

@@ -12,7 +12,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// resource is what the matrix is about: one for each kind of groups that belong to a resource, by the kind's name, and the admin groups.
+// resource is what an action concerns: one for each kind of groups that belong to a resource, by the kind's name,
+// and the admin groups.
 type resource string
 
 const (
@@ -22,12 +23,12 @@ const (
 	theAdmins   resource = "admin"
 )
 
-// person is somebody who tries everything. What a person may is what the contract says of it, not what a token holds.
+// person is a user or client that tries everything. Its rights are those of the contract, not those of its token.
 type person struct {
 	name  string
-	known bool // by a valid token
+	known bool // it has a valid token
 	admin bool
-	opens resource // "": nothing
+	opens resource // the resource that it may use; "": none
 
 	token   string
 	subject string
@@ -41,7 +42,7 @@ func (p person) may(r resource) bool {
 	return p.known && p.opens == r
 }
 
-// place is what they try it on.
+// place holds the resources that the people try to use.
 type place struct {
 	order, restaurant, cart uuid.UUID
 	event                   uuid.UUID // of the order
@@ -82,7 +83,7 @@ func permissionsOf(r resource) (names []string) {
 	return names
 }
 
-// people returns all of them, each with what makes it what it is: claims, a grant, or the order's first event.
+// people returns all of them, each with its claims, its grant, or the order's first event.
 func people(t *testing.T, db *pgtest.Database) (place, []person) {
 	t.Helper()
 	at := places()
@@ -91,7 +92,8 @@ func people(t *testing.T, db *pgtest.Database) (place, []person) {
 	require.NoError(t, pool.QueryRow(t.Context(), publish, at.order, at.restaurant, "customer").Scan(&at.event))
 	_, err := pool.Exec(t.Context(), publish, uuid.New(), uuid.New(), "other customer")
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers": 10, "activeUsers": 5, "newUsersToday": 1,
+	_, err = pool.Exec(t.Context(),
+		`SELECT herald.set_platform_stats('{"totalUsers": 10, "activeUsers": 5, "newUsersToday": 1,
 		"websitesGenerated": 2, "imagesGenerated": 3, "failedGenerations": 0, "totalRevenue": 1.5, "revenueToday": 0.5}')`)
 	require.NoError(t, err)
 
@@ -113,8 +115,16 @@ func people(t *testing.T, db *pgtest.Database) (place, []person) {
 	}
 	all := []person{
 		{name: "no token"},
-		{name: "expired", token: mint(secret, auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything, TTL: -time.Hour})},
-		{name: "forged", token: mint("another secret of more than 32 bytes", auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything})},
+		{
+			name: "expired",
+			token: mint(secret,
+				auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything, TTL: -time.Hour}),
+		},
+		{
+			name: "forged",
+			token: mint("another secret of more than 32 bytes",
+				auth.Grant{Subject: "customer", Roles: []string{"Admin"}, Permissions: everything}),
+		},
 	}
 	known := func(p person, roles []string, permissions ...string) {
 		p.known, p.subject = true, p.name

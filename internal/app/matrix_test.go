@@ -22,18 +22,18 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// action is something that everybody tries.
+// action is an action that every person tries.
 type action struct {
 	name string
-	hub  string   // of a hub that somebody must be let into first, with its path; "": none
-	open bool     // to everybody, without a token
-	of   resource // what has to be open to the person; "": nothing
+	hub  string   // the hub, with its path, that must admit the person first; "": none
+	open bool     // to all, without a token
+	of   resource // the resource that must be open to the person; "": none
 	do   func(t *testing.T, v *visit) string
-	// What comes of it for those who may, and for those who are known and may not.
+	// The outcome for people who may, and for people who are known and may not.
 	admitted, refused string
 }
 
-// want is what the contract says of a person and an action: the rule that every cell is held against.
+// want is the outcome that the contract demands for a person and an action: every cell is checked against it.
 func (a action) want(p person) string {
 	switch {
 	case a.open:
@@ -49,7 +49,7 @@ func (a action) want(p person) string {
 	}
 }
 
-// visit is a person at the node: its requests, and its connections to the hubs that let it in.
+// visit is a person at the node: its requests, and its connections to the hubs that admit it.
 type visit struct {
 	person
 
@@ -59,11 +59,11 @@ type visit struct {
 	conns    map[string]*hubclient.Connection
 
 	mu       sync.Mutex
-	received map[string]bool // hub path and method of what the node has sent
+	received map[string]bool // hub path and method of the messages that the node has sent
 }
 
-// Who may do what: every person at every hub, every method of every hub and every endpoint. The lists are the registrations
-// themselves, so what is new has to be entered here, or the test fails.
+// Who may do what: every person at every hub, every method of every hub and every endpoint. The lists are the
+// registrations themselves, so a new one has to be entered here, or the test fails.
 //
 // Acceptance,
 //
@@ -76,7 +76,8 @@ func TestEverybodyMayDoWhatTheContractSaysAndNothingElse(t *testing.T) {
 	visits := make([]*visit, len(all))
 	for i, p := range all {
 		visits[i] = &visit{
-			person: p, at: at, node: node, sessions: sessions, conns: map[string]*hubclient.Connection{}, received: map[string]bool{},
+			person: p, at: at, node: node, sessions: sessions, conns: map[string]*hubclient.Connection{},
+			received: map[string]bool{},
 		}
 		t.Cleanup(visits[i].leave)
 		if p.admin {
@@ -108,7 +109,7 @@ func TestEverybodyMayDoWhatTheContractSaysAndNothingElse(t *testing.T) {
 	require.Greater(t, cells, 1000)
 }
 
-// request makes one with the person's token, and returns its status.
+// request sends a request with the person's token, and returns its status.
 func (v *visit) request(t *testing.T, method, path, body string) (string, []byte) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, v.node.URL+path, strings.NewReader(body))
@@ -170,8 +171,9 @@ func (v *visit) leave() {
 	}
 }
 
-// invoke invokes a method, and returns what identifies its answer: a result, the text of a refusal. Who was not let in sends the
-// invocation to a connection of the administrator's, and is refused with a status.
+// invoke invokes a method, and returns what identifies its answer: a result, or the text of a refusal. A person
+// whom the hub did not admit sends the invocation to a connection of the administrator's, and is refused with a
+// status.
 func (v *visit) invoke(t *testing.T, hub, method string, args []any, result func(json.RawMessage) string) string {
 	t.Helper()
 	if v.conns[hub] == nil {
@@ -182,14 +184,15 @@ func (v *visit) invoke(t *testing.T, hub, method string, args []any, result func
 	}
 	raw, err := v.conns[hub].Invoke(t.Context(), method, args...)
 	if refused, ok := errors.AsType[*hubclient.HubError](err); ok {
-		_, text, _ := strings.Cut(refused.Message, "An unexpected error occurred invoking '"+method+"' on the server. HubException: ")
+		_, text, _ := strings.Cut(refused.Message,
+			"An unexpected error occurred invoking '"+method+"' on the server. HubException: ")
 		return text
 	}
 	require.NoError(t, err)
 	return result(raw)
 }
 
-// hubActions are those of connecting, by each kind of request that the transports make.
+// hubActions are the actions of connecting, by each kind of request that the transports make.
 func hubActions() (actions []action) {
 	for _, hub := range hubPaths() {
 		a := action{hub: hub, name: hub + " negotiate", admitted: "200"}
@@ -218,7 +221,8 @@ func hubActions() (actions []action) {
 	return actions
 }
 
-// eventActions are those of receiving: an event of each group has been published, and whoever could subscribe has it.
+// eventActions are the actions of receiving: an event of each group has been published, and every person who could
+// subscribe has it.
 func eventActions(t *testing.T, visits []*visit) (actions []action) {
 	t.Helper()
 	has := func(v *visit, what string) bool {
@@ -227,11 +231,13 @@ func eventActions(t *testing.T, visits []*visit) (actions []action) {
 		return v.received[what]
 	}
 	for what, of := range map[string]resource{
-		event.CustomerOrdersPath + " ReceiveOrderStatusChanged": anOrder, event.RestaurantOrdersPath + " ReceiveOrderStatusChanged": aRestaurant,
-		event.TeamCartPath + " ReceiveCartUpdated": aCart, event.AdminPath + " UserActivityUpdate": theAdmins,
-		event.AdminPath + " AnalyticsUpdate": theAdmins, event.AdminPath + " SystemAlert": theAdmins, event.AdminPath + " AdminNotification": theAdmins,
+		event.CustomerOrdersPath + " ReceiveOrderStatusChanged":   anOrder,
+		event.RestaurantOrdersPath + " ReceiveOrderStatusChanged": aRestaurant,
+		event.TeamCartPath + " ReceiveCartUpdated":                aCart, event.AdminPath + " UserActivityUpdate": theAdmins,
+		event.AdminPath + " AnalyticsUpdate": theAdmins, event.AdminPath + " SystemAlert": theAdmins,
+		event.AdminPath + " AdminNotification": theAdmins,
 	} {
-		for _, v := range visits { // first all that come, so that what does not come is not only late
+		for _, v := range visits { // first the expected messages, so that a missing one is not merely late
 			if v.may(of) {
 				require.Eventually(t, func() bool { return has(v, what) }, patience, time.Millisecond, "%s, %s", v.name, what)
 			}
@@ -244,7 +250,8 @@ func eventActions(t *testing.T, visits []*visit) (actions []action) {
 				if v.conns[hub] == nil {
 					return v.connect(t, hub)
 				}
-				_, err := v.conns[hub].Invoke(t.Context(), "RefreshToken", v.token) // what was sent before has arrived with the answer
+				// earlier messages have arrived before this answer
+				_, err := v.conns[hub].Invoke(t.Context(), "RefreshToken", v.token)
 				require.NoError(t, err)
 				if has(v, what) {
 					return "received"

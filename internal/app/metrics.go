@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// metrics are those of the packages that a node is made of, and its own.
+// metrics are those of a node's packages, and its own.
 type metrics struct {
 	registry *registry
 
@@ -27,8 +27,8 @@ type metrics struct {
 	acceptErrors   prometheus.Counter
 }
 
-// registry puts the program's name before those of its metrics, and knows all that were registered, for the reference: those of a vector show
-// themselves only when they have counted.
+// registry puts the program's name before the names of its metrics. It knows all registered metrics, for the
+// reference: those of a vector show themselves only when they have counted.
 type registry struct {
 	*prometheus.Registry
 
@@ -52,7 +52,8 @@ func (r *registry) MustRegister(all ...prometheus.Collector) {
 
 func newMetrics() *metrics {
 	m := &metrics{registry: &registry{Registry: prometheus.NewRegistry()}}
-	m.registry.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.Registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	r := m.registry
 	m.relay, m.broadcast, m.policy = relay.NewMetrics(r), broadcast.NewMetrics(r), policy.NewMetrics(r)
@@ -60,7 +61,8 @@ func newMetrics() *metrics {
 
 	m.socketsRefused = m.counterVec("sockets_refused_total",
 		"Sockets without a valid token that were closed, by what was full (server, address) or to make room for new ones (stale).", "reason")
-	m.acceptErrors = m.counter("accept_errors_total", "Connections that could not be accepted, for want of open files above all.")
+	m.acceptErrors = m.counter("accept_errors_total",
+		"Connections that could not be accepted, for want of open files above all.")
 	return m
 }
 

@@ -47,13 +47,14 @@ func TestTheMetricsReference(t *testing.T) {
 	require.Equal(t, string(committed), text, "docs/metrics.md is not what a node tells: run `make docs` and commit it")
 }
 
-// described takes apart what client_golang prints of a metric's description, which it has no other way to ask for.
+// described parses client_golang's text of a metric's description, which has no other accessor.
 var described = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"), unit: "[a-z]*", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 
 func metricsReference(t *testing.T) string {
 	t.Helper()
 	server, tokens := settings.Defaults[Settings](), settings.Defaults[auth.Settings]()
-	server.Listen, tokens.JWKSURL = "127.0.0.1:0", "http://127.0.0.1:1/keys" // whose metrics are a node's that fetches its keys
+	// whose metrics are those of a node that fetches its keys
+	server.Listen, tokens.JWKSURL = "127.0.0.1:0", "http://127.0.0.1:1/keys"
 	a, err := New(t.Context(), Config{
 		Auth: tokens, Server: server, DatabaseURL: pgtest.New(t).DSN(),
 		Logger: slog.New(slog.DiscardHandler),
@@ -96,14 +97,15 @@ func metricsReference(t *testing.T) string {
 				kind = "histogram"
 			}
 			if kind == "" {
-				kind = "gauge" // a collector of this package's with nothing to tell: all of them are gauges
+				kind = "gauge" // a collector of this package without a value: all of them are gauges
 			}
 			require.NotEmpty(t, help, name)
 			labels := ""
 			if parts[3] != "" {
 				labels = "`" + strings.ReplaceAll(parts[3], ",", "`, `") + "`"
 			}
-			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |\n", name, kind, labels, strings.ReplaceAll(help, "|", `\|`)))
+			lines = append(lines,
+				fmt.Sprintf("| `%s` | %s | %s | %s |\n", name, kind, labels, strings.ReplaceAll(help, "|", `\|`)))
 		}
 	}
 	slices.Sort(lines)

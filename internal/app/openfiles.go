@@ -6,23 +6,27 @@ import (
 	"log/slog"
 )
 
-// spareFiles is what a node has open beside its clients' sockets: the database's connections, listeners, its own binary.
+// spareFiles is how many files a node has open beside its clients' sockets: the database's connections, listeners,
+// its own binary.
 const spareFiles = 200
 
-// socketsForwarded is how many sockets a request for another node takes: its client's, and the one to that node.
+// socketsForwarded is how many sockets a request for another node takes: its client's, and the one to the other
+// node.
 const socketsForwarded = 2
 
-// checkOpenFiles warns where the process may not have as many sockets open as the limits on clients let in. Go has raised the limit as far as it
-// may by itself.
+// checkOpenFiles warns where the process may open fewer sockets than the limits on clients allow. Go has already
+// raised the process's limit as far as it may.
 func checkOpenFiles(ctx context.Context, logger *slog.Logger, l Settings) {
 	if text := OpenFilesAdvice(l); text != "" {
 		limit, _ := openFiles()
-		logger.WarnContext(ctx, "the process may have too few files open for the connections that HERALD_MAX_CONNECTIONS lets in",
+		logger.WarnContext(ctx,
+			"the process may have too few files open for the connections that HERALD_MAX_CONNECTIONS lets in",
 			slog.Uint64("open_files_limit", limit), slog.Int("max_connections", l.MaxConnections), slog.String("advice", text))
 	}
 }
 
-// OpenFilesAdvice says what to do where this process may not have as many files open as the limits let sockets in; empty where it may.
+// OpenFilesAdvice says what to do where this process may open fewer files than the limits allow sockets; else it is
+// empty.
 func OpenFilesAdvice(l Settings) string {
 	limit, known := openFiles()
 	if !known {
@@ -31,7 +35,7 @@ func OpenFilesAdvice(l Settings) string {
 	return tooFewOpenFiles(l, limit)
 }
 
-// tooFewOpenFiles says what to do where limit is too low; empty where it is not.
+// tooFewOpenFiles says what to do where limit is too low; else it is empty.
 func tooFewOpenFiles(l Settings, limit uint64) string {
 	sockets := max(l.MaxConnections, 0) + max(l.MaxUnauthenticated, 0) + socketsForwarded*max(l.MaxForwarded, 0)
 	need := uint64(sockets) + spareFiles

@@ -2,5 +2,5 @@
 
 package app
 
-// openFiles knows of no limit of the kind.
+// openFiles knows no such limit on this system.
 func openFiles() (limit uint64, known bool) { return 0, false }

@@ -16,7 +16,7 @@ import (
 
 const (
 	readyTimeout = 2 * time.Second
-	// staleLook is how long ago the relay or the tail may have looked last for the node to be ready: a sleeping one looks ten
+	// staleLook is the oldest last look of the relay or the tail with which the node is ready: an idle one looks ten
 	// times a second, a busy one after each batch.
 	staleLook = 5 * time.Second
 
@@ -28,8 +28,8 @@ var (
 	errDraining     = errors.New("draining: this node takes no connections any more, until it is restarted")
 )
 
-// mountOps serves health, readiness and metrics. They need no token, so what they ask the database for is asked once for all who want it,
-// over connections of their own.
+// mountOps serves health, readiness and metrics. They need no token, so one database question serves all requests
+// of a moment, over connections of their own.
 func (a *App) mountOps(mux *http.ServeMux) {
 	a.readiness.ask = func() (struct{}, error) { return struct{}{}, a.lookReady() }
 	a.undelivered.ask = func() (jobs.Undelivered, error) {
@@ -37,7 +37,8 @@ func (a *App) mountOps(mux *http.ServeMux) {
 			return jobs.ReadUndelivered(ctx, a.pools.ops)
 		})
 	}
-	mux.HandleFunc("GET /healthz", boundAnswer(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") }))
+	mux.HandleFunc("GET /healthz",
+		boundAnswer(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", "") }))
 	mux.HandleFunc("GET /readyz", boundAnswer(func(w http.ResponseWriter, r *http.Request) {
 		if err := a.ready(r.Context()); err != nil {
 			writeStatus(w, http.StatusServiceUnavailable, "not ready", err.Error())
@@ -48,10 +49,11 @@ func (a *App) mountOps(mux *http.ServeMux) {
 	mux.HandleFunc("GET /metrics", boundAnswer(a.scraper()))
 }
 
-// boundAnswer gives up a client that does not read.
+// boundAnswer gives up on a client that does not read.
 func boundAnswer(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(opsWriteTimeout)) // every connection of this server takes one
+		// every connection of this server supports it
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(opsWriteTimeout))
 		next(w, r)
 	}
 }
@@ -63,12 +65,13 @@ func writeStatus(w http.ResponseWriter, code int, status, detail string) {
 	if detail != "" {
 		answer["detail"] = detail
 	}
-	_ = json.NewEncoder(w).Encode(answer) // whoever asked may be gone
+	_ = json.NewEncoder(w).Encode(answer) // the client may be gone
 }
 
-// ready says why this node cannot do its work: it is starting, database, migrations, relay, tail. The answer is at most a second old.
+// ready says why this node cannot do its work: start, database, migrations, relay, tail. The answer is at most a
+// second old.
 func (a *App) ready(ctx context.Context) error {
-	if a.stopping.Load() { // so that a load balancer sends nobody, while those that are here are asked to leave
+	if a.stopping.Load() { // so that a load balancer sends no new client, while connected clients are asked to leave
 		return errShuttingDown
 	}
 	if a.draining.Load() {
@@ -97,10 +100,11 @@ func (a *App) lookReady() error {
 	return a.notAhead(ctx)
 }
 
-// notAhead says when the log is behind what this node has broadcast: its end was lost, with a restored dump or a replica that lagged
-// when it was promoted, and what comes next would take positions that this node has passed.
+// notAhead fails when the log is behind the position that this node has broadcast. The log's end was then lost,
+// with a restored dump or a replica that lagged when it was promoted, and the next events would take positions that
+// this node has passed.
 func (a *App) notAhead(ctx context.Context) error {
-	broadcast := a.broadcaster.Position() // before the log's: that one only grows
+	broadcast := a.broadcaster.Position() // read before the log's position, which only grows
 	state, err := eventlog.NewReader(a.pools.ops).State(ctx)
 	if err != nil {
 		return err

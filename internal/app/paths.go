@@ -10,12 +10,12 @@ import (
 	"github.com/yummyzoom/herald/internal/hubs"
 )
 
-// paths are those of the hubs and of the REST API. They are served in any case, and with or without a slash behind them, as ASP.NET Core
-// serves them. A request that spells one so is passed on as if it had been spelt as it is published, without a redirect, which many
-// clients do not follow with a POST or a WebSocket; so logs, metrics and answers know one spelling only.
+// paths are those of the hubs and of the REST API. They are served in any case, and with or without a slash behind
+// them, as ASP.NET Core serves them. Such a request is passed on with the published spelling, without a redirect,
+// which many clients do not follow with a POST or a WebSocket. So logs, metrics and answers know one spelling only.
 type paths struct {
 	published map[string]bool
-	segments  [][]string // of each, in no order; one in braces stands for a value
+	segments  [][]string // of each path, in no order; a segment in braces stands for a value
 }
 
 func newPaths(h *hubs.Hubs) *paths {
@@ -48,7 +48,7 @@ func (p *paths) inAnyCase(next http.Handler) http.Handler {
 	})
 }
 
-// respelt returns r with the path that it means, or as it is.
+// respelt returns r with the published path that it means, or unchanged.
 func (p *paths) respelt(r *http.Request) *http.Request {
 	asked := strings.Split(strings.TrimSuffix(r.URL.EscapedPath(), "/"), "/")
 	at := slices.IndexFunc(p.segments, func(published []string) bool { return slices.EqualFunc(published, asked, means) })
@@ -73,7 +73,8 @@ func (p *paths) respelt(r *http.Request) *http.Request {
 
 func isValue(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// means says whether a segment of a request's path is that of a published one. Letters of other alphabets that fold to one of ours do not count.
+// means says whether a segment of a request's path equals a published one. Letters of other alphabets that fold to
+// an ASCII letter do not count.
 func means(published, asked string) bool {
 	if isValue(published) {
 		return asked != ""

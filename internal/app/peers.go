@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// answerBeyondPoll is how much longer than a poll waits another node may take to begin its answer.
+// answerBeyondPoll is how long another node may take to begin its answer, beyond the duration of a poll.
 const answerBeyondPoll = 15 * time.Second
 
 // listenForNodes opens the sockets for other nodes, where they are not the main ones.
@@ -54,7 +54,8 @@ func NodeCertificate(s Settings) (tls.Certificate, error) {
 	return certificate, nil
 }
 
-// meet is the step of the start at which a node learns what it needs to speak with others: their keys, the clock of all, and its own address.
+// meet is the step of the start at which a node learns what it needs to speak with others: the nodes' keys, the
+// shared clock, and its own address.
 func (a *App) meet(ctx context.Context) error {
 	if a.keys == nil {
 		a.keys = nodes.NewKeys(nodes.KeysConfig{DB: a.pool, Logger: a.logger})
@@ -95,7 +96,8 @@ func (a *App) findURL(ctx context.Context) error {
 	return nil
 }
 
-// NodeURL is where other nodes reach the node with those settings, which listens at listen; local is its end of a connection to the database.
+// NodeURL is the address at which other nodes reach a node with these settings that listens at listen; local is its
+// end of a connection to the database.
 func NodeURL(s Settings, listen string, local net.Addr) (string, error) {
 	if s.NodeURL != "" {
 		return strings.TrimSuffix(s.NodeURL, "/"), nil
@@ -103,7 +105,8 @@ func NodeURL(s Settings, listen string, local net.Addr) (string, error) {
 	return peers.OwnURL(s.NodeSecure(), listen, local)
 }
 
-// NodeAdvice says what there is to know of a node that others reach at nodeURL, and whether it is wrong; empty where there is nothing.
+// NodeAdvice says what an operator should know of a node that others reach at nodeURL, and whether it is wrong;
+// empty where there is nothing.
 func NodeAdvice(s Settings, nodeURL string, roots *x509.CertPool) (advice string, wrong bool) {
 	if strings.HasPrefix(nodeURL, "https:") && s.NodeSecure() {
 		certificate, err := NodeCertificate(s)
@@ -135,18 +138,19 @@ func (a *App) buildPeers() error {
 			return asPeers(others), err
 		},
 		Client: a.client, Forwarded: welcomed, Settings: s.PeerSettings,
-		WriteTimeout: s.WriteTimeout, AnswerTimeout: s.PollTimeout + answerBeyondPoll, Logger: a.logger, Metrics: a.metrics.peers,
+		WriteTimeout: s.WriteTimeout, AnswerTimeout: s.PollTimeout + answerBeyondPoll, Logger: a.logger,
+		Metrics: a.metrics.peers,
 	})
 	return err
 }
 
-// client says who sends a request, and whether by TLS.
+// client says which address sends a request, and whether by TLS.
 func (a *App) client(r *http.Request) (netip.Addr, bool) {
 	secure := r.TLS != nil || a.signalr.FromTrusted(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 	return a.signalr.ClientAddress(r), secure
 }
 
-// welcomed marks what came from another node, and tells the door.
+// welcomed marks requests from another node, and tells the door.
 func welcomed(ctx context.Context) context.Context {
 	if p, _ := ctx.Value(placeKey{}).(*place); p != nil {
 		p.welcome()
@@ -154,7 +158,7 @@ func welcomed(ctx context.Context) context.Context {
 	return signalr.WithForwarded(ctx)
 }
 
-// forNodesOnly is what other nodes reach: the hubs, and what administrators ask about each node.
+// forNodesOnly is the handler that other nodes reach: the hubs, and administrators' questions about each node.
 func (a *App) forNodesOnly(api *adminapi.API) http.Handler {
 	mux := http.NewServeMux()
 	a.hubs.Mount(mux, a.signalr)
@@ -173,7 +177,7 @@ func (a *App) withEntrance(next http.Handler) http.Handler {
 	})
 }
 
-// nodeKeys are the keys as package peers wants them.
+// nodeKeys adapts the keys to package peers.
 type nodeKeys struct{ *nodes.Keys }
 
 // Newest is the key to use now.
@@ -196,7 +200,7 @@ func asPeers(others []nodes.Address) []peers.Peer {
 	return known
 }
 
-// unreachable is whom this node cannot reach, for the others to read.
+// unreachable returns the nodes that this node cannot reach, for the other nodes to read.
 func (a *App) unreachable() []nodes.Unreachable {
 	var all []nodes.Unreachable
 	for _, f := range a.peers.Unreachable() {
@@ -205,14 +209,16 @@ func (a *App) unreachable() []nodes.Unreachable {
 	return all
 }
 
-// peersDegraded says whom this node cannot reach; of many, some.
+// peersDegraded names the nodes that this node cannot reach; of many, some.
 func (a *App) peersDegraded() []string {
 	const most = 3
 	found := a.peers.Unreachable()
 	var all []string
 	for _, f := range found[:min(len(found), most)] {
-		all = append(all, fmt.Sprintf("node %s on %s cannot be reached at %s (%s), so that what is sent here for connections that it holds is refused",
-			f.Node, f.Host, f.URL, f.Error))
+		all = append(all,
+			fmt.Sprintf(
+				"node %s on %s cannot be reached at %s (%s), so that what is sent here for connections that it holds is refused",
+				f.Node, f.Host, f.URL, f.Error))
 	}
 	if more := len(found) - most; more > 0 {
 		all = append(all, fmt.Sprintf("%d more nodes cannot be reached", more))

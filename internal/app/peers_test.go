@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// page returns what a node answers at a path, which needs no token.
+// page returns a node's answer at a path that needs no token.
 func page(t *testing.T, url string) (status int, text string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -44,9 +44,10 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	}, patience, 50*time.Millisecond)
 	_, text := page(t, a.URL+"/metrics")
 	require.Contains(t, text, "herald_peers_unreachable 1\n")
-	require.Regexp(t, `herald_peer_reachable\{address="http://127.0.0.1:1",node="[-0-9a-f]{36}",peer="[-0-9a-f]{36}",peer_host="[^"]+"\} 0\n`, text)
+	require.Regexp(t,
+		`herald_peer_reachable\{address="http://127.0.0.1:1",node="[-0-9a-f]{36}",peer="[-0-9a-f]{36}",peer_host="[^"]+"\} 0\n`, text)
 
-	// The one that cannot be reached reaches the other.
+	// The unreachable node reaches the other.
 	require.Eventually(t, func() bool {
 		_, text := page(t, b.URL+"/metrics")
 		return strings.Contains(text, `herald_peer_reachable{address="`+a.URL+`"`)
@@ -56,7 +57,7 @@ func TestNodesSayWhomTheyCannotReachAndWhere(t *testing.T) {
 	_, text = page(t, b.URL+"/readyz")
 	require.NotContains(t, text, "cannot be reached")
 
-	// What each has found stands in the database, for herald check.
+	// The findings of each node are in the database, for herald check.
 	require.Eventually(t, func() bool {
 		nodes, err := nodes.ReadReach(t.Context(), db.Pool(t))
 		require.NoError(t, err)
@@ -88,9 +89,10 @@ func TestTheEntranceForNodesIsBesideTheHubsOrAtAnAddressOfItsOwn(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Equal(t, "for nodes only", text)
 
-	apart, stopApart := startNodeAt(t, app.Config{DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler)}, func(s *app.Settings) {
-		s.NodeListen = "127.0.0.1:0"
-	})
+	apart, stopApart := startNodeAt(t, app.Config{DatabaseURL: db.DSN(), Logger: slog.New(slog.DiscardHandler)},
+		func(s *app.Settings) {
+			s.NodeListen = "127.0.0.1:0"
+		})
 	status, _ = page(t, apart.URL+peers.Path+"/ping")
 	require.Equal(t, http.StatusNotFound, status, "the main address has none")
 	var reached []nodes.Reach

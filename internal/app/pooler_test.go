@@ -14,7 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Nothing but LISTEN needs a session of its own: two nodes behind a pooler that gives every transaction another session.
+// Nothing but LISTEN needs a session of its own: two nodes run behind a pooler that gives every transaction another
+// session.
 func TestEveryCommittedEventIsReceivedExactlyOnceThroughAPooler(t *testing.T) {
 	t.Parallel()
 	const sessions = 6
@@ -24,14 +25,15 @@ func TestEveryCommittedEventIsReceivedExactlyOnceThroughAPooler(t *testing.T) {
 	nodes := make([]hubclient.Config, 2)
 	for i := range nodes {
 		var stop func() <-chan error
-		nodes[i], stop = startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(""), ListenDatabaseURL: db.DSN()}, func(*app.Settings) {}, w.permissions()...)
+		nodes[i], stop = startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(""), ListenDatabaseURL: db.DSN()},
+			func(*app.Settings) {}, w.permissions()...)
 		t.Cleanup(func() { stopped(t, stop) })
 	}
 	w.receiveExactlyOnce(t, db, nodes...)
 	becomes(t, nodes[0], http.StatusOK, `{"status":"ready"}`)
 }
 
-// However pgx is told to ask, but for the ways that are not a pooler's: what is relayed, kept for later and set aside takes its way.
+// In every query mode of pgx that works through a pooler, events are relayed, scheduled and set aside.
 func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"", "exec", "simple_protocol", "cache_describe"} {
@@ -45,7 +47,8 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 				parameters = "default_query_exec_mode=" + mode
 			}
 			pooler := pgtest.NewPooler(t, db, sessions)
-			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(parameters), ListenDatabaseURL: db.DSN()}, func(*app.Settings) {})
+			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: pooler.DSN(parameters), ListenDatabaseURL: db.DSN()},
+				func(*app.Settings) {})
 			t.Cleanup(func() { stopped(t, stop) })
 			status := func(id uuid.UUID) (status string) {
 				require.NoError(t, pool.QueryRow(t.Context(), `SELECT status FROM herald.event_status($1)`, id).Scan(&status))
@@ -62,9 +65,12 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 			_, err = conn.Invoke(t.Context(), "SubscribeToAlerts")
 			require.NoError(t, err)
 			var at, later, odd uuid.UUID
-			require.NoError(t, pool.QueryRow(t.Context(), `SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 second'),
+			require.NoError(t,
+				pool.QueryRow(t.Context(),
+					`SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => now() + interval '1 second'),
 				herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`).Scan(&later, &at))
-			require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { // past the check, as of a newer release
+			require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				// past the check, as from a newer release
 				if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 					return err
 				}
@@ -76,10 +82,13 @@ func TestAnyQueryModeWorksThroughAPooler(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatal("nothing was received")
 			}
-			require.Eventually(t, func() bool { return status(at) == "relayed" && status(later) == "relayed" }, patience, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return status(at) == "relayed" && status(later) == "relayed" },
+				patience, 20*time.Millisecond)
 			require.Eventually(t, func() bool {
 				var errors int
-				require.NoError(t, pool.QueryRow(t.Context(), `SELECT coalesce(max(cardinality(errors)), 0) FROM herald.river_job WHERE kind = 'retry_event'`).Scan(&errors))
+				require.NoError(t,
+					pool.QueryRow(t.Context(),
+						`SELECT coalesce(max(cardinality(errors)), 0) FROM herald.river_job WHERE kind = 'retry_event'`).Scan(&errors))
 				return errors > 0
 			}, patience, 20*time.Millisecond, "what cannot be turned into messages is tried again")
 			require.Equal(t, "retrying", status(odd))

@@ -13,18 +13,19 @@ import (
 )
 
 const (
-	// What a node keeps open beside its pools: the relay's connection and the listener's.
+	// The connections that a node keeps open beside its pools: the relay's and the listener's.
 	connectionsBeside = 2
 
-	// The pools' connections in all, unless the connection string says pool_max_conns, and how few they may be.
+	// The pools' connections in all, unless the connection string says pool_max_conns, and the least that they may be.
 	poolsPerCPU, poolsUsual, poolsLeast = 6, 16, 10
 
 	// One scrape and one look at the readiness are under way at a time, and one tail.
 	opsConnections, tailConnections = 2, 1
 )
 
-// pools are a node's connections to the database, divided by who may have to wait for whom: whatever jobs, administrators, scrapes and
-// probes ask for, a client that subscribes or resumes has connections that nothing else takes, and events find their way.
+// pools are a node's connections to the database, divided by which work may have to wait for which. Jobs,
+// administrators, scrapes and probes cannot take the connections of a client that subscribes or resumes, nor those
+// that deliver events.
 type pools struct {
 	work      *pgxpool.Pool // jobs, the heartbeat, the API and its pages
 	authorize *pgxpool.Pool // may this user join this group
@@ -36,7 +37,7 @@ type pools struct {
 // shares are the sizes of the pools.
 type shares struct{ work, authorize, replay int32 }
 
-// share divides so many connections, of which there are at least poolsLeast.
+// share divides a number of connections, which is at least poolsLeast.
 func share(connections int32) shares {
 	const least, quarter, eighth = 2, 4, 8
 	s := shares{authorize: max(least, connections/quarter), replay: max(least, connections/eighth)}
@@ -44,7 +45,7 @@ func share(connections int32) shares {
 	return s
 }
 
-// poolConnections is how many connections the pools of a node on the database of the connection string have in all.
+// poolConnections is how many connections a node's pools have in all, by the connection string.
 func poolConnections(dsn string) (int32, error) {
 	usual := int32(max(poolsUsual, poolsPerCPU*runtime.NumCPU())) //nolint:gosec // far below 2^31
 	if !strings.Contains(dsn, "pool_max_conns") {
@@ -81,7 +82,8 @@ func openPools(ctx context.Context, dsn string, options postgres.Options) (*pool
 		errs = append(errs, err)
 		return pool
 	}
-	p.authorize, p.replay, p.tail, p.ops = apart(s.authorize), apart(s.replay), apart(tailConnections), apart(opsConnections)
+	p.authorize, p.replay, p.tail, p.ops = apart(s.authorize), apart(s.replay),
+		apart(tailConnections), apart(opsConnections)
 	if err := errors.Join(errs...); err != nil {
 		p.close()
 		return nil, fmt.Errorf("opening the database: %w", err)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The pools are what pool_max_conns says in all, and none is too small for its work.
+// The pools together have pool_max_conns connections, and none is too small for its work.
 //
 // Acceptance: A-458.
 func TestPoolsShareTheConnections(t *testing.T) {

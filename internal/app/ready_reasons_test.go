@@ -13,14 +13,16 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Each of the things that a node cannot do without takes it out of the load balancer, and back in; its process is not restarted for it.
+// The failure of each part that a node needs takes it out of the load balancer, and back in; its process is not
+// restarted for it.
 //
 // Acceptance: A-376, A-378.
 func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	pool, proxy := db.Pool(t), pgtest.NewProxy(t, db)
-	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()}, func(*app.Settings) {})
+	cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN(), ListenDatabaseURL: proxy.DSN()},
+		func(*app.Settings) {})
 	t.Cleanup(func() { stopped(t, stop) })
 	exec := func(sql string) {
 		t.Helper()
@@ -46,7 +48,7 @@ func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	exec(`INSERT INTO herald.goose_db_version OVERRIDING SYSTEM VALUE SELECT * FROM public.applied`)
 	alive(http.StatusOK, "ready")
 
-	// The database answers, and no relay comes so far as to look.
+	// The database answers, but no relay gets as far as looking.
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), `LOCK TABLE herald.relay_lock IN ACCESS EXCLUSIVE MODE`)
@@ -57,7 +59,7 @@ func TestANodeWithoutWhatItNeedsIsAliveAndNotReady(t *testing.T) {
 	alive(http.StatusOK, "ready")
 }
 
-// Why connections ended is counted by reason.
+// The ends of connections are counted by reason.
 //
 // Acceptance: A-175.
 func TestClosedConnectionsAreCountedByReason(t *testing.T) {

@@ -28,7 +28,8 @@ func readyz(t *testing.T, cfg hubclient.Config) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// becomes waits until /readyz answers with the status and says why; on a busy machine something else may come before.
+// becomes waits until /readyz answers with the status and the reason; on a busy machine another answer may come
+// first.
 func becomes(t *testing.T, cfg hubclient.Config, want int, because string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -37,8 +38,8 @@ func becomes(t *testing.T, cfg hubclient.Config, want int, because string) {
 	}, patience, 20*time.Millisecond, "not %d because of %q", want, because)
 }
 
-// A log that ends before what a node has broadcast is an older state of the database: events would come at positions that the node
-// has passed. Readiness says so instead of staying silent.
+// A log that ends before the node's broadcast position is an older state of the database: new events would come at
+// positions that the node has passed. Readiness says so instead of staying silent.
 //
 // Acceptance: A-377.
 func TestANodeAheadOfTheLogIsNotReady(t *testing.T) {
@@ -52,7 +53,8 @@ func TestANodeAheadOfTheLogIsNotReady(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		var broadcast int64
-		require.NoError(t, pool.QueryRow(t.Context(), `SELECT coalesce(max(broadcast_position), 0) FROM herald.node`).Scan(&broadcast))
+		require.NoError(t,
+			pool.QueryRow(t.Context(), `SELECT coalesce(max(broadcast_position), 0) FROM herald.node`).Scan(&broadcast))
 		return broadcast == 1
 	}, patience, 20*time.Millisecond)
 	_, err = pool.Exec(t.Context(), `UPDATE herald.relay_checkpoint SET position = 0`)

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// rememberedFor is how long an answer about the node is given again: a probe learns of what has happened within it, and thousands of
-// probes cost no more than one a second.
+// rememberedFor is how long an answer about the node is reused: a probe learns of a change within it, and thousands
+// of probes cost no more than one a second.
 const rememberedFor = time.Second
 
-// remembered is an answer that is asked for once at a time, whoever wants it, and kept for a moment. One that failed is an answer, too.
+// remembered is an answer that all callers share: one question is under way at a time, and its answer is kept for a
+// moment. A failure is an answer, too.
 type remembered[T any] struct {
 	ask func() (T, error) // bounds its own time
 
@@ -18,7 +19,7 @@ type remembered[T any] struct {
 	answer T
 	err    error
 	until  time.Time
-	asking chan struct{} // closed when the answer is there; nil: nobody asks
+	asking chan struct{} // closed when the answer is there; nil: no question is under way
 }
 
 // get returns an answer that is not older than [rememberedFor], or the error of ctx.
@@ -44,7 +45,7 @@ func (r *remembered[T]) get(ctx context.Context) (answer T, err error) {
 	}
 }
 
-// refresh outlives the caller that wanted it, for others wait for it by then.
+// refresh outlives the caller that started it, because other callers wait for it by then.
 func (r *remembered[T]) refresh() {
 	answer, err := r.ask()
 	r.mu.Lock()

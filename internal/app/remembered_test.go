@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever asks, and however many: one question at a time and a second, and what failed is remembered like what did not.
+// However many callers ask, there is one question at a time and one a second, and a failure is remembered like an
+// answer.
 //
 // Acceptance: A-457.
 func TestAnAnswerIsAskedForOnceASecond(t *testing.T) {

@@ -18,9 +18,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// With 50 events a second in flight, a customer at each of two nodes receives what stands before the revocation in the log, all of it, and nothing
-// that stands behind it; what is published after the revocation has committed is never received. How long after the commit the last event
-// came is printed; of rounds that a busy machine may hold up, the quicker ones must stay within the time that is promised.
+// With 50 events a second in flight, a customer at each of two nodes receives every event before the revocation in
+// the log, and none behind it. An event published after the commit of the revocation is never received. The test
+// prints how long after the commit the last event came. A busy machine may hold up some rounds, so the quicker ones
+// must stay within the promised time.
 func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 	t.Parallel()
 	const (
@@ -32,7 +33,8 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 	pool := db.Pool(t)
 	restaurant := uuid.New()
 	nodes := []hubclient.Config{node(t, db), node(t, db)}
-	staff, err := auth.Mint(secret, auth.Grant{Subject: "staff", Permissions: []string{"RestaurantStaff:" + restaurant.String()}, TTL: time.Hour})
+	staff, err := auth.Mint(secret,
+		auth.Grant{Subject: "staff", Permissions: []string{"RestaurantStaff:" + restaurant.String()}, TTL: time.Hour})
 	require.NoError(t, err)
 	witnesses := make([]*listener, len(nodes))
 	for i, cfg := range nodes {
@@ -45,7 +47,8 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 		order := uuid.New()
 		publish := func() (id uuid.UUID) {
 			require.NoError(t, pool.QueryRow(t.Context(),
-				"SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'tester')", order, restaurant).Scan(&id))
+				"SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'tester')",
+				order, restaurant).Scan(&id))
 			return id
 		}
 		publish()
@@ -84,7 +87,7 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 		require.Greater(t, len(before), around)
 		for i, c := range customers {
 			witnesses[i].await(t, behind[len(behind)-1])
-			_, err := c.Invoke(t.Context(), "ResumeOrder", order, uuid.Nil) // its answer stands behind whatever was sent
+			_, err := c.Invoke(t.Context(), "ResumeOrder", order, uuid.Nil) // its answer comes behind all earlier messages
 			var refused *hubclient.HubError
 			require.ErrorAs(t, err, &refused)
 			require.True(t, refused.Forbidden())
@@ -100,15 +103,18 @@ func TestARevokedCustomerGetsNothingMore(t *testing.T) {
 		}
 	}
 	slices.Sort(latest)
-	t.Logf("the last event of %d rounds and %d nodes came %s after the revocation's commit in the middle, %s at the latest", rounds, len(nodes),
+	t.Logf(
+		"the last event of %d rounds and %d nodes came %s after the revocation's commit in the middle, %s at the latest",
+		rounds, len(nodes),
 		latest[len(latest)/2], latest[len(latest)-1])
 	require.Less(t, latest[len(latest)/4], 100*time.Millisecond)
 }
 
-// entitled returns the events of the order that stand before the revocation in the log, in their order.
+// entitled returns the events of the order before the revocation in the log, in their order.
 func entitled(t *testing.T, db *pgtest.Database, order uuid.UUID) []uuid.UUID {
 	t.Helper()
-	rows, err := db.Conn(t).Query(t.Context(), `SELECT l.event_id FROM herald.event_log l WHERE l.group_name = $1 AND l.sequence > 0
+	rows, err := db.Conn(t).Query(t.Context(),
+		`SELECT l.event_id FROM herald.event_log l WHERE l.group_name = $1 AND l.sequence > 0
 		AND l.position < (SELECT r.position FROM herald.event_log r WHERE r.group_name = $1 AND r.sequence = 0) ORDER BY l.position`, event.OrderGroup(order))
 	require.NoError(t, err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
@@ -116,7 +122,7 @@ func entitled(t *testing.T, db *pgtest.Database, order uuid.UUID) []uuid.UUID {
 	return ids
 }
 
-// listener is a connection that notes what it receives.
+// listener is a connection that records the events that it receives.
 type listener struct {
 	*hubclient.Connection
 

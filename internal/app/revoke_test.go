@@ -17,8 +17,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Access is revoked and granted again before the node reads the revocation, and a client joins in between. The revocation, which is
-// older than the client's permission, takes it out; it must not stay connected without events.
+// Access is revoked and granted again before the node reads the revocation, and a client joins in between. The
+// revocation, which is older than the client's permission, removes the client from the group; the client must not
+// stay connected without events.
 func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -53,7 +54,8 @@ func TestARevocationThatIsReadBehindTheNextGrant(t *testing.T) {
 	require.Empty(t, received)
 }
 
-// A token that says more than the database does opens the group all the same: its member comes back and misses nothing.
+// A token with more rights than the database grants still opens the group: its member reconnects and misses
+// nothing.
 //
 // Acceptance: A-311.
 func TestARevokedMemberWhoseTokenStillOpensTheGroup(t *testing.T) {
@@ -66,14 +68,15 @@ func TestARevokedMemberWhoseTokenStillOpensTheGroup(t *testing.T) {
 	f := follow(t, cfg, sub)
 	within(t, f.joined, "joining")
 	for sequence := range int64(5) {
-		_, err := pool.Exec(t.Context(), "SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester'), herald.publish_teamcart_event('CartUpdated', $1)", cart)
+		_, err := pool.Exec(t.Context(),
+			"SELECT herald.revoke_access('MustBeTeamCartMember', $1, 'tester'), herald.publish_teamcart_event('CartUpdated', $1)", cart)
 		require.NoError(t, err)
 		within(t, f.joined, "coming back")
 		require.Equal(t, sequence+1, within(t, f.received, "the event").Sequence)
 	}
 }
 
-// What a node remembers of a permission ends when it reads the revocation, not when it would have forgotten it.
+// A node's memory of a permission ends when the node reads the revocation, not when the memory would have expired.
 func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -86,7 +89,8 @@ func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
 		require.NoError(t, err)
 	}
 	cfg := node(t, db)
-	other, err := auth.Mint(secret, auth.Grant{Subject: "other", Permissions: []string{"TeamCartHost:" + cart.String()}, TTL: time.Hour})
+	other, err := auth.Mint(secret,
+		auth.Grant{Subject: "other", Permissions: []string{"TeamCartHost:" + cart.String()}, TTL: time.Hour})
 	require.NoError(t, err)
 	witness := cfg
 	witness.Token = func(context.Context) (string, error) { return other, nil }
@@ -105,7 +109,7 @@ func TestARevocationEndsWhatANodeRemembers(t *testing.T) {
 	}
 }
 
-// A log that begins anew may have lost revocations, so what was remembered before is asked for again.
+// A log that begins anew may have lost revocations, so the node asks again for remembered permissions.
 func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -122,7 +126,7 @@ func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
 	within(t, f.joined, "joining")
 	exec("DELETE FROM herald.access_grant")
 	exec("UPDATE herald.epoch SET timeline = '000000FF'") // as after a promotion
-	_, _, err := relay.EnterEpoch(t.Context(), pool)      // unless the node's sweep has been quicker
+	_, _, err := relay.EnterEpoch(t.Context(), pool)      // unless the node's sweep was quicker
 	require.NoError(t, err)
 	exec("SELECT herald.publish_teamcart_event('CartUpdated', $1)", cart)
 	refused, ok := errors.AsType[*hubclient.HubError](within(t, f.ended, "the refusal"))
@@ -130,7 +134,7 @@ func TestANewEpochEndsWhatANodeRemembers(t *testing.T) {
 	require.True(t, refused.Forbidden())
 }
 
-// What has been sent to a poll cannot be taken back by a revocation that is read later, so a poll is never answered from memory.
+// A revocation that is read later cannot take back the answer to a poll, so a poll is never answered from memory.
 func TestAPollIsRefusedFromTheRevocationsCommitOn(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -139,7 +143,8 @@ func TestAPollIsRefusedFromTheRevocationsCommitOn(t *testing.T) {
 	cfg := node(t, db)
 	poll := func() int {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, cfg.URL+"/api/realtime/events?hub=teamcart&resource="+cart.String(), http.NoBody)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			cfg.URL+"/api/realtime/events?hub=teamcart&resource="+cart.String(), http.NoBody)
 		require.NoError(t, err)
 		token, err := cfg.Token(t.Context())
 		require.NoError(t, err)

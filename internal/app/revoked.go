@@ -11,11 +11,11 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// broadcaster ends what is remembered of a user's permissions before a revocation is acted on.
+// broadcaster forgets the remembered answers about a user before a revocation is acted on.
 type broadcaster struct {
 	*broadcast.Broadcaster
 	checker *policy.Checker
-	watch   func(batch []event.Logged) // is shown each batch before it is broadcast; may be nil
+	watch   func(batch []event.Logged) // is shown each batch before the broadcast; may be nil
 }
 
 // Broadcast broadcasts the batch.
@@ -25,7 +25,7 @@ func (b broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error 
 	}
 	for _, l := range batch {
 		if l.Type.Family() == event.Control {
-			r, _ := l.Revocation() // whom an unreadable one concerns cannot be told: everybody
+			r, _ := l.Revocation() // a revocation that cannot be read names no user: it concerns all users
 			b.checker.Revoked(r.UserID)
 		}
 	}
@@ -38,12 +38,13 @@ func (b broadcaster) Reset(ctx context.Context, position int64) {
 	b.Broadcaster.Reset(ctx, position)
 }
 
-// lookAgain closes those of the connections that a revocation has taken out of a group which may be there all the same: they come back and
-// resume. Their tokens may open it, and granting and revoking may take turns faster than a node reads, while a grant is not in the
-// log. Where that cannot be found out, coming back will tell.
+// lookAgain closes the connections that a revocation has taken out of a group but that may still join it: they
+// reconnect and resume. Their tokens may open the group. Or grants and revocations alternate faster than a node
+// reads them, and a grant is not in the log. Where the database does not answer, the connections are closed too:
+// reconnecting decides.
 func (a *App) lookAgain(_ string, g event.Group, conns []broadcast.Conn) {
 	go func() {
-		undecided := false // then the others' questions would only wait, too
+		undecided := false // then the questions of the other connections would only wait, too
 		for _, c := range conns {
 			p, _ := c.User().(*auth.Principal) // nil is refused
 			if !undecided {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The API's own routes are held against the document where they are; these are the node's.
+// Package adminapi checks its own routes against the document; these are the node's.
 func TestEveryRouteOfTheNodeIsInTheOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../adminapi/openapi.json")
@@ -29,7 +29,8 @@ func TestEveryRouteOfTheNodeIsInTheOpenAPIDocument(t *testing.T) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`\.Handle(?:Func)?\("(?:(\w+) )?(/[^"]*)"`).FindAllStringSubmatch(
+			string(source), -1) {
 			served[m[2]] = true
 			if m[2] != "/api/" {
 				require.Contains(t, document.Paths[m[2]], strings.ToLower(m[1]), m[0])

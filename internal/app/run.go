@@ -14,13 +14,14 @@ import (
 )
 
 const (
-	// overdueLooks is how many heartbeats there are to a look for periodic jobs that nobody does.
+	// overdueLooks is how many heartbeats pass between two looks for periodic jobs that no node runs.
 	overdueLooks     = 5
 	leaveTimeout     = time.Second
 	heartbeatTimeout = 5 * time.Second
 )
 
-// Run waits for the database, serves until ctx ends, and shuts down in the order that the package's doc gives. It may be called once.
+// Run waits for the database, serves until ctx ends, and shuts down in the order that the package's doc gives. It
+// may be called once.
 func (a *App) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancelCause(ctx)
 	defer stopServing(nil)
@@ -49,12 +50,13 @@ func (a *App) Run(ctx context.Context) error {
 		a.gate.open(a.handler)
 		a.servedSince = time.Now()
 		close(a.serving)
-		a.logger.InfoContext(ctx, "serving", slog.String("address", a.Addr().String()), slog.String("node_id", a.nodeID.String()),
+		a.logger.InfoContext(ctx, "serving", slog.String("address", a.Addr().String()),
+			slog.String("node_id", a.nodeID.String()),
 			slog.String("version", a.cfg.Version))
 		<-serving.Done()
 	}
 	if serving.Err() != nil {
-		err = nil // it was told to stop, by ctx or by a part that says itself why
+		err = nil // stopped by ctx, or by a part that has reported its own error
 	}
 	base := context.WithoutCancel(ctx)
 	a.logger.InfoContext(base, "shutting down")
@@ -62,7 +64,7 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(err, a.stopAccepting(base), edge.Wait(), stopParts(base))
 }
 
-// stop says that this node is not ready any more. It is not drained from then on.
+// stop marks this node as not ready. It cannot be drained from then on.
 func (a *App) stop() {
 	a.drainingMu.Lock()
 	defer a.drainingMu.Unlock()
@@ -72,9 +74,11 @@ func (a *App) stop() {
 	}
 }
 
-// work starts everything behind the edge; jobs are the last, and may have to wait for the database once more. stop ends it in order,
-// and is to be called whatever else work returns.
-func (a *App) work(serving context.Context, stopServing context.CancelCauseFunc) (stop func(context.Context) error, err error) {
+// work starts everything behind the edge. Jobs are the last, and may have to wait for the database once more. The
+// returned stop ends it all in order; it is to be called even when work returns an error.
+func (a *App) work(
+	serving context.Context, stopServing context.CancelCauseFunc,
+) (stop func(context.Context) error, err error) {
 	// Each stage has a context of its own, ended when the stage before it is done.
 	base := context.WithoutCancel(serving)
 	relaying, stopRelaying := context.WithCancel(base)
@@ -86,7 +90,7 @@ func (a *App) work(serving context.Context, stopServing context.CancelCauseFunc)
 		errs := []error{workers.Wait()}
 		stopRelaying()
 		errs = append(errs, line.Wait())
-		stopBeating() // last, so that it can tell all that was broadcast
+		stopBeating() // last, so that it reports all that was broadcast
 		return errors.Join(append(errs, beat.Wait())...)
 	}
 	line.Go(func() error { return a.relay.Run(relaying) })
@@ -125,13 +129,13 @@ func (a *App) serve(edge *errgroup.Group, stop context.CancelCauseFunc, server *
 	})
 }
 
-// stopAccepting closes every connection, one after another and each after its queue, and then the listeners: a client that polls
-// comes for what is queued by a new request. What delivers events goes on meanwhile.
+// stopAccepting closes every connection, one after another and each after its queue, and then the listeners: a
+// client that polls fetches its queue with a new request. Delivery of events continues meanwhile.
 func (a *App) stopAccepting(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Server.ShutdownTimeout)
 	defer cancel()
 	var errs []error
-	if a.signalr != nil { // else the database has not been there yet
+	if a.signalr != nil { // else the database was never reached
 		var forwarded sync.WaitGroup
 		if a.peers != nil {
 			forwarded.Go(func() { a.peers.Shutdown(ctx, a.cfg.Server.ShutdownSpread) })
@@ -151,7 +155,8 @@ func (a *App) stopAccepting(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// heartbeat keeps this node's row and its journal until ctx ends; then it writes what is left of the journal and removes the row.
+// heartbeat keeps this node's row and its journal until ctx ends; then it writes the rest of the journal and
+// removes the row.
 func (a *App) heartbeat(ctx context.Context) error {
 	ticker := time.NewTicker(heartbeatInterval)
 	defer ticker.Stop()
@@ -161,7 +166,7 @@ func (a *App) heartbeat(ctx context.Context) error {
 		if beats%overdueLooks == 0 && err == nil {
 			a.lookForOverdue(ctx)
 		}
-		if err != nil && ctx.Err() == nil && !failing { // once; the database's absence is no news a second later
+		if err != nil && ctx.Err() == nil && !failing { // logged once; the database's absence is no news a second later
 			a.logger.WarnContext(ctx, "heartbeat failed", slog.Any("error", err))
 		}
 		failing = err != nil
@@ -187,7 +192,7 @@ func (a *App) beat(ctx context.Context, host string) error {
 	return err
 }
 
-// leave says for the last time what this node has done, and that it is gone.
+// leave writes this node's last counts, and that it is gone.
 func (a *App) leave(ctx context.Context, host string) {
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()

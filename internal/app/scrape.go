@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	lagLimit      = 100_000 // rows that are counted at most
+	lagLimit      = 100_000 // the most rows that are counted
 	scrapeTimeout = 2 * time.Second
 )
 
-// scraper returns the handler of the metrics, which are collected once at a time and remembered as they are sent: as text, which every
-// release of Prometheus reads, whatever it would rather have.
+// scraper returns the handler of the metrics. One collection runs at a time. Its answer is remembered as text,
+// which every release of Prometheus reads, whatever format it prefers.
 func (a *App) scraper() http.HandlerFunc {
 	format := expfmt.NewFormat(expfmt.TypeTextPlain)
 	collected := &remembered[[]byte]{ask: func() ([]byte, error) {
@@ -44,26 +44,30 @@ func (a *App) scraper() http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", string(format))
-		_, _ = w.Write(text) // whoever asked may be gone
+		_, _ = w.Write(text) // the client may be gone
 	}
 }
 
 func (a *App) registerGauges() {
 	m := a.metrics
-	m.gaugeFunc("listener_connected", "1 while notifications arrive, else 0: events are found by looking then.", func() float64 {
-		if a.listener.Listening() {
-			return 1
-		}
-		return 0
-	})
-	m.gaugeFunc("clock_skew_seconds", "By how much this machine's clock is ahead of the database's, at least; by which events are due is the database's.",
+	m.gaugeFunc("listener_connected", "1 while notifications arrive, else 0: events are found by looking then.",
+		func() float64 {
+			if a.listener.Listening() {
+				return 1
+			}
+			return 0
+		})
+	m.gaugeFunc("clock_skew_seconds",
+		"By how much this machine's clock is ahead of the database's, at least; by which events are due is the database's.",
 		func() float64 { return a.clock.Skew().Seconds() })
 	a.registerUndelivered()
 	m.registry.MustRegister(newLagCollector(func() (relay.Lag, error) {
-		return scraped(a, "the outbox's lag", func(ctx context.Context) (relay.Lag, error) { return relay.ReadLag(ctx, a.pools.ops, lagLimit) })
+		return scraped(a, "the outbox's lag",
+			func(ctx context.Context) (relay.Lag, error) { return relay.ReadLag(ctx, a.pools.ops, lagLimit) })
 	}))
 	m.registry.MustRegister(newGrowthCollector(func() ([]retention.Growth, error) {
-		return scraped(a, "the outbox's size", func(ctx context.Context) ([]retention.Growth, error) { return retention.ReadGrowth(ctx, a.pools.ops) })
+		return scraped(a, "the outbox's size",
+			func(ctx context.Context) ([]retention.Growth, error) { return retention.ReadGrowth(ctx, a.pools.ops) })
 	}))
 	m.registry.MustRegister(newAuditCollector(func() (selfcheck.Status, error) {
 		return scraped(a, "the audit", func(ctx context.Context) (selfcheck.Status, error) {
@@ -72,8 +76,8 @@ func (a *App) registerGauges() {
 	}))
 }
 
-// scraped asks the database for what a scrape wants to know of it. The collectors of a scrape come all at once, and are served one after
-// another, over one connection.
+// scraped asks the database a collector's question. The collectors of a scrape start at the same time, and are
+// served one after another, over one connection.
 func scraped[T any](a *App, what string, read func(ctx context.Context) (T, error)) (T, error) {
 	a.scraping.Lock()
 	defer a.scraping.Unlock()
@@ -81,7 +85,8 @@ func scraped[T any](a *App, what string, read func(ctx context.Context) (T, erro
 	defer cancel()
 	answer, err := read(ctx)
 	if err != nil {
-		a.logger.WarnContext(ctx, "metrics without an answer of the database", slog.String("about", what), slog.Any("error", err))
+		a.logger.WarnContext(ctx, "metrics without an answer of the database",
+			slog.String("about", what), slog.Any("error", err))
 	}
 	return answer, err
 }

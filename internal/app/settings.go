@@ -21,22 +21,22 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// Where hubs and API are served unless HERALD_LISTEN says otherwise: on all interfaces in production, and with a development key on this
-// machine alone.
+// The address of hubs and API unless HERALD_LISTEN says otherwise: all interfaces in production, this machine alone
+// with a development key.
 const (
 	ListenDefault    = ":5006"
 	ListenDefaultDev = "localhost:5006"
 )
 
-// The settings of the packages that a node is made of, under names that can stand beside each other.
+// The settings of a node's packages, under names that can stand beside each other.
 type (
-	// AuditSettings are those of the log of who did what.
+	// AuditSettings are those of the audit log.
 	AuditSettings = auditlog.Settings
 	// HubSettings are those of the hubs.
 	HubSettings = hubs.Settings
 	// SignalRSettings are those of the protocol's server.
 	SignalRSettings = signalr.Settings
-	// PolicySettings are those of who may join what.
+	// PolicySettings are those of the authorisation of joins.
 	PolicySettings = policy.Settings
 	// BroadcastSettings are those of the broadcaster.
 	BroadcastSettings = broadcast.Settings
@@ -46,11 +46,11 @@ type (
 	JobSettings = jobs.Settings
 	// APISettings are those of the REST API.
 	APISettings = adminapi.Settings
-	// PeerSettings are those of how nodes speak with each other.
+	// PeerSettings are those of the communication between nodes.
 	PeerSettings = peers.Settings
 )
 
-// Settings is what an operator decides about a node, beside its database and whose tokens it believes.
+// Settings is what an operator decides about a node, beside its database and the source of its keys.
 type Settings struct {
 	Listen                       string        `env:"HERALD_LISTEN" placeholder:"ADDR" help:"Address of hubs and API; localhost is 127.0.0.1 and ::1. Defaults to :5006, of herald dev to localhost:5006."`
 	OpsListen                    string        `env:"HERALD_OPS_LISTEN" placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics. Defaults to the main one."`
@@ -62,7 +62,7 @@ type Settings struct {
 
 	HubSettings
 	AuditSettings
-	SignalRSettings `embed:"" envprefix:"HERALD_"` // which is no server of Herald's alone
+	SignalRSettings `embed:"" envprefix:"HERALD_"` // package signalr is not Herald's alone: its tags lack the prefix
 	PolicySettings
 	BroadcastSettings
 	JobSettings
@@ -71,21 +71,23 @@ type Settings struct {
 	PeerSettings
 }
 
-// Check says what is wrong with any setting, all at once.
+// Check reports all wrong settings at once.
 //
-// It is not named Validate: kong would call it while it parses, and answer a wrong value with the usage of the command, `herald check`
-// included.
+// It is not named Validate: kong would call a Validate while it parses, and answer a wrong value with the usage of
+// the command, even for `herald check`.
 func (s Settings) Check() error {
 	errs := []error{
 		settings.Check(s),
-		s.SignalRSettings.Check("HERALD_"), s.PolicySettings.Check(), s.JobSettings.Check(), s.RelaySettings.Check(), s.PeerSettings.Check(),
+		s.SignalRSettings.Check("HERALD_"), s.PolicySettings.Check(), s.JobSettings.Check(),
+		s.RelaySettings.Check(), s.PeerSettings.Check(),
 	}
 	if (s.TLSCertFile == "") != (s.TLSKeyFile == "") {
 		errs = append(errs, errors.New("HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE go together: set both or neither"))
 	}
 	const smallestQueue = 64 << 10 // one event of the largest size must fit
 	if s.QueueBytes > 0 && s.QueueBytes < 2*smallestQueue {
-		errs = append(errs, fmt.Errorf("HERALD_QUEUE_BYTES is %d: at least %d are needed for the largest event", s.QueueBytes, 2*smallestQueue))
+		errs = append(errs,
+			fmt.Errorf("HERALD_QUEUE_BYTES is %d: at least %d are needed for the largest event", s.QueueBytes, 2*smallestQueue))
 	}
 	if s.ShutdownTimeout > 0 && s.ShutdownSpread >= s.ShutdownTimeout {
 		errs = append(errs, errors.New("HERALD_SHUTDOWN_SPREAD must be shorter than HERALD_SHUTDOWN_TIMEOUT"))
@@ -93,21 +95,21 @@ func (s Settings) Check() error {
 	return errors.Join(errs...)
 }
 
-// TokensInClear says whether tokens come over a network that anybody on the way can read: neither TLS here nor a proxy in front that may have
-// ended it, and clients elsewhere than on this machine.
+// TokensInClear says whether tokens cross a network that others can read: without TLS here, without a proxy in
+// front that may have ended TLS, and with clients on other machines.
 func (s Settings) TokensInClear() bool {
 	if s.TLSCertFile != "" || len(s.TrustedProxies) > 0 {
 		return false
 	}
 	host, _, err := net.SplitHostPort(cmp.Or(s.Listen, ListenDefault))
 	if err != nil {
-		return false // it is told elsewhere
+		return false // reported elsewhere
 	}
 	address, err := netip.ParseAddr(host)
 	return !strings.EqualFold(host, "localhost") && (err != nil || !address.IsLoopback())
 }
 
-// NodeSecure says whether other nodes come by TLS: to the main address, or to the one for them.
+// NodeSecure says whether other nodes connect by TLS: to the main address, or to the one for nodes.
 func (s Settings) NodeSecure() bool {
 	if s.NodeListen == "" {
 		return s.TLSCertFile != ""

@@ -18,8 +18,8 @@ import (
 
 const secret = "a development secret of more than 32 bytes"
 
-// node starts a node on db and returns the configuration of a client of it that is an administrator with the given permissions.
-// It is shut down when the test ends.
+// node starts a node on db and returns the configuration of a client of it that is an administrator with the given
+// permissions. It is shut down when the test ends.
 func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Config {
 	t.Helper()
 	cfg, stop := startNode(t, db, func(*app.Settings) {}, permissions...)
@@ -27,8 +27,10 @@ func node(t *testing.T, db *pgtest.Database, permissions ...string) hubclient.Co
 	return cfg
 }
 
-// startNode is node for a test that shuts it down itself, by stop; what Run returns comes out of the channel.
-func startNode(t *testing.T, db *pgtest.Database, configure func(*app.Settings), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
+// startNode is node for a test that shuts it down itself, by stop; the channel delivers the result of Run.
+func startNode(
+	t *testing.T, db *pgtest.Database, configure func(*app.Settings), permissions ...string,
+) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
 	return startNodeAt(t, app.Config{DatabaseURL: db.DSN()}, configure, permissions...)
 }
@@ -40,7 +42,9 @@ func stopped(t *testing.T, stop func() <-chan error) {
 }
 
 // startNodeAt is startNode for a node that reaches its database in another way.
-func startNodeAt(t *testing.T, at app.Config, configure func(*app.Settings), permissions ...string) (_ hubclient.Config, stop func() <-chan error) {
+func startNodeAt(
+	t *testing.T, at app.Config, configure func(*app.Settings), permissions ...string,
+) (_ hubclient.Config, stop func() <-chan error) {
 	t.Helper()
 	at.Auth, at.Server = believing(), nodeSettings(configure)
 	at.Logger = cmp.Or(at.Logger, slog.New(slog.DiscardHandler))
@@ -51,7 +55,8 @@ func startNodeAt(t *testing.T, at app.Config, configure func(*app.Settings), per
 	go func() { ended <- a.Run(ctx) }()
 	t.Cleanup(cancel)
 	within(t, a.Serving(), "the node to serve")
-	token, err := auth.Mint(secret, auth.Grant{Subject: "tester", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
+	token, err := auth.Mint(secret,
+		auth.Grant{Subject: "tester", Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
 	require.NoError(t, err)
 	return hubclient.Config{
 		URL:     "http://" + a.Addr().String(),
@@ -73,19 +78,21 @@ func within[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
-// nodeSettings are a node's of these tests, but for what configure changes.
+// nodeSettings are the settings of the nodes of these tests, as changed by configure.
 func nodeSettings(configure func(*app.Settings)) app.Settings {
 	s := settings.Defaults[app.Settings]()
-	s.Listen, s.FeatureTeamcart, s.AuthorizeCache, s.ReplayLimit, s.RingBytes = "127.0.0.1:0", true, time.Minute, 100_000, 1<<20
+	s.Listen, s.FeatureTeamcart, s.AuthorizeCache, s.ReplayLimit, s.RingBytes =
+		"127.0.0.1:0", true, time.Minute, 100_000, 1<<20
 	s.ShutdownSpread, s.AuditLog, s.StatsInterval = 0, false, 0
-	// All come from one address.
-	s.MaxConnections, s.MaxConnectionsPerUser, s.MaxConnectionsPerAddress, s.MaxUnauthenticated, s.MaxUnauthenticatedPerAddress = 0, 0, 0, 0, 0
+	// All clients share one address.
+	s.MaxConnections, s.MaxConnectionsPerUser, s.MaxConnectionsPerAddress,
+		s.MaxUnauthenticated, s.MaxUnauthenticatedPerAddress = 0, 0, 0, 0, 0
 	s.NegotiationRate, s.InvocationRate, s.UserInvocationRate, s.MessageRate, s.APIRate, s.MaxForwarded = 0, 0, 0, 0, 0, 0
 	configure(&s)
 	return s
 }
 
-// believing are the settings of who believes tokens that are signed with the tests' secret.
+// believing are the settings of a verifier of tokens signed with the tests' secret.
 func believing() auth.Settings {
 	s := settings.Defaults[auth.Settings]()
 	s.JWTSecret = secret

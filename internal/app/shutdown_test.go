@@ -14,8 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// While the connections are asked to leave one after another, those whose turn has not come are sent what is committed meanwhile. The node is not
-// ready, nor healthy.
+// While connections are closed one after another, those whose turn has not come still receive newly committed
+// events. The node is neither ready nor healthy.
 //
 // Acceptance: A-512.
 func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
@@ -51,7 +51,8 @@ func TestEventsReachThoseWhoHaveNotLeftYet(t *testing.T) {
 	}
 	ended := stop()
 	within(t, left, "the first that leaves")
-	_, err := pool.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"during the shutdown"}')`)
+	_, err := pool.Exec(t.Context(),
+		`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"during the shutdown"}')`)
 	require.NoError(t, err)
 	status, body := readyz(t, cfg)
 	require.Equal(t, http.StatusServiceUnavailable, status)

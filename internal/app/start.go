@@ -13,7 +13,8 @@ import (
 	"github.com/yummyzoom/herald/migrations"
 )
 
-// stepTimeout bounds an attempt at one step of the start: a database that has taken a question and answers nothing is asked again.
+// stepTimeout bounds an attempt at one step of the start: a database that accepts a question and never answers is
+// asked again.
 const stepTimeout = 15 * time.Second
 
 // starting is how far a node has come that does not serve yet.
@@ -22,7 +23,7 @@ type starting struct {
 	last   atomic.Pointer[error] // why the last attempt failed
 }
 
-// failed notes why the node is not ready.
+// failed stores why the node is not ready.
 func (s *starting) failed(err error) { s.last.Store(&err) }
 
 // reason says why the node does not serve yet.
@@ -35,8 +36,8 @@ func (s *starting) reason() error {
 
 var errStarting = errors.New("the server is starting")
 
-// start connects to the database, looks whether it is one to work with, and builds what needs it. It waits for a database that does
-// not answer yet, and fails where waiting does not help.
+// start connects to the database, checks that the node can work with it, and builds the parts that need it. It
+// waits for a database that does not answer yet, and fails where waiting does not help.
 func (a *App) start(ctx context.Context) error {
 	a.starting.waiter = postgres.Waiter{
 		Address: postgres.Address(a.cfg.DatabaseURL), Logger: a.logger, Failed: a.starting.failed,
@@ -47,7 +48,8 @@ func (a *App) start(ctx context.Context) error {
 			return err
 		}
 	}
-	pools, err := openPools(ctx, a.cfg.DatabaseURL, postgres.Options{Waiter: &a.starting.waiter, Writing: true, Logger: a.logger})
+	pools, err := openPools(ctx, a.cfg.DatabaseURL,
+		postgres.Options{Waiter: &a.starting.waiter, Writing: true, Logger: a.logger})
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (a *App) start(ctx context.Context) error {
 	return a.build(log, state) //nolint:contextcheck // scrapes bring their own
 }
 
-// step makes one step of the start, as often as it takes.
+// step retries one step of the start until it succeeds.
 func (a *App) step(ctx context.Context, attempt func(ctx context.Context) error) error {
 	return a.starting.waiter.Do(ctx, attempt)
 }
@@ -95,7 +97,8 @@ func (a *App) build(log *eventlog.Reader, state eventlog.State) error {
 	return a.buildHandler()
 }
 
-// migrate brings the schema up to date. It is not bounded: a migration takes as long as it takes, and another node may be at it.
+// migrate brings the schema up to date. It has no time-out: a migration has no known duration, and another node may
+// be running it.
 func (a *App) migrate(ctx context.Context) error {
 	direct := a.cfg.ListenDatabaseURL
 	if direct == a.cfg.DatabaseURL {

@@ -22,7 +22,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// log keeps what a node logs.
+// log holds a node's log lines.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -87,13 +87,15 @@ func (s *starter) ends(t *testing.T, why string) {
 	require.NoError(t, within(t, s.ended, "the end of the node"), why)
 }
 
-// waits sees that the node is alive and waits, and says what for.
+// waits checks that the node is alive and waits, and for the expected reason.
 func (s *starter) waits(t *testing.T, because string) {
 	t.Helper()
 	becomes(t, s.cfg, http.StatusServiceUnavailable, because)
 	status, _ := ask(t, s.cfg, http.MethodGet, "/healthz", "")
 	require.Equal(t, http.StatusOK, status)
-	for _, path := range []string{"/hubs/customer-orders/negotiate?negotiateVersion=1", "/api/admin/realtime/alerts/info"} {
+	for _, path := range []string{
+		"/hubs/customer-orders/negotiate?negotiateVersion=1", "/api/admin/realtime/alerts/info",
+	} {
 		status, _ = ask(t, s.cfg, http.MethodPost, path, "")
 		require.Equal(t, http.StatusServiceUnavailable, status, path)
 	}
@@ -104,7 +106,7 @@ func (s *starter) waits(t *testing.T, because string) {
 	require.Empty(t, s.ended)
 }
 
-// What passes by itself is waited for, in whichever step of the start it comes.
+// A temporary failure is waited for, in whichever step of the start it comes.
 //
 // Acceptance.
 func TestAStartingNodeWaitsForItsDatabase(t *testing.T) {
@@ -139,7 +141,7 @@ func TestAStartingNodeWaitsForItsDatabase(t *testing.T) {
 	}
 }
 
-// A name that is not known yet is one that a deployment makes in a moment.
+// A host name that is not known yet may appear as a deployment proceeds, so the node waits.
 //
 // Acceptance: A-425.
 func TestAStartingNodeWaitsForItsDatabasesName(t *testing.T) {
@@ -201,7 +203,7 @@ func TestANodeStartsWhereverItsConnectionsAreCut(t *testing.T) {
 	}
 }
 
-// What waiting does not mend ends the start at once, with the reason.
+// A failure that waiting does not mend ends the start at once, with the reason.
 //
 // Acceptance.
 func TestAStartingNodeEndsForWhatWaitingDoesNotMend(t *testing.T) {
@@ -294,7 +296,8 @@ func impostor(t *testing.T) string {
 					return
 				}
 				_, _ = conn.Write([]byte("S"))
-				_ = tls.Server(conn, &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12}).Handshake() //nolint:noctx // the client hangs up
+				_ = tls.Server(conn,
+					&tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12}).Handshake() //nolint:noctx // the client hangs up
 			})
 		}
 	})

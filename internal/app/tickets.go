@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// sealingKeys are the nodes' keys as connection tickets are sealed with them.
+// sealingKeys adapts the nodes' keys to the sealing of connection tickets.
 type sealingKeys struct{ *nodes.Keys }
 
 // Used is the key to seal with.
@@ -26,7 +26,7 @@ func (k sealingKeys) Find(ctx context.Context, id int32) (secret [32]byte, ok bo
 	return key.Secret, ok
 }
 
-// ticketName is how a node is called in tickets: its id in 16 bytes.
+// ticketName is a node's name in tickets: its id in 16 bytes.
 func ticketName(node uuid.UUID) string { return string(node[:]) }
 
 // forward hands a request to the node that its ticket names.
@@ -38,7 +38,7 @@ func (a *App) forward(w http.ResponseWriter, r *http.Request, name string) error
 	return a.peers.Forward(w, r, node.String())
 }
 
-// otherNodes are those that are alive, as tickets name them.
+// otherNodes are the other nodes that are alive, by their names in tickets.
 func (a *App) otherNodes() []string {
 	var names []string
 	for _, other := range a.nodes.Others() {

@@ -21,7 +21,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// several are nodes of one database, and a client who sends each request to whichever he likes.
+// several are nodes of one database, and a client that may send each request to any of them.
 type several struct {
 	t      *testing.T
 	pool   *pgxpool.Pool
@@ -70,7 +70,9 @@ func (s *several) known() {
 }
 
 // do sends a request to a node's admin hub.
-func (s *several) do(ctx context.Context, at int, method, query, body string, headers ...string) (*http.Response, error) {
+func (s *several) do(
+	ctx context.Context, at int, method, query, body string, headers ...string,
+) (*http.Response, error) {
 	s.t.Helper()
 	path := "/hubs/admin"
 	if strings.Contains(query, "negotiateVersion") {
@@ -105,7 +107,7 @@ func (s *several) negotiate(at int, options string) string {
 	return "id=" + answer.ConnectionToken
 }
 
-// publish has all nodes send the admins a notification with that description.
+// publish makes all nodes send the admins a notification with that description.
 func (s *several) publish(description string) {
 	s.t.Helper()
 	_, err := s.pool.Exec(s.t.Context(), `SELECT herald.publish_admin_event('AdminNotification',
@@ -119,7 +121,7 @@ const (
 	acceptsSSE = "text/event-stream"
 )
 
-// reads returns a function that reads on until it meets the text.
+// reads returns a function that reads until it meets the text.
 func reads(t *testing.T, body io.Reader) func(want string) {
 	t.Helper()
 	in := bufio.NewReader(body)
@@ -134,7 +136,8 @@ func reads(t *testing.T, body io.Reader) func(want string) {
 	}
 }
 
-// A stream that a node negotiates, opened at another, spoken to at a third, before and after the nodes' key has changed; and its end, on each.
+// A stream is negotiated at one node, opened at another and used at a third, before and after a change of the
+// nodes' key; it is ended at each.
 //
 // Acceptance: A-468, A-469, A-471.
 func TestAnEventStreamWhoseEveryRequestMeetsAnotherNode(t *testing.T) {
@@ -157,7 +160,8 @@ func TestAnEventStreamWhoseEveryRequestMeetsAnotherNode(t *testing.T) {
 	until("before the rotation")
 
 	s.rotate(db)
-	status, text := s.answer(3, http.MethodPost, id, `{"type":1,"invocationId":"1","target":"SendTestMessage","arguments":["hello"]}`+"\x1e")
+	status, text := s.answer(3, http.MethodPost, id,
+		`{"type":1,"invocationId":"1","target":"SendTestMessage","arguments":["hello"]}`+"\x1e")
 	require.Equal(t, http.StatusOK, status, "a node that has started since: %s", text)
 	until("hello")
 
@@ -176,14 +180,15 @@ func TestAnEventStreamWhoseEveryRequestMeetsAnotherNode(t *testing.T) {
 	s.stops = s.stops[1:]
 }
 
-// rotate lets so much time pass that a new key is used, which a node that starts then does.
+// rotate lets enough time pass for a new key, which a node that starts then creates.
 func (s *several) rotate(db *pgtest.Database) {
 	s.t.Helper()
 	var used, now int
 	const keyUsed = "SELECT key_id FROM herald.node_key WHERE activates_at <= clock_timestamp() ORDER BY activates_at DESC LIMIT 1"
 	require.NoError(s.t, s.pool.QueryRow(s.t.Context(), keyUsed).Scan(&used))
 	for _, by := range []string{"25 hours", "2 hours"} {
-		_, err := s.pool.Exec(s.t.Context(), "UPDATE herald.node_key SET activates_at = activates_at - $1::interval, retires_at = retires_at - $1::interval", by)
+		_, err := s.pool.Exec(s.t.Context(),
+			"UPDATE herald.node_key SET activates_at = activates_at - $1::interval, retires_at = retires_at - $1::interval", by)
 		require.NoError(s.t, err)
 		_, err = s.pool.Exec(s.t.Context(), "SELECT herald.rotate_node_key('1 day', '1 hour', '30 days')")
 		require.NoError(s.t, err)
@@ -191,13 +196,15 @@ func (s *several) rotate(db *pgtest.Database) {
 	require.NoError(s.t, s.pool.QueryRow(s.t.Context(), keyUsed).Scan(&now))
 	require.NotEqual(s.t, used, now)
 	s.start(db)
-	require.NotEqual(s.t, s.negotiate(0, "")[3:9], s.negotiate(len(s.urls)-1, "")[3:9], "nodes that have read the keys at different times seal with different ones")
+	require.NotEqual(s.t, s.negotiate(0, "")[3:9], s.negotiate(len(s.urls)-1, "")[3:9],
+		"nodes that have read the keys at different times seal with different ones")
 }
 
 // dial opens a WebSocket at a node.
 func (s *several) dial(at int, id string) (net.Conn, func(want string)) {
 	s.t.Helper()
-	conn, in, _, err := ws.Dial(s.t.Context(), strings.Replace(s.urls[at], "http", "ws", 1)+"/hubs/admin?"+id+"&access_token="+s.bearer)
+	conn, in, _, err := ws.Dial(s.t.Context(),
+		strings.Replace(s.urls[at], "http", "ws", 1)+"/hubs/admin?"+id+"&access_token="+s.bearer)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(s.t, conn.SetDeadline(time.Now().Add(patience)))
@@ -228,7 +235,8 @@ func TestASocketAtAnyNodeWhicheverNegotiated(t *testing.T) {
 	s.publish("to all")
 }
 
-// A stateful connection's client comes back at another node, and has what was sent meanwhile: the connection is where it was negotiated.
+// A stateful connection's client reconnects at another node, and receives the messages sent meanwhile: the
+// connection lives where it was negotiated.
 //
 // Acceptance: A-468.
 func TestAStatefulReconnectAtAnotherNode(t *testing.T) {

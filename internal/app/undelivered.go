@@ -12,12 +12,12 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// detailTimeout is how long readiness waits for what is only a detail of it. The question is asked in line with a scrape's, so that it never
-// takes the connection that readiness itself needs.
+// detailTimeout is how long readiness waits for a mere detail. The question waits in line with a scrape's, so that
+// it never takes the connection that readiness itself needs.
 const detailTimeout = time.Second
 
-// undeliveredDetail says what readiness tells of events that could not be delivered; "" for nothing. Neither they nor the lack of an answer
-// make a node unready: another one could not deliver them either.
+// undeliveredDetail says what readiness reports of events that could not be delivered; "" for nothing. Neither such
+// events nor a missing answer make a node unready: another node could not deliver them either.
 func (a *App) undeliveredDetail(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
 	defer cancel()
@@ -30,7 +30,8 @@ func (a *App) undeliveredDetail(ctx context.Context) string {
 		told = append(told, fmt.Sprintf("%d dead letters, the oldest for %s", u.Dead, u.OldestDead.Round(time.Second)))
 	}
 	if u.Retrying > 0 {
-		told = append(told, fmt.Sprintf("%d events are tried again, the oldest for %s", u.Retrying, u.OldestRetrying.Round(time.Second)))
+		told = append(told,
+			fmt.Sprintf("%d events are tried again, the oldest for %s", u.Retrying, u.OldestRetrying.Round(time.Second)))
 	}
 	if len(told) == 0 {
 		return ""
@@ -59,10 +60,11 @@ func (c *statsAgeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// registerUndelivered shows the metrics of what did not arrive and of what gets old.
+// registerUndelivered registers the metrics of undelivered events and of ageing statistics.
 func (a *App) registerUndelivered() {
 	jobs.Register(a.metrics.registry, func() (jobs.Overdue, error) {
-		return scraped(a, "overdue jobs", func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
+		return scraped(a, "overdue jobs",
+			func(ctx context.Context) (jobs.Overdue, error) { return jobs.ReadOverdue(ctx, a.pools.ops) })
 	}, func() (jobs.Undelivered, error) { return a.undelivered.get(context.Background()) })
 	a.metrics.registry.MustRegister(newStatsAgeCollector(func() (time.Duration, bool, error) {
 		type answer struct {

@@ -16,27 +16,30 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// undeliverable writes order events of a type, past the outbox's checks, that no order number is in.
+// undeliverable writes order events of a type, past the outbox's checks, without an order number.
 func undeliverable(t *testing.T, pool *pgxpool.Pool, eventType string, n int) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
-		_, err := tx.Exec(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
+		_, err := tx.Exec(t.Context(),
+			`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
 			SELECT $1, gen_random_uuid(), gen_random_uuid(), 'alice', '{"status": "Placed"}' FROM generate_series(1, $2::int)`, eventType, n)
 		return err
 	}))
 }
 
-// Events that could not be delivered have metrics, and readiness tells of them without being lost by it.
+// Events that could not be delivered have metrics, and readiness reports them while the node stays ready.
 //
 // Acceptance: A-510.
 func TestUndeliveredEventsHaveMetricsAndAreADetail(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	cfg, pool := node(t, db), db.Pool(t)
-	for _, name := range []string{"herald_dead_events", "herald_dead_oldest_seconds", "herald_retrying_events", "herald_retrying_oldest_seconds"} {
+	for _, name := range []string{
+		"herald_dead_events", "herald_dead_oldest_seconds", "herald_retrying_events", "herald_retrying_oldest_seconds",
+	} {
 		gauge(t, cfg, name, is(0))
 	}
 	undeliverable(t, pool, "OrderPlaced", 3)
@@ -45,7 +48,8 @@ func TestUndeliveredEventsHaveMetricsAndAreADetail(t *testing.T) {
 	gauge(t, cfg, "herald_retrying_events", is(5))
 	_, err := pool.Exec(t.Context(), "UPDATE herald.dead_letter SET died_at = died_at - interval '2 hours'")
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), "UPDATE herald.river_job SET created_at = created_at - interval '1 hour' WHERE kind = 'retry_event'")
+	_, err = pool.Exec(t.Context(),
+		"UPDATE herald.river_job SET created_at = created_at - interval '1 hour' WHERE kind = 'retry_event'")
 	require.NoError(t, err)
 	gauge(t, cfg, "herald_dead_oldest_seconds", func(v float64) bool { return v >= 7200 && v < 7800 })
 	gauge(t, cfg, "herald_retrying_oldest_seconds", func(v float64) bool { return v >= 3600 && v < 4200 })
@@ -86,19 +90,23 @@ func unhealthy(t *testing.T, cfg hubclient.Config) {
 	require.NoError(t, json.NewDecoder(strings.NewReader(body)).Decode(&fields))
 	require.NotEmpty(t, fields["timestamp"])
 	delete(fields, "timestamp")
-	require.Equal(t, map[string]string{"status": "unhealthy", "service": "real-time", "websocketEndpoint": "/hubs/admin"}, fields)
+	require.Equal(t,
+		map[string]string{"status": "unhealthy", "service": "real-time", "websocketEndpoint": "/hubs/admin"}, fields)
 }
 
-// A database that is away, or that does not answer, makes a node unhealthy, and its answer is not kept waiting by it.
+// A database that is away, or that does not answer, makes a node unhealthy without delaying its answer.
 //
 // Acceptance: A-512.
 func TestHealthIsUnhealthyWhileTheDatabaseDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(*pgtest.Proxy){"away": (*pgtest.Proxy).Shut, "silent": (*pgtest.Proxy).Stall} {
+	for name, fail := range map[string]func(*pgtest.Proxy){
+		"away": (*pgtest.Proxy).Shut, "silent": (*pgtest.Proxy).Stall,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := pgtest.NewProxy(t, pgtest.New(t))
-			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN()}, func(s *app.Settings) { s.ShutdownTimeout = time.Second })
+			cfg, stop := startNodeAt(t, app.Config{DatabaseURL: proxy.DSN()},
+				func(s *app.Settings) { s.ShutdownTimeout = time.Second })
 			status, _ := ask(t, cfg, http.MethodGet, "/api/admin/realtime/health", "")
 			require.Equal(t, http.StatusOK, status)
 			fail(proxy)

@@ -1,14 +1,14 @@
-// Package auditlog writes down who did what: who connected, joined a group, was refused, published by the API, decided
-// about a dead letter, disconnected others or drained a node. This is the one place that builds such lines. (Whether the
-// tables agree is another matter: package selfcheck.)
+// Package auditlog logs who did what: who connected, joined a group, was refused, published by the API, decided
+// about a dead letter, disconnected others or drained a node. Only this package builds such lines. (Package
+// selfcheck does something else: it checks that the tables agree.)
 //
-// A line is at info level and has the attribute log=audit. What it may hold beside that is in [Entry]: no payload, no token,
-// no claim but the subject, which is the one name that an operator has for a person.
+// A line is at info level and has the attribute log=audit. Its other attributes are in [Entry]: no payload, no
+// token, no claim but the subject, which is the only name that an operator has for a person.
 //
-// Lines about what was done can be switched off, for a server to which thousands come at once has as many of them; nobody has
-// more than [DonePerSecond] of his own. Lines about refusals cannot be switched off, for they answer "why can I not get in?"; but
-// anybody can cause them, so there are at most [RefusalsPerSecond] of all together. Beyond a limit lines are only counted, and the
-// next one says how many were left out.
+// Lines about completed actions can be switched off, because a server to which thousands connect at once has as
+// many of them; each subject has at most [DonePerSecond]. Lines about refusals cannot be switched off, because they
+// answer "why can I not get in?". But any client can cause them, so there are at most [RefusalsPerSecond] of all
+// together. Beyond a limit lines are only counted, and the next line says how many were left out.
 package auditlog
 
 import (
@@ -30,16 +30,17 @@ const (
 	RefusalsPerSecond = 5
 	// RefusalsAtOnce is how many refusals are logged when they come all at once.
 	RefusalsAtOnce = 50
-	// DonePerSecond is how many lines about what one subject did are logged in the long run.
+	// DonePerSecond is how many lines about one subject's actions are logged in the long run.
 	DonePerSecond = 50
-	// DoneAtOnce is how many of them are logged when they come all at once: a kitchen screen that joins a thousand groups has them all.
+	// DoneAtOnce is how many of them are logged when they come all at once: a kitchen screen that joins a thousand
+	// groups gets a line for each.
 	DoneAtOnce = 2000
 
 	// nameMaximum bounds what a token or a client can write into a line.
 	nameMaximum = 128
 )
 
-// Action is what somebody did or tried to do.
+// Action is what a client or producer did or tried to do.
 type Action string
 
 // The actions.
@@ -57,30 +58,30 @@ const (
 	DrainNode       Action = "drain_node"        // by the API
 )
 
-// Entry is who did what, where. What is empty is left out of the line.
+// Entry says who did what, where. Empty fields are left out of the line.
 type Entry struct {
 	Action Action
-	// Path is the hub's or the endpoint's: one of the server's own, not what the client has made of it.
+	// Path is the hub's or the endpoint's, in the server's own spelling, not the client's.
 	Path string
 	// Subject is the user's id, where it is known.
 	Subject string
 	// ConnectionID is the hub connection's.
 	ConnectionID string
-	// Group is the group that it is about.
+	// Group is the group of the action.
 	Group string
 	// Target is the user who was disconnected, or the node that was drained.
 	Target string
-	// EventID is the event that it is about.
+	// EventID is the event of the action.
 	EventID uuid.UUID
-	// Changed are the columns of the outbox that are others now, by their names.
+	// Changed names the columns of the outbox that changed.
 	Changed []string
 }
 
-// Config is where the lines go.
+// Config says where the lines go and which are written.
 type Config struct {
 	// Logger receives them. Defaults to slog.Default().
 	Logger *slog.Logger
-	// RefusalsOnly leaves out what was done. Defaults to false.
+	// RefusalsOnly leaves out completed actions. Defaults to false.
 	RefusalsOnly bool
 }
 
@@ -102,7 +103,7 @@ func New(cfg Config) *Log {
 	}
 }
 
-// Done logs what was done.
+// Done logs a completed action.
 func (l *Log) Done(ctx context.Context, e Entry) {
 	if l.refusalsOnly || !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
@@ -111,11 +112,12 @@ func (l *Log) Done(ctx context.Context, e Entry) {
 	if !ok {
 		return
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, "done", withLeftOut(append(e.attrs(), slog.String("outcome", "ok")), leftOut)...)
+	l.logger.LogAttrs(ctx, slog.LevelInfo, "done",
+		withLeftOut(append(e.attrs(), slog.String("outcome", "ok")), leftOut)...)
 }
 
-// Refused logs what somebody was not let do. The reason is that of an [*auth.TokenError]; any other err means that the token was
-// good and does not permit this. The text of err is logged: it must hold neither payload nor token.
+// Refused logs a refused action. The reason is that of an [*auth.TokenError]; any other err means that the token
+// was valid and does not permit the action. The text of err is logged: it must hold neither payload nor token.
 func (l *Log) Refused(ctx context.Context, e Entry, err error) {
 	if !l.logger.Enabled(ctx, slog.LevelInfo) {
 		return
@@ -128,7 +130,8 @@ func (l *Log) Refused(ctx context.Context, e Entry, err error) {
 	if refusal, ok := errors.AsType[*auth.TokenError](err); ok {
 		reason = refusal.Reason
 	}
-	attrs := append(e.attrs(), slog.String("outcome", "refused"), slog.String("reason", string(reason)), slog.Any("error", err))
+	attrs := append(e.attrs(), slog.String("outcome", "refused"),
+		slog.String("reason", string(reason)), slog.Any("error", err))
 	l.logger.LogAttrs(ctx, slog.LevelInfo, "a request was refused", withLeftOut(attrs, leftOut)...)
 }
 
@@ -143,7 +146,8 @@ func (e *Entry) attrs() []slog.Attr {
 	attrs := make([]slog.Attr, 0, 11) //nolint:mnd // as many as there can be
 	attrs = append(attrs, slog.String("action", string(e.Action)), slog.String("path", e.Path))
 	for _, a := range []slog.Attr{
-		slog.String("subject", short(e.Subject)), slog.String("target", short(e.Target)), slog.String("connection_id", short(e.ConnectionID)), slog.String("group", short(e.Group)),
+		slog.String("subject", short(e.Subject)), slog.String("target", short(e.Target)),
+		slog.String("connection_id", short(e.ConnectionID)), slog.String("group", short(e.Group)),
 	} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)

@@ -39,7 +39,8 @@ func written(t *testing.T, text *bytes.Buffer) (lines []map[string]any) {
 
 func everything() auditlog.Entry {
 	return auditlog.Entry{
-		Action: auditlog.Subscribe, Path: "/hubs/customer-orders", Subject: "alice", ConnectionID: "c1", Group: "order:1", EventID: uuid.UUID{15: 1},
+		Action: auditlog.Subscribe, Path: "/hubs/customer-orders", Subject: "alice", ConnectionID: "c1", Group: "order:1",
+		EventID: uuid.UUID{15: 1},
 	}
 }
 
@@ -48,9 +49,11 @@ func TestLines(t *testing.T) {
 	log, text := setup(auditlog.Config{})
 	log.Done(t.Context(), everything())
 	log.Refused(t.Context(), everything(), errors.New("Forbidden"))
-	log.Refused(t.Context(), auditlog.Entry{Action: auditlog.Connect, Path: "/hubs/admin"}, &auth.TokenError{Reason: auth.Expired, Detail: "it is old"})
+	log.Refused(t.Context(), auditlog.Entry{Action: auditlog.Connect, Path: "/hubs/admin"},
+		&auth.TokenError{Reason: auth.Expired, Detail: "it is old"})
 	all := map[string]any{
-		"level": "INFO", "log": "audit", "action": "subscribe", "path": "/hubs/customer-orders", "subject": "alice", "connection_id": "c1",
+		"level": "INFO", "log": "audit", "action": "subscribe", "path": "/hubs/customer-orders",
+		"subject": "alice", "connection_id": "c1",
 		"group": "order:1", "event_id": "00000000-0000-0000-0000-000000000001",
 	}
 	with := func(fields ...any) map[string]any {
@@ -64,7 +67,8 @@ func TestLines(t *testing.T) {
 		with("msg", "done", "outcome", "ok"),
 		with("msg", "a request was refused", "outcome", "refused", "reason", "not_permitted", "error", "Forbidden"),
 		{
-			"level": "INFO", "msg": "a request was refused", "log": "audit", "action": "connect", "path": "/hubs/admin", "outcome": "refused",
+			"level": "INFO", "msg": "a request was refused", "log": "audit", "action": "connect",
+			"path": "/hubs/admin", "outcome": "refused",
 			"reason": "expired", "error": "token refused: it is old",
 		},
 	}, written(t, text))
@@ -89,7 +93,7 @@ func TestALineHasALimit(t *testing.T) {
 	require.Equal(t, 1, strings.Count(text.String(), "\n"))
 }
 
-// TestAFloodOfRefusalsDoesNotFillTheLog: what is left out is counted, each once.
+// TestAFloodOfRefusalsDoesNotFillTheLog: each line that is left out is counted once.
 //
 // Acceptance: A-169.
 func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
@@ -122,7 +126,8 @@ func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
 	})
 }
 
-// TestNobodyFillsTheLog: who joins and leaves without end is left out after a while, and others are not.
+// TestNobodyFillsTheLog: lines of a user who joins and leaves without end are left out after a while, others' are
+// not.
 func TestNobodyFillsTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

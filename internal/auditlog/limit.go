@@ -8,9 +8,10 @@ import (
 	"github.com/yummyzoom/herald/internal/loglimit"
 )
 
-// limits has a limit for each subject, or for a few that have the same hash: what it holds does not grow with who comes.
+// limits has a limit for each subject, or for the few that share a hash: its memory does not grow with the number
+// of subjects.
 type limits struct {
-	seed  maphash.Seed // nobody can choose a name that shares another's limit
+	seed  maphash.Seed // random, so that no user can choose a name that shares another's limit
 	slots []*loglimit.Limit
 }
 

@@ -16,23 +16,27 @@ import (
 const (
 	// LeewayDefault is how far the clocks of issuer and Herald may differ.
 	LeewayDefault = 30 * time.Second
-	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, what issuers in the field still use.
+	// SecretMinimumBytes is the length below which an HS256 secret is refused: 128 bits, which issuers in the field
+	// still use.
 	SecretMinimumBytes = 16
-	// SecretAdvisedBytes is the length below which a secret is accepted with a warning: the hash's own size (RFC 7518 §3.2).
+	// SecretAdvisedBytes is the length below which a secret is accepted with a warning: the hash's own size (RFC 7518
+	// §3.2).
 	SecretAdvisedBytes = 32
 )
 
 // ErrNoKey is returned where no source of keys is configured.
-var ErrNoKey = errors.New("no JWT key is configured: set one of HERALD_JWT_SECRET or HERALD_JWT_SECRET_FILE (HS256), " +
-	"HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL (RS256, ES256, EdDSA)")
+var ErrNoKey = errors.New(
+	"no JWT key is configured: set one of HERALD_JWT_SECRET or HERALD_JWT_SECRET_FILE (HS256), " +
+		"HERALD_JWT_PUBLIC_KEY_FILE or HERALD_JWKS_URL (RS256, ES256, EdDSA)")
 
-// Config says which tokens to believe. Exactly one of Secret, SecretFile, PublicKeyFile and JWKSURL must be set.
+// Config says which tokens are accepted. Exactly one of Secret, SecretFile, PublicKeyFile and JWKSURL must be set.
 type Config struct {
 	// Secret verifies HS256 tokens. At least 16 bytes, better 32.
 	Secret string
 	// SecretFile is a file with such secrets, one a line, the newest first. All of them verify, 16 at most.
 	SecretFile string
-	// PublicKeyFile is a PEM file of one or more keys, 16 at most: RSA of at least 2048 bits (RS256), P-256 (ES256) or Ed25519 (EdDSA).
+	// PublicKeyFile is a PEM file of one or more keys, 16 at most: RSA of at least 2048 bits (RS256), P-256 (ES256) or
+	// Ed25519 (EdDSA).
 	PublicKeyFile string
 	// JWKSURL is where a JWK Set is published, http or https.
 	JWKSURL string
@@ -48,20 +52,21 @@ type Config struct {
 	HTTPClient *http.Client
 	// Logger receives failures to fetch the JWK Set. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Metrics count refusals and fetches. Default to some that nobody reads.
+	// Metrics count refusals and fetches. Default to metrics that are registered nowhere.
 	Metrics *Metrics
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 }
 
-// FromSettings returns the Config that an operator's settings describe. It refuses those that are out of their range.
+// FromSettings returns the Config that an operator's settings describe. It refuses settings out of their range.
 func FromSettings(s Settings) (Config, error) {
 	if err := settings.Check(s); err != nil {
 		return Config{}, err
 	}
 	return Config{
-		Secret: s.JWTSecret, SecretFile: s.JWTSecretFile, PublicKeyFile: s.JWTPublicKeyFile, JWKSURL: s.JWKSURL, JWKSRefresh: s.JWKSRefresh,
-		Issuer: s.JWTIssuer, Audience: s.JWTAudience,
+		Secret: s.JWTSecret, SecretFile: s.JWTSecretFile, PublicKeyFile: s.JWTPublicKeyFile, JWKSURL: s.JWKSURL,
+		JWKSRefresh: s.JWKSRefresh,
+		Issuer:      s.JWTIssuer, Audience: s.JWTAudience,
 	}, nil
 }
 
@@ -109,7 +114,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-// oneSource says whether one kind of key is configured, and no more.
+// oneSource checks that exactly one source of keys is configured.
 func (c Config) oneSource() error {
 	var set []string
 	for _, source := range []struct{ name, value string }{
@@ -126,7 +131,8 @@ func (c Config) oneSource() error {
 	case len(set) == 0:
 		return ErrNoKey
 	case len(set) > 1 && c.Secret != "" && c.SecretFile != "":
-		return fmt.Errorf("%s are all set: keep one and unset the rest; the secret may be a line of the file", strings.Join(set, " and "))
+		return fmt.Errorf("%s are all set: keep one and unset the rest; the secret may be a line of the file",
+			strings.Join(set, " and "))
 	case len(set) > 1:
 		return fmt.Errorf("%s are all set: tokens are verified with one kind of key, so keep one and unset the rest",
 			strings.Join(set, " and "))
@@ -134,10 +140,11 @@ func (c Config) oneSource() error {
 	return nil
 }
 
-// checkSecret says what is wrong with a secret of the setting.
+// checkSecret says what is wrong with the secret of a setting.
 func checkSecret(setting, secret string) error {
 	if len(secret) < SecretMinimumBytes {
-		return fmt.Errorf("the JWT secret is %d bytes long: HS256 needs at least %d, better %d, for example from `openssl rand -base64 48`",
+		return fmt.Errorf(
+			"the JWT secret is %d bytes long: HS256 needs at least %d, better %d, for example from `openssl rand -base64 48`",
 			len(secret), SecretMinimumBytes, SecretAdvisedBytes)
 	}
 	if strings.Contains(secret, pemBegins) {
@@ -146,12 +153,14 @@ func checkSecret(setting, secret string) error {
 	return nil
 }
 
-// errPublicSecret is for a public key in the place of a secret: whoever has the public key could sign with it.
+// errPublicSecret is for a public key in the place of a secret: anyone who has the public key could sign with it.
 func errPublicSecret(setting string) error {
 	if setting == settingSecretFile {
-		return fmt.Errorf("it holds a PEM key, and a public key is no secret: set %s instead of %s", settingPublicKeyFile, setting)
+		return fmt.Errorf("it holds a PEM key, and a public key is no secret: set %s instead of %s",
+			settingPublicKeyFile, setting)
 	}
-	return fmt.Errorf("the JWT secret is a PEM key, and a public key is no secret: put it in a file and set %s instead of %s",
+	return fmt.Errorf(
+		"the JWT secret is a PEM key, and a public key is no secret: put it in a file and set %s instead of %s",
 		settingPublicKeyFile, setting)
 }
 

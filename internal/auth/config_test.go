@@ -28,21 +28,38 @@ func TestNewVerifierExplainsItsConfiguration(t *testing.T) {
 		cfg  auth.Config
 		want string
 	}{
-		"a short secret":       {auth.Config{Secret: strings.Repeat("x", 15)}, "15 bytes long: HS256 needs at least 16"},
-		"a key for a secret":   {auth.Config{Secret: string(publicPEM(t, edKey(t)))}, "a public key is no secret"},
-		"secret and file":      {auth.Config{Secret: secret, PublicKeyFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_PUBLIC_KEY_FILE are all set"},
-		"secret and secrets":   {auth.Config{Secret: secret, SecretFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_SECRET_FILE are all set"},
-		"secrets and key file": {auth.Config{SecretFile: "k", PublicKeyFile: "k"}, "HERALD_JWT_SECRET_FILE and HERALD_JWT_PUBLIC_KEY_FILE are all set"},
-		"file and URL":         {auth.Config{PublicKeyFile: "k", JWKSURL: "https://x"}, "HERALD_JWT_PUBLIC_KEY_FILE and HERALD_JWKS_URL"},
-		"a missing file":       {auth.Config{PublicKeyFile: missing}, missing},
-		"an empty file":        {auth.Config{PublicKeyFile: keyFile(t, nil)}, "no PEM block"},
-		"a private key":        {auth.Config{PublicKeyFile: block("PRIVATE KEY", private)}, "openssl pkey"},
-		"another block":        {auth.Config{PublicKeyFile: block("DH PARAMETERS", nil)}, `"DH PARAMETERS", not a PUBLIC KEY`},
-		"a broken key":         {auth.Config{PublicKeyFile: block("PUBLIC KEY", []byte{1})}, "reading the public key"},
-		"a broken RSA key":     {auth.Config{PublicKeyFile: block("RSA PUBLIC KEY", []byte{1})}, "reading the RSA public key"},
+		"a short secret":     {auth.Config{Secret: strings.Repeat("x", 15)}, "15 bytes long: HS256 needs at least 16"},
+		"a key for a secret": {auth.Config{Secret: string(publicPEM(t, edKey(t)))}, "a public key is no secret"},
+		"secret and file": {
+			auth.Config{Secret: secret, PublicKeyFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_PUBLIC_KEY_FILE are all set",
+		},
+		"secret and secrets": {
+			auth.Config{Secret: secret, SecretFile: "k"}, "HERALD_JWT_SECRET and HERALD_JWT_SECRET_FILE are all set",
+		},
+		"secrets and key file": {
+			auth.Config{SecretFile: "k", PublicKeyFile: "k"},
+			"HERALD_JWT_SECRET_FILE and HERALD_JWT_PUBLIC_KEY_FILE are all set",
+		},
+		"file and URL": {
+			auth.Config{PublicKeyFile: "k", JWKSURL: "https://x"}, "HERALD_JWT_PUBLIC_KEY_FILE and HERALD_JWKS_URL",
+		},
+		"a missing file": {auth.Config{PublicKeyFile: missing}, missing},
+		"an empty file":  {auth.Config{PublicKeyFile: keyFile(t, nil)}, "no PEM block"},
+		"a private key":  {auth.Config{PublicKeyFile: block("PRIVATE KEY", private)}, "openssl pkey"},
+		"another block": {
+			auth.Config{PublicKeyFile: block("DH PARAMETERS", nil)}, `"DH PARAMETERS", not a PUBLIC KEY`,
+		},
+		"a broken key": {auth.Config{PublicKeyFile: block("PUBLIC KEY", []byte{1})}, "reading the public key"},
+		"a broken RSA key": {
+			auth.Config{PublicKeyFile: block("RSA PUBLIC KEY", []byte{1})}, "reading the RSA public key",
+		},
 		"a broken certificate": {auth.Config{PublicKeyFile: block("CERTIFICATE", []byte{1})}, "reading the certificate"},
-		"a wrong curve":        {auth.Config{PublicKeyFile: keyFile(t, publicPEM(t, ecKey(t, elliptic.P384())))}, "P-384: ES256 needs P-256"},
-		"a weak RSA key":       {auth.Config{PublicKeyFile: keyFile(t, publicPEM(t, rsaKey(t, 1024)))}, "1024 bits: RS256 needs at least 2048"},
+		"a wrong curve": {
+			auth.Config{PublicKeyFile: keyFile(t, publicPEM(t, ecKey(t, elliptic.P384())))}, "P-384: ES256 needs P-256",
+		},
+		"a weak RSA key": {
+			auth.Config{PublicKeyFile: keyFile(t, publicPEM(t, rsaKey(t, 1024)))}, "1024 bits: RS256 needs at least 2048",
+		},
 		"a URL without scheme": {auth.Config{JWKSURL: "issuer/keys"}, "must be an http or https URL"},
 		"a file URL":           {auth.Config{JWKSURL: "file:///etc/passwd"}, "must be an http or https URL"},
 	} {
@@ -67,7 +84,8 @@ func TestWithoutAnyKey(t *testing.T) {
 func TestPublicKeyFormats(t *testing.T) {
 	t.Parallel()
 	key := rsaKey(t, 2048)
-	file := keyFile(t, pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&key.PublicKey)}))
+	file := keyFile(t,
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&key.PublicKey)}))
 	_, err := auth.NewVerifier(t.Context(), auth.Config{PublicKeyFile: file})
 	require.NoError(t, err)
 }
@@ -93,10 +111,15 @@ func TestMintedTokenIsAccepted(t *testing.T) {
 func TestSettingsBecomeAConfig(t *testing.T) {
 	t.Parallel()
 	cfg, err := auth.FromSettings(auth.Settings{
-		JWTSecret: "s", JWTSecretFile: "sf", JWTPublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, JWTIssuer: "i", JWTAudience: "a",
+		JWTSecret: "s", JWTSecretFile: "sf", JWTPublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute,
+		JWTIssuer: "i", JWTAudience: "a",
 	})
 	require.NoError(t, err)
-	require.Equal(t, auth.Config{Secret: "s", SecretFile: "sf", PublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute, Issuer: "i", Audience: "a"}, cfg)
+	require.Equal(t,
+		auth.Config{
+			Secret: "s", SecretFile: "sf", PublicKeyFile: "f", JWKSURL: "u", JWKSRefresh: time.Minute,
+			Issuer: "i", Audience: "a",
+		}, cfg)
 	for _, short := range []time.Duration{-time.Minute, time.Millisecond} {
 		_, err = auth.FromSettings(auth.Settings{JWKSRefresh: short})
 		require.ErrorContains(t, err, "HERALD_JWKS_REFRESH is "+short.String())

@@ -28,7 +28,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// forge makes a token of a header as it stands and a signature that is made of what is signed.
+// forge makes a token of a given header and a signature computed from the signed text.
 func forge(t *testing.T, header string, signature func(signed []byte) []byte) string {
 	t.Helper()
 	claims, err := json.Marshal(with(goodClaims(), "role", "Admin"))
@@ -62,7 +62,7 @@ func ecdsaRaw(t *testing.T, key *ecdsa.PrivateKey, size int) func([]byte) []byte
 	}
 }
 
-// publicForms are the ways to write a public key down, each of which somebody might take for an HMAC secret.
+// publicForms are the encodings of a public key, each of which might be taken for an HMAC secret.
 func publicForms(t *testing.T, key crypto.Signer) map[string][]byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
@@ -71,8 +71,9 @@ func publicForms(t *testing.T, key crypto.Signer) map[string][]byte {
 	jwk, err := json.Marshal(published(t, key.Public(), jwkset.JWKMetadataOptions{KID: "key"}))
 	require.NoError(t, err)
 	forms := map[string][]byte{
-		"DER": der, "PEM": text, "PEM without its last line end": bytes.TrimSpace(text), "PEM with CRLF": bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")),
-		"its base64": []byte(base64.StdEncoding.EncodeToString(der)), "a JWK": jwk, "nothing": {},
+		"DER": der, "PEM": text, "PEM without its last line end": bytes.TrimSpace(text),
+		"PEM with CRLF": bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")),
+		"its base64":    []byte(base64.StdEncoding.EncodeToString(der)), "a JWK": jwk, "nothing": {},
 	}
 	switch public := key.Public().(type) {
 	case *rsa.PublicKey:
@@ -90,10 +91,10 @@ func publicForms(t *testing.T, key crypto.Signer) map[string][]byte {
 	return forms
 }
 
-// forgeries are tokens that nobody with the private key of key has signed, by what they try. key has the id "key".
+// forgeries are tokens that the private key of key has not signed, by the attack. key has the id "key".
 func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 	t.Helper()
-	own := ecKey(t, elliptic.P256()) // the attacker's
+	own := ecKey(t, elliptic.P256()) // the attacker's own key
 	tokens := map[string]string{}
 	for _, named := range []string{"", `,"kid":"key"`} {
 		for _, none := range []string{"none", "None", "NONE", "nOnE", "", " none"} {
@@ -102,25 +103,32 @@ func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 		}
 		for form, public := range publicForms(t, key) {
 			for _, symmetric := range []string{"HS256", "hs256", "HS384", "HS512"} {
-				tokens[symmetric+" with the public key as "+form+named] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, symmetric, named), mac(public))
+				tokens[symmetric+" with the public key as "+form+named] = forge(t,
+					fmt.Sprintf(`{"alg":%q%s}`, symmetric, named), mac(public))
 			}
-			tokens[alg+" with an HMAC of the public key as "+form+named] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, alg, named), mac(public))
+			tokens[alg+" with an HMAC of the public key as "+form+named] = forge(t,
+				fmt.Sprintf(`{"alg":%q%s}`, alg, named), mac(public))
 		}
 		tokens["alg twice, none first"+named] = forge(t, fmt.Sprintf(`{"alg":"none","alg":%q%s}`, alg, named), zeros(0))
 		tokens["alg twice, none last"+named] = forge(t, fmt.Sprintf(`{"alg":%q,"alg":"none"%s}`, alg, named), zeros(0))
-		tokens["alg twice, in another case"+named] = forge(t, fmt.Sprintf(`{"alg":%q,"ALG":"none","Alg":"HS256"%s}`, alg, named), zeros(0))
+		tokens["alg twice, in another case"+named] = forge(t,
+			fmt.Sprintf(`{"alg":%q,"ALG":"none","Alg":"HS256"%s}`, alg, named), zeros(0))
 		tokens["alg is a list"+named] = forge(t, fmt.Sprintf(`{"alg":["none",%q]%s}`, alg, named), zeros(0))
 		tokens["alg is null"+named] = forge(t, fmt.Sprintf(`{"alg":null%s}`, named), zeros(0))
-		for _, size := range []int{0, 1, 63, 64, 65, 96, 128, 256} { // 64 zeros are the signature that Java once took for every token
+		// zeros of 64 bytes are the signature that Java once accepted for every token
+		for _, size := range []int{0, 1, 63, 64, 65, 96, 128, 256} {
 			tokens[fmt.Sprintf("%d zeros%s", size, named)] = forge(t, fmt.Sprintf(`{"alg":%q%s}`, alg, named), zeros(size))
 		}
-		tokens["ES256 by a key of another curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), ecdsaRaw(t, ecKey(t, elliptic.P384()), 48))
-		tokens["ES256 by a key of a smaller curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), ecdsaRaw(t, ecKey(t, elliptic.P224()), 32))
+		tokens["ES256 by a key of another curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named),
+			ecdsaRaw(t, ecKey(t, elliptic.P384()), 48))
+		tokens["ES256 by a key of a smaller curve"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named),
+			ecdsaRaw(t, ecKey(t, elliptic.P224()), 32))
 		tokens["ES256K"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256K"%s}`, named), ecdsaRaw(t, own, 32))
-		tokens["ES256 with numbers that are the curve's order"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), func([]byte) []byte {
-			n := elliptic.P256().Params().N.Bytes()
-			return append(bytes.Clone(n), n...)
-		})
+		tokens["ES256 with numbers that are the curve's order"+named] = forge(t,
+			fmt.Sprintf(`{"alg":"ES256"%s}`, named), func([]byte) []byte {
+				n := elliptic.P256().Params().N.Bytes()
+				return append(bytes.Clone(n), n...)
+			})
 		tokens["ES256 with numbers of one"+named] = forge(t, fmt.Sprintf(`{"alg":"ES256"%s}`, named), func([]byte) []byte {
 			raw := make([]byte, 64)
 			big.NewInt(1).FillBytes(raw[:32])
@@ -131,11 +139,13 @@ func forgeries(t *testing.T, alg string, key crypto.Signer) map[string]string {
 	return tokens
 }
 
-// TestNoForgedAlgorithmGetsIn tries every way to have a token believed that was not signed with the configured key, by a file
-// and by a JWK Set.
+// TestNoForgedAlgorithmGetsIn tries every way to pass a token that was not signed with the configured key, with a
+// file and with a JWK Set.
 func TestNoForgedAlgorithmGetsIn(t *testing.T) {
 	t.Parallel()
-	for alg, key := range map[string]crypto.Signer{"RS256": rsaKey(t, 2048), "ES256": ecKey(t, elliptic.P256()), "EdDSA": edKey(t)} {
+	for alg, key := range map[string]crypto.Signer{
+		"RS256": rsaKey(t, 2048), "ES256": ecKey(t, elliptic.P256()), "EdDSA": edKey(t),
+	} {
 		i := newIssuer(t)
 		i.publish(t, published(t, key.Public(), jwkset.JWKMetadataOptions{KID: "key"}))
 		for source, v := range map[string]*auth.Verifier{
@@ -144,7 +154,8 @@ func TestNoForgedAlgorithmGetsIn(t *testing.T) {
 		} {
 			t.Run(alg+" by "+source, func(t *testing.T) {
 				t.Parallel()
-				_, err := v.Verify(t.Context(), signWithHeader(t, jwt.GetSigningMethod(alg), key, goodClaims(), map[string]any{"kid": "key"}))
+				_, err := v.Verify(t.Context(),
+					signWithHeader(t, jwt.GetSigningMethod(alg), key, goodClaims(), map[string]any{"kid": "key"}))
 				require.NoError(t, err, "the honest one")
 				for name, token := range forgeries(t, alg, key) {
 					p, err := v.Verify(t.Context(), token)
@@ -167,14 +178,15 @@ func TestTheRightKeyWithAnotherAlgorithm(t *testing.T) {
 		"file": verifier(t, auth.Config{PublicKeyFile: keyFile(t, publicPEM(t, key))}), "set": i.verifier(t),
 	} {
 		for _, method := range []jwt.SigningMethod{
-			jwt.SigningMethodRS384, jwt.SigningMethodRS512, jwt.SigningMethodPS256, jwt.SigningMethodPS384, jwt.SigningMethodPS512,
+			jwt.SigningMethodRS384, jwt.SigningMethodRS512, jwt.SigningMethodPS256,
+			jwt.SigningMethodPS384, jwt.SigningMethodPS512,
 		} {
 			token := signAs(t, "key", method, key)
 			_, err := v.Verify(t.Context(), token)
 			t.Log(source, method.Alg())
 			requireRefused(t, err, auth.WrongAlgorithm, token)
 		}
-		// PS256's padding under RS256's name, and the other way round.
+		// PS256's padding under RS256's name, and the reverse.
 		digest := func(signed []byte) []byte { d := sha256.Sum256(signed); return d[:] }
 		pss := forge(t, `{"alg":"RS256","kid":"key"}`, func(signed []byte) []byte {
 			s, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest(signed), nil)
@@ -193,7 +205,7 @@ func TestTheRightKeyWithAnotherAlgorithm(t *testing.T) {
 	}
 }
 
-// TestATokenCannotBringItsKey: in its header, or by an address in its header. Nobody fetches what such an address names.
+// TestATokenCannotBringItsKey: in its header, or by an address in its header. Herald never fetches such an address.
 func TestATokenCannotBringItsKey(t *testing.T) {
 	t.Parallel()
 	honest, attackers := rsaKey(t, 2048), rsaKey(t, 2048)
@@ -216,7 +228,9 @@ func TestATokenCannotBringItsKey(t *testing.T) {
 		"set":    i.verifier(t),
 		"secret": verifier(t, auth.Config{Secret: secret}),
 	} {
-		for _, kid := range []any{nil, "key", "mine", elsewhere.URL, "../../../dev/null", "/dev/null", "' OR 1=1 --", "key\x00", "KEY", ""} {
+		for _, kid := range []any{
+			nil, "key", "mine", elsewhere.URL, "../../../dev/null", "/dev/null", "' OR 1=1 --", "key\x00", "KEY", "",
+		} {
 			for name, value := range map[string]any{
 				"jwk": published(t, attackers.Public(), jwkset.JWKMetadataOptions{KID: "mine"}),
 				"jku": elsewhere.URL, "x5u": elsewhere.URL, "x5c": []string{base64.StdEncoding.EncodeToString(der)},
@@ -236,7 +250,8 @@ func TestATokenCannotBringItsKey(t *testing.T) {
 	require.Zero(t, fetched.Load())
 }
 
-// TestAlgorithmsAreCaseSensitive: RFC 7515 §4.1.1. A token that is signed as it should be says so as it should, too.
+// TestAlgorithmsAreCaseSensitive: RFC 7515 §4.1.1. A correctly signed token must also spell its algorithm
+// correctly.
 func TestAlgorithmsAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, auth.Config{Secret: secret})
@@ -245,7 +260,8 @@ func TestAlgorithmsAreCaseSensitive(t *testing.T) {
 	_, err = v.Verify(t.Context(), forge(t, `{"alg":"none","alg":"HS256"}`, mac([]byte(secret))))
 	require.NoError(t, err, "whoever has the key may write a header as he likes: it decides nothing")
 	for _, header := range []string{
-		`{"alg":"hs256"}`, `{"alg":"Hs256"}`, `{"alg":"HS256 "}`, `{"ALG":"HS256"}`, `{"Alg":"HS256"}`, `{"alg":"HS256","alg":"none"}`,
+		`{"alg":"hs256"}`, `{"alg":"Hs256"}`, `{"alg":"HS256 "}`, `{"ALG":"HS256"}`, `{"Alg":"HS256"}`,
+		`{"alg":"HS256","alg":"none"}`,
 		`{"alg":"HS256","alg":"RS256"}`, `{"alg":"HS256\u0000"}`, `{}`,
 	} {
 		token := forge(t, header, mac([]byte(secret)))

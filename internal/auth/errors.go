@@ -29,7 +29,7 @@ const (
 	MissingSubject  Reason = "missing_subject"
 	BadClaim        Reason = "bad_claim"
 
-	// NotPermitted is for a token that was not refused, and does not permit what it was used for.
+	// NotPermitted is for a valid token that does not permit the request.
 	NotPermitted Reason = "not_permitted"
 )
 
@@ -37,20 +37,20 @@ const (
 type TokenError struct {
 	Reason Reason
 	Detail string
-	Err    error // what caused it, or nil; its text is not part of Error()
+	Err    error // the cause, or nil; its text is not part of Error()
 }
 
 func (e *TokenError) Error() string { return "token refused: " + e.Detail }
 
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// The answers to a request that may not do what it wants: a token is asked for, or, where one was sent, another one (RFC 6750 §3).
+// The challenges of a refused request: a token is required, or another one where one was sent (RFC 6750 §3).
 const (
 	challengeToken   = "Bearer"
 	challengeAnother = `Bearer error="invalid_token"`
 )
 
-// Challenge is the value of WWW-Authenticate with which 401 is answered. What is wrong with a token it does not say.
+// Challenge is the value of WWW-Authenticate in a 401. It does not say what is wrong with the token.
 func (e *TokenError) Challenge() string {
 	if e.Reason == NoToken {
 		return challengeToken
@@ -80,8 +80,8 @@ func quoted(v any) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// explain translates what the JWT library says. Its own texts are not passed on: they were not written with a promise to
-// keep the token out of them. tried is the key, or the keys, that the signature was compared with.
+// explain translates the errors of the JWT library. The library's own texts are not passed on: they do not promise
+// to keep the token out. tried is the key, or the keys, that the signature was compared with.
 func (v *Verifier) explain(token *jwt.Token, tried any, err error) error {
 	if own, ok := errors.AsType[*TokenError](err); ok {
 		return own
@@ -117,7 +117,8 @@ func (v *Verifier) explainClaims(token *jwt.Token, err error) error {
 		return because(MissingExpiry, "it has no exp: a token that never expires is not accepted")
 	case v.issuer != "" && claims["iss"] != any(v.issuer):
 		return because(WrongIssuer, "its issuer (iss) is %s, not %q", quoted(claims["iss"]), v.issuer)
-	case errors.Is(err, jwt.ErrTokenInvalidAudience), v.audience != "" && errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+	case errors.Is(err, jwt.ErrTokenInvalidAudience),
+		v.audience != "" && errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return because(WrongAudience, "its audience (aud) does not contain %q", v.audience)
 	default:
 		return because(BadClaim, "one of exp, nbf, iss, aud has a value of the wrong kind")

@@ -9,8 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// FuzzClaims signs whatever payload it is given: Verify must answer with a principal that has a subject and an expiry, or
-// refuse, and never panic.
+// FuzzClaims signs any payload: Verify must return a principal that has a subject and an expiry, or refuse, and
+// never panic.
 func FuzzClaims(f *testing.F) {
 	for _, payload := range []string{
 		`{"sub":"a","exp":4102444800}`, `null`, `[]`, `{"sub":null,"exp":"x"}`, `{"sub":"a","exp":1e300,"role":[[]]}`,
@@ -38,7 +38,7 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// rawClaims is a payload as it is.
+// rawClaims is a payload that is sent unchanged.
 type rawClaims struct {
 	jwt.MapClaims
 

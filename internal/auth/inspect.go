@@ -9,29 +9,31 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Check is one thing that is looked at before a token is believed.
+// Check is one check that a token must pass.
 type Check struct {
 	Name string `json:"check"`
 	OK   bool   `json:"ok"`
-	// Detail says what was found, and what is wrong where it is not OK. It never contains the token.
+	// Detail says what was found, and what is wrong where OK is false. It never contains the token.
 	Detail string `json:"detail"`
 }
 
-// Inspection tells what becomes of a token and why. Everything that the token says about itself is in it: it is for whoever
-// holds the token, and not for logs.
+// Inspection says whether a token is accepted and why. It repeats everything that the token says about itself: it
+// is for the token's holder, not for logs.
 type Inspection struct {
-	// Header and Claims are what the token says, believed or not. Nil where it cannot be read.
+	// Header and Claims are the token's own, verified or not. Nil where they cannot be read.
 	Header, Claims map[string]any
-	// Subject, Roles and Permissions are what Herald reads in the claims, believed or not.
+	// Subject, Roles and Permissions are what Herald reads in the claims, verified or not.
 	Subject            string
 	Roles, Permissions []string
-	// Checks are all that could be made, whatever became of those before: a token that has expired may be another issuer's, too.
+	// Checks are all checks that could be made, even behind one that failed: an expired token may also be another
+	// issuer's.
 	Checks []Check
-	// Refusal is what [Verifier.Verify] answers. Nil where the token is accepted.
+	// Refusal is the error of [Verifier.Verify]. Nil where the token is accepted.
 	Refusal *TokenError
 }
 
-// Inspect makes each of Verify's checks by itself and tells what it came to. Verify's own answer is in it too, and decides.
+// Inspect makes each of Verify's checks separately and reports its outcome. Verify's own answer is in the
+// Inspection too, and decides.
 func (v *Verifier) Inspect(ctx context.Context, token string) *Inspection {
 	var i Inspection
 	_, err := v.verify(ctx, token)
@@ -56,7 +58,7 @@ func (v *Verifier) Inspect(ctx context.Context, token string) *Inspection {
 	return &i
 }
 
-// passed and failed word a check.
+// passed and failed word the outcome of a check.
 func passed(name, format string, args ...any) Check {
 	return Check{Name: name, OK: true, Detail: fmt.Sprintf(format, args...)}
 }
@@ -68,7 +70,7 @@ func failed(name string, err error) Check {
 	return Check{Name: name, Detail: err.Error()}
 }
 
-// checkForm reads the token without believing it. It returns nil where it cannot be read.
+// checkForm reads the token without verifying it. It returns nil where the token cannot be read.
 func (v *Verifier) checkForm(token string, refusal *TokenError) (Check, *jwt.Token) {
 	const name = "form"
 	if token == "" || len(token) > tokenMaximumBytes {
@@ -84,7 +86,8 @@ func (v *Verifier) checkForm(token string, refusal *TokenError) (Check, *jwt.Tok
 	return passed(name, "a JSON Web Token of %d bytes", len(token)), signed
 }
 
-// checkSignature makes the checks that need the key: one that fails leaves nothing to look at for the next.
+// checkSignature makes the checks that need the key. It stops at the first that fails, because the next ones depend
+// on it.
 func (v *Verifier) checkSignature(ctx context.Context, signed *jwt.Token, token string, refusal *TokenError) []Check {
 	alg, ok := signed.Header["alg"].(string)
 	if !ok || signed.Method == nil || !v.keys.allows(alg) {
@@ -93,7 +96,7 @@ func (v *Verifier) checkSignature(ctx context.Context, signed *jwt.Token, token 
 	}
 	checks := []Check{passed("algorithm", "%s, which the configured key is for", alg)}
 	if _, err := v.keys.key(ctx, signed); err != nil {
-		if refusal != nil && refusal.Reason == UnknownKey { // when it was asked first, the JWK Set was fetched for it
+		if refusal != nil && refusal.Reason == UnknownKey { // Verify has fetched the JWK Set for this key id
 			err = refusal
 		}
 		return append(checks, failed("key", err))
@@ -101,7 +104,8 @@ func (v *Verifier) checkSignature(ctx context.Context, signed *jwt.Token, token 
 	return append(checks, v.checkKeys(ctx, signed, token)...)
 }
 
-// checkKeys tells how many keys could have signed the token, and which of them did: once no token in use is of the oldest, that one may go.
+// checkKeys says how many keys could have signed the token, and which of them did: once no token in use is signed
+// with the oldest key, that key may be removed.
 func (v *Verifier) checkKeys(ctx context.Context, signed *jwt.Token, token string) []Check {
 	found, err := v.keys.key(ctx, signed)
 	if err != nil {
@@ -116,7 +120,8 @@ func (v *Verifier) checkKeys(ctx context.Context, signed *jwt.Token, token strin
 		there = passed("key", "there are %d for it", len(keys))
 	}
 	// The same parser as Verify's, but without the claims.
-	bare := jwt.NewParser(jwt.WithValidMethods(v.keys.algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
+	bare := jwt.NewParser(jwt.WithValidMethods(v.keys.algorithms()), jwt.WithStrictDecoding(),
+		jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 	for i, key := range keys {
 		_, err := bare.Parse(token, func(*jwt.Token) (any, error) { return key, nil })
 		switch {
@@ -132,7 +137,7 @@ func (v *Verifier) checkKeys(ctx context.Context, signed *jwt.Token, token strin
 	return []Check{there, failed("signature", refused(BadSignature, "it does not fit the configured key"))}
 }
 
-// only is what a validator sees where one claim is to be looked at.
+// only returns the one claim that a validator is to see.
 func only(name string, claims jwt.MapClaims) jwt.MapClaims {
 	if value, ok := claims[name]; ok {
 		return jwt.MapClaims{name: value}
@@ -184,10 +189,10 @@ func badTime(claim any, missing string) error {
 	return refused(BadClaim, "it is %s, not a number of seconds since 1970", quoted(claim))
 }
 
-// inWords tells a moment and how far from now it is.
+// inWords words a moment and its distance from now.
 func (v *Verifier) inWords(at time.Time) string { return InWords(at, v.now()) }
 
-// leniently says that only the leeway makes a time good.
+// leniently notes that a time is good only because of the leeway.
 func (v *Verifier) leniently(needed bool) string {
 	if needed {
 		return fmt.Sprintf(", within the leeway of %s", v.leeway)
@@ -195,7 +200,7 @@ func (v *Verifier) leniently(needed bool) string {
 	return ""
 }
 
-// InWords tells a moment and how far from now it is, such as "2026-01-20T11:00:00Z, in 1h0m0s".
+// InWords words a moment and its distance from now, such as "2026-01-20T11:00:00Z, in 1h0m0s".
 func InWords(at, now time.Time) string {
 	if distance := at.Sub(now).Round(time.Second); distance > 0 {
 		return fmt.Sprintf("%s, in %s", at.UTC().Format(timestamp), distance)
@@ -213,7 +218,7 @@ func checkName(name, setting, want string, claims jwt.MapClaims, option jwt.Pars
 	return passed(name, "%q, as %s says", want, setting)
 }
 
-// listed is quoted for a claim that may be a list, too.
+// listed is quoted for a claim that may also be a list.
 func listed(claim any) string {
 	switch values := stringsOf(claim); {
 	case claim == nil:

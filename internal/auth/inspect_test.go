@@ -37,34 +37,77 @@ func TestInspectTellsEverythingThatIsWrong(t *testing.T) {
 		"exp": {hs256(t, with(good(), "exp", now().Add(-time.Hour).Unix())), map[string]string{
 			"exp": "2026-01-20T09:00:00Z, 1h0m0s ago",
 		}},
-		"no exp":        {hs256(t, with(good(), "exp", nil)), map[string]string{"exp": "it is missing: a token that never expires is not accepted"}},
-		"exp of 0":      {hs256(t, with(good(), "exp", 0)), map[string]string{"exp": "1970-01-01T00:00:00Z, 491362h0m0s ago"}},
-		"exp of text":   {hs256(t, with(good(), "exp", "x")), map[string]string{"exp": `it is "x", not a number of seconds since 1970`}},
-		"exp in millis": {hs256(t, with(good(), "exp", now().UnixMilli())), map[string]string{"exp": "its exp lies behind the year 9999: it counts seconds since 1970, not milliseconds"}},
-		"nbf":           {hs256(t, with(good(), "nbf", now().Add(time.Minute).Unix())), map[string]string{"nbf": "2026-01-20T10:01:00Z, in 1m0s"}},
-		"nbf of text":   {hs256(t, with(good(), "nbf", true)), map[string]string{"nbf": "it is a bool, not a number of seconds since 1970"}},
-		"iss":           {hs256(t, with(good(), "iss", "x")), map[string]string{"iss": `it is ["x"], but HERALD_JWT_ISSUER is "https://issuer"`}},
-		"aud":           {hs256(t, with(good(), "aud", nil)), map[string]string{"aud": `it is missing, but HERALD_JWT_AUDIENCE is "herald"`}},
-		"subject":       {hs256(t, with(good(), "sub", nil)), map[string]string{"subject": "it has no subject: neither sub nor nameid nor " + nameIdentifier}},
-		"signature": {sign(t, jwt.SigningMethodHS256, []byte("another secret of more than 32 bytes"), good()), map[string]string{
-			"signature": "it does not fit the configured key",
-		}},
+		"no exp": {
+			hs256(t, with(good(), "exp", nil)),
+			map[string]string{"exp": "it is missing: a token that never expires is not accepted"},
+		},
+		"exp of 0": {
+			hs256(t, with(good(), "exp", 0)),
+			map[string]string{"exp": "1970-01-01T00:00:00Z, 491362h0m0s ago"},
+		},
+		"exp of text": {
+			hs256(t, with(good(), "exp", "x")),
+			map[string]string{"exp": `it is "x", not a number of seconds since 1970`},
+		},
+		"exp in millis": {
+			hs256(t, with(good(), "exp", now().UnixMilli())),
+			map[string]string{"exp": "its exp lies behind the year 9999: it counts seconds since 1970, not milliseconds"},
+		},
+		"nbf": {
+			hs256(t, with(good(), "nbf", now().Add(time.Minute).Unix())),
+			map[string]string{"nbf": "2026-01-20T10:01:00Z, in 1m0s"},
+		},
+		"nbf of text": {
+			hs256(t, with(good(), "nbf", true)),
+			map[string]string{"nbf": "it is a bool, not a number of seconds since 1970"},
+		},
+		"iss": {
+			hs256(t, with(good(), "iss", "x")),
+			map[string]string{"iss": `it is ["x"], but HERALD_JWT_ISSUER is "https://issuer"`},
+		},
+		"aud": {
+			hs256(t, with(good(), "aud", nil)),
+			map[string]string{"aud": `it is missing, but HERALD_JWT_AUDIENCE is "herald"`},
+		},
+		"subject": {
+			hs256(t, with(good(), "sub", nil)),
+			map[string]string{"subject": "it has no subject: neither sub nor nameid nor " + nameIdentifier},
+		},
+		"signature": {
+			sign(t, jwt.SigningMethodHS256, []byte("another secret of more than 32 bytes"), good()),
+			map[string]string{
+				"signature": "it does not fit the configured key",
+			},
+		},
 		"algorithm": {sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, good()), map[string]string{
 			"algorithm": `its alg is "none", but the configured key is for HS256`,
 		}},
-		"all at once": {hs256(t, jwt.MapClaims{"exp": now().Add(-time.Hour).Unix(), "nbf": now().Add(time.Hour).Unix(), "iss": 7}), map[string]string{
-			"exp": "2026-01-20T09:00:00Z, 1h0m0s ago", "nbf": "2026-01-20T11:00:00Z, in 1h0m0s",
-			"iss": `it is a number, but HERALD_JWT_ISSUER is "https://issuer"`, "aud": `it is missing, but HERALD_JWT_AUDIENCE is "herald"`,
-			"subject": "it has no subject: neither sub nor nameid nor " + nameIdentifier,
-		}},
-		"crit":     {signWithHeader(t, jwt.SigningMethodHS256, []byte(secret), good(), map[string]any{"crit": []string{"b64"}}), map[string]string{"form": "it has a crit header, which names extensions that are not supported"}},
-		"no token": {"", map[string]string{"form": "there is none in Authorization: Bearer nor in the query value access_token"}},
-		"a word":   {"hello", map[string]string{"form": "it is not a JSON Web Token of three base64url parts"}},
-		"long":     {strings.Repeat("x", 40<<10), map[string]string{"form": "it is 40960 bytes long, more than 32768"}},
+		"all at once": {
+			hs256(t,
+				jwt.MapClaims{"exp": now().Add(-time.Hour).Unix(), "nbf": now().Add(time.Hour).Unix(), "iss": 7}),
+			map[string]string{
+				"exp": "2026-01-20T09:00:00Z, 1h0m0s ago", "nbf": "2026-01-20T11:00:00Z, in 1h0m0s",
+				"iss":     `it is a number, but HERALD_JWT_ISSUER is "https://issuer"`,
+				"aud":     `it is missing, but HERALD_JWT_AUDIENCE is "herald"`,
+				"subject": "it has no subject: neither sub nor nameid nor " + nameIdentifier,
+			},
+		},
+		"crit": {
+			signWithHeader(t, jwt.SigningMethodHS256, []byte(secret), good(),
+				map[string]any{"crit": []string{"b64"}}),
+			map[string]string{"form": "it has a crit header, which names extensions that are not supported"},
+		},
+		"no token": {
+			"",
+			map[string]string{"form": "there is none in Authorization: Bearer nor in the query value access_token"},
+		},
+		"a word": {"hello", map[string]string{"form": "it is not a JSON Web Token of three base64url parts"}},
+		"long":   {strings.Repeat("x", 40<<10), map[string]string{"form": "it is 40960 bytes long, more than 32768"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i := verifier(t, auth.Config{Secret: secret, Issuer: "https://issuer", Audience: "herald"}).Inspect(t.Context(), test.token)
+			i := verifier(t, auth.Config{Secret: secret, Issuer: "https://issuer", Audience: "herald"}).Inspect(t.Context(),
+				test.token)
 			require.Equal(t, test.want, failures(i))
 			require.Equal(t, len(test.want) > 0, i.Refusal != nil)
 		})
@@ -74,14 +117,16 @@ func TestInspectTellsEverythingThatIsWrong(t *testing.T) {
 func TestInspectTellsWhatTheTokenSays(t *testing.T) {
 	t.Parallel()
 	claims := with(with(goodClaims(), "role", "Admin"), "permission", []string{"OrderOwner:x"})
-	i := verifier(t, auth.Config{Secret: secret}).Inspect(t.Context(), hs256(t, with(claims, "exp", now().Add(-20*time.Second).Unix())))
+	i := verifier(t, auth.Config{Secret: secret}).Inspect(t.Context(),
+		hs256(t, with(claims, "exp", now().Add(-20*time.Second).Unix())))
 	require.Nil(t, i.Refusal)
 	require.Equal(t, "user-1", i.Subject)
 	require.Equal(t, []string{"Admin"}, i.Roles)
 	require.Equal(t, []string{"OrderOwner:x"}, i.Permissions)
 	require.Equal(t, map[string]any{"alg": "HS256", "typ": "JWT"}, i.Header)
 	require.Equal(t, "Admin", i.Claims["role"])
-	require.Contains(t, i.Checks, auth.Check{Name: "exp", OK: true, Detail: "2026-01-20T09:59:40Z, 20s ago, within the leeway of 30s"})
+	require.Contains(t, i.Checks,
+		auth.Check{Name: "exp", OK: true, Detail: "2026-01-20T09:59:40Z, 20s ago, within the leeway of 30s"})
 }
 
 // TestInspectTellsWhichUserAnIntegerIs: to the digit, in the claims too.
@@ -98,7 +143,8 @@ func TestInspectTellsWhichUserAnIntegerIs(t *testing.T) {
 		require.Contains(t, i.Checks, auth.Check{Name: "subject", OK: true, Detail: `"9007199254740993"`})
 	}
 	i := v.Inspect(t.Context(), hs256(t, with(goodClaims(), "sub", 4.5)))
-	require.Equal(t, map[string]string{"subject": `its sub is the number "4.5", neither a string nor an integer`}, failures(i))
+	require.Equal(t, map[string]string{"subject": `its sub is the number "4.5", neither a string nor an integer`},
+		failures(i))
 }
 
 func TestInspectOfAJWKSet(t *testing.T) {
@@ -113,18 +159,28 @@ func TestInspectOfAJWKSet(t *testing.T) {
 	require.Equal(t, map[string]string{"key": `its key id "other" is not in the JWK Set`}, failures(i))
 }
 
-// TestInspectAgreesWithVerify: the checks are made one by one, and together they must be what decides.
+// TestInspectAgreesWithVerify: the separate checks together must come to Verify's decision.
 func TestInspectAgreesWithVerify(t *testing.T) {
 	t.Parallel()
 	times := []any{
 		nil, 0, -1, "x", true, now().Unix(), now().Add(time.Hour).Unix(), now().Add(-29 * time.Second).Unix(),
-		now().Add(-time.Hour).Unix(), now().Add(31 * time.Second).Unix(), now().UnixMilli(), 1e300, 1.5, json.Number("1e400"), json.Number("-0"),
+		now().Add(-time.Hour).Unix(), now().Add(31 * time.Second).Unix(), now().UnixMilli(), 1e300, 1.5,
+		json.Number("1e400"), json.Number("-0"),
 	}
-	names := []any{nil, "", "https://issuer", "herald", []string{"herald", "x"}, []any{"herald", 1}, 7, map[string]any{}, 1.5, json.RawMessage("null")}
+	names := []any{
+		nil, "", "https://issuer", "herald",
+		[]string{"herald", "x"},
+		[]any{"herald", 1},
+		7,
+		map[string]any{},
+		1.5, json.RawMessage("null"),
+	}
 	v := verifier(t, auth.Config{Secret: secret, Issuer: "https://issuer", Audience: "herald"})
 	rapid.Check(t, func(r *rapid.T) {
 		claims := with(with(goodClaims(), "iss", "https://issuer"), "aud", "herald")
-		for name, from := range map[string][]any{"exp": times, "nbf": times, "iss": names, "aud": names, "sub": names, "nameid": names, nameIdentifier: names} {
+		for name, from := range map[string][]any{
+			"exp": times, "nbf": times, "iss": names, "aud": names, "sub": names, "nameid": names, nameIdentifier: names,
+		} {
 			if rapid.IntRange(0, 3).Draw(r, "spoil "+name) == 0 {
 				with(claims, name, rapid.SampledFrom(from).Draw(r, name))
 			}

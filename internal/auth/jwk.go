@@ -16,35 +16,37 @@ import (
 )
 
 const (
-	rsaMaximumBits     = 8192      // crypto/tls draws the line here, too: what lies above is slow to verify, token by token
-	rsaMaximumExponent = 1<<31 - 1 // of crypto/rsa
-	coordinateBytes    = 32        // of P-256 (RFC 7518 §6.2.1.2)
+	rsaMaximumBits     = 8192      // crypto/tls has the same limit: larger keys are slow to verify, token by token
+	rsaMaximumExponent = 1<<31 - 1 // the maximum of crypto/rsa
+	coordinateBytes    = 32        // for P-256 (RFC 7518 §6.2.1.2)
 )
 
-// jwk is a key of a JWK Set that signatures are verified with.
+// jwk is a key of a JWK Set that verifies signatures.
 type jwk struct {
 	id        string // its kid, or empty
-	algorithm string // the one that it is for
+	algorithm string // the one algorithm of the key
 	key       crypto.PublicKey
 }
 
-// equal says whether two are the same key of the same id.
+// equal says whether two keys are the same, with the same id.
 func (k jwk) equal(other jwk) bool {
 	key, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && k.id == other.id && key.Equal(other.key)
 }
 
-// ignoredKey is a key of a JWK Set that no signature is verified with.
+// ignoredKey is a key of a JWK Set that verifies no signature.
 type ignoredKey struct {
 	id     string // its kid, or empty
 	reason string
 }
 
-// members are those of one JSON Web Key by their exact names. Of a name that comes twice the last counts (RFC 7517 §4).
+// members are those of one JSON Web Key by their exact names. Of a name that occurs twice the last counts (RFC 7517
+// §4).
 type members map[string]json.RawMessage
 
-// readJWK reads one key of a set. Certificates and their thumbprints (x5c, x5t, x5u) are not looked at: the set is believed for
-// where it comes from, and the key for what it is. The error says why the key is for no signature that Herald verifies.
+// readJWK reads one key of a set. It does not look at certificates and their thumbprints (x5c, x5t, x5u): trust
+// rests on the set's URL and on the key itself. The error says why the key verifies no signature that Herald
+// accepts.
 func readJWK(raw json.RawMessage) (jwk, error) {
 	var m members
 	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
@@ -78,7 +80,7 @@ func (m members) text(name string) (string, error) {
 	return *text, nil
 }
 
-// bytes returns the octets of a member that must be there: base64url, with padding or without.
+// bytes returns the octets of a required member: base64url, with padding or without.
 func (m members) bytes(name string) ([]byte, error) {
 	text, err := m.text(name)
 	if err != nil {
@@ -99,7 +101,7 @@ func (m members) publicKey() (crypto.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d, ok := m["d"]; ok && string(d) != "null" { // who reads the set could sign with it
+	if d, ok := m["d"]; ok && string(d) != "null" { // anyone who reads the set could sign with it
 		return nil, errors.New("it is a private key, which must not be published")
 	}
 	if kty == "RSA" {
@@ -116,7 +118,7 @@ func (m members) publicKey() (crypto.PublicKey, error) {
 		return m.ed25519()
 	case kty == "EC" || kty == "OKP":
 		return nil, fmt.Errorf("its curve (crv) is %s, not P-256 or Ed25519", quoted(crv))
-	default: // "oct" among them: a secret that is published is none
+	default: // "oct" among them: a published secret is no secret
 		return nil, fmt.Errorf("its type (kty) is %s, not RSA, EC or OKP", quoted(kty))
 	}
 }
@@ -148,7 +150,7 @@ func (m members) ecdsa() (crypto.PublicKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		coordinate := new(big.Int).SetBytes(octets) // some issuers leave leading zeros out, some have one too many
+		coordinate := new(big.Int).SetBytes(octets) // some issuers drop leading zeros, some add one too many
 		if coordinate.BitLen() > 8*coordinateBytes {
 			return nil, fmt.Errorf("its %s is longer than %d bytes", name, coordinateBytes)
 		}
@@ -172,7 +174,8 @@ func (m members) ed25519() (crypto.PublicKey, error) {
 	return ed25519.PublicKey(point), nil
 }
 
-// permits says whether the key may verify signatures of the algorithm, by its alg, use and key_ops (RFC 7517 §4.2 to §4.4).
+// permits says whether the key may verify signatures of the algorithm, by its alg, use and key_ops (RFC 7517 §4.2
+// to §4.4).
 func (m members) permits(algorithm string) error {
 	for _, restriction := range []struct{ name, value string }{{"alg", algorithm}, {"use", "sig"}} {
 		value, err := m.text(restriction.name)

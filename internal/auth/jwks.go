@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// keysTried bounds the verifications that a token costs where many keys could have signed it.
+	// keysTried bounds the verifications that one token costs where many keys could have signed it.
 	keysTried = 16
 
 	headerKID = "kid"
 )
 
-// jwks is the key set that an issuer publishes, as a source of keys.
+// jwks is an issuer's published key set, as a source of keys.
 type jwks struct{ issuer *issuer }
 
 func newJWKS(ctx context.Context, cfg Config) (keySource, error) {
@@ -34,8 +34,9 @@ func (s jwks) source() string {
 	return fmt.Sprintf("%d of the JWK Set for %s", len(s.issuer.keys().keys), s.describe())
 }
 
-// key finds the keys that the token names (RFC 7517 §4.5: there may be several of one id) or, where it names none, all that could have
-// signed it. A key is taken only for its own algorithm. A key without an id is for every token whose id is not known.
+// key finds the keys that the token names (RFC 7517 §4.5: several may share an id) or, where it names none, all
+// that could have signed it. A key is used only for its own algorithm. A key without an id is tried for every token
+// whose id is not in the set.
 func (s jwks) key(ctx context.Context, token *jwt.Token) (any, error) {
 	algorithm := token.Method.Alg()
 	kid, named := token.Header[headerKID]
@@ -56,7 +57,8 @@ func (s jwks) key(ctx context.Context, token *jwt.Token) (any, error) {
 	if keys := set.candidates(algorithm, func(k jwk) bool { return k.id == id }); len(keys) > 0 {
 		return jwt.VerificationKeySet{Keys: keys}, nil
 	}
-	return nil, refused(WrongAlgorithm, "its alg is %s, but the key %s cannot be used for it: %s", algorithm, quoted(id), set.unfit(id))
+	return nil, refused(WrongAlgorithm, "its alg is %s, but the key %s cannot be used for it: %s", algorithm,
+		quoted(id), set.unfit(id))
 }
 
 // unknown answers for a token whose key id is not in the set.
@@ -87,13 +89,13 @@ func (s jwks) unnamed(algorithm string) (any, error) {
 	}
 }
 
-// keySet is what one document of the issuer came to. It is never changed once made.
+// keySet is the result of reading one document of the issuer. It is never changed once made.
 type keySet struct {
 	keys    []jwk
 	ignored []ignoredKey
 }
 
-// knows says whether an id is in the set, be its keys used or left out.
+// knows says whether an id is in the set, as a key in use or as one left out.
 func (s *keySet) knows(id string) bool {
 	for _, k := range s.keys {
 		if k.id == id && id != "" {
@@ -118,7 +120,7 @@ func (s *keySet) candidates(algorithm string, wanted func(jwk) bool) (keys []jwt
 	return keys
 }
 
-// unfit says why no key of an id that the set knows is for another algorithm than its own.
+// unfit says why no key with this id of the set fits the token: the id's key is for another algorithm, or left out.
 func (s *keySet) unfit(id string) string {
 	for _, k := range s.keys {
 		if k.id == id {
@@ -133,7 +135,7 @@ func (s *keySet) unfit(id string) string {
 	return "it is not in the JWK Set"
 }
 
-// fitsNone words that a signature is of none of the keys that were tried.
+// fitsNone words that a signature fits none of the keys that were tried.
 func fitsNone(tried crypto.PublicKey) string {
 	if set, ok := tried.(jwt.VerificationKeySet); ok && len(set.Keys) == keysTried {
 		return fmt.Sprintf("its signature fits none of the first %d keys that could have made it", keysTried)

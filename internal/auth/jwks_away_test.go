@@ -20,13 +20,13 @@ import (
 	"github.com/yummyzoom/herald/internal/test/counted"
 )
 
-// witness reads what a verifier counts and logs, again and again while somebody waits.
+// witness polls what a verifier counts and logs while a test waits.
 type witness struct {
 	counts  *prometheus.Registry
 	metrics *auth.Metrics
 
 	mu      sync.Mutex
-	keys    []int // of each fetch that was seen; -1: it failed
+	keys    []int // one entry for each fetch; -1: it failed
 	fetched float64
 	failed  int
 	log     bytes.Buffer
@@ -37,7 +37,7 @@ func newWitness() *witness {
 	return &witness{counts: counts, metrics: auth.NewMetrics(counts)}
 }
 
-// leftOut returns how many keys the last fetch brought that are not used.
+// leftOut returns how many keys of the last fetch are not used.
 func (w *witness) leftOut() int { return counted.Of(w.counts, "jwks_keys_ignored") }
 
 func (w *witness) Write(line []byte) (n int, err error) {
@@ -52,7 +52,7 @@ func (w *witness) logged() string {
 	return w.log.String()
 }
 
-// fetches returns the outcome of each that was seen.
+// fetches returns the outcome of each fetch.
 func (w *witness) fetches() []int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,7 +65,7 @@ func (w *witness) fetches() []int {
 	return slices.Clone(w.keys)
 }
 
-// await waits until the answer is yes.
+// await waits until the condition holds.
 func (w *witness) await(t *testing.T, yes func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !yes(); time.Sleep(time.Millisecond) {
@@ -75,7 +75,7 @@ func (w *witness) await(t *testing.T, yes func() bool) {
 	}
 }
 
-// more waits for two fetches to have ended from now on: the second began after whatever was published before.
+// more waits until two more fetches have ended: the second began after everything that was published before.
 func (w *witness) more(t *testing.T) {
 	t.Helper()
 	before := len(w.fetches())
@@ -92,7 +92,7 @@ func (i *issuer) watched(t *testing.T) (*auth.Verifier, *witness) {
 	}), w
 }
 
-// TestAKeyThatIsGoneIsRefused: without anybody asking for another, and whether or not the token names its key.
+// TestAKeyThatIsGoneIsRefused: without a token with an unknown key id, and whether or not the token names its key.
 func TestAKeyThatIsGoneIsRefused(t *testing.T) {
 	t.Parallel()
 	before, after := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
@@ -105,7 +105,8 @@ func TestAKeyThatIsGoneIsRefused(t *testing.T) {
 		_, err := v.Verify(t.Context(), token)
 		require.NoError(t, err)
 	}
-	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}), published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
+	i.publish(t, published(t, before.Public(), jwkset.JWKMetadataOptions{KID: "before"}),
+		published(t, after.Public(), jwkset.JWKMetadataOptions{KID: "after"}))
 	w.more(t)
 	for _, token := range []string{old, unnamed, current} {
 		_, err := v.Verify(t.Context(), token)
@@ -130,7 +131,7 @@ func TestAKeyThatIsGoneIsRefused(t *testing.T) {
 	require.NotContains(t, w.fetches(), -1)
 }
 
-// TestTheLastKeysStayWhileTheIssuerIsAway: whatever comes instead of a JWK Set.
+// TestTheLastKeysStayWhileTheIssuerIsAway: whatever the issuer answers instead of a JWK Set.
 func TestTheLastKeysStayWhileTheIssuerIsAway(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
@@ -182,7 +183,8 @@ func TestTheLastKeysStayWhileTheIssuerIsAway(t *testing.T) {
 	}
 }
 
-// TestAClientThatHangsUpDoesNotKeepTheNewKeyFromTheOthers: a key id that nobody knows is asked for only now and then.
+// TestAClientThatHangsUpDoesNotKeepTheNewKeyFromTheOthers: the set is fetched for an unknown key id only now and
+// then.
 func TestAClientThatHangsUpDoesNotKeepTheNewKeyFromTheOthers(t *testing.T) {
 	t.Parallel()
 	before, after := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())

@@ -19,33 +19,35 @@ import (
 
 const (
 	jwksFetchTimeout = 5 * time.Second
-	// unknownKeyInterval stops tokens with invented key ids from making us fetch the set for each of them.
+	// unknownKeyInterval stops tokens with invented key ids from causing a fetch each.
 	unknownKeyInterval = 10 * time.Second
-	// jwksMaximumBytes and jwksMaximumKeys are far above any honest JWK Set and bound what one fetch can make us hold.
+	// jwksMaximumBytes and jwksMaximumKeys are far above any honest JWK Set. They bound the memory that one fetch can
+	// take.
 	jwksMaximumBytes = 1 << 20
 	jwksMaximumKeys  = 500
-	// ignoredKeysTold bounds what one line of the log says of keys that are left out.
+	// ignoredKeysTold bounds how many left-out keys one line of the log names.
 	ignoredKeysTold = 10
 )
 
-// issuer is who publishes a JWK Set, with the keys of the last fetch that worked. A fetch that fails leaves the keys as they are.
+// issuer publishes a JWK Set; it holds the keys of the last fetch that worked. A fetch that fails leaves the keys
+// as they are.
 type issuer struct {
-	url, name string // as it is, and for the log
+	url, name string // the URL itself, and its form for the log
 	client    *http.Client
 	interval  time.Duration
 	logger    *slog.Logger
 	metrics   *Metrics
 	now       func() time.Time
 
-	unknown  *rate.Limiter // of fetches for an unknown key
+	unknown  *rate.Limiter // limits fetches for an unknown key
 	fetching singleflight.Group
 	one      sync.Mutex // held by a fetch, so that an older answer never replaces a newer one
 
 	mu      sync.Mutex
 	set     *keySet
-	told    string    // the keys that were left out when it was said last
-	fetched time.Time // when it worked last; zero: never
-	away    bool      // the last fetch has failed
+	told    string    // the left-out keys, as last logged
+	fetched time.Time // when a fetch last worked; zero: never
+	away    bool      // the last fetch failed
 }
 
 func newIssuer(cfg Config) *issuer {
@@ -62,14 +64,14 @@ func (i *issuer) keys() *keySet {
 	return i.set
 }
 
-// isAway says whether the last fetch has failed.
+// isAway says whether the last fetch failed.
 func (i *issuer) isAway() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.away
 }
 
-// run fetches the set again and again until ctx ends.
+// run fetches the set repeatedly until ctx ends.
 func (i *issuer) run(ctx context.Context) {
 	ticker := time.NewTicker(i.interval)
 	defer ticker.Stop()
@@ -83,9 +85,9 @@ func (i *issuer) run(ctx context.Context) {
 	}
 }
 
-// fetchForUnknown fetches the set for a key id that is not known, or waits for the fetch that another such id has begun. It returns
-// false where the last one was too recent. A client that invents a key id and hangs up must not take the one fetch of these seconds
-// from everybody else.
+// fetchForUnknown fetches the set for an unknown key id, or waits for the fetch that another such id has begun. It
+// returns false where the last fetch was too recent. A client that invents a key id and hangs up must not take the
+// one fetch of these seconds from everybody else.
 func (i *issuer) fetchForUnknown(ctx context.Context) bool {
 	fetched, _, _ := i.fetching.Do("", func() (any, error) {
 		if !i.unknown.Allow() {
@@ -97,14 +99,14 @@ func (i *issuer) fetchForUnknown(ctx context.Context) bool {
 	return fetched == true
 }
 
-// fetch replaces the keys by those that the issuer publishes now.
+// fetch replaces the keys with those that the issuer publishes now.
 func (i *issuer) fetch(ctx context.Context) {
 	i.one.Lock()
 	defer i.one.Unlock()
 	bounded, cancel := context.WithTimeout(ctx, jwksFetchTimeout)
 	defer cancel()
 	set, err := i.read(bounded)
-	if ctx.Err() != nil { // the process ends
+	if ctx.Err() != nil { // the process is ending
 		return
 	}
 	if set != nil {
@@ -118,7 +120,8 @@ func (i *issuer) fetch(ctx context.Context) {
 	i.failed(ctx, err)
 }
 
-// read returns what the issuer publishes. A set that has keys and none that can be used is returned with an error.
+// read returns the set that the issuer publishes. A set with keys of which none can be used is returned with an
+// error.
 func (i *issuer) read(ctx context.Context) (*keySet, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.url, nil)
 	if err != nil {
@@ -145,7 +148,8 @@ func (i *issuer) read(ctx context.Context) (*keySet, error) {
 
 var errNoSet = errors.New("what is there is no JWK Set: a JSON object with an array of keys")
 
-// readSet reads a JWK Set key by key: what cannot be used is left out, whatever is odd about it (RFC 7517 §5).
+// readSet reads a JWK Set key by key: a key that cannot be used is left out, whatever is odd about it (RFC 7517
+// §5).
 func readSet(document []byte) (*keySet, error) {
 	var set map[string]json.RawMessage
 	var entries []json.RawMessage
@@ -183,7 +187,7 @@ func (i *issuer) replace(ctx context.Context, set *keySet) {
 	}
 }
 
-// without counts those of a that are not in b.
+// without counts the keys of a that are not in b.
 func without(a, b []jwk) (n int) {
 	for _, k := range a {
 		if !slices.ContainsFunc(b, k.equal) {
@@ -193,7 +197,7 @@ func without(a, b []jwk) (n int) {
 	return n
 }
 
-// tellIgnored says which keys are left out, once, and once more when they have changed.
+// tellIgnored logs which keys are left out, once, and again when they have changed.
 func (i *issuer) tellIgnored(ctx context.Context, ignored []ignoredKey) {
 	var text strings.Builder
 	for n, k := range ignored {
@@ -212,12 +216,13 @@ func (i *issuer) tellIgnored(ctx context.Context, ignored []ignoredKey) {
 	i.told = text.String()
 	i.mu.Unlock()
 	if !same && len(ignored) > 0 {
-		i.logger.WarnContext(ctx, "keys of the JWK Set are left out: no token is verified with them", slog.String("url", i.name),
+		i.logger.WarnContext(ctx, "keys of the JWK Set are left out: no token is verified with them",
+			slog.String("url", i.name),
 			slog.Int("keys", len(ignored)), slog.String("reasons", text.String()))
 	}
 }
 
-// failed notes what has kept a fetch from its end.
+// failed logs and counts a fetch that failed.
 func (i *issuer) failed(ctx context.Context, err error) {
 	i.mu.Lock()
 	i.away = true
@@ -229,6 +234,8 @@ func (i *issuer) failed(ctx context.Context, err error) {
 			slog.String("url", i.name), slog.Any("error", err))
 		return
 	}
-	i.logger.ErrorContext(ctx, "the JWK Set could not be fetched: the last keys stay in use, and tokens that need a new one are refused",
-		slog.String("url", i.name), slog.Int("keys", keys), slog.Duration("age", i.now().Sub(fetched).Round(time.Second)), slog.Any("error", err))
+	i.logger.ErrorContext(ctx,
+		"the JWK Set could not be fetched: the last keys stay in use, and tokens that need a new one are refused",
+		slog.String("url", i.name), slog.Int("keys", keys), slog.Duration("age", i.now().Sub(fetched).Round(time.Second)),
+		slog.Any("error", err))
 }

@@ -22,13 +22,13 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// document publishes a set of keys as they stand.
+// document publishes a set of the given keys, unchanged.
 func (i *issuer) document(keys ...string) {
 	raw := []byte(`{"keys":[` + strings.Join(keys, ",") + `]}`)
 	i.set.Store(&raw)
 }
 
-// asJSON is a public key with further members, which replace its own; nil takes one away.
+// asJSON is a public key with further members, which replace its own; nil removes one.
 func asJSON(t *testing.T, key any, id string, further map[string]any) string {
 	t.Helper()
 	raw, err := json.Marshal(published(t, key, jwkset.JWKMetadataOptions{KID: id}))
@@ -45,49 +45,52 @@ func asJSON(t *testing.T, key any, id string, further map[string]any) string {
 	return string(raw)
 }
 
-// oddKeys are entries of a set that no signature is to be verified with, by what is odd about them. Their id is "odd", and where they are
-// keys at all, they are that of the signer.
+// oddKeys are entries of a set that must verify no signature, by what is odd about them. Their id is "odd"; those
+// that are keys at all are the signer's key.
 func oddKeys(t *testing.T, signer crypto.Signer) map[string]string {
 	t.Helper()
 	odd := func(further map[string]any) string { return asJSON(t, signer.Public(), "odd", further) }
 	number := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.Bytes()) }
 	ec := ecKey(t, elliptic.P256())
 	return map[string]string{
-		"a use for TLS":                    odd(map[string]any{"use": "tls"}),
-		"a use for encryption":             odd(map[string]any{"use": "enc"}),
-		"a use that is no string":          odd(map[string]any{"use": []string{"sig"}}),
-		"operations that nobody knows":     odd(map[string]any{"key_ops": []string{"connect"}}),
-		"operations without verify":        odd(map[string]any{"key_ops": []string{"encrypt", "wrapKey"}}),
-		"operations that are no list":      odd(map[string]any{"key_ops": "verify"}),
-		"operations that are no strings":   odd(map[string]any{"key_ops": []any{1}}),
-		"another algorithm":                odd(map[string]any{"alg": "RSA-OAEP"}),
-		"an algorithm that is no string":   odd(map[string]any{"alg": 256}),
-		"RSA without e":                    odd(map[string]any{"e": nil}),
-		"RSA without n":                    odd(map[string]any{"n": nil}),
-		"RSA with an e of 1":               odd(map[string]any{"e": "AQ"}),
-		"RSA with an even e":               odd(map[string]any{"e": "BA"}),
-		"RSA with an e beyond 64 bits":     odd(map[string]any{"e": "AQAAAAAAAAEAAQ"}),
-		"RSA with an n that is no base64":  odd(map[string]any{"n": "!"}),
-		"RSA with an n that is a number":   odd(map[string]any{"n": 65537}),
-		"RSA of 1024 bits":                 odd(map[string]any{"n": number(new(big.Int).SetBit(big.NewInt(1), 1023, 1))}),
-		"RSA of 16384 bits":                odd(map[string]any{"n": number(new(big.Int).SetBit(big.NewInt(1), 16383, 1))}),
-		"RSA with an even n":               odd(map[string]any{"n": number(new(big.Int).SetBit(big.NewInt(2), 2047, 1))}),
-		"an id that is a number":           odd(map[string]any{"kid": 7}),
-		"an id that is an object":          odd(map[string]any{"kid": map[string]any{}}),
-		"no type":                          odd(map[string]any{"kty": nil}),
-		"a type that nobody knows":         odd(map[string]any{"kty": "AKP"}),
-		"a type that is a number":          odd(map[string]any{"kty": 1}),
-		"a type in another case":           odd(map[string]any{"kty": "rsa"}),
-		"members in another case":          `{"KTY":"RSA","KID":"odd","N":"AQAB","E":"AQAB"}`,
-		"EC off its curve":                 asJSON(t, ec.Public(), "odd", map[string]any{"y": "AA"}),
-		"EC without y":                     asJSON(t, ec.Public(), "odd", map[string]any{"y": nil}),
-		"EC with a long x":                 asJSON(t, ec.Public(), "odd", map[string]any{"x": strings.Repeat("A", 50000) + "B"}),
-		"EC on another curve's name":       asJSON(t, ec.Public(), "odd", map[string]any{"crv": "secp256k1"}),
-		"EC on a wider curve":              asJSON(t, ecKey(t, elliptic.P384()).Public(), "odd", nil),
-		"a curve that is no string":        asJSON(t, ec.Public(), "odd", map[string]any{"crv": true}),
-		"Ed25519 of 31 bytes":              asJSON(t, edKey(t).Public(), "odd", map[string]any{"x": number(new(big.Int).SetBit(big.NewInt(1), 247, 1))}),
-		"X25519":                           asJSON(t, edKey(t).Public(), "odd", map[string]any{"crv": "X25519"}),
-		"a secret":                         `{"kty":"oct","kid":"odd","k":"` + base64.RawURLEncoding.EncodeToString([]byte(secret)) + `"}`,
+		"a use for TLS":                   odd(map[string]any{"use": "tls"}),
+		"a use for encryption":            odd(map[string]any{"use": "enc"}),
+		"a use that is no string":         odd(map[string]any{"use": []string{"sig"}}),
+		"operations that nobody knows":    odd(map[string]any{"key_ops": []string{"connect"}}),
+		"operations without verify":       odd(map[string]any{"key_ops": []string{"encrypt", "wrapKey"}}),
+		"operations that are no list":     odd(map[string]any{"key_ops": "verify"}),
+		"operations that are no strings":  odd(map[string]any{"key_ops": []any{1}}),
+		"another algorithm":               odd(map[string]any{"alg": "RSA-OAEP"}),
+		"an algorithm that is no string":  odd(map[string]any{"alg": 256}),
+		"RSA without e":                   odd(map[string]any{"e": nil}),
+		"RSA without n":                   odd(map[string]any{"n": nil}),
+		"RSA with an e of 1":              odd(map[string]any{"e": "AQ"}),
+		"RSA with an even e":              odd(map[string]any{"e": "BA"}),
+		"RSA with an e beyond 64 bits":    odd(map[string]any{"e": "AQAAAAAAAAEAAQ"}),
+		"RSA with an n that is no base64": odd(map[string]any{"n": "!"}),
+		"RSA with an n that is a number":  odd(map[string]any{"n": 65537}),
+		"RSA of 1024 bits":                odd(map[string]any{"n": number(new(big.Int).SetBit(big.NewInt(1), 1023, 1))}),
+		"RSA of 16384 bits":               odd(map[string]any{"n": number(new(big.Int).SetBit(big.NewInt(1), 16383, 1))}),
+		"RSA with an even n":              odd(map[string]any{"n": number(new(big.Int).SetBit(big.NewInt(2), 2047, 1))}),
+		"an id that is a number":          odd(map[string]any{"kid": 7}),
+		"an id that is an object":         odd(map[string]any{"kid": map[string]any{}}),
+		"no type":                         odd(map[string]any{"kty": nil}),
+		"a type that nobody knows":        odd(map[string]any{"kty": "AKP"}),
+		"a type that is a number":         odd(map[string]any{"kty": 1}),
+		"a type in another case":          odd(map[string]any{"kty": "rsa"}),
+		"members in another case":         `{"KTY":"RSA","KID":"odd","N":"AQAB","E":"AQAB"}`,
+		"EC off its curve":                asJSON(t, ec.Public(), "odd", map[string]any{"y": "AA"}),
+		"EC without y":                    asJSON(t, ec.Public(), "odd", map[string]any{"y": nil}),
+		"EC with a long x": asJSON(t, ec.Public(), "odd",
+			map[string]any{"x": strings.Repeat("A", 50000) + "B"}),
+		"EC on another curve's name": asJSON(t, ec.Public(), "odd", map[string]any{"crv": "secp256k1"}),
+		"EC on a wider curve":        asJSON(t, ecKey(t, elliptic.P384()).Public(), "odd", nil),
+		"a curve that is no string":  asJSON(t, ec.Public(), "odd", map[string]any{"crv": true}),
+		"Ed25519 of 31 bytes": asJSON(t, edKey(t).Public(), "odd",
+			map[string]any{"x": number(new(big.Int).SetBit(big.NewInt(1), 247, 1))}),
+		"X25519": asJSON(t, edKey(t).Public(), "odd", map[string]any{"crv": "X25519"}),
+		"a secret": `{"kty":"oct","kid":"odd","k":"` +
+			base64.RawURLEncoding.EncodeToString([]byte(secret)) + `"}`,
 		"a secret without its value":       `{"kty":"oct","kid":"odd"}`,
 		"a private key":                    odd(map[string]any{"d": "AQAB"}),
 		"null":                             "null",
@@ -101,7 +104,7 @@ func oddKeys(t *testing.T, signer crypto.Signer) map[string]string {
 	}
 }
 
-// TestAnOddKeyKeepsNoGoodOneOut: neither at first nor at rotation (RFC 7517 §5). It is said once, and counted.
+// TestAnOddKeyKeepsNoGoodOneOut: neither at first nor at rotation (RFC 7517 §5). It is logged once, and counted.
 //
 // Acceptance: A-447.
 func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
@@ -141,13 +144,15 @@ func TestAnOddKeyKeepsNoGoodOneOut(t *testing.T) {
 	}
 }
 
-// TestCertificatesAndUnknownMembersAreHints: a key is taken for what it is, whatever is said beside it.
+// TestCertificatesAndUnknownMembersAreHints: a key is used for what it is, whatever its other members say.
 //
 // Acceptance: A-447.
 func TestCertificatesAndUnknownMembersAreHints(t *testing.T) {
 	t.Parallel()
 	key := rsaKey(t, 2048)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "issuer"}, NotAfter: time.Now().Add(-time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "issuer"}, NotAfter: time.Now().Add(-time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	certificate := base64.StdEncoding.EncodeToString(der)
@@ -164,9 +169,13 @@ func TestCertificatesAndUnknownMembersAreHints(t *testing.T) {
 		"members that nobody knows":              {"nbf": 1, "exp": "soon", "iat": nil, "revoked": map[string]any{}},
 		"operations with verify among them":      {"key_ops": []string{"connect", "verify"}, "use": "sig", "alg": "RS256"},
 		"no operations":                          {"key_ops": []string{}},
-		"members that are null":                  {"use": json.RawMessage("null"), "alg": json.RawMessage("null"), "d": json.RawMessage("null")},
-		"padding, and a zero before n":           {"n": base64.URLEncoding.EncodeToString(append([]byte{0}, key.N.Bytes()...)), "e": "AAEAAQ=="},
-		"a curve, which RSA has none of":         {"crv": 7, "x": x},
+		"members that are null": {
+			"use": json.RawMessage("null"), "alg": json.RawMessage("null"), "d": json.RawMessage("null"),
+		},
+		"padding, and a zero before n": {
+			"n": base64.URLEncoding.EncodeToString(append([]byte{0}, key.N.Bytes()...)), "e": "AAEAAQ==",
+		},
+		"a curve, which RSA has none of": {"crv": 7, "x": x},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,7 +209,7 @@ func TestACoordinateMayLackItsLeadingZeros(t *testing.T) {
 	}
 }
 
-// TestASetWithoutAUsableKeyChangesNothing: it is no better than an error page. One that is empty withdraws every key.
+// TestASetWithoutAUsableKeyChangesNothing: such a set counts as an error page. An empty set withdraws every key.
 func TestASetWithoutAUsableKeyChangesNothing(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t, elliptic.P256())
@@ -219,7 +228,7 @@ func TestASetWithoutAUsableKeyChangesNothing(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestTheNumberOfKeysIsBounded: those behind are left out, and said to be.
+// TestTheNumberOfKeysIsBounded: further keys are left out, and the log says so.
 func TestTheNumberOfKeysIsBounded(t *testing.T) {
 	t.Parallel()
 	key := ecKey(t, elliptic.P256())
@@ -255,7 +264,8 @@ func sameID(t *testing.T, id string, keys ...string) *auth.Verifier {
 func TestEveryKeyOfAnIDIsTried(t *testing.T) {
 	t.Parallel()
 	one, other, ec, ed := rsaKey(t, 2048), rsaKey(t, 2048), ecKey(t, elliptic.P256()), edKey(t)
-	oneKey, otherKey, ecOne, edOne := asJSON(t, one.Public(), "x", nil), asJSON(t, other.Public(), "x", nil), asJSON(t, ec.Public(), "x", nil), asJSON(t, ed.Public(), "x", nil)
+	oneKey, otherKey, ecOne, edOne := asJSON(t, one.Public(), "x", nil), asJSON(t, other.Public(), "x", nil),
+		asJSON(t, ec.Public(), "x", nil), asJSON(t, ed.Public(), "x", nil)
 	encrypting := asJSON(t, rsaKey(t, 2048).Public(), "x", map[string]any{"use": "enc"})
 	for name, keys := range map[string][]string{
 		"two of RSA, EC, Ed25519 and one for encryption": {encrypting, oneKey, otherKey, ecOne, edOne},
@@ -268,7 +278,12 @@ func TestEveryKeyOfAnIDIsTried(t *testing.T) {
 				for _, signer := range []struct {
 					method jwt.SigningMethod
 					key    crypto.Signer
-				}{{jwt.SigningMethodRS256, one}, {jwt.SigningMethodRS256, other}, {jwt.SigningMethodES256, ec}, {jwt.SigningMethodEdDSA, ed}} {
+				}{
+					{jwt.SigningMethodRS256, one},
+					{jwt.SigningMethodRS256, other},
+					{jwt.SigningMethodES256, ec},
+					{jwt.SigningMethodEdDSA, ed},
+				} {
 					_, err := v.Verify(t.Context(), signAs(t, "same", signer.method, signer.key))
 					require.NoError(t, err)
 					_, err = v.Verify(t.Context(), sign(t, signer.method, signer.key, goodClaims()))
@@ -286,7 +301,8 @@ func TestEveryKeyOfAnIDIsTried(t *testing.T) {
 func TestAKeyForEncryptionVerifiesNoSignature(t *testing.T) {
 	t.Parallel()
 	signing, encrypting := rsaKey(t, 2048), rsaKey(t, 2048)
-	v := sameID(t, "same", asJSON(t, encrypting.Public(), "x", map[string]any{"use": "enc"}), asJSON(t, signing.Public(), "x", map[string]any{"use": "sig"}))
+	v := sameID(t, "same", asJSON(t, encrypting.Public(), "x", map[string]any{"use": "enc"}),
+		asJSON(t, signing.Public(), "x", map[string]any{"use": "sig"}))
 	_, err := v.Verify(t.Context(), signAs(t, "same", jwt.SigningMethodRS256, encrypting))
 	requireRefused(t, err, auth.BadSignature, "")
 	_, err = v.Verify(t.Context(), sign(t, jwt.SigningMethodRS256, encrypting, goodClaims()))
@@ -295,7 +311,7 @@ func TestAKeyForEncryptionVerifiesNoSignature(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestTheKeysTriedForATokenAreBounded: a forged one costs so many verifications at most.
+// TestTheKeysTriedForATokenAreBounded: a forged token costs a limited number of verifications.
 //
 // Acceptance: A-448.
 func TestTheKeysTriedForATokenAreBounded(t *testing.T) {

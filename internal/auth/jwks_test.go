@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// issuer publishes a JWK Set that a test can change. Without one it fails.
+// issuer publishes a JWK Set that a test can change. Without a set it answers with an error.
 type issuer struct {
 	*httptest.Server
 
@@ -105,12 +105,13 @@ func TestJWKSetVerifiesEachKeyForItsOwnAlgorithm(t *testing.T) {
 	}
 
 	for name, token := range map[string]string{
-		"a symmetric key of the set":          signAs(t, "symmetric", jwt.SigningMethodHS256, []byte(secret)),
-		"another key's algorithm":             signAs(t, "ec", jwt.SigningMethodRS256, rsaPrivate),
-		"a key for encryption":                signAs(t, "encrypting", jwt.SigningMethodRS256, rsaPrivate),
-		"a key for a longer hash":             signAs(t, "longer", jwt.SigningMethodRS256, rsaPrivate),
-		"an asymmetric alg, a symmetric key":  signAs(t, "symmetric", jwt.SigningMethodRS256, rsaPrivate),
-		"no signature":                        sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, goodClaims()),
+		"a symmetric key of the set":         signAs(t, "symmetric", jwt.SigningMethodHS256, []byte(secret)),
+		"another key's algorithm":            signAs(t, "ec", jwt.SigningMethodRS256, rsaPrivate),
+		"a key for encryption":               signAs(t, "encrypting", jwt.SigningMethodRS256, rsaPrivate),
+		"a key for a longer hash":            signAs(t, "longer", jwt.SigningMethodRS256, rsaPrivate),
+		"an asymmetric alg, a symmetric key": signAs(t, "symmetric", jwt.SigningMethodRS256, rsaPrivate),
+		"no signature": sign(t, jwt.SigningMethodNone,
+			jwt.UnsafeAllowNoneSignatureType, goodClaims()),
 		"a longer hash":                       signAs(t, "rsa", jwt.SigningMethodRS512, rsaPrivate),
 		"a wider curve":                       signAs(t, "wide", jwt.SigningMethodES384, wide),
 		"ES256 with the key on a wider curve": signAs(t, "wide", jwt.SigningMethodES256, ecPrivate),
@@ -122,7 +123,8 @@ func TestJWKSetVerifiesEachKeyForItsOwnAlgorithm(t *testing.T) {
 
 	_, err := v.Verify(t.Context(), signAs(t, "rsa", jwt.SigningMethodRS256, rsaKey(t, 2048)))
 	requireRefused(t, err, auth.BadSignature, "")
-	_, err = v.Verify(t.Context(), signWithHeader(t, jwt.SigningMethodRS256, rsaPrivate, goodClaims(), map[string]any{"kid": 7}))
+	_, err = v.Verify(t.Context(),
+		signWithHeader(t, jwt.SigningMethodRS256, rsaPrivate, goodClaims(), map[string]any{"kid": 7}))
 	requireRefused(t, err, auth.Malformed, "")
 	require.EqualValues(t, 1, i.fetches.Load())
 }
@@ -147,7 +149,8 @@ func TestJWKSetRotation(t *testing.T) {
 		requireRefused(t, err, auth.KeysUnavailable, "")
 	}
 	require.EqualValues(t, 2, i.fetches.Load(), "invented key ids must not reach the issuer")
-	require.Less(t, time.Since(start), 20*time.Second, "nor make requests wait: a hundred of them, on however slow a machine")
+	require.Less(t, time.Since(start), 20*time.Second,
+		"nor make requests wait: a hundred of them, on however slow a machine")
 }
 
 func TestJWKSetUnavailableAtFirst(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 	rsaMinimumBits = 2048 // RFC 7518 §3.3
 )
 
-// keySource answers with which key, and so with which algorithm, a token is verified.
+// keySource says with which key, and so with which algorithm, a token is verified.
 type keySource interface {
 	algorithms() []string
 	allows(algorithm string) bool
@@ -75,7 +75,8 @@ func readPublicKeys(path string) (keySource, error) {
 // pemBegins is what each key of a PEM file begins with.
 const pemBegins = "-----BEGIN "
 
-// parsePublicKeys reads all keys of a PEM file. One that cannot be used makes the whole file refused: it was put there to be used.
+// parsePublicKeys reads all keys of a PEM file. One unusable key refuses the whole file: the operator meant it to
+// be used.
 func parsePublicKeys(content []byte) (keys fixedKeys, err error) {
 	begun, rest := begunBlocks(content), content
 	for {
@@ -95,11 +96,13 @@ func parsePublicKeys(content []byte) (keys fixedKeys, err error) {
 	switch {
 	case begun == 0:
 		return nil, errors.New("no PEM block in it: it must begin with -----BEGIN PUBLIC KEY-----")
-	case len(keys) != begun: // pem.Decode passes over what it cannot read
+	case len(keys) != begun: // pem.Decode skips blocks that it cannot read
 		return nil, fmt.Errorf("%d PEM blocks begin in it and %d can be read: "+
-			"each ends with a line like -----END PUBLIC KEY----- and holds base64, all of it from the beginning of a line", begun, len(keys))
+			"each ends with a line like -----END PUBLIC KEY----- and holds base64, all of it from the beginning of a line",
+			begun, len(keys))
 	case len(keys) > keysTried:
-		return nil, fmt.Errorf("there are %d keys in it, more than %d: remove those with which no token in use was signed", len(keys), keysTried)
+		return nil, fmt.Errorf("there are %d keys in it, more than %d: remove those with which no token in use was signed",
+			len(keys), keysTried)
 	}
 	return keys, nil
 }

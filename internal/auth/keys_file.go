@@ -21,7 +21,7 @@ const (
 	settingPublicKeyFile = "HERALD_JWT_PUBLIC_KEY_FILE"
 	settingJWKSURL       = "HERALD_JWKS_URL"
 
-	// keyFileMaximumBytes holds keysTried of the largest keys many times over.
+	// keyFileMaximumBytes is many times the size of keysTried of the largest keys.
 	keyFileMaximumBytes = 1 << 20
 )
 
@@ -31,8 +31,8 @@ type fixedKey struct {
 	value     crypto.PublicKey // or []byte, an HS256 secret
 }
 
-// fixedKeys are the keys of a configured secret or file, in its order. PEM has no place for a key's id, so each key that is for a
-// token's algorithm is tried; a file holds keysTried at most, so none is left out.
+// fixedKeys are the keys of a configured secret or file, in its order. PEM has no place for a key's id, so each key
+// of a token's algorithm is tried; a file holds keysTried at most, so none is left out.
 type fixedKeys []fixedKey
 
 func (f fixedKeys) algorithms() (algorithms []string) {
@@ -85,9 +85,10 @@ func readKeyFile(setting, path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", setting, err)
 	}
 	if len(content) > keyFileMaximumBytes {
-		return nil, fmt.Errorf("%s %s: it is longer than %d bytes, which no file of keys is", setting, path, keyFileMaximumBytes)
+		return nil, fmt.Errorf("%s %s: it is longer than %d bytes, which no file of keys is", setting,
+			path, keyFileMaximumBytes)
 	}
-	return bytes.TrimPrefix(content, []byte("\ufeff")), nil // some editors begin a text so
+	return bytes.TrimPrefix(content, []byte("\ufeff")), nil // some editors write a byte order mark
 }
 
 // readSecrets returns the secrets of a file, one a line, the newest first.
@@ -125,18 +126,20 @@ func parseSecrets(content string) (secrets []string, err error) {
 	case len(secrets) == 0:
 		return nil, errors.New("there is no secret in it: write one a line, the newest first")
 	case len(secrets) > keysTried:
-		return nil, fmt.Errorf("there are %d secrets in it, more than %d: remove those with which no token in use was signed",
+		return nil, fmt.Errorf(
+			"there are %d secrets in it, more than %d: remove those with which no token in use was signed",
 			len(secrets), keysTried)
 	}
 	return secrets, nil
 }
 
-// checkSecretLine refuses what was hardly meant as a secret, each of which would otherwise be one.
+// checkSecretLine refuses lines that were hardly meant as a secret, each of which would otherwise be one.
 func checkSecretLine(line string) error {
 	switch {
 	case strings.ContainsFunc(line, unicode.IsControl):
-		return errors.New("it has a control character in it: secrets are text, for example from `openssl rand -base64 48`, " +
-			"in UTF-8 where they are not ASCII")
+		return errors.New(
+			"it has a control character in it: secrets are text, for example from `openssl rand -base64 48`, " +
+				"in UTF-8 where they are not ASCII")
 	case strings.HasPrefix(line, "#"):
 		return errors.New("it begins with #: there are no comments in this file, for whoever guesses one could sign with it")
 	case strings.TrimSpace(line) != line:
@@ -145,8 +148,8 @@ func checkSecretLine(line string) error {
 	return checkSecret(settingSecretFile, line)
 }
 
-// NewestSecret returns the secret with which tokens are minted: that of Secret, or the first of SecretFile. It is empty where
-// neither is set.
+// NewestSecret returns the secret that signs minted tokens: that of Secret, or the first of SecretFile. It is empty
+// where neither is set.
 func (c Config) NewestSecret() (string, error) {
 	if err := c.oneSource(); err != nil && !errors.Is(err, ErrNoKey) {
 		return "", err

@@ -20,7 +20,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// numbered is the secret of that number.
+// numbered returns the secret of a number.
 func numbered(n int) string { return fmt.Sprintf("secret %2d of at least 32 bytes, as advised", n) }
 
 // TestEverySecretOfTheFileVerifies: in whatever form editors leave the file.
@@ -70,7 +70,7 @@ func TestEverySecretOfTheFileVerifies(t *testing.T) {
 	}
 }
 
-// TestSecretFileThatCannotBeUsed: the whole file is refused, with the line and without what is in it.
+// TestSecretFileThatCannotBeUsed: the whole file is refused; the error names the line without its content.
 //
 // Acceptance: A-484.
 func TestSecretFileThatCannotBeUsed(t *testing.T) {
@@ -80,11 +80,16 @@ func TestSecretFileThatCannotBeUsed(t *testing.T) {
 		fmt.Fprintln(&tooMany, numbered(n))
 	}
 	for name, test := range map[string]struct{ content, want string }{
-		"empty":                 {"", "there is no secret in it"},
-		"blank":                 {"\r\n \n\t\n", "there is no secret in it"},
-		"only a byte order":     {"\ufeff", "there is no secret in it"},
-		"a short one":           {numbered(0) + "\n\ntoo short\n", "line 3: the JWT secret is 9 bytes long: HS256 needs at least 16"},
-		"a public key":          {string(publicPEM(t, edKey(t))), "a public key is no secret: set HERALD_JWT_PUBLIC_KEY_FILE instead of HERALD_JWT_SECRET_FILE"},
+		"empty":             {"", "there is no secret in it"},
+		"blank":             {"\r\n \n\t\n", "there is no secret in it"},
+		"only a byte order": {"\ufeff", "there is no secret in it"},
+		"a short one": {
+			numbered(0) + "\n\ntoo short\n", "line 3: the JWT secret is 9 bytes long: HS256 needs at least 16",
+		},
+		"a public key": {
+			string(publicPEM(t, edKey(t))),
+			"a public key is no secret: set HERALD_JWT_PUBLIC_KEY_FILE instead of HERALD_JWT_SECRET_FILE",
+		},
 		"a public key below":    {numbered(0) + "\n" + string(publicPEM(t, edKey(t))), "a public key is no secret"},
 		"a comment":             {"# the newest secret comes first\n" + numbered(0), "line 1: it begins with #"},
 		"a space behind":        {numbered(0) + " \n", "line 1: it begins or ends with a space"},
@@ -92,7 +97,9 @@ func TestSecretFileThatCannotBeUsed(t *testing.T) {
 		"random bytes":          {"\x00\x01\x02" + numbered(0), "line 1: it has a control character"},
 		"UTF-16, as PowerShell": {"\xff\xfea\x00b\x00c\x00\r\x00\n\x00", "line 1: it has a control character"},
 		"too many":              {tooMany.String(), "there are 17 secrets in it, more than 16"},
-		"too long":              {strings.Repeat(numbered(0)+"\n", 1<<20/len(numbered(0))), "it is longer than 1048576 bytes"},
+		"too long": {
+			strings.Repeat(numbered(0)+"\n", 1<<20/len(numbered(0))), "it is longer than 1048576 bytes",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,14 +143,16 @@ func TestEveryKeyOfTheFileVerifies(t *testing.T) {
 	v := verifier(t, auth.Config{PublicKeyFile: keyFile(t, bytes.ReplaceAll(file, []byte("\n"), []byte("\r\n")))})
 	require.Equal(t, "2 for EdDSA, 2 for RS256, 2 for ES256", v.Keys())
 	for i, s := range signers {
-		// A kid cannot be in PEM, so one in the token says nothing.
+		// PEM has no place for a kid, so a kid in the token means nothing.
 		token := signWithHeader(t, s.method, s.key, goodClaims(), map[string]any{"kid": strconv.Itoa(i)})
 		_, err := v.Verify(t.Context(), token)
 		require.NoError(t, err, "key %d", i)
-		require.Equal(t, fmt.Sprintf("it fits key %d of these 2", []int{1, 1, 2, 1, 2, 2}[i]), signatureOf(t, v, token).Detail)
+		require.Equal(t, fmt.Sprintf("it fits key %d of these 2", []int{1, 1, 2, 1, 2, 2}[i]),
+			signatureOf(t, v, token).Detail)
 	}
 	strangers := map[jwt.SigningMethod]any{
-		jwt.SigningMethodEdDSA: edKey(t), jwt.SigningMethodRS256: rsaKey(t, 2048), jwt.SigningMethodES256: ecKey(t, elliptic.P256()),
+		jwt.SigningMethodEdDSA: edKey(t), jwt.SigningMethodRS256: rsaKey(t, 2048),
+		jwt.SigningMethodES256: ecKey(t, elliptic.P256()),
 	}
 	for method, key := range strangers {
 		token := sign(t, method, key, goodClaims())
@@ -176,7 +185,8 @@ func signatureOf(t *testing.T, v *auth.Verifier, token string) auth.Check {
 	return auth.Check{}
 }
 
-// TestKeyFileOfWhichOneCannotBeUsed: a key that is passed over in silence would be missed when tokens are signed with it.
+// TestKeyFileOfWhichOneCannotBeUsed: a key that was skipped silently would be missed when tokens are signed with
+// it.
 //
 // Acceptance: A-484.
 func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
@@ -188,16 +198,20 @@ func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	for name, test := range map[string]struct{ content, want string }{
-		"a private key":       {good + block("PRIVATE KEY", private), "key 2 of 2: it holds a private key"},
-		"a broken one":        {good + block("PUBLIC KEY", []byte{1}) + good, "key 2 of 3: reading the public key"},
-		"a weak one":          {good + string(publicPEM(t, rsaKey(t, 1024))), "key 2 of 2: its RSA key has 1024 bits"},
-		"another curve":       {string(publicPEM(t, ecKey(t, elliptic.P384()))) + good, "key 1 of 2: its key is on the curve P-384"},
+		"a private key": {good + block("PRIVATE KEY", private), "key 2 of 2: it holds a private key"},
+		"a broken one":  {good + block("PUBLIC KEY", []byte{1}) + good, "key 2 of 3: reading the public key"},
+		"a weak one":    {good + string(publicPEM(t, rsaKey(t, 1024))), "key 2 of 2: its RSA key has 1024 bits"},
+		"another curve": {
+			string(publicPEM(t, ecKey(t, elliptic.P384()))) + good, "key 1 of 2: its key is on the curve P-384",
+		},
 		"one that is cut off": {good + good[:len(good)/2], "2 PEM blocks begin in it and 1 can be read"},
 		"not base64":          {strings.Replace(good, "M", "?", 1) + good, "2 PEM blocks begin in it and 1 can be read"},
-		"one indented":        {good + "  " + strings.ReplaceAll(good, "\n", "\n  "), "2 PEM blocks begin in it and 1 can be read"},
-		"two on one line":     {strings.TrimSuffix(good, "\n") + good, "can be read"},
-		"too many":            {strings.Repeat(good, 17), "there are 17 keys in it, more than 16"},
-		"too long":            {good + strings.Repeat("\n", 1<<20), "it is longer than 1048576 bytes"},
+		"one indented": {
+			good + "  " + strings.ReplaceAll(good, "\n", "\n  "), "2 PEM blocks begin in it and 1 can be read",
+		},
+		"two on one line": {strings.TrimSuffix(good, "\n") + good, "can be read"},
+		"too many":        {strings.Repeat(good, 17), "there are 17 keys in it, more than 16"},
+		"too long":        {good + strings.Repeat("\n", 1<<20), "it is longer than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,7 +223,7 @@ func TestKeyFileOfWhichOneCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestShortSecretsOfTheFileAreWarnedOf: each by its place, none by what it is.
+// TestShortSecretsOfTheFileAreWarnedOf: each by its place, none by its content.
 func TestShortSecretsOfTheFileAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	const short = "only-twenty-bytes-xx"

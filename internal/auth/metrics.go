@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics count what becomes of tokens and, where there is a JWK Set, of its keys.
+// Metrics count accepted and refused tokens and, where there is a JWK Set, its keys and fetches.
 type Metrics struct {
 	refused *prometheus.CounterVec
 
@@ -17,7 +17,7 @@ type Metrics struct {
 	notFetched             prometheus.Counter
 }
 
-// NewMetrics returns metrics that r shows; nil: nobody does.
+// NewMetrics returns metrics registered with r; with nil they are registered nowhere.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	return &Metrics{registerer: r, refused: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 		Name: "tokens_refused_total", Help: "Tokens that were refused, at a hub or by the API, by reason.",

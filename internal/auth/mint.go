@@ -13,7 +13,7 @@ import (
 // MintTTLDefault is how long a development token lasts.
 const MintTTLDefault = time.Hour
 
-// Grant is what a development token shall say.
+// Grant is the content of a development token.
 type Grant struct {
 	// Subject is the user's id. Required.
 	Subject string
@@ -21,15 +21,16 @@ type Grant struct {
 	Roles []string
 	// Permissions are written as the claim "permission", for example "OrderOwner:f47ac10b-58cc-4372-a567-0e02b2c3d479".
 	Permissions []string
-	// TTL is the time until it expires; negative for one that has expired already. Defaults to one hour.
+	// TTL is the time until the token expires; negative for an expired token. Defaults to one hour.
 	TTL time.Duration
 	// Issuer and Audience are written where given.
 	Issuer, Audience string
-	// Now is when it is issued. Defaults to the present.
+	// Now is when the token is issued. Defaults to the present.
 	Now time.Time
 }
 
-// Mint signs a token for development with an HS256 secret. Production tokens come from an issuer; Herald never holds its key.
+// Mint signs a development token with an HS256 secret. Production tokens come from an issuer, whose signing key
+// Herald never holds.
 func Mint(secret string, g Grant) (string, error) {
 	if secret == "" {
 		return "", ErrNoKey

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Principal is who a verified token speaks for. It is never changed once made.
+// Principal is the user of a verified token. It is never changed once made.
 type Principal struct {
 	Subject     string
 	Roles       []string

@@ -2,7 +2,7 @@ package auth
 
 import "time"
 
-// Settings says which tokens to believe.
+// Settings says which tokens are accepted.
 type Settings struct {
 	JWTSecret        string        `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of HS256 tokens."`
 	JWTSecretFile    string        `name:"jwt-secret-file" env:"HERALD_JWT_SECRET_FILE" placeholder:"FILE" help:"File with keys of HS256 tokens, one a line, the newest first; all are accepted, 16 at most."`

@@ -14,7 +14,7 @@ import (
 
 // Claims beside the registered ones. The long names are what ASP.NET Core writes.
 const (
-	claimNameID         = "nameid" // what its JwtSecurityTokenHandler makes of the next
+	claimNameID         = "nameid" // what its JwtSecurityTokenHandler makes of claimNameIdentifier
 	claimNameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 	claimMicrosoftRole  = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 	claimPermission     = "permission"
@@ -22,7 +22,7 @@ const (
 
 const (
 	timestamp = time.RFC3339
-	// tokenMaximumBytes is far above any honest token and bounds what one request can make us decode.
+	// tokenMaximumBytes is far above any honest token and bounds how much one request can make the node decode.
 	tokenMaximumBytes = 32 << 10
 )
 
@@ -37,8 +37,8 @@ type Verifier struct {
 	metrics  *Metrics
 }
 
-// NewVerifier returns a Verifier for cfg's key, or an error that says what is wrong with cfg: [ErrNoKey] where there is no
-// key at all. ctx bounds the life of the Verifier: it ends the refreshing of a JWK Set.
+// NewVerifier returns a Verifier for cfg's key, or an error that says what is wrong with cfg: [ErrNoKey] where
+// there is no key at all. ctx bounds the life of the Verifier: it ends the refreshing of a JWK Set.
 func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 		jwt.WithLeeway(cfg.Leeway),
 		jwt.WithTimeFunc(cfg.Now),
 		jwt.WithStrictDecoding(),
-		jwt.WithJSONNumber(), // a user may be an integer that a float would round
+		jwt.WithJSONNumber(), // keeps integer subjects exact, which a float would round
 	}
 	if cfg.Issuer != "" {
 		options = append(options, jwt.WithIssuer(cfg.Issuer))
@@ -76,8 +76,8 @@ func NewVerifier(ctx context.Context, cfg Config) (*Verifier, error) {
 // Keys words how many keys there are and for what, such as "2 for HS256".
 func (v *Verifier) Keys() string { return v.keys.source() }
 
-// FromRequest verifies the token that r carries: in Authorization: Bearer or, as browsers cannot set headers on a WebSocket,
-// in the query value access_token. The header wins. Any error is a [*TokenError] and means 401.
+// FromRequest verifies the token that r carries: in Authorization: Bearer or, as browsers cannot set headers on a
+// WebSocket, in the query value access_token. The header wins. Any error is a [*TokenError] and means 401.
 func (v *Verifier) FromRequest(r *http.Request) (*Principal, error) {
 	token, ok := bearer(r.Header.Get("Authorization"))
 	if !ok {
@@ -94,7 +94,7 @@ func bearer(authorization string) (token string, ok bool) {
 	return strings.TrimSpace(token), true
 }
 
-// Verify checks token and returns whom it speaks for. Any error is a [*TokenError].
+// Verify checks token and returns its principal. Any error is a [*TokenError].
 func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
 	p, err := v.verify(ctx, token)
 	if refusal, ok := errors.AsType[*TokenError](err); ok {
@@ -113,7 +113,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Principal, error)
 	claims := jwt.MapClaims{}
 	var tried any
 	parsed, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
-		// RFC 7515 §4.1.11: a header that the token calls critical must be understood, and there is none that we do.
+		// RFC 7515 §4.1.11: a header that the token calls critical must be understood, and Herald understands none.
 		if _, critical := t.Header["crit"]; critical {
 			return nil, errCritical()
 		}
@@ -160,8 +160,9 @@ func rolesOf(claims jwt.MapClaims) (roles []string) {
 	return roles
 }
 
-// subjectOf returns the user's id: of the claims that may name it the first that is there. An integer is the user of its digits. Any
-// other number is refused, because two spellings of it would be two users; so is what is neither text nor number.
+// subjectOf returns the user's id: the first present of the claims that may name it. An integer counts as its
+// digits. Any other number is refused, because two spellings of it would be two users. A subject that is neither
+// text nor number is refused too.
 func subjectOf(claims jwt.MapClaims) (string, error) {
 	for _, name := range []string{"sub", claimNameID, claimNameIdentifier} {
 		switch value := claims[name].(type) {
@@ -174,7 +175,8 @@ func subjectOf(claims jwt.MapClaims) (string, error) {
 			if digits := value.String(); digits != "-0" && !strings.ContainsAny(digits, ".eE") {
 				return digits, nil
 			}
-			return "", refused(BadClaim, "its %s is the number %s, neither a string nor an integer", name, quoted(value.String()))
+			return "", refused(BadClaim, "its %s is the number %s, neither a string nor an integer",
+				name, quoted(value.String()))
 		default:
 			return "", refused(BadClaim, "its %s is %s, neither a string nor an integer", name, quoted(value))
 		}
@@ -184,7 +186,7 @@ func subjectOf(claims jwt.MapClaims) (string, error) {
 
 func (v *Verifier) expiresAt(claims jwt.MapClaims) (time.Time, error) {
 	exp, err := claims.GetExpirationTime()
-	if err != nil || exp == nil { // the parser has seen it
+	if err != nil || exp == nil { // the parser has checked it
 		return time.Time{}, refused(MissingExpiry, "it has no exp")
 	}
 	if offCalendar(claims["exp"]) {
@@ -201,7 +203,8 @@ const expiryOffCalendar = "its exp lies behind the year 9999: it counts seconds 
 // lastSecond is the end of the year 9999, in seconds since 1970.
 const lastSecond = 253402300799
 
-// offCalendar says of a time whether it lies so far away that it is none; converted to a time it might be any other.
+// offCalendar says whether a time lies so far away that it is no date: converted to a time it could become any
+// other.
 func offCalendar(claim any) bool {
 	number, ok := claim.(json.Number)
 	seconds, err := number.Float64()
@@ -212,7 +215,8 @@ func errNotBeforeOffCalendar() error {
 	return refused(BadClaim, "its nbf lies beyond the calendar: it counts seconds since 1970, not milliseconds")
 }
 
-// stringsOf reads a claim that is a string or an array of strings. Anything else in it grants nothing and is passed over.
+// stringsOf reads a claim that is a string or an array of strings. Anything else in it grants nothing and is passed
+// over.
 func stringsOf(claim any) []string {
 	switch value := claim.(type) {
 	case string:

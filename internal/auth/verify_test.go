@@ -58,19 +58,23 @@ func TestVerifyReadsThePrincipal(t *testing.T) {
 			with(with(goodClaims(), "sub", nil), "nameid", "user-2"), auth.Principal{Subject: "user-2", Expires: in},
 		},
 		"that one an integer": {
-			with(with(goodClaims(), "sub", nil), "nameid", 9007199254740993), auth.Principal{Subject: "9007199254740993", Expires: in},
+			with(with(goodClaims(), "sub", nil), "nameid", 9007199254740993),
+			auth.Principal{Subject: "9007199254740993", Expires: in},
 		},
 		"the long name an integer": {
 			with(with(goodClaims(), "sub", nil), nameIdentifier, 7), auth.Principal{Subject: "7", Expires: in},
 		},
 		"sub before nameid, nameid before the long name": {
-			with(with(goodClaims(), "nameid", "user-2"), nameIdentifier, "user-3"), auth.Principal{Subject: "user-1", Expires: in},
+			with(with(goodClaims(), "nameid", "user-2"), nameIdentifier, "user-3"),
+			auth.Principal{Subject: "user-1", Expires: in},
 		},
 		"nameid before the long name": {
-			with(with(with(goodClaims(), "sub", nil), "nameid", "user-2"), nameIdentifier, "user-3"), auth.Principal{Subject: "user-2", Expires: in},
+			with(with(with(goodClaims(), "sub", nil), "nameid", "user-2"), nameIdentifier, "user-3"),
+			auth.Principal{Subject: "user-2", Expires: in},
 		},
 		"a sub that is null counts as none": {
-			with(with(goodClaims(), "sub", json.RawMessage("null")), "nameid", "user-2"), auth.Principal{Subject: "user-2", Expires: in},
+			with(with(goodClaims(), "sub", json.RawMessage("null")), "nameid", "user-2"),
+			auth.Principal{Subject: "user-2", Expires: in},
 		},
 		"other claims may be any number": {
 			with(goodClaims(), "x", json.Number("1e400")), auth.Principal{Subject: "user-1", Expires: in},
@@ -120,31 +124,65 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		reason auth.Reason
 		detail string
 	}{
-		"no exp":                                     {with(goodClaims(), "exp", nil), auth.MissingExpiry, "has no exp"},
-		"exp is a string":                            {with(goodClaims(), "exp", "tomorrow"), auth.BadClaim, "wrong kind"},
-		"exp in milliseconds":                        {with(goodClaims(), "exp", now().UnixMilli()), auth.BadExpiry, "milliseconds"},
-		"exp passed beyond leeway":                   {with(goodClaims(), "exp", now().Add(-30*time.Second).Unix()), auth.Expired, "30s ago"},
-		"nbf ahead beyond leeway":                    {with(goodClaims(), "nbf", now().Add(31*time.Second).Unix()), auth.NotYetValid, "2026-01-20T10:00:31Z"},
-		"foreign issuer":                             {with(goodClaims(), "iss", "https://elsewhere"), auth.WrongIssuer, `"https://elsewhere", not "https://issuer"`},
-		"no issuer":                                  {with(goodClaims(), "iss", nil), auth.WrongIssuer, `not "https://issuer"`},
-		"foreign audience":                           {with(goodClaims(), "aud", "other"), auth.WrongAudience, `"herald"`},
-		"no audience":                                {with(goodClaims(), "aud", nil), auth.WrongAudience, `"herald"`},
-		"exp that no float holds":                    {with(goodClaims(), "exp", json.Number("1e400")), auth.BadExpiry, "year 9999"},
-		"nbf that no float holds":                    {with(goodClaims(), "nbf", json.Number("1e400")), auth.BadClaim, "beyond the calendar"},
-		"nbf beyond the calendar":                    {with(goodClaims(), "nbf", 1e300), auth.BadClaim, "beyond the calendar"},
-		"no subject":                                 {with(goodClaims(), "sub", nil), auth.MissingSubject, "neither sub nor"},
-		"blank subject":                              {with(goodClaims(), "sub", " \t"), auth.MissingSubject, "neither sub nor"},
-		"subject that is a boolean":                  {with(goodClaims(), "sub", true), auth.BadClaim, "neither a string nor an integer"},
-		"subject that is a list":                     {with(goodClaims(), "sub", []string{"user-1"}), auth.BadClaim, "neither a string nor an integer"},
-		"subject that is an object":                  {with(goodClaims(), "sub", map[string]any{}), auth.BadClaim, "neither a string nor an integer"},
-		"a sub of the wrong kind is not passed over": {with(with(goodClaims(), "sub", true), "nameid", "user-2"), auth.BadClaim, "its sub is"},
-		"nameid that is a list":                      {with(with(goodClaims(), "sub", nil), "nameid", []int{1}), auth.BadClaim, "its nameid is"},
-		"subject with a fraction":                    {with(goodClaims(), "sub", json.Number("42.0")), auth.BadClaim, "42.0"},
-		"subject with an exponent":                   {with(goodClaims(), "sub", json.Number("1e3")), auth.BadClaim, "1e3"},
-		"subject that no float holds":                {with(goodClaims(), "sub", json.Number("1e400")), auth.BadClaim, "1e400"},
-		"subject that is a negative zero":            {with(goodClaims(), "sub", json.Number("-0")), auth.BadClaim, "-0"},
-		"nothing at all":                             {jwt.MapClaims{}, auth.MissingExpiry, "has no exp"},
-		"null":                                       {null{}, auth.MissingExpiry, "has no exp"},
+		"no exp":          {with(goodClaims(), "exp", nil), auth.MissingExpiry, "has no exp"},
+		"exp is a string": {with(goodClaims(), "exp", "tomorrow"), auth.BadClaim, "wrong kind"},
+		"exp in milliseconds": {
+			with(goodClaims(), "exp", now().UnixMilli()), auth.BadExpiry, "milliseconds",
+		},
+		"exp passed beyond leeway": {
+			with(goodClaims(), "exp", now().Add(-30*time.Second).Unix()), auth.Expired, "30s ago",
+		},
+		"nbf ahead beyond leeway": {
+			with(goodClaims(), "nbf", now().Add(31*time.Second).Unix()), auth.NotYetValid, "2026-01-20T10:00:31Z",
+		},
+		"foreign issuer": {
+			with(goodClaims(), "iss", "https://elsewhere"), auth.WrongIssuer, `"https://elsewhere", not "https://issuer"`,
+		},
+		"no issuer": {
+			with(goodClaims(), "iss", nil), auth.WrongIssuer, `not "https://issuer"`,
+		},
+		"foreign audience": {with(goodClaims(), "aud", "other"), auth.WrongAudience, `"herald"`},
+		"no audience":      {with(goodClaims(), "aud", nil), auth.WrongAudience, `"herald"`},
+		"exp that no float holds": {
+			with(goodClaims(), "exp", json.Number("1e400")), auth.BadExpiry, "year 9999",
+		},
+		"nbf that no float holds": {
+			with(goodClaims(), "nbf", json.Number("1e400")), auth.BadClaim, "beyond the calendar",
+		},
+		"nbf beyond the calendar": {
+			with(goodClaims(), "nbf", 1e300), auth.BadClaim, "beyond the calendar",
+		},
+		"no subject": {
+			with(goodClaims(), "sub", nil), auth.MissingSubject, "neither sub nor",
+		},
+		"blank subject": {
+			with(goodClaims(), "sub", " \t"), auth.MissingSubject, "neither sub nor",
+		},
+		"subject that is a boolean": {
+			with(goodClaims(), "sub", true), auth.BadClaim, "neither a string nor an integer",
+		},
+		"subject that is a list": {
+			with(goodClaims(), "sub", []string{"user-1"}), auth.BadClaim, "neither a string nor an integer",
+		},
+		"subject that is an object": {
+			with(goodClaims(), "sub", map[string]any{}), auth.BadClaim, "neither a string nor an integer",
+		},
+		"a sub of the wrong kind is not passed over": {
+			with(with(goodClaims(), "sub", true), "nameid", "user-2"), auth.BadClaim, "its sub is",
+		},
+		"nameid that is a list": {
+			with(with(goodClaims(), "sub", nil), "nameid", []int{1}), auth.BadClaim, "its nameid is",
+		},
+		"subject with a fraction": {
+			with(goodClaims(), "sub", json.Number("42.0")), auth.BadClaim, "42.0",
+		},
+		"subject with an exponent": {with(goodClaims(), "sub", json.Number("1e3")), auth.BadClaim, "1e3"},
+		"subject that no float holds": {
+			with(goodClaims(), "sub", json.Number("1e400")), auth.BadClaim, "1e400",
+		},
+		"subject that is a negative zero": {with(goodClaims(), "sub", json.Number("-0")), auth.BadClaim, "-0"},
+		"nothing at all":                  {jwt.MapClaims{}, auth.MissingExpiry, "has no exp"},
+		"null":                            {null{}, auth.MissingExpiry, "has no exp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -225,7 +263,9 @@ func TestVerifyRefusesForms(t *testing.T) {
 		"an array for claims":          {parts[0] + "." + raw("[]") + "." + parts[2], auth.Malformed},
 		"a signature that is missing":  {parts[0] + "." + parts[1] + ".", auth.BadSignature},
 		"a signature of another token": {parts[0] + "." + raw(`{"sub":"root"}`) + "." + parts[2], auth.BadSignature},
-		"more than 32 KiB":             {hs256(t, with(goodClaims(), "padding", strings.Repeat("a", 32<<10))), auth.Malformed},
+		"more than 32 KiB": {
+			hs256(t, with(goodClaims(), "padding", strings.Repeat("a", 32<<10))), auth.Malformed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -237,7 +277,8 @@ func TestVerifyRefusesForms(t *testing.T) {
 
 func TestVerifyRefusesCriticalExtensions(t *testing.T) {
 	t.Parallel()
-	token := signWithHeader(t, jwt.SigningMethodHS256, []byte(secret), goodClaims(), map[string]any{"crit": []string{"b64"}})
+	token := signWithHeader(t, jwt.SigningMethodHS256, []byte(secret), goodClaims(),
+		map[string]any{"crit": []string{"b64"}})
 	_, err := verifier(t, auth.Config{Secret: secret}).Verify(t.Context(), token)
 	requireRefused(t, err, auth.Malformed, token)
 	require.ErrorContains(t, err, "crit")
@@ -284,7 +325,7 @@ func TestAlgorithmFollowsTheKey(t *testing.T) {
 				require.ErrorContains(t, err, `its alg is "`+other+`", but the configured key is for `+name)
 			}
 
-			// The classic: the public key, which everybody has, taken for an HMAC secret.
+			// The classic attack: the public key, which is public, used as an HMAC secret.
 			token := sign(t, jwt.SigningMethodHS256, public, goodClaims())
 			_, err = v.Verify(t.Context(), token)
 			requireRefused(t, err, auth.WrongAlgorithm, token)

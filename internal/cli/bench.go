@@ -23,12 +23,12 @@ type benchCmd struct {
 	Bare    benchBareCmd    `cmd:"" hidden:"" help:"The baseline of a bench, which starts this by itself."`
 }
 
-// benchOutput is what every bench has.
+// benchOutput has the flags that all benches share.
 type benchOutput struct {
 	JSON bool `name:"json" help:"Print one JSON object a line and figure."`
 }
 
-// print prints what a bench has found, unless it failed.
+// print prints a bench's result, unless it failed.
 func (o benchOutput) print(s *streams, figures []bench.Figure, err error) error {
 	if err != nil {
 		return err
@@ -36,10 +36,10 @@ func (o benchOutput) print(s *streams, figures []bench.Figure, err error) error 
 	return bench.Print(s.out, figures, o.JSON)
 }
 
-// progress writes a line that says how far a bench is.
+// progress writes a line about a bench's progress.
 func (s *streams) progress(line string) { _, _ = fmt.Fprintln(s.err, line) }
 
-// ownProgram is the path of this program, which benches start parts of themselves with.
+// ownProgram is the path of this program, from which benches start processes.
 func ownProgram() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *benchBareCmd) Run(ctx context.Context) error {
 	return crowd.ServeBare(ctx, os.Stdin, os.Stdout, c.Frames, c.Size)
 }
 
-// positive says whether all numbers of a command line are.
+// positive checks that all numbers of a command line are above 0.
 func positive(numbers ...int) error {
 	for _, n := range numbers {
 		if n <= 0 {

@@ -14,14 +14,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// benchDatabase is the database of a bench: the one that it is pointed at, else an embedded one of its own. A bench fills a database with
-// events, so only a flag points it at one: HERALD_DATABASE_URL is where a shell's orders are.
+// benchDatabase is the database of a bench: the one that a flag names, else an embedded one of its own. A bench
+// fills its database with events, so only a flag can name it: HERALD_DATABASE_URL may lead to real orders.
 type benchDatabase struct {
 	DatabaseURL string `placeholder:"URL" help:"Database that the bench fills with events, of the server that is measured. Without this flag, whatever HERALD_DATABASE_URL says, an embedded one and a server process are started."`
 	PostgresBin string `env:"HERALD_POSTGRES_BIN" placeholder:"DIR" help:"Folder of the PostgreSQL server binaries."`
 }
 
-// startPostgres starts an embedded PostgreSQL of the bench's own where it is not pointed at a database.
+// startPostgres starts an embedded PostgreSQL for the bench unless a flag names a database.
 func (c *benchDatabase) startPostgres(ctx context.Context, logger *slog.Logger, s *streams) (stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -45,7 +45,8 @@ func (c *benchDatabase) startPostgres(ctx context.Context, logger *slog.Logger, 
 	if os.Getenv("HERALD_DATABASE_URL") != "" {
 		s.progress("HERALD_DATABASE_URL is set and left alone: a bench fills its database with events, so only --database-url points it at one")
 	}
-	url, stopDatabase, err := database(ctx, Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin}, logger)
+	url, stopDatabase, err := database(ctx, Database{DataDir: filepath.Join(dir, "data"), PostgresBin: c.PostgresBin},
+		logger)
 	if err != nil {
 		stop()
 		return nil, err
@@ -55,7 +56,7 @@ func (c *benchDatabase) startPostgres(ctx context.Context, logger *slog.Logger, 
 	return stop, nil
 }
 
-// startDatabase is startPostgres, and sees to it that the database is migrated.
+// startDatabase is startPostgres, and migrates the database.
 func (c *benchDatabase) startDatabase(ctx context.Context, logger *slog.Logger, s *streams) (stop func(), err error) {
 	stop, err = c.startPostgres(ctx, logger, s)
 	if err != nil {
@@ -68,7 +69,7 @@ func (c *benchDatabase) startDatabase(ctx context.Context, logger *slog.Logger, 
 	return stop, nil
 }
 
-// fresh makes one more database beside the bench's, and migrates it. drop removes it.
+// fresh creates one more database beside the bench's, and migrates it. drop removes it.
 func (c *benchDatabase) fresh(ctx context.Context, logger *slog.Logger) (dsn string, drop func(), err error) {
 	name := "herald_bench_" + strings.ToLower(rand.Text())
 	execute := func(ctx context.Context, sql string) error {
@@ -89,11 +90,13 @@ func (c *benchDatabase) fresh(ctx context.Context, logger *slog.Logger) (dsn str
 		dropping, cancel := context.WithTimeout(context.WithoutCancel(ctx), clusterStopTimeout)
 		defer cancel()
 		if err := execute(dropping, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			logger.WarnContext(dropping, "a database of the bench was left behind", slog.String("database", name), slog.Any("error", err))
+			logger.WarnContext(dropping, "a database of the bench was left behind",
+				slog.String("database", name), slog.Any("error", err))
 		}
 	}
 	dsn = otherDatabase(c.DatabaseURL, name)
-	if err := migrate(ctx, dsn, Listen{}, 0, slog.New(slog.DiscardHandler)); err != nil { // a line a migration and run would hide the bench's
+	// a line for each migration would hide the bench's lines
+	if err := migrate(ctx, dsn, Listen{}, 0, slog.New(slog.DiscardHandler)); err != nil {
 		drop()
 		return "", nil, err
 	}
@@ -105,9 +108,9 @@ func otherDatabase(dsn, name string) string {
 	if u, err := url.Parse(dsn); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
 		u.Path = "/" + name
 		query := u.Query()
-		query.Del("dbname") // which would win
+		query.Del("dbname") // which would override the path
 		u.RawQuery = query.Encode()
 		return u.String()
 	}
-	return dsn + " dbname=" + name // of two, the last one counts
+	return dsn + " dbname=" + name // the last dbname counts
 }

@@ -18,7 +18,8 @@ func TestAnotherDatabaseOfTheSameServer(t *testing.T) {
 		config, err := pgx.ParseConfig(otherDatabase(dsn, "other"))
 		require.NoError(t, err, dsn)
 		require.Equal(t, "other", config.Database, dsn)
-		require.Equal(t, []any{"db.example", uint16(5433), "user", "p@ss"}, []any{config.Host, config.Port, config.User, config.Password}, dsn)
+		require.Equal(t, []any{"db.example", uint16(5433), "user", "p@ss"},
+			[]any{config.Host, config.Port, config.User, config.Password}, dsn)
 		require.Nil(t, config.TLSConfig, dsn)
 	}
 }

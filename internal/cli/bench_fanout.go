@@ -28,7 +28,8 @@ func (c *benchFanoutCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	f := crowd.Fanout{
-		Program: self, Members: c.Members, Windows: c.Windows, Payload: c.Payload, Stuck: c.Stuck, Runs: c.Runs, Duration: c.Duration,
+		Program: self, Members: c.Members, Windows: c.Windows, Payload: c.Payload, Stuck: c.Stuck,
+		Runs: c.Runs, Duration: c.Duration,
 		Dial: c.Dial, Progress: s.progress,
 	}
 	figures, err := f.Run(ctx)

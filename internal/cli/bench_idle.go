@@ -47,7 +47,8 @@ func (c *benchIdleCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 		start = func(context.Context) (bench.Server, error) { return server, nil }
 	}
 	b := crowd.Idle{
-		Program: self, Start: start, Connections: c.Connections, Dial: c.Dial, Settle: c.Settle, Runs: c.Runs, Progress: s.progress,
+		Program: self, Start: start, Connections: c.Connections, Dial: c.Dial, Settle: c.Settle,
+		Runs: c.Runs, Progress: s.progress,
 	}
 	figures, err := b.Run(ctx)
 	return c.print(s, figures, err)

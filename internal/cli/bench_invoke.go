@@ -33,7 +33,8 @@ func (c *benchInvokeCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 	}
 	defer stop()
 	b := crowd.Invoke{
-		Program: self, Server: server, Connections: c.Connections, Window: c.Window, Orders: c.Orders, Runs: c.Runs, Duration: c.Duration,
+		Program: self, Server: server, Connections: c.Connections, Window: c.Window, Orders: c.Orders,
+		Runs: c.Runs, Duration: c.Duration,
 		Progress: s.progress,
 	}
 	figures, err := b.Run(ctx)

@@ -17,7 +17,7 @@ type benchRelayCmd struct {
 	Runs   int `default:"3" help:"Runs, each in a database and beside a baseline of its own (${default})."`
 }
 
-// ownListen keeps a server of a bench's own databases from listening in the environment's.
+// ownListen keeps a server on a bench's own databases from using the environment's connection for notifications.
 const ownListen = "HERALD_LISTEN_DATABASE_URL="
 
 func (c *benchRelayCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {

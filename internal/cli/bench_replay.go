@@ -33,7 +33,8 @@ func (c *benchReplayCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 	}
 	defer stop()
 	b := crowd.Replay{
-		Program: self, DSN: c.DatabaseURL, Clients: c.Clients, Events: c.Events, Runs: c.Runs, Duration: c.Duration, Progress: s.progress,
+		Program: self, DSN: c.DatabaseURL, Clients: c.Clients, Events: c.Events, Runs: c.Runs,
+		Duration: c.Duration, Progress: s.progress,
 		Start: func(ctx context.Context, settings ...string) (bench.Server, error) {
 			return startServer(ctx, c.DatabaseURL, settings...)
 		},

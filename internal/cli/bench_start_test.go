@@ -20,19 +20,20 @@ import (
 
 const startsOwn = "starting a database and a server for the bench"
 
-// A bench that is told nothing brings a database and a server of its own.
+// A bench without flags starts a database and a server of its own.
 //
 // Acceptance: A-411.
 func TestABenchStartsADatabaseOfItsOwn(t *testing.T) {
 	t.Parallel()
 	var out, progress bytes.Buffer
-	code := cli.Run(t.Context(), []string{"bench", "publish", "--writers=1", "--runs=1", "--duration=20ms", "--json"}, &out, &progress)
+	code := cli.Run(t.Context(), []string{"bench", "publish", "--writers=1", "--runs=1", "--duration=20ms", "--json"},
+		&out, &progress)
 	require.Zero(t, code, progress.String())
 	require.Contains(t, progress.String(), startsOwn)
 	require.Contains(t, out.String(), `"name":"publish_1"`)
 }
 
-// What a shell has exported for its own server leads no bench there.
+// Settings that a shell has exported for its own server lead no bench to that server.
 //
 // Acceptance: A-538.
 func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
@@ -40,12 +41,15 @@ func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
 	t.Setenv("HERALD_DATABASE_URL", db.DSN())
 	for name, value := range map[string]string{
 		"HERALD_LISTEN_DATABASE_URL": db.DSN(), "HERALD_URL": "http://127.0.0.1:1", "HERALD_JWKS_URL": "http://127.0.0.1:1",
-		"HERALD_LISTEN": "127.0.0.1:1", "HERALD_OPS_LISTEN": "127.0.0.1:1", "HERALD_TLS_CERT_FILE": "/nowhere", "HERALD_TLS_KEY_FILE": "/nowhere",
+		"HERALD_LISTEN": "127.0.0.1:1", "HERALD_OPS_LISTEN": "127.0.0.1:1", "HERALD_TLS_CERT_FILE": "/nowhere",
+		"HERALD_TLS_KEY_FILE": "/nowhere",
 	} {
 		t.Setenv(name, value)
 	}
 	var out, progress bytes.Buffer
-	code := cli.Run(t.Context(), []string{"bench", "latency", "--events=3", "--rates=100", "--writers=1", "--runs=1", "--duration=20ms", "--json"}, &out, &progress)
+	code := cli.Run(t.Context(),
+		[]string{"bench", "latency", "--events=3", "--rates=100", "--writers=1", "--runs=1", "--duration=20ms", "--json"},
+		&out, &progress)
 	require.Zero(t, code, progress.String())
 	require.Contains(t, progress.String(), startsOwn)
 	require.Contains(t, progress.String(), "HERALD_DATABASE_URL is set and left alone")
@@ -56,7 +60,7 @@ func TestABenchTouchesNoDatabaseThatNoFlagPointsItAt(t *testing.T) {
 	require.Equal(t, []int{0, 0}, []int{rows, sessions}, "events and nodes in the database of the shell's own server")
 }
 
-// A bench that is pointed at a server measures that one.
+// A bench with the flag of a server measures that server.
 //
 // Acceptance: A-412.
 func TestABenchMeasuresTheServerThatItIsPointedAt(t *testing.T) {
@@ -70,8 +74,10 @@ func TestABenchMeasuresTheServerThatItIsPointedAt(t *testing.T) {
 	require.NoError(t, l.Close())
 	self, err := os.Executable()
 	require.NoError(t, err)
-	server := exec.CommandContext(context.WithoutCancel(t.Context()), self, "serve", "--listen", address, "--log-level", "warn")
-	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+dsn, "HERALD_JWT_SECRET="+secret, "HERALD_INVOCATION_RATE=0", "HERALD_MESSAGE_RATE=0")
+	server := exec.CommandContext(context.WithoutCancel(t.Context()), self, "serve", "--listen",
+		address, "--log-level", "warn")
+	server.Env = append(os.Environ(), "HERALD_DATABASE_URL="+dsn, "HERALD_JWT_SECRET="+secret,
+		"HERALD_INVOCATION_RATE=0", "HERALD_MESSAGE_RATE=0")
 	var said bytes.Buffer
 	server.Stderr = &said
 	require.NoError(t, server.Start())
@@ -99,7 +105,8 @@ func TestABenchMeasuresTheServerThatItIsPointedAt(t *testing.T) {
 	var out, progress bytes.Buffer
 	code := cli.Run(t.Context(), []string{
 		"bench", "invoke", "--url=http://" + address, "--database-url=" + dsn, "--jwt-secret=" + secret,
-		"--server-pid=" + strconv.Itoa(server.Process.Pid), "--connections=2", "--window=4", "--orders=3", "--runs=1", "--duration=50ms", "--json",
+		"--server-pid=" + strconv.Itoa(server.Process.Pid), "--connections=2", "--window=4", "--orders=3", "--runs=1",
+		"--duration=50ms", "--json",
 	}, &out, &progress)
 	require.Zero(t, code, progress.String())
 	require.NotContains(t, progress.String(), startsOwn)

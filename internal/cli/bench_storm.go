@@ -34,7 +34,8 @@ func (c *benchStormCmd) Run(ctx context.Context, logger *slog.Logger, s *streams
 	}
 	defer stop()
 	b := crowd.Storm{
-		Program: self, Server: server, DSN: c.DatabaseURL, Clients: c.Clients, Orders: c.Orders, Events: c.Events, Dial: c.Dial,
+		Program: self, Server: server, DSN: c.DatabaseURL, Clients: c.Clients, Orders: c.Orders,
+		Events: c.Events, Dial: c.Dial,
 		Quiet: c.Quiet, Runs: c.Runs, Progress: s.progress,
 	}
 	figures, err := b.Run(ctx)

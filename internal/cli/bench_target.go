@@ -22,7 +22,7 @@ const (
 	benchReadyPoll    = 50 * time.Millisecond
 )
 
-// benchTarget is what a bench measures: what it is pointed at, else what it starts by itself.
+// benchTarget is what a bench measures: the server that flags name, else one that it starts.
 type benchTarget struct {
 	benchDatabase
 
@@ -30,15 +30,17 @@ type benchTarget struct {
 	JWTSecret string `name:"jwt-secret" env:"HERALD_JWT_SECRET" placeholder:"SECRET" help:"Key of the server that is measured."`
 }
 
-// benchProcess is a target whose process is looked at, too.
+// benchProcess is a target whose process is measured, too.
 type benchProcess struct {
 	benchTarget
 
 	ServerPID int `name:"server-pid" placeholder:"PID" help:"Process of the server that is measured, on this machine; goes with --url."`
 }
 
-// start returns the server to measure, starting a database and a server of the bench's own where it is not pointed at any.
-func (c *benchTarget) start(ctx context.Context, logger *slog.Logger, s *streams) (server bench.Server, stop func(), err error) {
+// start returns the server to measure. It starts a database and a server unless flags name one.
+func (c *benchTarget) start(
+	ctx context.Context, logger *slog.Logger, s *streams,
+) (server bench.Server, stop func(), err error) {
 	if c.URL != "" {
 		if c.DatabaseURL == "" || c.JWTSecret == "" {
 			return bench.Server{}, nil, errors.New("--url needs --database-url and HERALD_JWT_SECRET of the same server")
@@ -57,8 +59,10 @@ func (c *benchTarget) start(ctx context.Context, logger *slog.Logger, s *streams
 	return server, func() { server.Stop(); stopDatabase() }, nil
 }
 
-// start is that of [benchTarget], with the server's process.
-func (c *benchProcess) start(ctx context.Context, logger *slog.Logger, s *streams) (server bench.Server, stop func(), err error) {
+// start is that of [benchTarget], and returns the server's process too.
+func (c *benchProcess) start(
+	ctx context.Context, logger *slog.Logger, s *streams,
+) (server bench.Server, stop func(), err error) {
 	if err := c.check(); err != nil {
 		return bench.Server{}, nil, err
 	}
@@ -69,7 +73,7 @@ func (c *benchProcess) start(ctx context.Context, logger *slog.Logger, s *stream
 	return server, stop, err
 }
 
-// check says whether it is clear which process is meant.
+// check checks that the process to measure is known.
 func (c *benchProcess) check() error {
 	if (c.URL == "") != (c.ServerPID == 0) {
 		return errors.New("--url and --server-pid go together: this bench looks at the server's process")
@@ -82,7 +86,7 @@ func (c *benchTarget) startServer(ctx context.Context) (bench.Server, error) {
 	return startServer(ctx, c.DatabaseURL)
 }
 
-// startServer runs this program's serve as a process of its own, as it runs in production. settings are NAME=value.
+// startServer runs this program's serve as a process of its own, as in production. settings are NAME=value.
 func startServer(ctx context.Context, databaseURL string, settings ...string) (bench.Server, error) {
 	self, err := ownProgram()
 	if err != nil {
@@ -96,11 +100,13 @@ func startServer(ctx context.Context, databaseURL string, settings ...string) (b
 	server := exec.CommandContext(context.WithoutCancel(ctx), self, "serve", "--listen", address, "--log-level", "warn")
 	server.Env = append(benchEnvironment(os.Environ()), "HERALD_DATABASE_URL="+databaseURL, "HERALD_JWT_SECRET="+secret)
 	for _, limit := range []string{
-		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS", "NEGOTIATION_RATE", "NEGOTIATION_BURST",
+		"MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS",
+		"NEGOTIATION_RATE", "NEGOTIATION_BURST",
 		"INVOCATION_RATE", "INVOCATION_BURST", "MESSAGE_RATE", "MESSAGE_BURST",
 		"USER_INVOCATION_RATE", "USER_INVOCATION_BURST", "MAX_UNAUTHENTICATED", "MAX_UNAUTHENTICATED_PER_ADDRESS",
 	} {
-		// All clients of a bench come from here. Out of reach instead of none, so that what they cost is measured, too.
+		// All clients of a bench come from one address. The limits are out of reach instead of off, so that their cost is
+		// measured, too.
 		server.Env = append(server.Env, "HERALD_"+limit+"=1000000")
 	}
 	server.Env = append(server.Env, settings...)
@@ -127,13 +133,14 @@ func startServer(ctx context.Context, databaseURL string, settings ...string) (b
 	return bench.Server{URL: url, PID: server.Process.Pid, Secret: secret, Stop: stop}, nil
 }
 
-// benchEnvironment leaves out of a shell's settings those that lead a server elsewhere than to the bench: to other databases, addresses, keys
-// and nodes. What is left, such as the size of a queue, may be what is to be measured.
+// benchEnvironment removes the shell's settings that lead a server elsewhere than to the bench: to other databases,
+// addresses, keys and nodes. Other settings, such as the size of a queue, stay: they may be what is measured.
 func benchEnvironment(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		for _, elsewhere := range []string{
-			"HERALD_DATABASE_URL", "HERALD_LISTEN", "HERALD_OPS_LISTEN", "HERALD_DATA_DIR", "HERALD_TLS_", "HERALD_JWT_", "HERALD_JWKS_", "HERALD_NODE_",
+			"HERALD_DATABASE_URL", "HERALD_LISTEN", "HERALD_OPS_LISTEN", "HERALD_DATA_DIR", "HERALD_TLS_", "HERALD_JWT_",
+			"HERALD_JWKS_", "HERALD_NODE_",
 		} {
 			if strings.HasPrefix(name, elsewhere) {
 				return true

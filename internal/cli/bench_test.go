@@ -32,7 +32,7 @@ func measure(t *testing.T, args ...string) map[string]bench.Figure {
 	return figures
 }
 
-// requireRatios says that these figures were measured beside their baselines.
+// requireRatios checks that these figures were measured beside their baselines.
 func requireRatios(t *testing.T, figures map[string]bench.Figure, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -50,7 +50,7 @@ func TestBenchLatency(t *testing.T) {
 	figures := measure(t, "latency", "--database-url="+pgtest.New(t).DSN(), "--events=20", "--pause=1ms",
 		"--rates=400,2000", "--writers=3", "--runs=2", "--duration=100ms")
 	requireRatios(t, figures, "latency_p50", "latency_p95", "latency_p99", "latency_400_p99", "latency_2000_p99")
-	require.Contains(t, figures, "latency_400_p50") // with so few, it may be 0
+	require.Contains(t, figures, "latency_400_p50") // with so few events, it may be 0
 	require.Contains(t, figures, "latency_2000_p50")
 	require.Len(t, figures, 11)
 	require.Equal(t, 2, figures["latency_400_p99"].Runs)
@@ -60,8 +60,10 @@ func TestBenchLatency(t *testing.T) {
 // Acceptance: A-402.
 func TestBenchPublish(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "publish", "--database-url="+pgtest.New(t).DSN(), "--writers=1,3", "--runs=2", "--duration=40ms")
-	requireRatios(t, figures, "publish_1", "publish_paused_1", "publish_notify_1", "plain_notify_1", "publish_3", "publish_notify_3", "plain_notify_3")
+	figures := measure(t, "publish", "--database-url="+pgtest.New(t).DSN(), "--writers=1,3",
+		"--runs=2", "--duration=40ms")
+	requireRatios(t, figures, "publish_1", "publish_paused_1", "publish_notify_1", "plain_notify_1", "publish_3",
+		"publish_notify_3", "plain_notify_3")
 	require.Len(t, figures, 8)
 	require.InDelta(t, figures["publish_3"].Value, figures["publish_notify_3"].Baseline, 0, "what arming saves")
 	require.InDelta(t, figures["publish_3"].Baseline, figures["plain_notify_3"].Baseline, 0)
@@ -107,7 +109,7 @@ func TestBenchIdle(t *testing.T) {
 	figures := measure(t, "idle", "--database-url="+pgtest.New(t).DSN(), "--connections=60", "--settle=10ms")
 	requireRatios(t, figures, "idle_connect_rate")
 	for _, name := range []string{"idle_resident", "idle_resident_at_once", "idle_goroutines", "idle_connect_cpu"} {
-		require.Contains(t, figures, name) // with so few, nothing is to be said about them
+		require.Contains(t, figures, name) // with so few, the figure means nothing
 	}
 	require.Len(t, figures, 5)
 	require.Greater(t, figures["idle_goroutines"].Value, 0.5)
@@ -116,7 +118,8 @@ func TestBenchIdle(t *testing.T) {
 // Acceptance.
 func TestBenchInvoke(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "invoke", "--database-url="+pgtest.New(t).DSN(), "--connections=2", "--window=4", "--orders=3", "--runs=2", "--duration=50ms")
+	figures := measure(t, "invoke", "--database-url="+pgtest.New(t).DSN(), "--connections=2", "--window=4", "--orders=3",
+		"--runs=2", "--duration=50ms")
 	requireRatios(t, figures, "invoke_per_cpu_second", "invoke_rate")
 	require.Len(t, figures, 2)
 }
@@ -124,7 +127,8 @@ func TestBenchInvoke(t *testing.T) {
 // Acceptance.
 func TestBenchStorm(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "storm", "--database-url="+pgtest.New(t).DSN(), "--clients=5", "--orders=2", "--events=3", "--quiet=50ms", "--runs=2")
+	figures := measure(t, "storm", "--database-url="+pgtest.New(t).DSN(), "--clients=5", "--orders=2", "--events=3",
+		"--quiet=50ms", "--runs=2")
 	requireRatios(t, figures, "storm_last", "storm_client_p50", "storm_client_p99")
 	require.Contains(t, figures, "storm_transactions")
 	require.Len(t, figures, 4)
@@ -134,8 +138,10 @@ func TestBenchStorm(t *testing.T) {
 // Acceptance.
 func TestBenchReplay(t *testing.T) {
 	t.Parallel()
-	figures := measure(t, "replay", "--database-url="+pgtest.New(t).DSN(), "--clients=1,4", "--events=30", "--runs=2", "--duration=5ms")
-	requireRatios(t, figures, "replay_ring_1", "replay_ring_1_client", "replay_log_1", "replay_log_1_client", "replay_log_1_sql",
+	figures := measure(t, "replay", "--database-url="+pgtest.New(t).DSN(), "--clients=1,4", "--events=30",
+		"--runs=2", "--duration=5ms")
+	requireRatios(t, figures, "replay_ring_1", "replay_ring_1_client", "replay_log_1",
+		"replay_log_1_client", "replay_log_1_sql",
 		"replay_ring_4", "replay_ring_4_client", "replay_log_4", "replay_log_4_client", "replay_log_4_sql")
 	require.Len(t, figures, 10)
 	require.InDelta(t, figures["replay_log_4"].Value, figures["replay_log_4_sql"].Value, 0)
@@ -150,7 +156,10 @@ func TestBenchesRefuseWhatTheyCannotMeasure(t *testing.T) {
 		"more than zero":  {"fanout", "--members=0"},
 		"between 179 and": {"fanout", "--payload=10"},
 		"two groups":      {"relay", "--groups=1", "--database-url=postgres://nowhere"},
-		"--server-pid":    {"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere", "--jwt-secret=secret"},
+		"--server-pid": {
+			"invoke", "--url=http://127.0.0.1:1", "--database-url=postgres://nowhere",
+			"--jwt-secret=secret",
+		},
 	} {
 		var out, said bytes.Buffer
 		require.NotZero(t, cli.Run(t.Context(), append([]string{"bench"}, args...), &out, &said), name)

@@ -88,7 +88,7 @@ func (c *checkCmd) checkAuth(ctx context.Context, f *findings) {
 	f.add(nil, "tokens: keys: %s", verifier.Keys())
 }
 
-// checkDatabase reports whether the database is one of this release.
+// checkDatabase reports whether the database's version is this release's.
 func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *findings) (migrated bool) {
 	var version int
 	err := pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version)
@@ -104,12 +104,14 @@ func (c *checkCmd) checkDatabase(ctx context.Context, pool *pgxpool.Pool, f *fin
 	f.add(relay.CheckEpoch(ctx, pool), "epoch")
 	pausing, err := relay.ReadPausing(ctx, pool)
 	if err == nil && pausing.Paused() {
-		err = fmt.Errorf("paused since %s by %s: events wait until `herald relay resume`", moment(pausing.Since), oneLine(pausing.By))
+		err = fmt.Errorf("paused since %s by %s: events wait until `herald relay resume`",
+			moment(pausing.Since), oneLine(pausing.By))
 	}
 	f.add(err, "relay")
 	lag, err := relay.ReadLag(ctx, pool, checkLagRows)
 	if err == nil && lag.OldestSeconds > checkLagSeconds {
-		err = fmt.Errorf("the oldest has waited for %s", time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
+		err = fmt.Errorf("the oldest has waited for %s",
+			time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Second))
 	}
 	f.add(err, "outbox: %d rows wait", lag.Waiting)
 	checkUndelivered(ctx, pool, f)

@@ -15,15 +15,18 @@ import (
 
 const (
 	auditOverdue  = time.Minute    // a server looks every ten seconds
-	auditRecent   = 24 * time.Hour // what the continuous audit found longer ago is history
+	auditRecent   = 24 * time.Hour // older findings of the continuous audit are history
 	auditListed   = 20             // discrepancies that get a line each
 	progressEvery = 2 * time.Second
 )
 
-// checkAudit tells what the servers' audit has found, and looks at everything that is retained.
-func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findings, logger *slog.Logger, progress io.Writer) {
+// checkAudit reports the findings of the servers' audit, and audits everything that is retained.
+func (c *checkCmd) checkAudit(
+	ctx context.Context, pool *pgxpool.Pool, f *findings, logger *slog.Logger, progress io.Writer,
+) {
 	status, err := selfcheck.ReadStatus(ctx, pool)
-	if err == nil && status.Position < status.RelayPosition && status.Idle.Abs() > auditOverdue && status.Behind.Abs() > auditOverdue {
+	if err == nil && status.Position < status.RelayPosition && status.Idle.Abs() > auditOverdue &&
+		status.Behind.Abs() > auditOverdue {
 		err = errors.New("nobody goes on with it")
 	}
 	f.add(err, "audit: servers have looked up to position %d of %d", status.Position, status.RelayPosition)
@@ -46,7 +49,7 @@ func (c *checkCmd) checkAudit(ctx context.Context, pool *pgxpool.Pool, f *findin
 		max(full.Newest-full.Oldest+1, 0), full.Rows, full.Events, full.Nodes)
 }
 
-// discrepancies lists some of them.
+// discrepancies lists some discrepancies.
 func (f *findings) discrepancies(found []selfcheck.Discrepancy, more int) {
 	listed := min(len(found), auditListed)
 	for _, d := range found[:listed] {
@@ -61,7 +64,7 @@ func (f *findings) discrepancies(found []selfcheck.Discrepancy, more int) {
 	}
 }
 
-// shown tells now and then how far a long audit is.
+// shown reports the progress of a long audit now and then.
 func shown(out io.Writer) selfcheck.Progress {
 	last := time.Now()
 	return func(part string, done, total int64) {

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	checkOverdue  = 10 * time.Second // of a scheduled event: a second is what delivering takes
-	checkPeriodic = time.Minute      // of the sweep and its like
+	checkOverdue  = 10 * time.Second // of a scheduled event: delivery takes up to a second
+	checkPeriodic = time.Minute      // of the sweep and other periodic jobs
 )
 
-// checkClocks says who is there, whether the clocks of all agree with the database's, which decides when events are due, and what should
-// have been done by it.
+// checkClocks reports which nodes run, whether their clocks agree with the database's, which decides when events
+// are due, and which work is overdue by it.
 func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	late, lateErr := jobs.ReadOverdue(ctx, pool)
 	nodes, err := nodes.Clocks(ctx, pool)
@@ -28,7 +28,8 @@ func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findi
 	case err == nil && len(nodes) == 0 && lateErr == nil && late.LastEnqueued.IsZero():
 		f.add(nil, "nodes: none has run yet")
 	case err == nil && len(nodes) == 0:
-		f.add(fmt.Errorf("none is running: events wait until one does (the last did something at %s)", moment(late.LastEnqueued)), "nodes")
+		f.add(fmt.Errorf("none is running: events wait until one does (the last did something at %s)",
+			moment(late.LastEnqueued)), "nodes")
 	case err == nil && len(nodes) > 1:
 		f.add(nil, "nodes: %d, any of which takes any request: a balancer needs no sticky sessions", len(nodes))
 	default:
@@ -42,15 +43,16 @@ func (c *checkCmd) checkClocks(ctx context.Context, pool *pgxpool.Pool, f *findi
 	}
 	f.add(overdueEvents(late, lateErr), "scheduled events and retries: %d overdue", late.Events)
 	if len(nodes) == 0 {
-		return // who should do periodic jobs?
+		return // no node could run periodic jobs
 	}
 	if lateErr == nil && late.Periodic > checkPeriodic {
-		lateErr = fmt.Errorf("no node has done the job %s, which has been due for %s", late.Kind, late.Periodic.Round(time.Second))
+		lateErr = fmt.Errorf("no node has done the job %s, which has been due for %s", late.Kind,
+			late.Periodic.Round(time.Second))
 	}
 	f.add(lateErr, "periodic jobs")
 }
 
-// rightClock is an error where the clock is wrong.
+// rightClock returns an error where the clock is wrong.
 func rightClock(err error, skew time.Duration) error {
 	if ahead := dbclock.Ahead(skew); err == nil && ahead != "" {
 		return errors.New(ahead + ": set it by NTP; events keep the database's time, tokens expire by the node's")

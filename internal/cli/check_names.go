@@ -11,12 +11,12 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// warn prints a finding that keeps nothing from working.
+// warn prints a finding that breaks nothing.
 func (f *findings) warn(format string, args ...any) {
 	_, _ = fmt.Fprintf(f.out, "warn  %s\n", fmt.Sprintf(format, args...))
 }
 
-// checkNames says where something else than Herald could be found under a name that Herald uses.
+// checkNames reports objects that could be found in the place of Herald's under the same name.
 func (c *checkCmd) checkNames(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	statements, err := postgres.Unsettled(ctx, pool)
 	switch {
@@ -28,7 +28,8 @@ func (c *checkCmd) checkNames(ctx context.Context, pool *pgxpool.Pool, f *findin
 	}
 
 	var creators []string
-	err = pool.QueryRow(ctx, `SELECT coalesce(array_agg(DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END), '{}')
+	err = pool.QueryRow(ctx,
+		`SELECT coalesce(array_agg(DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END), '{}')
 		FROM pg_namespace n, aclexplode(n.nspacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 		WHERE n.nspname = 'public' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner`).Scan(&creators)
 	switch {
@@ -40,7 +41,7 @@ func (c *checkCmd) checkNames(ctx context.Context, pool *pgxpool.Pool, f *findin
 	}
 }
 
-// checkDays reports the partitions of today and tomorrow that are missing, and those that hold other moments than their day's.
+// checkDays reports missing partitions of today and tomorrow, and partitions that hold rows of other days.
 func checkDays(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	var missing int
 	err := pool.QueryRow(ctx, `SELECT count(*) FROM unnest(ARRAY['outbox', 'event_log']) t, generate_series(0, 1) d,
@@ -52,7 +53,8 @@ func checkDays(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	}
 	f.add(err, "daily partitions")
 	var shifted []string
-	err = pool.QueryRow(ctx, `SELECT coalesce(array_agg(t || '_p' || to_char(b.day::timestamp, 'YYYYMMDD') ORDER BY 1), '{}')
+	err = pool.QueryRow(ctx,
+		`SELECT coalesce(array_agg(t || '_p' || to_char(b.day::timestamp, 'YYYYMMDD') ORDER BY 1), '{}')
 		FROM unnest(ARRAY['outbox', 'event_log']) t, herald.partition_bounds(t) b
 		WHERE (b.first < herald.day_begins(b.day) OR b.next > herald.day_begins(b.day + 1)) IS NOT FALSE`).Scan(&shifted)
 	if err != nil {
@@ -63,7 +65,8 @@ func checkDays(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	}
 }
 
-// checkFunction reports a missing function, and one that would look for its tables where Herald's sessions look.
+// checkFunction reports a missing function, and one that would look for its tables in the search path of Herald's
+// sessions.
 func (c *checkCmd) checkFunction(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	var exists, settled bool
 	err := pool.QueryRow(ctx, `SELECT p.oid IS NOT NULL, coalesce(n.nspname = $2 OR p.prosqlbody IS NOT NULL

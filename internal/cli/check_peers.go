@@ -13,8 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
-// checkPeers says whether the nodes that run reach each other, as each has told of its last look, and where a node with these settings would be
-// reached.
+// checkPeers reports whether the running nodes reach each other, by each node's last probe, and at which address
+// others would reach a node with these settings.
 func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	nodes, err := nodes.ReadReach(ctx, pool)
 	if err != nil {
@@ -37,7 +37,8 @@ func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findin
 		}
 		f.add(reached(n, len(hosts) > 1), "%s is reached at %s", name, oneLine(n.URL))
 		for _, other := range n.Unreachable {
-			f.add(fmt.Errorf("%s: what a balancer sends to the one for connections of the other is refused", oneLine(other.Error)),
+			f.add(fmt.Errorf("%s: what a balancer sends to the one for connections of the other is refused",
+				oneLine(other.Error)),
 				"%s reaches node %s on %s at %s", name, other.Node, oneLine(other.Host), oneLine(other.URL))
 		}
 		if len(n.Unreachable) == 0 {
@@ -46,18 +47,20 @@ func (c *checkCmd) checkPeers(ctx context.Context, pool *pgxpool.Pool, f *findin
 	}
 }
 
-// reached is an error where others cannot reach the node, whatever they have found so far.
+// reached returns an error where other nodes cannot reach the node, whatever their probes have found.
 func reached(n nodes.Reach, severalHosts bool) error {
 	switch {
 	case n.URL == "":
-		return errors.New("it tells no address: it is of an older release, and what belongs to its connections cannot be forwarded to it")
+		return errors.New(
+			"it tells no address: it is of an older release, and what belongs to its connections cannot be forwarded to it")
 	case severalHosts && peers.OnlyHere(n.URL):
 		return errors.New("other machines take that for themselves: set HERALD_NODE_URL of that node")
 	}
 	return nil
 }
 
-// checkNodeURL says where others would reach a node with these settings on this machine, and whether they would believe its certificate.
+// checkNodeURL reports at which address others would reach a node with these settings on this machine, and whether
+// they would accept its certificate.
 func (c *checkCmd) checkNodeURL(ctx context.Context, pool *pgxpool.Pool, several bool, f *findings) {
 	nodeURL, err := c.nodeURL(ctx, pool)
 	if errors.Is(err, peers.ErrNoPort) {

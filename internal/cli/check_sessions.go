@@ -15,7 +15,7 @@ import (
 
 const listenTimeout = 10 * time.Second
 
-// checkSessions says how the database is reached, and whether notifications arrive.
+// checkSessions reports how the database is reached, and whether notifications arrive.
 func (c *checkCmd) checkSessions(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	pooled := false
 	err := pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
@@ -38,7 +38,8 @@ func (c *checkCmd) checkSessions(ctx context.Context, pool *pgxpool.Pool, f *fin
 			return postgres.Connect(ctx, session)
 		},
 		Probe:  func(ctx context.Context) error { return relay.Probe(ctx, pool) },
-		Outbox: func() {}, Log: func(int64) {}, Reconnected: func() {}, Logger: slog.New(slog.DiscardHandler), Liveness: listenTimeout / 2,
+		Outbox: func() {}, Log: func(int64) {}, Reconnected: func() {}, Logger: slog.New(slog.DiscardHandler),
+		Liveness: listenTimeout / 2,
 	}
 	f.add(listener.Check(ctx), "notifications (LISTEN)")
 }

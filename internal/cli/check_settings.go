@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// checkSettings reports what is wrong with the settings, and what of them does not do what it seems to.
+// checkSettings reports settings that are wrong, and settings that have no effect.
 func (c *checkCmd) checkSettings(model *kong.Application, f *findings) {
 	f.add(c.Check(), "settings")
 	for _, name := range unread(os.Environ(), model) {
@@ -28,7 +28,7 @@ func (c *checkCmd) checkSettings(model *kong.Application, f *findings) {
 	}
 }
 
-// checkRights reports rights that a node lacks: it makes and drops partitions, which only the tables' owner may.
+// checkRights reports rights that a node lacks: it creates and drops partitions, which only the tables' owner may.
 func (c *checkCmd) checkRights(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	login, lacks, err := postgres.Lacking(ctx, pool)
 	if err != nil || len(lacks) == 0 {
@@ -40,7 +40,7 @@ func (c *checkCmd) checkRights(ctx context.Context, pool *pgxpool.Pool, f *findi
 	}
 }
 
-// unread returns the HERALD_ variables that no command reads, each with the one that may have been meant.
+// unread returns the HERALD_ variables that no command reads, each with the variable that may have been meant.
 func unread(environment []string, model *kong.Application) []string {
 	var known []string
 	for _, group := range allFlags(model.Node) {
@@ -62,7 +62,7 @@ func unread(environment []string, model *kong.Application) []string {
 	return names
 }
 
-// allFlags returns the flags of a command and of all below it.
+// allFlags returns the flags of a command and of its subcommands.
 func allFlags(node *kong.Node) []*kong.Flag {
 	flags := slices.Clone(node.Flags)
 	for _, child := range node.Children {
@@ -71,7 +71,7 @@ func allFlags(node *kong.Node) []*kong.Flag {
 	return flags
 }
 
-// closest returns the name of which few letters differ, are missing or are too many; empty where there is none.
+// closest returns the name that differs in few letters; empty where there is none.
 func closest(name string, known []string) string {
 	const fewLetters = 3
 	best, least := "", fewLetters+1
@@ -83,7 +83,7 @@ func closest(name string, known []string) string {
 	return best
 }
 
-// distance is Levenshtein's: the least number of letters to change, add or leave out.
+// distance is Levenshtein's: the least number of letters to change, add or remove.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

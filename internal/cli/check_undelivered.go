@@ -11,7 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// checkUndelivered finds events that could not be delivered, whether they are tried again or not: nobody has received them.
+// checkUndelivered reports events that could not be delivered, whether they are tried again or not: no client has
+// received them.
 func checkUndelivered(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	u, err := jobs.ReadUndelivered(ctx, pool)
 	if err == nil && (u.Dead > 0 || u.Retrying > 0) {
@@ -20,7 +21,8 @@ func checkUndelivered(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	f.add(err, "events that could not be delivered")
 }
 
-// checkStatistics tells how old the platform's statistics are. How old they may be, whoever sets them knows.
+// checkStatistics reports the age of the platform's statistics. The service that sets them knows how old they may
+// be.
 func checkStatistics(ctx context.Context, pool *pgxpool.Pool, f *findings) {
 	age, set, err := outbox.ReadStatsAge(ctx, pool)
 	switch {

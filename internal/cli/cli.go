@@ -18,10 +18,10 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
-	exitInterrupted = 130 // as a shell says it of what Ctrl-C has ended
+	exitInterrupted = 130 // the shell's code for a command that Ctrl-C has ended
 )
 
-// errFindings ends a command that has already said what is wrong.
+// errFindings ends a command that has already printed what is wrong.
 var errFindings = errors.New("there are findings")
 
 type commands struct {
@@ -44,7 +44,7 @@ type commands struct {
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
-// streams is where a command writes.
+// streams are the streams that a command writes to.
 type streams struct {
 	out, err io.Writer
 }
@@ -75,7 +75,7 @@ func Run(ctx context.Context, args []string, out, err io.Writer) int {
 		return exitUsage
 	}
 	logger := slog.New(loglimit.New(cmd.Logger().Handler()))
-	slog.SetDefault(logger) // for what libraries log
+	slog.SetDefault(logger) // for lines that libraries log
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(logger, &streams{out, err})
 	runErr := parsed.Run()
@@ -96,10 +96,10 @@ func Run(ctx context.Context, args []string, out, err io.Writer) int {
 	}
 }
 
-// vars are what help texts name.
+// vars are the variables of help texts.
 func vars() kong.Vars { return kong.Vars{"groups": event.GroupForms()} }
 
-// untilTold is the error of a command that runs until it is told to end: being told is none.
+// untilTold returns the error of a command that runs until it is told to end; being told to end is no error.
 func untilTold(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// connectionsPage is how many connections are asked for at a time.
+// connectionsPage is how many connections one request asks for.
 const connectionsPage = 1000
 
 type connectionsCmd struct {
@@ -26,7 +26,7 @@ type connectionsCmd struct {
 	JSON  bool   `name:"json" help:"Print one JSON object a line and connection."`
 }
 
-// connection is one as the API tells of it.
+// connection is a connection as the API reports it.
 type connection struct {
 	ConnectionID string    `json:"connectionId"`
 	Hub          string    `json:"hub"`
@@ -108,16 +108,18 @@ func (c *connectionsCmd) print(s *streams, table *tabwriter.Writer, one *connect
 		transport = "away"
 	}
 	_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-		one.ConnectionID, printable(one.User), one.Hub, printable(one.Host), one.Address, transport, moment(one.ConnectedAt), printable(groups))
+		one.ConnectionID, printable(one.User), one.Hub, printable(one.Host), one.Address, transport,
+		moment(one.ConnectedAt), printable(groups))
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
-// tell names the nodes, each once.
+// tell prints the nodes, each once.
 func (m missing) tell(s *streams, told map[string]bool) {
 	for _, n := range m {
 		if !told[n.Node] {
 			told[n.Node] = true
-			_, _ = fmt.Fprintf(s.err, "node %s on %s did not answer, what is there is missing: %s\n", n.Node, printable(n.Host), printable(n.Error))
+			_, _ = fmt.Fprintf(s.err, "node %s on %s did not answer, what is there is missing: %s\n", n.Node,
+				printable(n.Host), printable(n.Error))
 		}
 	}
 }

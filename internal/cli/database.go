@@ -15,15 +15,15 @@ import (
 
 const clusterStopTimeout = 30 * time.Second
 
-// served is the database of a command that serves: the configured one, or an embedded one of the command's own.
+// served is the database of a command that serves: the configured one, or an embedded one that the command starts.
 type served struct {
 	url     string
-	cluster *postgres.Cluster // nil where one is configured
+	cluster *postgres.Cluster // nil where a database is configured
 	logger  *slog.Logger
 }
 
-// database returns the connection string to use, starting the embedded cluster where none is configured. stop ends what was
-// started.
+// database returns the connection string to use, and starts the embedded cluster where none is configured. stop
+// ends the cluster.
 func database(ctx context.Context, cfg Database, logger *slog.Logger) (url string, stop func(), err error) {
 	db, err := serveDatabase(ctx, cfg, logger)
 	if err != nil {
@@ -37,8 +37,10 @@ func serveDatabase(ctx context.Context, cfg Database, logger *slog.Logger) (*ser
 	if cfg.DatabaseURL != "" {
 		return &served{url: cfg.DatabaseURL, logger: logger}, nil
 	}
-	logger.InfoContext(ctx, "HERALD_DATABASE_URL is not set: starting the embedded PostgreSQL", slog.String("data_dir", cfg.DataDir))
-	cluster, err := postgres.StartCluster(ctx, postgres.ClusterConfig{DataDir: cfg.DataDir, BinDir: cfg.PostgresBin, Logger: logger})
+	logger.InfoContext(ctx, "HERALD_DATABASE_URL is not set: starting the embedded PostgreSQL",
+		slog.String("data_dir", cfg.DataDir))
+	cluster, err := postgres.StartCluster(ctx,
+		postgres.ClusterConfig{DataDir: cfg.DataDir, BinDir: cfg.PostgresBin, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("starting the embedded PostgreSQL: %w", err)
 	}
@@ -59,13 +61,14 @@ func (d *served) refuseBeforeRelease(ctx context.Context, dataDir string) error 
 	defer pool.Close()
 	err = postgres.RefuseBeforeRelease(ctx, pool)
 	if errors.Is(err, postgres.ErrBeforeRelease) {
-		return fmt.Errorf("%s holds a database that a development version before the first release has made, which cannot be upgraded: "+
-			"delete that folder and start again; nothing was changed", dataDir)
+		return fmt.Errorf(
+			"%s holds a database that a development version before the first release has made, which cannot be upgraded: "+
+				"delete that folder and start again; nothing was changed", dataDir)
 	}
 	return err
 }
 
-// stop ends what was started, whatever has become of ctx.
+// stop ends the cluster even when ctx has ended.
 func (d *served) stop(ctx context.Context) {
 	if d.cluster == nil {
 		return
@@ -77,7 +80,8 @@ func (d *served) stop(ctx context.Context) {
 	}
 }
 
-// run runs a node until ctx ends, and keeps the embedded cluster alive meanwhile. It ends with the cluster that cannot be.
+// run runs a node until ctx ends, and keeps the embedded cluster alive meanwhile. Where the cluster cannot be kept
+// alive, it ends too.
 func (d *served) run(ctx context.Context, node func(ctx context.Context) error) error {
 	if d.cluster == nil {
 		return untilTold(ctx, node(ctx))
@@ -97,7 +101,8 @@ func (d *served) run(ctx context.Context, node func(ctx context.Context) error) 
 	return errors.Join(err, keeping.Wait())
 }
 
-// existing is the database of a short command, which has to be there, and how long the command waits for it.
+// existing is the database of a short command. The database has to be there; the command waits for it up to a
+// limit.
 type existing struct {
 	Database
 	Wait
@@ -122,7 +127,7 @@ func (c *existing) openWith(ctx context.Context, options postgres.Options) (*pgx
 	return postgres.Open(ctx, url, options)
 }
 
-// waiter waits for the database once more, as long as open does, for a command that has been at work on it.
+// waiter waits for the database again, as long as open does, for a command that has already worked on it.
 func (c *existing) waiter(logger *slog.Logger) *postgres.Waiter {
 	return &postgres.Waiter{
 		Address: postgres.Address(c.DatabaseURL), Limit: patience(c.Wait), Logger: logger,
@@ -130,7 +135,7 @@ func (c *existing) waiter(logger *slog.Logger) *postgres.Waiter {
 	}
 }
 
-// patience turns the setting, where 0 is not at all, into the option, where 0 is the default.
+// patience turns the setting, where 0 means no wait, into the option, where 0 means the default.
 func patience(wait Wait) time.Duration {
 	if wait.Wait <= 0 {
 		return -1
@@ -138,8 +143,8 @@ func patience(wait Wait) time.Duration {
 	return wait.Wait
 }
 
-// running returns the connection string of a database that is there already: the configured one, or the embedded one that another
-// command runs.
+// running returns the connection string of a database that already runs: the configured one, or the embedded one of
+// another command.
 func running(cfg Database) (string, error) {
 	if cfg.DatabaseURL != "" {
 		return cfg.DatabaseURL, nil

@@ -22,7 +22,7 @@ import (
 const (
 	// deadPage is how many dead letters are read at a time.
 	deadPage = 500
-	// deadCounted is up to how many are counted that a list leaves out.
+	// deadCounted is up to how many dead letters beyond a list are counted.
 	deadCounted = jobs.UndeliveredMost
 )
 
@@ -69,21 +69,22 @@ func (c *deadListCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 		if c.JSON {
 			return true, json.NewEncoder(s.out).Encode(d)
 		}
-		_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.State, moment(d.Since()), d.EventID, d.Type, attempts(&d), oneLine(d.Reason))
+		_, err = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", d.State, moment(d.Since()), d.EventID, d.Type,
+			attempts(&d), oneLine(d.Reason))
 		return true, err //nolint:wrapcheck // the terminal is gone
 	})
 	err = errors.Join(err, table.Flush())
 	if more > 0 && err == nil {
 		to := s.out
 		if c.JSON {
-			to = s.err // each line there is an event
+			to = s.err // stdout holds one event a line
 		}
 		tellMore(to, more, &last)
 	}
 	return err
 }
 
-// tellMore says what a list has left out.
+// tellMore reports the events that a list has left out.
 func tellMore(to io.Writer, more int, last *outbox.DeadLetter) {
 	count := strconv.Itoa(more)
 	if more == deadCounted {
@@ -92,7 +93,7 @@ func tellMore(to io.Writer, more int, last *outbox.DeadLetter) {
 	_, _ = fmt.Fprintf(to, "… and %s more: herald dead list --after=%s, or a greater --limit\n", count, last.Cursor())
 }
 
-// attempts says how often an event was tried, and when it is again, by the database's clock.
+// attempts says how often an event was tried, and when it is tried next, by the database's clock.
 func attempts(d *outbox.DeadLetter) string {
 	text := fmt.Sprintf("%d attempts", d.Attempts)
 	switch {
@@ -105,7 +106,7 @@ func attempts(d *outbox.DeadLetter) string {
 	return text
 }
 
-// oneLine keeps what a database says of an event on its line of the table.
+// oneLine keeps the database's text about an event on one line of the table.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 type deadShowCmd struct {
@@ -149,7 +150,9 @@ func (c *deadDropCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 	return c.apply(ctx, &c.existing, logger, s, decision{done: "dropped", do: (*jobs.DeadLetters).Drop})
 }
 
-func openDeadLetters(ctx context.Context, db *existing, options postgres.Options) (_ *jobs.DeadLetters, closePool func(), err error) {
+func openDeadLetters(
+	ctx context.Context, db *existing, options postgres.Options,
+) (_ *jobs.DeadLetters, closePool func(), err error) {
 	pool, err := db.openWith(ctx, options)
 	if err != nil {
 		return nil, nil, err
@@ -162,8 +165,12 @@ func openDeadLetters(ctx context.Context, db *existing, options postgres.Options
 	return letters, pool.Close, nil
 }
 
-// eachDeadLetter hands out the events that could not be delivered, behind the one given, for as long as more of them are wanted.
-func eachDeadLetter(ctx context.Context, letters *jobs.DeadLetters, after *outbox.DeadLetter, f func(outbox.DeadLetter) (more bool, err error)) error {
+// eachDeadLetter calls the function for each event that could not be delivered, behind the given one, until the
+// function stops it.
+func eachDeadLetter(
+	ctx context.Context, letters *jobs.DeadLetters, after *outbox.DeadLetter,
+	f func(outbox.DeadLetter) (more bool, err error),
+) error {
 	for {
 		page, err := letters.List(ctx, after, deadPage)
 		if err != nil {

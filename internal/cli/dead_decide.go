@@ -16,35 +16,36 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// decisionTimeout bounds one attempt at one dead letter, which goes on when the command is interrupted.
+// decisionTimeout bounds one attempt at one dead letter, which continues when the command is interrupted.
 const decisionTimeout = 5 * time.Second
 
-// deadChoice is which dead letters a command is about.
+// deadChoice selects the dead letters of a command.
 type deadChoice struct {
 	EventIDs []uuid.UUID `arg:"" name:"event-id" optional:"" help:"The events' ids."`
 	All      bool        `help:"All that are dead."`
 	By       string      `placeholder:"WHO" help:"Who decides so, for those who trace the events. Defaults to this user and host."`
 }
 
-// decision is what becomes of a dead letter, and what is printed of it.
+// decision is what a command does with a dead letter, and what it prints.
 type decision struct {
 	done string
 	do   func(letters *jobs.DeadLetters, ctx context.Context, eventID uuid.UUID, by string) error
-	also func() string // what is printed behind the event that was decided about last; nil: nothing
+	also func() string // what is printed behind the last decided event; nil: nothing
 }
 
-// aboutTheEvent says whether err keeps a command from deciding about one event, and not from going on with the others.
+// aboutTheEvent says whether err concerns one event only, so that the command can go on with the others.
 func aboutTheEvent(err error) bool {
 	if _, refused := errors.AsType[*outbox.RefusedError](err); refused {
 		return true
 	}
 	return slices.ContainsFunc([]error{
-		outbox.ErrNotDead, outbox.ErrRowLost, outbox.ErrRowGone, outbox.ErrNotKnown, outbox.ErrRelayed, outbox.ErrWaiting, outbox.ErrMoved,
+		outbox.ErrNotDead, outbox.ErrRowLost, outbox.ErrRowGone, outbox.ErrNotKnown, outbox.ErrRelayed,
+		outbox.ErrWaiting, outbox.ErrMoved,
 		outbox.ErrUnchanged,
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }
 
-// reason is what an operator is told of such an error: the event's id stands before it.
+// reason is the root of such an error, for an operator: the event's id stands before it.
 func reason(err error) error {
 	for next := err; next != nil; next = errors.Unwrap(next) {
 		err = next
@@ -52,15 +53,15 @@ func reason(err error) error {
 	return err
 }
 
-// interruptedError says how far a command has come that was told to end.
+// interruptedError says how far an interrupted command has come.
 type interruptedError struct{ done, of int }
 
 func (e *interruptedError) Error() string {
 	return fmt.Sprintf("interrupted after %d of %d", e.done, e.of)
 }
 
-// apply decides about each of the chosen dead letters. One that is none does not keep it from the others. What has begun when the command is
-// interrupted comes to its end, so that what is printed is what was done.
+// apply decides about each of the chosen dead letters. An event that is no dead letter does not stop the others. A
+// decision under way when the command is interrupted is completed, so that the output is what was done.
 func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logger, s *streams, d decision) error {
 	if c.All == (len(c.EventIDs) > 0) {
 		return errors.New("name the events by their ids, or all of them with --all")
@@ -73,7 +74,7 @@ func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logge
 	ids := c.EventIDs
 	if c.All {
 		err = eachDeadLetter(ctx, letters, nil, func(d outbox.DeadLetter) (bool, error) {
-			if d.State != outbox.StatusDead { // nor is any behind it
+			if d.State != outbox.StatusDead { // nor is any event behind it
 				return false, nil
 			}
 			ids = append(ids, d.EventID)
@@ -102,7 +103,8 @@ func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logge
 			missed++
 			_, _ = fmt.Fprintf(s.err, "%s: %v\n", id, reason(err))
 		case err != nil && ctx.Err() != nil:
-			return fmt.Errorf("%w; of event %s it is not known, see herald trace: %w", &interruptedError{done, len(ids)}, id, err)
+			return fmt.Errorf("%w; of event %s it is not known, see herald trace: %w",
+				&interruptedError{done, len(ids)}, id, err)
 		case err != nil:
 			return fmt.Errorf("stopped after %d of %d: %w", done, len(ids), err)
 		default:
@@ -121,9 +123,11 @@ func (c *deadChoice) apply(ctx context.Context, db *existing, logger *slog.Logge
 	return nil
 }
 
-// decide decides about one dead letter, again where the database went away meanwhile: one that is none any more after an attempt without
-// an answer was decided about by that.
-func (d decision) decide(ctx context.Context, letters *jobs.DeadLetters, id uuid.UUID, by string, waiter *postgres.Waiter) error {
+// decide decides about one dead letter, and tries again where the database went away meanwhile. If the event is no
+// longer dead after an attempt without an answer, that attempt has decided.
+func (d decision) decide(
+	ctx context.Context, letters *jobs.DeadLetters, id uuid.UUID, by string, waiter *postgres.Waiter,
+) error {
 	unknown := false
 	err := waiter.Do(ctx, func(context.Context) error {
 		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), decisionTimeout)
@@ -141,7 +145,7 @@ func (d decision) decide(ctx context.Context, letters *jobs.DeadLetters, id uuid
 	return err
 }
 
-// mayHaveHappened reports whether what failed with err may have had its effect.
+// mayHaveHappened reports whether the attempt that failed with err may have taken effect.
 func mayHaveHappened(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return !connecting && !pgconn.SafeToRetry(err)

@@ -57,9 +57,12 @@ func (c *deadMendCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) 
 	})
 }
 
-// mending is what of the events is to be another.
+// mending holds the fields of the events to change.
 func (c *deadMendCmd) mending(in io.Reader) (*outbox.Mending, error) {
-	m := &outbox.Mending{ResourceID: c.Resource, RestaurantID: c.Restaurant, CustomerID: c.Customer, OccurredOn: c.Occurred, TraceParent: c.Trace}
+	m := &outbox.Mending{
+		ResourceID: c.Resource, RestaurantID: c.Restaurant, CustomerID: c.Customer,
+		OccurredOn: c.Occurred, TraceParent: c.Trace,
+	}
 	var err error
 	if m.Payload, err = readPayload("--payload", c.Payload, in); err != nil {
 		return nil, err
@@ -88,13 +91,14 @@ func (c *deadMendCmd) mending(in io.Reader) (*outbox.Mending, error) {
 		m.DeliverAfter = &at
 	}
 	if m.Empty() {
-		return nil, errors.New("say what is to be another: --payload or --merge, --type, --resource, --restaurant, --customer, --audience, " +
-			"--occurred, --after, --traceparent; herald dead show EVENT_ID prints how it is")
+		return nil, errors.New(
+			"say what is to be another: --payload or --merge, --type, --resource, --restaurant, --customer, --audience, " +
+				"--occurred, --after, --traceparent; herald dead show EVENT_ID prints how it is")
 	}
 	return m, nil
 }
 
-// readPayload returns what a flag gives: JSON itself, @FILE, or - for in.
+// readPayload returns the payload of a flag: JSON itself, @FILE, or - for standard input.
 func readPayload(flag, text string, in io.Reader) (json.RawMessage, error) {
 	var raw []byte
 	var err error

@@ -34,8 +34,8 @@ type devCmd struct {
 	Quiet bool          `short:"q" help:"Do not print a line an event."`
 	Pace  time.Duration `default:"700ms" help:"Mean time between two transactions of one simulated service (${default})."`
 
-	ownKey  bool          // tokens are signed with the key that lies in the data directory
-	peopled chan struct{} // closed when what is printed works: the simulated people have their rights
+	ownKey  bool          // tokens are signed with the key in the data directory
+	peopled chan struct{} // closed when the printed commands work: the simulated people have their rights
 }
 
 func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
@@ -57,7 +57,8 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	defer db.stop(ctx)
 	c.peopled = make(chan struct{})
 	cfg := app.Config{
-		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
+		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL,
+		Version: version(), Logger: logger,
 		Migrate: true,
 		Background: func(ctx context.Context, pool *pgxpool.Pool) error {
 			sim, err := simulation.New(simulation.Config{Pool: pool, Pace: c.Pace, Logger: logger})
@@ -82,16 +83,16 @@ func (c *devCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error
 	return db.run(ctx, func(ctx context.Context) error { return c.serve(ctx, node, db, s.out) })
 }
 
-// setDefaults is what differs from production.
+// setDefaults sets the defaults that differ from production.
 func (c *devCmd) setDefaults() {
 	c.FeatureTeamcart = true
 	c.Server.Listen = cmp.Or(c.Server.Listen, app.ListenDefaultDev)
-	if len(c.AllowedOrigins) == 0 { // a page under development is served by a server of its own, on whatever port that finds
+	if len(c.AllowedOrigins) == 0 { // a page under development has its own server, on an unknown port
 		c.AllowedOrigins = []string{"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*", "https://localhost:*"}
 	}
 }
 
-// serve runs the node and prints what there is to try as soon as it works.
+// serve runs the node and, once it works, prints commands to try.
 func (c *devCmd) serve(ctx context.Context, node *app.App, db *served, out io.Writer) error {
 	var welcoming errgroup.Group
 	ended := make(chan struct{})
@@ -110,7 +111,7 @@ func (c *devCmd) serve(ctx context.Context, node *app.App, db *served, out io.Wr
 	return errors.Join(err, welcoming.Wait())
 }
 
-// welcome prints what there is to try.
+// welcome prints commands to try.
 func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 	base := baseURL(c.Server.Listen, addr, c.TLSCertFile != "")
 	_, _ = fmt.Fprintf(out, "\nHubs         %s/hubs/{%s}\n", base, strings.Join(event.HubNames(), ","))
@@ -131,7 +132,9 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 		who, subject string
 		roles        []string
 	}{
-		{"customer", simulation.Customer, nil}, {"restaurant", simulation.Staff, nil}, {"admin", simulation.Admin, []string{c.AdminRole}},
+		{"customer", simulation.Customer, nil},
+		{"restaurant", simulation.Staff, nil},
+		{"admin", simulation.Admin, []string{c.AdminRole}},
 	}
 	for _, p := range people {
 		token, err := auth.Mint(secret, auth.Grant{
@@ -142,7 +145,8 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 		}
 		_, _ = fmt.Fprintf(out, "%-12s %s\n", p.who, token)
 	}
-	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID, simulation.OrderID, simulation.TeamCartID)
+	_, _ = fmt.Fprintf(out, "Restaurant   %s · order %s · team cart %s\n", simulation.RestaurantID,
+		simulation.OrderID, simulation.TeamCartID)
 	follow, err := c.followCommand(base)
 	if err != nil {
 		return err
@@ -151,13 +155,16 @@ func (c *devCmd) welcome(out io.Writer, addr net.Addr, db *served) error {
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
-// followCommand is the command that follows the simulated customer's order, from whatever folder it is called.
+// followCommand is the command that follows the simulated customer's order; it works from any folder.
 func (c *devCmd) followCommand(base string) (string, error) {
 	self, err := ownProgram()
 	if err != nil {
 		return "", err
 	}
-	words := []string{self, "tail", "order:" + simulation.OrderID.String(), "--url", base, "--subject", simulation.Customer}
+	words := []string{
+		self, "tail", "order:" + simulation.OrderID.String(), "--url", base,
+		"--subject", simulation.Customer,
+	}
 	if c.ownKey {
 		dir, err := filepath.Abs(c.DataDir)
 		if err != nil {
@@ -171,7 +178,7 @@ func (c *devCmd) followCommand(base string) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
-// shellWord is text as one word of a command line.
+// shellWord quotes text as one word of a command line.
 func shellWord(text string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+="
 	if text != "" && strings.Trim(text, plain) == "" {
@@ -180,7 +187,7 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// baseURL is where a client on this machine finds what listens on addr, as the setting has it.
+// baseURL is the URL at which a client on this machine reaches a server with the setting addr.
 func baseURL(listen string, addr net.Addr, encrypted bool) string {
 	scheme, host, port := "http", "localhost", ""
 	if encrypted {
@@ -188,7 +195,8 @@ func baseURL(listen string, addr net.Addr, encrypted bool) string {
 	}
 	if tcp, ok := addr.(*net.TCPAddr); ok {
 		port = strconv.Itoa(tcp.Port)
-		if named, _, err := net.SplitHostPort(listen); err == nil && !tcp.IP.IsUnspecified() && !strings.EqualFold(named, host) {
+		if named, _, err := net.SplitHostPort(listen); err == nil && !tcp.IP.IsUnspecified() &&
+			!strings.EqualFold(named, host) {
 			host = tcp.IP.String()
 		}
 	}
@@ -197,6 +205,7 @@ func baseURL(listen string, addr net.Addr, encrypted bool) string {
 
 func printBatch(out io.Writer, batch []event.Logged) {
 	for _, l := range batch {
-		_, _ = fmt.Fprintf(out, "%s  #%-6d %-24s %s (%d)\n", l.OccurredOn.Local().Format("15:04:05.000"), l.Position, l.Type, l.Group, l.Sequence)
+		_, _ = fmt.Fprintf(out, "%s  #%-6d %-24s %s (%d)\n", l.OccurredOn.Local().Format("15:04:05.000"), l.Position,
+			l.Type, l.Group, l.Sequence)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What `herald dev` prints leads to where it listens.
+// The URL that `herald dev` prints leads to where it listens.
 //
 // Acceptance: A-430.
 func TestPrintedAddressesWork(t *testing.T) {
@@ -29,7 +29,7 @@ func TestPrintedAddressesWork(t *testing.T) {
 	require.Equal(t, "https://localhost:5006", baseURL(":5006", &net.TCPAddr{IP: net.IPv4zero, Port: 5006}, true))
 }
 
-// Unless it is told otherwise, in either way.
+// Another address needs an explicit setting.
 //
 // Acceptance: A-430.
 func TestDevListensOnThisMachineOnly(t *testing.T) {

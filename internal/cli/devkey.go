@@ -15,10 +15,11 @@ import (
 const (
 	devKeyFile  = "jwt-secret"
 	privateFile = 0o600
-	dataDirMode = 0o755 // the database's user passes through
+	dataDirMode = 0o755 // the database's user must pass through it
 )
 
-// devKey returns the development key of a data directory, making one the first time: tokens stay good over restarts.
+// devKey returns the development key of a data directory, and makes one the first time: tokens stay valid over
+// restarts.
 func devKey(dataDir string) (string, error) {
 	key, err := readDevKey(dataDir)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -34,7 +35,8 @@ func devKey(dataDir string) (string, error) {
 	return key, nil
 }
 
-// mintingSecret returns the secret that development tokens are signed with: the newest that is configured, else that of herald dev.
+// mintingSecret returns the secret that signs development tokens: the newest configured one, else that of herald
+// dev.
 func mintingSecret(settings Auth, dataDir string) (string, error) {
 	cfg, err := auth.FromSettings(settings)
 	if err != nil {
@@ -45,8 +47,9 @@ func mintingSecret(settings Auth, dataDir string) (string, error) {
 		return secret, err
 	}
 	if secret, err = readDevKey(dataDir); err != nil {
-		return "", fmt.Errorf("neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here "+
-			"(--data-dir says where it keeps its data): %w", err)
+		return "", fmt.Errorf(
+			"neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here "+
+				"(--data-dir says where it keeps its data): %w", err)
 	}
 	return secret, nil
 }

@@ -1,4 +1,4 @@
-// Package cli is the command line: one file a command. Each command is a struct whose fields are its flags and environment
-// variables, read by kong, and whose Run does the work with what lies below. Nothing is decided here that another program would
-// want to reuse.
+// Package cli is the command line: one file a command. Each command is a struct whose fields are its flags and
+// environment variables, read by kong. Its Run calls the packages below. Logic that another program could reuse
+// stands in those packages, not here.
 package cli

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// asHerald has the test binary be herald: what a command starts of itself, its tests start of the test binary.
+// asHerald makes the test binary run as herald: commands that start their own program start the test binary.
 const asHerald = "HERALD_TEST_BINARY_IS_HERALD"
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	}
 	for name, value := range map[string]string{
 		asHerald: "1",
-		// With the race detector a process waits for a second at its end, in case of more races.
+		// With the race detector a process waits a second at its end, in case of more races.
 		"GORACE": "atexit_sleep_ms=0 " + os.Getenv("GORACE"),
 	} {
 		if err := os.Setenv(name, value); err != nil {

@@ -41,11 +41,14 @@ func (c *migrateRolesCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 		_, err := fmt.Fprintf(s.out, "-- nothing is missing: %s may migrate this database\n", oneLine(login))
 		return err //nolint:wrapcheck // the terminal is gone
 	}
-	_, _ = fmt.Fprintf(s.out, "-- For an administrator (psql -v ON_ERROR_STOP=1), in this database. Then, as %s: herald migrate up\n", oneLine(login))
+	_, _ = fmt.Fprintf(s.out,
+		"-- For an administrator (psql -v ON_ERROR_STOP=1), in this database. Then, as %s: herald migrate up\n",
+		oneLine(login))
 	for _, lack := range lacks {
 		_, _ = fmt.Fprintf(s.out, "%s -- %s\n", lack.SQL, oneLine(lack.What))
 	}
-	_, err = fmt.Fprintln(s.out, "-- Each service's login becomes a member, which may publish and nothing else: GRANT herald_producer TO …;")
+	_, err = fmt.Fprintln(s.out,
+		"-- Each service's login becomes a member, which may publish and nothing else: GRANT herald_producer TO …;")
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
@@ -81,21 +84,24 @@ func (c *migrateReseedCmd) Run(ctx context.Context, logger *slog.Logger, s *stre
 		return err
 	}
 	sum, err := jobs.Reseed(ctx, pool, func(day time.Time, sofar relay.Reseeded) {
-		_, _ = fmt.Fprintf(s.err, "%s: %d events looked at, %d of them to be relayed\n", day.Format(time.DateOnly), sofar.Total, sofar.Pending)
+		_, _ = fmt.Fprintf(s.err, "%s: %d events looked at, %d of them to be relayed\n", day.Format(time.DateOnly),
+			sofar.Total, sofar.Pending)
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "reseeded: %d of %d events have no place in the log and are relayed next; a new epoch begins\n", sum.Pending, sum.Total)
+	_, err = fmt.Fprintf(s.out,
+		"reseeded: %d of %d events have no place in the log and are relayed next; a new epoch begins\n", sum.Pending,
+		sum.Total)
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
-// nobodyServes refuses while nodes run: what they hold in memory is of the log as it was.
+// nobodyServes refuses while nodes run: their memory is of the log as it was.
 func (c *migrateReseedCmd) nobodyServes(ctx context.Context, pool *pgxpool.Pool) error {
 	if c.Force {
 		return nil
 	}
-	// Where no session but this command's is in the database no node is, whatever rows a dump has brought along.
+	// Without other sessions in the database no node runs, whatever rows a dump has brought along.
 	var sessions int32
 	err := pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").Scan(&sessions)
 	if err != nil {
@@ -129,9 +135,11 @@ func (c *migrateUpCmd) Run(ctx context.Context, logger *slog.Logger, s *streams)
 	return err //nolint:wrapcheck // the terminal is gone
 }
 
-// migrate brings the database up to date, over HERALD_LISTEN_DATABASE_URL where that is set: it leads to the database itself.
+// migrate brings the database up to date, over HERALD_LISTEN_DATABASE_URL where that is set: it leads to the
+// database without a pooler.
 func migrate(ctx context.Context, url string, listen Listen, wait time.Duration, logger *slog.Logger) error {
-	return postgres.Upgrade(ctx, url, listen.ListenDatabaseURL, migrations.FS, postgres.Options{Wait: wait, Logger: logger})
+	return postgres.Upgrade(ctx, url, listen.ListenDatabaseURL, migrations.FS,
+		postgres.Options{Wait: wait, Logger: logger})
 }
 
 type migrateStatusCmd struct{ existing }

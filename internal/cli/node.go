@@ -59,11 +59,13 @@ type nodeDrainCmd struct {
 
 func (c *nodeDrainCmd) Run(ctx context.Context, s *streams) error {
 	var done struct{ Message, Node, Host string }
-	err := c.call(ctx, http.MethodPost, "nodes/"+url.PathEscape(c.Node)+"/drain", nil, map[string]any{"force": c.Force}, &done)
+	err := c.call(ctx, http.MethodPost, "nodes/"+url.PathEscape(c.Node)+"/drain", nil,
+		map[string]any{"force": c.Force}, &done)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s: %s on %s; its clients leave over its HERALD_SHUTDOWN_SPREAD, and it stays drained until it is restarted\n",
+	_, err = fmt.Fprintf(s.out,
+		"%s: %s on %s; its clients leave over its HERALD_SHUTDOWN_SPREAD, and it stays drained until it is restarted\n",
 		done.Message, done.Node, printable(done.Host))
 	return err //nolint:wrapcheck // the terminal is gone
 }

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// progressAfter is when, and how often, a command that does one thing after another says how far it is.
+// progressAfter is when a long command first reports its progress, and how often.
 const progressAfter = time.Second
 
-// progress says on stderr how far a command is that takes longer than a moment; on a terminal from the start.
+// progress reports on stderr the progress of a command that takes longer than a moment; on a terminal from the
+// start.
 type progress struct {
 	out      io.Writer
 	what     string
 	of, done int
 	told     time.Time
-	begun    bool // something was said
+	begun    bool // a report was printed
 }
 
 func newProgress(out io.Writer, what string, of int) *progress {
@@ -27,7 +28,7 @@ func newProgress(out io.Writer, what string, of int) *progress {
 	return p
 }
 
-// at notes how much has been done.
+// at takes how much has been done.
 func (p *progress) at(done int) {
 	p.done = done
 	if time.Since(p.told) >= progressAfter {
@@ -35,7 +36,7 @@ func (p *progress) at(done int) {
 	}
 }
 
-// end says where it has come to, if anything was said before.
+// end prints the final count, if progress was reported before.
 func (p *progress) end() {
 	if p.begun {
 		p.tell()

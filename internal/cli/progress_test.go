@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A command that is done at once says nothing of how far it is; one that takes longer says so once a second, and how it ended.
+// A command that is done at once reports no progress; a longer one reports it once a second, and at its end.
 //
 // Acceptance: A-516.
 func TestProgressIsToldOfWhatTakesLong(t *testing.T) {

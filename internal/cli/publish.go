@@ -37,7 +37,8 @@ func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) e
 	}
 	defer pool.Close()
 	row := outbox.Row{Event: event.Event{
-		ID: c.EventID, Type: event.Type(c.EventType), ResourceID: c.Resource, RestaurantID: c.Restaurant, CustomerID: c.Customer,
+		ID: c.EventID, Type: event.Type(c.EventType), ResourceID: c.Resource,
+		RestaurantID: c.Restaurant, CustomerID: c.Customer,
 		Audience: event.Audience(c.Audience), Payload: json.RawMessage(c.Payload),
 	}}
 	if c.After != nil {
@@ -52,7 +53,8 @@ func (c *publishCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) e
 		return err
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		// Nothing is prepared here, so the relay is woken where transactions can be, too.
+		// This transaction is never prepared, so it may wake the relay even on a server that allows prepared
+		// transactions.
 		if _, err := tx.Exec(ctx, "SET LOCAL herald.notify = on"); err != nil {
 			return fmt.Errorf("asking for a wake-up: %w", err)
 		}

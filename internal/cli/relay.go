@@ -104,7 +104,8 @@ func (c *relayStatusCmd) Run(ctx context.Context, logger *slog.Logger, s *stream
 	}
 	waiting := fmt.Sprintf("%d rows wait", lag.Waiting)
 	if lag.Waiting > 0 {
-		waiting += fmt.Sprintf(", the oldest for %s", time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Millisecond))
+		waiting += fmt.Sprintf(", the oldest for %s",
+			time.Duration(lag.OldestSeconds*float64(time.Second)).Round(time.Millisecond))
 	}
 	relayed := "nothing has been relayed yet"
 	if !state.RelayedAt.IsZero() {

@@ -18,14 +18,14 @@ import (
 
 const (
 	mintedLife = time.Hour
-	// restTimeout is how long a server may take for one answer, and restMaximum how long that may be.
+	// restTimeout is how long a server may take for one answer, and restMaximum is the answer's largest size.
 	restTimeout = 30 * time.Second
 	restMaximum = 32 << 20
-	// mostAgain is how often a request is made again that came too soon.
+	// mostAgain is how often a rate-limited request is repeated.
 	mostAgain = 10
 )
 
-// target is a server that a command talks to, and the token that it shows there.
+// target is the server that a command talks to, and the token for it.
 type target struct {
 	Auth
 
@@ -50,14 +50,15 @@ func (c *target) token(subject string, admin bool) (string, error) {
 	return auth.Mint(secret, grant)
 }
 
-// restAPI is a server's REST API, for a command of an administrator.
+// restAPI is a server's REST API, for an administrator's command.
 type restAPI struct {
 	target
 
 	Subject string `short:"s" default:"herald-cli" help:"User id of the minted token (${default})."`
 }
 
-// call makes a request of one of the admin endpoints, and reads the answer into into. It waits where it is asked to: a long list is many requests.
+// call makes a request to one of the admin endpoints, and decodes the answer into into. It waits where the server
+// asks it to: a long list is many requests.
 func (c *restAPI) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
 	token, err := c.token(c.Subject, true)
 	if err != nil {
@@ -95,8 +96,10 @@ func (c *restAPI) call(ctx context.Context, method, path string, query url.Value
 	}
 }
 
-// once makes the request once, and says how long the server asks to wait.
-func (c *restAPI) once(ctx context.Context, method, address, token string, body []byte) (status int, text []byte, wait time.Duration, err error) {
+// once makes the request once, and returns how long the server asks to wait.
+func (c *restAPI) once(
+	ctx context.Context, method, address, token string, body []byte,
+) (status int, text []byte, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, restTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
@@ -119,7 +122,7 @@ func (c *restAPI) once(ctx context.Context, method, address, token string, body 
 	return answer.StatusCode, text, min(max(1, time.Duration(seconds))*time.Second, restTimeout), nil
 }
 
-// explained says what a refusal says, and what may be done about it.
+// explained words a refusal, and what the operator can do about it.
 func (c *restAPI) explained(status int, text []byte) error {
 	var said struct {
 		Title, Detail string
@@ -130,7 +133,8 @@ func (c *restAPI) explained(status int, text []byte) error {
 	}
 	switch status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("the server does not take this token (%d); `herald token inspect` with the server's settings says why", status)
+		return fmt.Errorf(
+			"the server does not take this token (%d); `herald token inspect` with the server's settings says why", status)
 	case http.StatusForbidden:
 		return fmt.Errorf("the token does not permit this (%d): it needs the server's HERALD_ADMIN_ROLE", status)
 	}

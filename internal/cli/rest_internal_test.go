@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A list of many pages goes on where the server says that requests come too fast, names each node that does not answer once, and says where it stops.
+// A list of many pages continues after the server's rate limit, names each node that does not answer once, and says
+// where it stops.
 func TestConnectionsAreListedOverPages(t *testing.T) {
 	t.Parallel()
 	asked, shown := 0, ""
@@ -38,5 +39,6 @@ func TestConnectionsAreListedOverPages(t *testing.T) {
 	require.Equal(t, 3, asked)
 	require.Equal(t, "Bearer given", shown)
 	require.Regexp(t, `(?s)^CONNECTION .*\nc1 .* away .* and 3 more\nc2 `, out.String())
-	require.Equal(t, "node n on kitchen-2 did not answer, what is there is missing: refused\nthese are the first 2; there are more, see --limit\n", notes.String())
+	require.Equal(t,
+		"node n on kitchen-2 did not answer, what is there is missing: refused\nthese are the first 2; there are more, see --limit\n", notes.String())
 }

@@ -31,8 +31,9 @@ func (c *serveCmd) Run(ctx context.Context, logger *slog.Logger) error {
 	}
 	defer db.stop(ctx)
 	node, err := app.New(ctx, app.Config{
-		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL, Version: version(), Logger: logger,
-		Migrate: c.DatabaseURL == "", // a database of Herald's own is Herald's to migrate
+		Auth: c.Auth, Server: c.Server, DatabaseURL: db.url, ListenDatabaseURL: c.ListenDatabaseURL,
+		Version: version(), Logger: logger,
+		Migrate: c.DatabaseURL == "", // Herald migrates its own embedded database
 	})
 	if err != nil {
 		return err

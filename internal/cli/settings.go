@@ -11,19 +11,19 @@ import (
 
 // The settings of the packages, under names that can stand beside each other in a command.
 type (
-	// Database is where the data is.
+	// Database says where the data is.
 	Database = postgres.Settings
 	// Wait is how long a command waits for its database.
 	Wait = postgres.WaitSettings
 	// Listen is the connection for notifications.
 	Listen = postgres.ListenSettings
-	// Auth says which tokens to believe.
+	// Auth says which tokens are accepted.
 	Auth = auth.Settings
-	// Server is how a node serves.
+	// Server says how a node serves.
 	Server = app.Settings
 )
 
-// Log is what the process says of itself.
+// Log says how the process logs.
 type Log struct {
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" env:"HERALD_LOG_LEVEL" help:"Least severe level that is logged: ${enum}."`
 	LogFormat string `enum:"text,json" default:"text" env:"HERALD_LOG_FORMAT" help:"Form of log lines: ${enum}."`

@@ -34,7 +34,7 @@ const settingsRest = `
 |---|---|---|---|
 `
 
-// Every setting that any command reads is on the page, with what --help says of it.
+// Every setting that a command reads is on the page, with its help text.
 //
 // Acceptance: A-548.
 func TestTheSettingsReference(t *testing.T) {
@@ -95,7 +95,8 @@ func settingsReference(t *testing.T) string {
 	b.WriteString(settingsRest)
 	for _, name := range order {
 		if !ofNode(name) {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, defaultOf(all[name].flag), helpOf(all[name].flag), strings.Join(all[name].commands, ", "))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", name, defaultOf(all[name].flag), helpOf(all[name].flag),
+				strings.Join(all[name].commands, ", "))
 		}
 	}
 	return b.String()
@@ -108,7 +109,7 @@ func defaultOf(f *kong.Flag) string {
 	return "`" + f.Default + "`"
 }
 
-// helpOf is the help without the default, which has a column.
+// helpOf is the help without the default, which has a column of its own.
 func helpOf(f *kong.Flag) string {
 	text := f.Help
 	if f.HasDefault {

@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/app"
 )
 
-// allSettings is every setting there is, as a command embeds them.
+// allSettings embeds all settings, as a command does.
 type allSettings struct {
 	Log
 	Database
@@ -89,7 +89,8 @@ func TestDefaults(t *testing.T) {
 func TestEveryLimitMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	var s allSettings
-	_, err := parser(t, &s).Parse(strings.Fields("--max-connections=0 --max-connections-per-user=0 --max-connections-per-address=0 " +
+	_, err := parser(t,
+		&s).Parse(strings.Fields("--max-connections=0 --max-connections-per-user=0 --max-connections-per-address=0 " +
 		"--negotiation-rate=0 --negotiation-burst=0 --invocation-rate=0 --invocation-burst=0 --message-rate=0 --message-burst=0 --api-rate=0 --api-burst=0 --shutdown-spread=0 --max-forwarded=0"))
 	require.NoError(t, err)
 	require.NoError(t, s.Check())
@@ -98,7 +99,8 @@ func TestEveryLimitMayBeLeftOut(t *testing.T) {
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	var s allSettings
-	_, err := parser(t, &s).Parse([]string{"--allowed-origins=https://app.example:443,HTTPS://App.Example,http://[::1]:3000,capacitor://localhost"})
+	_, err := parser(t,
+		&s).Parse([]string{"--allowed-origins=https://app.example:443,HTTPS://App.Example,http://[::1]:3000,capacitor://localhost"})
 	require.NoError(t, err)
 	require.NoError(t, s.Check())
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/settings"
 )
 
-// checked parses flags and says what is wrong with them, as serve and check do.
+// checked parses flags and returns what is wrong with them, as serve and check do.
 func checked(t *testing.T, flags ...string) error {
 	t.Helper()
 	var s allSettings
@@ -67,7 +67,7 @@ func TestNoNumberIsNegative(t *testing.T) {
 	}
 }
 
-// What a package takes where nothing is set is what the command takes.
+// A package's own defaults are the command's.
 func TestDefaultsAreThoseOfTheCommand(t *testing.T) {
 	t.Parallel()
 	var parsed allSettings

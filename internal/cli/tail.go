@@ -18,7 +18,8 @@ import (
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
-// forbiddenPatience is how long a group that was open before may be refused: a server whose database is away refuses everybody.
+// forbiddenPatience is how long a group that was open before may be refused: a server without its database refuses
+// all clients.
 const forbiddenPatience = time.Minute
 
 type tailCmd struct {
@@ -32,16 +33,17 @@ type tailCmd struct {
 }
 
 func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) error {
-	group, _ := event.ParseGroup(strings.ToLower(c.Group)) // Follow refuses one that there is not
+	group, _ := event.ParseGroup(strings.ToLower(c.Group)) // Follow refuses an invalid group
 	sub := hubclient.Subscription{Group: group, LastEventID: c.After}
 	if c.Beginning {
 		sub.LastEventID = &uuid.Nil
 	}
 	cfg := hubclient.Config{
-		URL: c.URL, Token: func(context.Context) (string, error) { return c.tokenFor(group) }, ForbiddenPatience: forbiddenPatience, Logger: logger,
+		URL: c.URL, Token: func(context.Context) (string, error) { return c.tokenFor(group) },
+		ForbiddenPatience: forbiddenPatience, Logger: logger,
 	}
 	if _, err := c.tokenFor(group); err != nil {
-		return err // it would be the same each time
+		return err // a retry would fail the same way
 	}
 	note := func(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format+"\n", args...) }
 	err := hubclient.Follow(ctx, cfg, sub, func(e hubclient.Event) error { return c.print(s.out, e) }, hubclient.Hooks{
@@ -53,7 +55,8 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 		},
 		OnDisconnected: func(err error) {
 			if refusal, ok := errors.AsType[*hubclient.HubError](err); ok && refusal.Forbidden() {
-				note("%s is forbidden now: access was revoked, or the server cannot ask its database; trying again for %s", group, forbiddenPatience)
+				note("%s is forbidden now: access was revoked, or the server cannot ask its database; trying again for %s",
+					group, forbiddenPatience)
 				return
 			}
 			note("disconnected (%v), reconnecting", err)
@@ -62,12 +65,13 @@ func (c *tailCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) erro
 	return untilTold(ctx, c.explained(err, group))
 }
 
-// explained adds to what ended a tail what may be done about it.
+// explained adds advice to the error that ended a tail.
 func (c *tailCmd) explained(err error, group event.Group) error {
 	if status, ok := errors.AsType[*hubclient.StatusError](err); ok {
 		switch status.Code {
 		case http.StatusUnauthorized:
-			return fmt.Errorf("%w: the server does not take this token; `herald token inspect` with the server's settings says why", err)
+			return fmt.Errorf(
+				"%w: the server does not take this token; `herald token inspect` with the server's settings says why", err)
 		case http.StatusForbidden:
 			return fmt.Errorf("%w: the hub asks for another role, HERALD_ADMIN_ROLE of the server", err)
 		case http.StatusNotFound:
@@ -75,12 +79,13 @@ func (c *tailCmd) explained(err error, group event.Group) error {
 		}
 	}
 	if refusal, ok := errors.AsType[*hubclient.HubError](err); ok && refusal.Forbidden() {
-		return fmt.Errorf("%w: %s may not follow %s; --subject, --token or herald.grant_access change that", err, c.who(), group)
+		return fmt.Errorf("%w: %s may not follow %s; --subject, --token or herald.grant_access change that", err, c.who(),
+			group)
 	}
 	return err
 }
 
-// who is whom the server sees.
+// who names the user that the server sees.
 func (c *tailCmd) who() string {
 	if c.Token != "" {
 		return "the token's user"
@@ -88,7 +93,7 @@ func (c *tailCmd) who() string {
 	return strconv.Quote(c.Subject)
 }
 
-// tokenFor is the given one, or a new one at each connect.
+// tokenFor is the given token, or a new one at each connect.
 func (c *tailCmd) tokenFor(group event.Group) (string, error) {
 	return c.token(c.Subject, group.ID() == uuid.Nil)
 }
@@ -96,13 +101,15 @@ func (c *tailCmd) tokenFor(group event.Group) (string, error) {
 func (c *tailCmd) print(out io.Writer, e hubclient.Event) error {
 	if c.JSON {
 		return json.NewEncoder(out).Encode(map[string]any{ //nolint:wrapcheck // the terminal is gone
-			"eventId": e.EventID, "sequence": e.Sequence, "method": e.Method, "arguments": e.Arguments, "occurredOnUtc": e.OccurredOn,
+			"eventId": e.EventID, "sequence": e.Sequence, "method": e.Method, "arguments": e.Arguments,
+			"occurredOnUtc": e.OccurredOn,
 		})
 	}
 	arguments := make([]string, len(e.Arguments))
 	for i, a := range e.Arguments {
 		arguments[i] = string(a)
 	}
-	_, err := fmt.Fprintf(out, "%s  %-6d %s %s\n", e.OccurredOn.Local().Format("15:04:05.000"), e.Sequence, e.Method, strings.Join(arguments, " "))
+	_, err := fmt.Fprintf(out, "%s  %-6d %s %s\n", e.OccurredOn.Local().Format("15:04:05.000"), e.Sequence, e.Method,
+		strings.Join(arguments, " "))
 	return err //nolint:wrapcheck // the terminal is gone
 }

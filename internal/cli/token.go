@@ -29,7 +29,8 @@ func (c *tokenMintCmd) Run(_ context.Context, s *streams) error {
 		return err
 	}
 	token, err := auth.Mint(secret, auth.Grant{
-		Subject: c.Subject, Roles: c.Role, Permissions: c.Permission, TTL: c.TTL, Issuer: c.JWTIssuer, Audience: c.JWTAudience,
+		Subject: c.Subject, Roles: c.Role, Permissions: c.Permission, TTL: c.TTL,
+		Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 	})
 	if err != nil {
 		return err

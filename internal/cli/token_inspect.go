@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
-// tokenReadBytes bounds what is read from standard input; longer tokens are refused anyway.
+// tokenReadBytes bounds the read from standard input; longer tokens are refused anyway.
 const tokenReadBytes = 64 << 10
 
 type tokenInspectCmd struct {
@@ -30,7 +30,7 @@ type tokenInspectCmd struct {
 	Token   string `arg:"" optional:"" default:"-" help:"The token; - reads it from standard input, which keeps it out of the shell's history."`
 }
 
-// tokenReport is what --json prints.
+// tokenReport is the output of --json.
 type tokenReport struct {
 	Accepted    bool                `json:"accepted"`
 	Reason      auth.Reason         `json:"reason,omitempty"`
@@ -41,7 +41,7 @@ type tokenReport struct {
 	Subject     string              `json:"subject"`
 	Roles       []string            `json:"roles"`
 	Permissions []permissionOfToken `json:"permissions"`
-	AdminHub    bool                `json:"adminHub"` // whether the admin hub and the admin API would let it in
+	AdminHub    bool                `json:"adminHub"` // whether the admin hub and the admin API would accept it
 }
 
 // permissionOfToken is a permission and the group that it opens, or none.
@@ -74,7 +74,7 @@ func (c *tokenInspectCmd) Run(ctx context.Context, logger *slog.Logger, s *strea
 	return err
 }
 
-// bare is the token of what people paste: a header's value, or the token with a line end.
+// bare extracts the token from pasted text: a header's value, or the token with a line end.
 func bare(token string) string {
 	token = strings.TrimSpace(token)
 	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -96,7 +96,7 @@ func (c *tokenInspectCmd) inspect(ctx context.Context, token string, logger *slo
 		return nil, err
 	}
 	cfg.Logger = logger
-	ctx, cancel := context.WithCancel(ctx) // a JWK Set is not refreshed behind the command
+	ctx, cancel := context.WithCancel(ctx) // the JWK Set needs no refresh for one command
 	defer cancel()
 	verifier, err := auth.NewVerifier(ctx, cfg)
 	if err != nil {
@@ -142,7 +142,9 @@ func (c *tokenInspectCmd) tell(out io.Writer, r *tokenReport) error {
 		line("roles", "%s", cmp.Or(printable(strings.Join(r.Roles, ", ")), "none"))
 	}
 	for _, p := range r.Permissions {
-		line("permission", "%s opens %s", printable(p.Permission), cmp.Or(p.Opens, "nothing: Herald knows "+event.PermissionForms()+", with an id such as f47ac10b-58cc-4372-a567-0e02b2c3d479"))
+		line("permission", "%s opens %s", printable(p.Permission),
+			cmp.Or(p.Opens,
+				"nothing: Herald knows "+event.PermissionForms()+", with an id such as f47ac10b-58cc-4372-a567-0e02b2c3d479"))
 	}
 	switch {
 	case !r.Accepted:
@@ -155,18 +157,19 @@ func (c *tokenInspectCmd) tell(out io.Writer, r *tokenReport) error {
 	return table.Flush() //nolint:wrapcheck // the terminal is gone
 }
 
-// claimInWords is a claim as JSON, with what a time means.
+// claimInWords is a claim as JSON, with the meaning of a time.
 func claimInWords(name string, value any, now time.Time) string {
 	text := inJSON(value)
 	number, ok := value.(json.Number)
 	seconds, err := number.Float64()
-	if !ok || err != nil || !slices.Contains([]string{"exp", "nbf", "iat", "auth_time"}, name) || seconds < 0 || seconds > maxSeconds {
+	if !ok || err != nil || !slices.Contains([]string{"exp", "nbf", "iat", "auth_time"}, name) ||
+		seconds < 0 || seconds > maxSeconds {
 		return text
 	}
 	return fmt.Sprintf("%s: %s", text, auth.InWords(time.Unix(int64(seconds), 0), now))
 }
 
-// maxSeconds is the end of the year 9999, which a time of a claim that counts milliseconds lies behind.
+// maxSeconds is the end of the year 9999; a time claim in milliseconds lies behind it.
 const maxSeconds = 253402300799
 
 // inJSON is a value on one line, fit for a terminal: control characters are escaped.
@@ -178,10 +181,11 @@ func inJSON(value any) string {
 	return printable(string(raw))
 }
 
-// printable keeps what a token says from steering the terminal.
+// printable keeps control characters in a token's text from steering the terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' ||
+			r >= '\u2066' && r <= '\u2069' {
 			return '\ufffd'
 		}
 		return r

@@ -37,13 +37,18 @@ func minted(t *testing.T, env []string, args ...string) string {
 	return strings.TrimSpace(token)
 }
 
-// TestTokenForAnybody: whatever is asked for is in the token, and inspect finds it there.
+// TestTokenForAnybody: each requested claim is in the token, and inspect finds it there.
 func TestTokenForAnybody(t *testing.T) {
 	t.Parallel()
-	env := []string{"HERALD_JWT_SECRET=" + tokenSecret, "HERALD_JWT_ISSUER=https://issuer.example", "HERALD_JWT_AUDIENCE=herald"}
+	env := []string{
+		"HERALD_JWT_SECRET=" + tokenSecret, "HERALD_JWT_ISSUER=https://issuer.example",
+		"HERALD_JWT_AUDIENCE=herald",
+	}
 	const order = "OrderOwner:f47ac10b-58cc-4372-a567-0e02b2c3d479"
 	for _, mint := range [][]string{nil, {"mint"}} { // the one is short for the other
-		token := minted(t, env, append(mint, "--subject=auth0|Zoë \"x\"", "-r", "Admin", "-r", "Kitchen staff", "-p", order, "--permission=Other:1", "--ttl=90m")...)
+		token := minted(t, env,
+			append(mint, "--subject=auth0|Zoë \"x\"", "-r", "Admin", "-r", "Kitchen staff", "-p", order,
+				"--permission=Other:1", "--ttl=90m")...)
 		code, out, complaints := heraldToken(t, env, "", "inspect", "--json", token)
 		require.Zero(t, code, complaints)
 		var report struct {
@@ -85,7 +90,7 @@ func TestTokenForAnybody(t *testing.T) {
 	require.Contains(t, complaints, "--subject")
 }
 
-// TestTokenInspectExplainsARefusal: in words, with status 1, and with what an operator would change.
+// TestTokenInspectExplainsARefusal: in words, with status 1, and with the change that an operator could make.
 func TestTokenInspectExplainsARefusal(t *testing.T) {
 	t.Parallel()
 	env := []string{"HERALD_JWT_SECRET=" + tokenSecret}
@@ -101,7 +106,8 @@ func TestTokenInspectExplainsARefusal(t *testing.T) {
 	}
 	require.NotContains(t, out, expired[strings.LastIndex(expired, ".")+1:], "a signature is nobody's business")
 
-	code, out, _ = heraldToken(t, []string{"HERALD_JWT_SECRET=another-secret-0123456789-0123456789"}, "", "inspect", "--json", expired)
+	code, out, _ = heraldToken(t, []string{"HERALD_JWT_SECRET=another-secret-0123456789-0123456789"}, "",
+		"inspect", "--json", expired)
 	require.Equal(t, 1, code)
 	require.Contains(t, out, `"accepted":false,"reason":"bad_signature"`)
 
@@ -144,7 +150,8 @@ func TestTokenInspectTakesTheKeyOfDev(t *testing.T) {
 	require.Zero(t, code, complaints)
 }
 
-// TestTokensWhileTheSecretIsBeingChanged: minted with the newest of the file, and inspect says which of them a token was signed with.
+// TestTokensWhileTheSecretIsBeingChanged: tokens are minted with the newest secret of the file, and inspect says
+// which secret signed a token.
 //
 // Acceptance: A-484.
 func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {
@@ -155,14 +162,16 @@ func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {
 	both, older := []string{"HERALD_JWT_SECRET_FILE=" + file}, []string{"HERALD_JWT_SECRET=" + tokenSecret}
 
 	for which, token := range map[string]string{
-		"it fits key 1 of these 2": minted(t, both, "--subject=alice"), "it fits key 2 of these 2": minted(t, older, "--subject=alice"),
+		"it fits key 1 of these 2": minted(t, both, "--subject=alice"),
+		"it fits key 2 of these 2": minted(t, older, "--subject=alice"),
 	} {
 		code, out, complaints := heraldToken(t, both, "", "inspect", token)
 		require.Zero(t, code, complaints)
 		require.Contains(t, out, which)
 		require.Regexp(t, `ok +key +there are 2 for it`, out)
 	}
-	code, out, _ := heraldToken(t, []string{"HERALD_JWT_SECRET=" + newer}, "", "inspect", minted(t, both, "--subject=alice"))
+	code, out, _ := heraldToken(t, []string{"HERALD_JWT_SECRET=" + newer}, "", "inspect",
+		minted(t, both, "--subject=alice"))
 	require.Zero(t, code, out)
 
 	for _, args := range [][]string{{"--subject=alice"}, {"inspect", "x"}} {
@@ -177,5 +186,6 @@ func TestTokensWhileTheSecretIsBeingChanged(t *testing.T) {
 	require.Contains(t, complaints, "HERALD_JWT_SECRET_FILE "+file+": line 2: the JWT secret is 5 bytes long")
 	code, _, complaints = heraldToken(t, nil, "", "--subject=alice")
 	require.Equal(t, 1, code)
-	require.Contains(t, complaints, "neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here")
+	require.Contains(t, complaints,
+		"neither HERALD_JWT_SECRET nor HERALD_JWT_SECRET_FILE is set, and there is no key of `herald dev` here")
 }

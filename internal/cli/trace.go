@@ -49,19 +49,19 @@ func (c *traceCmd) Run(ctx context.Context, logger *slog.Logger, s *streams) err
 	return err
 }
 
-// step is one of those that an event has taken, or will take.
+// step is a past or future step of an event.
 type step struct {
-	at   time.Time // zero: it is not known when
+	at   time.Time // zero: the time is not known
 	what string
 	how  string
 }
 
-// steps tells a story in the order of time; what has no time yet comes last.
+// steps lists a story in the order of time; steps without a time come last.
 func steps(story *outbox.Story) []step {
 	var told []step
 	for i := range story.Places {
 		w := &story.Places[i]
-		if i == 0 && w.OutboxSeq != 0 { // the places of an event have the row in common
+		if i == 0 && w.OutboxSeq != 0 { // all places of an event share the row
 			told = append(told, step{w.WrittenAt, "written", fmt.Sprintf("row %d of the outbox", w.OutboxSeq)})
 		}
 		told = append(told, current(story, w)...)
@@ -85,7 +85,8 @@ func steps(story *outbox.Story) []step {
 	return told
 }
 
-// history is what was before, of an event that could not be delivered. What holds still is told by its place, and by whom it is so.
+// history lists the earlier steps of an event that could not be delivered. The current state is told by its place,
+// which also says who decided it.
 func history(story *outbox.Story) []step {
 	var told []step
 	for _, s := range story.History {
@@ -104,7 +105,7 @@ func history(story *outbox.Story) []step {
 	return told
 }
 
-// droppedBy says who gave the event up; "" where that is not known.
+// droppedBy says who dropped the event; "" where that is not known.
 func droppedBy(story *outbox.Story, at time.Time) string {
 	for _, s := range story.History {
 		if s.What == outbox.StepDropped && s.By != "" && s.At.Equal(at) {
@@ -114,12 +115,14 @@ func droppedBy(story *outbox.Story, at time.Time) string {
 	return ""
 }
 
-// current is what has become of the event in one place.
+// current describes the state of the event in one place.
 func current(story *outbox.Story, w *outbox.Whereabouts) []step {
 	switch w.Status {
 	case outbox.StatusWaiting:
 		if !w.DeliverAfter.IsZero() && w.Detail == "" {
-			return []step{{w.DeliverAfter, w.Status, "overdue since then; herald check tells of events that are, and of clocks"}}
+			return []step{{
+				w.DeliverAfter, w.Status, "overdue since then; herald check tells of events that are, and of clocks",
+			}}
 		}
 		return []step{{what: w.Status, how: cmp.Or(w.Detail, "to be relayed; herald check tells whether anybody does")}}
 	case outbox.StatusScheduled:
@@ -130,9 +133,15 @@ func current(story *outbox.Story, w *outbox.Whereabouts) []step {
 		}
 		return []step{{w.NextAttemptAt, w.Status, fmt.Sprintf("next, after %d attempts: %s", w.Attempts, oneLine(w.Detail))}}
 	case outbox.StatusDead:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead mend or herald dead retry %s", w.Attempts, oneLine(w.Detail), story.EventID)}}
+		return []step{{
+			w.SettledAt, w.Status, fmt.Sprintf("after %d attempts: %s; herald dead mend or herald dead retry %s", w.Attempts,
+				oneLine(w.Detail), story.EventID),
+		}}
 	case outbox.StatusDropped:
-		return []step{{w.SettledAt, w.Status, fmt.Sprintf("given up%s, after %d attempts: %s", droppedBy(story, w.SettledAt), w.Attempts, oneLine(w.Detail))}}
+		return []step{{
+			w.SettledAt, w.Status, fmt.Sprintf("given up%s, after %d attempts: %s", droppedBy(story, w.SettledAt),
+				w.Attempts, oneLine(w.Detail)),
+		}}
 	case outbox.StatusRelayed:
 		return relayed(w)
 	default:
@@ -145,16 +154,23 @@ func relayed(w *outbox.Whereabouts) []step {
 	if w.Group.IsZero() {
 		return []step{{w.RelayedAt, w.Status, "by " + by + "; " + w.Detail}}
 	}
-	told := []step{{w.RelayedAt, w.Status, fmt.Sprintf("%s, sequence %d, position %d, by %s", w.Group, w.Sequence, w.Position, by)}}
+	told := []step{{
+		w.RelayedAt, w.Status, fmt.Sprintf("%s, sequence %d, position %d, by %s", w.Group, w.Sequence, w.Position, by),
+	}}
 	for _, b := range w.Broadcasts {
 		to := "a number of connections that was not recorded"
 		if b.Connections != nil {
 			to = fmt.Sprintf("%d connections", *b.Connections)
 		}
-		told = append(told, step{b.BroadcastAt, "broadcast", fmt.Sprintf("%s, to %s, by %s", w.Group, to, node(b.NodeID, b.Host))})
+		told = append(told,
+			step{b.BroadcastAt, "broadcast", fmt.Sprintf("%s, to %s, by %s", w.Group, to, node(b.NodeID, b.Host))})
 	}
 	if len(w.Broadcasts) == 0 {
-		told = append(told, step{what: "broadcast", how: fmt.Sprintf("%s: no node has told so; they tell once a second, and it is kept for two days", w.Group)})
+		told = append(told,
+			step{
+				what: "broadcast",
+				how:  fmt.Sprintf("%s: no node has told so; they tell once a second, and it is kept for two days", w.Group),
+			})
 	}
 	return told
 }

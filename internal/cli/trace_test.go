@@ -15,8 +15,10 @@ import (
 func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 	t.Parallel()
 	at := func(second int) time.Time { return time.Date(2026, time.January, 20, 10, 30, second, 0, time.UTC) }
-	id, node := uuid.MustParse("7a1d0000-0000-4000-8000-000000000001"), uuid.MustParse("7a1d0000-0000-4000-8000-000000000002")
-	order, restaurant := uuid.MustParse("7a1d0000-0000-4000-8000-000000000003"), uuid.MustParse("7a1d0000-0000-4000-8000-000000000004")
+	id, node := uuid.MustParse("7a1d0000-0000-4000-8000-000000000001"),
+		uuid.MustParse("7a1d0000-0000-4000-8000-000000000002")
+	order, restaurant := uuid.MustParse("7a1d0000-0000-4000-8000-000000000003"),
+		uuid.MustParse("7a1d0000-0000-4000-8000-000000000004")
 	two := 2
 	told := func(places, duplicates []outbox.Whereabouts) (lines []string) {
 		for _, s := range steps(&outbox.Story{EventID: id, Places: places, Duplicates: duplicates}) {
@@ -25,8 +27,9 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 		return lines
 	}
 	place := outbox.Whereabouts{
-		Status: outbox.StatusRelayed, OutboxSeq: 17, WrittenAt: at(1), RelayedAt: at(2), RelayedBy: node, RelayedHost: "kitchen-1",
-		Group: event.OrderGroup(order), Position: 40, Sequence: 3, Broadcasts: []outbox.Broadcast{
+		Status: outbox.StatusRelayed, OutboxSeq: 17, WrittenAt: at(1), RelayedAt: at(2), RelayedBy: node,
+		RelayedHost: "kitchen-1",
+		Group:       event.OrderGroup(order), Position: 40, Sequence: 3, Broadcasts: []outbox.Broadcast{
 			{NodeID: node, Host: "kitchen-1", BroadcastAt: at(4), Connections: &two},
 			{NodeID: node, BroadcastAt: at(6)},
 		},
@@ -51,8 +54,14 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 		place outbox.Whereabouts
 		want  string
 	}{
-		{outbox.Whereabouts{Status: outbox.StatusWaiting}, " waiting to be relayed; herald check tells whether anybody does"},
-		{outbox.Whereabouts{Status: outbox.StatusScheduled, DeliverAfter: at(9)}, "2026-01-20T10:30:09Z scheduled to be delivered then"},
+		{
+			outbox.Whereabouts{Status: outbox.StatusWaiting},
+			" waiting to be relayed; herald check tells whether anybody does",
+		},
+		{
+			outbox.Whereabouts{Status: outbox.StatusScheduled, DeliverAfter: at(9)},
+			"2026-01-20T10:30:09Z scheduled to be delivered then",
+		},
 		{
 			outbox.Whereabouts{Status: outbox.StatusRetrying, NextAttemptAt: at(9), Attempts: 3, Detail: "no\nnumber"},
 			"2026-01-20T10:30:09Z retrying next, after 3 attempts: no number",
@@ -70,12 +79,16 @@ func TestStoriesAreToldInTheOrderOfTime(t *testing.T) {
 		test.place.OutboxSeq, test.place.WrittenAt = 17, at(1)
 		require.Equal(t, []string{written, test.want}, told([]outbox.Whereabouts{test.place}, nil))
 	}
-	require.Equal(t, []string{" unknown nobody knows"}, told([]outbox.Whereabouts{{Status: outbox.StatusUnknown, Detail: "nobody knows"}}, nil))
-	require.Equal(t, []string{"2026-01-20T10:30:02Z relayed by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1; gone"},
-		told([]outbox.Whereabouts{{Status: outbox.StatusRelayed, RelayedAt: at(2), RelayedBy: node, RelayedHost: "kitchen-1", Detail: "gone"}}, nil))
+	require.Equal(t, []string{" unknown nobody knows"},
+		told([]outbox.Whereabouts{{Status: outbox.StatusUnknown, Detail: "nobody knows"}}, nil))
+	require.Equal(t,
+		[]string{"2026-01-20T10:30:02Z relayed by node 7a1d0000-0000-4000-8000-000000000002 on kitchen-1; gone"},
+		told([]outbox.Whereabouts{
+			{Status: outbox.StatusRelayed, RelayedAt: at(2), RelayedBy: node, RelayedHost: "kitchen-1", Detail: "gone"},
+		}, nil))
 }
 
-// What was decided about an event that could not be delivered is told where it came, and once.
+// A decision about an event that could not be delivered is listed at its time, and once.
 //
 // Acceptance: A-515.
 func TestHistoriesAreToldInTheOrderOfTime(t *testing.T) {

@@ -1,8 +1,8 @@
-// Package loglimit keeps the log readable and the disk free whatever others send: of lines that say the same it passes a few a second, and
-// counts those left out; what is long in a line it cuts.
+// Package loglimit keeps the log readable and bounded whatever clients and producers send. Of equal lines it passes
+// a few a second and counts the rest; long attributes are cut.
 //
-// Two lines say the same where their message and level are the same. Messages are constants of the program, so what the package remembers
-// does not grow. The audit log has a limit of its own, for each subject, and passes.
+// Two lines are equal where their message and level are equal. Messages are constants of the program, so the
+// package's memory does not grow. The audit log passes: it has a limit of its own, for each subject.
 package loglimit
 
 import (
@@ -15,14 +15,14 @@ import (
 
 const (
 	perSecond = 10
-	atOnce    = 50      // of one message, when it has been quiet
+	atOnce    = 50      // of one message, after a quiet time
 	longest   = 2 << 10 // bytes of one attribute's text
 )
 
 // Handler passes lines on to another handler. Use [New].
 type Handler struct {
 	next    slog.Handler
-	limits  *sync.Map // of key to *Limit, shared by all that derive from one
+	limits  *sync.Map // of key to *Limit, shared by all handlers that derive from one
 	limited bool
 }
 
@@ -39,7 +39,7 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }
 
-// Handle passes the line on, or counts it; the next line of its kind tells how many were left out.
+// Handle passes the line on, or counts it; the next line of its kind says how many were left out.
 func (h *Handler) Handle(ctx context.Context, line slog.Record) error {
 	short := slog.NewRecord(line.Time, line.Level, line.Message, line.PC)
 	line.Attrs(func(a slog.Attr) bool { short.AddAttrs(cut(a)); return true })
@@ -78,7 +78,7 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &Handler{h.next.WithGroup(name), h.limits, h.limited}
 }
 
-// cut shortens what is long: an error that quotes what somebody sent, say.
+// cut shortens long values, such as an error that quotes a client's input.
 func cut(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {

@@ -17,7 +17,7 @@ func logger(to *strings.Builder) *slog.Logger {
 	return slog.New(loglimit.New(slog.NewTextHandler(to, nil)))
 }
 
-// Of one message there are fifty lines at once and ten a second; another message is not held back by it.
+// Of one message there are fifty lines at once and ten a second; another message is not limited by it.
 func TestLinesThatSayTheSame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,12 +11,13 @@ import (
 	"strings"
 )
 
-// ErrNoPort is OwnURL's for an address whose port is not known yet.
+// ErrNoPort is OwnURL's error for an address whose port is not known yet.
 var ErrNoPort = errors.New("the port is not known")
 
-// OwnURL is where other nodes reach a node that listens at the address listen, as far as a machine can know by itself: at that address, or, where it is
-// every one of the machine's, at the one by which it reaches the database, of which local is the connection's near end. A database on the same machine
-// tells nothing: the URL is right then only for nodes that all run there.
+// OwnURL is the address at which other nodes reach a node that listens at listen, as far as a machine can know it.
+// That is listen itself or, where listen means all of the machine's addresses, the one by which the node reaches
+// the database; local is that connection's near end. A database on the same machine tells nothing: the URL is then
+// right only for nodes that all run there.
 func OwnURL(secure bool, listen string, local net.Addr) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil || port == "" || port == "0" {
@@ -38,7 +39,7 @@ func OwnURL(secure bool, listen string, local net.Addr) (string, error) {
 	return scheme + "://" + net.JoinHostPort(host, port), nil
 }
 
-// nearEnd is false for a Unix socket.
+// nearEnd returns false for a Unix socket.
 func nearEnd(local net.Addr) (netip.Addr, bool) {
 	if local == nil {
 		return netip.Addr{}, false
@@ -60,7 +61,7 @@ func OnlyHere(nodeURL string) bool {
 	return err == nil && ip.IsLoopback() || strings.EqualFold(u.Hostname(), "localhost")
 }
 
-// VerifyCertificate says why other nodes will refuse the certificate of a node that is reached at nodeURL, which speaks TLS.
+// VerifyCertificate says why other nodes will refuse the certificate of a node that is reached at nodeURL by TLS.
 func VerifyCertificate(certificate tls.Certificate, nodeURL string, roots *x509.CertPool) error {
 	u, err := url.Parse(nodeURL)
 	if err != nil {

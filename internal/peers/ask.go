@@ -13,12 +13,13 @@ var (
 	errAskedBusy = errors.New("as many requests to other nodes are under way as may be")
 )
 
-// Ask has another node answer r, and returns what it answers, of at most limit bytes. It waits for as long as r's context lets it. It is for requests
-// of this node's own making, which do not wait for anything; the answer's headers are not told.
+// Ask has another node answer r, and returns its answer, of at most limit bytes. It waits as long as r's context
+// allows. It is for this node's own requests that the other node answers at once; the answer's headers are not
+// returned.
 func (p *Peers) Ask(r *http.Request, node string, limit int) (status int, body []byte, err error) {
 	answer := &kept{header: http.Header{}, limit: limit}
 	defer func() {
-		if broken := recover(); broken != nil { // net/http's way to break an answer off that ended in the middle
+		if broken := recover(); broken != nil { // net/http panics so where an answer ended in the middle
 			err = fmt.Errorf("asking node %s: %w", node, errNoAnswer)
 			if answer.over {
 				err = fmt.Errorf("asking node %s: %w", node, errTooLong)

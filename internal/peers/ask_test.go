@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// question is one of the node's own, on behalf of a client.
+// question is a node's own request, on behalf of a client.
 func question(t *testing.T, ctx context.Context, method, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, "http://herald.example/question", strings.NewReader(body))
@@ -71,7 +71,7 @@ func TestAskingAnotherNode(t *testing.T) {
 	require.Zero(t, a.Forwarding(), "no place is kept")
 }
 
-// A node that is drained refuses to hand on what goes on, and asks and hands on all the rest.
+// A drained node refuses to forward streams and polls; it still asks and forwards all other requests.
 //
 // Acceptance: A-535.
 func TestADrainedNodeStillAsksAndHandsOn(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkHop is a POST over a connection that is kept, straight to the node that it is for, and through another one.
+// BenchmarkHop is a POST over a kept connection, directly to the node that it is for, and through another node.
 func BenchmarkHop(b *testing.B) {
 	a, owner := start(b, "db"), start(b, "db")
 	acquainted(a, owner)

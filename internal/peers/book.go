@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// refreshInterval is how often the register is read at most because a node is not in the book.
+	// refreshInterval is the least time between two reads of the register for a node that is not in the book.
 	refreshInterval = time.Second
 	refreshTimeout  = 2 * time.Second
 )
@@ -18,21 +18,21 @@ const (
 type Peer struct {
 	Node uuid.UUID
 	Host string
-	// URL is where it is reached, without a path. Empty: it is of a release that tells none.
+	// URL is where it is reached, without a path. Empty: the node's release registers none.
 	URL string
-	// Alive says that it told so within the last seconds.
+	// Alive says that the node reported so within the last seconds.
 	Alive bool
 }
 
-// book is the register of nodes, as it was read last.
+// book is the register of nodes, as last read.
 type book struct {
 	mu    sync.Mutex
 	peers map[uuid.UUID]Peer
-	asked time.Time     // when it was refreshed last on demand
-	fresh chan struct{} // closed when the refresh that is under way is over; nil: none is
+	asked time.Time     // when it was last refreshed on demand
+	fresh chan struct{} // closed when the refresh under way is over; nil: none is
 }
 
-// Learn tells which other nodes there are: all that are registered.
+// Learn replaces the book with all registered nodes.
 func (p *Peers) Learn(peers []Peer) {
 	known := make(map[uuid.UUID]Peer, len(peers))
 	for _, peer := range peers {
@@ -76,7 +76,8 @@ func (b *book) get(node uuid.UUID) (Peer, bool) {
 	return peer, ok
 }
 
-// find returns a node of the book, which is read anew where the node is not there: it may have started a moment ago.
+// find returns a node of the book. Where the node is missing the book is read anew: the node may have started a
+// moment ago.
 func (p *Peers) find(ctx context.Context, node uuid.UUID) (Peer, bool) {
 	if peer, ok := p.book.get(node); ok || p.cfg.Refresh == nil {
 		return peer, ok
@@ -85,7 +86,7 @@ func (p *Peers) find(ctx context.Context, node uuid.UUID) (Peer, bool) {
 	return p.book.get(node)
 }
 
-// refresh reads the register once for all that want it, and once a second at most.
+// refresh reads the register once for all callers, and once a second at most.
 func (p *Peers) refresh(ctx context.Context) {
 	b := &p.book
 	b.mu.Lock()
@@ -97,7 +98,7 @@ func (p *Peers) refresh(ctx context.Context) {
 	if wait == nil {
 		wait = make(chan struct{})
 		b.asked, b.fresh = time.Now(), wait
-		go p.read(context.WithoutCancel(ctx), wait) // whoever asks may leave, others wait for the same answer
+		go p.read(context.WithoutCancel(ctx), wait) // a caller may leave while others wait for the same answer
 	}
 	b.mu.Unlock()
 	select {

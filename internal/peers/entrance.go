@@ -23,15 +23,15 @@ func IsEntrance(r *http.Request) bool {
 
 type speakerKey struct{}
 
-// Speaker is the node that sent the request with this context; false: a client did.
+// Speaker is the node that sent the request with this context; false: a client sent it.
 func Speaker(ctx context.Context) (uuid.UUID, bool) {
 	node, ok := ctx.Value(speakerKey{}).(uuid.UUID)
 	return node, ok
 }
 
-// Entrance takes the requests of other nodes, under [Path], and passes them on to next as their clients sent them: with the client's address, scheme and
-// host, and without the path's beginning. It is closed to everybody else, whatever token they have. What the request itself asks for, and who asks it, is
-// next's to judge, as with every other request.
+// Entrance takes the requests of other nodes, under [Path], and passes them on to next as their clients sent them:
+// with the client's address, scheme and host, and without Path. It is closed to all clients, whatever token they
+// have. next judges the request itself and its user, as with every other request.
 func (p *Peers) Entrance(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, proof, refusal := p.open(r.Context(), r)
@@ -51,7 +51,8 @@ func (p *Peers) Entrance(next http.Handler) http.Handler {
 	})
 }
 
-// turnAway answers a request that no node has sent to this one. It says no more than a node needs to tell its operator.
+// turnAway answers a request that no node has sent to this one. The answer says no more than another node needs for
+// its operator.
 func (p *Peers) turnAway(w http.ResponseWriter, r *http.Request, refusal Refusal) {
 	p.cfg.Metrics.refused.WithLabelValues(string(refusal)).Inc()
 	p.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "the entrance for other nodes refuses a request",
@@ -64,13 +65,13 @@ func (p *Peers) turnAway(w http.ResponseWriter, r *http.Request, refusal Refusal
 		status = http.StatusMisdirectedRequest
 	}
 	if r.ContentLength != 0 {
-		h.Set("Connection", "close") // its body is not wanted
+		h.Set("Connection", "close") // its body is not read
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte("for nodes only")) // whoever asked may be gone
+	_, _ = w.Write([]byte("for nodes only")) // the client may be gone
 }
 
-// restored is the request as its client sent it to the node that t is from.
+// restored is the request as its client sent it to the node of the ticket t.
 func restored(r *http.Request, t ticket) *http.Request {
 	for _, name := range claims {
 		r.Header.Del(name)

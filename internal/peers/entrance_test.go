@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
-// stolen returns what a sends to b for a client, to the letter: somebody reads the wire between the two.
+// stolen returns the exact bytes that a sends to b for a client, as an eavesdropper between the two reads them.
 func stolen(t *testing.T, a, b *node, path string) string {
 	t.Helper()
 	raw := make(chan string, 1)
@@ -36,14 +36,14 @@ func stolen(t *testing.T, a, b *node, path string) string {
 	return <-raw
 }
 
-// answered is what a node has answered.
+// answered is a node's answer.
 type answered struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// present sends a request, as it is, to a node.
+// present sends a request unchanged to a node.
 func present(t *testing.T, to *node, request string) answered {
 	t.Helper()
 	var dialer net.Dialer
@@ -69,16 +69,38 @@ func TestTheEntranceTakesEachRequestOfANodeOnceAndAsItWasSent(t *testing.T) {
 		reason string
 	}{
 		{"as it was sent", func(r string) string { return r }, http.StatusOK, ""},
-		{"another path", func(r string) string { return strings.Replace(r, "/hubs/orders", "/hubs/admin", 1) }, http.StatusUnauthorized, "signature"},
-		{"another query", func(r string) string { return strings.Replace(r, "id=1", "id=2", 1) }, http.StatusUnauthorized, "signature"},
-		{"another method", func(r string) string { return strings.Replace(r, "GET ", "DELETE ", 1) }, http.StatusUnauthorized, "signature"},
-		{"another token", func(r string) string { return strings.Replace(r, "Bearer user", "Bearer thief", 1) }, http.StatusUnauthorized, "signature"},
-		{"one header more", func(r string) string { return strings.Replace(r, "\r\n\r\n", "\r\nX-More: 1\r\n\r\n", 1) }, http.StatusUnauthorized, "signature"},
+		{
+			"another path", func(r string) string { return strings.Replace(r, "/hubs/orders", "/hubs/admin", 1) },
+			http.StatusUnauthorized, "signature",
+		},
+		{
+			"another query", func(r string) string { return strings.Replace(r, "id=1", "id=2", 1) },
+			http.StatusUnauthorized, "signature",
+		},
+		{
+			"another method", func(r string) string { return strings.Replace(r, "GET ", "DELETE ", 1) },
+			http.StatusUnauthorized, "signature",
+		},
+		{
+			"another token", func(r string) string { return strings.Replace(r, "Bearer user", "Bearer thief", 1) },
+			http.StatusUnauthorized, "signature",
+		},
+		{
+			"one header more", func(r string) string { return strings.Replace(r, "\r\n\r\n", "\r\nX-More: 1\r\n\r\n", 1) },
+			http.StatusUnauthorized, "signature",
+		},
 		{"one token more", func(r string) string {
 			return strings.Replace(r, "Authorization:", "Authorization: Bearer thief\r\nAuthorization:", 1)
 		}, http.StatusUnauthorized, "signature"},
-		{"another client's address", func(r string) string { return strings.Replace(r, "for=127.0.0.1", "for=127.0.0.2", 1) }, http.StatusUnauthorized, "signature"},
-		{"a later number", func(r string) string { return strings.Replace(r, "&n=", "&n=9", 1) }, http.StatusUnauthorized, "signature"},
+		{
+			"another client's address",
+			func(r string) string { return strings.Replace(r, "for=127.0.0.1", "for=127.0.0.2", 1) },
+			http.StatusUnauthorized, "signature",
+		},
+		{
+			"a later number", func(r string) string { return strings.Replace(r, "&n=", "&n=9", 1) },
+			http.StatusUnauthorized, "signature",
+		},
 		{"two tickets", func(r string) string {
 			i := strings.Index(r, "X-Herald-Node:")
 			line := r[i : i+strings.Index(r[i:], "\r\n")+2]
@@ -135,11 +157,15 @@ func TestClientsDoNotGetInWhateverTokenTheyHave(t *testing.T) {
 	for _, ticket := range []string{
 		"", "v=1", "&mac=", "v=1&mac=" + strings.Repeat("A", 43),
 		"at=1&from=" + uuid.NewString() + "&host=x&key=1&n=1&to=" + b.id.String() + "&v=1&mac=" + strings.Repeat("A", 43),
-		"at=1&from=" + uuid.NewString() + "&host=x&key=99999999999&n=1&to=" + b.id.String() + "&v=1&mac=" + strings.Repeat("A", 43),
+		"at=1&from=" + uuid.NewString() + "&host=x&key=99999999999&n=1&to=" + b.id.String() +
+			"&v=1&mac=" + strings.Repeat("A", 43),
 		"at=1&from=x&for=x&host=x&key=7&n=-1&to=" + b.id.String() + "&v=1&mac=" + strings.Repeat("A", 43),
 	} {
-		for _, path := range []string{"", "/", "/ping", "/hubs/orders?id=x", "/../hubs/orders", "/api/admin/realtime/health"} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL+peers.Path+path, strings.NewReader("{}"))
+		for _, path := range []string{
+			"", "/", "/ping", "/hubs/orders?id=x", "/../hubs/orders", "/api/admin/realtime/health",
+		} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+				b.server.URL+peers.Path+path, strings.NewReader("{}"))
 			require.NoError(t, err)
 			r.Header.Set("Authorization", "Bearer of an administrator")
 			if ticket != "" {
@@ -157,7 +183,8 @@ func TestARequestIsGoodForHalfAMinuteOfTheDatabasesClock(t *testing.T) {
 	a, b := start(t, "db"), start(t, "db")
 	b.hub = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 	for off, status := range map[time.Duration]int{
-		-29 * time.Second: http.StatusOK, 29 * time.Second: http.StatusOK, -31 * time.Second: http.StatusUnauthorized, 31 * time.Second: http.StatusUnauthorized,
+		-29 * time.Second: http.StatusOK, 29 * time.Second: http.StatusOK, -31 * time.Second: http.StatusUnauthorized,
+		31 * time.Second: http.StatusUnauthorized,
 	} {
 		a.clock = func() time.Time { return time.Now().Add(off) }
 		require.Equal(t, status, present(t, b, stolen(t, a, b, "/hubs/x")).status, off)

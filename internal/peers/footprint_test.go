@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector keeps memory of its own for every goroutine, which is not what is measured here.
+// The race detector's own memory for every goroutine must not be measured here.
 
 package peers_test
 
@@ -18,13 +18,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// usage is what this process takes.
+// usage is what this process uses.
 type usage struct{ bytes, goroutines, descriptors int64 }
 
 func used(t *testing.T) usage {
 	t.Helper()
 	var m runtime.MemStats
-	for range 3 { // pools are emptied by the second
+	for range 3 { // the second collection empties pools
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
@@ -35,8 +35,9 @@ func used(t *testing.T) usage {
 	return u
 }
 
-// TestWhatAForwardedConnectionCosts bounds what one takes on both nodes. Both are in this process, with the clients' sockets: what the same connections
-// take that come to their node straight is measured too, and the difference is the other node's.
+// TestWhatAForwardedConnectionCosts bounds the cost of a forwarded connection on both nodes. Both are in this
+// process, with the clients' sockets: the cost of the same connections straight to their node is measured too, and
+// the difference is the forwarding node's.
 //
 // Acceptance: A-481.
 func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // others' memory would count
@@ -101,7 +102,10 @@ func TestWhatAForwardedConnectionCosts(t *testing.T) { //nolint:paralleltest // 
 			}
 			straight := measure("/hubs/x", b)
 			both := measure("/to/"+b.id.String()+"/hubs/x", a)
-			more := usage{both.bytes - straight.bytes, both.goroutines - straight.goroutines, both.descriptors - straight.descriptors}
+			more := usage{
+				both.bytes - straight.bytes, both.goroutines - straight.goroutines,
+				both.descriptors - straight.descriptors,
+			}
 			t.Logf("straight, with the client's socket: %+v; on the node that forwards: %+v", straight, more)
 			require.LessOrEqual(t, more.bytes, kind.most.bytes)
 			require.LessOrEqual(t, more.goroutines, kind.most.goroutines)

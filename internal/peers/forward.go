@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Path is where a node takes the requests of other nodes; what it is asked for stands behind it.
+// Path is where a node takes the requests of other nodes; the request's own path stands behind it.
 const Path = "/_herald/node"
 
 const retryAfter = "1" // seconds
@@ -29,7 +29,7 @@ var (
 	errNoURL     = errors.New("it tells no address: is it of an older release?")
 )
 
-// forwarding is a request that is on its way to another node.
+// forwarding is a request on its way to another node.
 type forwarding struct {
 	peer     Peer
 	url      *url.URL
@@ -37,21 +37,22 @@ type forwarding struct {
 	w        *writer
 	expected proofs
 	since    time.Time
-	streams  bool // it waits, or goes on, for as long as the client does
+	streams  bool // the request lasts as long as the client does
 	end      context.CancelCauseFunc
-	err      error // why there is no answer of the other node's
-	handed   bool  // to a relay, which ends it
+	err      error // why the other node gave no answer
+	handed   bool  // handed to a relay, which ends it
 }
 
 type forwardingKey struct{}
 
-// Forward hands a request to another node, and its answer to the client. It returns an error that wraps Config.Gone, and has written
-// nothing, where that node is not there or cannot be reached. What else goes wrong it answers itself.
+// Forward hands a request to another node, and its answer to the client. It returns an error that wraps
+// Config.Gone, and has written nothing, where that node is not there or cannot be reached. Forward answers all
+// other failures itself.
 func (p *Peers) Forward(w http.ResponseWriter, r *http.Request, node string) error {
 	return p.forward(w, r, node, r.Method == http.MethodGet)
 }
 
-// forward is Forward; streams says that the request waits, or goes on, for as long as the client does.
+// forward is Forward; streams says that the request lasts as long as the client does.
 func (p *Peers) forward(w http.ResponseWriter, r *http.Request, node string, streams bool) error {
 	f, ctx, err := p.begin(w, r, node, streams)
 	if err != nil {
@@ -70,8 +71,10 @@ func (p *Peers) forward(w http.ResponseWriter, r *http.Request, node string, str
 	return p.finish(ctx, r, f)
 }
 
-// begin finds the node, and a place among the requests that are under way.
-func (p *Peers) begin(w http.ResponseWriter, r *http.Request, node string, streams bool) (*forwarding, context.Context, error) {
+// begin finds the node, and a place among the requests under way.
+func (p *Peers) begin(
+	w http.ResponseWriter, r *http.Request, node string, streams bool,
+) (*forwarding, context.Context, error) {
 	id, err := uuid.Parse(node)
 	if err != nil || id == p.cfg.Node {
 		return nil, nil, fmt.Errorf("%w: %q is not another node", p.cfg.Gone, shorten(node))
@@ -131,7 +134,7 @@ func (p *Peers) Forwarding() int {
 	return len(p.under)
 }
 
-// refuse answers a request that is not begun, or leaves it to the caller.
+// refuse answers a request that was not begun, or leaves the answer to the caller.
 func (p *Peers) refuse(w http.ResponseWriter, r *http.Request, node string, err error) error {
 	ctx := r.Context()
 	outcome := OwnerGone
@@ -161,7 +164,7 @@ func writeBusy(w http.ResponseWriter, why error) {
 	_, _ = io.WriteString(w, why.Error()) //nolint:gosec // this package's own text; whoever asked may be gone
 }
 
-// finish says what came of a request that the proxy is done with.
+// finish reports the outcome of a request that the proxy is done with.
 func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) error {
 	switch {
 	case f.err == nil || errors.Is(f.err, errRelayed):
@@ -172,8 +175,9 @@ func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) erro
 		return nil //nolint:nilerr // who has left wants no answer
 	case errors.Is(context.Cause(ctx), errDraining):
 		p.cfg.Metrics.forwarded.WithLabelValues(string(Drained)).Inc()
-		// A poll: its client polls again, by another node if it can. The 204 that ends a connection must not come here: Microsoft's JavaScript
-		// client ends its whole process where that answers a connection's first poll.
+		// A poll gets an empty 200: its client polls again, by another node if it can. A 204, which ends a connection,
+		// must not be sent here: as the answer to a connection's first poll it ends the whole process of Microsoft's
+		// JavaScript client.
 		if !f.w.begun {
 			f.w.Header().Set("Content-Length", "0")
 			f.w.WriteHeader(http.StatusOK)
@@ -181,13 +185,16 @@ func (p *Peers) finish(ctx context.Context, r *http.Request, f *forwarding) erro
 		return nil
 	}
 	p.cfg.Metrics.forwarded.WithLabelValues(string(NotReached)).Inc()
-	p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "another node cannot be reached: clients whose connections it holds start anew",
-		slog.String("owner", f.peer.Node.String()), slog.String("owner_host", f.peer.Host), slog.String("address", f.peer.URL),
+	p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn,
+		"another node cannot be reached: clients whose connections it holds start anew",
+		slog.String("owner", f.peer.Node.String()), slog.String("owner_host", f.peer.Host),
+		slog.String("address", f.peer.URL),
 		slog.Any("error", f.err))
 	return fmt.Errorf("%w: node %s at %s: %w", p.cfg.Gone, f.peer.Node, f.peer.URL, f.err)
 }
 
-// newProxy returns what carries requests and answers. It is httputil's, told which node a request is for by the request's context.
+// newProxy returns httputil's proxy, which carries requests and answers. The request's context names the node that
+// a request is for.
 func (p *Peers) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(r) },
@@ -208,12 +215,13 @@ func underWay(ctx context.Context) *forwarding {
 	return f
 }
 
-// rewrite addresses the request. What the client has claimed of where it comes from stays here.
+// rewrite addresses the request. The client's own claims of its origin are not passed on.
 func (p *Peers) rewrite(r *httputil.ProxyRequest) {
 	f := underWay(r.In.Context())
 	in := r.In.URL
 	r.Out.URL = &url.URL{
-		Scheme: f.url.Scheme, Host: f.url.Host, Path: Path + in.Path, RawPath: Path + in.EscapedPath(), RawQuery: in.RawQuery,
+		Scheme: f.url.Scheme, Host: f.url.Host, Path: Path + in.Path,
+		RawPath: Path + in.EscapedPath(), RawQuery: in.RawQuery,
 	}
 	r.Out.Host = f.url.Host
 	for _, name := range claims {
@@ -222,9 +230,11 @@ func (p *Peers) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Header.Del("Expect") // the body is on its way
 }
 
-// claims are headers by which a client, or a proxy, says where a request comes from, or what only a node may say.
+// claims are headers by which a client, or a proxy, names a request's origin, and headers that only a node may
+// send.
 var claims = []string{ //nolint:gochecknoglobals // a table
-	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-Ip", ticketHeader, proofHeader,
+	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-Ip",
+	ticketHeader, proofHeader,
 }
 
 // sealing signs requests as they are sent.
@@ -241,14 +251,14 @@ func (s sealing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.transport.RoundTrip(r) //nolint:wrapcheck // finish wraps it
 }
 
-// receive looks whether the answer is the node's, and takes a WebSocket over.
+// receive checks that the answer is the node's, and takes a WebSocket over.
 func (p *Peers) receive(answer *http.Response) error {
 	f := underWay(answer.Request.Context())
 	if err := f.expected.check(answer); err != nil {
 		return err
 	}
 	h := f.w.Header()
-	for name := range answer.Header { // the other node has answered all, CORS included
+	for name := range answer.Header { // the other node has set all headers, CORS included
 		h.Del(name)
 	}
 	if answer.StatusCode == http.StatusSwitchingProtocols {
@@ -258,7 +268,7 @@ func (p *Peers) receive(answer *http.Response) error {
 	return nil
 }
 
-// drained ends an event stream as the other node would, instead of breaking it off, where this node stops.
+// drained ends an event stream as the other node would, instead of breaking it off, when this node stops.
 type drained struct {
 	io.ReadCloser
 
@@ -289,7 +299,7 @@ func (e proofs) check(answer *http.Response) error {
 	return fmt.Errorf("%w (it says %s)", errNotANode, answer.Status)
 }
 
-// parseURL reads the address of a node, which has no path.
+// parseURL parses the URL of a node, which has no path.
 func parseURL(text string) (*url.URL, error) {
 	if text == "" {
 		return nil, errNoURL
@@ -310,7 +320,7 @@ func shorten(text string) string {
 	return text
 }
 
-// pool lends the proxy buffers, each for as long as an answer goes on.
+// pool lends buffers to the proxy, each for the duration of an answer.
 type pool struct{ p *Peers }
 
 func (b pool) Get() []byte {
@@ -319,7 +329,7 @@ func (b pool) Get() []byte {
 
 func (b pool) Put(used []byte) { b.p.buffers.Put((*[bufferSize]byte)(used)) }
 
-// quiet is where the proxy writes what Forward says in better words.
+// quiet discards the proxy's own log lines: Forward logs the same in better words.
 type quiet struct{ logger *slog.Logger }
 
 func (q quiet) Write(line []byte) (int, error) {

@@ -34,7 +34,8 @@ func TestARequestReachesTheOtherNodeAsItsClientSentIt(t *testing.T) {
 		_, _ = w.Write(body)
 	}
 	r := a.request(t, http.MethodPost, b, "/hubs/order%20s?id=a%3Bb&x=1;2", strings.NewReader("payload"),
-		"Authorization", "Bearer token", "X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https", "Forwarded", "for=203.0.113.7",
+		"Authorization", "Bearer token", "X-Forwarded-For", "203.0.113.7", "X-Forwarded-Proto", "https",
+		"Forwarded", "for=203.0.113.7",
 		"X-Real-Ip", "203.0.113.7", "Connection", "X-Hop", "X-Hop", "secret", "X-Two", "1", "X-Two", "2")
 	r.Host = "orders.example"
 	answer := send(t, r)
@@ -78,7 +79,7 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	require.Equal(t, 1, a.counts.of("gone"))
 	require.Equal(t, 1, a.counts.of("failed"))
 
-	// Something else has taken the node's port.
+	// Another server has taken the node's port.
 	taken := b.peer()
 	taken.URL = stranger.server.URL
 	a.Learn([]peers.Peer{taken})
@@ -87,14 +88,16 @@ func TestAnOwnerThatIsGoneIsToldBeforeAnythingIsWritten(t *testing.T) {
 	a.Learn([]peers.Peer{taken})
 	require.Contains(t, a.said(t, http.MethodGet, b, nil), "another node answers there")
 
-	// A node that does not say that it is alive is asked first.
+	// A node that does not report that it is alive is probed first.
 	asleep := silent.peer()
 	asleep.Alive = false
 	a.Learn([]peers.Peer{asleep})
 	silent.hub = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }
-	untilTrue(t, func() bool { return a.said(t, http.MethodGet, silent, nil) == "here" }, "it is cut off from the database only")
+	untilTrue(t, func() bool { return a.said(t, http.MethodGet, silent, nil) == "here" },
+		"it is cut off from the database only")
 	var listen net.ListenConfig
-	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and says nothing, as a stopped process
+	// accepts connections and answers nothing, as a stopped process does
+	frozen, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer frozen.Close()
 	asleep.Node, asleep.URL = uuid.New(), "http://"+frozen.Addr().String()
@@ -160,7 +163,8 @@ func TestEventsArriveAsTheyAreSentAndEndWithTheClient(t *testing.T) {
 	require.Eventually(t, func() bool { return a.Forwarding() == 0 }, patience, glance)
 }
 
-// upgraded sends what a WebSocket client sends, and early behind it, and returns its socket behind the answer's head.
+// upgraded sends a WebSocket client's request, with early data behind it, and returns the socket behind the
+// answer's head.
 func upgraded(t *testing.T, r *http.Request, early string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	var dialer net.Dialer
@@ -168,7 +172,8 @@ func upgraded(t *testing.T, r *http.Request, early string) (net.Conn, *bufio.Rea
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n%s",
+	_, err = fmt.Fprintf(conn,
+		"GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n%s",
 		r.URL.RequestURI(), early)
 	require.NoError(t, err)
 	lines := bufio.NewReader(conn)
@@ -180,7 +185,7 @@ func upgraded(t *testing.T, r *http.Request, early string) (net.Conn, *bufio.Rea
 	return conn, lines
 }
 
-// echo takes a WebSocket over and sends back what comes, until it ends.
+// echo takes a WebSocket over and sends all data back, until it ends.
 func echo(ended chan<- struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("Sec-Websocket-Key") != "abc" {
@@ -193,7 +198,8 @@ func echo(ended chan<- struct{}) http.HandlerFunc {
 		}
 		defer close(ended)
 		defer conn.Close()
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: proof\r\n%s: %s\r\n\r\n",
+		_, _ = fmt.Fprintf(conn,
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: proof\r\n%s: %s\r\n\r\n",
 			"X-Herald-Node-Proof", w.Header().Get("X-Herald-Node-Proof"))
 		for {
 			line, err := rw.ReadString('\n')
@@ -305,7 +311,8 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	a.Shutdown(t.Context(), 100*time.Millisecond)
 	require.Zero(t, a.Forwarding())
 	require.Equal(t, ":\n", text(t, events), "the stream ends as the other node would end it")
-	// It may be a connection's first one. Microsoft's JavaScript client ends its whole process where that is answered with 204.
+	// The poll may be a connection's first one. A 204 as its answer ends the whole process of Microsoft's JavaScript
+	// client.
 	answered := <-poll
 	require.Equal(t, http.StatusOK, answered.StatusCode)
 	require.Empty(t, text(t, answered))
@@ -313,10 +320,11 @@ func TestWhatWaitsEndsWithTheNodeThatForwardsIt(t *testing.T) {
 	require.Error(t, err)
 	<-ended
 	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil).StatusCode)
-	require.Equal(t, http.StatusServiceUnavailable, a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable,
+		a.ask(t, http.MethodGet, b, "/hubs/x", nil, "Accept", "text/event-stream").StatusCode)
 }
 
-// accepted counts the connections that wait for a listener that has taken none.
+// accepted counts the connections that wait for a listener that has accepted none.
 func accepted(t *testing.T, l net.Listener) (count int) {
 	t.Helper()
 	for {
@@ -347,7 +355,8 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 						return
 					}
 					defer conn.Close()
-					_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Herald-Node-Proof: %s\r\n\r\n",
+					_, _ = fmt.Fprintf(conn,
+						"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Herald-Node-Proof: %s\r\n\r\n",
 						w.Header().Get("X-Herald-Node-Proof"))
 					to = conn
 				} else {
@@ -384,10 +393,13 @@ func TestAPollThatWaitsForLongIsAnswered(t *testing.T) {
 		<-time.After(300 * time.Millisecond)
 		w.WriteHeader(http.StatusNoContent)
 	}
-	bounded := http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		a.server.Config.Handler.ServeHTTP(w, r)
-	})}
+	bounded := http.Server{
+		ReadHeaderTimeout: patience,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			a.server.Config.Handler.ServeHTTP(w, r)
+		}),
+	}
 	var listen net.ListenConfig
 	l, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -409,7 +421,7 @@ func TestAWebSocketOutlivesTheTimeOfAWrite(t *testing.T) {
 	b.hub = echo(ended)
 	conn, lines := upgraded(t, a.request(t, http.MethodGet, b, "/hubs/x", nil), "")
 	for range 2 {
-		<-time.After(2 * writeTimeout) // nothing is written for longer than a write may take
+		<-time.After(2 * writeTimeout) // no write for longer than one may take
 		_, err := io.WriteString(conn, "x\n")
 		require.NoError(t, err)
 		line, err := lines.ReadString('\n')

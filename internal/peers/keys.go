@@ -15,8 +15,8 @@ const (
 	keysHeld = 8
 )
 
-// derived are keys for signing, made of the secrets that the nodes share. What else is made of those secrets is made under other labels, so
-// that what one of them signs or seals is nothing to another.
+// derived are keys for signing, made of the secrets that the nodes share. Keys for other uses are derived from the
+// same secrets under other labels, so a signature or seal of one use is invalid in another.
 type derived struct {
 	of Keys
 
@@ -33,7 +33,7 @@ func (d *derived) newest() (id int32, key *[keySize]byte, ok bool) {
 	return id, d.derive(id, secret), true
 }
 
-// find is the key of that id.
+// find is the key with that id.
 func (d *derived) find(ctx context.Context, id int32) (key *[keySize]byte, ok bool) {
 	secret, ok := d.of.Find(ctx, id)
 	if !ok {
@@ -50,7 +50,7 @@ func (d *derived) derive(id int32, secret []byte) *[keySize]byte {
 	}
 	b, err := hkdf.Key(sha256.New, secret, nil, keyLabel, keySize)
 	if err != nil {
-		panic(fmt.Sprintf("deriving a key of %d bytes: %v", keySize, err)) // cannot be: SHA-256 gives 255 times as much
+		panic(fmt.Sprintf("deriving a key of %d bytes: %v", keySize, err)) // impossible: SHA-256 gives 255 times as much
 	}
 	if len(d.held) >= keysHeld || d.held == nil {
 		d.held = map[int32]*[keySize]byte{}

@@ -10,7 +10,7 @@ import (
 // mostPeersShown bounds the series of a scrape.
 const mostPeersShown = 64
 
-// Metrics count what happens between nodes.
+// Metrics count the traffic between nodes.
 type Metrics struct {
 	forwarded, refused *prometheus.CounterVec
 
@@ -18,30 +18,34 @@ type Metrics struct {
 	shown      atomic.Pointer[Peers]
 }
 
-// NewMetrics returns metrics that r shows; nil: nobody does.
+// NewMetrics returns metrics registered with r; with nil they are registered nowhere.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	return &Metrics{
 		registerer: r,
-		forwarded:  counters("forwarded_requests_total", "Requests for connections that other nodes hold, by outcome.", "outcome"),
-		refused:    counters("node_requests_refused_total", "Requests to the entrance for other nodes that were refused, by reason.", "reason"),
+		forwarded: counters("forwarded_requests_total", "Requests for connections that other nodes hold, by outcome.",
+			"outcome"),
+		refused: counters("node_requests_refused_total",
+			"Requests to the entrance for other nodes that were refused, by reason.", "reason"),
 	}
 }
 
-// show adds what p holds at the moment of a scrape.
+// show adds gauges that read p at the moment of a scrape.
 func (m *Metrics) show(p *Peers) {
 	if m.shown.Swap(p) != nil || m.registerer == nil {
 		return
 	}
 	promauto.With(m.registerer).NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "forwarded_requests", Help: "Requests to other nodes that are under way, event streams and polls that wait included.",
+		Name: "forwarded_requests",
+		Help: "Requests to other nodes that are under way, event streams and polls that wait included.",
 	}, func() float64 { return float64(m.shown.Load().Forwarding()) })
 	m.registerer.MustRegister(newPeersCollector(p.cfg.Node.String(), func() []State { return m.shown.Load().States() }))
 }
 
-// peersCollector says which other nodes this one reaches. It shows those that are alive, so that the series of nodes that are gone end.
+// peersCollector shows which other nodes this one reaches. It shows nodes that are alive only, so that the series
+// of nodes that are gone end.
 type peersCollector struct {
 	node                   string
 	states                 func() []State
@@ -52,7 +56,8 @@ func newPeersCollector(node string, states func() []State) *peersCollector {
 	return &peersCollector{
 		node: node, states: states,
 		reachable: prometheus.NewDesc("peer_reachable",
-			"1 where this node reaches the other one at that address, else 0; of at most 64 nodes.", []string{"node", "peer", "peer_host", "address"}, nil),
+			"1 where this node reaches the other one at that address, else 0; of at most 64 nodes.",
+			[]string{"node", "peer", "peer_host", "address"}, nil),
 		unreachable: prometheus.NewDesc("peers_unreachable",
 			"Other nodes that are alive and that this one cannot reach.", nil, nil),
 	}
@@ -64,7 +69,7 @@ func (c *peersCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.unreachable
 }
 
-// Collect implements prometheus.Collector. Those that cannot be reached come first.
+// Collect implements prometheus.Collector. Nodes that cannot be reached come first.
 func (c *peersCollector) Collect(ch chan<- prometheus.Metric) {
 	states, failing, shown := c.states(), 0, 0
 	for _, wanted := range []bool{true, false} {
@@ -78,7 +83,8 @@ func (c *peersCollector) Collect(ch chan<- prometheus.Metric) {
 				reaches = 0
 			}
 			if shown++; shown <= mostPeersShown {
-				ch <- prometheus.MustNewConstMetric(c.reachable, prometheus.GaugeValue, reaches, c.node, s.Node.String(), s.Host, s.URL)
+				ch <- prometheus.MustNewConstMetric(c.reachable, prometheus.GaugeValue, reaches, c.node,
+					s.Node.String(), s.Host, s.URL)
 			}
 		}
 	}

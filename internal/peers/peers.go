@@ -32,27 +32,26 @@ type Config struct {
 	// Keys are the secrets that the nodes share.
 	Keys Keys
 
-	// Now is a clock that all nodes agree about: the database's.
+	// Now is a clock that all nodes share: the database's.
 	Now func() time.Time
 
-	// Refresh reads the register of nodes anew, for a node that is not in the book yet. It is called once a second at most.
-	// Defaults to none: the book is what [Peers.Learn] was told.
+	// Refresh reads the register of nodes anew, for a node that is not in the book yet. It is called once a second at
+	// most. Defaults to none: the book is then only what [Peers.Learn] received.
 	Refresh func(ctx context.Context) ([]Peer, error)
 
-	// Client says who sends a request and whether he came by TLS, by a trusted proxy's word where there is one.
+	// Client returns the client of a request and whether it came by TLS, by a trusted proxy's word where there is one.
 	Client func(r *http.Request) (address netip.Addr, secure bool)
 
 	// Forwarded marks the context of a request that came from another node.
 	Forwarded func(ctx context.Context) context.Context
 
-	// Gone is the error that a forwarding is refused with whose node is not there.
+	// Gone is the error for a forwarding whose node is not there.
 	Gone error
 
-	// Roots are whom the certificates of other nodes are verified by.
-	// Defaults to nil: the system's.
+	// Roots verify the certificates of other nodes. Defaults to nil: the system's.
 	Roots *x509.CertPool
 
-	// Settings is what an operator decides. Where nothing is set, they are the defaults.
+	// Settings is what an operator decides. Where none is set, they are the defaults.
 	Settings
 
 	// WriteTimeout is how long one write to a client, or to another node, may take.
@@ -62,37 +61,34 @@ type Config struct {
 	// Defaults to 105 s.
 	AnswerTimeout time.Duration
 
-	// ProbeInterval is how often each other node is asked whether it can be reached.
-	// Defaults to 10 s.
+	// ProbeInterval is how often each other node is probed. Defaults to 10 s.
 	ProbeInterval time.Duration
 
-	// Logger is where what goes wrong is told.
-	// Defaults to [slog.Default].
+	// Logger receives failures. Defaults to [slog.Default].
 	Logger *slog.Logger
 
-	// Metrics count what happens.
-	// Default to some that nobody reads.
+	// Metrics count requests and refusals. Default to metrics that are registered nowhere.
 	Metrics *Metrics
 }
 
 // Keys are the secrets that the nodes share through the database.
 type Keys interface {
-	// Newest is the key to speak with; ok is false while there is none.
+	// Newest is the key to sign with; ok is false while there is none.
 	Newest() (id int32, secret []byte, ok bool)
-	// Find is the key of that id, which another node may have learnt of a moment earlier.
+	// Find is the key with that id, which another node may have learnt of a moment earlier.
 	Find(ctx context.Context, id int32) (secret []byte, ok bool)
 }
 
-// Outcome is what became of a request that was to be forwarded.
+// Outcome is the result of a request that was to be forwarded.
 type Outcome string
 
 // The outcomes.
 const (
 	Answered   Outcome = "answered"    // by the other node
-	OwnerGone  Outcome = "gone"        // the other node is not registered any more, or does not answer
-	NotReached Outcome = "failed"      // the other node is registered, and cannot be reached
-	NoRoom     Outcome = "limit"       // as many are under way as may be
-	ClientLeft Outcome = "client_gone" // before there was an answer
+	OwnerGone  Outcome = "gone"        // the other node is no longer registered, or does not answer
+	NotReached Outcome = "failed"      // the other node is registered, but cannot be reached
+	NoRoom     Outcome = "limit"       // as many as allowed are under way
+	ClientLeft Outcome = "client_gone" // before the answer began
 	Drained    Outcome = "drained"     // this node stops
 	Broken     Outcome = "broken"      // the answer ended in the middle
 )
@@ -103,11 +99,11 @@ type Refusal string
 // The refusals.
 const (
 	NotSigned    Refusal = "unsigned"   // it carries no node's signature
-	WrongKey     Refusal = "signature"  // it is signed with a key that the nodes do not share, or was changed
+	WrongKey     Refusal = "signature"  // its key is not the nodes', or it was changed
 	OtherNode    Refusal = "other_node" // it is signed for another node
-	OtherTime    Refusal = "time"       // it is too old, or of the future
+	OtherTime    Refusal = "time"       // it is too old, or from the future
 	Replayed     Refusal = "replayed"   // it came before
-	TooManyPeers Refusal = "nodes"      // more nodes speak than are remembered
+	TooManyPeers Refusal = "nodes"      // more nodes send than are remembered
 )
 
 // Peers is what a node knows of the others, and how it speaks with them. Create it with [New].
@@ -116,13 +112,13 @@ type Peers struct {
 	keys      derived
 	transport *http.Transport
 	proxy     *httputil.ReverseProxy
-	number    atomic.Uint64 // of the last request that was signed
+	number    atomic.Uint64 // of the last signed request
 	replays   replays
 	buffers   sync.Pool
 
 	book     book
 	silent   silent
-	newcomer chan struct{} // holds one when there is a node that has not been asked yet
+	newcomer chan struct{} // holds one when a node has not been probed yet
 	found    findings
 
 	mu       sync.Mutex
@@ -131,7 +127,7 @@ type Peers struct {
 	relays   sync.WaitGroup // of WebSockets, which outlive their requests
 }
 
-// New returns a node's connections to the others. None is open yet, and it knows of none.
+// New returns a node's connections to the others. It opens none, and knows no other node yet.
 func New(cfg Config) (*Peers, error) {
 	settings.Complete(&cfg.Settings)
 	cfg.AnswerTimeout = cmp.Or(cfg.AnswerTimeout, DefaultAnswerTimeout)
@@ -140,7 +136,8 @@ func New(cfg Config) (*Peers, error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(nil)
 	}
-	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil || cfg.Gone == nil || cfg.WriteTimeout <= 0 {
+	if cfg.Node == uuid.Nil || cfg.Keys == nil || cfg.Now == nil || cfg.Client == nil || cfg.Forwarded == nil ||
+		cfg.Gone == nil || cfg.WriteTimeout <= 0 {
 		return nil, errors.New("peers: Node, Keys, Now, Client, Forwarded, Gone and WriteTimeout are required")
 	}
 	p := &Peers{

@@ -21,9 +21,9 @@ import (
 const (
 	pingTimeout = 2 * time.Second
 	pingsAtOnce = 8
-	// confirmAfter is when a node that has not answered is asked once more, before that is told.
+	// confirmAfter is how long after a failed probe the node is probed once more, before the failure is reported.
 	confirmAfter = time.Second
-	// mostFindings is how many nodes that cannot be reached are told of, and longestError how much of each error.
+	// mostFindings is how many unreachable nodes are reported, and longestError how much of each error.
 	mostFindings = 16
 	longestError = 300
 	toldEvery    = time.Minute
@@ -33,24 +33,24 @@ const (
 type Finding struct {
 	Node  uuid.UUID `json:"node"`
 	Host  string    `json:"host"`
-	URL   string    `json:"url"` // that was tried
+	URL   string    `json:"url"` // the URL that was tried
 	Error string    `json:"error"`
 }
 
-// findings are what the last probes have found, by node.
+// findings are the results of the last probes, by node.
 type findings struct {
 	mu     sync.Mutex
 	probed map[uuid.UUID]probed
 }
 
 type probed struct {
-	peer   Peer // as it was asked
+	peer   Peer // as it was probed
 	err    error
-	failed int       // times in a row
-	told   time.Time // in the log
+	failed int       // failures in a row
+	told   time.Time // when it was last logged
 }
 
-// keep forgets the nodes that are not registered any more.
+// keep forgets the nodes that are no longer registered.
 func (f *findings) keep(known map[uuid.UUID]Peer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,11 +61,11 @@ func (f *findings) keep(known map[uuid.UUID]Peer) {
 	}
 }
 
-// Run asks every other node, every few seconds and when one is new, whether it can be reached, until ctx ends.
+// Run probes every other node, every few seconds and when one is new, until ctx ends.
 func (p *Peers) Run(ctx context.Context) error {
 	for {
 		p.Probe(ctx)
-		// Not all at the same time.
+		// Random, so that the nodes do not probe at the same time.
 		wait := p.cfg.ProbeInterval*9/10 + rand.N(p.cfg.ProbeInterval/5+1) //nolint:gosec,mnd // no secret; a tenth more or less
 		select {
 		case <-ctx.Done():
@@ -76,7 +76,7 @@ func (p *Peers) Run(ctx context.Context) error {
 	}
 }
 
-// Probe asks every other node that is alive once; one that has answered until now and does not, once more.
+// Probe probes every other node that is alive once, and once more at the first failure in a row.
 func (p *Peers) Probe(ctx context.Context) {
 	var group errgroup.Group
 	group.SetLimit(pingsAtOnce)
@@ -102,7 +102,7 @@ func (p *Peers) Probe(ctx context.Context) {
 	_ = group.Wait() // none fails
 }
 
-// add notes what a probe found, and returns how many in a row have failed.
+// add stores the result of a probe, and returns how many in a row have failed.
 func (f *findings) add(peer Peer, err error) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,7 +118,7 @@ func (f *findings) add(peer Peer, err error) int {
 	return now.failed
 }
 
-// probed notes what became of the second question, and tells of it.
+// probed stores the result of a confirmed probe, and logs it.
 func (p *Peers) probed(ctx context.Context, peer Peer, err error) {
 	p.found.mu.Lock()
 	was := p.found.probed[peer.Node]
@@ -132,8 +132,10 @@ func (p *Peers) probed(ctx context.Context, peer Peer, err error) {
 		p.found.tell(peer.Node, time.Time{})
 	case failed > 1 && now.Sub(was.told) > toldEvery && p.stillAlive(peer):
 		p.found.tell(peer.Node, now)
-		p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "another node cannot be reached: what is sent here for connections that it holds cannot be forwarded",
-			slog.String("node", peer.Node.String()), slog.String("node_host", peer.Host), slog.String("address", peer.URL), slog.Any("error", err))
+		p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn,
+			"another node cannot be reached: what is sent here for connections that it holds cannot be forwarded",
+			slog.String("node", peer.Node.String()), slog.String("node_host", peer.Host),
+			slog.String("address", peer.URL), slog.Any("error", err))
 	}
 }
 
@@ -151,7 +153,7 @@ func (p *Peers) stillAlive(peer Peer) bool {
 	return ok && now.Alive
 }
 
-// Unreachable returns the nodes that are alive and that this one has not reached, twice in a row: of many, some.
+// Unreachable returns the nodes that are alive but failed two probes in a row: of many, some.
 func (p *Peers) Unreachable() []Finding {
 	var all []Finding
 	for _, state := range p.States() {
@@ -169,7 +171,7 @@ type State struct {
 	Err error
 }
 
-// States returns the nodes that have been asked and are alive, by host.
+// States returns the probed nodes that are alive, by host.
 func (p *Peers) States() []State {
 	p.found.mu.Lock()
 	defer p.found.mu.Unlock()
@@ -198,7 +200,7 @@ func cutText(text string) string {
 	return text
 }
 
-// ping asks another node over the way that forwarded requests take.
+// ping probes another node over the path of forwarded requests.
 func (p *Peers) ping(ctx context.Context, peer Peer) error {
 	u, err := parseURL(peer.URL)
 	if err != nil {

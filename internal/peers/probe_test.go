@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/peers"
 )
 
-// pages is a log that several write.
+// pages is a log with several writers.
 type pages struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -45,11 +45,13 @@ func TestANodeSaysWhomItCannotReachWhereAndWhy(t *testing.T) {
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	var silent net.ListenConfig
-	frozen, err := silent.Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections and says nothing, as a stopped process
+	// accepts connections and answers nothing, as a stopped process does
+	frozen, err := silent.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = frozen.Close() })
 	off.server.Close()
-	asleep := peers.Peer{Node: uuid.New(), Host: "asleep", URL: "http://127.0.0.1:1"} // its heartbeat is late: that is told by others
+	// its heartbeat is late: that is reported elsewhere
+	asleep := peers.Peer{Node: uuid.New(), Host: "asleep", URL: "http://127.0.0.1:1"}
 	wrong, foreign, page, stuck, old := moved.peer(), stranger.peer(), well.peer(), well.peer(), well.peer()
 	wrong.URL = well.server.URL
 	page.Node, page.URL = uuid.New(), web.URL
@@ -171,5 +173,6 @@ func TestTheBookIsReadAnewForANodeThatIsNotInIt(t *testing.T) {
 		r.URL.Path = "/to/" + uuid.NewString() + "/hubs/x"
 		require.Equal(t, http.StatusNotFound, send(t, r).StatusCode)
 	}
-	require.LessOrEqual(t, len(reads), 2+int(time.Since(began)/time.Second), "whatever clients ask for, the register is read once a second")
+	require.LessOrEqual(t, len(reads), 2+int(time.Since(began)/time.Second),
+		"whatever clients ask for, the register is read once a second")
 }

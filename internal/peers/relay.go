@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// partingTimeout is how long one side of a WebSocket may go on when the other has ended.
+// partingTimeout is how long one side of a WebSocket may continue when the other has ended.
 const partingTimeout = time.Second
 
-// relay takes the client's socket from the HTTP server and copies both ways until either side ends. It returns at once, so that the HTTP
-// server's memory for the request is freed.
+// relay takes the client's socket from the HTTP server and copies both ways until either side ends. It returns at
+// once, so that the HTTP server's memory for the request is freed.
 func (p *Peers) relay(f *forwarding, answer *http.Response) error {
 	back, ok := answer.Body.(io.ReadWriteCloser)
 	if !ok {
@@ -54,25 +54,26 @@ func (p *Peers) relay(f *forwarding, answer *http.Response) error {
 	return errRelayed
 }
 
-// webSocket is one whose two ends are on two machines.
+// webSocket is a WebSocket whose two ends are on two machines.
 type webSocket struct {
 	client  net.Conn
 	node    io.ReadWriteCloser
 	timeout time.Duration // of a write
 }
 
-// answer writes the response of the other node's that opens it.
+// answer writes the other node's response, which opens the WebSocket.
 func (ws *webSocket) answer(ours http.Header, answer *http.Response) error {
-	_ = ws.client.SetWriteDeadline(time.Now().Add(ws.timeout)) // every socket takes one
+	_ = ws.client.SetWriteDeadline(time.Now().Add(ws.timeout)) // every socket supports it
 	w := bufio.NewWriterSize(ws.client, bufferSize)
 	maps.Copy(answer.Header, ours)
-	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\n", answer.StatusCode, http.StatusText(answer.StatusCode)) // Flush says what went wrong
+	// Flush reports the error
+	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\n", answer.StatusCode, http.StatusText(answer.StatusCode))
 	_ = answer.Header.Write(w)
 	_, _ = w.WriteString("\r\n")
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("answering the client: %w", err)
 	}
-	_ = ws.client.SetWriteDeadline(time.Time{}) // from now on each write has its own time
+	_ = ws.client.SetWriteDeadline(time.Time{}) // from now on each write has its own time-out
 	return nil
 }
 
@@ -84,7 +85,7 @@ func (ws *webSocket) close() {
 // run copies until both directions have ended, the second soon after the first.
 func (ws *webSocket) run(p *Peers, early []byte) {
 	defer ws.close()
-	// A write that takes too long closes both: the other node's end takes no deadlines.
+	// A write that takes too long closes both sides: the other node's end supports no deadlines.
 	toNode := timed{ws.node, ws.timeout, ws.close}
 	up := make(chan struct{})
 	go func() {
@@ -96,16 +97,17 @@ func (ws *webSocket) run(p *Peers, early []byte) {
 			}
 		}
 		p.copy(toNode, ws.client)
-		// The client has left. What it sent last is on its way; the other node ends the rest.
+		// The client has left. Its last data is on its way; the other node ends the rest.
 		time.AfterFunc(partingTimeout, ws.close)
 	}()
 	p.copy(timed{ws.client, ws.timeout, ws.close}, ws.node)
-	// The other node has ended it, or is gone. What the client has sent meanwhile is read, so that nothing resets what it is sent.
+	// The other node has ended the WebSocket, or is gone. The client's data is still read, because unread data would
+	// reset the connection before the client has read the end.
 	if half, ok := ws.client.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // close says more
+		_ = half.CloseWrite() // close reports the error
 	}
 	_ = ws.node.Close()
-	_ = ws.client.SetReadDeadline(time.Now().Add(partingTimeout)) // every socket takes one
+	_ = ws.client.SetReadDeadline(time.Now().Add(partingTimeout)) // every socket supports it
 	<-up
 }
 

@@ -8,19 +8,20 @@ import (
 )
 
 const (
-	// windowSize is how many of a node's requests may pass one that is on its way, before that one is refused: as many as are signed within
-	// the second that a connection may take.
+	// windowSize is how many of a node's requests may overtake one on its way before that one is refused: as many as
+	// are signed within the second that a connection may take.
 	windowSize = 1 << 16
-	// mostSpeakers bounds the memory for nodes that speak to this one: 8 KiB each.
+	// mostSpeakers bounds the memory for nodes that send to this one: 8 KiB each.
 	mostSpeakers = 1024
 )
 
-// replays remembers which requests have come, so that none is taken twice. The requests of a node are numbered, and a node's id is never used by
-// another process, so that a few bits a node tell all that there is to know; a list of all that came in the last seconds has no such bound.
+// replays remembers which requests have come, so that none is accepted twice. A node numbers its requests, and no
+// other process ever uses its id, so a few bits a node are enough; a list of all requests of the last seconds would
+// have no such bound.
 type replays struct {
 	mu       sync.Mutex
 	speakers map[uuid.UUID]*window
-	now      func() time.Time // of this machine: for how long somebody has been silent
+	now      func() time.Time // this machine's clock: it measures how long a node has been silent
 }
 
 // window says which of the last windowSize numbers have come.
@@ -32,7 +33,7 @@ type window struct {
 
 func newReplays() replays { return replays{speakers: map[uuid.UUID]*window{}, now: time.Now} }
 
-// take takes a number of a node's, or says why not. The request is authentic, and not older than validity.
+// take accepts a number of a node's, or says why not. The request is authentic, and not older than validity.
 func (r *replays) take(from uuid.UUID, number uint64) Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,11 +50,11 @@ func (r *replays) take(from uuid.UUID, number uint64) Refusal {
 	return ""
 }
 
-// welcome remembers a node, in the place of those that have been silent for so long that nothing of theirs is valid any more.
+// welcome adds a node, and removes those that have been silent for so long that none of their tickets is valid.
 func (r *replays) welcome(from uuid.UUID) *window {
 	if len(r.speakers) >= mostSpeakers/2 {
 		for node, w := range r.speakers {
-			if r.now().Sub(w.last) > 4*validity { // either clock may be off by validity, and each ticket lives so long
+			if r.now().Sub(w.last) > 4*validity { // either clock may be off by validity, and a ticket is good for as long
 				delete(r.speakers, node)
 			}
 		}
@@ -66,7 +67,7 @@ func (r *replays) welcome(from uuid.UUID) *window {
 	return w
 }
 
-// take says whether number has not come yet, and is not so far behind that nothing is known of it.
+// take says whether number is new and not too far behind to be known.
 func (w *window) take(number uint64) bool {
 	if number == 0 || number+windowSize <= w.highest {
 		return false

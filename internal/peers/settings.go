@@ -7,9 +7,9 @@ import (
 	"net/url"
 )
 
-// Settings is what an operator decides about how nodes of the same database speak with each other.
+// Settings is what an operator decides about the communication between nodes of the same database.
 type Settings struct {
-	// MaxForwarded is how many requests may be under way to other nodes, event streams and polls that wait included.
+	// MaxForwarded is how many requests may be under way to other nodes, event streams and waiting polls included.
 	MaxForwarded int `default:"5000" env:"HERALD_MAX_FORWARDED" zero:"unlimited" placeholder:"N" help:"Requests that may be under way from this node to others, for connections that those hold; event streams, polls and WebSockets count for as long as they last, with 60 KiB each at most; 0: no limit (${default})."`
 
 	NodeURL      string `name:"node-url" env:"HERALD_NODE_URL" placeholder:"URL" help:"Where other nodes reach this one, such as https://herald-1.internal:5006. Defaults to the address by which this machine reaches the database, and the port of HERALD_NODE_LISTEN or else HERALD_LISTEN; with a database on this machine to 127.0.0.1, which is right only if all nodes run on it."`
@@ -20,7 +20,7 @@ type Settings struct {
 	NodeCAFile   string `name:"node-ca-file" env:"HERALD_NODE_CA_FILE" placeholder:"FILE" help:"Authorities (PEM) that certificates of other nodes must be signed by. Defaults to the system's."`
 }
 
-// Check says what is wrong, beside what package settings checks of itself.
+// Check says what is wrong, beyond what package settings checks.
 func (s Settings) Check() error {
 	var errs []error
 	if s.NodeURL != "" {
@@ -37,7 +37,9 @@ func (s Settings) Check() error {
 		errs = append(errs, errors.New("HERALD_NODE_CERT_FILE and HERALD_NODE_KEY_FILE go together: set both or neither"))
 	}
 	if s.NodeListen == "" && (s.NodePlain || s.NodeCertFile != "") {
-		errs = append(errs, errors.New("HERALD_NODE_PLAIN, HERALD_NODE_CERT_FILE and HERALD_NODE_KEY_FILE are for HERALD_NODE_LISTEN, which is not set"))
+		errs = append(errs,
+			errors.New(
+				"HERALD_NODE_PLAIN, HERALD_NODE_CERT_FILE and HERALD_NODE_KEY_FILE are for HERALD_NODE_LISTEN, which is not set"))
 	}
 	if s.NodePlain && s.NodeCertFile != "" {
 		errs = append(errs, errors.New("HERALD_NODE_PLAIN and HERALD_NODE_CERT_FILE contradict each other: set one"))

@@ -46,7 +46,7 @@ func shared(database string) secrets {
 
 type forwardedKey struct{}
 
-// node is one with its sockets: hub answers what is its own; what comes under /to/{node} it forwards.
+// node is a node with its sockets: hub answers its own requests; requests under /to/{node} are forwarded.
 type node struct {
 	*peers.Peers
 	id     uuid.UUID
@@ -60,7 +60,7 @@ func (n *node) peer() peers.Peer {
 	return peers.Peer{Node: n.id, Host: "host-" + n.id.String()[:4], URL: n.server.URL, Alive: true}
 }
 
-// counts is what a node has counted.
+// counts are a node's counters.
 type counts struct{ *prometheus.Registry }
 
 // of is how many requests had that outcome, or were refused for that reason.
@@ -79,7 +79,8 @@ func startAs(tb testing.TB, database string, serve func(*httptest.Server), confi
 	tb.Helper()
 	n := &node{id: uuid.New(), hub: http.NotFound, clock: time.Now, counts: counts{prometheus.NewRegistry()}}
 	cfg := peers.Config{
-		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone, WriteTimeout: 30 * time.Second, Metrics: peers.NewMetrics(n.counts),
+		Node: n.id, Keys: shared(database), Now: func() time.Time { return n.clock() }, Gone: errGone,
+		WriteTimeout: 30 * time.Second, Metrics: peers.NewMetrics(n.counts),
 		Client:    func(r *http.Request) (netip.Addr, bool) { return netip.MustParseAddrPort(r.RemoteAddr).Addr(), false },
 		Forwarded: func(ctx context.Context) context.Context { return context.WithValue(ctx, forwardedKey{}, true) },
 		Logger:    slog.New(slog.DiscardHandler),
@@ -131,8 +132,10 @@ func acquainted(nodes ...*node) {
 	}
 }
 
-// ask sends a request to n for what owner holds.
-func (n *node) ask(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Response {
+// ask sends a request to n for a connection that owner holds.
+func (n *node) ask(
+	t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string,
+) *http.Response {
 	t.Helper()
 	return send(t, n.request(t, method, owner, path, body, headers...))
 }
@@ -143,7 +146,9 @@ func (n *node) said(t *testing.T, method string, owner *node, body io.Reader) st
 	return text(t, n.ask(t, method, owner, "/hubs/x", body))
 }
 
-func (n *node) request(t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string) *http.Request {
+func (n *node) request(
+	t *testing.T, method string, owner *node, path string, body io.Reader, headers ...string,
+) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, n.server.URL+"/to/"+owner.id.String()+path, body)
 	require.NoError(t, err)
@@ -169,7 +174,8 @@ func text(t *testing.T, answer *http.Response) string {
 	return string(b)
 }
 
-// untilTrue asks until the answer is yes: on a busy machine what is near can take longer than nodes wait for each other.
+// untilTrue polls until the condition holds: on a busy machine a near node can take longer than nodes wait for each
+// other.
 func untilTrue(t *testing.T, yes func() bool, what ...any) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !yes(); {
@@ -182,7 +188,7 @@ func contextWithCancel(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(t.Context())
 }
 
-// refreshOf is a register with one node, which says when it is read.
+// refreshOf is a register with one node, which signals when it is read.
 func refreshOf(reads chan<- struct{}, n *node) func(context.Context) ([]peers.Peer, error) {
 	return func(context.Context) ([]peers.Peer, error) {
 		reads <- struct{}{}

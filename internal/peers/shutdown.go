@@ -8,9 +8,9 @@ import (
 // paceInterval is how often some of the requests are ended.
 const paceInterval = 20 * time.Millisecond
 
-// Drain ends what waits for other nodes, evenly over spread, as the connections of this node are: event streams end, polls are answered that the
-// connection is over, WebSockets are closed; their clients connect anew elsewhere. New ones are refused, and go on to be. What does not wait, a POST, is
-// passed on, and goes on to be.
+// Drain ends the requests that wait, evenly over spread, as the connections of this node are ended: event streams
+// end, polls are answered empty, WebSockets are closed; their clients connect anew elsewhere. New such requests are
+// refused from then on. A POST does not wait: it is passed on, then and later.
 func (p *Peers) Drain(ctx context.Context, spread time.Duration) {
 	p.mu.Lock()
 	p.draining = true
@@ -24,7 +24,7 @@ func (p *Peers) Drain(ctx context.Context, spread time.Duration) {
 	p.retire(ctx, streams, spread)
 }
 
-// Shutdown is Drain, and returns when nothing is under way any more, or when ctx ends, which cuts the rest off.
+// Shutdown is Drain, and returns when no request is under way any more, or when ctx ends, which cuts the rest off.
 func (p *Peers) Shutdown(ctx context.Context, spread time.Duration) {
 	p.Drain(ctx, spread)
 	ticker := time.NewTicker(paceInterval)
@@ -58,7 +58,7 @@ func (p *Peers) retire(ctx context.Context, streams []*forwarding, spread time.D
 		}
 		for ; len(streams) > 0 && all-len(streams) < due; streams = streams[1:] {
 			p.mu.Lock()
-			end := streams[0].end // a relay has one of its own
+			end := streams[0].end // a relay sets an end of its own
 			p.mu.Unlock()
 			end(errDraining)
 		}

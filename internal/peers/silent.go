@@ -8,23 +8,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// silentAgain is how often a node that has stopped saying that it is alive is asked: whatever clients ask for.
+// silentAgain is how often a node whose heartbeats have stopped is probed, however many requests name it.
 const silentAgain = time.Second
 
-// silent are the nodes whose heartbeats have stopped. One that is frozen takes connections and answers nothing, so that a poll would wait for it in vain;
-// one that is cut off from the database answers, and still holds its connections.
+// silent are the nodes whose heartbeats have stopped. A frozen node takes connections and answers nothing, so that
+// a poll would wait for it in vain; a node that is cut off from the database answers, and still holds its
+// connections.
 type silent struct {
 	mu    sync.Mutex
 	asked map[uuid.UUID]*question
 }
 
 type question struct {
-	over chan struct{} // closed when the rest is set
+	over chan struct{} // closed when the other fields are set
 	at   time.Time
 	err  error
 }
 
-// awake asks a silent node whether it is there, once a second for all who want to know.
+// awake probes a silent node, once a second for all callers.
 func (p *Peers) awake(ctx context.Context, peer Peer) error {
 	s := &p.silent
 	s.mu.Lock()
@@ -35,7 +36,7 @@ func (p *Peers) awake(ctx context.Context, peer Peer) error {
 			s.asked = map[uuid.UUID]*question{}
 		}
 		s.asked[peer.Node] = q
-		go func() { // whoever asks may leave, others wait for the same answer
+		go func() { // a caller may leave while others wait for the same answer
 			q.err = p.ping(context.WithoutCancel(ctx), peer)
 			q.at = time.Now()
 			close(q.over)
@@ -59,7 +60,7 @@ func (q *question) old() bool {
 	}
 }
 
-// keep forgets the nodes that are not registered any more.
+// keep forgets the nodes that are no longer registered.
 func (s *silent) keep(known map[uuid.UUID]Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,11 +19,13 @@ import (
 )
 
 const (
-	// ticketHeader carries what one node tells another of a request, and its signature; proofHeader the other's answer to that.
+	// ticketHeader carries one node's statement about a request, and its signature; proofHeader carries the other
+	// node's proof.
 	ticketHeader = "X-Herald-Node"
 	proofHeader  = "X-Herald-Node-Proof"
 
-	// validity is how old a request may be by the database's clock, as the other node knows it, and how far in the future.
+	// validity is how old a request may be by the database's clock, as the other node knows it, and how far in the
+	// future.
 	validity = 30 * time.Second
 
 	longestTicket = 2 << 10
@@ -31,7 +33,7 @@ const (
 	macSeparator  = "&mac="
 )
 
-// ticket is what a node tells of a request that it sends to another.
+// ticket is what a node tells about a request that it sends to another.
 type ticket struct {
 	key      int32
 	from, to uuid.UUID
@@ -83,7 +85,8 @@ func decode(text string) (t ticket, signed string, mac []byte, err error) {
 	from, fromErr := uuid.Parse(v.Get("from"))
 	to, toErr := uuid.Parse(v.Get("to"))
 	t = ticket{
-		key: int32(key), from: from, to: to, at: time.UnixMilli(at), number: number, secure: v.Get("proto") == "https", host: v.Get("host"),
+		key: int32(key), from: from, to: to, at: time.UnixMilli(at), number: number,
+		secure: v.Get("proto") == "https", host: v.Get("host"),
 	}
 	var clientErr error
 	if v.Has("for") {
@@ -95,20 +98,22 @@ func decode(text string) (t ticket, signed string, mac []byte, err error) {
 	return t, signed, mac, nil
 }
 
-// unsigned are the headers that the HTTP library sets, changes or removes under way. They say how a message is carried, not what it is.
+// unsigned are the headers that the HTTP library sets, changes or removes on the way. They say how a message is
+// carried, not what it is.
 var unsigned = []string{ //nolint:gochecknoglobals // a table
-	"Accept-Encoding", "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
+	"Accept-Encoding", "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te",
+	"Trailer", "Transfer-Encoding",
 	"Upgrade", "User-Agent", ticketHeader,
 }
 
-// sign signs a request: what the ticket says, the method, path and query, and all headers that mean anything. Its body is not signed: it is passed on
-// as it comes.
+// sign signs a request: the ticket's text, the method, path and query, and all headers that mean anything. The body
+// is not signed: it is passed on as it comes.
 func sign(key *[keySize]byte, ticket, method, uri string, header http.Header) []byte {
 	mac := hmac.New(sha256.New, key[:])
 	put := func(texts ...string) { // a hash never fails
 		for _, text := range texts {
 			_, _ = io.WriteString(mac, text)
-			_, _ = mac.Write([]byte{0}) // no such text holds one
+			_, _ = mac.Write([]byte{0}) // none of the texts holds this byte
 		}
 	}
 	put("request", ticket, method, uri)
@@ -126,13 +131,13 @@ func sign(key *[keySize]byte, ticket, method, uri string, header http.Header) []
 	return mac.Sum(nil)
 }
 
-// What a proof says: that the node answers that was asked, or that another one does.
+// What a proof says: that the addressed node answers, or that another node does.
 const (
 	answers = "answer"
 	misled  = "another node"
 )
 
-// prove answers a signature: only a node can, and it has seen the request.
+// prove makes the proof for a signature: only a node that has seen the request can.
 func prove(key *[keySize]byte, says string, signature []byte) string {
 	mac := hmac.New(sha256.New, key[:])
 	_, _ = io.WriteString(mac, says+"\x00") // a hash never fails
@@ -142,9 +147,11 @@ func prove(key *[keySize]byte, says string, signature []byte) string {
 
 var errNoKey = errors.New("the nodes share no key yet")
 
-// seal signs a request to another node, whose method, URL and headers must not change any more, and returns
-// the proof that the answer has to carry.
-func (p *Peers) seal(r *http.Request, to uuid.UUID, client netip.Addr, host string, secure bool) (expected proofs, err error) {
+// seal signs a request to another node and returns the proofs that the answer may carry. The request's method, URL
+// and headers must not change after that.
+func (p *Peers) seal(
+	r *http.Request, to uuid.UUID, client netip.Addr, host string, secure bool,
+) (expected proofs, err error) {
 	id, key, ok := p.keys.newest()
 	if !ok {
 		return proofs{}, errNoKey
@@ -153,17 +160,19 @@ func (p *Peers) seal(r *http.Request, to uuid.UUID, client netip.Addr, host stri
 		host = ""
 	}
 	text := ticket{
-		key: id, from: p.cfg.Node, to: to, at: p.cfg.Now(), number: p.number.Add(1), client: client, secure: secure, host: host,
+		key: id, from: p.cfg.Node, to: to, at: p.cfg.Now(), number: p.number.Add(1), client: client,
+		secure: secure, host: host,
 	}.encode()
 	signature := sign(key, text, r.Method, r.URL.RequestURI(), r.Header)
 	r.Header.Set(ticketHeader, text+macSeparator+base64.RawURLEncoding.EncodeToString(signature))
 	return proofs{prove(key, answers, signature), prove(key, misled, signature)}, nil
 }
 
-// proofs are what an answer may carry.
+// proofs are the two that an answer may carry.
 type proofs struct{ own, other string }
 
-// open says which node sent a request to this one and what it tells of it, or why it is refused, and the proof for the answer.
+// open says which node sent a request to this one and what its ticket tells, or why the request is refused, and the
+// proof for the answer.
 func (p *Peers) open(ctx context.Context, r *http.Request) (t ticket, proof string, refusal Refusal) {
 	values := r.Header.Values(ticketHeader)
 	if len(values) != 1 {
@@ -177,7 +186,7 @@ func (p *Peers) open(ctx context.Context, r *http.Request) (t ticket, proof stri
 	if !ok || !hmac.Equal(signature, sign(key, signed, r.Method, r.RequestURI, r.Header)) {
 		return ticket{}, "", WrongKey
 	}
-	// Only a node gets here: whoever replays what one has sent is told no more than others.
+	// Only a node's signature gets here: an attacker who replays one learns no more than others.
 	switch {
 	case t.to != p.cfg.Node:
 		return t, prove(key, misled, signature), OtherNode

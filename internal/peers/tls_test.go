@@ -37,8 +37,9 @@ func newAuthority(t *testing.T) *authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "nodes"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "nodes"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour),
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
@@ -55,7 +56,8 @@ func (a *authority) issue(t *testing.T, name string) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name},
+		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		DNSNames:    []string{name},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if ip := net.ParseIP(name); ip != nil {
@@ -81,17 +83,23 @@ func TestNodesVerifyEachOthersCertificates(t *testing.T) {
 		name        string
 		certificate tls.Certificate
 		roots       string
-		says        string // empty: it is believed
+		says        string // empty: it is accepted
 	}{
 		{"an authority of their own", ours.issue(t, "127.0.0.1"), ours.file, ""},
 		{"another name", ours.issue(t, "herald.example"), ours.file, "x509: "},
 		{"another authority", another.issue(t, "127.0.0.1"), ours.file, "x509: certificate signed by unknown authority"},
-		{"an authority that the system does not know", ours.issue(t, "127.0.0.1"), "", "x509: certificate signed by unknown authority"},
+		{
+			"an authority that the system does not know", ours.issue(t, "127.0.0.1"), "",
+			"x509: certificate signed by unknown authority",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := startAs(t, "db", func(s *httptest.Server) {
-				s.TLS = &tls.Config{Certificates: []tls.Certificate{c.certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
+				s.TLS = &tls.Config{
+					Certificates: []tls.Certificate{c.certificate}, NextProtos: []string{"http/1.1"},
+					MinVersion: tls.VersionTLS12,
+				}
 				s.StartTLS()
 			})
 			a := start(t, "db", roots(t, c.roots))

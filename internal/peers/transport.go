@@ -11,12 +11,13 @@ import (
 )
 
 const (
-	// dialTimeout is how long another node may take to take a connection: it is near.
+	// dialTimeout is how long another node may take to accept a connection: nodes are near each other.
 	dialTimeout      = time.Second
 	handshakeTimeout = 2 * time.Second
-	// silentTimeout is how long a node may acknowledge nothing that was sent to it before its connections are given up: its machine is gone.
+	// silentTimeout is how long a node may acknowledge nothing before its connections are ended: its machine is gone.
 	silentTimeout = 5 * time.Second
-	// idleTimeout is how long an unused connection is kept: less than the other node keeps it, which must not close one that is about to be used.
+	// idleTimeout is how long an unused connection is kept. The other node keeps it longer, so that it does not close
+	// one that is about to be used.
 	idleTimeout = 30 * time.Second
 	idleMost    = 256 // to one node
 
@@ -25,22 +26,25 @@ const (
 	mostAnswerHeader = 64 << 10
 )
 
-// newTransport returns the connections to other nodes. They go straight there, whatever proxy the environment names.
+// newTransport returns the connections to other nodes. They are direct, whatever proxy the environment names.
 func newTransport(roots *x509.CertPool, answerTimeout time.Duration) *http.Transport {
 	dialer := &net.Dialer{
 		Timeout: dialTimeout, Control: setUserTimeout(silentTimeout),
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silentTimeout, Interval: time.Second, Count: int(silentTimeout / time.Second)},
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: silentTimeout, Interval: time.Second, Count: int(silentTimeout / time.Second),
+		},
 	}
 	return &http.Transport{
 		DialContext: dialer.DialContext, TLSHandshakeTimeout: handshakeTimeout, ResponseHeaderTimeout: answerTimeout,
-		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: a WebSocket takes its connection over
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		// HTTP/1.1: a WebSocket takes its connection over
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{},
 		MaxIdleConnsPerHost: idleMost, IdleConnTimeout: idleTimeout, DisableCompression: true,
 		ReadBufferSize: socketBuffer, WriteBufferSize: socketBuffer, MaxResponseHeaderBytes: mostAnswerHeader,
 	}
 }
 
-// ReadRoots reads the certificates by which other nodes' are verified; of no file they are the system's, which are nil.
+// ReadRoots reads the certificates that verify other nodes'; without a file it returns nil, the system's.
 func ReadRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // what crypto/tls calls the system's

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// writer is a client's response, each write of which may take only so long: the server's own deadline is for answers that do not wait.
+// writer is a client's response with a limit for each write: the server's own deadline is for answers that do not
+// wait.
 type writer struct {
 	http.ResponseWriter
 
@@ -22,10 +23,10 @@ func newWriter(w http.ResponseWriter, timeout time.Duration) *writer {
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) limit() {
-	_ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout)) // every connection of the server takes one
+	_ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout)) // every connection of the server supports it
 }
 
-// WriteHeader counts for what is written behind the handler, too: the deadline of an answer without a body.
+// WriteHeader sets the deadline for writes after the handler, too: those of an answer without a body.
 func (w *writer) WriteHeader(status int) {
 	w.limit()
 	w.begun = true

@@ -25,16 +25,17 @@ const (
 	WaitDefault = 10 * time.Second
 )
 
-// The ways to be refused.
+// The errors of a refusal.
 var (
 	ErrForbidden    = errors.New("forbidden")
 	ErrUnauthorized = errors.New("unauthorized: the token has expired")
-	// ErrUndecided refuses because the database could not be asked, or has not answered in time. It says nothing about the permission.
+	// ErrUndecided refuses because the database could not be asked, or has not answered in time. It says nothing about
+	// the permission.
 	ErrUndecided = errors.New("undecided: the database could not be asked")
 )
 
-// DB is the database that is asked. A pgx connection is one, or a pgx pool: then the time that a question waits for a connection is not
-// the function's.
+// DB is the database that is asked: a pgx connection or a pgx pool. With a pool, the wait for a connection does not
+// count as the function's time.
 type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
@@ -44,7 +45,7 @@ type lender interface {
 	Acquire(ctx context.Context) (*pgxpool.Conn, error)
 }
 
-// Config says whom to believe.
+// Config says what opens the admin groups, and how the database is asked.
 type Config struct {
 	// AdminRole is the role for the admin groups. Defaults to Admin.
 	AdminRole string
@@ -54,15 +55,16 @@ type Config struct {
 	Timeout time.Duration
 	// Wait is how long a question may wait for a connection before it is refused. Defaults to 10 s.
 	Wait time.Duration
-	// Cache is how long the SQL function's yes is remembered, unless a revocation is told of before ([Checker.Revoked]). A no never
-	// is, so that whoever has just been granted access is let in at once. Defaults to 0: every question is asked.
+	// Cache is how long the SQL function's yes is remembered, unless a revocation comes first ([Checker.Revoked]). A
+	// no is never remembered, so that a user who has just been granted access is let in at once. Defaults to 0: every
+	// question is asked.
 	Cache time.Duration
 	// CacheEntries is how many answers are remembered at most. Defaults to 10,000.
 	CacheEntries int
-	// Turns is how many questions about one user the database is asked at a time; the others wait, for as long as their callers do.
+	// Turns is how many questions about one user are asked at a time; the others wait, as long as their callers do.
 	// Defaults to 2.
 	Turns int
-	// Metrics count what is remembered. Default to some that nobody reads.
+	// Metrics count remembered answers. Default to metrics that are registered nowhere.
 	Metrics *Metrics
 	// Logger receives the errors that led to a refusal. Defaults to slog.Default().
 	Logger *slog.Logger
@@ -79,7 +81,7 @@ type Checker struct {
 	wait      time.Duration // for a connection; 0: there is no pool
 	logger    *slog.Logger
 	now       func() time.Time
-	cache     *cache // nil: none
+	cache     *cache // nil: nothing is remembered
 	turns     *turns
 
 	queries map[string]string // the SQL by the kind of the group
@@ -112,14 +114,15 @@ func New(cfg Config, db DB) (*Checker, error) {
 	return c, nil
 }
 
-// queriesOf returns the question for each kind of groups that has policies: whether one of them opens the group, in one round trip.
+// queriesOf returns the question for each kind of groups that has policies: whether one of the policies opens the
+// group, in one round trip.
 func queriesOf(function string) map[string]string {
 	queries := map[string]string{}
 	for _, hub := range event.Hubs() {
 		for _, kind := range hub.Groups {
 			var calls []string
 			for i := range kind.Policies {
-				// The casts choose the function by its documented signature even where it is overloaded.
+				// The casts select the function by its documented signature even where it is overloaded.
 				calls = append(calls, fmt.Sprintf("coalesce(%s($%d::text, $1::uuid, $2::text), false)", function, i+3)) //nolint:mnd // behind $1 and $2
 			}
 			queries[kind.Name] = "SELECT " + strings.Join(calls, " OR ")
@@ -128,8 +131,8 @@ func queriesOf(function string) map[string]string {
 	return queries
 }
 
-// Authorize returns nil where p may join g, [ErrUnauthorized] where p has expired, [ErrUndecided] where that could not be found out, else
-// [ErrForbidden].
+// Authorize returns nil where p may join g, [ErrUnauthorized] where p has expired, [ErrUndecided] where the
+// database could not decide, else [ErrForbidden].
 func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
 	if p == nil || (!p.Expires.IsZero() && !c.now().Before(p.Expires)) {
 		return ErrUnauthorized
@@ -151,7 +154,7 @@ func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Grou
 	return allowed(answer)
 }
 
-// answer takes what is remembered, or asks when it is the user's turn.
+// answer takes a remembered answer, or asks when it is the user's turn.
 func (c *Checker) answer(ctx context.Context, q question) (bool, error) {
 	if c.cache != nil && c.remembers(q) {
 		return true, nil
@@ -174,14 +177,14 @@ func allowed(ok bool) error {
 	return ErrForbidden
 }
 
-// question is what the database is asked.
+// question is a question to the database.
 type question struct {
 	kind     event.GroupKind // of the group
 	resource uuid.UUID
 	user     string
 }
 
-// ask puts the question to the database. Whatever goes wrong is [ErrUndecided], and logged.
+// ask asks the database. Every failure is [ErrUndecided], and logged.
 func (c *Checker) ask(caller context.Context, q question) (bool, error) {
 	db, release, err := c.connection(caller)
 	if err != nil {
@@ -204,7 +207,7 @@ func (c *Checker) ask(caller context.Context, q question) (bool, error) {
 	return answer, nil
 }
 
-// connection waits for a connection, where there is a pool: only what has one asks.
+// connection waits for a connection, where there is a pool: a question is asked only once it has one.
 func (c *Checker) connection(caller context.Context) (db DB, release func(), err error) {
 	if c.pool == nil {
 		return c.db, func() {}, nil
@@ -218,7 +221,7 @@ func (c *Checker) connection(caller context.Context) (db DB, release func(), err
 	return conn, conn.Release, nil
 }
 
-// undecided logs why a question has no answer, unless nobody waits for it any more.
+// undecided logs why a question has no answer, unless its caller has left.
 func (c *Checker) undecided(caller context.Context, q question, err error) error {
 	if caller.Err() == nil {
 		c.logger.ErrorContext(caller, "authorization failed, so it was refused", slog.Any("policies", q.kind.PolicyNames()),

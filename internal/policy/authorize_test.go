@@ -26,7 +26,8 @@ const (
 
 var resource, elsewhere = uuid.MustParse(id), uuid.MustParse(other)
 
-// answer is a database that answers every question in one way. What a real one answers is tested against a real one.
+// answer is a database that answers every question in one way. The answers of a real one are tested against a real
+// one.
 type answer func(ctx context.Context) (bool, error)
 
 type row struct {
@@ -118,7 +119,8 @@ func TestAdminGroupsNeedTheRole(t *testing.T) {
 func TestAdminRoleDoesNotOpenAnOrder(t *testing.T) {
 	t.Parallel()
 	c := checker(t, policy.Config{}, answer(no))
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Roles: []string{"Admin"}}, event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrForbidden,
+		c.Authorize(t.Context(), &auth.Principal{Roles: []string{"Admin"}}, event.OrderGroup(resource)))
 }
 
 func TestUnknownAndMalformedGroupsAreRefusedWithoutAsking(t *testing.T) {
@@ -127,7 +129,9 @@ func TestUnknownAndMalformedGroupsAreRefusedWithoutAsking(t *testing.T) {
 		t.Error("the database was asked")
 		return true, nil
 	}))
-	for _, name := range []string{"", "order", "order:", "order:x", "order:{" + id + "}", "kitchen:" + id, ":" + id, "admins:" + id} {
+	for _, name := range []string{
+		"", "order", "order:", "order:x", "order:{" + id + "}", "kitchen:" + id, ":" + id, "admins:" + id,
+	} {
 		g, _ := event.ParseGroup(name)
 		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, g), g)
 	}
@@ -139,7 +143,10 @@ func TestExpiredPrincipalIsUnauthorized(t *testing.T) {
 	now := time.Date(2026, 1, 20, 10, 0, 0, 0, time.UTC)
 	c := checker(t, policy.Config{Now: func() time.Time { return now }}, answer(yes))
 	p := func(expires time.Time) *auth.Principal {
-		return &auth.Principal{Subject: "u", Roles: []string{"Admin"}, Permissions: []string{"OrderOwner:" + id}, Expires: expires}
+		return &auth.Principal{
+			Subject: "u", Roles: []string{"Admin"},
+			Permissions: []string{"OrderOwner:" + id}, Expires: expires,
+		}
 	}
 	for _, g := range []event.Group{event.OrderGroup(resource), event.OrderGroup(elsewhere), event.Admins, {}} {
 		require.Equal(t, policy.ErrUnauthorized, c.Authorize(t.Context(), p(now), g), g)
@@ -174,7 +181,8 @@ func TestTimeoutRefuses(t *testing.T) {
 				return true, ctx.Err()
 			}))
 		start := time.Now()
-		require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, event.TeamCartGroup(resource)))
+		require.Equal(t, policy.ErrUndecided,
+			c.Authorize(t.Context(), &auth.Principal{Subject: "u"}, event.TeamCartGroup(resource)))
 		require.Equal(t, 2*time.Second, time.Since(start))
 		require.Contains(t, log.String(), "no answer within 2s")
 	})
@@ -200,7 +208,9 @@ func TestFunctionNameIsCheckedAtStart(t *testing.T) {
 		_, err := policy.New(policy.Config{Function: name}, answer(yes))
 		require.ErrorContains(t, err, "HERALD_AUTHORIZE_FUNCTION", name)
 	}
-	for _, name := range []string{"", "app.f", "App.Can_Join", `app."CanJoin"`, "_a.b$1", strings.Repeat("a", 63) + ".f"} {
+	for _, name := range []string{
+		"", "app.f", "App.Can_Join", `app."CanJoin"`, "_a.b$1", strings.Repeat("a", 63) + ".f",
+	} {
 		_, err := policy.New(policy.Config{Function: name}, answer(yes))
 		require.NoError(t, err, name)
 	}

@@ -18,16 +18,16 @@ const CacheEntriesDefault = 10_000
 
 // cache remembers who was allowed what, for a short time.
 //
-// A revocation ends the generation of its user. An answer belongs to the generation that was read before the question was put to the
-// database and counts in that one only: one that is under way while a revocation is told of is never used afterwards, neither from memory
-// nor by those who wait for it together.
+// A revocation ends the generation of its user. An answer belongs to the generation that was read before its
+// question was asked, and counts in that one only. So an answer under way during a revocation is never used
+// afterwards, neither from memory nor by callers who share it.
 type cache struct {
 	ttl     time.Duration
 	most    int
 	metrics *Metrics
 
 	seed        maphash.Seed
-	generations [256]atomic.Uint64 // by the user's hash: those who share one only lose answers too early
+	generations [256]atomic.Uint64 // by the user's hash: users who share one only lose answers too early
 	flights     singleflight.Group
 
 	mu      sync.Mutex
@@ -55,8 +55,9 @@ func newCache(cfg Config) *cache {
 	return c
 }
 
-// Revoked forgets what a user was allowed. It is to be called once the revocation can be read in the database and before anything else acts on
-// it: every answer that is given from then on has been asked for after the commit. The empty id is everybody.
+// Revoked forgets what a user was allowed. Call it once the revocation can be read in the database and before
+// anything else acts on it: every answer given from then on was asked for after the commit. The empty id means all
+// users.
 func (c *Checker) Revoked(userID string) {
 	if c.cache == nil {
 		return
@@ -74,7 +75,7 @@ func (c *cache) generation(user string) *atomic.Uint64 {
 	return &c.generations[maphash.String(c.seed, user)%uint64(len(c.generations))]
 }
 
-// remembers says whether the answer is known, a yes.
+// remembers says whether a yes is remembered.
 func (c *Checker) remembers(q question) bool {
 	known := c.cache.has(key{q.kind.Name, q.resource, q.user}, c.cache.generation(q.user).Load(), c.now())
 	if known {
@@ -83,8 +84,8 @@ func (c *Checker) remembers(q question) bool {
 	return known
 }
 
-// recall is ask with a memory. Equal questions are put to the database once, but an answer
-// from before the request cannot refuse it: access may have been granted since.
+// recall is ask with a memory. Equal questions are asked once, but an answer older than the request never refuses
+// it: access may have been granted since.
 func (c *Checker) recall(caller context.Context, q question) (bool, error) {
 	generation := c.cache.generation(q.user).Load()
 	k := key{q.kind.Name, q.resource, q.user}
@@ -96,20 +97,20 @@ func (c *Checker) recall(caller context.Context, q question) (bool, error) {
 	defer cancel()
 	answer, own, err := c.share(ctx, q, k, generation)
 	if !own && !answer {
-		// Whichever question this one joins was put behind the first, and so behind its own beginning.
+		// The second question was asked after the first one ended, and so after this request began.
 		answer, own, err = c.share(ctx, q, k, generation)
 	}
 	c.cache.metrics.remembered(!own && err == nil)
 	return answer, err
 }
 
-// share puts the question to the database, which makes it the caller's own, or waits with somebody else whose question is the same.
+// share asks the database, which makes the answer the caller's own, or waits for another caller's equal question.
 func (c *Checker) share(ctx context.Context, q question, k key, generation uint64) (answer, own bool, err error) {
-	asked := false // read behind the channel only
+	asked := false // read only after the channel's answer
 	flight := c.cache.flights.DoChan(k.flight(generation), func() (any, error) {
 		asked = true
-		until := c.now().Add(c.cache.ttl) // as old as the snapshot that it was read from, at least
-		// It outlives the caller that has put it, for others may wait for it by now, but not its time-out.
+		until := c.now().Add(c.cache.ttl) // at least as old as the answer's snapshot
+		// The question outlives its caller, because others may wait for it, but not its time-out.
 		answer, err := c.ask(context.WithoutCancel(ctx), q)
 		if answer {
 			c.cache.add(k, memory{generation, until})
@@ -140,7 +141,7 @@ func (c *cache) add(k key, m memory) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.allowed) >= c.most {
-		clear(c.allowed) // most of it has expired; what has not costs one question
+		clear(c.allowed) // most entries have expired; a lost one costs one question
 	}
 	c.allowed[k] = m
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// oracle is a database whose answers are counted, and held back until they are wanted.
+// oracle is a database whose answers are counted, and held back until the test wants them.
 type oracle struct {
 	asked   atomic.Int32
 	answers chan bool // each answers one question
@@ -51,7 +51,9 @@ const lifetime = 2 * time.Second
 func remembering(t *testing.T, o *oracle) (*policy.Checker, *prometheus.Registry) {
 	t.Helper()
 	count := prometheus.NewRegistry()
-	return checker(t, policy.Config{Cache: lifetime, Metrics: policy.NewMetrics(count), Logger: slog.New(slog.DiscardHandler)}, answer(o.answer)), count
+	return checker(t,
+		policy.Config{Cache: lifetime, Metrics: policy.NewMetrics(count), Logger: slog.New(slog.DiscardHandler)},
+		answer(o.answer)), count
 }
 
 func authorize(t *testing.T, c *policy.Checker, user string, g event.Group) error {
@@ -76,7 +78,7 @@ func TestAYesIsRememberedForAWhile(t *testing.T) {
 	})
 }
 
-// The age of what is remembered counts from the question, however long the answer took.
+// The age of a remembered answer counts from the question, however long the answer took.
 func TestALateYesIsNotRememberedLonger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,14 +101,15 @@ func TestANoAndAFailureAreNotRemembered(t *testing.T) {
 	failing := errors.New("the database is away")
 	answers := []error{policy.ErrForbidden, failing, policy.ErrForbidden, nil}
 	var asked atomic.Int32
-	c := checker(t, policy.Config{Cache: lifetime, Logger: slog.New(slog.DiscardHandler)}, answer(func(context.Context) (bool, error) {
-		switch err := answers[asked.Add(1)-1]; {
-		case errors.Is(err, failing):
-			return true, err
-		default:
-			return err == nil, nil
-		}
-	}))
+	c := checker(t, policy.Config{Cache: lifetime, Logger: slog.New(slog.DiscardHandler)},
+		answer(func(context.Context) (bool, error) {
+			switch err := answers[asked.Add(1)-1]; {
+			case errors.Is(err, failing):
+				return true, err
+			default:
+				return err == nil, nil
+			}
+		}))
 	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)))
 	require.Equal(t, policy.ErrUndecided, authorize(t, c, "u", event.TeamCartGroup(resource)))
 	require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)))
@@ -135,12 +138,14 @@ func TestARevocationEndsWhatIsRemembered(t *testing.T) {
 			require.NoError(t, authorize(t, c, "u", event.TeamCartGroup(resource)))
 			c.Revoked(revoked)
 			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.OrderGroup(resource)))
-			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)), "in whichever group: a service's own function may look at both")
+			require.Equal(t, policy.ErrForbidden, authorize(t, c, "u", event.TeamCartGroup(resource)),
+				"in whichever group: a service's own function may look at both")
 		})
 	}
 }
 
-// The race that a cache can lose: a question is put before the revocation commits, and answered after the node has read it.
+// The race that a cache can lose: a question is asked before the revocation commits, and answered after the node
+// has read it.
 func TestAYesThatIsUnderWayDuringARevocation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -184,7 +189,7 @@ func TestEqualQuestionsArePutOnce(t *testing.T) {
 	})
 }
 
-// Whoever comes while somebody else is just being refused may have been granted access in between.
+// A caller that comes while another caller is being refused may have been granted access in between.
 func TestNobodyIsRefusedByAnAnswerThatIsOlderThanHisQuestion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -226,11 +231,11 @@ func TestWaitingTogetherHasTheSameTimeOut(t *testing.T) {
 		for range callers {
 			require.Equal(t, policy.TimeoutDefault, <-took)
 		}
-		time.Sleep(policy.TimeoutDefault) // until nothing is asked any more
+		time.Sleep(policy.TimeoutDefault) // until no question is under way
 	})
 }
 
-// Who has put the question may leave: the others get their answer.
+// The caller that has asked may leave: the others get their answer.
 func TestACallerThatLeavesTakesNobodysAnswerAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -266,7 +271,8 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, asked.Load(), int32(25+15), "no more than ten of them were remembered")
 }
 
-// With a real database, and others who ask all the while: behind a revocation nobody is let in, behind a grant everybody.
+// With a real database, and other callers asking all the while: behind a revocation no caller is let in, behind a
+// grant every caller is.
 func TestRevocationsAndGrantsHoldAtOnceWhoeverElseAsks(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)
@@ -293,7 +299,8 @@ func TestRevocationsAndGrantsHoldAtOnceWhoeverElseAsks(t *testing.T) {
 	}
 }
 
-// One user's questions wait for one another, a few at a time; another user's do not wait for them. What is remembered waits for nothing.
+// One user's questions wait for one another, a few at a time; another user's do not wait for them. Remembered
+// answers wait for nothing.
 func TestAUsersQuestionsTakeTurns(t *testing.T) {
 	t.Parallel()
 	for name, cache := range map[string]time.Duration{"with a cache": lifetime, "without": 0} {
@@ -302,7 +309,8 @@ func TestAUsersQuestionsTakeTurns(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const questions = 50
 				o := newOracle()
-				c := checker(t, policy.Config{Cache: cache, Timeout: time.Hour, Logger: slog.New(slog.DiscardHandler)}, answer(o.answer))
+				c := checker(t, policy.Config{Cache: cache, Timeout: time.Hour, Logger: slog.New(slog.DiscardHandler)},
+					answer(o.answer))
 				var all sync.WaitGroup
 				refusals := make(chan error, questions+2)
 				for range questions {

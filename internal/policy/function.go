@@ -10,10 +10,10 @@ import (
 	"github.com/yummyzoom/herald/internal/settings"
 )
 
-// identifierMaximum is NAMEDATALEN - 1: Postgres cuts off what is longer.
+// identifierMaximum is NAMEDATALEN - 1: Postgres truncates longer names.
 const identifierMaximum = 63
 
-// quoteFunction turns schema.name, as a person writes it, into the quoted identifier that Postgres would take it for:
+// quoteFunction turns schema.name, as a person writes it, into the quoted identifier that Postgres would read:
 // folded to lower case unless it stands in double quotes.
 func quoteFunction(name string) (string, error) {
 	part := regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_$]*|"[A-Za-z_][A-Za-z0-9_$]*")$`)
@@ -36,6 +36,7 @@ func quoteFunction(name string) (string, error) {
 }
 
 func functionError(name string) error {
-	return fmt.Errorf("HERALD_AUTHORIZE_FUNCTION is %q: it must be a function's name with its schema and nothing else, like %s",
+	return fmt.Errorf(
+		"HERALD_AUTHORIZE_FUNCTION is %q: it must be a function's name with its schema and nothing else, like %s",
 		name, settings.Defaults[Settings]().AuthorizeFunction)
 }

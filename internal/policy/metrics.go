@@ -5,12 +5,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics count what a [Checker] that remembers is asked.
+// Metrics count the questions to a [Checker] that remembers.
 type Metrics struct {
 	hits, misses prometheus.Counter
 }
 
-// NewMetrics returns metrics that r shows; nil: nobody does.
+// NewMetrics returns metrics registered with r; with nil they are registered nowhere.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return promauto.With(r).NewCounter(prometheus.CounterOpts{Name: name, Help: help})
@@ -21,7 +21,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 }
 
-// remembered counts a question that was answered without the database (hit), or was put to it.
+// remembered counts a question that was answered from memory (hit), or by the database.
 func (m *Metrics) remembered(hit bool) {
 	if hit {
 		m.hits.Inc()

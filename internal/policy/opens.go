@@ -10,8 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// Opens returns the group that a token's permission opens; ok is false for one that opens nothing, because Herald does not
-// know it or because its id is malformed.
+// Opens returns the group that a token's permission opens; ok is false for a permission that opens none, because
+// Herald does not know it or because its id is malformed.
 func Opens(permission string) (group event.Group, ok bool) {
 	name, id, wellFormed := parsePermission(permission)
 	if !wellFormed {
@@ -27,7 +27,8 @@ func Opens(permission string) (group event.Group, ok bool) {
 	return event.Group{}, false
 }
 
-// permits looks for a permission among the token's that opens the kind's group of resource. What is malformed among them grants nothing.
+// permits looks for a permission among the token's that opens the kind's group of resource. A malformed permission
+// grants nothing.
 func permits(p *auth.Principal, kind event.GroupKind, resource uuid.UUID) bool {
 	return slices.ContainsFunc(p.Permissions, func(permission string) bool {
 		name, id, ok := parsePermission(permission)
@@ -40,7 +41,8 @@ func grants(name string, kind event.GroupKind) bool {
 	return slices.ContainsFunc(kind.Policies, func(p event.Policy) bool { return slices.Contains(p.Permissions, name) })
 }
 
-// parsePermission reads a token's permission: a name, a colon, and the id of a resource in its canonical form, in either case.
+// parsePermission reads a token's permission: a name, a colon, and the id of a resource in its canonical form, in
+// either case.
 func parsePermission(text string) (name string, id uuid.UUID, ok bool) {
 	name, value, _ := strings.Cut(text, ":")
 	id, ok = event.ParseID(value)

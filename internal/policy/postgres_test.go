@@ -42,7 +42,9 @@ func TestGrantsDecideWhereTheTokenIsSilent(t *testing.T) {
 		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), user, test.group), test.policy)
 		execute(t, pool, "SELECT herald.grant_access($1, $2, 'user-1')", test.policy, id)
 		require.NoError(t, c.Authorize(t.Context(), user, test.group), test.policy)
-		for _, foreign := range []event.Group{event.OrderGroup(elsewhere), event.RestaurantGroup(elsewhere), event.TeamCartGroup(elsewhere)} {
+		for _, foreign := range []event.Group{
+			event.OrderGroup(elsewhere), event.RestaurantGroup(elsewhere), event.TeamCartGroup(elsewhere),
+		} {
 			require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), user, foreign), test.policy)
 		}
 		require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "USER-1"}, test.group))
@@ -60,15 +62,17 @@ func TestCustomerMayFollowTheOrderOnceItsFirstEventCommits(t *testing.T) {
 
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", id, other)
+	_, err = tx.Exec(t.Context(), "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')",
+		id, other)
 	require.NoError(t, err)
 	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), customer, event.OrderGroup(resource)))
 	require.NoError(t, tx.Commit(t.Context()))
 	require.NoError(t, c.Authorize(t.Context(), customer, event.OrderGroup(resource)))
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: "user-2"}, event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrForbidden,
+		c.Authorize(t.Context(), &auth.Principal{Subject: "user-2"}, event.OrderGroup(resource)))
 }
 
-// The application's own function: what it is called with, and that each question is one call to the database.
+// The application's own function: its arguments, and that each question is one call to the database.
 //
 // Acceptance: A-300, A-301.
 func TestConfiguredFunction(t *testing.T) {
@@ -88,7 +92,8 @@ func TestConfiguredFunction(t *testing.T) {
 	hostile := `x'); DROP TABLE app.asked; --`
 
 	require.NoError(t, c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, event.RestaurantGroup(resource)))
-	require.Equal(t, policy.ErrForbidden, c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrForbidden,
+		c.Authorize(t.Context(), &auth.Principal{Subject: hostile}, event.OrderGroup(resource)))
 
 	type question struct{ Policy, ResourceID, UserID string }
 	rows, err := pool.Query(t.Context(), "SELECT policy, resource_id::text, user_id FROM app.asked")
@@ -144,10 +149,12 @@ func TestFunctionsThatFailRefuse(t *testing.T) {
 func TestSubjectThatPostgresCannotHold(t *testing.T) {
 	t.Parallel()
 	c := checker(t, policy.Config{Logger: slog.New(slog.DiscardHandler)}, pgtest.New(t).Pool(t))
-	require.Equal(t, policy.ErrUndecided, c.Authorize(t.Context(), &auth.Principal{Subject: "a\x00b"}, event.OrderGroup(resource)))
+	require.Equal(t, policy.ErrUndecided,
+		c.Authorize(t.Context(), &auth.Principal{Subject: "a\x00b"}, event.OrderGroup(resource)))
 }
 
-// A question that waits for a connection has not been put to the database: its time-out begins when it has one. It does not wait for ever.
+// A question that waits for a connection has not reached the database: its time-out begins when it has one. It does
+// not wait for ever.
 //
 // Acceptance: A-456.
 func TestWaitingForAConnectionIsNotTheDatabasesAnswer(t *testing.T) {

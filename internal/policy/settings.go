@@ -13,7 +13,7 @@ type Settings struct {
 
 const longestCache = time.Minute
 
-// Check says what is wrong, beside what package settings checks of itself.
+// Check says what is wrong, beyond what package settings checks.
 func (s Settings) Check() error {
 	if s.AuthorizeCache > longestCache {
 		return fmt.Errorf("HERALD_AUTHORIZE_CACHE is %s: it must be between 0 and 1m", s.AuthorizeCache)

@@ -8,8 +8,9 @@ import (
 // TurnsDefault is how many questions about one user the database is asked at a time.
 const TurnsDefault = 2
 
-// turns has the questions about one user wait for one another, so that one who asks for much takes only a small share of the database, however many
-// connections he has. It remembers nothing of users who ask nothing.
+// turns makes the questions about one user wait for one another, so that a user who asks for much takes only a
+// small share of the database, however many connections the user has. It remembers nothing of users without a
+// question.
 type turns struct {
 	most int
 
@@ -19,13 +20,14 @@ type turns struct {
 
 // line is one user's.
 type line struct {
-	turn  chan struct{} // holds one for each question that is being put; the others wait for it, in order
-	users int           // how many use the line; turns' lock guards it
+	turn  chan struct{} // holds one for each question under way; the others wait for it, in order
+	users int           // how many use the line; guarded by turns' lock
 }
 
 func newTurns(most int) *turns { return &turns{most: most, lines: make(map[string]*line)} }
 
-// enter waits for the user's turn, and returns what ends it. It returns [ErrUndecided] where ctx ends first.
+// enter waits for the user's turn, and returns the function that ends it. It returns [ErrUndecided] where ctx ends
+// first.
 func (t *turns) enter(ctx context.Context, user string) (leave func(), err error) {
 	t.mu.Lock()
 	l := t.lines[user]

@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// What the tag zero says.
+// The values of the tag zero.
 const (
 	with    = "with "
 	refused = "refused: "
 )
 
-// Check says which numbers and durations of a settings struct are out of their range: all of them, by the names of their variables.
+// Check reports all numbers and durations of a settings struct that are out of their range, by the names of their
+// variables.
 func Check[T any](s T) error {
 	var errs []error
 	each(reflect.ValueOf(s), "", func(f field) {

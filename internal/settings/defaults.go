@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Defaults returns a settings struct as it is where nothing is set. It reads no environment.
+// Defaults returns a settings struct with its defaults. It reads no environment.
 func Defaults[T any]() T {
 	var s T
 	each(reflect.ValueOf(&s).Elem(), "", field.setDefault)
@@ -54,7 +54,8 @@ func (f field) setDefault() {
 	}
 }
 
-// each visits every setting of a struct, those of embedded ones too. The prefix stands before the variables' names.
+// each visits every setting of a struct, including those of embedded structs. The prefix stands before the
+// variables' names.
 func each(s reflect.Value, prefix string, visit func(field)) {
 	for i := range s.NumField() {
 		of := s.Type().Field(i)
@@ -72,7 +73,8 @@ func each(s reflect.Value, prefix string, visit func(field)) {
 	}
 }
 
-// Complete fills in what was left out of a settings struct. Where nothing is set, that is everything; else what is 0 and must not be.
+// Complete fills in what was left out of a settings struct: everything where nothing is set, else each 0 that must
+// not be 0.
 func Complete[T any](s *T) {
 	v := reflect.ValueOf(s).Elem()
 	if v.IsZero() {

@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// customer is a user without any permission of the token's.
+// customer is a user whose token has no permissions.
 type customer struct {
 	name string
 	cfg  hubclient.Config
@@ -48,8 +48,9 @@ func eventStatus(t *testing.T, conn *pgx.Conn, id uuid.UUID) (status string) {
 	return status
 }
 
-// A producer publishes an event of somebody else's order with a user of its own, in every way that came to mind: that user is let into no
-// group of it, neither at once nor later, and the order's customer stays.
+// A producer publishes an event of another customer's order with a user of its own, in every way that the test's
+// author could think of. That user joins no group of the order, neither at once nor later, and the order's customer
+// stays.
 //
 // Acceptance: A-443, A-444.
 func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
@@ -66,7 +67,7 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 	require.True(t, alice.mayResume(t, order), "in the moment of the commit")
 	require.Eventually(t, func() bool { return eventStatus(t, owner, used) == "relayed" }, patience, 10*time.Millisecond)
 
-	fresh := uuid.New // orders that nobody has placed
+	fresh := uuid.New // orders that no customer has placed
 	for name, try := range map[string]func() uuid.UUID{
 		"an id that exists": func() uuid.UUID {
 			exec(t, evil, placed, "OrderPlaced", order, "mallory", "Both", used, nil)
@@ -101,14 +102,16 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 		},
 		"one that cannot be delivered": func() uuid.UUID {
 			exec(t, owner, "BEGIN; SET LOCAL session_replication_role = replica")
-			insertPast(t, owner, odd{"resource_id", "'" + order.String() + "'"}, odd{"customer_id", "'mallory'"}, odd{"payload", "'{}'"})
+			insertPast(t, owner, odd{"resource_id", "'" + order.String() + "'"},
+				odd{"customer_id", "'mallory'"}, odd{"payload", "'{}'"})
 			exec(t, owner, "COMMIT")
 			return order
 		},
 		"one that cannot be delivered, of an order of no events": func() uuid.UUID {
 			o := fresh()
 			exec(t, owner, "BEGIN; SET LOCAL session_replication_role = replica")
-			insertPast(t, owner, odd{"resource_id", "'" + o.String() + "'"}, odd{"customer_id", "'mallory'"}, odd{"payload", "'{}'"})
+			insertPast(t, owner, odd{"resource_id", "'" + o.String() + "'"},
+				odd{"customer_id", "'mallory'"}, odd{"payload", "'{}'"})
 			exec(t, owner, "COMMIT")
 			return o
 		},
@@ -121,7 +124,8 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 		},
 		"the same id twice in one statement": func() uuid.UUID {
 			o, id := fresh(), fresh()
-			exec(t, evil, `SELECT herald.publish_order_event('OrderPlaced', o, 'YZ-1', 'Placed', gen_random_uuid(), 'mallory', event_id => $3)
+			exec(t, evil,
+				`SELECT herald.publish_order_event('OrderPlaced', o, 'YZ-1', 'Placed', gen_random_uuid(), 'mallory', event_id => $3)
 				FROM unnest(ARRAY[$2, $1]::uuid[]) o`, o, fresh(), id)
 			return o
 		},
@@ -131,13 +135,15 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 		exec(t, owner, "SELECT pg_notify('herald_outbox', '')")
 		behind := uuid.New()
 		exec(t, evil, "SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), event_id => $1)", behind)
-		require.Eventually(t, func() bool { return eventStatus(t, owner, behind) == "relayed" }, patience, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return eventStatus(t, owner, behind) == "relayed" },
+			patience, 10*time.Millisecond)
 		require.False(t, mallory.mayResume(t, target), "%s: when it has been relayed", name)
 		require.True(t, alice.mayResume(t, order), name)
 	}
 
 	require.Eventually(t, func() bool {
-		return strings.Contains(log.String(), "action=name_customer") && strings.Contains(log.String(), "subject=mallory group=order:"+order.String())
+		return strings.Contains(log.String(), "action=name_customer") &&
+			strings.Contains(log.String(), "subject=mallory group=order:"+order.String())
 	}, patience, 10*time.Millisecond, "whoever reads the audit log is told of the one that was delivered")
 	scraped, err := http.Get(cfg.URL + "/metrics") //nolint:noctx // the test's own server
 	require.NoError(t, err)
@@ -147,8 +153,8 @@ func TestPublishingOpensNobodyElsesOrder(t *testing.T) {
 	require.Contains(t, string(body), "\nherald_relay_other_customers_total 1\n")
 }
 
-// A login that is only a producer is told the state of an event and when it changed, whatever it sets; who may read the log, or acts as its
-// owner, is told all.
+// A login that is only a producer is told the state of an event and when it changed, whatever it sets. A login that
+// may read the log, or acts as its owner, is told all.
 //
 // Acceptance: A-445.
 func TestAProducerIsToldTheStateAlone(t *testing.T) {
@@ -157,7 +163,8 @@ func TestAProducerIsToldTheStateAlone(t *testing.T) {
 	node(t, db, nil)
 	owner, evil := db.Conn(t), producer(t, db)
 	id := uuid.New()
-	exec(t, evil, "SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', gen_random_uuid(), 'alice', event_id => $1)", id)
+	exec(t, evil,
+		"SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', gen_random_uuid(), 'alice', event_id => $1)", id)
 	exec(t, evil, "SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), event_id => $1)", id)
 	const told = `SELECT count(*), count(relayed_at), count(relayed_by) + count(group_name) + count(position) + count(sequence) + count(relayed_host)
 		+ count(outbox_seq) + count(broadcasts) + count(detail) FROM herald.event_status($1)`
@@ -165,9 +172,13 @@ func TestAProducerIsToldTheStateAlone(t *testing.T) {
 		require.NoError(t, conn.QueryRow(t.Context(), told, id).Scan(&rows, &times, &more))
 		return rows, times, more
 	}
-	require.Eventually(t, func() bool { rows, _, _ := ask(owner); return rows == 3 }, patience, 10*time.Millisecond, "two places and a duplicate")
-	for _, set := range []string{"SELECT 1", "SET ROLE herald_producer", "SET search_path = svc, pg_catalog", `CREATE FUNCTION svc.has_table_privilege(name, text, text)
-		RETURNS boolean LANGUAGE sql RETURN true`} {
+	require.Eventually(t, func() bool { rows, _, _ := ask(owner); return rows == 3 }, patience, 10*time.Millisecond,
+		"two places and a duplicate")
+	for _, set := range []string{
+		"SELECT 1", "SET ROLE herald_producer", "SET search_path = svc, pg_catalog",
+		`CREATE FUNCTION svc.has_table_privilege(name, text, text)
+		RETURNS boolean LANGUAGE sql RETURN true`,
+	} {
 		exec(t, evil, "RESET ROLE")
 		exec(t, evil, set)
 		rows, times, more := ask(evil)

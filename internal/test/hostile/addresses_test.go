@@ -26,7 +26,7 @@ func unfollowed() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// answer is one to a request that has been read.
+// answer is a response that has been read.
 type answer struct {
 	StatusCode int
 	Header     http.Header
@@ -51,19 +51,25 @@ func send(t *testing.T, method, url string, headers map[string]string) answer {
 	return answer{response.StatusCode, response.Header, string(raw)}
 }
 
-// Hubs are served in any case and with a slash behind their path, as by ASP.NET Core: by every transport, without a redirect, and told of
-// under one name.
+// Hubs are served in any case and with a slash behind their path, as by ASP.NET Core: by every transport, without a
+// redirect, and reported under one name.
 //
 // Acceptance: A-450.
 func TestAHubsPathInOtherSpellings(t *testing.T) {
 	t.Parallel()
-	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Server.AllowedOrigins = []string{"https://app.example"} })
+	client := node(t, pgtest.New(t),
+		func(cfg *app.Config) { cfg.Server.AllowedOrigins = []string{"https://app.example"} })
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, "tester"), "Origin": "https://app.example"}
-	for _, hub := range []string{event.CustomerOrdersPath, event.RestaurantOrdersPath, event.TeamCartPath, event.AdminPath} {
+	for _, hub := range []string{
+		event.CustomerOrdersPath, event.RestaurantOrdersPath, event.TeamCartPath, event.AdminPath,
+	} {
 		title := "/Hubs/" + strings.ToUpper(hub[6:7]) + hub[7:]
-		for _, path := range []string{hub, hub + "/", title, strings.ToUpper(hub) + "/", strings.Replace(hub, "hubs", "%48ub%73", 1) + "/"} {
+		for _, path := range []string{
+			hub, hub + "/", title, strings.ToUpper(hub) + "/", strings.Replace(hub, "hubs", "%48ub%73", 1) + "/",
+		} {
 			for _, negotiate := range []string{"/negotiate/", "/Negotiate"} {
-				response := send(t, http.MethodPost, client.URL+strings.TrimSuffix(path, "/")+negotiate+"?negotiateVersion=1", bearer)
+				response := send(t, http.MethodPost, client.URL+strings.TrimSuffix(path, "/")+negotiate+"?negotiateVersion=1",
+					bearer)
 				require.Equal(t, http.StatusOK, response.StatusCode, path+negotiate)
 				require.Equal(t, "https://app.example", response.Header.Get("Access-Control-Allow-Origin"))
 				var negotiated struct{ ConnectionToken string }
@@ -101,7 +107,8 @@ func TestAHubsPathInOtherSpellings(t *testing.T) {
 			require.Equal(t, http.StatusForbidden, response.StatusCode, path)
 		}
 		for _, path := range []string{
-			hub + "x", hub + "/x", hub + "/negotiate/x", hub + "/negotiate/negotiate", "/x" + hub, strings.Replace(hub, "/hubs/", "/hubs%2f", 1),
+			hub + "x", hub + "/x", hub + "/negotiate/x", hub + "/negotiate/negotiate", "/x" + hub,
+			strings.Replace(hub, "/hubs/", "/hubs%2f", 1),
 			strings.Replace(hub, "s/", "\u017f/", 1), hub + "%00", hub + ";x=1", "/hubs", "/hubs/", "/HUBS",
 		} {
 			response := send(t, http.MethodPost, client.URL+path, bearer)
@@ -114,14 +121,17 @@ func TestAHubsPathInOtherSpellings(t *testing.T) {
 	}
 }
 
-// A role that a hub asks for is asked for whatever the spelling.
+// The role that a hub requires is required with every spelling of its path.
 //
 // Acceptance: A-450.
 func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 	t.Parallel()
-	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Auth.AdminRole = "Operator" }) // which no token of the suite has
+	// no token of the suite has this role
+	client := node(t, pgtest.New(t), func(cfg *app.Config) { cfg.Auth.AdminRole = "Operator" })
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, "tester")}
-	for _, path := range []string{"/hubs/admin", "/Hubs/Admin", "/HUBS/ADMIN/", "/hubs/admin/", "/hubs/%61dmin", "/hubs/%41DMIN/"} {
+	for _, path := range []string{
+		"/hubs/admin", "/Hubs/Admin", "/HUBS/ADMIN/", "/hubs/admin/", "/hubs/%61dmin", "/hubs/%41DMIN/",
+	} {
 		for _, suffix := range []string{"/negotiate", "/Negotiate/", "/refresh", "/Refresh/", ""} {
 			response := send(t, http.MethodPost, client.URL+strings.TrimSuffix(path, "/")+suffix, bearer)
 			require.Equal(t, http.StatusForbidden, response.StatusCode, path+suffix)
@@ -131,7 +141,7 @@ func TestTheAdminHubIsGuardedInEverySpelling(t *testing.T) {
 	}
 }
 
-// So is REST. The ids in a path are as they are.
+// REST is served the same way. The ids in a path keep their spelling.
 //
 // Acceptance: A-451.
 func TestARestPathInOtherSpellings(t *testing.T) {
@@ -140,7 +150,10 @@ func TestARestPathInOtherSpellings(t *testing.T) {
 	client := node(t, db, func(cfg *app.Config) { cfg.Server.AllowedOrigins = []string{"https://app.example"} })
 	bearer := map[string]string{"Authorization": "Bearer " + token(t, "tester"), "Origin": "https://app.example"}
 	published := func(path string) []string {
-		return []string{path, path + "/", strings.ToUpper(path), strings.ToUpper(path) + "/", strings.Replace(path, "api", "API", 1), strings.Replace(path, "a", "%61", 1) + "/"}
+		return []string{
+			path, path + "/", strings.ToUpper(path), strings.ToUpper(path) + "/",
+			strings.Replace(path, "api", "API", 1), strings.Replace(path, "a", "%61", 1) + "/",
+		}
 	}
 	for _, path := range published("/api/admin/realtime/health") {
 		response := send(t, http.MethodGet, client.URL+path, nil)
@@ -149,27 +162,34 @@ func TestARestPathInOtherSpellings(t *testing.T) {
 		response = send(t, http.MethodPost, client.URL+path, nil)
 		require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode, path)
 		require.Equal(t, "GET, HEAD", response.Header.Get("Allow"))
-		response = send(t, http.MethodOptions, client.URL+path, map[string]string{"Origin": "https://app.example", "Access-Control-Request-Method": "GET"})
+		response = send(t, http.MethodOptions, client.URL+path,
+			map[string]string{"Origin": "https://app.example", "Access-Control-Request-Method": "GET"})
 		require.Equal(t, http.StatusNoContent, response.StatusCode, path)
 		require.Equal(t, "https://app.example", response.Header.Get("Access-Control-Allow-Origin"))
 	}
 	for _, path := range published("/api/admin/realtime/alert") {
 		response := send(t, http.MethodPost, client.URL+path, nil)
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode, path)
-		headers := map[string]string{"Content-Type": "application/json", "Authorization": bearer["Authorization"], "body": `{"type":"info","message":"m"}`}
+		headers := map[string]string{
+			"Content-Type": "application/json", "Authorization": bearer["Authorization"],
+			"body": `{"type":"info","message":"m"}`,
+		}
 		response = send(t, http.MethodPost, client.URL+path, headers)
 		require.Equal(t, http.StatusOK, response.StatusCode, "%s %s", path, response.body)
 	}
 	for _, path := range published("/api/realtime/events") {
 		response := send(t, http.MethodGet, client.URL+path+"?hub=admin&resource=alerts", bearer)
-		require.NotContains(t, []int{http.StatusNotFound, http.StatusMovedPermanently}, response.StatusCode, "%s %s", path, response.body)
+		require.NotContains(t, []int{http.StatusNotFound, http.StatusMovedPermanently}, response.StatusCode,
+			"%s %s", path, response.body)
 	}
 	for _, path := range published("/openapi.json") {
 		response := send(t, http.MethodGet, client.URL+path, nil)
 		require.Equal(t, http.StatusOK, response.StatusCode, path)
 	}
 	id := uuid.New()
-	for _, path := range []string{"/API/Admin/Outbox/Events/" + strings.ToUpper(id.String()), "/api/admin/outbox/events/" + id.String() + "/"} {
+	for _, path := range []string{
+		"/API/Admin/Outbox/Events/" + strings.ToUpper(id.String()), "/api/admin/outbox/events/" + id.String() + "/",
+	} {
 		response := send(t, http.MethodGet, client.URL+path, bearer)
 		require.Equal(t, http.StatusNotFound, response.StatusCode)
 		require.Contains(t, response.Header.Get("Content-Type"), "problem+json")
@@ -179,17 +199,22 @@ func TestARestPathInOtherSpellings(t *testing.T) {
 	}
 	response := send(t, http.MethodGet, client.URL+"/API/ADMIN/OUTBOX/EVENTS/Not-An-Id", bearer)
 	require.Equal(t, http.StatusBadRequest, response.StatusCode, response.body)
-	for _, path := range []string{"/api/admin/realtime/healthx", "/API/Admin/Realtime", "/api/admin/realtime/health/x", "/api%2fadmin/realtime/health", "/Api/x/"} {
+	for _, path := range []string{
+		"/api/admin/realtime/healthx", "/API/Admin/Realtime", "/api/admin/realtime/health/x",
+		"/api%2fadmin/realtime/health", "/Api/x/",
+	} {
 		response := send(t, http.MethodGet, client.URL+path, bearer)
 		require.Equal(t, http.StatusNotFound, response.StatusCode, path)
 	}
 }
 
-// Through a proxy that adds a Connection line of its own, a WebSocket is one all the same.
+// A WebSocket is accepted through a proxy that adds a Connection line of its own.
 func TestAWebSocketWithTwoConnectionLines(t *testing.T) {
 	t.Parallel()
 	client := node(t, pgtest.New(t), nil)
-	for _, lines := range [][]string{{"keep-alive", "Upgrade"}, {"Upgrade", "keep-alive"}, {"keep-alive, Upgrade"}, {"Upgrade"}} {
+	for _, lines := range [][]string{
+		{"keep-alive", "Upgrade"}, {"Upgrade", "keep-alive"}, {"keep-alive, Upgrade"}, {"Upgrade"},
+	} {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(client.URL, "http://"))
 		require.NoError(t, err)
 		require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))

@@ -20,8 +20,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Several operators mend the same events at once, each in another way, while others retry them and give them up, and the node goes on trying: of each
-// event what one of them has said is relayed, once, and whoever was too late is told so.
+// Several operators mend the same events at once, each in another way, while others retry and drop them, and the
+// node goes on trying. Of each event one operator's version is relayed, once, and every operator who was too late
+// is told so.
 //
 // Acceptance: A-514.
 func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
@@ -36,7 +37,8 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
-		rows, err := tx.Query(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
+		rows, err := tx.Query(t.Context(),
+			`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
 			SELECT CASE WHEN n % 2 = 0 THEN 'OrderPlaced' ELSE 'OrderSplit' END, gen_random_uuid(), gen_random_uuid(), 'user-1', '{"status": "Placed"}'
 			FROM generate_series(1, $1::int) n RETURNING event_id`, events)
 		if err != nil {
@@ -58,7 +60,8 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	placed := event.OrderPlaced
 	mend := func(mender int, id uuid.UUID) error {
 		number := fmt.Sprintf("YZ-%d", mender)
-		_, err := letters.Mend(t.Context(), id, &outbox.Mending{Type: &placed, Merge: json.RawMessage(`{"orderNumber": "` + number + `"}`)}, number)
+		_, err := letters.Mend(t.Context(), id,
+			&outbox.Mending{Type: &placed, Merge: json.RawMessage(`{"orderNumber": "` + number + `"}`)}, number)
 		if err == nil {
 			mu.Lock()
 			defer mu.Unlock()
@@ -69,7 +72,7 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	for mender := range menders {
 		all.Go(func() {
 			for i := range ids {
-				_ = mend(mender, ids[(i+mender*events/menders)%events]) // what came of it is looked at below
+				_ = mend(mender, ids[(i+mender*events/menders)%events]) // the outcome is checked below
 			}
 		})
 	}
@@ -84,21 +87,24 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	}
 	all.Wait()
 	for _, id := range ids {
-		if len(won[id]) == 0 { // all of them came while another was at it
+		if len(won[id]) == 0 { // all mends came during another attempt
 			require.NoError(t, mend(menders, id))
 		}
 		require.ErrorContains(t, mend(menders+1, id), "relayed")
 	}
 	require.Eventually(t, func() bool {
 		var relayed int
-		require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.relayed_event WHERE event_id = ANY ($1)", ids).Scan(&relayed))
+		require.NoError(t,
+			pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.relayed_event WHERE event_id = ANY ($1)",
+				ids).Scan(&relayed))
 		return relayed == events
 	}, patience, 20*time.Millisecond)
 	for _, id := range ids {
 		require.Len(t, won[id], 1, "of those who mend it one does")
 		var number string
 		var entries, mended int
-		require.NoError(t, pool.QueryRow(t.Context(), `SELECT (SELECT payload->>'orderNumber' FROM herald.outbox WHERE event_id = $1),
+		require.NoError(t,
+			pool.QueryRow(t.Context(), `SELECT (SELECT payload->>'orderNumber' FROM herald.outbox WHERE event_id = $1),
 			(SELECT count(*) FROM herald.event_log WHERE event_id = $1),
 			(SELECT count(*) FROM herald.dead_letter_history WHERE event_id = $1 AND what = 'mended')`, id).Scan(&number, &entries, &mended))
 		require.Equal(t, won[id][0], number)
@@ -112,14 +118,15 @@ func TestManyDecideAboutTheSameDeadLetters(t *testing.T) {
 	require.NotContains(t, log.String(), "panic")
 }
 
-// A producer sees and changes nothing of what becomes of events, nor mends any.
+// A producer can neither see, change nor mend dead letters.
 func TestAProducerDecidesAboutNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	p := producer(t, db)
 	for _, sql := range []string{
 		"SELECT FROM herald.dead_letter_history", "DELETE FROM herald.dead_letter_history",
-		"INSERT INTO herald.dead_letter_history (event_id, what) VALUES (gen_random_uuid(), 'mended')", "UPDATE herald.outbox SET payload = '{}'",
+		"INSERT INTO herald.dead_letter_history (event_id, what) VALUES (gen_random_uuid(), 'mended')",
+		"UPDATE herald.outbox SET payload = '{}'",
 	} {
 		_, err := p.Exec(t.Context(), sql)
 		require.ErrorContains(t, err, "permission denied", sql)

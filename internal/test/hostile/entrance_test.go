@@ -39,7 +39,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// tap is between a node and those that speak to it, and reads along.
+// tap is between a node and the nodes that speak to it, and records their traffic.
 type tap struct {
 	net.Listener
 
@@ -115,7 +115,7 @@ func (p *tap) heard(t *testing.T) string {
 	return request
 }
 
-// present sends a request as it is, and returns the status and the reason.
+// present sends a request unchanged, and returns the status and the reason.
 func present(t *testing.T, url, request string) (int, string) {
 	t.Helper()
 	var dialer net.Dialer
@@ -131,8 +131,9 @@ func present(t *testing.T, url, request string) (int, string) {
 	return answer.StatusCode, answer.Header.Get("X-Herald-Node-Refused")
 }
 
-// The entrance for other nodes takes what a node of the same database has signed for this one, once, and nothing else: no user's or administrator's
-// token opens it, no connection token, nothing that was read between two nodes.
+// The entrance for other nodes accepts a request that a node of the same database has signed for this one, once,
+// and nothing else. It refuses users' and administrators' tokens, connection tokens, and everything that was read
+// between two nodes.
 //
 // Acceptance: A-478.
 func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
@@ -154,14 +155,17 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	other := node(t, db, nil)
 	entrance := owner.URL + peers.Path
 
-	// What users and administrators have.
-	status, body, _ := ask(t, http.MethodPost, owner.URL+event.CustomerOrdersPath+"/negotiate?negotiateVersion=1", token(t, "alice"))
+	// The tokens of users and administrators.
+	status, body, _ := ask(t, http.MethodPost, owner.URL+event.CustomerOrdersPath+"/negotiate?negotiateVersion=1",
+		token(t, "alice"))
 	require.Equal(t, http.StatusOK, status)
 	var negotiated struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal([]byte(body), &negotiated))
 	for _, path := range []string{
-		"", "/", "/ping", event.CustomerOrdersPath + "?id=" + negotiated.ConnectionToken, event.AdminPath + "/negotiate?negotiateVersion=1",
-		event.AdminPath + "?access_token=" + token(t, "boss"), "/api/admin/realtime/alert", "/healthz", "/metrics", "/..%2fapi",
+		"", "/", "/ping", event.CustomerOrdersPath + "?id=" + negotiated.ConnectionToken,
+		event.AdminPath + "/negotiate?negotiateVersion=1",
+		event.AdminPath + "?access_token=" + token(t, "boss"), "/api/admin/realtime/alert",
+		"/healthz", "/metrics", "/..%2fapi",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions} {
 			status, body, header := ask(t, method, entrance+path, token(t, "boss"))
@@ -170,14 +174,17 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 			require.Empty(t, header.Get("Access-Control-Allow-Origin"))
 		}
 	}
-	// As the header, too.
-	for _, ticket := range []string{token(t, "boss"), negotiated.ConnectionToken, strings.Repeat("a", 30_000), "v=1&mac=" + strings.Repeat("A", 43)} {
-		status, reason := present(t, owner.URL, "GET "+peers.Path+"/ping HTTP/1.1\r\nHost: x\r\nX-Herald-Node: "+ticket+"\r\n\r\n")
+	// The same as the header.
+	for _, ticket := range []string{
+		token(t, "boss"), negotiated.ConnectionToken, strings.Repeat("a", 30_000), "v=1&mac=" + strings.Repeat("A", 43),
+	} {
+		status, reason := present(t, owner.URL,
+			"GET "+peers.Path+"/ping HTTP/1.1\r\nHost: x\r\nX-Herald-Node: "+ticket+"\r\n\r\n")
 		require.Equal(t, http.StatusUnauthorized, status)
 		require.Equal(t, "unsigned", reason)
 	}
 
-	// What is read between two nodes.
+	// Requests read between two nodes.
 	request := between.heard(t)
 	require.Contains(t, request, "X-Herald-Node: ")
 	for _, theft := range []struct {
@@ -187,7 +194,10 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 		{owner.URL, request, "replayed", http.StatusUnauthorized},
 		{other.URL, request, "other_node", http.StatusMisdirectedRequest},
 		{owner.URL, strings.Replace(request, "/ping", event.AdminPath, 1), "signature", http.StatusUnauthorized},
-		{owner.URL, strings.Replace(request, "\r\n\r\n", "\r\nAuthorization: Bearer "+token(t, "boss")+"\r\n\r\n", 1), "signature", http.StatusUnauthorized},
+		{
+			owner.URL, strings.Replace(request, "\r\n\r\n", "\r\nAuthorization: Bearer "+token(t, "boss")+"\r\n\r\n", 1),
+			"signature", http.StatusUnauthorized,
+		},
 		{owner.URL, strings.Replace(request, "&n=", "&n=1", 1), "signature", http.StatusUnauthorized},
 	} {
 		status, reason := present(t, theft.to, theft.request)
@@ -196,7 +206,7 @@ func TestTheEntranceForNodesIsClosedToAllButThem(t *testing.T) {
 	}
 	require.NotContains(t, log.String(), "X-Herald-Node: ", "the log holds nothing that opens anything")
 
-	// The nodes notice nothing.
+	// The nodes are not affected.
 	for _, url := range []string{owner.URL, other.URL} {
 		require.Eventually(t, func() bool {
 			_, text, _ := ask(t, http.MethodGet, url+"/metrics", "")

@@ -12,8 +12,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// What has the name over MessagePack of one of Herald's own members replaces nothing there, live, in resumes and for a client that follows;
-// what else a payload holds has the names and the forms that its producer gave it. With HERALD_MESSAGEPACK_NAMES=camel the names are JSON's.
+// A payload member with the MessagePack name of one of Herald's own members replaces nothing there, live, in
+// resumes and for a client that follows. Other members keep the names and forms that the producer gave them. With
+// HERALD_MESSAGEPACK_NAMES=camel the names are JSON's.
 //
 // Acceptance: A-491, A-492, A-461, A-493.
 func TestAPayloadReplacesNothingOverMessagePack(t *testing.T) {
@@ -34,7 +35,9 @@ func TestAPayloadReplacesNothingOverMessagePack(t *testing.T) {
 		live = append(live, received)
 	}
 	var id uuid.UUID
-	require.NoError(t, conn.QueryRow(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, occurred_on_utc)
+	require.NoError(t,
+		conn.QueryRow(t.Context(),
+			`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, occurred_on_utc)
 		VALUES ('OrderPlaced', $1, $2, 'c', $3, '2026-01-20T10:30:00Z') RETURNING event_id`, order, restaurant, payload).Scan(&id))
 	const others = `,"total":7,"Nested":{"EventId":"2030-01-01T00:00:00Z"},"eventid":5,"SEQUENCE":-1,"deliveredat":"2030-01-01T00:00:00Z"}`
 	wanted := []string{
@@ -43,7 +46,8 @@ func TestAPayloadReplacesNothingOverMessagePack(t *testing.T) {
 			order, restaurant, id) + others,
 		fmt.Sprintf(`{"orderId":%q,"orderNumber":"YZ-1","status":"Placed","restaurantId":%q,"lastUpdateTimestamp":"2026-01-20T10:30:00Z",`+
 			`"estimatedDeliveryTime":null,"actualDeliveryTime":null,"deliveredAt":null,"occurredOnUtc":"2026-01-20T10:30:00Z","eventId":%q,"sequence":1`,
-			order, restaurant, id) + `,"total":7,"Nested":{"EventId":"2030-01-01T00:00:00Z"},"EventId":"mine","OrderId":null,"eventid":5,"SEQUENCE":-1,` +
+			order, restaurant, id) +
+			`,"total":7,"Nested":{"EventId":"2030-01-01T00:00:00Z"},"EventId":"mine","OrderId":null,"eventid":5,"SEQUENCE":-1,` +
 			`"Sequence":99,"OrderNumber":"mine","deliveredat":"2030-01-01T00:00:00Z","OccurredOnUtc":"2030-01-01T00:00:00Z"}`,
 	}
 	for i, cfg := range []hubclient.Config{dotNet, camel} {

@@ -13,25 +13,33 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Who may create in public, as everybody may in databases from before PostgreSQL 15, has nothing run with Herald's rights: not from Herald's own
-// sessions, and not from one of the owner's that is as the database is.
+// A login that may create objects in public, as every login may in databases from before PostgreSQL 15, cannot have
+// code run with Herald's rights: not from Herald's own sessions, and not from a session of the owner's with the
+// database's defaults.
 func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	exec(t, db.Conn(t), "GRANT CREATE ON SCHEMA public TO PUBLIC")
 	attacker := login(t, db, "svc")
 	for _, body := range []string{
-		`to_char(date, text) RETURNS text`, `to_char(timestamp, text) RETURNS text`, `date_trunc(text, timestamp) RETURNS timestamptz`,
-		`format(text, text) RETURNS text`, `format(text, text, text) RETURNS text`, `format(text, text, timestamptz, timestamptz) RETURNS text`,
-		`unnest(text[]) RETURNS SETOF text`, `unnest(bigint[]) RETURNS SETOF bigint`, `unnest(uuid[]) RETURNS SETOF uuid`, `unnest(xid8[]) RETURNS SETOF xid8`,
+		`to_char(date, text) RETURNS text`, `to_char(timestamp, text) RETURNS text`,
+		`date_trunc(text, timestamp) RETURNS timestamptz`,
+		`format(text, text) RETURNS text`, `format(text, text, text) RETURNS text`,
+		`format(text, text, timestamptz, timestamptz) RETURNS text`,
+		`unnest(text[]) RETURNS SETOF text`, `unnest(bigint[]) RETURNS SETOF bigint`, `unnest(uuid[]) RETURNS SETOF uuid`,
+		`unnest(xid8[]) RETURNS SETOF xid8`,
 		`max(bigint) RETURNS bigint`, `pg_notify(text, text) RETURNS void`,
-		`set_config(text, text, boolean) RETURNS text`, `to_regclass(text) RETURNS regclass`, `cardinality(bigint[]) RETURNS int`,
-		`age(xid8) RETURNS int`, `generate_series(bigint, int) RETURNS SETOF bigint`, `hashtextextended(text, int) RETURNS bigint`,
+		`set_config(text, text, boolean) RETURNS text`, `to_regclass(text) RETURNS regclass`,
+		`cardinality(bigint[]) RETURNS int`,
+		`age(xid8) RETURNS int`, `generate_series(bigint, int) RETURNS SETOF bigint`,
+		`hashtextextended(text, int) RETURNS bigint`,
 		`jsonb_build_object(text, text) RETURNS jsonb`, `make_interval(double precision) RETURNS interval`,
 	} {
-		exec(t, attacker, "CREATE FUNCTION public."+body+` LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''run as %'', current_user; END'`)
+		exec(t, attacker,
+			"CREATE FUNCTION public."+body+` LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''run as %'', current_user; END'`)
 	}
-	exec(t, attacker, `CREATE FUNCTION public.refuse(text, date) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''run as %'', current_user; END';
+	exec(t, attacker,
+		`CREATE FUNCTION public.refuse(text, date) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''run as %'', current_user; END';
 		CREATE OPERATOR public.|| (LEFTARG = text, RIGHTARG = date, FUNCTION = public.refuse)`)
 
 	owner := db.Conn(t)
@@ -55,15 +63,17 @@ func TestWhatIsCreatedInPublicIsNotRunByHerald(t *testing.T) {
 		_, err := retention.Run(t.Context())
 		require.NotContains(t, fmt.Sprint(err), "run as")
 		var left int
-		require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.days_before('outbox', now() - interval '8 days')").Scan(&left))
-		return left == 0 // a lock that cannot be had in time is tried for again
+		require.NoError(t,
+			pool.QueryRow(t.Context(),
+				"SELECT count(*) FROM herald.days_before('outbox', now() - interval '8 days')").Scan(&left))
+		return left == 0 // a lock that times out is tried again
 	}, patience, 20*time.Millisecond)
 	var path string
 	require.NoError(t, pool.QueryRow(t.Context(), "SHOW search_path").Scan(&path))
 	require.Equal(t, postgres.SearchPath, path)
 }
 
-// A lock that anybody may take keeps nobody from making partitions.
+// A lock that any login may take does not stop the making of partitions.
 func TestAnAdvisoryLockKeepsNoPartitionFromBeingMade(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -20,8 +20,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// Noise that any login can make: the count of those that notify a sleeping relay is used up again and again, and Herald's channels are
-// flooded. What others publish comes as fast as before, or nearly, and the log stays short.
+// Noise that any login can make: the counter of transactions that notify a sleeping relay is used up again and
+// again, and Herald's channels are flooded. Others' events arrive about as fast as before, and the log stays short.
 //
 //nolint:paralleltest // it compares times, so nothing else runs beside it
 func TestNoiseHoldsNothingUp(t *testing.T) {
@@ -29,7 +29,10 @@ func TestNoiseHoldsNothingUp(t *testing.T) {
 		name, sql string
 		roles     []string
 	}{
-		{"the count is used up", "SELECT nextval('herald.relay_armed') FROM generate_series(1, 50)", []string{"herald_producer"}},
+		{
+			"the count is used up", "SELECT nextval('herald.relay_armed') FROM generate_series(1, 50)",
+			[]string{"herald_producer"},
+		},
 		{"events are rolled back", `DO $$ BEGIN
 			FOR i IN 1..20 LOOP
 				BEGIN
@@ -41,8 +44,14 @@ func TestNoiseHoldsNothingUp(t *testing.T) {
 			RAISE EXCEPTION 'undone' USING ERRCODE = 'HN001';
 		END $$`, []string{"herald_producer"}},
 		{"the outbox's channel is flooded", "SELECT pg_notify('herald_outbox', i::text) FROM generate_series(1, 20) i", nil},
-		{"the log's channel is flooded", "SELECT pg_notify('herald_log', (1000000000 + i)::text) FROM generate_series(1, 20) i", nil},
-		{"the log's channel is flooded with what is no position", "SELECT pg_notify('herald_log', repeat('x', 7900) || i) FROM generate_series(1, 20) i", nil},
+		{
+			"the log's channel is flooded",
+			"SELECT pg_notify('herald_log', (1000000000 + i)::text) FROM generate_series(1, 20) i", nil,
+		},
+		{
+			"the log's channel is flooded with what is no position",
+			"SELECT pg_notify('herald_log', repeat('x', 7900) || i) FROM generate_series(1, 20) i", nil,
+		},
 		{"the probe's channel is flooded", "SELECT pg_notify('herald_probe', i::text) FROM generate_series(1, 20) i", nil},
 	} {
 		t.Run(noise.name, func(t *testing.T) {
@@ -62,8 +71,8 @@ func TestNoiseHoldsNothingUp(t *testing.T) {
 				}
 			})
 			p.quick(t, 5) // the noise has begun
-			// Events that wait for the look every 100 ms take 90 ms behind the one before, the quickest of them too. A busy machine slows
-			// down some of those that do not, and the noise with them; hence the quicker ones, and three attempts.
+			// Events that wait for the look every 100 ms take 90 ms behind the one before, even the quickest. A busy machine
+			// slows down some of the others, and the noise too; hence the quicker ones, and three attempts.
 			var meanwhile time.Duration
 			for range 3 {
 				if meanwhile = p.quick(t, 40); meanwhile < slow+atRest {
@@ -96,7 +105,8 @@ func pulse(t *testing.T, db *pgtest.Database, cfg hubclient.Config) *pulsing {
 	ctx, cancel := context.WithCancel(t.Context())
 	joined, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		ended <- hubclient.Follow(ctx, cfg, hubclient.Subscription{Group: event.TeamCartGroup(p.cart), LastEventID: &uuid.UUID{}},
+		ended <- hubclient.Follow(ctx, cfg,
+			hubclient.Subscription{Group: event.TeamCartGroup(p.cart), LastEventID: &uuid.UUID{}},
 			func(e hubclient.Event) error { p.received <- e.EventID; return nil },
 			hubclient.Hooks{OnResumed: func(hubclient.Result) {
 				select {
@@ -114,22 +124,25 @@ func pulse(t *testing.T, db *pgtest.Database, cfg hubclient.Config) *pulsing {
 	return p
 }
 
-// slow is well below what an event takes that waits for the look every 100 ms.
+// slow is well below the latency of an event that waits for the look every 100 ms.
 const slow = 40 * time.Millisecond
 
-// quick is what a quarter of n events do not exceed, from the commit to the client; median, half of them.
+// quick returns the latency, from the commit to the client, that a quarter of n events do not exceed; median
+// returns that of half of them.
 func (p *pulsing) quick(t *testing.T, n int) time.Duration { t.Helper(); return p.took(t, n)[n/4] }
 
 func (p *pulsing) median(t *testing.T, n int) time.Duration { t.Helper(); return p.took(t, n)[n/2] }
 
-// took publishes n events, each when the one before has arrived and the relay is asleep again, and returns how long they took, in order.
+// took publishes n events, each when the one before has arrived and the relay is asleep again, and returns their
+// latencies, in order.
 func (p *pulsing) took(t *testing.T, n int) []time.Duration {
 	t.Helper()
 	took := make([]time.Duration, n)
 	for i := range took {
 		<-time.After(10 * time.Millisecond) // the producer's pace
 		var id uuid.UUID
-		require.NoError(t, p.producer.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", p.cart).Scan(&id))
+		require.NoError(t,
+			p.producer.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", p.cart).Scan(&id))
 		committed := time.Now()
 		select {
 		case got := <-p.received:

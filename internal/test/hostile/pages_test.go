@@ -23,10 +23,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// atRest is what a node may take above rest, whatever one user asks for.
+// atRest is how much memory a node may take above rest, whatever one user asks for.
 const atRest = 256 << 20
 
-// largeOrder publishes events of about 60 KB for one order, some at a time, and waits until they are in the log.
+// largeOrder publishes events of about 60 KB for one order, a few at a time, and waits until they are in the log.
 func largeOrder(t *testing.T, conn *pgx.Conn, order uuid.UUID, events int) {
 	t.Helper()
 	const some = 50
@@ -75,12 +75,12 @@ func fetch(ctx context.Context, url, token string, body io.Writer) (int, http.He
 	return response.StatusCode, response.Header, err
 }
 
-// count counts what is written to it.
+// count counts the bytes written to it.
 type count int
 
 func (c *count) Write(b []byte) (int, error) { *c += count(len(b)); return len(b), nil }
 
-// heapPeak samples the heap until stop is called, which returns by how much it was above what it was at first, at most.
+// heapPeak samples the heap until stop is called. stop returns the highest sample above the first.
 func heapPeak() (stop func() uint64) {
 	runtime.GC()
 	var stats runtime.MemStats
@@ -103,8 +103,8 @@ func heapPeak() (stop func() uint64) {
 	return func() uint64 { close(ending); <-ended; return peak }
 }
 
-// A user who asks for everything at once, and does not read half of it, costs the node a bounded amount of memory; a client that polls
-// as it should gets all of it meanwhile, page by page.
+// A user who asks for everything at once, and leaves half of it unread, costs the node a bounded amount of memory.
+// Meanwhile a client that polls correctly gets all of it, page by page.
 //
 // Acceptance: A-452, A-453, A-454.
 //
@@ -116,7 +116,8 @@ func TestPagesOfLargeEventsTakeBoundedMemory(t *testing.T) {
 	order := uuid.New()
 	largeOrder(t, db.Conn(t), order, events)
 	url := func(after uuid.UUID) string {
-		return fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000000", cfg.URL, order, after)
+		return fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000000", cfg.URL, order,
+			after)
 	}
 	of := func(subject string) string { return token(t, subject, "OrderOwner:"+order.String()) }
 	greedyToken, politeToken := of("greedy"), of("polite")
@@ -174,7 +175,7 @@ func TestPagesOfLargeEventsTakeBoundedMemory(t *testing.T) {
 	require.Less(t, above, uint64(atRest))
 }
 
-// An event that is larger than a page makes a page of its own, so that its client gets beyond it.
+// An event that is larger than a page makes a page of its own, so that its client gets past it.
 //
 // Acceptance: A-455.
 func TestAnEventLargerThanAPageIsAPage(t *testing.T) {
@@ -186,13 +187,14 @@ func TestAnEventLargerThanAPageIsAPage(t *testing.T) {
 		SELECT 'OrderStatusChanged', $1, gen_random_uuid(), 'user-1', 'Customer',
 			jsonb_build_object('orderNumber', 'YZ-' || n, 'status', 'Placed') FROM generate_series(1, 3) n`, order)
 	relayed(t, conn, 3)
-	// The table's owner changes what has its place in the log, as nobody else can.
+	// The table's owner changes a row that is already in the log, as no other role can.
 	exec(t, conn, "UPDATE herald.outbox SET payload = payload || jsonb_build_object('status', repeat('x', 1500000))")
 	cursor := uuid.Nil
 	for n := range int64(3) {
 		var body bytes.Buffer
-		status, _, err := fetch(t.Context(), fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000",
-			cfg.URL, order, cursor), token(t, "user-1", "OrderOwner:"+order.String()), &body)
+		status, _, err := fetch(t.Context(),
+			fmt.Sprintf("%s/api/realtime/events?hub=customer-orders&resource=%s&after=%s&limit=1000",
+				cfg.URL, order, cursor), token(t, "user-1", "OrderOwner:"+order.String()), &body)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status)
 		var page eventPage

@@ -22,7 +22,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// arrivals connects to a hub and returns what the connection is sent, each invocation's arguments as one text.
+// arrivals connects to a hub and returns the messages that the connection receives, each invocation's arguments as
+// one text.
 func arrivals(t *testing.T, cfg hubclient.Config, hub string) (*hubclient.Connection, <-chan string) {
 	t.Helper()
 	received := make(chan string, 1000)
@@ -54,8 +55,9 @@ func next[T any](t *testing.T, ch <-chan T) T {
 	}
 }
 
-// What a payload holds beyond its named fields stands behind sequence, in jsonb's order and as jsonb has it, live and in resumes from memory
-// and from the log, over REST and in a hub; what has the name of one of Herald's own replaces nothing.
+// A payload's members beyond its named fields stand behind sequence, in jsonb's order and form, live and in resumes
+// from memory and from the log, over REST and in a hub. A member with the name of one of Herald's own replaces
+// nothing.
 //
 // Acceptance: A-460, A-461, A-070, A-423, A-462.
 func TestWhatAPayloadHoldsBeyondItsFieldsArrivesAsItIs(t *testing.T) {
@@ -75,7 +77,9 @@ func TestWhatAPayloadHoldsBeyondItsFieldsArrivesAsItIs(t *testing.T) {
 	require.NoError(t, err)
 
 	var id uuid.UUID
-	require.NoError(t, conn.QueryRow(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, occurred_on_utc)
+	require.NoError(t,
+		conn.QueryRow(t.Context(),
+			`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, occurred_on_utc)
 		VALUES ('OrderPlaced', $1, $2, 'c', $3, '2026-01-20T10:30:00Z') RETURNING event_id`, order, restaurant, payload).Scan(&id))
 	want := fmt.Sprintf(`{"orderId":%q,"orderNumber":"YZ-1","status":"Placed","restaurantId":%q,"lastUpdateTimestamp":"2026-01-20T10:30:00Z",`+
 		`"estimatedDeliveryTime":null,"actualDeliveryTime":null,"deliveredAt":null,"occurredOnUtc":"2026-01-20T10:30:00Z","eventId":%q,"sequence":1`,
@@ -87,7 +91,8 @@ func TestWhatAPayloadHoldsBeyondItsFieldsArrivesAsItIs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, next(t, received))
 		var body bytes.Buffer
-		status, _, err := fetch(t.Context(), cfg.URL+"/api/realtime/events?hub=customer-orders&resource="+order.String()+"&after="+uuid.Nil.String(),
+		status, _, err := fetch(t.Context(),
+			cfg.URL+"/api/realtime/events?hub=customer-orders&resource="+order.String()+"&after="+uuid.Nil.String(),
 			token(t, "tester"), &body)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status)
@@ -102,8 +107,9 @@ func TestWhatAPayloadHoldsBeyondItsFieldsArrivesAsItIs(t *testing.T) {
 	require.Equal(t, http.StatusOK, post(t, fromRing.URL+"/api/admin/realtime/alert/error",
 		`{"message":"m","severity":"critical","type":"info","timestamp":"mine","eventId":1,"host":{"name":"db-1","aa":[1.50]},"Sequence":2}`, &answer), answer.String())
 	got := next(t, received)
-	require.Regexp(t, `^{"timestamp":"[^"]+","type":"error","message":"m","severity":"critical","data":null,"eventId":"[^"]+","sequence":1,`+
-		`"host":{"aa": \[1.50\], "name": "db-1"},"Sequence":2}$`, got)
+	require.Regexp(t,
+		`^{"timestamp":"[^"]+","type":"error","message":"m","severity":"critical","data":null,"eventId":"[^"]+","sequence":1,`+
+			`"host":{"aa": \[1.50\], "name": "db-1"},"Sequence":2}$`, got)
 }
 
 // post sends a JSON body as an administrator.
@@ -129,14 +135,16 @@ type heard struct {
 	Closed *string
 }
 
-// published follows a hub with Microsoft's client over MessagePack until the test ends. The invocation's result is its first line, or follows
-// what a resume replays.
+// published follows a hub with Microsoft's client over MessagePack until the test ends. The invocation's result is
+// its first line, or follows the events that a resume replays.
 func published(t *testing.T, url, method string, arguments ...string) <-chan heard {
 	t.Helper()
 	const installed = "../conformance/client"
 	_, err := os.Stat(installed + "/node_modules/@microsoft/signalr-protocol-msgpack")
-	require.NoError(t, err, "the published client is not installed: run `make test`, or `npm ci` in internal/test/conformance/client")
-	cmd := command.CommandContext(context.WithoutCancel(t.Context()), "node", append([]string{"follow.mjs", url, token(t, "tester"), method}, arguments...)...)
+	require.NoError(t, err,
+		"the published client is not installed: run `make test`, or `npm ci` in internal/test/conformance/client")
+	cmd := command.CommandContext(context.WithoutCancel(t.Context()), "node",
+		append([]string{"follow.mjs", url, token(t, "tester"), method}, arguments...)...)
 	cmd.Dir, cmd.Stderr = installed, os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -162,8 +170,9 @@ func published(t *testing.T, url, method string, arguments ...string) <-chan hea
 	return lines
 }
 
-// Keys and nesting over which clients end, written by the owner of the table with the trigger switched off, or by an older release: those
-// events are set aside or passed over, the client lives, and receives what comes behind them. The deepest that is allowed arrives.
+// Keys and nesting that break clients, written by the owner of the table with the trigger switched off, or by an
+// older release. Those events are set aside or passed over; the client survives, and receives the events behind
+// them. The deepest allowed nesting arrives.
 //
 // Acceptance: A-463, A-464.
 func TestNothingInAPayloadEndsAClient(t *testing.T) {
@@ -184,22 +193,26 @@ func TestNothingInAPayloadEndsAClient(t *testing.T) {
 
 	live := published(t, cfg.URL+"/hubs/admin", "SubscribeToUserActivity")
 	require.NotNil(t, next(t, live).Result)
-	for _, details := range []string{`{"__proto__": 1}`, `{"a": [{"__proto__": {}}]}`, nested(deepest + 1), nested(1001)} {
+	for _, details := range []string{
+		`{"__proto__": 1}`, `{"a": [{"__proto__": {}}]}`, nested(deepest + 1), nested(1001),
+	} {
 		publish(details)
 	}
 	publish(nested(deepest))
 	require.Contains(t, string(next(t, live).Args[0]), strings.Repeat("[", deepest-1))
 	require.Eventually(t, func() bool {
 		var dead int
-		require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM herald.outbox o, herald.event_status(o.event_id) s
+		require.NoError(t,
+			conn.QueryRow(t.Context(), `SELECT count(*) FROM herald.outbox o, herald.event_status(o.event_id) s
 			WHERE s.detail LIKE '%\_\_proto\_\_%' OR s.detail LIKE '%nests deeper%'`).Scan(&dead))
 		return dead == 4
 	}, patience, 20*time.Millisecond)
 
-	// An older release has given one its place in the log.
+	// An older release has relayed such an event.
 	publish(`{"older": true}`)
 	require.Contains(t, string(next(t, live).Args[0]), `"older":true`)
-	exec(t, conn, `UPDATE herald.outbox SET payload = jsonb_set(payload, '{details}', '{"__proto__": 1}') WHERE payload->'details' ? 'older'`)
+	exec(t, conn,
+		`UPDATE herald.outbox SET payload = jsonb_set(payload, '{details}', '{"__proto__": 1}') WHERE payload->'details' ? 'older'`)
 	publish(`{"last": true}`)
 	require.Contains(t, string(next(t, live).Args[0]), `"last":true`)
 	resumed := published(t, cfg.URL+"/hubs/admin", "ResumeUserActivity", `"`+uuid.Nil.String()+`"`)

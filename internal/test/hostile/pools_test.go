@@ -19,13 +19,14 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// The connections of a node to the database: what pool_max_conns says, and two.
+// The connections of a node to the database: pool_max_conns, and two.
 const (
 	poolConnections = 16
 	nodeConnections = poolConnections + 2
 )
 
-// pooled is a node whose pools have [poolConnections], with an order that "tester" may follow and whose one event it has to read from the log.
+// pooled is a node whose pools have [poolConnections], with an order that "tester" may follow and whose one event
+// it has to read from the log.
 func pooled(t *testing.T) (cfg hubclient.Config, conn *pgx.Conn, order uuid.UUID) {
 	t.Helper()
 	db := pgtest.New(t)
@@ -33,16 +34,18 @@ func pooled(t *testing.T) (cfg hubclient.Config, conn *pgx.Conn, order uuid.UUID
 	cfg = node(t, db, func(c *app.Config) {
 		c.DatabaseURL += fmt.Sprintf("&pool_max_conns=%d", poolConnections)
 		c.Server.RingBytes = 1
-		c.Server.MaxUnauthenticated, c.Server.MaxUnauthenticatedPerAddress = 0, 0 // those that scrape and those that subscribe come from one address
+		// scraping and subscribing clients share one address
+		c.Server.MaxUnauthenticated, c.Server.MaxUnauthenticatedPerAddress = 0, 0
 		c.Server.AuthorizeCache = 0
 	})
 	exec(t, conn, "SELECT herald.grant_access('MustBeOrderOwner', $1, 'tester')", order)
-	exec(t, conn, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), 'customer')", order)
+	exec(t, conn,
+		"SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), 'customer')", order)
 	relayed(t, conn, 1)
 	return cfg, conn, order
 }
 
-// follows has a client subscribe, and resume from the log, as a user whom the database is asked about.
+// follows makes a client subscribe, and resume from the log, as a user whose permission is in the database.
 func follows(t *testing.T, cfg hubclient.Config, order uuid.UUID) {
 	t.Helper()
 	c, err := hubclient.Connect(t.Context(), cfg, "/hubs/customer-orders", nil)
@@ -55,7 +58,7 @@ func follows(t *testing.T, cfg hubclient.Config, order uuid.UUID) {
 	require.Contains(t, string(answer), `"replayed":1`)
 }
 
-// watch counts the node's connections until stop is called, which returns the most that there were at once.
+// watch counts the node's connections until stop is called, which returns the largest count.
 func watch(t *testing.T, conn *pgx.Conn) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -64,7 +67,8 @@ func watch(t *testing.T, conn *pgx.Conn) (stop func() int) {
 		defer close(ended)
 		for ctx.Err() == nil {
 			var n int
-			if conn.QueryRow(context.WithoutCancel(ctx), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			if conn.QueryRow(context.WithoutCancel(ctx),
+				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 				AND backend_type = 'client backend' AND application_name LIKE 'herald%'`).Scan(&n) == nil {
 				most = max(most, n)
 			}
@@ -73,8 +77,9 @@ func watch(t *testing.T, conn *pgx.Conn) (stop func() int) {
 	return func() int { cancel(); <-ended; return most }
 }
 
-// Whatever administrators' requests and the jobs wait for: a client that subscribes or resumes has connections that nothing else takes, the
-// node stays ready, and events are delivered. All that takes no more connections than the node is known to have.
+// Whatever administrators' requests and the jobs wait for, a client that subscribes or resumes has connections that
+// nothing else takes, the node stays ready, and events are delivered. All that takes no more connections than
+// documented.
 //
 // Acceptance: A-456, A-458, A-459.
 func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
@@ -96,7 +101,8 @@ func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
 		})
 	}
 	blocked := func() (n int) {
-		require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		require.NoError(t,
+			conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 			WHERE d.datname = current_database() AND NOT l.granted`).Scan(&n))
 		return n
 	}
@@ -113,7 +119,8 @@ func TestWhatHoldsTheWorkingConnectionsHoldsNoClient(t *testing.T) {
 	require.NoError(t, tx.Rollback(t.Context()))
 }
 
-// Thousands of probes and scrapes without a token, all at once: subscribing goes on, and each of them learns that the node is ready.
+// Thousands of probes and scrapes without a token come at once: subscribing goes on, and each probe learns that the
+// node is ready.
 //
 // Acceptance: A-457, A-458, A-459.
 func TestScrapesHoldUpNoClientAndNoProbe(t *testing.T) {
@@ -136,7 +143,7 @@ func TestScrapesHoldUpNoClientAndNoProbe(t *testing.T) {
 				}
 				response, err := client.Do(request)
 				if err != nil {
-					continue // nobody owes all of them a socket
+					continue // the node need not give all of them a socket
 				}
 				_, _ = io.Copy(io.Discard, response.Body)
 				_ = response.Body.Close()

@@ -37,8 +37,8 @@ func eventually(t *testing.T, conn *pgx.Conn, state string, id uuid.UUID) {
 	}, patience, 10*time.Millisecond, state)
 }
 
-// Publishing works in a transaction that is prepared, with the default settings, while the relay sleeps and while it is busy. Its events are
-// delivered once it is committed, and not before.
+// Publishing works in a transaction that is prepared, with the default settings, while the relay sleeps and while
+// it is busy. Its events are delivered after its commit, and not before.
 //
 // Acceptance: A-436.
 func TestPublishingInAPreparedTransaction(t *testing.T) {
@@ -48,7 +48,7 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 	owner, conn := db.Conn(t), producer(t, db)
 	for name, flag := range map[string]int64{"sleeping": 1, "busy": 5} {
 		for round, end := range []string{"COMMIT", "ROLLBACK"} {
-			// Whatever the relay does meanwhile, this is what each of the transaction's rows finds.
+			// Each of the transaction's rows finds this state, whatever the relay does meanwhile.
 			armed := func() { exec(t, owner, "SELECT setval('herald.relay_armed', $1)", flag) }
 			exec(t, conn, "BEGIN")
 			ids := make([]uuid.UUID, 0, 4)
@@ -57,7 +57,8 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 				ids = append(ids, scan[uuid.UUID](t, conn, sql))
 			}
 			publish("SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', gen_random_uuid(), 'user-1')")
-			publish("INSERT INTO herald.outbox (event_type, resource_id) VALUES ('CartUpdated', gen_random_uuid()) RETURNING event_id")
+			publish(
+				"INSERT INTO herald.outbox (event_type, resource_id) VALUES ('CartUpdated', gen_random_uuid()) RETURNING event_id")
 			exec(t, conn, "SAVEPOINT part")
 			publish("SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid())")
 			exec(t, conn, "RELEASE part")
@@ -69,14 +70,16 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 			exec(t, conn, "PREPARE TRANSACTION '"+gid+"'")
 			after := scan[uuid.UUID](t, owner, "SELECT herald.publish_teamcart_event('CartExpired', gen_random_uuid())")
 			eventually(t, owner, "relayed", after)
-			require.Equal(t, "unknown", scan[string](t, owner, "SELECT status FROM herald.event_status($1)", ids[0]), "what is prepared is not committed")
+			require.Equal(t, "unknown", scan[string](t, owner, "SELECT status FROM herald.event_status($1)", ids[0]),
+				"what is prepared is not committed")
 			exec(t, conn, end+" PREPARED '"+gid+"'")
 			if end == "COMMIT" {
 				for _, id := range ids[:3] {
 					eventually(t, owner, "relayed", id)
 				}
 			}
-			eventually(t, owner, "relayed", scan[uuid.UUID](t, owner, "SELECT herald.publish_teamcart_event('CartExpired', gen_random_uuid())"))
+			eventually(t, owner, "relayed",
+				scan[uuid.UUID](t, owner, "SELECT herald.publish_teamcart_event('CartExpired', gen_random_uuid())"))
 			require.Equal(t, "unknown", scan[string](t, owner, "SELECT status FROM herald.event_status($1)", undone))
 			if end == "ROLLBACK" {
 				require.Equal(t, "unknown", scan[string](t, owner, "SELECT status FROM herald.event_status($1)", ids[0]))
@@ -85,7 +88,8 @@ func TestPublishingInAPreparedTransaction(t *testing.T) {
 	}
 }
 
-// Where a transaction could be prepared, a relay that sleeps is notified by those alone who say that they never do so. Herald itself says it.
+// On a server that allows prepared transactions, only a session that says that it never prepares notifies a
+// sleeping relay. Herald's own sessions say so.
 //
 // Acceptance: A-437.
 func TestWhoNeverPreparesWakesTheRelay(t *testing.T) {
@@ -112,7 +116,8 @@ func TestWhoNeverPreparesWakesTheRelay(t *testing.T) {
 	}
 	publishes := func() { exec(t, conn, publish) }
 	require.False(t, notified(publishes), "by default")
-	require.Equal(t, int64(1), scan[int64](t, owner, "SELECT last_value FROM herald.relay_armed"), "and it takes no other's turn")
+	require.Equal(t, int64(1), scan[int64](t, owner, "SELECT last_value FROM herald.relay_armed"),
+		"and it takes no other's turn")
 	for value, want := range map[string]bool{"on": true, "TRUE": true, "off": false, "": false, "perhaps": false} {
 		exec(t, conn, "SELECT set_config('herald.notify', $1, false)", value)
 		require.Equal(t, want, notified(publishes), "herald.notify = %q", value)
@@ -127,7 +132,8 @@ func TestWhoNeverPreparesWakesTheRelay(t *testing.T) {
 	require.Equal(t, "0A000", failure.Code, "feature_not_supported: %v", err)
 
 	require.True(t, notified(func() {
-		_, err := outbox.NewPublisher(owner).PublishAdmin(t.Context(), event.SystemAlert, []byte(`{"type": "info", "message": "m"}`), uuid.Nil)
+		_, err := outbox.NewPublisher(owner).PublishAdmin(t.Context(), event.SystemAlert,
+			[]byte(`{"type": "info", "message": "m"}`), uuid.Nil)
 		require.NoError(t, err)
 	}), "Herald's own")
 }

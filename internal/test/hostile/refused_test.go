@@ -19,11 +19,13 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// refusals has one user's connection ask for orders that are not the user's, as fast as it is answered, until ctx ends. It counts the answers.
+// refusals makes one user's connection ask for orders that are not the user's, as fast as it is answered, until ctx
+// ends. It counts the answers.
 func refusals(ctx context.Context, t *testing.T, url, user string, count *atomic.Int64) error {
 	t.Helper()
 	const atOnce = 20
-	conn, in, _, err := ws.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/hubs/customer-orders?access_token="+token(t, user))
+	conn, in, _, err := ws.Dial(ctx,
+		strings.Replace(url, "http", "ws", 1)+"/hubs/customer-orders?access_token="+token(t, user))
 	if err != nil {
 		return fmt.Errorf("dialling: %w", err)
 	}
@@ -49,7 +51,7 @@ func refusals(ctx context.Context, t *testing.T, url, user string, count *atomic
 			count.Add(int64(answers))
 			due -= answers
 		} else {
-			due-- // the handshake's
+			due-- // the answer to the handshake
 		}
 		if due > 0 {
 			continue
@@ -63,7 +65,7 @@ func refusals(ctx context.Context, t *testing.T, url, user string, count *atomic
 	}
 }
 
-// latencies are what a user waits for an answer of the database's, sorted.
+// latencies are a user's waiting times for an answer that needs the database, sorted.
 func latencies(t *testing.T, conn *hubclient.Connection) []time.Duration {
 	t.Helper()
 	const calls = 150
@@ -78,8 +80,9 @@ func latencies(t *testing.T, conn *hubclient.Connection) []time.Duration {
 	return took
 }
 
-// One user's refused subscriptions over many connections take a small share of the database, and of the node: others' answers come as before. How
-// fast those are is the machine's affair, so they are compared with what they are without the flood. (On an idle machine p99 is below 50 ms.)
+// One user's refused subscriptions over many connections take a small share of the database, and of the node:
+// others' answers come as before. Their speed depends on the machine, so it is compared with the speed without the
+// flood. (On an idle machine p99 is below 50 ms.)
 func TestAUsersRefusalsDelayNobodyElse(t *testing.T) { //nolint:paralleltest // it compares latencies
 	const connections = 95
 	cfg := node(t, pgtest.New(t), nil)
@@ -87,7 +90,7 @@ func TestAUsersRefusalsDelayNobodyElse(t *testing.T) { //nolint:paralleltest // 
 	quiet, err := hubclient.Connect(t.Context(), cfg, "/hubs/customer-orders", nil)
 	require.NoError(t, err)
 	defer quiet.Close()
-	latencies(t, quiet) // what comes first is slow
+	latencies(t, quiet) // the first answers are slow
 	rest := latencies(t, quiet)
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -98,7 +101,8 @@ func TestAUsersRefusalsDelayNobodyElse(t *testing.T) { //nolint:paralleltest // 
 	for range connections {
 		flood.Go(func() { failures <- refusals(ctx, t, cfg.URL, "noisy", &answered) })
 	}
-	require.Eventually(t, func() bool { return answered.Load() > 1000 }, patience, time.Millisecond, "the flood has begun")
+	require.Eventually(t, func() bool { return answered.Load() > 1000 }, patience,
+		time.Millisecond, "the flood has begun")
 	from, before := time.Now(), answered.Load()
 	loaded := latencies(t, quiet)
 	rate := float64(answered.Load()-before) / time.Since(from).Seconds()

@@ -19,19 +19,22 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// replayMost is what a connection may take that resumes and does not read: its queue of 1 MiB, and what is being read for it.
+// replayMost is how much memory a connection may take that resumes and does not read: its queue of 1 MiB, and the
+// events being read for it.
 const replayMost = 2 << 20
 
 // deaf opens a WebSocket, sends these messages of the JSON protocol and reads nothing.
 func deaf(t *testing.T, cfg hubclient.Config, hub, token string, messages ...string) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err == nil {
-			err = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-		}
-		return conn, err
-	}}}
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err == nil {
+				err = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			}
+			return conn, err
+		},
+	}}
 	conn, _, err := websocket.Dial(t.Context(), cfg.URL+hub+"?access_token="+token, &websocket.DialOptions{HTTPClient: client}) //nolint:bodyclose // it has none
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.CloseNow() })
@@ -40,7 +43,7 @@ func deaf(t *testing.T, cfg hubclient.Config, hub, token string, messages ...str
 	}
 }
 
-// livePeak returns by how much the live heap is above base, at most, until done is closed.
+// livePeak returns the highest live heap above base until done is closed.
 func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 	for {
 		runtime.GC()
@@ -55,7 +58,8 @@ func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 	}
 }
 
-// Connections that ask for much and read none of it hold what their queues may hold; one that reads is served meanwhile.
+// Connections that ask for much and read none of it hold no more than their queues; one that reads is served
+// meanwhile.
 //
 // Acceptance: A-466.
 //
@@ -63,7 +67,7 @@ func livePeak(base uint64, done <-chan struct{}) (peak uint64) {
 func TestResumesThatNobodyReadsTakeBoundedMemory(t *testing.T) {
 	const events, connections, orders = 130, 40, 2
 	db := pgtest.New(t)
-	cfg := node(t, db, func(c *app.Config) { c.Server.RingBytes = 1 }) // all of it comes from the log
+	cfg := node(t, db, func(c *app.Config) { c.Server.RingBytes = 1 }) // all events are read from the log
 	conn := db.Conn(t)
 	var permissions, messages []string
 	for i := range orders {
@@ -71,7 +75,8 @@ func TestResumesThatNobodyReadsTakeBoundedMemory(t *testing.T) {
 		largeOrder(t, conn, order, events)
 		relayed(t, conn, (i+1)*events)
 		permissions = append(permissions, "OrderOwner:"+order.String())
-		messages = append(messages, fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"ResumeOrder","arguments":["%s","%s"]}`, i, order, uuid.Nil))
+		messages = append(messages,
+			fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"ResumeOrder","arguments":["%s","%s"]}`, i, order, uuid.Nil))
 	}
 	runtime.GC()
 	var stats runtime.MemStats
@@ -86,7 +91,8 @@ func TestResumesThatNobodyReadsTakeBoundedMemory(t *testing.T) {
 	require.NoError(t, err)
 	defer reader.Close()
 	for _, permission := range permissions {
-		answer, err := reader.Invoke(t.Context(), "ResumeOrder", strings.TrimPrefix(permission, "OrderOwner:"), uuid.Nil.String())
+		answer, err := reader.Invoke(t.Context(), "ResumeOrder", strings.TrimPrefix(permission, "OrderOwner:"),
+			uuid.Nil.String())
 		require.NoError(t, err)
 		require.Contains(t, string(answer), fmt.Sprintf(`"replayed":%d`, events))
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A producer throws nobody out: AccessRevoked is Herald's own.
+// A producer cannot revoke access: AccessRevoked is Herald's own.
 func TestAProducerRevokesNothing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

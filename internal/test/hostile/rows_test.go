@@ -24,36 +24,46 @@ const nothing = "'00000000-0000-0000-0000-000000000000'::uuid"
 // revoked is the type of Herald's own event, whose payload has a policy.
 const revoked = "'AccessRevoked'"
 
-// odd is what a row holds in one of its columns that no check lets in, as SQL.
+// odd is an SQL value for one column of a row that no check lets in.
 type odd struct{ column, value string }
 
-// oddities are those of each column. What is left of a row beside them is an order's event.
+// oddities are those of each column. The rest of the row is an order's event.
 func oddities() []odd {
 	var all []odd
 	for _, column := range []string{"written_at", "occurred_on_utc", "deliver_after"} {
 		for _, at := range []string{
-			"infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "4713-01-02 00:00:00+00 BC", "10000-01-01 00:00:00+00", "294276-12-31 23:59:59.999999+00",
+			"infinity", "-infinity", "0044-03-15 12:00:00+00 BC", "4713-01-02 00:00:00+00 BC", "10000-01-01 00:00:00+00",
+			"294276-12-31 23:59:59.999999+00",
 		} {
 			all = append(all, odd{column, "'" + at + "'::timestamptz"})
 		}
 	}
 	return append(
 		all,
-		odd{"event_id", nothing}, odd{"resource_id", "NULL"}, odd{"resource_id", nothing}, odd{"restaurant_id", "NULL"}, odd{"restaurant_id", nothing},
-		odd{"customer_id", "NULL"}, odd{"customer_id", "''"}, odd{"customer_id", "repeat('ü', 257)"}, odd{"customer_id", "repeat('u', 1000000)"},
-		odd{"audience", "''"}, odd{"audience", "'Everybody'"}, odd{"audience", "E'Both\\n'"}, odd{"audience", "repeat('B', 1000000)"},
+		odd{"event_id", nothing}, odd{"resource_id", "NULL"}, odd{"resource_id", nothing}, odd{"restaurant_id", "NULL"},
+		odd{"restaurant_id", nothing},
+		odd{"customer_id", "NULL"}, odd{"customer_id", "''"}, odd{"customer_id", "repeat('ü', 257)"},
+		odd{"customer_id", "repeat('u', 1000000)"},
+		odd{"audience", "''"}, odd{"audience", "'Everybody'"}, odd{"audience", "E'Both\\n'"},
+		odd{"audience", "repeat('B', 1000000)"},
 		odd{"traceparent", "repeat('t', 513)"}, odd{"traceparent", "repeat('t', 1000000)"},
 		odd{"event_type", "repeat('OrderPlaced', 100000)"},
-		odd{"payload", "'null'"}, odd{"payload", "'[]'"}, odd{"payload", "'1e400'"}, odd{"payload", `'"text"'`}, odd{"payload", "'true'"}, odd{"payload", "'{}'"},
-		odd{"payload", `'{"orderNumber": 1e400, "status": "Placed"}'`}, odd{"payload", `'{"orderNumber": "YZ-1", "status": {"status": "Placed"}}'`},
+		odd{"payload", "'null'"}, odd{"payload", "'[]'"}, odd{"payload", "'1e400'"}, odd{"payload", `'"text"'`},
+		odd{"payload", "'true'"}, odd{"payload", "'{}'"},
+		odd{"payload", `'{"orderNumber": 1e400, "status": "Placed"}'`},
+		odd{"payload", `'{"orderNumber": "YZ-1", "status": {"status": "Placed"}}'`},
 		odd{"payload", "jsonb_build_object('orderNumber', 'YZ-1', 'status', repeat('P', 10000000))"},
 		odd{"payload", "jsonb_build_object('orderNumber', 'YZ-1', 'status', 'Placed', 'n', 1e70000)"},
 		odd{"payload", "(repeat('[', 5000) || repeat(']', 5000))::jsonb"},
-		odd{"payload", "jsonb_build_object('orderNumber', 'YZ-1', 'status', (repeat('[', 5000) || repeat(']', 5000))::jsonb)"},
+		odd{
+			"payload",
+			"jsonb_build_object('orderNumber', 'YZ-1', 'status', (repeat('[', 5000) || repeat(']', 5000))::jsonb)",
+		},
 	)
 }
 
-// insertPast writes an order's event with these oddities, past every check: as the table's owner, with the trigger disabled.
+// insertPast writes an order's event with these oddities, past every check: as the table's owner, with the trigger
+// disabled.
 func insertPast(t *testing.T, conn *pgx.Conn, oddities ...odd) (seq int64) {
 	t.Helper()
 	row := map[string]string{
@@ -73,7 +83,8 @@ func insertPast(t *testing.T, conn *pgx.Conn, oddities ...odd) (seq int64) {
 	return seq
 }
 
-// Whatever the rows between them hold, good events arrive, and each bad one is a dead letter whose reason names the column.
+// Good events arrive whatever the rows between them hold, and each bad row is a dead letter whose reason names the
+// column.
 func TestRowsOfAnyContentStopNobody(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -82,7 +93,8 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 	all := oddities()
 	good := func(rt *rapid.T) uuid.UUID {
 		var id uuid.UUID
-		require.NoError(rt, owner.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", p.cart).Scan(&id))
+		require.NoError(rt,
+			owner.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", p.cart).Scan(&id))
 		return id
 	}
 	next := 0
@@ -97,7 +109,7 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 		exec(t, owner, "SET LOCAL session_replication_role = replica")
 		for range rapid.IntRange(1, 6).Draw(rt, "rows") {
 			want = append(want, good(rt))
-			odds := []odd{all[next%len(all)]} // each of them comes
+			odds := []odd{all[next%len(all)]} // each oddity comes
 			next++
 			if odds[0].column == "payload" && rapid.IntRange(0, 3).Draw(rt, "revocation") == 0 {
 				odds = append(odds, odd{"event_type", revoked})
@@ -123,7 +135,7 @@ func TestRowsOfAnyContentStopNobody(t *testing.T) {
 			where := fmt.Sprintf("outbox_seq = %d", b.seq)
 			isNothing := func(o odd) bool { return o.column == "event_id" }
 			if slices.ContainsFunc(b.odds, isNothing) {
-				where = "event_id = " + nothing // of which there can be one only, the newest: of this round, whichever row it is
+				where = "event_id = " + nothing // only one such row can exist, the newest: that of this round
 				for _, other := range bads {
 					if slices.ContainsFunc(other.odds, isNothing) {
 						b.odds = append(slices.Clone(b.odds), other.odds...)

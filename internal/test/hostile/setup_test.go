@@ -20,11 +20,11 @@ import (
 
 const (
 	secret   = "a development secret of more than 32 bytes"
-	patience = 2 * time.Minute // for what comes at once, unless the machine is busy
+	patience = 2 * time.Minute // for things that come at once, unless the machine is busy
 )
 
-// producer returns the session of a login that is a member of herald_producer and owns the schema svc, in which it may create what
-// it likes. Login and schema are dropped when the test ends.
+// producer returns the session of a login that is a member of herald_producer and owns the schema svc, in which it
+// may create anything. Login and schema are dropped when the test ends.
 func producer(t *testing.T, db *pgtest.Database) *pgx.Conn {
 	t.Helper()
 	return login(t, db, "svc", "herald_producer")
@@ -64,8 +64,8 @@ func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
 	require.NoError(t, err, sql)
 }
 
-// node starts a node on db with the defaults, but for what configure changes (nil: nothing), and returns the configuration of a client
-// of it. It is shut down when the test ends.
+// node starts a node on db with the defaults, as changed by configure (nil: unchanged), and returns the
+// configuration of a client of it. It is shut down when the test ends.
 func node(t *testing.T, db *pgtest.Database, configure func(*app.Config)) hubclient.Config {
 	t.Helper()
 	cfg := app.Config{
@@ -108,20 +108,21 @@ func node(t *testing.T, db *pgtest.Database, configure func(*app.Config)) hubcli
 	}
 }
 
-// token is one of an administrator with the given permissions.
+// token is an administrator's token with the given permissions.
 func token(t *testing.T, subject string, permissions ...string) string {
 	t.Helper()
-	minted, err := auth.Mint(secret, auth.Grant{Subject: subject, Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
+	minted, err := auth.Mint(secret,
+		auth.Grant{Subject: subject, Roles: []string{"Admin"}, Permissions: permissions, TTL: time.Hour})
 	require.NoError(t, err)
 	return minted
 }
 
-// defaults returns the settings of a server that is told nothing.
+// defaults returns the settings of a server without configuration.
 func defaults() app.Settings {
 	return settings.Defaults[app.Settings]()
 }
 
-// believing are the settings of who believes tokens that are signed with the tests' secret.
+// believing are the settings of a verifier of tokens signed with the tests' secret.
 func believing() auth.Settings {
 	s := settings.Defaults[auth.Settings]()
 	s.JWTSecret = secret

@@ -13,9 +13,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// shadows creates, in the schema svc and in the producer's name, what a search_path can put before PostgreSQL's own: every operator between
-// the types that Herald's functions know, every function of a name that occurs in them, and the types. Operators and functions return what lets
-// the most pass: true, 'object', 0. %s is the text of Herald's functions, which the producer may not read all of in the catalog.
+// shadows creates, in the schema svc and in the producer's name, everything that a search_path can put before
+// PostgreSQL's own: every operator between the types that Herald's functions use, every function whose name occurs
+// in them, and the types. Operators and functions return the values that let the most pass: true, 'object', 0. %s
+// is the text of Herald's functions, which the producer may not read all of in the catalog.
 const shadows = `
 CREATE TEMP TABLE made (kind text, name text);
 DO $shadows$
@@ -72,14 +73,21 @@ $shadows$;
 CREATE TEMP TABLE outbox (event_type pg_catalog.text);
 CREATE TEMP TABLE pg_class (oid pg_catalog.oid, relowner pg_catalog.oid);`
 
-// sessions are what a producer can make of its session, each beside the default.
+// sessions are the states that a producer can give its session, beside the default.
 func sessions() []string {
-	paths := []string{"svc, pg_catalog", "svc", "pg_temp, svc, pg_catalog", "pg_catalog, svc, pg_temp", "svc, pg_temp, pg_catalog, herald"}
+	paths := []string{
+		"svc, pg_catalog", "svc", "pg_temp, svc, pg_catalog", "pg_catalog, svc, pg_temp",
+		"svc, pg_temp, pg_catalog, herald",
+	}
 	settings := []string{
-		"datestyle = 'SQL, DMY'", "datestyle = 'German'", "datestyle = 'Postgres, MDY'", "timezone = 'Asia/Shanghai'", "intervalstyle = 'sql_standard'",
-		"standard_conforming_strings = off", "transform_null_equals = on", "array_nulls = off", "bytea_output = 'escape'", "extra_float_digits = -15",
-		"quote_all_identifiers = on", "plan_cache_mode = force_generic_plan", "check_function_bodies = off", "row_security = off",
-		"herald.notifies = 'true'", "herald.target = '1:2:'", "herald.notify = 'perhaps'", "timezone_abbreviations = 'Australia'",
+		"datestyle = 'SQL, DMY'", "datestyle = 'German'", "datestyle = 'Postgres, MDY'", "timezone = 'Asia/Shanghai'",
+		"intervalstyle = 'sql_standard'",
+		"standard_conforming_strings = off", "transform_null_equals = on", "array_nulls = off", "bytea_output = 'escape'",
+		"extra_float_digits = -15",
+		"quote_all_identifiers = on", "plan_cache_mode = force_generic_plan",
+		"check_function_bodies = off", "row_security = off",
+		"herald.notifies = 'true'", "herald.target = '1:2:'", "herald.notify = 'perhaps'",
+		"timezone_abbreviations = 'Australia'",
 		"default_transaction_isolation = 'serializable'", "enable_seqscan = off",
 	}
 	all := make([]string, 0, len(paths)+len(settings))
@@ -99,8 +107,8 @@ func refused(t *testing.T, name string, err error) refusal {
 	return refusal{failure.Code, failure.Message, failure.Hint}
 }
 
-// A producer's login can publish and nothing else, whatever it owns and sets: what is refused is refused as without, by the table, by COPY and by
-// the functions, and what is taken is what was written.
+// A producer's login can publish and nothing else, whatever it owns and sets. The table, COPY and the functions
+// refuse the same attempts as without hostile objects, and accepted events are as they were written.
 //
 // Acceptance: A-431, A-504.
 func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
@@ -117,12 +125,16 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 	var sources string
 	require.NoError(t, owner.QueryRow(t.Context(), `SELECT string_agg(pg_get_functiondef(p.oid), '') FROM pg_proc p
 		WHERE p.pronamespace = 'herald'::regnamespace AND p.proname ~ '^(accept_event|judge_event|refuse_event|other_type|check_.*|publish_.*|utc|utc_or_text|uuidv7)$'`).Scan(&sources))
-	// Functions that are not called by a bare name may be one day.
-	_, err := conn.Exec(t.Context(), strings.Replace(shadows, "%s$sources$", sources+" length( octet_length( isfinite( jsonb_typeof( pg_has_role($sources$", 1))
+	// Functions that are not called by a bare name today may be called so later.
+	_, err := conn.Exec(t.Context(),
+		strings.Replace(shadows, "%s$sources$",
+			sources+" length( octet_length( isfinite( jsonb_typeof( pg_has_role($sources$", 1))
 	require.NoError(t, err)
 	var operators, functions int
-	require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE kind = 'operator'), count(*) FILTER (WHERE kind = 'function') FROM pg_temp.made`).
-		Scan(&operators, &functions))
+	require.NoError(t,
+		conn.QueryRow(t.Context(),
+			`SELECT count(*) FILTER (WHERE kind = 'operator'), count(*) FILTER (WHERE kind = 'function') FROM pg_temp.made`).
+			Scan(&operators, &functions))
 	require.Greater(t, operators, 200)
 	require.Greater(t, functions, 40)
 
@@ -148,18 +160,22 @@ func TestOperatorsFunctionsTypesAndSettingsOfAProducersOwn(t *testing.T) {
 		require.Equal(t, (i+1)*len(valid()), written(), session)
 	}
 	var kinds int
-	require.NoError(t, owner.QueryRow(t.Context(), `SELECT count(DISTINCT (event_type, resource_id, restaurant_id, customer_id, audience, payload - 'lastUpdateTimestamp'))
+	require.NoError(t,
+		owner.QueryRow(t.Context(),
+			`SELECT count(DISTINCT (event_type, resource_id, restaurant_id, customer_id, audience, payload - 'lastUpdateTimestamp'))
 		FROM herald.outbox WHERE written_at - occurred_on_utc < '1 minute' AND event_id::text ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7'`).Scan(&kinds))
 	require.Equal(t, len(valid()), kinds, "each was written as in the other sessions")
 }
 
-// A collation in which letters of both cases are equal makes no other event type of one: a function takes the collation of its arguments.
+// A collation in which letters of both cases are equal does not make another event type valid: a function takes the
+// collation of its arguments.
 //
 // Acceptance: A-431.
 func TestACollationOfAProducersOwn(t *testing.T) {
 	t.Parallel()
 	conn := producer(t, pgtest.New(t))
-	if _, err := conn.Exec(t.Context(), "CREATE COLLATION svc.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		"CREATE COLLATION svc.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"); err != nil {
 		t.Skipf("this server has no ICU: %v", err)
 	}
 	for _, sql := range []string{
@@ -180,29 +196,34 @@ const (
 	orderPayload = `{"orderNumber": "YZ-1", "status": "Placed"}`
 )
 
-// valid are statements that publish, by literals only: what they say themselves does not go by the search_path.
+// valid are statements that publish with literals only: the statements themselves do not depend on the search_path.
 func valid() []string {
 	return []string{
-		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-1', 'Placed', '" + aRestaurant + "', 'user-1')",
-		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-2', 'Placed', '" + aRestaurant + "', 'user-1', 'Customer', '2025-01-20T17:35:00+07')",
+		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-1', 'Placed', '" +
+			aRestaurant + "', 'user-1')",
+		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-2', 'Placed', '" + aRestaurant +
+			"', 'user-1', 'Customer', '2025-01-20T17:35:00+07')",
 		"SELECT herald.publish_teamcart_event('CartUpdated', '" + anOrder + "')",
 		"SELECT herald.publish_teamcart_event('CartPaymentEvent', '" + anOrder + "', 'user-1', 'Paid')",
 		"SELECT herald.publish_teamcart_event('CartConverted', '" + anOrder + "', order_id => '" + aRestaurant + "')",
 		`SELECT herald.publish_admin_event('SystemAlert', '{"type": "info", "message": "m", "severity": "odd", "data": {"a": [1]}}')`,
 		`SELECT herald.publish_admin_event('UserCountUpdate', '{"totalUsers": 1, "activeUsers": 1, "newUsersToday": 9007199254740991}')`,
-		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-3', 'Placed', '" + aRestaurant + `', 'user-1', extra => '{"total": 12.50, "status": "mine"}', traceparent => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')`,
-		"SELECT herald.publish_teamcart_event('CartLocked', '" + anOrder + `', extra => '{"items": [1], "userId": "mine"}', traceparent => 'no trace context')`,
+		"SELECT herald.publish_order_event('OrderPlaced', '" + anOrder + "', 'YZ-3', 'Placed', '" + aRestaurant +
+			`', 'user-1', extra => '{"total": 12.50, "status": "mine"}', traceparent => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')`,
+		"SELECT herald.publish_teamcart_event('CartLocked', '" + anOrder +
+			`', extra => '{"items": [1], "userId": "mine"}', traceparent => 'no trace context')`,
 		"INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload) VALUES ('OrderPlaced', '" + anOrder + "', '" +
 			aRestaurant + `', 'user-1', 'Restaurant', '{"orderNumber": "Ü", "status": "Placed", "deliveredAt": "2024-02-29T10:00:00.5+05:30", "items": [{"a": 1}]}')`,
 	}
 }
 
-// attempts are what herald.outbox must not take from a producer, by name.
+// attempts are the events that herald.outbox must refuse from a producer, by name.
 func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 	all := map[string]func(t *testing.T, conn *pgx.Conn) error{}
 	order := func(name, column, value string) {
 		columns := map[string]string{
-			"event_type": "OrderPlaced", "resource_id": anOrder, "restaurant_id": aRestaurant, "customer_id": "user-1", "payload": orderPayload,
+			"event_type": "OrderPlaced", "resource_id": anOrder, "restaurant_id": aRestaurant,
+			"customer_id": "user-1", "payload": orderPayload,
 		}
 		columns[column] = value
 		names, values := make([]string, 0, len(columns)), make([]string, 0, len(columns))
@@ -215,7 +236,8 @@ func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 			for i, value := range values {
 				literals[i] = "'" + strings.ReplaceAll(value, "'", "''") + "'"
 			}
-			_, err := conn.Exec(t.Context(), fmt.Sprintf("INSERT INTO herald.outbox (%s) VALUES (%s)", strings.Join(names, ", "), strings.Join(literals, ", ")),
+			_, err := conn.Exec(t.Context(),
+				fmt.Sprintf("INSERT INTO herald.outbox (%s) VALUES (%s)", strings.Join(names, ", "), strings.Join(literals, ", ")),
 				pgx.QueryExecModeSimpleProtocol)
 			return err
 		}
@@ -230,7 +252,8 @@ func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 	admin := func(name, eventType, payload string) {
 		all["admin: "+name] = func(t *testing.T, conn *pgx.Conn) error {
 			t.Helper()
-			_, err := conn.Exec(t.Context(), "SELECT herald.publish_admin_event('"+eventType+"', '"+payload+"')", pgx.QueryExecModeSimpleProtocol)
+			_, err := conn.Exec(t.Context(), "SELECT herald.publish_admin_event('"+eventType+"', '"+payload+"')",
+				pgx.QueryExecModeSimpleProtocol)
 			return err
 		}
 		order(name+" with a type of the others", "event_type", eventType+" ")
@@ -254,13 +277,17 @@ func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 	order("a number as a number", "payload", `{"orderNumber": 1, "status": "Placed"}`)
 	order("a blank status", "payload", `{"orderNumber": "YZ-1", "status": " "}`)
 	order("a time that is none", "payload", `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "yesterday"}`)
-	order("the 30th of February", "payload", `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "2025-02-30T10:00:00.000000Z"}`)
-	order("a time without an offset", "payload", `{"orderNumber": "YZ-1", "status": "Placed", "lastUpdateTimestamp": "2025-02-20T10:00:00"}`)
+	order("the 30th of February", "payload",
+		`{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "2025-02-30T10:00:00.000000Z"}`)
+	order("a time without an offset", "payload",
+		`{"orderNumber": "YZ-1", "status": "Placed", "lastUpdateTimestamp": "2025-02-20T10:00:00"}`)
 	order("__proto__", "payload", `{"orderNumber": "YZ-1", "status": "Placed", "a": [{"\u005f_proto__": 1}]}`)
-	order("63 levels", "payload", `{"orderNumber": "YZ-1", "status": "Placed", "a": `+strings.Repeat("[", 62)+strings.Repeat("]", 62)+`}`)
+	order("63 levels", "payload",
+		`{"orderNumber": "YZ-1", "status": "Placed", "a": `+strings.Repeat("[", 62)+strings.Repeat("]", 62)+`}`)
 	admin("a revocation by the function", "AccessRevoked", `{"policy": "MustBeOrderOwner", "userId": "victim"}`)
 	admin("an alert of a long type", "SystemAlert", `{"type": "`+strings.Repeat("x", 63<<10)+`", "message": "m"}`)
-	admin("an alert of a long severity", "SystemAlert", `{"type": "info", "message": "m", "severity": "`+strings.Repeat("x", 257)+`"}`)
+	admin("an alert of a long severity", "SystemAlert",
+		`{"type": "info", "message": "m", "severity": "`+strings.Repeat("x", 257)+`"}`)
 	admin("fewer than no users", "UserCountUpdate", `{"totalUsers": -1, "activeUsers": 1, "newUsersToday": 1}`)
 	admin("half a user", "UserCountUpdate", `{"totalUsers": 1.5, "activeUsers": 1, "newUsersToday": 1}`)
 	admin("infinite revenue", "RevenueUpdate", `{"dailyRevenue": 1e400, "totalRevenue30d": 1}`)
@@ -271,9 +298,12 @@ func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 			return err
 		}
 	}
-	admin("an alert about a long metric", "SystemAlert", `{"type": "warning", "message": "m", "data": {"metric": "`+strings.Repeat("x", 257)+`"}}`)
-	admin("another action", "AdminNotification", `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "banana"}`)
-	admin("nothing right", "GenerationMetricsUpdate", `{"WebsitesGenerated": 1, "imagesGenerated": "1", "failedGenerations": 1.5, "averageGenerationTime": -1}`)
+	admin("an alert about a long metric", "SystemAlert",
+		`{"type": "warning", "message": "m", "data": {"metric": "`+strings.Repeat("x", 257)+`"}}`)
+	admin("another action", "AdminNotification",
+		`{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "banana"}`)
+	admin("nothing right", "GenerationMetricsUpdate",
+		`{"WebsitesGenerated": 1, "imagesGenerated": "1", "failedGenerations": 1.5, "averageGenerationTime": -1}`)
 	function("publish_order_event()")
 	function("publish_teamcart_event()")
 	function("publish_admin_event()")
@@ -284,17 +314,21 @@ func attempts() map[string]func(t *testing.T, conn *pgx.Conn) error {
 	function("publish_admin_event('Banana', '{}', traceparent => '" + strings.Repeat("0", 513) + "')")
 	all["function: no event id"] = func(t *testing.T, conn *pgx.Conn) error {
 		t.Helper()
-		_, err := conn.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', '"+anOrder+"', event_id => '"+zero+"')", pgx.QueryExecModeSimpleProtocol)
+		_, err := conn.Exec(t.Context(),
+			"SELECT herald.publish_teamcart_event('CartUpdated', '"+anOrder+"', event_id => '"+zero+"')",
+			pgx.QueryExecModeSimpleProtocol)
 		return err
 	}
 	all["function: no cart"] = func(t *testing.T, conn *pgx.Conn) error {
 		t.Helper()
-		_, err := conn.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', '"+zero+"')", pgx.QueryExecModeSimpleProtocol)
+		_, err := conn.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', '"+zero+"')",
+			pgx.QueryExecModeSimpleProtocol)
 		return err
 	}
 	all["function: the trigger's own work"] = func(t *testing.T, conn *pgx.Conn) error {
 		t.Helper()
-		_, err := conn.Exec(t.Context(), "SELECT herald.revoke_access('MustBeOrderOwner', '"+anOrder+"', 'victim')", pgx.QueryExecModeSimpleProtocol)
+		_, err := conn.Exec(t.Context(), "SELECT herald.revoke_access('MustBeOrderOwner', '"+anOrder+"', 'victim')",
+			pgx.QueryExecModeSimpleProtocol)
 		return err
 	}
 	return all

@@ -19,8 +19,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// hold opens sockets to a node and says nothing, or the beginning of a request, on any of them. It returns those that were let in as far as a
-// client can tell.
+// hold opens sockets to a node and sends nothing, or the beginning of a request, on each. It returns those that
+// were let in as far as a client can tell.
 func hold(t *testing.T, url string, count int, say string) []net.Conn {
 	t.Helper()
 	var dialer net.Dialer
@@ -49,7 +49,7 @@ func open(held []net.Conn) (count int) {
 	return count
 }
 
-// Sockets that never show a token are held to the defaults, and keep nobody out.
+// Sockets that never show a token are held to the default limits, and keep no client out.
 func TestSilentSocketsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]string{
@@ -65,7 +65,7 @@ func TestSilentSocketsKeepNobodyOut(t *testing.T) {
 			cfg := node(t, pgtest.New(t), nil)
 			held := hold(t, cfg.URL, 3*perAddress, say)
 			require.Eventually(t, func() bool { return open(held) <= perAddress }, patience, time.Millisecond)
-			// Those that come have a place within a few seconds, for the oldest make room.
+			// New sockets get a place within a few seconds, because the oldest make room.
 			require.Eventually(t, func() bool {
 				conn, err := hubclient.Connect(t.Context(), cfg, "/hubs/admin", nil)
 				if err != nil {
@@ -79,7 +79,7 @@ func TestSilentSocketsKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// Users' sockets are not counted, however many: other limits hold those.
+// Users' sockets do not count here, however many: other limits hold those.
 func TestUsersOfOneAddressAreNotHeldToTheSocketsLimit(t *testing.T) {
 	t.Parallel()
 	cfg := node(t, pgtest.New(t), func(c *app.Config) { c.Server.MaxUnauthenticatedPerAddress = 2 })
@@ -95,7 +95,7 @@ func TestUsersOfOneAddressAreNotHeldToTheSocketsLimit(t *testing.T) {
 func TestHealthIsAnsweredWhenTheClientsPlacesAreTaken(t *testing.T) {
 	t.Parallel()
 	var listen net.ListenConfig
-	free, err := listen.Listen(t.Context(), "tcp", "127.0.0.77:0") // where no other test takes ports
+	free, err := listen.Listen(t.Context(), "tcp", "127.0.0.77:0") // in an address where no other test takes ports
 	if err != nil {
 		t.Skip("this machine has one loopback address only")
 	}

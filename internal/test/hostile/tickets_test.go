@@ -44,14 +44,16 @@ func ticket(t *testing.T, url, bearer string) string {
 
 const unknown = "No Connection with that ID"
 
-// A connection token of one node at another, altered in each of its bytes, cut, of another hub, of another user and of another database: none opens
-// anything, by whichever transport; thousands of invented keys hold nobody up; and the token itself is good afterwards.
+// A connection token of one node is sent to another: altered in each of its bytes, cut, of another hub, of another
+// user and of another database. None opens anything, by any transport; thousands of invented keys delay no client;
+// and the token itself stays valid.
 //
 // Acceptance: A-467.
 func TestTicketsThatNoNodeHasIssued(t *testing.T) {
 	t.Parallel()
 	db, foreign := pgtest.New(t), pgtest.New(t)
-	one, other, stranger := node(t, db, nil).URL+customerOrders, node(t, db, nil).URL+customerOrders, node(t, foreign, nil).URL+customerOrders
+	one, other, stranger := node(t, db, nil).URL+customerOrders, node(t, db, nil).URL+customerOrders,
+		node(t, foreign, nil).URL+customerOrders
 	user, thief := token(t, "user-1"), token(t, "user-2")
 	good := ticket(t, one, user)
 	raw, err := base64.RawURLEncoding.DecodeString(good)
@@ -66,9 +68,14 @@ func TestTicketsThatNoNodeHasIssued(t *testing.T) {
 		bad = append(bad, base64.RawURLEncoding.EncodeToString(raw[:length])+"A")
 	}
 	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", good[len(good)-1])
-	bad = append(bad, good+"AA", good+"=", good[:len(good)-1]+string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1]),
-		strings.Repeat("A", 400), strings.Repeat("A", 8000), ticket(t, strings.Replace(one, "customer", "restaurant", 1), user), ticket(t, stranger, user))
-	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
+	bad = append(bad, good+"AA", good+"=",
+		good[:len(good)-1]+string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last^1]),
+		strings.Repeat("A", 400), strings.Repeat("A", 8000),
+		ticket(t, strings.Replace(one, "customer", "restaurant", 1), user), ticket(t, stranger, user))
+	upgrade := []string{
+		"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+	}
 	for _, id := range bad {
 		for _, headers := range [][]string{nil, {"Accept", "text/event-stream"}, upgrade} {
 			status, text := knock(t, http.MethodGet, other+"?id="+id, user, headers...)

@@ -29,7 +29,7 @@ import (
 
 const customerOrders = "/hubs/customer-orders"
 
-// issuer publishes a JWK Set of entries as they stand.
+// issuer publishes a JWK Set of the given entries, unchanged.
 type issuer struct {
 	*httptest.Server
 
@@ -51,7 +51,7 @@ func (i *issuer) publish(entries ...string) {
 	i.set.Store(&set)
 }
 
-// key is one of an issuer's, with its entry in the set.
+// key is an issuer's key, with its entry in the set.
 func key(t *testing.T, id string, further map[string]any) (private *ecdsa.PrivateKey, entry string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -66,7 +66,7 @@ func key(t *testing.T, id string, further map[string]any) (private *ecdsa.Privat
 	return private, string(raw)
 }
 
-// signed is a token with these claims beside an expiry. Its id is left out where it is "".
+// signed is a token with these claims and an expiry. Its id is left out where it is "".
 func signed(t *testing.T, private *ecdsa.PrivateKey, id string, claims jwt.MapClaims) string {
 	t.Helper()
 	all := jwt.MapClaims{"exp": time.Now().Add(time.Hour).Unix()}
@@ -102,14 +102,14 @@ func negotiate(t *testing.T, client hubclient.Config, token string) int {
 	return status
 }
 
-// trusting has a node verify tokens by an issuer's set.
+// trusting makes a node verify tokens by an issuer's set.
 func trusting(i *issuer) func(*app.Config) {
 	return func(cfg *app.Config) {
 		cfg.Auth = auth.Settings{JWKSURL: i.URL, JWKSRefresh: time.Hour, AdminRole: "Admin"}
 	}
 }
 
-// An issuer's odd keys keep no good one out, neither at first nor at rotation, nor are they believed.
+// An issuer's odd keys keep no good key out, neither at first nor at rotation, and verify no token.
 //
 // Acceptance: A-447.
 func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
@@ -121,7 +121,8 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	_, operations := key(t, "connect", map[string]any{"key_ops": []string{"connect"}})
 	_, off := key(t, "off", map[string]any{"y": "AA"})
 	others := []string{
-		odd, operations, off, `{"kty":"RSA","kid":"rsa","n":"AQAB"}`, `{"kty":"XX","kid":["x"]}`, "null", "42", `"x"`, "[]", "{}",
+		odd, operations, off, `{"kty":"RSA","kid":"rsa","n":"AQAB"}`, `{"kty":"XX","kid":["x"]}`,
+		"null", "42", `"x"`, "[]", "{}",
 		`{"kty":"oct","kid":"secret","k":"` + base64.RawURLEncoding.EncodeToString([]byte(secret)) + `"}`,
 	}
 	i.publish(append(slices.Clip(others), first)...)
@@ -130,7 +131,8 @@ func TestOddKeysOfAnIssuerKeepNoGoodOneOut(t *testing.T) {
 	require.Equal(t, http.StatusOK, negotiate(t, client, signed(t, good, "good", user)))
 	require.Equal(t, http.StatusOK, negotiate(t, client, signed(t, good, "", user)))
 	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, signed(t, tls, "tls", user)))
-	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, token(t, "user-1", "OrderOwner:"+uuid.NewString())), "a secret in a public set is none")
+	require.Equal(t, http.StatusUnauthorized, negotiate(t, client, token(t, "user-1", "OrderOwner:"+uuid.NewString())),
+		"a secret in a public set is none")
 	_, metrics, _ := ask(t, http.MethodGet, client.URL+"/metrics", "")
 	require.Contains(t, metrics, "\nherald_jwks_keys_ignored 11\n")
 	require.Contains(t, metrics, "\nherald_jwks_keys 1\n")
@@ -159,7 +161,8 @@ func TestOneIDOfSeveralKeysOfAnIssuer(t *testing.T) {
 	}
 }
 
-// A user may be an integer, named as .NET names users: it is the one whose order it is, to the digit, and no other.
+// A user may be an integer, named as .NET names users: it is the user of the order with the same digits, and no
+// other.
 //
 // Acceptance: A-446.
 func TestAUserThatIsAnInteger(t *testing.T) {
@@ -170,7 +173,9 @@ func TestAUserThatIsAnInteger(t *testing.T) {
 	i.publish(entry)
 	client := node(t, db, trusting(i))
 	order := uuid.New()
-	exec(t, producer(t, db), `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), '9007199254740993')`, order)
+	exec(t, producer(t, db),
+		`SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', gen_random_uuid(), '9007199254740993')`,
+		order)
 	subscribe := func(claims jwt.MapClaims) error {
 		client.Token = func(context.Context) (string, error) { return signed(t, private, "key", claims), nil }
 		connection, err := hubclient.Connect(t.Context(), client, customerOrders, nil)
@@ -181,17 +186,22 @@ func TestAUserThatIsAnInteger(t *testing.T) {
 		_, err = connection.Invoke(t.Context(), "SubscribeToOrder", order)
 		return err
 	}
-	for _, name := range []string{"sub", "nameid", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"} {
+	for _, name := range []string{
+		"sub", "nameid", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier",
+	} {
 		require.NoError(t, subscribe(jwt.MapClaims{name: 9007199254740993}), name)
 		require.NoError(t, subscribe(jwt.MapClaims{name: "9007199254740993"}), name)
 		require.ErrorContains(t, subscribe(jwt.MapClaims{name: 9007199254740992}), "Forbidden", name)
 		for _, odd := range []string{"42.0", "1e3", "1e400", "-0", "true", "[42]", "{}", `" "`, "null"} {
-			require.Equal(t, http.StatusUnauthorized, negotiate(t, client, signed(t, private, "key", jwt.MapClaims{name: json.RawMessage(odd)})), odd)
+			require.Equal(t, http.StatusUnauthorized,
+				negotiate(t, client, signed(t, private, "key", jwt.MapClaims{name: json.RawMessage(odd)})), odd)
 		}
 	}
 
-	// A new token of the same user is one that spells it as text, too.
-	client.Token = func(context.Context) (string, error) { return signed(t, private, "key", jwt.MapClaims{"sub": 42}), nil }
+	// A token that spells the user as text is the same user's new token, too.
+	client.Token = func(context.Context) (string, error) {
+		return signed(t, private, "key", jwt.MapClaims{"sub": 42}), nil
+	}
 	connection, err := hubclient.Connect(t.Context(), client, customerOrders, nil)
 	require.NoError(t, err)
 	t.Cleanup(connection.Close)

@@ -9,19 +9,19 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// cartOrigin is the field in which every team cart event tells its origin. Only clients of types that take it are sent
-// it.
+// cartOrigin is the field in which every team cart event carries its origin. Only clients whose event type has the
+// field receive it.
 const cartOrigin = "userId"
 
-// carrier is where one form of an admin event tells its origin: in each of its texts, or else in its first two numbers,
-// the chain and the version.
+// carrier is where one form of an admin event carries its origin: in each of its texts, or else in its first two
+// numbers, the chain and the version.
 type carrier struct {
 	form, selector string
 	fields         []string // one text, or two numbers
-	payload        string   // what is published, with chain, version and both of them for the fields' values
+	payload        string   // the published payload, with placeholders for chain, version and both
 }
 
-// What stands for the origin in a payload, and for its halves.
+// The placeholders in a payload: for the origin, and for its halves.
 const (
 	originMark  = "@origin"
 	chainMark   = `"@chain"`
@@ -31,7 +31,7 @@ const (
 // carriers are those of a type's forms.
 type carriers []carrier
 
-// carriersOf are the admin events that are written: each that can tell its origin.
+// carriersOf are the admin events that are written: each that can carry its origin.
 var carriersOf = func() map[event.Type]carriers {
 	all := map[event.Type]carriers{}
 	for _, t := range event.Types() {
@@ -77,7 +77,7 @@ func carrierOf(t event.Type, form string) (c carrier, ok bool) {
 	return c, len(c.fields) > 0
 }
 
-// read finds the origin in what a client was sent; empty: it tells none.
+// read finds the origin in the event that a client received; empty: it carries none.
 func (all carriers) read(object map[string]json.RawMessage) string {
 	for _, c := range all {
 		if c.selector != "" && textOf(object[c.selector]) != c.form {
@@ -123,7 +123,7 @@ func typeList(family event.Family) string {
 	return strings.Join(names, ", ")
 }
 
-// ofFamily are the types of a family that are written.
+// ofFamily are the written types of a family.
 func ofFamily(family event.Family) (types []event.Type) {
 	for _, t := range event.Types() {
 		if t.Family() == family && (family != event.Admin || len(carriersOf[t]) > 0) {

@@ -10,8 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// Every admin event is written, in each of its forms: a text or two numbers of it tell the origin, and clients are sent
-// them.
+// Every admin event is written, in each of its forms: a text or two numbers of it carry the origin, and clients
+// receive them.
 func TestEveryAdminEventTellsItsOrigin(t *testing.T) {
 	t.Parallel()
 	for _, eventType := range event.Types() {

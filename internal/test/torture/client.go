@@ -20,26 +20,26 @@ import (
 )
 
 const (
-	leeway      = 30 * time.Second // with which Herald reads a token's times
+	leeway      = 30 * time.Second // Herald's leeway for a token's times
 	tokenLife   = 3 * time.Second  // of tokens that expire within the run, leeway included
 	beyond      = 20 * time.Second // outside the leeway
 	refusedWait = 500 * time.Millisecond
 )
 
-// errAgain is why a connection ends that the client itself ends.
+// errAgain ends a connection that the client itself ends.
 var errAgain = errors.New("to be resumed")
 
-// client follows one group with Herald's own resuming client, whatever happens to it.
+// client follows one group with Herald's own resuming client, through all faults.
 type client struct {
 	tracker
 
 	grant     auth.Grant
 	secret    string
 	nodes     []*node
-	balancer  string // its address, where the client's requests go through one
+	balancer  string // the balancer's address, where the client's requests go through one
 	expiring  bool   // its tokens live for seconds
-	asked     bool   // the database says what it may, not its token
-	policy    string // by which it can be shut out; empty: not at all
+	asked     bool   // the database decides its permissions, not its token
+	policy    string // the policy by which it can be shut out; empty: it cannot be
 	resource  uuid.UUID
 	settled   func() bool  // the faults are over: tokens are right from now on
 	revoking  sync.Mutex   // held while its grant is revoked
@@ -49,10 +49,10 @@ type client struct {
 	stuck atomic.Pointer[chan struct{}] // closed when it goes on; nil: it is not stuck
 
 	socketMu sync.Mutex
-	socket   net.Conn // the newest
+	socket   net.Conn // the newest socket
 	again    context.CancelCauseFunc
 
-	late bool // the token of the connection that is being made is outside the leeway
+	late bool // the token of the connection under way is outside the leeway
 }
 
 // follow follows until ctx ends.
@@ -61,8 +61,9 @@ func (c *client) follow(ctx context.Context) {
 	cfg := hubclient.Config{
 		URL: "http://herald", Token: c.token, HTTPClient: &http.Client{Transport: transport},
 		Backoff:        []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, time.Second},
-		ConnectTimeout: 5 * time.Second, KeepAliveInterval: time.Second, ServerTimeout: 6 * time.Second, ResumeTimeout: 15 * time.Second,
-		Logger: slog.New(slog.DiscardHandler),
+		ConnectTimeout: 5 * time.Second, KeepAliveInterval: time.Second, ServerTimeout: 6 * time.Second,
+		ResumeTimeout: 15 * time.Second,
+		Logger:        slog.New(slog.DiscardHandler),
 	}
 	for ctx.Err() == nil {
 		err := c.once(ctx, cfg)
@@ -77,7 +78,7 @@ func (c *client) follow(ctx context.Context) {
 	}
 }
 
-// once follows from the client's own cursor on.
+// once follows once from the client's own cursor on.
 func (c *client) once(ctx context.Context, cfg hubclient.Config) error {
 	ctx, again := context.WithCancelCause(ctx)
 	defer again(nil)
@@ -87,32 +88,33 @@ func (c *client) once(ctx context.Context, cfg hubclient.Config) error {
 	c.mu.Lock()
 	cursor := c.cursor
 	c.mu.Unlock()
-	return hubclient.Follow(ctx, cfg, hubclient.Subscription{Group: c.group, LastEventID: cursor}, func(e hubclient.Event) error {
-		if stuck := c.stuck.Load(); stuck != nil {
-			select {
-			case <-*stuck:
-			case <-ctx.Done():
-				return context.Cause(ctx)
+	return hubclient.Follow(ctx, cfg, hubclient.Subscription{Group: c.group, LastEventID: cursor},
+		func(e hubclient.Event) error {
+			if stuck := c.stuck.Load(); stuck != nil {
+				select {
+				case <-*stuck:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
 			}
-		}
-		return c.process(e.Method, e.Arguments, e.EventID, e.Sequence)
-	}, hubclient.Hooks{
-		OnConnected: func() {
-			c.connected()
-			if c.late {
-				c.find(checker.Admitted, uuid.Nil, "401: the token expired longer ago than the leeway", "a connection")
-			}
-		},
-		OnDisconnected: func(err error) {
-			c.failed(err)
-			c.preferred.Add(1)
-		},
-		OnResumed: func(r hubclient.Result) { c.joined(r.LastEventID, r.Sequence) },
-		OnGap:     func(r hubclient.Result) { c.gap(r.Sequence) },
-	})
+			return c.process(e.Method, e.Arguments, e.EventID, e.Sequence)
+		}, hubclient.Hooks{
+			OnConnected: func() {
+				c.connected()
+				if c.late {
+					c.find(checker.Admitted, uuid.Nil, "401: the token expired longer ago than the leeway", "a connection")
+				}
+			},
+			OnDisconnected: func(err error) {
+				c.failed(err)
+				c.preferred.Add(1)
+			},
+			OnResumed: func(r hubclient.Result) { c.joined(r.LastEventID, r.Sequence) },
+			OnGap:     func(r hubclient.Result) { c.gap(r.Sequence) },
+		})
 }
 
-// judge reports an end that has no excuse.
+// judge reports an end that no fault explains.
 func (c *client) judge(err error) {
 	var (
 		status     *hubclient.StatusError
@@ -126,17 +128,19 @@ func (c *client) judge(err error) {
 		if contiguity.Got < contiguity.Want {
 			kind = checker.Repeated
 		}
-		c.find(kind, contiguity.EventID, fmt.Sprintf("sequence %d", contiguity.Want), fmt.Sprintf("sequence %d", contiguity.Got))
-	case errors.As(err, &status) && status.Code == http.StatusUnauthorized && (c.expiring || c.late || c.skew.Load() != 0):
+		c.find(kind, contiguity.EventID, fmt.Sprintf("sequence %d", contiguity.Want),
+			fmt.Sprintf("sequence %d", contiguity.Got))
+	case errors.As(err, &status) && status.Code == http.StatusUnauthorized &&
+		(c.expiring || c.late || c.skew.Load() != 0):
 		// Its token has expired, on the way perhaps.
 	case errors.As(err, &refusal) && refusal.Forbidden() && c.asked:
-		// It has been shut out, or the database could not be asked.
+		// The client has been shut out, or the database could not be asked.
 	default:
 		c.find(checker.Refused, uuid.Nil, "to be let in, or told to try again", err.Error())
 	}
 }
 
-// token is the client's accessTokenFactory. It asks its own clock.
+// token is the client's accessTokenFactory. It reads the client's own clock.
 func (c *client) token(context.Context) (string, error) {
 	g := c.grant
 	now := time.Now()
@@ -144,7 +148,8 @@ func (c *client) token(context.Context) (string, error) {
 	if !c.settled() {
 		skew := time.Duration(c.skew.Load())
 		switch {
-		case skew < -leeway: // an hour's token that a clock that is far behind gave out, and has expired by more than the leeway
+		case skew < -leeway:
+			// The clock was far behind when it issued a token of an hour, which has expired by more than the leeway.
 			c.late = true
 			g.Now, g.TTL = now.Add(skew), -skew-leeway-beyond
 		case c.expiring:
@@ -156,7 +161,8 @@ func (c *client) token(context.Context) (string, error) {
 	return auth.Mint(c.secret, g)
 }
 
-// dial connects to the balancer, or to the node that the client prefers at the moment: then negotiation and upgrade go to the same.
+// dial connects to the balancer, or to the node that the client prefers now: then negotiation and upgrade go to the
+// same node.
 func (c *client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	address := c.balancer
 	if address == "" {
@@ -185,7 +191,7 @@ func (c *client) cut() {
 	}
 }
 
-// resume has the client end its connection and resume.
+// resume makes the client end its connection and resume.
 func (c *client) resume() {
 	c.socketMu.Lock()
 	defer c.socketMu.Unlock()
@@ -205,8 +211,8 @@ func (c *client) stick(ctx context.Context, d time.Duration) {
 	close(free)
 }
 
-// step sets the client's clock back, by more or less than the leeway, has it reconnect with what it then takes for a token, and sets the
-// clock right.
+// step sets the client's clock back, by more or less than the leeway. The client reconnects with a token that this
+// clock calls valid; then the clock is set right.
 func (c *client) step(ctx context.Context, d time.Duration, rng *rand.Rand) {
 	skew := -leeway + 5*time.Second
 	switch rng.IntN(3) {

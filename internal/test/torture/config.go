@@ -10,7 +10,7 @@ import (
 type Database interface {
 	// DSN is the migrated database's URL. It stays the same over Restart.
 	DSN() string
-	// Restart stops the server in order, where it runs, and starts it again.
+	// Restart stops the server in order if it runs, and starts it again.
 	Restart(ctx context.Context) error
 	// Kill ends the server as a crash would.
 	Kill(ctx context.Context) error
@@ -26,22 +26,24 @@ type Config struct {
 
 	Seed   uint64
 	Events int64 // how many are to be committed
-	Rate   int   // of events per second. Defaults to as fast as it goes.
+	Rate   int   // of events per second. Defaults to unlimited.
 	Faults int
 
 	Nodes, Writers, Clients, NodeClients int
 
-	// Balanced sends the requests of every second client through a balancer, each request to the next node; of the clients under Node
-	// through it, every second polls or has an event stream. Else a client stays with the node that it likes.
+	// Balanced sends the requests of every second client through a balancer, each request to the next node; of the
+	// clients under Node through it, every second polls or has an event stream. Else a client stays with the node that
+	// it prefers.
 	Balanced bool
 
 	LongTransaction time.Duration // how long the long transaction is open
-	LongestFault    time.Duration // how long a node is frozen, a client stuck, a network silent at most
-	Patience        time.Duration // how long everything may take to come to rest in the end
+	LongestFault    time.Duration // the longest time that a node is frozen, a client stuck, a network silent
+	Patience        time.Duration // the longest time until everything is at rest in the end
 }
 
-// The settings of every node: little memory for what clients missed, so that they read it from the log; short time-outs, so that a
-// frozen node loses its clients; and no limits on the one user and address that all clients share.
+// The settings of every node: little memory for missed events, so that clients read them from the log; short
+// time-outs, so that a frozen node loses its clients; and no limits on the one user and address that all clients
+// share.
 func settings(dsn string) []string {
 	return []string{
 		"HERALD_DATABASE_URL=" + dsn,
@@ -52,11 +54,12 @@ func settings(dsn string) []string {
 		"HERALD_FEATURE_TEAMCART=true",
 		"HERALD_RING_BYTES=262144",
 		"HERALD_QUEUE_BYTES=131072",
-		"HERALD_REPLAY_LIMIT=100000000", // being far behind is no gap
+		"HERALD_REPLAY_LIMIT=100000000", // a client that is far behind reports no gap
 		"HERALD_KEEP_ALIVE=1s",
 		"HERALD_CLIENT_TIMEOUT=10s",
 		"HERALD_SHUTDOWN_SPREAD=500ms",
-		"HERALD_SHUTDOWN_TIMEOUT=10s", // a client that polls may be gone without a word, and is given 5 s to come for its last
+		// a polling client may be gone silently; the node waits 5 s for its last poll
+		"HERALD_SHUTDOWN_TIMEOUT=10s",
 		"HERALD_MAX_CONNECTIONS_PER_USER=0",
 		"HERALD_MAX_CONNECTIONS_PER_ADDRESS=0", "HERALD_MAX_UNAUTHENTICATED_PER_ADDRESS=0",
 		"HERALD_NEGOTIATION_RATE=0",

@@ -10,8 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// An event says where it comes from: its chain and its version in that, "17.4"; "0.0" where it is in none; and for an event
-// that has to wait "0.1767225600000000", the microsecond before which it must not arrive.
+// An event carries its origin: its chain and its version in the chain, "17.4"; "0.0" where it is in no chain; and
+// for an event that has to wait "0.1767225600000000", the microsecond before which it must not arrive.
 type origin struct {
 	chain   uint64
 	version int64
@@ -36,10 +36,10 @@ func (o origin) notBefore() int64 {
 	return 0
 }
 
-// digest is what an event's content is compared by.
+// digest is the hash by which events' contents are compared.
 func digest(method string, parts ...string) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(method)) // a hash takes everything
+	_, _ = h.Write([]byte(method)) // a hash never fails
 	for _, part := range parts {
 		_, _ = h.Write([]byte{0})
 		_, _ = h.Write([]byte(part))
@@ -47,7 +47,7 @@ func digest(method string, parts ...string) uint64 {
 	return h.Sum64()
 }
 
-// committedRow is what the outbox has of an event's content.
+// committedRow is the content of an event as the outbox has it.
 type committedRow struct {
 	eventType            event.Type
 	resource, restaurant string
@@ -71,7 +71,7 @@ func (r committedRow) digest() uint64 {
 	}
 }
 
-// textOf is a text without its quotes, and any other value as it stands.
+// textOf is a text without its quotes, and any other value unchanged.
 func textOf(value json.RawMessage) string {
 	var text string
 	if json.Unmarshal(value, &text) != nil {
@@ -80,7 +80,7 @@ func textOf(value json.RawMessage) string {
 	return text
 }
 
-// readContent digests what a client was sent, and finds the event's origin where that is sent at all.
+// readContent digests the event that a client received, and finds its origin where the event carries one.
 func readContent(method string, arguments []json.RawMessage) (content uint64, from string, err error) {
 	t, known := typeOf[method]
 	if !known {
@@ -95,7 +95,7 @@ func readContent(method string, arguments []json.RawMessage) (content uint64, fr
 		return digest(method, o.OrderID, o.OrderNumber, o.Status, o.RestaurantID), o.OrderNumber, nil
 	case event.TeamCart:
 		var texts []string
-		for i, f := range t.Fields() { // behind them stands the cursor
+		for i, f := range t.Fields() { // the cursor stands behind these fields
 			if i >= len(arguments) {
 				return 0, "", fmt.Errorf("reading %s: it has %d arguments", method, len(arguments))
 			}

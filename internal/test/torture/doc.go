@@ -5,23 +5,27 @@
 //	                        ◀── proxy ◀── node 3 ◀──┼── proxy ◀── clients (@microsoft/signalr under Node)
 //	                                                └── balancer ◀── every second of them: each request to the next node
 //
-// [Run] starts the real binary several times on one real PostgreSQL. Writers run business transactions straight on the database:
-// mixed isolation levels, rollbacks, savepoints, a long one, event ids that are published again, events that wait for their time.
-// Clients follow groups and resume after every cut. Meanwhile the faults of a [Schedule], which a seed decides, happen to all of
-// them. In the end the faults stop, everything comes to rest, and package checker compares.
+// [Run] starts the real binary several times on one real PostgreSQL. Writers run business transactions directly on
+// the database: mixed isolation levels, rollbacks, savepoints, a long one, event ids that are published again,
+// events scheduled for later. Clients follow groups and resume after every cut. Meanwhile the faults of a
+// [Schedule], which a seed decides, happen to all of them. In the end the faults stop, everything comes to rest,
+// and package checker compares.
 //
 // # What is compared with what
 //
-// The truth is what the database holds in the end; a writer whose commit got no answer does not know better. Each event of
-// an order, a cart or a writer takes the next version of a row that the same transaction updates (the chain). So the committed
-// events of a chain have to be versions 1 to n, n being what the business table says, and each group has to deliver a chain's
-// events in ascending order: the producers' own transactions had one.
+// The truth is what the database holds in the end; a writer whose commit got no answer does not know whether it
+// committed. Each event of an order, a cart or a writer takes the next version of a row that the same transaction
+// updates (the chain). So the committed events of a chain have to be versions 1 to n, n being what the business
+// table says. Each group has to deliver a chain's events in ascending order, because the producers' transactions
+// were in that order.
 //
-// A client keeps a cursor of its own for each group: the event that it processed last. It is what it resumes with, whichever
-// connection or node that is, so an event that comes again is a violation, as is one that never comes. A revocation has its place in
-// the log; nothing behind that may reach the client before the grant is given again, by which the comparison needs no tolerance.
+// A client keeps a cursor of its own for each group: the event that it processed last. The client resumes with this
+// cursor on every connection and node, so an event that comes again is a violation, as is one that never comes. A
+// revocation has its place in the log; nothing behind it may reach the client before the grant is given again, so
+// the comparison needs no tolerance.
 //
 // # Faults come by progress, not by the clock
 //
-// A fault happens when a certain part of the events has been written. So a seed is the same schedule on every machine.
+// A fault happens when a certain part of the events has been written. So a seed is the same schedule on every
+// machine.
 package torture

@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	victims     = 0.2 // the part of the clients that a fault happens to
+	victims     = 0.2 // the share of the clients that a fault hits
 	mostLate    = 300 * time.Millisecond
-	killedPart  = 0.5 // of Herald's backends
+	killedPart  = 0.5 // the share of Herald's backends
 	faultOnTime = 20 * time.Millisecond
 )
 
-// inflict lets the faults of the schedule happen, each when its part of the events has been written, and returns when the last is over.
+// inflict starts each fault of the schedule when its part of the events has been written, and returns when the last
+// is over.
 func (r *run) inflict(ctx context.Context, schedule []Fault) error {
 	var under sync.WaitGroup
 	defer under.Wait()
@@ -92,18 +93,19 @@ func (r *run) killBackends(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// It may fail, where the database goes down in this moment: then all sessions end.
+	// It may fail where the database goes down at this moment: then all sessions end.
 	_, _ = conn.Exec(ctx, `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
 		WHERE a.datname = current_database() AND a.application_name <> $1 AND a.pid <> pg_backend_pid() AND random() < $2`, ownName, killedPart)
 	return nil
 }
 
-// hitClients does something to some clients at once.
+// hitClients hits some clients with a fault at once.
 func (r *run) hitClients(ctx context.Context, f Fault, rng *rand.Rand) error {
 	var under sync.WaitGroup
 	defer under.Wait()
 	for _, c := range r.clients {
-		if rng.Float64() >= victims && (f.Kind != RevokeGrants || c.policy == "") { // few can be shut out, so all of them are
+		// few clients can be shut out, so all of them are
+		if rng.Float64() >= victims && (f.Kind != RevokeGrants || c.policy == "") {
 			continue
 		}
 		seed := rng.Uint64()

@@ -20,34 +20,34 @@ import (
 )
 
 const (
-	restartPause = 50 * time.Millisecond // before a node that could not start is started again
-	endPatience  = 30 * time.Second      // for a node that was told to end
-	askTimeout   = 2 * time.Second       // for an answer of /readyz
+	restartPause = 50 * time.Millisecond // the pause before a node that could not start is started again
+	endPatience  = 30 * time.Second      // the longest wait for a node that was told to end
+	askTimeout   = 2 * time.Second       // the longest wait for an answer of /readyz
 )
 
-// node is a herald process, which is started again whenever it has ended.
+// node is a herald process that is restarted whenever it has ended.
 type node struct {
 	name     string
 	binary   string
 	env      []string
 	log      *os.File
-	database *proxy // between it and the database
-	entrance *proxy // between it and the clients under Node
+	database *proxy // between the node and the database
+	entrance *proxy // between the node and the clients under Node
 	verdict  *verdict
 
-	address atomic.Pointer[string] // where the running process serves; nil: nowhere
+	address atomic.Pointer[string] // the running process serves there; nil: nowhere
 	id      atomic.Pointer[string] // of the running process, as the database knows it
 
-	fault sync.Mutex // held by the fault that happens to the process
+	fault sync.Mutex // held by the fault under way on the process
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd // the running process
-	asked  bool      // somebody has ended it on purpose
+	asked  bool      // the harness has ended it on purpose
 	wanted bool      // it is to be started again
 	pauses time.Duration
 
 	starts atomic.Int64
-	done   chan struct{} // closed when the last process has ended and none follows
+	done   chan struct{} // closed when the last process has ended and no other follows
 }
 
 // startNode starts the n-th node on a database and keeps it running until stop.
@@ -81,7 +81,7 @@ func (n *node) where() string {
 	return ""
 }
 
-// keep runs one process after the other.
+// keep runs one process after another.
 func (n *node) keep() {
 	defer close(n.done)
 	for {
@@ -119,7 +119,7 @@ func (n *node) launch() (<-chan struct{}, error) {
 	return child.Start(cmd, func() { child.ReadLines(stderr, n.hear) })
 }
 
-// hear takes a line that the process logs.
+// hear reads a line that the process logs.
 func (n *node) hear(line string) {
 	_, _ = n.log.WriteString(line + "\n")
 	switch {
@@ -137,7 +137,8 @@ func (n *node) hear(line string) {
 	}
 }
 
-// ended notes how a process ended. One that could not start, because the database was away, is no violation.
+// ended records how a process ended. A process that could not start, because the database was away, is no
+// violation.
 func (n *node) ended() {
 	served := n.address.Swap(nil) != nil
 	n.mu.Lock()
@@ -147,7 +148,7 @@ func (n *node) ended() {
 	}
 }
 
-// signal sends a signal; one that ends the process says when the next is started.
+// signal sends a signal. A signal that ends the process comes with the time of the next start.
 func (n *node) signal(s syscall.Signal, ends bool, pauses time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -155,7 +156,7 @@ func (n *node) signal(s syscall.Signal, ends bool, pauses time.Duration) {
 		n.asked, n.pauses = true, pauses
 	}
 	if n.cmd != nil && n.cmd.Process != nil {
-		_ = n.cmd.Process.Signal(s) // fails only where it has ended
+		_ = n.cmd.Process.Signal(s) // fails only where the process has ended
 	}
 }
 
@@ -166,14 +167,14 @@ func (n *node) kill(pauses time.Duration) {
 	n.signal(syscall.SIGKILL, true, pauses)
 }
 
-// terminate has the process end in order.
+// terminate makes the process end in order.
 func (n *node) terminate() {
 	n.fault.Lock()
 	defer n.fault.Unlock()
 	n.signal(syscall.SIGTERM, true, 0)
 }
 
-// freeze stops the process for a while, and lets it go on.
+// freeze stops the process for a while, then continues it.
 func (n *node) freeze(ctx context.Context, d time.Duration) {
 	n.fault.Lock()
 	defer n.fault.Unlock()
@@ -182,7 +183,7 @@ func (n *node) freeze(ctx context.Context, d time.Duration) {
 	n.signal(syscall.SIGCONT, false, 0)
 }
 
-// ready says whether the node answers that it is.
+// ready says whether the node answers that it is ready.
 func (n *node) ready(ctx context.Context) error {
 	address := n.where()
 	if address == "" {
@@ -206,7 +207,7 @@ func (n *node) ready(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the node for good, which has to serve, and reports one that does not end in order.
+// stop ends the node for good. The node has to serve, and to end in order; else stop reports it.
 func (n *node) stop() {
 	n.retire(syscall.SIGTERM)
 	select {
@@ -219,7 +220,7 @@ func (n *node) stop() {
 	}
 }
 
-// close ends whatever is left of the node.
+// close ends the node's process if it still runs.
 func (n *node) close() {
 	n.retire(syscall.SIGKILL)
 	<-n.done

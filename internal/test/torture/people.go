@@ -13,21 +13,21 @@ import (
 // secret signs the clients' tokens.
 const secret = "a-secret-that-only-these-clients-know-0123456789"
 
-// person is a user with what it follows.
+// person is a user with the groups that it follows.
 type person struct {
 	name    string
 	follows []*client
-	starts  float64 // the part of the events that has been written when it comes
+	starts  float64 // the part of the events that has been written when the person comes
 }
 
-// The shares of the people that are special in some way.
+// The shares of special people.
 const (
 	shareLate     = 0.25
-	shareFromNow  = 0.5 // of those: they do not ask for what was before
+	shareFromNow  = 0.5 // of those: they do not ask for earlier events
 	shareExpiring = 0.3
 )
 
-// people invents the clients. Each follows several groups by a connection each.
+// people invents the clients. Each follows several groups, with one connection for each.
 func (r *run) people(rng *rand.Rand) []person {
 	all := make([]person, r.cfg.Clients)
 	for i := range all {
@@ -54,11 +54,11 @@ func (r *run) people(rng *rand.Rand) []person {
 	return all
 }
 
-// interests are what the i-th client follows, and why it may.
+// interests are the groups that the i-th client follows, and what permits them.
 func (r *run) interests(rng *rand.Rand, i int) (follows []*client) {
 	w := r.world
 	switch i % 5 {
-	case 0: // a customer: his orders are his by themselves
+	case 0: // a customer, whose own orders need no grant
 		customer := auth.Grant{Subject: fmt.Sprintf("customer-%d", i)}
 		orders := w.orders[ordersPerClient*i : ordersPerClient*(i+1)]
 		if i == 0 {
@@ -76,11 +76,12 @@ func (r *run) interests(rng *rand.Rand, i int) (follows []*client) {
 	case 2: // members of a team cart, and owners of orders, whose tokens say so
 		c, o := w.carts[rng.IntN(len(w.carts))], w.orders[rng.IntN(len(w.orders))]
 		member := auth.Grant{
-			Subject: fmt.Sprintf("member-%d", i), Permissions: []string{"TeamCartMember:" + c.id.String(), "OrderOwner:" + o.id.String()},
+			Subject:     fmt.Sprintf("member-%d", i),
+			Permissions: []string{"TeamCartMember:" + c.id.String(), "OrderOwner:" + o.id.String()},
 		}
 		follows = append(follows, &client{tracker: tracker{group: event.TeamCartGroup(c.id)}, grant: member},
 			&client{tracker: tracker{group: event.OrderGroup(o.id)}, grant: member})
-	case 3: // people who may what somebody has granted them, which can be revoked
+	case 3: // people with grants from another user, which can be revoked
 		guest := auth.Grant{Subject: fmt.Sprintf("guest-%d", i)}
 		restaurant, c := w.restaurants[rng.IntN(len(w.restaurants))], w.carts[rng.IntN(len(w.carts))]
 		follows = append(follows,
@@ -115,7 +116,8 @@ func (r *run) scripted(rng *rand.Rand) (all []*script, err error) {
 		switch i % 4 {
 		case 0:
 			id := w.restaurants[rng.IntN(len(w.restaurants))]
-			c.group, c.hub, c.method, c.arguments = event.RestaurantGroup(id), event.RestaurantOrdersPath, "ResumeRestaurant", []any{id}
+			c.group, c.hub, c.method, c.arguments = event.RestaurantGroup(id), event.RestaurantOrdersPath,
+				"ResumeRestaurant", []any{id}
 			g.Permissions = []string{"RestaurantOwner:" + id.String()}
 		case 1:
 			id := w.carts[rng.IntN(len(w.carts))].id

@@ -12,8 +12,8 @@ import (
 // proxy carries TCP connections to a target, and can cut, delay and silence them.
 type proxy struct {
 	address string
-	target  func() string // asked for each connection; empty: there is none
-	delay   atomic.Int64  // nanoseconds by which every piece is late
+	target  func() string // called for each connection; empty: there is no target
+	delay   atomic.Int64  // the delay of every piece in nanoseconds
 
 	listener net.Listener
 	open     sync.WaitGroup
@@ -25,7 +25,7 @@ type proxy struct {
 	gate  chan struct{} // closed while bytes may pass
 }
 
-// pair is a connection and what it is carried to.
+// pair is an accepted connection and the one that it is carried to.
 type pair struct {
 	in  net.Conn
 	mu  sync.Mutex
@@ -121,7 +121,7 @@ func (p *proxy) pass() bool {
 	}
 }
 
-// reached notes the other side, unless the pair has been cut meanwhile.
+// reached stores the other side, unless the pair has been cut meanwhile.
 func (c *pair) reached(out net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,7 +154,7 @@ func abort(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// cut ends all connections that there are.
+// cut ends all current connections.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,7 +163,7 @@ func (p *proxy) cut() {
 	}
 }
 
-// silence holds everything back until the returned function is called: nobody is told that anything is wrong.
+// silence holds all data back until the returned function is called; neither side sees an error.
 func (p *proxy) silence() (speak func()) {
 	gate := make(chan struct{})
 	p.mu.Lock()
@@ -179,7 +179,7 @@ func (p *proxy) close() {
 	p.open.Wait()
 }
 
-// pause waits, and says whether ctx let it.
+// pause waits, and returns false where ctx ended the wait.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// shutOut revokes a client's grant for a while, and gives it back. Half of the clients notice by themselves, because their connection is
-// cut and they may not resume; to the others nothing happens but that no event comes any more.
+// shutOut revokes a client's grant for a while, and gives it back. Half of the clients notice, because their
+// connection is cut and they may not resume; the others only receive no more events.
 func (c *client) shutOut(ctx context.Context, s *session, d time.Duration, rng *rand.Rand) error {
 	if c.policy == "" || !c.revoking.TryLock() {
 		return nil
@@ -19,7 +19,8 @@ func (c *client) shutOut(ctx context.Context, s *session, d time.Duration, rng *
 	defer c.revoking.Unlock()
 	var id uuid.UUID
 	err := insist(ctx, s, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT herald.revoke_access($1, $2, $3)`, c.policy, c.resource, c.grant.Subject); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT herald.revoke_access($1, $2, $3)`, c.policy, c.resource,
+			c.grant.Subject); err != nil {
 			return fmt.Errorf("revoking: %w", err)
 		}
 		return tx.QueryRow(ctx, `SELECT event_id FROM herald.outbox WHERE xid = pg_current_xact_id()`).Scan(&id)
@@ -31,7 +32,7 @@ func (c *client) shutOut(ctx context.Context, s *session, d time.Duration, rng *
 		c.cut()
 	}
 	pause(ctx, d)
-	// A node that handles the revocation behind the new grant would take the client out of the group for good.
+	// A node that handles the revocation after the new grant would take the client out of the group for good.
 	if err := handled(ctx, s, c.nodes, id); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (c *client) letIn(ctx context.Context, s *session) error {
 	})
 }
 
-// insist runs a transaction until it is known to have committed.
+// insist repeats a transaction until it is known to have committed.
 func insist(ctx context.Context, s *session, do func(pgx.Tx) error) error {
 	for {
 		conn, err := s.get(ctx)
@@ -64,7 +65,7 @@ func insist(ctx context.Context, s *session, do func(pgx.Tx) error) error {
 		if err == nil {
 			return nil
 		}
-		_ = conn.Close(ctx) // the next attempt gets another one
+		_ = conn.Close(ctx) // the next attempt gets a new one
 		if !pause(ctx, retryPause) {
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
@@ -80,7 +81,8 @@ func handled(ctx context.Context, s *session, nodes []*node, id uuid.UUID) error
 				return err
 			}
 			var done bool
-			if running := n.id.Load(); n.where() != "" && running != nil && conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM herald.relayed_event r
+			if running := n.id.Load(); n.where() != "" && running != nil &&
+				conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM herald.relayed_event r
 				JOIN herald.node n ON n.broadcast_position >= r.first_position WHERE r.event_id = $1 AND n.node_id = $2)`, id, *running).Scan(&done) == nil && done {
 				break
 			}

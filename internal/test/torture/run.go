@@ -36,7 +36,7 @@ type run struct {
 	verdict *verdict
 
 	balancer *balancer.Balancer // nil: each client stays with a node
-	entrance *proxy             // between it and the clients under Node
+	entrance *proxy             // between the balancer and the clients under Node
 
 	writing   writing
 	delivered atomic.Int64
@@ -45,10 +45,10 @@ type run struct {
 
 	mu     sync.Mutex
 	faults map[FaultKind]int
-	broken error // a fault of the harness's own
+	broken error // a failure of the harness itself
 }
 
-// Run tortures Herald as cfg says and returns what came of it. An error says that the run itself could not be made.
+// Run tortures Herald as cfg says and returns the result. An error says that the run itself could not be made.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	rng := rand.New(rand.NewPCG(cfg.Seed, 0))
 	r := &run{
@@ -124,7 +124,7 @@ func (r *run) startNodes(ctx context.Context) error {
 	return r.awaitNodes(ctx, startPatience)
 }
 
-// startBalancer puts a balancer in front of the nodes, where there shall be one.
+// startBalancer starts a balancer in front of the nodes, where cfg asks for one.
 func (r *run) startBalancer() (err error) {
 	if !r.cfg.Balanced {
 		return nil
@@ -174,7 +174,7 @@ func (r *run) closeNodes() {
 	}
 }
 
-// startClients starts everybody who follows anything, and returns what ends them.
+// startClients starts all clients, and returns the function that ends them.
 func (r *run) startClients(ctx context.Context, s *session, rng *rand.Rand) (stop func() error, err error) {
 	people := r.people(rng)
 	for _, p := range people {
@@ -219,11 +219,14 @@ func (r *run) startClients(ctx context.Context, s *session, rng *rand.Rand) (sto
 	}, nil
 }
 
-// work has the writers write and the faults happen, until both have come to their end.
+// work runs the writers and the faults until both are done.
 func (r *run) work(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	planner := func(writer int) *planner {
-		return &planner{rng: rand.New(rand.NewPCG(r.cfg.Seed, uint64(2+writer))), world: r.world, writer: writer, recent: &r.writing.recent}
+		return &planner{
+			rng: rand.New(rand.NewPCG(r.cfg.Seed, uint64(2+writer))), world: r.world, writer: writer,
+			recent: &r.writing.recent,
+		}
 	}
 	for i := range r.cfg.Writers {
 		all.Go(func() error { return r.writing.write(ctx, planner(i)) })
@@ -242,7 +245,7 @@ func (r *run) work(ctx context.Context) error {
 	return r.broken
 }
 
-// watch tells how far the run is.
+// watch prints the progress of the run.
 func (r *run) watch(ctx context.Context) {
 	s := session{config: r.config}
 	defer s.close() //nolint:contextcheck // its own time-out bounds it
@@ -264,7 +267,8 @@ func (r *run) progress(ctx context.Context, s *session) {
 		faults += n
 	}
 	r.mu.Unlock()
-	r.logf("%d of %d events written, log at %s, %d delivered, %d faults", r.writing.written.Load(), r.cfg.Events, relayed, r.delivered.Load(), faults)
+	r.logf("%d of %d events written, log at %s, %d delivered, %d faults", r.writing.written.Load(), r.cfg.Events,
+		relayed, r.delivered.Load(), faults)
 }
 
 func (r *run) logf(format string, args ...any) {
@@ -277,14 +281,14 @@ func (r *run) count(kind FaultKind) {
 	r.faults[kind]++
 }
 
-// fail notes that the harness could not do what it should.
+// fail records a failure of the harness itself.
 func (r *run) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.broken = errors.Join(r.broken, err)
 }
 
-// eventually asks until the answer is yes, and says whether it came to that.
+// eventually polls until the condition holds, and says whether it did.
 func eventually(ctx context.Context, patience time.Duration, yes func() bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

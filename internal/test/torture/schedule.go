@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// FaultKind is something that goes wrong.
+// FaultKind is a kind of fault.
 type FaultKind string
 
 // The kinds of faults.
@@ -27,28 +27,29 @@ const (
 	StepClocks        FaultKind = "clock steps of clients"
 	faultsFirst                 = 0.05 // no fault before this part of the events has been written,
 	faultsLast                  = 0.95 // nor behind this one
-	shortestFaultPart           = 0.1  // of the longest
+	shortestFaultPart           = 0.1  // the shortest duration, as a part of the longest
 )
 
 // FaultKinds lists them all.
 func FaultKinds() []FaultKind {
 	return []FaultKind{
-		KillNode, FreezeNode, EndNode, RestartDatabase, CrashDatabase, KillBackends, CutNetwork, DelayNetwork, SilenceNetwork,
+		KillNode, FreezeNode, EndNode, RestartDatabase, CrashDatabase, KillBackends, CutNetwork,
+		DelayNetwork, SilenceNetwork,
 		CutClients, StickClients, RevokeGrants, StepClocks,
 	}
 }
 
 // Fault is one entry of a schedule.
 type Fault struct {
-	At   float64 // the part of the events that has been written then
+	At   float64 // the part of the events that has been written when it happens
 	Kind FaultKind
-	Node int           // that it happens to, where it happens to one
-	For  time.Duration // how long it lasts, where it lasts
-	Seed uint64        // of whatever else has to be chosen
+	Node int           // the node that it hits, where it hits one
+	For  time.Duration // its duration, where it has one
+	Seed uint64        // for all further choices
 }
 
-// Schedule returns n faults in the order in which they happen. It depends on nothing but its arguments, and has every kind where n
-// is large enough.
+// Schedule returns n faults in the order in which they happen. It depends only on its arguments, and has every kind
+// where n is large enough.
 func Schedule(seed uint64, n, nodes int, longest time.Duration) []Fault {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	kinds := FaultKinds()

@@ -27,7 +27,8 @@ func TestTheSeedDecidesTheSchedule(t *testing.T) {
 			times[f.Kind]++
 		}
 		for _, kind := range torture.FaultKinds() {
-			require.GreaterOrEqual(t, times[kind], n/len(torture.FaultKinds()), "each kind comes as often as any other: %s", kind)
+			require.GreaterOrEqual(t, times[kind], n/len(torture.FaultKinds()),
+				"each kind comes as often as any other: %s", kind)
 		}
 		if n > 0 {
 			require.False(t, slices.Equal(schedule, torture.Schedule(seed+1, n, nodes, time.Second)))

@@ -19,16 +19,17 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
-// scripts are the clients under Node, all in one process: the published client, which reconnects by itself and then resumes.
+// scripts are the clients under Node, all in one process. Each is the published client, which reconnects by itself
+// and then resumes.
 type scripts struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	errs bytes.Buffer
 	done <-chan struct{}
 
-	mu      sync.Mutex // guards what follows, and writing to in
+	mu      sync.Mutex // guards the fields below, and writes to in
 	next    int
-	answers map[int]chan string // by command: what went wrong, or empty
+	answers map[int]chan string // by command: the failure, or empty
 	clients map[string]*script
 }
 
@@ -41,7 +42,7 @@ type script struct {
 	token       string
 	entrance    *proxy        // of a node, or of the balancer
 	transport   string        // empty: WebSockets
-	closed      chan struct{} // receives when the connection has ended and will not come back by itself
+	closed      chan struct{} // receives when the connection has ended and will not reconnect by itself
 }
 
 func startScripts(folder string) (*scripts, error) {
@@ -75,7 +76,7 @@ func (s *scripts) stop() error {
 	return nil
 }
 
-// line is one that the process writes: an answer to a command, or something that happened to a client.
+// line is a line that the process writes: an answer to a command, or an event of a client.
 type line struct {
 	ID     int
 	Error  string
@@ -95,7 +96,7 @@ func (s *scripts) hear(text string) {
 	if json.Unmarshal([]byte(text), &struct{ Result *json.RawMessage }{}) != nil {
 		return
 	}
-	_ = json.Unmarshal([]byte(text), &l) // an answer's result may be a text, which is nobody's business
+	_ = json.Unmarshal([]byte(text), &l) // the result of an answer may be a text, which is ignored
 	s.mu.Lock()
 	answer, c := s.answers[l.ID], s.clients[l.Client]
 	delete(s.answers, l.ID)
@@ -113,21 +114,21 @@ func (s *scripts) hear(text string) {
 // receive takes an event.
 func (c *script) receive(l line) {
 	if group, admin := event.AdminGroup(l.Event); len(l.Args) == 0 || admin && group != c.group {
-		return // admins are told of more than the one group
+		return // admins receive more than the one group
 	}
 	var place struct {
 		EventID  uuid.UUID
 		Sequence int64
 	}
 	if err := json.Unmarshal(l.Args[len(l.Args)-1], &place); err != nil || place.Sequence == 0 {
-		return // no event of the outbox
+		return // not an event of the outbox
 	}
 	if err := c.process(l.Event, l.Args, place.EventID, place.Sequence); err != nil {
 		c.find(checker.WrongContent, place.EventID, "an event as published", err.Error())
 	}
 }
 
-// became takes what happened to the connection.
+// became handles a change of the connection.
 func (c *script) became(l line) {
 	switch l.State {
 	case "resumed":
@@ -175,7 +176,8 @@ func (s *scripts) open(ctx context.Context, c *script, name string) error {
 	s.next++
 	s.answers[s.next], s.clients[name] = answer, c
 	command, err := json.Marshal(map[string]any{
-		"id": s.next, "op": "connect", "client": name, "url": "http://" + c.entrance.address + c.hub, "tokens": []string{c.token},
+		"id": s.next, "op": "connect", "client": name, "url": "http://" + c.entrance.address + c.hub,
+		"tokens":    []string{c.token},
 		"transport": cmp.Or(c.transport, "WebSockets"), "reconnect": true,
 		"follow": map[string]any{"method": c.method, "args": c.arguments, "from": from},
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
-// settle lets everything come to rest when the faults are over. What does not is a finding.
+// settle waits until everything is at rest after the faults. Whatever does not come to rest is a finding.
 func (r *run) settle(ctx context.Context, s *session) error {
 	r.logf("the faults are over")
 	if err := r.awaitNodes(ctx, r.cfg.Patience); err != nil {
@@ -71,7 +71,8 @@ func (r *run) trackers() []*tracker {
 	return all
 }
 
-// publishLast publishes one more event for each group: what comes twice comes before it.
+// publishLast publishes one more event for each group, so that an earlier event that comes twice has come before
+// it.
 func (r *run) publishLast(ctx context.Context, s *session) error {
 	var t transaction
 	p := &planner{world: r.world}
@@ -130,7 +131,8 @@ func (r *run) awaitRelayed(ctx context.Context, s *session) error {
 		return broken
 	}
 	if !relayed {
-		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(), waiting+" waits, and perhaps others; jobs: "+pendingJobs(ctx, s))
+		r.unsettled("every event to be relayed within "+r.cfg.Patience.String(),
+			waiting+" waits, and perhaps others; jobs: "+pendingJobs(ctx, s))
 	}
 	return nil
 }
@@ -158,7 +160,7 @@ func readHeads(ctx context.Context, s *session) (map[event.Group]int64, error) {
 	return heads, nil
 }
 
-// pendingJobs tells what becomes of the events that wait for their time.
+// pendingJobs describes the state of the jobs for events that wait for their time.
 func pendingJobs(ctx context.Context, s *session) (all string) {
 	conn, err := s.get(ctx)
 	if err == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture"
 )
 
-// What `make torture` asks for. Without it the short form runs.
+// The flags of `make torture`. Without them the short form runs.
 var (
 	full   = flag.Bool("full", false, "torture in full")
 	seed   = flag.Uint64("seed", 0, "seed of the run; 0: a random one")
@@ -41,15 +41,16 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m, func() error { return os.RemoveAll(dir) })
 }
 
-// short is what a test run has time for.
+// short fits into the time of a test run.
 func short() torture.Config {
 	return torture.Config{
-		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20, NodeClients: 4, Balanced: true,
+		Events: 5000, Rate: 600, Faults: len(torture.FaultKinds()), Nodes: 2, Writers: 8, Clients: 20,
+		NodeClients: 4, Balanced: true,
 		LongTransaction: 3 * time.Second, LongestFault: 2 * time.Second, Patience: 3 * time.Minute,
 	}
 }
 
-// long is what shows what a test run cannot.
+// long finds what a test run is too short for.
 func long() torture.Config {
 	return torture.Config{
 		Events: *events, Faults: *faults, Nodes: 3, Writers: 16, Clients: 200, NodeClients: 8, Balanced: true,

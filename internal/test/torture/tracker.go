@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
-// tracker is the record of what one client processed of one group, and its cursor.
+// tracker is the record of one client's processed events of one group, and its cursor.
 type tracker struct {
 	client    string
 	group     event.Group
@@ -21,23 +21,25 @@ type tracker struct {
 	verdict   *verdict
 
 	mu          sync.Mutex
-	cursor      *uuid.UUID // what the next resume names; nil: from now on
+	cursor      *uuid.UUID // the next resume names it; nil: from now on
 	after       int64      // the sequence behind which the client joined
 	sequence    int64      // of the last event
 	deliveries  []checker.Delivery
 	connections []int
 	revocations []revocation
-	trouble     string // the latest, for the report on a client that does not get to the end
+	trouble     string // the latest trouble, for the report on a client that does not get to the end
 }
 
-// revocation is one during which the client must receive nothing that was relayed behind it.
+// revocation is a period during which the client must receive nothing that was relayed behind the revocation.
 type revocation struct {
 	eventID uuid.UUID // of the AccessRevoked event
 	until   int       // see [checker.Revocation]
 }
 
 func (t *tracker) find(kind checker.Kind, id uuid.UUID, expected, got string) {
-	t.verdict.add(checker.Finding{Kind: kind, Client: t.client, Group: t.group.String(), EventID: id, Expected: expected, Got: got})
+	t.verdict.add(checker.Finding{
+		Kind: kind, Client: t.client, Group: t.group.String(), EventID: id, Expected: expected, Got: got,
+	})
 }
 
 // process records an event.
@@ -61,14 +63,14 @@ func (t *tracker) process(method string, arguments []json.RawMessage, id uuid.UU
 	return nil
 }
 
-// connected notes that what follows comes by another connection.
+// connected notes that the next events come by another connection.
 func (t *tracker) connected() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.connections = append(t.connections, len(t.deliveries))
 }
 
-// joined notes where a client stands that asked for what comes from now on.
+// joined stores the position of a client that asked for events from now on.
 func (t *tracker) joined(last uuid.UUID, sequence int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,7 +80,8 @@ func (t *tracker) joined(last uuid.UUID, sequence int64) {
 }
 
 func (t *tracker) gap(sequence int64) {
-	t.find(checker.Gap, uuid.Nil, fmt.Sprintf("what follows %d", t.place()), fmt.Sprintf("a gap, and live from %d on", sequence))
+	t.find(checker.Gap, uuid.Nil, fmt.Sprintf("what follows %d", t.place()),
+		fmt.Sprintf("a gap, and live from %d on", sequence))
 }
 
 func (t *tracker) failed(err error) {
@@ -100,7 +103,7 @@ func (t *tracker) revoked(id uuid.UUID) {
 	t.revocations = append(t.revocations, revocation{id, len(t.deliveries)})
 }
 
-// record is what the checker compares. positions are those of the revocations in the log.
+// record returns the record for the checker. positions are those of the revocations in the log.
 func (t *tracker) record(positions map[uuid.UUID]int64) checker.Record {
 	t.mu.Lock()
 	defer t.mu.Unlock()

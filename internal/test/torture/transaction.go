@@ -13,18 +13,18 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// statement is one of a transaction's.
+// statement is one statement of a transaction.
 type statement struct {
 	sql  string
 	args []any
 }
 
-// transaction is what a writer is about to do.
+// transaction is the plan of a writer's next transaction.
 type transaction struct {
 	statements []statement // from BEGIN to COMMIT or ROLLBACK
-	events     int64       // that it commits
+	events     int64       // the events that it commits
 	published  []publication
-	slow       bool // its statements go one by one, with pauses, not all at once
+	slow       bool // its statements are sent one by one, with pauses, not all at once
 }
 
 // publication is an event as it can be published again.
@@ -32,13 +32,13 @@ type publication struct {
 	id        uuid.UUID
 	eventType event.Type
 	form      int    // of an admin event: which of its carriers
-	order     *order // one of these, or neither: an admin event
+	order     *order // one of these is set, or neither: an admin event
 	cart      *cart
 	audience  string
 	chain     int
 }
 
-// The shares of what a transaction may do.
+// The shares of the features of a transaction.
 const (
 	shareRolledBack = 0.1
 	shareSlow       = 0.2
@@ -60,8 +60,8 @@ type planner struct {
 	recent *recent
 }
 
-// The statements. A chain's version and the event that carries it come from one statement: whoever takes the next version has the
-// row's lock, and draws the event's place in the outbox behind it.
+// The statements. One statement takes a chain's version and publishes the event that carries it: the writer of the
+// next version has the row's lock, so its event gets a later place in the outbox.
 const (
 	nextVersion = `WITH v AS (UPDATE torture.chain SET version = version + 1 WHERE number = $1::int RETURNING number || '.' || version AS origin) `
 	plainOrigin = `WITH v AS (SELECT $1::text AS origin) `
@@ -105,7 +105,7 @@ func (p *planner) next() transaction {
 	return t
 }
 
-// events chooses what happens, in the order of the chains, so that no two transactions wait for each other.
+// events chooses the transaction's events, in the order of the chains, so that no two transactions deadlock.
 func (p *planner) events() []publication {
 	all := make([]publication, 0, mostEvents)
 	for range 1 + p.rng.IntN(mostEvents) {
@@ -136,7 +136,7 @@ func (p *planner) event() publication {
 			return again
 		}
 	case fate < shareAgain+shareLater && (e.cart == nil || takes(e.eventType, cartOrigin)):
-		// The others do not show from when they are.
+		// The other events do not carry their time.
 		e.chain = later
 	}
 	return e
@@ -188,7 +188,7 @@ func (p *planner) add(t *transaction, e publication, status string) {
 	t.published = append(t.published, e)
 }
 
-// further are the fields of a team cart event that the function has no argument for; nil: there are none.
+// further are the fields of a team cart event for which the function has no argument; nil: none.
 func further(t event.Type) *string {
 	var members []string
 	for _, f := range t.Fields() {

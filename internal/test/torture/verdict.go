@@ -9,7 +9,7 @@ import (
 // shown is how many findings a report shows.
 const shown = 20
 
-// verdict collects what is not as it has to be.
+// verdict collects the findings.
 type verdict struct {
 	mu     sync.Mutex
 	first  []checker.Finding
@@ -27,7 +27,7 @@ func (v *verdict) add(f checker.Finding) {
 	}
 }
 
-// Broken is a process that did what no process may.
+// Broken is a process that did what no process may do.
 const Broken checker.Kind = "broken process"
 
 func (v *verdict) broken(process, what string) {

@@ -13,8 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/torture/checker"
 )
 
-// The rows of the outbox by the groups that they concern. An order event concerns the order's group and the restaurant's, even where
-// its audience leaves one of them out.
+// The rows of the outbox by the groups that they concern. An order event concerns the order's group and the
+// restaurant's, even where its audience leaves one of them out.
 func committedRows() string {
 	orders, carts, admins := typeList(event.Order), typeList(event.TeamCart), typeList(event.Admin)
 	return `
@@ -33,7 +33,7 @@ const logEntries = `
 	SELECT l.group_name, l.sequence, l.position, l.event_id, l.outbox_seq FROM herald.event_log l WHERE l.sequence > 0
 	ORDER BY l.group_name, l.sequence`
 
-// verify compares what the clients have with what the database has, one group after the other, and returns how many events were
+// verify compares the clients' records with the database, one group after another, and returns how many events were
 // committed.
 func (r *run) verify(ctx context.Context) (committed int64, err error) {
 	r.logf("comparing")
@@ -69,7 +69,9 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 		records[t.group.String()] = append(records[t.group.String()], t.record(positions))
 	}
 	elsewhere := func(id uuid.UUID) (groups string) {
-		_ = conns[2].QueryRow(ctx, `SELECT coalesce(string_agg(l.group_name, ', '), '') FROM herald.event_log l WHERE l.event_id = $1`, id).Scan(&groups)
+		_ = conns[2].QueryRow(ctx,
+			`SELECT coalesce(string_agg(l.group_name, ', '), '') FROM herald.event_log l WHERE l.event_id = $1`,
+			id).Scan(&groups)
 		return groups
 	}
 	for {
@@ -77,7 +79,10 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 		if name == "" {
 			break
 		}
-		g := checker.Group{Name: name, Rows: rows.take(name), Log: entries.take(name), Records: records[name], Elsewhere: elsewhere}
+		g := checker.Group{
+			Name: name, Rows: rows.take(name), Log: entries.take(name),
+			Records: records[name], Elsewhere: elsewhere,
+		}
 		delete(records, name)
 		g.Check(r.verdict.add)
 	}
@@ -96,7 +101,7 @@ func (r *run) verify(ctx context.Context) (committed int64, err error) {
 // first returns the name of the next group of any of the three; empty: there is none.
 func first(a, b string, records map[string][]checker.Record) string {
 	switch {
-	case a == "" && b == "": // what is left has neither events nor log, and its clients must have received nothing
+	case a == "" && b == "": // the remaining groups have neither events nor log: their clients must have received nothing
 		for name := range records {
 			return name
 		}
@@ -110,7 +115,7 @@ func first(a, b string, records map[string][]checker.Record) string {
 	}
 }
 
-// verifyTables compares the outbox with the business tables, and looks at the log as a whole.
+// verifyTables compares the outbox with the business tables, and checks the log as a whole.
 func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		WITH published AS (
@@ -128,8 +133,9 @@ func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 	var chain, version, events, versions, newest int64
 	_, err = pgx.ForEachRow(rows, []any{&chain, &version, &events, &versions, &newest}, func() error {
 		r.verdict.add(checker.Finding{
-			Kind: checker.Inconsistent, Client: checker.Log, Group: fmt.Sprintf("chain %d", chain), Expected: fmt.Sprintf("versions 1 to %d", version),
-			Got: fmt.Sprintf("%d events of %d versions up to %d", events, versions, newest),
+			Kind: checker.Inconsistent, Client: checker.Log, Group: fmt.Sprintf("chain %d", chain),
+			Expected: fmt.Sprintf("versions 1 to %d", version),
+			Got:      fmt.Sprintf("%d events of %d versions up to %d", events, versions, newest),
 		})
 		return nil
 	})
@@ -137,7 +143,8 @@ func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("comparing the outbox with the business tables: %w", err)
 	}
 	var entries, distinct, lowest, highest int64
-	if err := conn.QueryRow(ctx, `SELECT count(*), count(DISTINCT position), coalesce(min(position), 1), coalesce(max(position), 0) FROM herald.event_log`).
+	if err := conn.QueryRow(ctx,
+		`SELECT count(*), count(DISTINCT position), coalesce(min(position), 1), coalesce(max(position), 0) FROM herald.event_log`).
 		Scan(&entries, &distinct, &lowest, &highest); err != nil {
 		return fmt.Errorf("reading the log's positions: %w", err)
 	}
@@ -150,7 +157,7 @@ func (r *run) verifyTables(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// readRevocations returns where in the log the revocations are.
+// readRevocations returns the positions of the revocations in the log.
 func readRevocations(ctx context.Context, conn *pgx.Conn) (map[uuid.UUID]int64, error) {
 	positions := map[uuid.UUID]int64{}
 	rows, err := conn.Query(ctx, `SELECT event_id, position FROM herald.event_log WHERE sequence = 0`)
@@ -159,7 +166,8 @@ func readRevocations(ctx context.Context, conn *pgx.Conn) (map[uuid.UUID]int64, 
 	}
 	var id uuid.UUID
 	var position int64
-	if _, err = pgx.ForEachRow(rows, []any{&id, &position}, func() error { positions[id] = position; return nil }); err != nil {
+	if _, err = pgx.ForEachRow(rows, []any{&id, &position},
+		func() error { positions[id] = position; return nil }); err != nil {
 		return nil, fmt.Errorf("reading the revocations: %w", err)
 	}
 	return positions, nil
@@ -174,7 +182,9 @@ type stream[T any] struct {
 	err   error
 }
 
-func openStream[T any](ctx context.Context, conn *pgx.Conn, sql string, scan func(pgx.Rows) (string, T, error)) (*stream[T], error) {
+func openStream[T any](
+	ctx context.Context, conn *pgx.Conn, sql string, scan func(pgx.Rows) (string, T, error),
+) (*stream[T], error) {
 	rows, err := conn.Query(ctx, sql)
 	if err != nil {
 		return nil, fmt.Errorf("reading what was committed: %w", err)
@@ -196,7 +206,7 @@ func (s *stream[T]) next() {
 	}
 }
 
-// take returns the items of a group, which is the next or has none.
+// take returns the items of a group, which is the next group or has none.
 func (s *stream[T]) take(group string) (items []T) {
 	for s.group == group && group != "" {
 		items = append(items, s.item)

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// world is who and what there is.
+// world holds the orders, carts and other resources of a run.
 type world struct {
 	restaurants []uuid.UUID
 	orders      []order
@@ -33,7 +33,7 @@ type cart struct {
 	id    uuid.UUID
 }
 
-// How many of each there are for a number of clients.
+// The numbers of each for a number of clients.
 const (
 	clientsPerRestaurant = 10
 	ordersPerClient      = 2
@@ -51,7 +51,8 @@ func newWorld(rng *rand.Rand, clients, writers int) *world {
 	}
 	for i := range ordersPerClient * clients {
 		w.orders = append(w.orders, order{
-			chain: chain(), id: newID(rng), restaurant: w.restaurants[i%len(w.restaurants)], customer: fmt.Sprintf("customer-%d", i/ordersPerClient),
+			chain: chain(), id: newID(rng), restaurant: w.restaurants[i%len(w.restaurants)],
+			customer: fmt.Sprintf("customer-%d", i/ordersPerClient),
 		})
 	}
 	w.long = order{chain: chain(), id: newID(rng), restaurant: w.restaurants[0], customer: "customer-0"}
@@ -67,7 +68,7 @@ func newWorld(rng *rand.Rand, clients, writers int) *world {
 func newID(rng *rand.Rand) (u uuid.UUID) {
 	binary.BigEndian.PutUint64(u[:8], rng.Uint64())
 	binary.BigEndian.PutUint64(u[8:], rng.Uint64())
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // a version 4
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // marks a version 4
 	return u
 }
 
@@ -85,7 +86,8 @@ func (w *world) create(ctx context.Context, conn *pgx.Conn) error {
 		GRANT SELECT, UPDATE ON torture.chain TO herald_producer`); err != nil {
 		return fmt.Errorf("creating the business tables: %w", err)
 	}
-	if _, err := conn.Exec(ctx, `INSERT INTO torture.chain (number) SELECT generate_series(1, $1::int)`, w.chains); err != nil {
+	if _, err := conn.Exec(ctx, `INSERT INTO torture.chain (number) SELECT generate_series(1, $1::int)`,
+		w.chains); err != nil {
 		return fmt.Errorf("filling the business tables: %w", err)
 	}
 	return nil

@@ -22,7 +22,7 @@ const (
 	recentEvents       = 64
 )
 
-// recent are events that may be published again, committed or not, by whatever writer.
+// recent are events that may be published again, committed or not, of any writer.
 type recent struct {
 	mu     sync.Mutex
 	events []publication
@@ -55,12 +55,12 @@ func (r *recent) pick(rng *rand.Rand) (publication, bool) {
 type writing struct {
 	dsn     string
 	target  int64
-	limit   *rate.Limiter // nil: as fast as it goes
+	limit   *rate.Limiter // nil: unlimited
 	written atomic.Int64  // events of transactions that are known to have committed
 	recent  recent
 }
 
-// producerConfig is how a producer connects: as the role that may publish, and nothing else.
+// producerConfig is how a producer connects: with the role that may publish, and no other right.
 func producerConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -72,10 +72,10 @@ func producerConfig(dsn string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// ownName is what the harness's own sessions are called, which no fault kills.
+// ownName is the application name of the harness's own sessions, which no fault kills.
 const ownName = "torture"
 
-// session is a connection that is made anew when it has been lost.
+// session is a connection that is made anew when it was lost.
 type session struct {
 	config *pgx.ConnConfig
 	conn   *pgx.Conn
@@ -136,14 +136,15 @@ func (w *writing) write(ctx context.Context, p *planner) error {
 
 var errNotCommitted = errors.New("the transaction was rolled back instead")
 
-// transact runs a transaction. On an error it may have been committed all the same; the database knows.
+// transact runs a transaction. A transaction with an error may have been committed all the same; the database
+// knows.
 func transact(ctx context.Context, conn *pgx.Conn, rng *rand.Rand, t transaction) error {
 	ctx, cancel := context.WithTimeout(ctx, transactionTimeout)
 	defer cancel()
 	err := t.execute(ctx, conn, rng)
 	if err != nil && !conn.IsClosed() {
 		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
-			_ = conn.Close(ctx) // the next transaction gets another one
+			_ = conn.Close(ctx) // the next transaction gets a new one
 		}
 	}
 	return err
@@ -187,8 +188,8 @@ func (t *transaction) oneByOne(ctx context.Context, conn *pgx.Conn, rng *rand.Ra
 	return nil
 }
 
-// linger runs one long transaction after the other until enough has been written: an event at its beginning, and one at its end.
-// They are about an order of their own, so that nobody waits for its lock.
+// linger runs one long transaction after another until enough has been written: an event at its beginning, and one
+// at its end. They are about an order of their own, so that no other writer waits for its lock.
 func (w *writing) linger(ctx context.Context, p *planner, own *order, length time.Duration) error {
 	config, err := producerConfig(w.dsn)
 	if err != nil {

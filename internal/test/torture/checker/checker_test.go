@@ -18,7 +18,7 @@ func TestAValidHistoryHasNoFinding(t *testing.T) {
 	})
 }
 
-// TestWhateverIsTakenOutIsFound: of any valid history, without one delivery of a client that has to have them all.
+// TestWhateverIsTakenOutIsFound: of any valid history, without one delivery of a client that has to have all.
 func TestWhateverIsTakenOutIsFound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -38,7 +38,7 @@ func TestWhateverIsTakenOutIsFound(t *testing.T) {
 	})
 }
 
-// Events of history, by what is special about them.
+// Special events of history.
 const (
 	ordinary = 2
 	excluded = 5
@@ -46,7 +46,8 @@ const (
 	events   = 12
 )
 
-// history is a valid one: three clients of one group, of which the second joined late and the third was shut out for a while.
+// history is a valid one: three clients of one group, of which the second joined late and the third was shut out
+// for a while.
 func history() *checker.Group {
 	g := &checker.Group{Name: "order:1", Elsewhere: func(u uuid.UUID) string {
 		if u == id(1000) {
@@ -67,7 +68,8 @@ func history() *checker.Group {
 			g.Rows = append(g.Rows, checker.Row{Seq: 100, EventID: row.EventID, Content: 100})
 		}
 		g.Rows, g.Log = append(g.Rows, row), append(g.Log, e)
-		all.Deliveries = append(all.Deliveries, checker.Delivery{EventID: e.EventID, Sequence: e.Sequence, Content: row.Content})
+		all.Deliveries = append(all.Deliveries,
+			checker.Delivery{EventID: e.EventID, Sequence: e.Sequence, Content: row.Content})
 	}
 	late := checker.Record{Client: "late", Complete: true, After: 3, Deliveries: slices.Clone(all.Deliveries[3:])}
 	revoked := checker.Record{
@@ -145,10 +147,13 @@ func TestEachKindOfViolationIsFound(t *testing.T) {
 				r.Deliveries = r.Deliveries[:len(r.Deliveries)-1]
 			}
 		}, checker.Lost, checker.Log, id(events - 1)},
-		{"the log has an event that was not committed, which only some clients have", func(g *checker.Group, _, _, revoked *checker.Record) {
-			revoked.Deliveries, revoked.Revocations = slices.Delete(revoked.Deliveries, ordinary, ordinary+1), nil
-			g.Rows = slices.DeleteFunc(g.Rows, func(r checker.Row) bool { return r.EventID == id(ordinary) })
-		}, checker.Uncommitted, checker.Log, id(ordinary)},
+		{
+			"the log has an event that was not committed, which only some clients have",
+			func(g *checker.Group, _, _, revoked *checker.Record) {
+				revoked.Deliveries, revoked.Revocations = slices.Delete(revoked.Deliveries, ordinary, ordinary+1), nil
+				g.Rows = slices.DeleteFunc(g.Rows, func(r checker.Row) bool { return r.EventID == id(ordinary) })
+			}, checker.Uncommitted, checker.Log, id(ordinary),
+		},
 		{"the log stands for a row that was rolled back", func(g *checker.Group, _, _, _ *checker.Record) {
 			g.Log[ordinary].Row = 4711
 		}, checker.Uncommitted, checker.Log, id(ordinary)},
@@ -160,13 +165,15 @@ func TestEachKindOfViolationIsFound(t *testing.T) {
 			for i := range g.Log[6:] {
 				g.Log[6+i].Sequence++
 			}
-			g.Records = nil // they would be right to complain
+			g.Records = nil // their findings would be right
 		}, checker.Hole, checker.Log, id(7)},
 		{"the log has a duplicate id twice", func(g *checker.Group, all, late, revoked *checker.Record) {
 			last := g.Log[len(g.Log)-1]
-			g.Log = append(g.Log, checker.Entry{Sequence: last.Sequence + 1, Position: last.Position + 1, EventID: id(twice), Row: 100})
+			g.Log = append(g.Log,
+				checker.Entry{Sequence: last.Sequence + 1, Position: last.Position + 1, EventID: id(twice), Row: 100})
 			for _, r := range []*checker.Record{all, late, revoked} {
-				r.Deliveries = append(r.Deliveries, checker.Delivery{EventID: id(twice), Sequence: last.Sequence + 1, Content: 100})
+				r.Deliveries = append(r.Deliveries,
+					checker.Delivery{EventID: id(twice), Sequence: last.Sequence + 1, Content: 100})
 			}
 		}, checker.DuplicateTwice, checker.Log, id(twice)},
 		{"the log inverts two transactions", func(g *checker.Group, _, _, _ *checker.Record) {

@@ -8,19 +8,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// Group is all that is known of one group.
+// Group is all data about one group.
 type Group struct {
 	Name    string
 	Rows    []Row    // in any order; [Group.Check] sorts them
 	Log     []Entry  // by ascending sequence
 	Records []Record // of each client that followed it
 
-	// Elsewhere says where an event that is none of the group's was committed: for which other groups. Nil, or an empty answer:
-	// nowhere.
+	// Elsewhere names the other groups for which an event was committed that is not this group's. Nil, or an empty
+	// answer: none.
 	Elsewhere func(uuid.UUID) string
 }
 
-// Check reports everything that is not as it has to be.
+// Check reports all findings.
 func (g *Group) Check(report func(Finding)) {
 	c := &check{Group: g, report: report, places: make(map[uuid.UUID]int, len(g.Log))}
 	slices.SortFunc(g.Rows, func(a, b Row) int {
@@ -37,8 +37,8 @@ type check struct {
 	*Group
 
 	report func(Finding)
-	places map[uuid.UUID]int // where in the log an event stands first
-	relied []*Row            // for each entry of the log the row that it stands for; nil where there is none
+	places map[uuid.UUID]int // the first place of an event in the log
+	relied []*Row            // for each entry of the log its row; nil where there is none
 }
 
 func (c *check) find(kind Kind, client string, id uuid.UUID, expected, got string) {
@@ -47,7 +47,8 @@ func (c *check) find(kind Kind, client string, id uuid.UUID, expected, got strin
 
 // rowsOf returns the rows that were committed under an event id.
 func (c *check) rowsOf(id uuid.UUID) []Row {
-	first, found := slices.BinarySearchFunc(c.Rows, id, func(r Row, id uuid.UUID) int { return slices.Compare(r.EventID[:], id[:]) })
+	first, found := slices.BinarySearchFunc(c.Rows, id,
+		func(r Row, id uuid.UUID) int { return slices.Compare(r.EventID[:], id[:]) })
 	if !found {
 		return nil
 	}
@@ -58,7 +59,7 @@ func (c *check) rowsOf(id uuid.UUID) []Row {
 	return c.Rows[first:last]
 }
 
-// stranger reports an event that does not belong into the group.
+// stranger reports an event that does not belong to the group.
 func (c *check) stranger(client string, id uuid.UUID, got string) {
 	rows := c.rowsOf(id)
 	if slices.ContainsFunc(rows, func(r Row) bool { return !r.Excluded }) {
@@ -84,7 +85,7 @@ func (c *check) stranger(client string, id uuid.UUID, got string) {
 func (c *check) log() {
 	c.relied = make([]*Row, len(c.Log))
 	versions := map[uint64]int64{}
-	var shift int64 // by which the numbers differ from the places
+	var shift int64 // by how much the numbers differ from the places
 	for i, e := range c.Log {
 		got := fmt.Sprintf("sequence %d, position %d", e.Sequence, e.Position)
 		if s := e.Sequence - int64(i) - 1; s != shift {
@@ -108,7 +109,8 @@ func (c *check) log() {
 			continue
 		}
 		if before := versions[row.Chain]; row.Version <= before {
-			c.find(Inverted, Log, e.EventID, fmt.Sprintf("version %d of chain %x in front of version %d", row.Version, row.Chain, before), got)
+			c.find(Inverted, Log, e.EventID,
+				fmt.Sprintf("version %d of chain %x in front of version %d", row.Version, row.Chain, before), got)
 		} else {
 			versions[row.Chain] = row.Version
 		}
@@ -116,7 +118,7 @@ func (c *check) log() {
 	c.missing()
 }
 
-// rely returns the row that an entry stands for, or reports what is wrong with it.
+// rely returns the row of an entry, or reports what is wrong with it.
 func (c *check) rely(e Entry, got string) *Row {
 	rows := c.rowsOf(e.EventID)
 	at := slices.IndexFunc(rows, func(r Row) bool { return r.Seq == e.Row })
@@ -125,7 +127,8 @@ func (c *check) rely(e Entry, got string) *Row {
 		c.stranger(Log, e.EventID, got)
 		return nil
 	case at < 0:
-		c.find(Uncommitted, Log, e.EventID, fmt.Sprintf("one of its %d committed rows", len(rows)), fmt.Sprintf("%s, row %d", got, e.Row))
+		c.find(Uncommitted, Log, e.EventID, fmt.Sprintf("one of its %d committed rows", len(rows)),
+			fmt.Sprintf("%s, row %d", got, e.Row))
 		return nil
 	case rows[at].Excluded:
 		c.stranger(Log, e.EventID, got)

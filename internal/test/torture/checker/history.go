@@ -2,15 +2,15 @@ package checker
 
 import "github.com/google/uuid"
 
-// Row is an event that a producer committed, as far as it concerns one group. An event id that was published several times has
-// several rows.
+// Row is an event that a producer committed, as far as it concerns one group. An event id that was published
+// several times has several rows.
 type Row struct {
-	Seq     int64 // the row's own, which the log refers to
+	Seq     int64 // the row's own number, which the log refers to
 	EventID uuid.UUID
-	Content uint64 // a digest of what clients are to receive
+	Content uint64 // a digest of the content that clients are to receive
 
-	// Chain and Version give the order that the producers' own transactions have: within a chain, versions were committed in
-	// ascending order. Chain 0: in none.
+	// Chain and Version give the order of the producers' own transactions: within a chain, versions were committed in
+	// ascending order. Chain 0: in no chain.
 	Chain   uint64
 	Version int64
 
@@ -33,7 +33,7 @@ type Delivery struct {
 	Content  uint64
 }
 
-// Record is what one client processed of one group.
+// Record is the list of events that one client processed of one group.
 type Record struct {
 	Client     string
 	After      int64 // the sequence behind which the client joined
@@ -46,7 +46,7 @@ type Record struct {
 	Revocations []Revocation
 }
 
-// Revocation is a time during which the client may not have the group.
+// Revocation is a period during which the client may not have the group.
 type Revocation struct {
 	Position int64 // of the revocation in the log: nothing behind it may be sent
 	Until    int   // index of the first delivery after the grant was given again

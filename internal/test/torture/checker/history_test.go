@@ -17,7 +17,7 @@ func id(n int) uuid.UUID {
 	return u
 }
 
-// valid draws a history in which nothing is wrong: some events that are published twice or are not for this group; clients that
+// valid draws a history without findings: some events are published twice or are not for this group; some clients
 // come late, reconnect, or are shut out for a while.
 func valid(t *rapid.T) *checker.Group {
 	g := &checker.Group{Name: "order:1"}
@@ -50,9 +50,12 @@ func valid(t *rapid.T) *checker.Group {
 	return g
 }
 
-// record draws what a client processed that nothing went wrong for.
+// record draws the record of a client without findings.
 func record(t *rapid.T, g *checker.Group) checker.Record {
-	r := checker.Record{Client: rapid.StringMatching(`[a-z]{3}`).Draw(t, "client"), Complete: rapid.Bool().Draw(t, "complete")}
+	r := checker.Record{
+		Client:   rapid.StringMatching(`[a-z]{3}`).Draw(t, "client"),
+		Complete: rapid.Bool().Draw(t, "complete"),
+	}
 	r.After = rapid.Int64Range(0, int64(len(g.Log))).Draw(t, "after")
 	last := len(g.Log)
 	if !r.Complete {

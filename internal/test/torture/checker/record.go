@@ -8,12 +8,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// record compares what a client processed with the log.
+// record compares a client's processed events with the log.
 func (c *check) record(r *Record) {
 	first := c.behind(r.After) // index of the first entry that the client is to have
 	seen := make([]bool, len(c.Log))
 	last := first - 1
-	var shift int64 // by which the client was told other numbers than the log has
+	var shift int64 // by how much the client's numbers differ from the log's
 	for i, d := range r.Deliveries {
 		got := fmt.Sprintf("sequence %d as delivery %d on connection %d", d.Sequence, i, r.connection(i))
 		at, there := c.place(d)
@@ -23,7 +23,8 @@ func (c *check) record(r *Record) {
 		}
 		e := c.Log[at]
 		if row := c.relied[at]; row != nil && row.Content != d.Content {
-			c.find(WrongContent, r.Client, d.EventID, fmt.Sprintf("content %016x", row.Content), fmt.Sprintf("content %016x, %s", d.Content, got))
+			c.find(WrongContent, r.Client, d.EventID, fmt.Sprintf("content %016x", row.Content),
+				fmt.Sprintf("content %016x, %s", d.Content, got))
 		}
 		for _, revoked := range r.Revocations {
 			if i < revoked.Until && e.Position > revoked.Position {
@@ -54,7 +55,7 @@ func (c *check) record(r *Record) {
 	c.lost(r, seen, first, last)
 }
 
-// lost reports what a client should have received and did not.
+// lost reports events that a client should have received but did not.
 func (c *check) lost(r *Record, seen []bool, first, last int) {
 	if r.Complete {
 		last = len(c.Log) - 1
@@ -72,7 +73,8 @@ func (r *Record) ending() string {
 		return fmt.Sprintf("nothing at all since it joined behind %d", r.After)
 	}
 	last := r.Deliveries[len(r.Deliveries)-1]
-	return fmt.Sprintf("%d events, the last of them sequence %d on connection %d", len(r.Deliveries), last.Sequence, r.connection(len(r.Deliveries)-1))
+	return fmt.Sprintf("%d events, the last of them sequence %d on connection %d", len(r.Deliveries), last.Sequence,
+		r.connection(len(r.Deliveries)-1))
 }
 
 // behind returns the index of the first entry with a higher sequence.
@@ -81,7 +83,7 @@ func (c *check) behind(sequence int64) int {
 	return at
 }
 
-// place returns where in the log a delivery belongs. An id that has two places there is told by its number.
+// place returns the place of a delivery in the log. An id that has two places there is told apart by its number.
 func (c *check) place(d Delivery) (at int, there bool) {
 	if at, there = slices.BinarySearchFunc(c.Log, d.Sequence, bySequence); there && c.Log[at].EventID == d.EventID {
 		return at, true
