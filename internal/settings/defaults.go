@@ -73,17 +73,24 @@ func each(s reflect.Value, prefix string, visit func(field)) {
 	}
 }
 
-// Complete fills in what was left out of a settings struct: everything where nothing is set, else each 0 that must
-// not be 0.
+// Complete fills in what was left out of a settings struct: each 0 that must not be 0, and everything where nothing is
+// set. Of a struct whose every field may be 0 nobody can tell that nothing is set: it stays as it is.
 func Complete[T any](s *T) {
 	v := reflect.ValueOf(s).Elem()
-	if v.IsZero() {
+	missing := false
+	each(v, "", func(f field) { missing = missing || f.isMissing() })
+	if missing && v.IsZero() {
 		*s = Defaults[T]()
 		return
 	}
 	each(v, "", func(f field) {
-		if f.value.IsZero() && strings.HasPrefix(f.tag.Get("zero"), refused) {
+		if f.isMissing() {
 			f.setDefault()
 		}
 	})
+}
+
+// isMissing says whether the field is 0 and must not be.
+func (f field) isMissing() bool {
+	return f.value.IsZero() && strings.HasPrefix(f.tag.Get("zero"), refused)
 }
