@@ -1,8 +1,8 @@
-// Package jsonscan walks JSON text without building anything: it checks the text and says where its values stand.
+// Package jsonscan walks JSON text without building anything: it checks the text, and says where its values stand.
 //
-// It is written by hand because every message of every client and every event of every node passes here, and is told apart
-// without an allocation. encoding/json has no such reader: its Decoder allocates a token for each value, and json.Valid says
-// nothing of where a member stands. Where speed does not matter, encoding/json is used.
+// It is written by hand because every message of every client and every event of every node passes here, and is
+// scanned without an allocation. encoding/json has no such reader: its Decoder allocates a token for each value, and
+// json.Valid does not say where a member stands. Where speed does not matter, encoding/json is used.
 package jsonscan
 
 import (
@@ -10,8 +10,8 @@ import (
 	"encoding/json"
 )
 
-// Scanner reads one text from its beginning to its end. It takes exactly what RFC 8259 does, but for strings that are not
-// UTF-8, which it passes on.
+// Scanner reads one text from its beginning to its end. It accepts exactly RFC 8259, except that it also passes on
+// strings that are not UTF-8.
 type Scanner struct {
 	data      []byte
 	pos       int
@@ -20,7 +20,7 @@ type Scanner struct {
 	forbidden string
 }
 
-// Error is what is wrong with a text.
+// Error says what is wrong with a text.
 type Error string
 
 func (e Error) Error() string { return string(e) }
@@ -28,22 +28,22 @@ func (e Error) Error() string { return string(e) }
 const (
 	// ErrLevels is the error of a text that nests deeper than it may.
 	ErrLevels = Error("JSON nests too deeply")
-	// ErrForbidden is the error of an object with the forbidden name.
+	// ErrForbidden is the error of an object that has the forbidden name.
 	ErrForbidden = Error("an object has a forbidden name")
 )
 
 // New returns a scanner of data, in which objects and lists may nest to levels.
 func New(data []byte, levels int) Scanner { return Scanner{data: data, levels: levels} }
 
-// Forbidding is New where no object may have a member called name.
+// Forbidding is New for a text in which no object may have a member called name.
 func Forbidding(data []byte, levels int, name string) Scanner {
 	return Scanner{data: data, levels: levels, forbidden: name}
 }
 
-// Pos returns how many bytes were read. Behind an error, that is about where it is.
+// Pos returns how many bytes were read. After an error, the fault is about there.
 func (s *Scanner) Pos() int { return s.pos }
 
-// Peek skips white space and returns what follows without taking it, or 0 at the end.
+// Peek skips white space and returns the next byte without taking it, or 0 at the end.
 func (s *Scanner) Peek() byte {
 	s.space()
 	if s.pos == len(s.data) {
@@ -87,8 +87,8 @@ func (s *Scanner) More(first bool, closing byte) (bool, error) {
 	}
 }
 
-// Name takes a member's name and the colon behind it. Where the name has no escapes it is part of the text, and not checked
-// for UTF-8.
+// Name takes a member's name and the colon behind it. A name without escapes is part of the text, and not checked for
+// UTF-8.
 func (s *Scanner) Name() ([]byte, error) {
 	s.space()
 	start := s.pos
@@ -109,7 +109,7 @@ func (s *Scanner) Name() ([]byte, error) {
 	return name, nil
 }
 
-// Members takes an object and calls member behind each name and colon, to take the value.
+// Members takes an object and calls member after each name and colon. member takes the value.
 func (s *Scanner) Members(member func(name []byte) error) error {
 	if err := s.Open('{'); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Scanner) Members(member func(name []byte) error) error {
 	}
 }
 
-// Elements takes a list and calls element with each.
+// Elements takes a list and calls element with each element.
 func (s *Scanner) Elements(element func(raw []byte)) error {
 	if err := s.Open('['); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (s *Scanner) Value() ([]byte, error) {
 	return s.data[start:s.pos:s.pos], err
 }
 
-// skip takes the value that begins with c, which is next.
+// skip takes the next value, which begins with c.
 func (s *Scanner) skip(c byte) error {
 	switch c {
 	case '{', '[':
@@ -173,7 +173,7 @@ func (s *Scanner) skip(c byte) error {
 }
 
 func (s *Scanner) skipElements(bracket byte) error {
-	const toClosing = 2 // } and ] are two behind their opening brackets
+	const toClosing = 2 // } and ] are two code points behind their opening brackets
 	if err := s.Open(bracket); err != nil {
 		return err
 	}
@@ -192,7 +192,8 @@ func (s *Scanner) skipElements(bracket byte) error {
 	}
 }
 
-// Unquote returns the text of a string that a scanner has taken. What is not UTF-8 becomes U+FFFD only where there are escapes.
+// Unquote returns the text of a string that a scanner has taken. Bytes that are not UTF-8 become U+FFFD only where
+// the string has escapes.
 func Unquote(raw []byte) string {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1])

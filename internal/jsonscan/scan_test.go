@@ -11,7 +11,10 @@ import (
 
 // FuzzScan holds the scanner against encoding/json, both ways.
 func FuzzScan(f *testing.F) {
-	for _, seed := range []string{`{}`, `[]`, `[1,-2.5e3,"\u00e9\n",true,false,null,{"a":{}}]`, `{"a":1,}`, `[1 2]`, `-`, `1.`, `"\x"`, ` {"a" : [ ] } `, `tru`, `nul`} {
+	for _, seed := range []string{
+		`{}`, `[]`, `[1,-2.5e3,"\u00e9\n",true,false,null,{"a":{}}]`, `{"a":1,}`, `[1 2]`, `-`, `1.`, `"\x"`,
+		` {"a" : [ ] } `, `tru`, `nul`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -27,7 +30,8 @@ func FuzzScan(f *testing.F) {
 func TestLevels(t *testing.T) {
 	t.Parallel()
 	for text, levels := range map[string]int{
-		`1`: 0, `[]`: 1, `{}`: 1, `[1, [], {"a": 1}]`: 2, `{"a": {"b": [{}]}, "c": [[1]]}`: 4, strings.Repeat("[", 64) + strings.Repeat("]", 64): 64,
+		`1`: 0, `[]`: 1, `{}`: 1, `[1, [], {"a": 1}]`: 2, `{"a": {"b": [{}]}, "c": [[1]]}`: 4,
+		strings.Repeat("[", 64) + strings.Repeat("]", 64): 64,
 	} {
 		s := New([]byte(text), levels)
 		raw, err := s.Value()
@@ -43,7 +47,8 @@ func TestLevels(t *testing.T) {
 func TestForbiddenName(t *testing.T) {
 	t.Parallel()
 	for text, wrong := range map[string]bool{
-		`{"no": 1}`: true, `[{"a": {"no": 1}}]`: true, `{"n\u006f": 1}`: true, `{"No": "no", "a": ["no"], "no ": {}}`: false, `"no"`: false,
+		`{"no": 1}`: true, `[{"a": {"no": 1}}]`: true, `{"n\u006f": 1}`: true, `{"No": "no", "a": ["no"], "no ": {}}`: false,
+		`"no"`: false,
 	} {
 		s := Forbidding([]byte(text), 9, "no")
 		_, err := s.Value()
@@ -70,16 +75,19 @@ func TestMembersAndElements(t *testing.T) {
 	require.Equal(t, "x\n", Unquote([]byte(`"x\n"`)))
 }
 
-// What is wrong is said, and about where.
+// An error says what is wrong, and about where.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]struct {
 		says string
 		at   int
 	}{
-		``: {"not a JSON value", 0}, ` nul`: {"not a JSON value", 1}, `[1 2]`: {"array is not closed", 3}, `{"a" 1}`: {"no colon behind a property name", 5},
-		`{"a":1,}`: {"not a JSON string", 7}, `{"a":1`: {"object is not closed", 6}, `"\x"`: {"bad escape in a JSON string", 0}, `"\u12"`: {"bad escape in a JSON string", 0},
-		`"a`: {"JSON string is not closed", 0}, "\"\t\"": {"control character in a JSON string", 0}, `-`: {"not a JSON value", 1}, `1.`: {"no digit behind the decimal point", 2},
+		``: {"not a JSON value", 0}, ` nul`: {"not a JSON value", 1}, `[1 2]`: {"array is not closed", 3},
+		`{"a" 1}`:  {"no colon behind a property name", 5},
+		`{"a":1,}`: {"not a JSON string", 7}, `{"a":1`: {"object is not closed", 6},
+		`"\x"`: {"bad escape in a JSON string", 0}, `"\u12"`: {"bad escape in a JSON string", 0},
+		`"a`: {"JSON string is not closed", 0}, "\"\t\"": {"control character in a JSON string", 0},
+		`-`: {"not a JSON value", 1}, `1.`: {"no digit behind the decimal point", 2},
 		`1e+`: {"no digit in the exponent", 3},
 	} {
 		s := New([]byte(text), 9)

@@ -43,7 +43,7 @@ func (s *Scanner) text() (escaped bool, err error) {
 	return false, Error("JSON string is not closed")
 }
 
-// escape returns how many bytes follow the backslash of an escape, or 0 for none that JSON has.
+// escape returns how many bytes follow the backslash of an escape, or 0 where JSON has no such escape.
 func escape(b []byte) int {
 	const unicode = len("u0000")
 	if len(b) == 0 {
@@ -102,7 +102,7 @@ func (s *Scanner) digits() bool {
 	return s.pos > start
 }
 
-// next takes c with the space before it, take without.
+// next takes c and the space before it; take takes no space.
 func (s *Scanner) next(c byte) bool {
 	s.space()
 	return s.take(c)

@@ -8,8 +8,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// opens says whether r opens a connection: it negotiates one, or it is a WebSocket that was not negotiated. The others belong
-// to a connection that was paid for.
+// opens says whether r opens a connection: it negotiates one, or it is a WebSocket that was not negotiated. All other
+// requests belong to a connection that has been counted already.
 func opens(r *http.Request) bool {
 	if door.IsNegotiation(r) {
 		return true
@@ -18,8 +18,8 @@ func opens(r *http.Request) bool {
 	return id == "" && transport.IsWebSocketRequest(r)
 }
 
-// mayOpen answers requests for a connection that come while the server shuts down, or too fast. It stands before
-// authentication, which costs more than all the rest of such a request.
+// mayOpen refuses a request for a new connection while the server shuts down, or where the address opens too many. It
+// stands before authentication, which costs more than all the rest of such a request.
 func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool {
 	if s.registry.isClosed() {
 		s.refuse(w, r, hub, door.ServerStopping, retryStopping)
@@ -32,13 +32,13 @@ func (s *Server) mayOpen(w http.ResponseWriter, r *http.Request, hub *Hub) bool 
 	return true
 }
 
-// newConn returns a connection of user's, which is to be admitted, and opened.
+// newConn returns a connection of user's, still to be admitted and opened.
 func (s *Server) newConn(r *http.Request, hub *Hub, user User) *Conn {
 	address := s.proxies.Client(r)
 	return &Conn{host: &s.host, hub: hub, identity: identity{address: address, seat: door.NewSeat(user.ID(), address)}}
 }
 
-// hasRoom answers a negotiation whose connection would be refused: the client learns it at once.
+// hasRoom refuses a negotiation whose connection would be refused: the client learns it at once.
 func (s *Server) hasRoom(w http.ResponseWriter, r *http.Request, hub *Hub, user User) bool {
 	if why := s.registry.full(&s.newConn(r, hub, user).seat); why != "" {
 		s.refuse(w, r, hub, why, retryFull)
@@ -47,8 +47,8 @@ func (s *Server) hasRoom(w http.ResponseWriter, r *http.Request, hub *Hub, user 
 	return true
 }
 
-// admit takes the connection's seat and its token, if it has one, or answers why not. A connection that is admitted must be
-// opened, or else released: [Conn.open] does one of the two.
+// admit takes the connection's seat and its token, if it has one, or answers with the reason. An admitted connection
+// must be opened or released: [Conn.open] does one of the two.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *Conn) bool {
 	outcome, why := s.registry.claim(c)
 	if outcome != claimed {

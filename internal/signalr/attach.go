@@ -8,8 +8,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// mayUpgrade returns the ticket of a WebSocket request, zero where it has none. It answers where there are no WebSockets, or where the ticket is
-// another transport's, another user's, or for another node.
+// mayUpgrade returns the ticket of a WebSocket request, zero where it has none. It answers the request where
+// WebSockets are not served, or where the ticket is another transport's, another user's, or for another node.
 func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (t door.Ticket, ok bool) {
 	if id, _ := door.Query(r, "id"); id != "" {
 		if t, ok = s.ticketOf(w, r, hub, user, true); !ok {
@@ -27,14 +27,16 @@ func (s *Server) mayUpgrade(w http.ResponseWriter, r *http.Request, hub *Hub, us
 	return t, true
 }
 
-// ticket answers a request whose id is missing, unknown, or another user's (.NET lets another user have it, and logs a warning), and one whose
-// connection lives on another node.
+// ticket returns the request's ticket. It answers a request whose id is missing, unknown, or another user's, and one
+// whose connection lives on another node. (.NET lets another user have it, and logs a warning.)
 func (s *Server) ticket(w http.ResponseWriter, r *http.Request, hub *Hub, user User) (door.Ticket, bool) {
 	return s.ticketOf(w, r, hub, user, false)
 }
 
-// ticketOf is the same for a request that any node may take, see livesHere.
-func (s *Server) ticketOf(w http.ResponseWriter, r *http.Request, hub *Hub, user User, anywhere bool) (door.Ticket, bool) {
+// ticketOf is ticket for a request that any node may take where anywhere is true, see livesHere.
+func (s *Server) ticketOf(
+	w http.ResponseWriter, r *http.Request, hub *Hub, user User, anywhere bool,
+) (door.Ticket, bool) {
 	id, _ := door.Query(r, "id")
 	if id == "" {
 		door.WriteText(w, http.StatusBadRequest, "Connection ID required")
@@ -59,10 +61,12 @@ func (s *Server) ticketOf(w http.ResponseWriter, r *http.Request, hub *Hub, user
 	return t.Ticket, true
 }
 
-// attach finds the connection that a GET request of a half-transport is for. Where the ticket has none yet it makes one,
-// with the transport that build gives it, and claims the ticket for it: opened is true then, and the caller enlists or
-// abandons it. It has answered where it returns nil.
-func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, user User, build func(*Conn)) (c *Conn, opened bool) {
+// attach finds the connection of a half-transport's GET request. Where the ticket has none yet, it makes one, with
+// the transport that build gives it, and claims the ticket for it: opened is then true, and the caller enlists or
+// abandons it. Where attach returns nil, it has answered.
+func (s *Server) attach(
+	w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, user User, build func(*Conn),
+) (c *Conn, opened bool) {
 	for {
 		box, active, ok := s.inbox(w, r, hub, t, math.MaxInt)
 		if !ok {
@@ -74,13 +78,13 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request, hub *Hub, t door
 		c = s.newConn(r, hub, user)
 		c.ticket, c.id, c.posts = t, t.Token.ID(), box
 		build(c)
-		c.prepare(user) // from the claim on others find it
+		c.prepare(user) // from the claim on, other requests find it
 		outcome, why := s.registry.claim(c)
 		if outcome == claimed {
 			return c, true
 		}
 		c.cancel()
-		if outcome != alreadyActive { // by another request that came at the same time
+		if outcome != alreadyActive { // else another request claimed it at the same time
 			s.registry.abandon(t.Token)
 			s.turnAway(w, r, c, outcome, why)
 			return nil, false

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// ErrTooManyResults is what [Conn.Invoke] returns where as many results of the client are awaited as Config.MaximumStreams
-// allows.
+// ErrTooManyResults is what [Conn.Invoke] returns where Config.MaximumStreams results of the client are awaited
+// already.
 var ErrTooManyResults = errors.New("too many results of the client are awaited")
 
 // awaited are the results that are awaited from a connection's client. The zero value awaits none.
@@ -23,7 +23,7 @@ type clientResult struct {
 	err   error
 }
 
-// add gives the result an id: with an s, as .NET does, which keeps it apart from ids that clients choose.
+// add gives the result an id. It begins with an s, as in .NET, which keeps it apart from ids that clients choose.
 func (a *awaited) add(result chan<- clientResult, limit int) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -39,7 +39,7 @@ func (a *awaited) add(result chan<- clientResult, limit int) (string, error) {
 	return id, nil
 }
 
-// remove returns nil where nobody waits for id.
+// remove returns nil where no call of Invoke waits for id.
 func (a *awaited) remove(id string) chan<- clientResult {
 	a.mu.Lock()
 	defer a.mu.Unlock()

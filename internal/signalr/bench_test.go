@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// openOne returns a connection whose client throws everything away.
+// openOne returns a connection whose client discards everything.
 func openOne(tb testing.TB) *signalr.Conn {
 	tb.Helper()
 	opened := make(chan *signalr.Conn, 1)
@@ -24,7 +24,9 @@ func openOne(tb testing.TB) *signalr.Conn {
 		opened <- c
 		return nil
 	})
-	cfg := signalr.Config{Settings: signalr.DefaultSettings(), Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}
+	cfg := signalr.Config{
+		Settings: signalr.DefaultSettings(), Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler),
+	}
 	cfg.QueueBytes = 1 << 30
 	server, err := signalr.New(cfg)
 	require.NoError(tb, err)
@@ -45,7 +47,7 @@ func openOne(tb testing.TB) *signalr.Conn {
 	return <-opened
 }
 
-// BenchmarkSend is the cost of queueing; the queue is let run empty outside the clock.
+// BenchmarkSend measures queueing. The queue is emptied while the clock is stopped.
 func BenchmarkSend(b *testing.B) {
 	c := openOne(b)
 	m := message("ReceiveOrderStatusChanged", `{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)

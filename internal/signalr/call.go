@@ -19,18 +19,18 @@ type Call struct {
 	started   time.Time
 }
 
-// method is a hub method with all that can be decided about its parameters decided.
+// method is a hub method; all that can be decided about its parameters is decided.
 type method struct {
 	name     string
 	results  results
 	required int // how many arguments it needs
 	most     int // how many it takes
-	// decode takes the arguments and returns the call that is ready to be made, unless the binding has failed: nothing of
-	// the method has run.
+	// decode takes the arguments and returns the call, ready to be made, unless the binding has failed. It runs nothing
+	// of the method.
 	decode func(in *binding) boundCall
 }
 
-// boundCall makes the call. Where many results come of it, it returns items.
+// boundCall makes the call. A streaming method's returns items.
 type boundCall func(ctx context.Context, call *Call) (any, error)
 
 type results bool

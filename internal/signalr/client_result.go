@@ -9,8 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// readerError is what Invoke says to code on the reader: the texts of ASP.NET Core, NonInvokingSingleClientProxy.cs of 7.0 and
-// HubCallerClients.cs.
+// readerError is the error of Invoke for code on the reader. The texts are ASP.NET Core's:
+// NonInvokingSingleClientProxy.cs of 7.0 and HubCallerClients.cs.
 type readerError string
 
 const (
@@ -20,16 +20,17 @@ const (
 
 func (e readerError) Error() string { return string(e) }
 
-// textNoResult is what Microsoft's TypeScript client says where its method returns nothing.
+// textNoResult is the text of Microsoft's TypeScript client where its method returns nothing.
 const textNoResult = "Client didn't provide a result."
 
-// Invoke calls a method of the client's and waits for its result, as JSON. The error is a [*HubError] with the client's
-// text where the method failed or has returned nothing, ErrQueueFull or ErrClosed where the connection ends,
-// ErrTooManyResults, or that of ctx: what the client then still sends is ignored.
+// Invoke calls a method of the client's and waits for its result, as JSON. Its error is a [*HubError] with the
+// client's text where the method failed or returned nothing, ErrQueueFull or ErrClosed where the connection ends,
+// ErrTooManyResults, or the error of ctx. A result that arrives after that is ignored.
 //
-// A result is read by the connection's reader. So Invoke must not be called on it: where ctx is the one that OnConnected, a
-// method without uploads, or the function of a stream was given, it fails with .NET's text instead of waiting for itself. A
-// stream's sequence may call it, and so may a method with uploads, and every goroutine that has another context.
+// The connection's reader reads the result, so Invoke must not be called on the reader. Where ctx is the context that
+// OnConnected, a method without uploads, or the function of a stream was given, Invoke fails with .NET's text instead
+// of waiting for itself. A stream's sequence may call it, and so may a method with uploads, and every goroutine that
+// has another context.
 func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage) (json.RawMessage, error) {
 	if at, ok := ctx.Value(readerKey{}).(*readerMark); ok && at.conn == c && !at.left.Load() {
 		return nil, at.err
@@ -61,7 +62,7 @@ func (c *Conn) Invoke(ctx context.Context, target string, args []json.RawMessage
 	return nil, fmt.Errorf("waiting for the client's result: %w", context.Cause(ctx))
 }
 
-// receiveResult returns false where nobody waits for m.
+// receiveResult returns false where no call of Invoke waits for m.
 func (c *Conn) receiveResult(m *wire.Inbound) bool {
 	result := c.awaited.remove(m.InvocationID)
 	if result == nil {
@@ -82,7 +83,7 @@ func (c *Conn) receiveResult(m *wire.Inbound) bool {
 	return true
 }
 
-// readerMark is the value of a context that was given to code on a connection's reader: what Invoke says to that.
+// readerMark marks a context that was given to code on a connection's reader. err is what Invoke returns there.
 type readerMark struct {
 	conn *Conn
 	err  readerError

@@ -47,7 +47,7 @@ func TestInvokeClient(t *testing.T) {
 	require.ErrorAs(t, within(t, other, "the error").err, &refusal)
 	require.Equal(t, "no", refusal.Message)
 
-	// Who does not want to wait any longer goes, and the client's answer is for nobody.
+	// A caller whose context ends stops waiting, and the client's answer is ignored.
 	gaveUp := errors.New("gave up")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	result = invoke(ctx, conn, "Question")
@@ -79,12 +79,13 @@ func TestInvokeClientIsLimited(t *testing.T) {
 	require.ErrorIs(t, within(t, second, "the result").err, context.Canceled)
 	third := invoke(t.Context(), conn, "Question")
 	c.expect(`{"type":1,"invocationId":"s3","target":"Question","arguments":[]}`)
-	c.send(`{"type":3,"invocationId":"s2","result":"late"}`, `{"type":3,"invocationId":"s3","result":3}`, `{"type":3,"invocationId":"s1","result":1}`)
+	c.send(`{"type":3,"invocationId":"s2","result":"late"}`, `{"type":3,"invocationId":"s3","result":3}`,
+		`{"type":3,"invocationId":"s1","result":1}`)
 	require.Equal(t, "3", string(within(t, third, "the result").value))
 	require.Equal(t, "1", string(within(t, first, "the result").value))
 }
 
-// Code on the reader would wait for itself. Another connection's client it may ask.
+// Code on the reader would wait for itself. It may ask another connection's client.
 func TestInvokeClientOnTheReader(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -115,7 +116,9 @@ func TestInvokeClientOnTheReader(t *testing.T) {
 func TestNestedInvocations(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	signalr.Method2(f.hub, "Down", func(ctx context.Context, c *signalr.Call, n int, _ *signalr.Upload[int]) (any, error) {
+	signalr.Method2(f.hub, "Down", func(
+		ctx context.Context, c *signalr.Call, n int, _ *signalr.Upload[int],
+	) (any, error) {
 		if n == 0 {
 			return "bottom", nil
 		}

@@ -2,7 +2,8 @@ package signalr
 
 import "sync/atomic"
 
-// clocks are when a connection was last heard from and written to, for the sweeper: in nanoseconds since the server was made.
+// clocks hold when a connection was last read from and written to, for the sweeper. They count nanoseconds since the
+// server was made.
 type clocks struct {
 	opened       int64
 	lastRead     atomic.Int64
@@ -11,7 +12,7 @@ type clocks struct {
 	dispatching  atomic.Bool  // the reader is busy with a message, so nothing can be read
 }
 
-// refresh says that the connection has a new transport.
+// refresh restarts the clocks for a new transport.
 func (k *clocks) refresh(now int64) {
 	k.lastRead.Store(now)
 	k.lastWrite.Store(now)
@@ -33,12 +34,12 @@ func (k *clocks) stuck(now, limit int64) bool {
 	return since > 0 && now-since > limit
 }
 
-// silent says whether nothing has been read for longer than limit, though something could have been.
+// silent says whether nothing was read for longer than limit, while the reader was free to read.
 func (k *clocks) silent(now, limit int64) bool {
 	return !k.dispatching.Load() && now-k.lastRead.Load() > limit
 }
 
-// idle says whether nothing was written for so long.
+// idle says whether nothing was written for interval.
 func (k *clocks) idle(now, interval int64) bool {
 	return k.writingSince.Load() == 0 && now-k.lastWrite.Load() >= interval
 }

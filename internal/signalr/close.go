@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	// flushTimeout is how long an ending connection has to take what is queued and the last message.
+	// flushTimeout is how long an ending connection has to take the queue and the last message.
 	flushTimeout = 5 * time.Second
-	// overflowGrace is the same for a client that did not keep up: it is likely not to take anything at all.
+	// overflowGrace is the same for a client that did not keep up, which is likely to take nothing at all.
 	overflowGrace = time.Second
-	// lingerTimeout is how long the client's farewell is waited for.
+	// lingerTimeout is how long the server waits for the client's farewell.
 	lingerTimeout = 2 * time.Second
 )
 
 // ending says why and how a connection ends.
 type ending struct {
 	reason CloseReason
-	err    error         // what OnDisconnected is told
+	err    error         // what OnDisconnected is given
 	last   []wire.Frame  // what is sent at the end, behind what is queued
 	drop   bool          // what is queued is not sent
 	abort  bool          // nothing is sent, nor waited for
 	parted bool          // the client has already said goodbye
 	grace  time.Duration // how long the rest may take to be written
-	unless func() bool   // it does not come to that; called with the connection's lock held; nil: never
+	unless func() bool   // cancels the end where it returns true; called with the connection's lock held; nil: never
 }
 
-// What OnDisconnected and the log are told.
+// The errors that OnDisconnected and the log get.
 var (
 	errSilent   = errors.New("client has sent nothing for too long")
 	errAbsent   = errors.New("client has not come back")
@@ -43,18 +43,18 @@ const (
 	textExpired = "The connection's credentials have expired."
 )
 
-// Close ends the connection once what is queued has been sent. Reason, which may be empty, is the error text that the client
-// sees; allowReconnect tells it to come back.
+// Close ends the connection once the queue has been sent. reason, which may be empty, is the error text that the
+// client sees. allowReconnect tells the client to come back.
 func (c *Conn) Close(reason string, allowReconnect bool) {
 	c.CloseFor(ClosedByServer, reason, allowReconnect)
 }
 
-// CloseFor is Close, and why says what the log and the metrics are told.
+// CloseFor is Close with the reason for the log and the metrics.
 func (c *Conn) CloseFor(why CloseReason, text string, allowReconnect bool) {
 	c.TryClose(why, text, allowReconnect)
 }
 
-// TryClose is CloseFor, and says whether it is what ends the connection: false where it was ending already.
+// TryClose is CloseFor, and returns false where the connection was ending already.
 func (c *Conn) TryClose(why CloseReason, text string, allowReconnect bool) bool {
 	return c.end(ending{
 		reason: why,
@@ -63,8 +63,8 @@ func (c *Conn) TryClose(why CloseReason, text string, allowReconnect bool) bool 
 	})
 }
 
-// overflow ends the connection of a client that does not keep up. It resumes from its last event, so nothing that is
-// dropped here is lost.
+// overflow ends the connection of a client that does not keep up. The client resumes from its last event, so the
+// dropped queue is not lost.
 func (c *Conn) overflow() {
 	ended := c.end(ending{
 		reason: ClientTooSlow,
@@ -78,7 +78,7 @@ func (c *Conn) overflow() {
 	}
 }
 
-// timeOut ends the connection of a client that has been silent for too long, with what .NET says then.
+// timeOut ends the connection of a client that has been silent for too long, with .NET's text.
 func (c *Conn) timeOut() {
 	c.end(ending{
 		reason: ClientTimedOut,
@@ -89,7 +89,7 @@ func (c *Conn) timeOut() {
 	})
 }
 
-// lastWords are the Close message and the transport's farewell.
+// lastWords returns the Close message and the transport's farewell.
 func (c *Conn) lastWords(text string, allowReconnect bool, status int) []wire.Frame {
 	var last []wire.Frame
 	if c.greeted.Load() {
@@ -108,7 +108,8 @@ func (c *Conn) goodbye(status int) []wire.Frame {
 	return nil
 }
 
-// end makes the connection's end certain, once: nothing is queued behind it. It returns false where it had one already.
+// end makes the connection's end certain, once: nothing is queued behind it. It returns false where the end was
+// certain already, or e.unless forbids it.
 func (c *Conn) end(e ending) bool {
 	c.mu.Lock()
 	if c.ending != nil || e.unless != nil && e.unless() {
@@ -123,9 +124,9 @@ func (c *Conn) end(e ending) bool {
 	for i := range e.last {
 		c.queue.push(&e.last[i])
 	}
-	start := c.queue.begin() // even with nothing to write: it is the writer that says flushed
+	start := c.queue.begin() // even with an empty queue: the writer closes flushed
 	c.queue.wake()
-	// Under the lock, so that the reader cannot be lingering yet when it is interrupted.
+	// Under the lock, so that the reader is interrupted before it can linger.
 	if e.abort {
 		c.transport.Close()
 	} else {
@@ -147,7 +148,7 @@ func (c *Conn) cutOff() {
 	c.transport.Close()
 }
 
-// leave is the reader's last act: it says goodbye and lets go of the socket.
+// leave is the reader's last act: it waits for the client's farewell and closes the socket.
 func (c *Conn) leave() *ending {
 	<-c.flushed
 	c.mu.Lock()

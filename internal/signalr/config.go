@@ -14,7 +14,8 @@ import (
 
 // Config says how a [Server] behaves.
 type Config struct {
-	// Settings is what an operator decides. What is left out is as in [DefaultSettings], see [settings.Complete].
+	// Settings are the operator's decisions. A setting that is left out is as in [DefaultSettings], see
+	// [settings.Complete].
 	Settings
 
 	// Transports are those that clients may use.
@@ -25,12 +26,14 @@ type Config struct {
 	// Defaults to false.
 	NoStatefulReconnect bool
 
-	// Authenticate returns who sends r. Its error becomes 401 with "WWW-Authenticate: Bearer", or with what a [Challenger] says, or 403
-	// where it is [ErrForbidden]. It is called on negotiate and on every transport request.
+	// Authenticate returns the user who sends r. It is called on negotiate and on every transport request. Its error
+	// becomes 403 where it is [ErrForbidden], else 401 with "WWW-Authenticate: Bearer", or with the challenge of a
+	// [Challenger].
 	// Defaults to nothing: it is required.
 	Authenticate func(r *http.Request) (User, error)
 
-	// Node is this server's name in the connection tokens that it gives out, at most 64 bytes: where others forward to.
+	// Node is this server's name in the connection tokens that it issues, at most 64 bytes. Other servers forward to it
+	// by that name.
 	// Defaults to none: tokens name no node.
 	Node string
 
@@ -38,35 +41,36 @@ type Config struct {
 	// Defaults to one with a key of this server's alone.
 	Sealer door.Sealer
 
-	// Forward hands a request to the server of that name, which the request's connection lives on, and its answer to the client; so
-	// that no balancer needs to know which one that is. There the request has to come with the client's address (see
-	// [Server.ClientAddress]) as its RemoteAddr, and be marked with [WithForwarded]. Forward returns an error that wraps [ErrNodeGone],
-	// before it has written anything, where that server is gone; the client is told that its connection is, and starts anew.
+	// Forward hands a request to the server of that name, where its connection lives, and the answer to the client, so
+	// that no balancer needs to know the server. The request must arrive there with the client's address (see
+	// [Server.ClientAddress]) as its RemoteAddr, and marked with [WithForwarded]. Where that server is gone, Forward
+	// returns an error that wraps [ErrNodeGone], before it has written anything. The client is then told that its
+	// connection is gone, and starts anew.
 	// Defaults to none: connections of other servers are unknown here.
 	Forward func(w http.ResponseWriter, r *http.Request, node string) error
 
-	// Others are the names of the other servers that are there, for the few requests whose connection may live on any of them.
+	// Others returns the names of the other live servers, for the few requests whose connection may live on any of them.
 	// Defaults to none: only the server that a connection token names is asked.
 	Others func() []string
 
-	// Now is what the time is by which connection tokens expire. Servers that share keys should share a clock.
+	// Now is the clock by which connection tokens expire. Servers that share keys should share a clock.
 	// Defaults to [time.Now].
 	Now func() time.Time
 
-	// Logger is where the server reports.
+	// Logger takes the server's log lines.
 	// Defaults to [slog.Default].
 	Logger *slog.Logger
 
-	// Metrics count what happens.
-	// Defaults to some that nobody reads.
+	// Metrics count the server's events.
+	// Defaults to unregistered metrics.
 	Metrics *Metrics
 }
 
-// User is who a connection belongs to.
+// User is the owner of a connection.
 type User interface {
 	// ID is never empty for an authenticated user.
 	ID() string
-	// ExpiresAt is when the connection has to be closed unless the user has been replaced by then; zero: never.
+	// ExpiresAt is when the connection must be closed unless its user has been replaced by then; zero: never.
 	ExpiresAt() time.Time
 }
 

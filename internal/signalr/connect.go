@@ -8,7 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// connectWebSocket makes the request a connection: of the ticket that negotiate gave out, or, with the zero one, a new one.
+// connectWebSocket makes the request a connection: that of the ticket, or, with the zero ticket, a new one.
 func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Ticket) {
 	c := s.newConn(r, hub, user)
 	if t.Token != (door.Token{}) {
@@ -32,8 +32,8 @@ func (s *Server) connectWebSocket(w http.ResponseWriter, r *http.Request, hub *H
 	c.open(user)
 }
 
-// resumeWebSocket gives a connection with stateful reconnect the request's WebSocket for the one that was cut, or that the
-// client gave up before the server noticed.
+// resumeWebSocket gives a connection with stateful reconnect the request's WebSocket. It replaces one that was cut,
+// or that the client gave up before the server noticed.
 func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn, user User) {
 	if user.ID() != c.User().ID() {
 		door.WriteOthers(w)
@@ -47,19 +47,20 @@ func (s *Server) resumeWebSocket(w http.ResponseWriter, r *http.Request, c *Conn
 		return
 	}
 	if !c.resume(t) {
-		t.Close() // it has just ended; the client negotiates anew
+		t.Close() // the connection has just ended; the client negotiates anew
 	}
 }
 
-// upgrade takes the socket from the HTTP server for c. It has answered where it returns nil.
+// upgrade takes the socket from the HTTP server for c. Where it returns nil, it has answered.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) transport.Transport {
 	var header http.Header
 	if door.Forwarded(r.Context()) {
-		header = w.Header() // what tells the other node that it is this one that answers
+		header = w.Header() // tells the forwarding node that this node answers
 	}
 	t, err := transport.Upgrade(w, r, header, s.buffers, c.idle)
 	if err != nil {
-		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name), slog.Any("error", err))
+		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "WebSocket request refused", slog.String("hub", c.hub.name),
+			slog.Any("error", err))
 		return nil
 	}
 	return t

@@ -14,10 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestConversations plays the golden conversations. A line "> record" is what the client says, "< record" what the server
-// must say next, "closed" that it then ends the connection, of a WebSocket with the status behind it or else 1000; a line of
-// dashes begins another connection. Of a binary protocol, over WebSockets, ">> bytes" and "<< bytes" are a record without the
-// length in front of it, ">| bytes" and "<| bytes" are bytes as they are.
+// TestConversations plays the golden conversations. In a line "> record" is what the client sends, and "< record"
+// what the server must send next. "closed" says that the server then ends the connection, a WebSocket with the status
+// behind it or else 1000. A line of dashes begins another connection. Of a binary protocol, over WebSockets, ">>
+// bytes" and "<< bytes" are a record without the length in front of it, and ">| bytes" and "<| bytes" are bytes as
+// they are.
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../testdata/signalr/*.txt")
@@ -94,7 +95,7 @@ func play(t *testing.T, c talker, conversation string) {
 	}
 }
 
-// written reads bytes as people write them: 2 hex digits, or a Go string in quotes, each perhaps with *N for N times.
+// written reads bytes in written form: 2 hex digits, or a Go string in quotes, each perhaps with *N for N times.
 func written(t *testing.T, text string) []byte {
 	t.Helper()
 	var all []byte

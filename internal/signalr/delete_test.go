@@ -78,7 +78,7 @@ func TestDelete(t *testing.T) {
 	})
 }
 
-// Everything at once: whoever comes second finds a connection that ends, or none.
+// Several requests end the connection at once: the later ones find a connection that is ending, or none.
 func TestDeleteRaces(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -134,7 +134,7 @@ func TestFirstPollsRace(t *testing.T) {
 	}
 }
 
-// Whatever comes first, and whatever at the same time: one connection at most comes of a token, and none is left.
+// Several requests begin at the same time, in any order: at most one connection comes of a token, and none is left.
 func TestBeginningsRace(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.PollTimeout = 5 * time.Millisecond })
@@ -160,7 +160,7 @@ func TestBeginningsRace(t *testing.T) {
 					t.Errorf("%s %v: %v", r.method, r.headers, err)
 					return
 				}
-				_ = response.Body.Close() // for an event stream the end
+				_ = response.Body.Close() // the end, for an event stream
 			})
 		}
 		group.Wait()

@@ -14,7 +14,7 @@ import (
 )
 
 // dispatch handles one message on the reader goroutine, so that invocations run one after another. Its error ends the
-// connection; what goes wrong in an invocation does not.
+// connection; a fault of an invocation does not.
 func (c *Conn) dispatch(m *wire.Inbound) error {
 	switch m.Kind {
 	case wire.TypeInvocation, wire.TypeStreamInvocation:
@@ -33,7 +33,7 @@ func (c *Conn) dispatch(m *wire.Inbound) error {
 		if m.InvocationID == "" {
 			return wire.Malformedf("cancellation without invocationId")
 		}
-		c.streams.cancel(m.InvocationID) // it may have ended meanwhile
+		c.streams.cancel(m.InvocationID) // unknown ids are ignored: the stream may have ended meanwhile
 	case wire.TypeAck, wire.TypeSequence:
 		return c.acknowledged(m)
 	case wire.TypeClose:
@@ -105,8 +105,8 @@ func (c *Conn) launch(call *Call, bound boundCall, streamIDs []string) {
 		c.streams.running.Go(func() { c.run(call.ctx, call, bound) })
 		return
 	}
-	call.completed = true   // by Complete, it cannot be
-	if len(streamIDs) > 0 { // it waits for what the reader reads
+	call.completed = true   // so that Complete does nothing
+	if len(streamIDs) > 0 { // the method waits for what the reader reads
 		c.streams.running.Go(func() {
 			if source := c.sequence(call, bound); source != nil {
 				c.stream(call, source)

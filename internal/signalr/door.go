@@ -7,7 +7,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-// Refusal says why a request was not let in.
+// Refusal says why a request was refused.
 type Refusal = door.Refusal
 
 // Why requests are refused, and with which status.
@@ -23,7 +23,8 @@ const (
 )
 
 type (
-	// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of WWW-Authenticate.
+	// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of
+	// WWW-Authenticate.
 	Challenger = door.Challenger
 	// Sealer seals what clients carry from one server to another.
 	Sealer = door.Sealer

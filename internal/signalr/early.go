@@ -7,14 +7,18 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// maxEarly is how many tokens may be posted to before a connection uses them. .NET takes such requests; no client sends
-// them, so the few kilobytes that each may hold are all that they get.
+// maxEarly is how many tokens may be posted to before a connection uses them. .NET takes such requests, and no client
+// sends them. So they get no more memory than the few kilobytes that each may hold.
 const maxEarly = 1024
 
-// inbox returns where the ticket's requests post, and its connection where it has one: without an inbox that is a WebSocket.
-// The limit is on those without a connection. It has answered where ok is false.
-func (s *Server) inbox(w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, limit int) (box *transport.Inbox, active *Conn, ok bool) {
-	box, active, full := s.registry.inbox(t, limit, func() *transport.Inbox { return transport.NewInbox(t.Expires, s.buffers) })
+// inbox returns the inbox for the ticket's POSTs, and its connection where it has one. A connection without an inbox
+// is a WebSocket. limit bounds the inboxes without a connection. Where ok is false, inbox has answered.
+func (s *Server) inbox(
+	w http.ResponseWriter, r *http.Request, hub *Hub, t door.Ticket, limit int,
+) (box *transport.Inbox, active *Conn, ok bool) {
+	box, active, full := s.registry.inbox(t, limit, func() *transport.Inbox {
+		return transport.NewInbox(t.Expires, s.buffers)
+	})
 	switch {
 	case full:
 		w.Header().Set("Retry-After", "1")

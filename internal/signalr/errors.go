@@ -8,17 +8,17 @@ import (
 )
 
 var (
-	// ErrForbidden is what Config.Authenticate returns, wrapped or not, for a user who is known but may not connect.
+	// ErrForbidden is what Config.Authenticate returns, wrapped or not, for a known user who may not connect.
 	ErrForbidden = errors.New("forbidden")
 
-	// ErrQueueFull is what [Conn.Send] returns to the call that found the queue full. The connection is being closed with
-	// allowReconnect.
+	// ErrQueueFull is what [Conn.Send] returns to the call that found the queue full. The connection is then being
+	// closed with allowReconnect.
 	ErrQueueFull = errors.New("connection's queue is full")
 
 	// ErrOtherUser is what [Conn.Replace] returns for credentials of another user than the connection's.
 	ErrOtherUser = errors.New("the new token is another subject's")
 
-	// ErrExpired is what [Conn.Replace] returns for credentials that have expired before it was their turn.
+	// ErrExpired is what [Conn.Replace] returns for credentials that expired before their turn.
 	ErrExpired = errors.New("the new token has expired meanwhile")
 
 	// ErrBusy is what [Conn.Replace] returns where another call on the same connection took too long.
@@ -31,8 +31,8 @@ var (
 	ErrClosed = transport.ErrClosed
 )
 
-// HubError is an error whose message the caller of a hub method is meant to read: what HubException is in .NET. The
-// messages of all other errors stay on the server.
+// HubError is an error whose message the caller of a hub method reads, as HubException in .NET. The messages of all
+// other errors stay on the server.
 type HubError struct{ Message string }
 
 func (e *HubError) Error() string { return e.Message }
@@ -53,7 +53,7 @@ const (
 	textStreamFailed    = "An error occurred on the server while streaming results."
 )
 
-// Texts for what .NET allows.
+// The texts for what .NET allows and this server refuses.
 const textTooManyStreams = "Too many streams."
 
 func textStreamInUse(id string) string { return "Stream ID '" + id + "' is already in use." }
@@ -67,7 +67,8 @@ func textUnsupportedVersion(name string, version int) string {
 }
 
 func textNeedsBinary(protocol string) string {
-	return "Cannot use the '" + protocol + "' protocol on the current transport. The transport does not support 'Binary' transfer format."
+	return "Cannot use the '" + protocol +
+		"' protocol on the current transport. The transport does not support 'Binary' transfer format."
 }
 
 func textBindingFailed(target string, err error) string {

@@ -8,7 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// connectEvents serves the connection on the request's own goroutine: it is the connection's reader.
+// connectEvents serves an event stream. The request's own goroutine is the connection's reader.
 func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
@@ -35,7 +35,8 @@ func (s *Server) connectEvents(w http.ResponseWriter, r *http.Request, hub *Hub,
 	case c == nil:
 	case opened:
 		if err := events.Start(w.Header(), s.cfg.WriteTimeout); err != nil {
-			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "event stream not begun", slog.String("hub", hub.name), slog.Any("error", err))
+			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "event stream not begun", slog.String("hub", hub.name),
+				slog.Any("error", err))
 			s.abandon(c)
 			return
 		}

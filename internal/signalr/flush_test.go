@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// queueAndFlush is Send as those call it who send to many.
+// queueAndFlush is Send as a caller does it that sends to many.
 func queueAndFlush(conn *signalr.Conn, m *signalr.Message) error {
 	flush, err := conn.Queue(m)
 	if flush {
@@ -60,7 +60,7 @@ func TestQueuedIsWrittenByFlush(t *testing.T) {
 	require.Equal(t, 1+4+1+2, f.observer.messages())
 }
 
-// What a socket takes at once and what it does not, by many senders: all arrives, in order.
+// Many senders queue what a socket takes at once, and more: all arrives, in order.
 func TestFlushOrder(t *testing.T) {
 	t.Parallel()
 	const senders, each = 4, 1000
@@ -91,7 +91,7 @@ func TestFlushOrder(t *testing.T) {
 			}
 		})
 	}
-	group.Wait() // far more than a socket's buffers hold has been queued: nobody was held up
+	group.Wait() // far more than a socket's buffers hold has been queued: no sender was held up
 	var next [senders]int
 	bytes := 0
 	for range senders * each {
@@ -109,7 +109,7 @@ func TestFlushOrder(t *testing.T) {
 	require.Equal(t, len("\x81\x03{}\x1e")+bytes, f.observer.bytes())
 }
 
-// A socket with a small buffer takes a part of what is flushed, which ends anywhere in a frame.
+// A socket with a small buffer takes a part of the flushed bytes, which ends anywhere in a frame.
 func TestFlushOfMoreThanTheSocketTakes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -134,7 +134,7 @@ func TestFlushOfMoreThanTheSocketTakes(t *testing.T) {
 			require.NoError(t, err)
 			flush = flush || first
 		}
-		if flush { // else the goroutine of the round before still looks for more
+		if flush { // else the last round's goroutine still looks for more
 			conn.Flush()
 			flushed++
 		}
@@ -147,7 +147,7 @@ func TestFlushOfMoreThanTheSocketTakes(t *testing.T) {
 	require.NotZero(t, flushed)
 }
 
-// A client that reads nothing delays nobody who flushes, and is closed once its queue is full.
+// A client that reads nothing delays no flush, and is closed once its queue is full.
 func TestFlushDoesNotWait(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 8 << 20 })
@@ -181,7 +181,7 @@ func TestFlushToNobody(t *testing.T) {
 	require.Zero(t, conn.QueuedBytes())
 }
 
-// What a flush wrote keeps a connection alive as well as what a goroutine wrote.
+// What a flush writes keeps a connection alive, as what a goroutine writes does.
 func TestFlushSparesPings(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.KeepAliveInterval = 2 * time.Second })
@@ -193,7 +193,7 @@ func TestFlushSparesPings(t *testing.T) {
 	}
 }
 
-// Transports that cannot tell whether a write would wait have it done by a goroutine.
+// Over transports that cannot tell whether a write would wait, a goroutine writes.
 func TestFlushOverHalfTransports(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

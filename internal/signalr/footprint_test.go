@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector keeps memory of its own for every goroutine, which is not what is measured here.
+// The race detector keeps memory of its own for every goroutine, which is not measured here.
 
 package signalr_test
 
@@ -16,17 +16,20 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// TestIdleFootprint bounds what a connection at rest holds on the server, stacks included, after a call that needed a large one. The client's
-// end is in this process too: a socket of the least kind, a kilobyte or so, which the bound includes.
+// TestIdleFootprint bounds the server's memory of a connection at rest, stacks included, after a call that needed a
+// large one. The client's end is in this process too: a socket of the smallest kind, about a kilobyte, which the
+// bound includes.
 func TestIdleFootprint(t *testing.T) { //nolint:paralleltest // others' memory would count
 	const count, bound = 500, 8 << 10
 	f := newFixture(t)
 	server := httptest.NewServer(f.handler())
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
-	request := []byte("GET /hub?access_token=user HTTP/1.1\r\nHost: " + address + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	request := []byte("GET /hub?access_token=user HTTP/1.1\r\nHost: " + address +
+		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-	hello := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(handshake + `{"type":1,"target":"Deep","arguments":[]}` + "\x1e"))))
+	hello := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(handshake +
+		`{"type":1,"target":"Deep","arguments":[]}` + "\x1e"))))
 	f.url = server.URL + "/hub"
 
 	buffer := make([]byte, 4096)
@@ -41,7 +44,7 @@ func TestIdleFootprint(t *testing.T) { //nolint:paralleltest // others' memory w
 		require.NoError(t, err)
 		return f.opened(t)
 	}
-	for range 20 { // pools and the like
+	for range 20 { // to fill pools and the like
 		open()
 	}
 	before := inUse()

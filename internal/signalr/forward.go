@@ -8,17 +8,19 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-// livesHere says whether the requests with t are this node's to answer. A connection lives on the node that negotiated it, but for a
-// WebSocket without stateful reconnect, which lives where the socket is: anywhere says that the request opens one, and while the ticket can
-// be used for the first time any node takes it.
+// livesHere says whether this node answers the requests with t. A connection lives on the node that negotiated it. A
+// WebSocket without stateful reconnect lives where its socket is: anywhere says that the request opens one, and any
+// node takes it until the ticket expires.
 func (s *Server) livesHere(t door.Presented, anywhere bool) bool {
-	return t.Node == s.cfg.Node || t.Node == "" || s.registry.find(t.Token) != nil || anywhere && !t.Stateful && !t.Expired(s.cfg.Now())
+	return t.Node == s.cfg.Node || t.Node == "" || s.registry.find(t.Token) != nil ||
+		anywhere && !t.Stateful && !t.Expired(s.cfg.Now())
 }
 
-// elsewhere answers a request of user's with t whose connection lives on another node: that node does, or gone, where there is no such node any
-// more. It returns false where the request is this node's. Another user's request is not worth a hop.
+// elsewhere answers a request with t whose connection lives on another node: that node answers, or gone where it is
+// no more. It returns false where the connection is this node's. Another user's request is not worth a hop.
 func (s *Server) elsewhere(
-	w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Presented, anywhere bool, gone func(http.ResponseWriter),
+	w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Presented, anywhere bool,
+	gone func(http.ResponseWriter),
 ) bool {
 	switch {
 	case s.livesHere(t, anywhere):
@@ -38,7 +40,7 @@ func (s *Server) elsewhere(
 	return true
 }
 
-// handOn has another node answer the request. It returns false, and nothing is written, where that node is gone.
+// handOn has another node answer the request. It returns false, with nothing written, where that node is gone.
 func (s *Server) handOn(w http.ResponseWriter, r *http.Request, node string) bool {
 	err := s.cfg.Forward(w, r, node)
 	if err != nil && !errors.Is(err, ErrNodeGone) {
@@ -47,10 +49,12 @@ func (s *Server) handOn(w http.ResponseWriter, r *http.Request, node string) boo
 	return err == nil
 }
 
-// seek answers a request about the connection of t, wherever that lives: on the node that negotiated it, or, of a WebSocket, on any other. They are
-// asked one after another, so the request must have no body, and be one that few clients send and seldom. It returns false where the
-// connection is this node's. Gone answers where it is no node's.
-func (s *Server) seek(w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Presented, gone func(http.ResponseWriter)) bool {
+// seek answers a request about the connection of t, wherever it lives: on the node that negotiated it, or, for a
+// WebSocket, on any other. It asks the nodes one after another, so the request must have no body and must be rare. It
+// returns false where the connection is this node's. gone answers where no node has it.
+func (s *Server) seek(
+	w http.ResponseWriter, r *http.Request, hub *Hub, user User, t door.Presented, gone func(http.ResponseWriter),
+) bool {
 	if s.registry.find(t.Token) != nil {
 		return false
 	}
@@ -83,7 +87,7 @@ func (s *Server) mayHave(t door.Presented) []string {
 	if t.Node != s.cfg.Node && t.Node != "" {
 		nodes = append(nodes, t.Node)
 	}
-	if t.Stateful || s.cfg.Others == nil { // stateful ones live where they were negotiated
+	if t.Stateful || s.cfg.Others == nil { // stateful connections live where they were negotiated
 		return nodes
 	}
 	for _, other := range s.cfg.Others() {

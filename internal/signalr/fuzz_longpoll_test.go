@@ -15,9 +15,9 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// FuzzLongPolling says anything at all to a connection over long polling: any method, with any query, and any body, cut in two
-// requests. A TOKEN in the query stands for the connection's. Whatever it is, the status is one of .NET's, what is fetched is
-// whole records, the client can leave, and the hub sees as many ends as beginnings.
+// FuzzLongPolling sends anything at all to a connection over long polling: any method, with any query, and any body,
+// cut in two requests. A TOKEN in the query stands for the connection's. Whatever is sent, the status is one of
+// .NET's, the answers are whole records, the client can leave, and the hub sees as many ends as beginnings.
 func FuzzLongPolling(f *testing.F) {
 	const own = "access_token=user&id=TOKEN"
 	for _, seed := range []struct{ method, query, body string }{
@@ -56,7 +56,8 @@ func FuzzLongPolling(f *testing.F) {
 		c.expect(c.say(http.MethodGet, own, nil), http.StatusOK)
 		c.expect(c.say(http.MethodPost, own, []byte(handshake)), http.StatusOK)
 		for _, part := range [][]byte{body[:len(body)/2], body[len(body)/2:]} {
-			c.expect(c.say(method, query, part), http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusBadRequest,
+			c.expect(c.say(method, query, part), http.StatusOK, http.StatusAccepted, http.StatusNoContent,
+				http.StatusBadRequest,
 				http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed)
 			c.expect(c.say(http.MethodGet, own, nil), http.StatusOK, http.StatusNoContent, http.StatusNotFound)
 		}
@@ -73,8 +74,8 @@ func FuzzLongPolling(f *testing.F) {
 	})
 }
 
-// sayable keeps out what would be no request, or another one: the HTTP server is not what is tested. The TOKEN keeps
-// negotiating out of it.
+// sayable rejects input that would be no request, or two: the HTTP server is not tested here. The TOKEN keeps
+// negotiate requests out.
 func sayable(method, query string) bool {
 	noLetter := func(r rune) bool { return r < 'A' || r > 'Z' }
 	invisible := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }

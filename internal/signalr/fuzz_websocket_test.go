@@ -20,8 +20,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// FuzzWebSocket says anything at all on a WebSocket. Whatever it is, what the server answers is whole frames of whole records, the
-// connection ends when the client is gone, and the hub sees as many ends as beginnings.
+// FuzzWebSocket sends anything at all on a WebSocket. Whatever is sent, the server answers with whole frames of whole
+// records, the connection ends when the client is gone, and the hub sees as many ends as beginnings.
 func FuzzWebSocket(f *testing.F) {
 	hello := frames(ws.NewTextFrame([]byte(`{"protocol":"json","version":1}` + "\x1e")))
 	for _, seed := range [][]byte{
@@ -70,7 +70,8 @@ func FuzzWebSocket(f *testing.F) {
 	})
 }
 
-// serveOnSocketFile serves the test's hub on a Unix socket, of which there are more than TCP ports. It returns its path.
+// serveOnSocketFile serves the test's hub on a Unix socket, because TCP has fewer ports. It returns the socket's
+// path.
 func serveOnSocketFile(f *testing.F, configure ...func(*signalr.Config)) string {
 	f.Helper()
 	hub := signalr.NewHub("fuzz")
@@ -78,8 +79,10 @@ func serveOnSocketFile(f *testing.F, configure ...func(*signalr.Config)) string 
 	var opened, ended atomic.Int64
 	hub.OnConnected(func(context.Context, *signalr.Conn) error { opened.Add(1); return nil })
 	hub.OnDisconnected(func(*signalr.Conn, error) { ended.Add(1) })
-	cfg := signalr.Config{Settings: signalr.DefaultSettings(), Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler)}
-	// All come from one address, as fast as they can.
+	cfg := signalr.Config{
+		Settings: signalr.DefaultSettings(), Authenticate: authenticate, Logger: slog.New(slog.DiscardHandler),
+	}
+	// All clients come from one address, as fast as they can.
 	cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress, cfg.NegotiationRate = 0, 0, 0
 	for _, c := range configure {
 		c(&cfg)

@@ -12,7 +12,7 @@ type panicError struct{ value any }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
-// guard calls a hub's code and makes a panic an error, so that one connection's trouble stays its own.
+// guard calls a hub's code and turns a panic into an error, so that it harms one connection only.
 func (c *Conn) guard(name string, f func() (any, error)) (result any, err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -25,10 +25,11 @@ func (c *Conn) guard(name string, f func() (any, error)) (result any, err error)
 	return f()
 }
 
-// attributes are what a log line about an invocation says.
+// attributes are those of a log line about an invocation.
 func (c *Conn) attributes(method string, err error) []slog.Attr {
 	return []slog.Attr{
-		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", method), slog.Any("error", err),
+		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("method", method),
+		slog.Any("error", err),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// What ends a connection over WebSockets ends one over the others the same way.
+// All that ends a connection over WebSockets ends one over the other transports in the same way.
 
 func TestHalfCloseSendsWhatIsQueuedFirst(t *testing.T) {
 	t.Parallel()
@@ -71,7 +71,7 @@ func TestHalfShutdown(t *testing.T) {
 	})
 }
 
-// A poller that does not come for its last words is not waited for longer than a socket would be.
+// A shutdown does not wait longer for a poller that does not fetch its last messages than for a socket.
 func TestShutdownDoesNotWaitForAbsentPollers(t *testing.T) {
 	t.Parallel()
 	pollingInBubble(t, func(b *bubble, _ *poller, conn *signalr.Conn) {
@@ -170,7 +170,7 @@ func TestHalfOnConnectedRefuses(t *testing.T) {
 	})
 }
 
-// A method that takes its time keeps the reader busy: requests are taken all the same, and the client is not silent.
+// A slow method keeps the reader busy. Requests are taken all the same, and the client does not count as silent.
 func TestHalfBusyConnection(t *testing.T) {
 	t.Parallel()
 	overEachInBubble(t, func(b *bubble, c talker) {
@@ -207,7 +207,7 @@ func TestHalfMessagesTooLargeOrMalformed(t *testing.T) {
 			t.Parallel()
 			overEachInBubble(t, func(b *bubble, c talker) {
 				greet(b.t, b.fixture, c)
-				go func() { // the request's answer depends on how much of it was taken
+				go func() { // in a goroutine: the answer comes once enough of the request was taken
 					_, _ = halfOf(c).try(context.Background(), http.MethodPost, record+"\x1e")
 				}()
 				c.expect(closedWithError)
@@ -230,8 +230,8 @@ func halfOf(c talker) *half {
 	}
 }
 
-// Only a WebSocket can be replaced by another. Who falls back to a half-transport with what it had negotiated gets none of it:
-// no numbers, no acknowledgements, and an end when it leaves.
+// Only a WebSocket can be replaced by another. A client that negotiated stateful reconnect and falls back to a
+// half-transport gets none of it: no numbers, no acknowledgements, and an end when it leaves.
 func TestHalfTransportsHaveNoStatefulReconnect(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -251,7 +251,7 @@ func TestHalfTransportsHaveNoStatefulReconnect(t *testing.T) {
 	})
 }
 
-// What is binary goes over long polling as it is, and is refused where only text goes.
+// Binary data goes over long polling as it is, and is refused where only text goes.
 func TestBinaryProtocolOverHalfTransports(t *testing.T) {
 	t.Parallel()
 	const hello = `{"protocol":"messagepack","version":1}`

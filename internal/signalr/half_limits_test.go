@@ -43,7 +43,7 @@ func TestHalfTransportsAreLimited(t *testing.T) {
 	}, func(cfg *signalr.Config) { cfg.MaxConnections = 2 })
 }
 
-// negotiatedAnswer is what a negotiation is answered.
+// negotiatedAnswer returns the answer to a negotiation.
 func (b *bubble) negotiatedAnswer(t *testing.T) answer {
 	t.Helper()
 	w := b.from("192.0.2.1:1", http.MethodPost, "/hub/negotiate?access_token=user&negotiateVersion=1")
@@ -79,12 +79,12 @@ func TestHalfFloodsAreClosed(t *testing.T) {
 	}
 }
 
-// Until its turn comes a client may post and poll by new requests.
+// Until its turn comes, a client may post and poll by new requests.
 func TestHalfTransportsAreServedUntilTheirTurn(t *testing.T) {
 	t.Parallel()
 	overEachInBubble(t, func(b *bubble, c talker) {
 		conn := greet(b.t, b.fixture, c)
-		conn.Close("", true) // the place in front of the queue is for another
+		conn.Close("", true) // another connection takes the first place in the queue
 		c.expect(askedToReconnect)
 		c.expectEnd()
 		crowd, _ := b.crowd(100)

@@ -19,7 +19,7 @@ const (
 	postNotAllowed = "POST requests are not allowed for WebSocket connections."
 )
 
-// What a connection can be when a request for it comes.
+// The states that a connection can be in when a request for it comes.
 var states = map[string]func(*testing.T, *fixture, *half){
 	"negotiated": func(*testing.T, *fixture, *half) {},
 	"posted to": func(t *testing.T, _ *fixture, h *half) {
@@ -51,7 +51,8 @@ var states = map[string]func(*testing.T, *fixture, *half){
 }
 
 var upgrade = []string{
-	"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==",
+	"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key",
+	"dGhlIHNhbXBsZSBub25jZQ==",
 }
 
 var events = []string{"Accept", "text/event-stream"}
@@ -69,9 +70,18 @@ func TestStatuses(t *testing.T) {
 		body       string
 	}{
 		{"negotiated", http.MethodGet, nil, all, http.StatusOK, ""},
-		{"negotiated", http.MethodGet, nil, webSockets, http.StatusNotFound, "LongPolling transport not supported by this end point type"},
-		{"negotiated", http.MethodGet, events, webSockets, http.StatusNotFound, "ServerSentEvents transport not supported by this end point type"},
-		{"negotiated", http.MethodGet, upgrade, sse, http.StatusNotFound, "WebSockets transport not supported by this end point type"},
+		{
+			"negotiated", http.MethodGet, nil, webSockets, http.StatusNotFound,
+			"LongPolling transport not supported by this end point type",
+		},
+		{
+			"negotiated", http.MethodGet, events, webSockets, http.StatusNotFound,
+			"ServerSentEvents transport not supported by this end point type",
+		},
+		{
+			"negotiated", http.MethodGet, upgrade, sse, http.StatusNotFound,
+			"WebSockets transport not supported by this end point type",
+		},
 		{"negotiated", http.MethodPost, nil, all, http.StatusOK, ""},
 		{"negotiated", http.MethodPost, nil, webSockets, http.StatusMethodNotAllowed, postNotAllowed},
 		{"negotiated", http.MethodDelete, nil, all, http.StatusBadRequest, cannotDelete},
@@ -132,12 +142,13 @@ func TestStatuses(t *testing.T) {
 			check(t, setup(t, configure), "")
 		})
 		if c.status == http.StatusBadRequest && slices.Equal(c.headers, upgrade) {
-			continue // any node takes a socket, and does not ask the one that would know; see the package's doc
+			continue // any node takes a socket without asking the one that would know; see the package's doc
 		}
 		t.Run(name+", each request at another node", func(t *testing.T) {
 			t.Parallel()
 			query := ""
-			if c.state == "WebSockets" { // without stateful reconnect it lives where the socket is, and the other nodes know nothing of it
+			// Without stateful reconnect it lives where the socket is, and the other nodes do not know it.
+			if c.state == "WebSockets" {
 				query = "&useStatefulReconnect=true"
 			}
 			check(t, setupNodes(t, configure).fixture, query)
@@ -145,7 +156,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// requireNoCache is HttpConnectionDispatcher.AddNoCacheHeaders, which every poll's answer has.
+// requireNoCache checks the headers of HttpConnectionDispatcher.AddNoCacheHeaders, which every poll's answer has.
 func requireNoCache(t *testing.T, a answer) {
 	t.Helper()
 	require.Equal(t, "no-cache, no-store", a.header.Get("Cache-Control"))
@@ -173,11 +184,13 @@ func TestRequestsWithoutAKnownID(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, http.StatusOK, f.request(t, http.MethodGet, "/hub?access_token=user&ID="+known).status, "the name's case is ignored")
+	require.Equal(t, http.StatusOK, f.request(t, http.MethodGet, "/hub?access_token=user&ID="+known).status,
+		"the name's case is ignored")
 	require.Equal(t, http.StatusAccepted, f.request(t, http.MethodDelete, "/hub?access_token=user&iD="+known).status)
 }
 
-// A connection is the user's that negotiated it, from before it is used: who else has the token gets nowhere with it.
+// A connection belongs to the user that negotiated it, from before it is used: another user with the token is
+// refused.
 func TestAnotherUsersConnection(t *testing.T) {
 	t.Parallel()
 	for _, state := range []string{"negotiated", "posted to", "WebSockets", "ServerSentEvents", "LongPolling"} {
@@ -203,13 +216,13 @@ func TestAnotherUsersConnection(t *testing.T) {
 			}
 			require.Equal(t, http.StatusOK, h.do(http.MethodPost, "").status)
 			if state == "negotiated" {
-				greet(t, f, h.poller()) // it is its owner's still
+				greet(t, f, h.poller()) // it still is its owner's
 			}
 		})
 	}
 }
 
-// Clients skip what is not offered, and what they are refused: this is what they fall back by.
+// Clients skip transports that are not offered, and those that they are refused: so they fall back.
 func TestOnlyEnabledTransportsAreOffered(t *testing.T) {
 	t.Parallel()
 	for transports, want := range map[signalr.Transports][]string{

@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// half is a client of one connection over a half-transport that says exactly what it is told to.
+// half is a client of one connection over a half-transport that sends exactly what the test tells it to.
 type half struct {
 	t    *testing.T
 	http *http.Client
@@ -36,7 +36,7 @@ func (f *fixture) negotiatedWith(t *testing.T, client *http.Client, query string
 	return h
 }
 
-// ownClient is a client whose connections end with the test.
+// ownClient returns a client whose connections end with the test.
 func ownClient(t *testing.T) *http.Client {
 	t.Helper()
 	pool := &http.Transport{}
@@ -108,7 +108,7 @@ func (h *half) poller() *poller {
 	h.t.Helper()
 	p := &poller{h}
 	require.Equal(h.t, http.StatusOK, p.poll().status)
-	h.t.Cleanup(func() { // who leaves without a word is waited for
+	h.t.Cleanup(func() { // the server waits for a client that leaves without a word
 		_, _ = h.try(context.Background(), http.MethodDelete, "")
 	})
 	return p
@@ -262,13 +262,14 @@ func greet(t *testing.T, f *fixture, c talker) *signalr.Conn {
 	return conn
 }
 
-// soon is how often something that is about to happen is looked at.
+// soon is how often a test looks for what is about to happen.
 const soon = time.Millisecond
 
 // direct sends a request without a network, and returns its status.
 func (f *fixture) direct(method, token, body string) int {
 	w := httptest.NewRecorder()
-	r := httptest.NewRequestWithContext(context.Background(), method, "/hub?access_token=user&id="+token, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, "/hub?access_token=user&id="+token,
+		strings.NewReader(body))
 	f.handler().ServeHTTP(w, r)
 	return w.Code
 }

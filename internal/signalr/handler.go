@@ -9,11 +9,13 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// Handler serves hub at the path that it is mounted at, and at that path + "/negotiate" and + "/refresh": mount it at all three.
+// Handler serves hub at the path that it is mounted at, and at that path + "/negotiate" and + "/refresh": mount it at
+// all three.
 func (s *Server) Handler(hub *Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the server's own may be too short for a body that is wanted
+			// The HTTP server's own deadline may be too short for a POST's body.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 			defer door.LimitBody(w)
 		}
 		if !s.origins.Admit(w.Header(), r) {
@@ -45,7 +47,7 @@ func (s *Server) Handler(hub *Hub) http.Handler {
 	})
 }
 
-// authenticate answers a request that is nobody's, or somebody's who may not connect.
+// authenticate returns the request's user. It answers where there is none, or where the user may not connect.
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, hub *Hub) (User, bool) {
 	user, err := s.cfg.Authenticate(r)
 	switch {

@@ -42,13 +42,13 @@ func (c *Conn) handshake(record []byte) error {
 	if err := c.enqueueAndFlush(c.host.greetings[p.Slot()]); err != nil {
 		return transport.ErrInterrupted
 	}
-	c.greeted.Store(true) // only now may anything else be said
+	c.greeted.Store(true) // only now may other messages be sent
 	c.host.registry.connected(c)
 	c.connected = true
 	return c.greet()
 }
 
-// agree sets what the handshake was about. The writer may be answering a WebSocket ping meanwhile.
+// agree sets what the handshake settled. It locks, because the writer may be answering a WebSocket ping meanwhile.
 func (c *Conn) agree(p wire.Protocol, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *Conn) agree(p wire.Protocol, version int) {
 	}
 }
 
-// greet tells the hub. Where that refuses, the client is not asked to come back, as in .NET.
+// greet calls OnConnected. Where that fails, the client is not asked to come back, as in .NET.
 func (c *Conn) greet() error {
 	on := &readerMark{conn: c, err: errResultInOnConnected}
 	c.reading = context.WithValue(c.ctx, readerKey{}, on)

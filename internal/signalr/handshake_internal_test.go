@@ -39,7 +39,8 @@ func TestBinaryProtocolNeedsABinaryTransport(t *testing.T) {
 	const text = "Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format."
 	require.Equal(t, text, refused.text)
 	require.Equal(t, wire.OpText|0x80, refused.frame.Bytes[0])
-	require.JSONEq(t, `{"error":"`+text+`"}`, strings.TrimSuffix(string(refused.frame.Bytes[refused.frame.Header:]), "\x1e"))
+	require.JSONEq(t, `{"error":"`+text+`"}`,
+		strings.TrimSuffix(string(refused.frame.Bytes[refused.frame.Header:]), "\x1e"))
 	require.Nil(t, c.protocol)
 	require.NoError(t, c.handshake([]byte(`{"protocol":"json","version":1}`)))
 }

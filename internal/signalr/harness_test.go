@@ -161,7 +161,7 @@ func registerMethods(h *signalr.Hub) {
 	})
 }
 
-// client is a WebSocket client that says exactly what it is told to.
+// client is a WebSocket client that sends exactly what the test tells it to.
 type client struct {
 	t    *testing.T
 	conn net.Conn
@@ -283,7 +283,7 @@ func (c *client) expectClose(status ws.StatusCode) {
 	got, _ := ws.ParseCloseFrameData(f.Payload)
 	require.Equal(c.t, status, got)
 	if ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewCloseFrame(f.Payload))) != nil {
-		return // a client that was slow to read has not been waited for
+		return // the server has not waited for a client that was slow to read
 	}
 	c.expectEOF()
 }
@@ -302,13 +302,13 @@ func message(target string, args ...string) *signalr.Message {
 	return signalr.NewMessage(target, raw)
 }
 
-// forgedError says how a request with such a token is to be answered.
+// forgedError says how a request with a forged token must be answered.
 type forgedError struct{}
 
 func (forgedError) Error() string     { return "forged" }
 func (forgedError) Challenge() string { return `Bearer error="invalid_token"` }
 
-// deep needs about half a kilobyte of the goroutine's stack a level, as a hub's code may that asks a database.
+// deep needs about half a kilobyte of the goroutine's stack a level, as hub code that asks a database may.
 //
 //go:noinline
 func deep(levels int) byte {

@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// host is what a server's connections have in common: they know it and nothing else of the server.
+// host is what a server's connections share, and all that they know of the server.
 type host struct {
 	cfg       Config
 	epoch     time.Time // what the connections' clocks count from
@@ -21,7 +21,7 @@ type host struct {
 	invocations     door.Rate // of one connection
 	userInvocations door.Rate // of one user
 
-	// By their slot, with the frames that are the same for every connection.
+	// By protocol slot, with the frames that are the same for every connection.
 	protocols [wire.ProtocolCount]wire.Protocol
 	greetings [wire.ProtocolCount]*wire.Frame
 	pings     [wire.ProtocolCount]*wire.Frame
@@ -29,9 +29,10 @@ type host struct {
 
 func newHost(cfg Config) host {
 	h := host{
-		cfg:       cfg,
-		epoch:     time.Now().Add(-1), // no clock reads 0, which means never
-		registry:  newRegistry(door.NewOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser, cfg.MaxConnectionsPerAddress)),
+		cfg:   cfg,
+		epoch: time.Now().Add(-1), // no clock reads 0, which means never
+		registry: newRegistry(door.NewOccupancy(cfg.MaxConnections, cfg.MaxConnectionsPerUser,
+			cfg.MaxConnectionsPerAddress)),
 		buffers:   transport.NewBuffers(cfg.MaximumMessageSize),
 		replacing: &replacing{},
 
@@ -39,7 +40,7 @@ func newHost(cfg Config) host {
 		invocations:     door.NewRate(cfg.InvocationRate, cfg.InvocationBurst),
 		userInvocations: door.NewRate(cfg.UserInvocationRate, cfg.UserInvocationBurst),
 	}
-	names, _ := cfg.names() // they are checked
+	names, _ := cfg.names() // Config.validate has checked them
 	for _, p := range []wire.Protocol{wire.JSON{}, wire.NewMessagePack(names)} {
 		greeting, ping := wire.GreetingFrame(p), wire.PingFrame(p)
 		h.protocols[p.Slot()], h.greetings[p.Slot()], h.pings[p.Slot()] = p, &greeting, &ping

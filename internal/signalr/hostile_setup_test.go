@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// witness invokes a method over and over until the test calls what it returns, which checks how that went.
+// witness invokes a method over and over until the test calls the returned function, which checks the answers.
 func (f *fixture) witness(t *testing.T) (testify func()) {
 	t.Helper()
 	c, _ := f.connect(t)
@@ -50,7 +50,7 @@ func (f *fixture) witness(t *testing.T) (testify func()) {
 	}
 }
 
-// requireGrowth checks how much more is in use than before.
+// requireGrowth checks how much more memory is in use than before.
 func requireGrowth(t *testing.T, before, bound int64) {
 	t.Helper()
 	grown := inUse() - before
@@ -81,8 +81,8 @@ func (f *fixture) requireClosed(t *testing.T, count int, reason signalr.CloseRea
 	require.Equal(t, count, closed())
 }
 
-// peakWhile returns the most memory in use while f runs: what a collection has found alive, for whatever else was allocated since is
-// as much as the processor was elsewhere.
+// peakWhile returns the most memory in use while f runs. It counts what a collection has found alive: how much was
+// allocated since depends on how long the processor was elsewhere.
 func (*fixture) peakWhile(f func()) (peak int64) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -116,7 +116,7 @@ func (c *client) expectFarewell() {
 	c.expectEOF()
 }
 
-// inUse returns the bytes of heap and stacks that are in use once nothing changes any more.
+// inUse returns the bytes of heap and stacks in use, once they stay the same.
 func inUse() int64 {
 	var m runtime.MemStats
 	last := int64(-1)

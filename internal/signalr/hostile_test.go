@@ -20,11 +20,12 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// What hostile peers may do to the server, over WebSockets: nothing. Each of these tests holds the memory that the server has
-// in use against a bound, and has a witness: a client that behaves, and is answered promptly throughout. None runs beside
-// another test, whose memory would count.
+// Hostile peers can do nothing to the server over WebSockets. Each of these tests holds the memory that the server
+// has in use against a bound, and has a witness: a client that behaves, and is answered promptly throughout. None
+// runs beside another test, whose memory would count.
 
-// prompt is how long the witness may wait for an answer. It takes less than a millisecond where nothing else runs.
+// prompt is how long the witness may wait for an answer. An answer takes less than a millisecond where nothing else
+// runs.
 const prompt = 2 * time.Second
 
 func TestThousandHalfOpenHandshakes(t *testing.T) { //nolint:paralleltest // see above
@@ -36,7 +37,7 @@ func TestThousandHalfOpenHandshakes(t *testing.T) { //nolint:paralleltest // see
 	for i := range conns {
 		conns[i] = f.try(t, "user", "").conn
 		require.NotNil(t, conns[i])
-		if i%2 == 0 { // some begin, none ends
+		if i%2 == 0 { // half of them begin a handshake, none ends it
 			require.NoError(t, ws.WriteFrame(conns[i], ws.MaskFrame(ws.NewTextFrame([]byte(`{"protocol":"json","ver`)))))
 		}
 	}
@@ -109,7 +110,8 @@ func TestNegotiateFlood(t *testing.T) { //nolint:paralleltest // see above
 
 // flooded negotiates once.
 func (f *fixture) flooded(client *http.Client, address string) (int, error) {
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, f.url+"/negotiate?access_token=user&negotiateVersion=1", nil)
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
+		f.url+"/negotiate?access_token=user&negotiateVersion=1", nil)
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +145,7 @@ func TestTokensAreGoodForOneSocket(t *testing.T) { //nolint:paralleltest // see 
 	requireGrowth(t, before, 4<<20) // the tests' own sockets
 }
 
-// Clients that ask for a lot and take nothing have their own queues fill up.
+// Clients that ask for a lot and read nothing fill up their own queues only.
 func TestReadersThatNeverRead(t *testing.T) { //nolint:paralleltest // see above
 	const count, queue = 8, 256 << 10
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = queue })
@@ -164,7 +166,7 @@ func TestReadersThatNeverRead(t *testing.T) { //nolint:paralleltest // see above
 		all.Wait()
 		f.requireClosed(t, count, signalr.ClientTooSlow)
 	})
-	const most = count*(queue+128<<10) + 8<<20 // the queues, messages in hands, and what waits for the collector
+	const most = count*(queue+128<<10) + 8<<20 // the queues, messages in hands, and garbage
 	t.Logf("peak of %d KiB, of %d", (peak-before)>>10, most>>10)
 	require.Less(t, peak-before, int64(most))
 	testify()
@@ -174,7 +176,7 @@ func TestReadersThatNeverRead(t *testing.T) { //nolint:paralleltest // see above
 	requireGrowth(t, before, 1<<20)
 }
 
-// Where no rate stops them they are answered, one after another.
+// Where no rate stops them, all are answered, one after another.
 func TestTenThousandInvocationsInOneFrame(t *testing.T) { //nolint:paralleltest // see above
 	const count = 10_000
 	f := setup(t, func(cfg *signalr.Config) { cfg.QueueBytes = 8 << 20 })
@@ -209,7 +211,7 @@ func TestWhatIsOnlyAnnouncedTakesNoMemory(t *testing.T) { //nolint:paralleltest 
 	}
 	before := inUse()
 	for i := range count {
-		patient[i].announce(1<<20, strings.Repeat("x", 5000)) // many records would be that much together
+		patient[i].announce(1<<20, strings.Repeat("x", 5000)) // many records may be that much together
 		greedy[i].announce(2<<30, "")
 	}
 	for _, c := range greedy {
@@ -233,7 +235,7 @@ func (c *client) announce(length int64, begin string) {
 	require.NoError(c.t, err)
 }
 
-// Memory follows what a record has, up to what it may have; then its connection ends.
+// Memory follows a record's size, up to the largest that is allowed; then its connection ends.
 func TestEndlessRecords(t *testing.T) { //nolint:paralleltest // see above
 	const count, largest = 100, 32 << 10
 	f := setup(t)
@@ -263,10 +265,10 @@ func TestEndlessRecords(t *testing.T) { //nolint:paralleltest // see above
 	}
 	f.requireClosed(t, count, signalr.ProtocolViolated)
 	testify()
-	requireGrowth(t, before, 2<<20) // buffers that are kept for the next
+	requireGrowth(t, before, 2<<20) // buffers that are kept for later messages
 }
 
-// A byte a second gets as far as the time for a handshake, or for a message, allows.
+// A byte a second gets as far as the time-out for a handshake, or for a message, allows.
 func TestAByteASecond(t *testing.T) {
 	t.Parallel()
 	drip := func(c *client, bytes []byte) (stopped <-chan struct{}) {
@@ -308,7 +310,7 @@ func TestAByteASecond(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t)
 		server := httptest.NewUnstartedServer(f.handler())
-		server.Config.ReadHeaderTimeout = 100 * time.Millisecond // the HTTP server's to hold
+		server.Config.ReadHeaderTimeout = 100 * time.Millisecond // the HTTP server holds it
 		server.Start()
 		defer server.Close()
 		conn, err := netDial(t, strings.TrimPrefix(server.URL, "http://"))

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Hub is a set of methods that clients of one path may call. Register everything before the hub is served; from then on it
-// must not change.
+// Hub is a set of methods that clients of one path may call. Register everything before the hub is served; from then
+// on it must not change.
 type Hub struct {
 	name           string
 	methods        map[string]*method // by lower-cased name
@@ -33,32 +33,33 @@ func NewHub(name string) *Hub {
 	}
 }
 
-// Name returns what [NewHub] was given.
+// Name returns the name that [NewHub] was given.
 func (h *Hub) Name() string { return h.name }
 
 // Methods returns the names of the methods as they were registered, sorted.
 func (h *Hub) Methods() []string { return slices.Sorted(maps.Keys(h.exact)) }
 
-// OnConnected sets what is done after the handshake response was queued and before any invocation is read. An error closes
-// the connection, for good: the client is not asked to reconnect.
+// OnConnected sets what runs after the handshake response was queued and before any invocation is read. An error
+// closes the connection for good: the client is not asked to reconnect.
 func (h *Hub) OnConnected(f func(ctx context.Context, c *Conn) error) { h.onConnected = f }
 
-// OnDisconnected sets what is done once the connection is closed and no hub method runs any more: exactly once for every
-// connection for which OnConnected was called, even where that failed. The error is nil where the client or the server said
+// OnDisconnected sets what runs once the connection has ended and no hub method runs any more: exactly once for every
+// connection for which OnConnected was called, even where that failed. err is nil where the client or the server said
 // goodbye. The connection's context is cancelled by then.
 func (h *Hub) OnDisconnected(f func(c *Conn, err error)) { h.onDisconnected = f }
 
-// OnFailed sets what is done for each invocation that fails, with the text of its completion and before that: the method, its arguments or its
-// result may be at fault, and the invocation may be one that wants no completion.
+// OnFailed sets what runs for each invocation that fails, before its completion and with its text. The method, its
+// arguments or its result may be at fault, and the invocation may be one that wants no completion.
 func (h *Hub) OnFailed(f func(c *Conn, text string)) { h.onFailed = f }
 
-// OnRefresh sets what decides about the new credentials that a client sends for a connection of its own to the hub's path + "/refresh",
-// and calls [Conn.Replace], whose errors it returns; beside them [ErrForbidden] is known. Config.Authenticate has accepted u. ctx is
-// the request's: what must not be left half done because the client hangs up hangs on the connection's context.
+// OnRefresh sets what decides about the new credentials that a client sends for its connection to the hub's path +
+// "/refresh". f calls [Conn.Replace] and returns its errors, or [ErrForbidden]. Config.Authenticate has accepted u.
+// ctx is the request's: work that must not stay half done when the client hangs up belongs on the connection's
+// context.
 func (h *Hub) OnRefresh(f func(ctx context.Context, c *Conn, u User) error) { h.onRefresh = f }
 
-// register panics where name is empty or taken: .NET refuses to start, too. So does a parameter that must be given behind one
-// that need not be.
+// register panics where name is empty or taken: .NET refuses to start, too. It also panics where a required parameter
+// stands behind an optional one.
 func (h *Hub) register(name string, r results, decode func(*binding) boundCall, forms ...form) {
 	key := strings.ToLower(name)
 	if name == "" || h.methods[key] != nil {

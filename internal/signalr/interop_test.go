@@ -24,7 +24,9 @@ func (r *receiver) ReceiveConverted(orderID string) { r.converted <- orderID }
 func (r *receiver) ReceiveCartUpdated()             { r.updated <- struct{}{} }
 func (r *receiver) Double(n int) int                { return 2 * n }
 
-func connectGoClient(t *testing.T, f *fixture, r *receiver, options ...func(philippseith.Party) error) philippseith.Client {
+func connectGoClient(
+	t *testing.T, f *fixture, r *receiver, options ...func(philippseith.Party) error,
+) philippseith.Client {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -44,10 +46,12 @@ func connectGoClient(t *testing.T, f *fixture, r *receiver, options ...func(phil
 	return client
 }
 
-// The Go client of the field is a peer that the server has to satisfy.
+// The server satisfies the Go client of the field.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
-	for _, format := range []philippseith.TransferFormatType{philippseith.TransferFormatText, philippseith.TransferFormatBinary} {
+	for _, format := range []philippseith.TransferFormatType{
+		philippseith.TransferFormatText, philippseith.TransferFormatBinary,
+	} {
 		t.Run(string(format), func(t *testing.T) {
 			t.Parallel()
 			testGoClient(t, philippseith.TransferFormat(format))
@@ -78,7 +82,8 @@ func testGoClient(t *testing.T, option func(philippseith.Party) error) {
 	}
 	require.NoError(t, within(t, client.Send("Nothing"), "Send"))
 	stream := within(t, client.PullStream("Nothing"), "PullStream")
-	require.EqualError(t, stream.Error, "The client attempted to invoke the non-streaming 'Nothing' method with a streaming invocation.")
+	require.EqualError(t, stream.Error,
+		"The client attempted to invoke the non-streaming 'Nothing' method with a streaming invocation.")
 
 	for range 100 {
 		require.NoError(t, conn.Send(message("ReceiveConverted", `"f47ac10b-58cc-4372-a567-0e02b2c3d479"`)))
@@ -99,7 +104,7 @@ func TestGoClientStreams(t *testing.T) {
 	client := connectGoClient(t, f, &receiver{})
 	conn := f.opened(t)
 
-	const n = 100 // more than its buffers and ours take
+	const n = 100 // more than the client's buffers and ours take
 	stream := client.PullStream("Numbers", n)
 	for i := range n {
 		item := within(t, stream, "an item")

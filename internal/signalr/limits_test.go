@@ -19,14 +19,14 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// byToken lets everybody in, as the user that the token names.
+// byToken lets every client in, as the user that the token names.
 func byToken(cfg *signalr.Config) {
 	cfg.Authenticate = func(r *http.Request) (signalr.User, error) {
 		return user{id: r.URL.Query().Get("access_token")}, nil
 	}
 }
 
-// behindProxy makes the tests' own address a proxy, so that X-Forwarded-For says who they are.
+// behindProxy makes the tests' own address a proxy, so that X-Forwarded-For names the client.
 func behindProxy(cfg *signalr.Config) {
 	cfg.TrustedProxies = []string{"127.0.0.0/8"}
 }
@@ -39,7 +39,8 @@ type attempt struct {
 	retryAfter string
 }
 
-// try asks for a WebSocket as who from address, either of which may be empty. Its socket is closed when the test ends.
+// try asks for a WebSocket as the user who, from address; either may be empty. Its socket is closed when the test
+// ends.
 func (f *fixture) try(t *testing.T, who, address string) attempt {
 	t.Helper()
 	host := strings.TrimSuffix(strings.TrimPrefix(f.url, "http://"), "/hub")
@@ -49,8 +50,10 @@ func (f *fixture) try(t *testing.T, who, address string) attempt {
 		return attempt{}
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	request := "GET /hub?access_token=" + who + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: " + address + "\r\n\r\n"
+	request := "GET /hub?access_token=" + who + " HTTP/1.1\r\nHost: " + host +
+		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: " + address +
+		"\r\n\r\n"
 	if _, err = io.WriteString(conn, request); err != nil {
 		t.Error(err)
 		return attempt{}
@@ -72,7 +75,7 @@ func (f *fixture) try(t *testing.T, who, address string) attempt {
 	return attempt{status: response.StatusCode, body: string(body), retryAfter: response.Header.Get("Retry-After")}
 }
 
-// race tries count times at once and returns those that were let in and one of the refused.
+// race tries count times at once and returns the attempts that were let in and one of the refused.
 func race(count int, try func() attempt) (in []attempt, refused attempt) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -104,7 +107,7 @@ func TestConnectionLimitsAreExactUnderARace(t *testing.T) {
 		status       int
 		text         string
 		reason       signalr.Refusal
-		who, address string // who is let in nevertheless
+		who, address string // a client that is let in nevertheless
 	}{
 		"per server": {
 			func(cfg *signalr.Config) { cfg.MaxConnections = limit },
@@ -116,7 +119,8 @@ func TestConnectionLimitsAreExactUnderARace(t *testing.T) {
 		},
 		"per address": {
 			func(cfg *signalr.Config) { cfg.MaxConnectionsPerAddress = limit },
-			http.StatusTooManyRequests, "There are too many connections from this address", signalr.AddressFull, "somebody", "192.0.2.2",
+			http.StatusTooManyRequests, "There are too many connections from this address", signalr.AddressFull, "somebody",
+			"192.0.2.2",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,13 +167,15 @@ func TestEveryWayOutGivesTheSeatBack(t *testing.T) {
 	for name, leave := range map[string]func(*testing.T, *fixture){
 		"the upgrade fails": func(t *testing.T, f *fixture) {
 			t.Helper()
-			a := f.request(t, http.MethodGet, "/hub?access_token=user", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "12")
+			a := f.request(t, http.MethodGet, "/hub?access_token=user", "Connection", "Upgrade", "Upgrade", "websocket",
+				"Sec-WebSocket-Version", "12")
 			require.Equal(t, http.StatusBadRequest, a.status)
 		},
 		"the upgrade of a negotiated connection fails": func(t *testing.T, f *fixture) {
 			t.Helper()
 			token := f.negotiate(t, "&negotiateVersion=1")["connectionToken"].(string)
-			a := f.request(t, http.MethodGet, "/hub?access_token=user&id="+token, "Connection", "Upgrade", "Upgrade", "websocket")
+			a := f.request(t, http.MethodGet, "/hub?access_token=user&id="+token, "Connection", "Upgrade", "Upgrade",
+				"websocket")
 			require.Equal(t, http.StatusBadRequest, a.status)
 		},
 		"the token is unknown": func(t *testing.T, f *fixture) {
@@ -230,7 +236,7 @@ func TestEveryWayOutGivesTheSeatBack(t *testing.T) {
 			t.Parallel()
 			f := setup(t, func(cfg *signalr.Config) { cfg.MaxConnections = limit })
 			for range 2 * limit { // more often than there are seats
-				require.Eventually(t, func() bool { // one leaves a moment after its client has seen the end
+				require.Eventually(t, func() bool { // a seat is freed a moment after its client has seen the end
 					return f.request(t, http.MethodPost, "/hub/negotiate?access_token=user").status == http.StatusOK
 				}, patience, patience/1000)
 				leave(t, f)
@@ -257,7 +263,8 @@ func TestSeatsAreGivenBackOnShutdown(t *testing.T) {
 	defer cancel()
 	require.Error(t, f.Shutdown(ctx))
 	stopping := f.try(t, "user", "")
-	require.Equal(t, attempt{status: http.StatusServiceUnavailable, body: "The server is shutting down", retryAfter: "1"}, stopping)
+	require.Equal(t, attempt{status: http.StatusServiceUnavailable, body: "The server is shutting down", retryAfter: "1"},
+		stopping)
 	require.Equal(t, 1, f.observer.refusals(signalr.ServerStopping))
 }
 
@@ -280,7 +287,7 @@ func TestAddressesOfOneSiteAreOne(t *testing.T) {
 	}
 }
 
-// Whoever proves nothing takes no seat, and learns nothing of the limits.
+// An unauthenticated client takes no seat, and learns nothing of the limits.
 func TestLimitsAreBehindAuthentication(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.MaxConnections = 1 })
@@ -294,7 +301,7 @@ func TestLimitsAreBehindAuthentication(t *testing.T) {
 	require.Equal(t, 3, f.observer.refusals(signalr.NotPermitted))
 }
 
-// The operator who has forgotten to name the proxy is told, once, by the log.
+// The log tells the operator once that a proxy seems to be missing from the trusted ones.
 func TestAProxyThatIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// What a client does with one poll.
+// pollFate is what a client does with one poll.
 type pollFate int
 
 const (
@@ -26,9 +26,9 @@ const (
 	cancelled                  // lose patience
 )
 
-// TestRacingPolls sends 10,000 messages to a client that polls before the poll before is answered, and loses patience. What it
-// is promised: of all answers that it has read, in the order in which it asked, nothing comes twice or too early, and nothing
-// is missing but behind a poll that it cancelled itself, whose answer may have been on its way.
+// TestRacingPolls sends 10,000 messages to a client that polls before the last poll is answered, and cancels polls.
+// In all answers that it has read, in the order in which it asked, nothing comes twice or too early. Nothing is
+// missing, except behind a poll that the client cancelled itself, whose answer may have been on its way.
 func TestRacingPolls(t *testing.T) {
 	t.Parallel()
 	for name, fates := range map[string][]pollFate{
@@ -50,8 +50,8 @@ func TestRacingPolls(t *testing.T) {
 	}
 }
 
-// sendNumbers has the queue run empty now and then, for the polls to find something several hundred times, and pauses then, for
-// them to wait.
+// sendNumbers lets the queue run empty now and then, so that several hundred polls find something, and then pauses,
+// so that polls wait.
 func sendNumbers(conn *signalr.Conn, count int) error {
 	for i := range count {
 		if err := conn.Send(message("M", strconv.Itoa(i))); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// inBackground polls and says what came of it.
+// inBackground polls and sends the answer.
 func (p *poller) inBackground(ctx context.Context) <-chan answer {
 	done := make(chan answer, 1)
 	go func() {
@@ -52,7 +52,7 @@ func TestPollIsAnsweredWithWhatThereIs(t *testing.T) {
 	})
 }
 
-// A poll is a round trip, so that small messages in it are many.
+// A poll is a round trip, so it is given many small messages at once.
 func TestPollIsAnsweredWithAllThereIs(t *testing.T) {
 	t.Parallel()
 	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
@@ -93,7 +93,7 @@ func TestPollTimeout(t *testing.T) {
 	}, func(cfg *signalr.Config) { cfg.PollTimeout = 3 * time.Second })
 }
 
-// The newest poll is the one that counts: its client may have lost the one before.
+// The newest poll counts: the client may have lost the one before.
 func TestPollIsSuperseded(t *testing.T) {
 	t.Parallel()
 	pollingInBubble(t, func(b *bubble, p *poller, conn *signalr.Conn) {
@@ -177,7 +177,7 @@ func TestAbsentClientIsTimedOut(t *testing.T) {
 				defer cancel()
 				<-p.inBackground(ctx)
 				from := time.Now()
-				require.NoError(b.t, conn.Send(message("M"))) // whether something waits for it or not
+				require.NoError(b.t, conn.Send(message("M"))) // whether or not a poll waits for it
 				require.ErrorContains(b.t, <-b.disconnected, "stopped polling")
 				require.InDelta(b.t, c.after, time.Since(from).Seconds(), 1)
 				synctest.Wait()
@@ -188,7 +188,7 @@ func TestAbsentClientIsTimedOut(t *testing.T) {
 	}
 }
 
-// A poller proves that it lives by polling: it gets no pings, and need not say anything.
+// Polling proves that a client lives: it gets no pings, and need not send anything.
 func TestPollingIsInherentKeepAlive(t *testing.T) {
 	t.Parallel()
 	pollingInBubble(t, func(b *bubble, p *poller, _ *signalr.Conn) {
@@ -219,7 +219,7 @@ func TestPollThatNobodyReads(t *testing.T) {
 	})
 }
 
-// A connection that no handshake comes for is told so by its poll.
+// A connection whose handshake does not come tells its client so by a poll.
 func TestPollLearnsOfALateHandshake(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {

@@ -7,7 +7,8 @@ import (
 )
 
 type (
-	// Message is an invocation of a client's method, encoded once for all the connections that it is sent to: see [wire.Message].
+	// Message is an invocation of a client's method, encoded once for all the connections that it is sent to: see
+	// [wire.Message].
 	Message = wire.Message
 	// Names says how members of the server's own objects are named over MessagePack: see [wire.Names].
 	Names = wire.Names

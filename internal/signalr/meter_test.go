@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// from asks for path as the user from address, without a socket.
+// from sends a request as the user, from address, without a socket.
 func (f *fixture) from(address, method, path string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil) //nolint:noctx // a recorder's request is never cancelled
 	r.RemoteAddr = address
@@ -65,7 +65,9 @@ func TestNegotiationRate(t *testing.T) {
 	t.Run("before authentication, which costs more", func(t *testing.T) {
 		t.Parallel()
 		inBubble(t, func(b *bubble) {
-			for _, status := range []int{http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusTooManyRequests} {
+			for _, status := range []int{
+				http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusTooManyRequests,
+			} {
 				require.Equal(b.t, status, b.from("192.0.2.1:1", http.MethodPost, "/hub/negotiate").Code)
 			}
 		}, slow)
@@ -75,12 +77,15 @@ func TestNegotiationRate(t *testing.T) {
 		inBubble(t, func(b *bubble) {
 			webSocket := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
 			for range 3 {
-				require.NotEqual(b.t, http.StatusTooManyRequests, b.from("192.0.2.1:1", http.MethodGet, "/hub?access_token=user", webSocket...).Code)
+				require.NotEqual(b.t, http.StatusTooManyRequests,
+					b.from("192.0.2.1:1", http.MethodGet, "/hub?access_token=user", webSocket...).Code)
 			}
-			require.Equal(b.t, http.StatusTooManyRequests, b.from("192.0.2.1:1", http.MethodGet, "/hub?access_token=user", webSocket...).Code)
+			require.Equal(b.t, http.StatusTooManyRequests,
+				b.from("192.0.2.1:1", http.MethodGet, "/hub?access_token=user", webSocket...).Code)
 			token := b.from("192.0.2.2:1", http.MethodPost, "/hub/negotiate?access_token=user")
 			require.Equal(b.t, http.StatusOK, token.Code)
-			require.Equal(b.t, http.StatusNotFound, b.from("192.0.2.1:1", http.MethodGet, "/hub?access_token=user&id=x", webSocket...).Code)
+			require.Equal(b.t, http.StatusNotFound,
+				b.from("192.0.2.1:1", http.MethodGet, "/hub?access_token=user&id=x", webSocket...).Code)
 		}, slow)
 	})
 	t.Run("preflights and what belongs to a connection do not count", func(t *testing.T) {
@@ -95,7 +100,7 @@ func TestNegotiationRate(t *testing.T) {
 	})
 }
 
-// flood sends n times what send sends, whether or not the server still takes it.
+// flood sends the payload n times, whether or not the server still takes it.
 func (c *client) flood(n int, payload string, op ws.OpCode) {
 	frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(op, true, []byte(payload))))
 	for range n {
@@ -138,24 +143,32 @@ func TestFloodsAreClosed(t *testing.T) {
 		op      ws.OpCode
 		text    string
 	}{
-		"invocations":                    {201, nothing, ws.OpText, tooManyInvocations},
-		"invocations without an id":      {201, `{"type":1,"target":"Nothing","arguments":[]}` + "\x1e", ws.OpText, tooManyInvocations},
-		"invocations of what is not":     {201, `{"type":1,"target":"X","arguments":[]}` + "\x1e", ws.OpText, tooManyInvocations},
-		"stream invocations":             {201, `{"type":4,"invocationId":"1","target":"X","arguments":[]}` + "\x1e", ws.OpText, tooManyInvocations},
+		"invocations": {201, nothing, ws.OpText, tooManyInvocations},
+		"invocations without an id": {
+			201, `{"type":1,"target":"Nothing","arguments":[]}` + "\x1e", ws.OpText, tooManyInvocations,
+		},
+		"invocations of what is not": {
+			201, `{"type":1,"target":"X","arguments":[]}` + "\x1e", ws.OpText, tooManyInvocations,
+		},
+		"stream invocations": {
+			201, `{"type":4,"invocationId":"1","target":"X","arguments":[]}` + "\x1e", ws.OpText, tooManyInvocations,
+		},
 		"invocations in one frame":       {1, strings.Repeat(nothing, 10_000), ws.OpText, tooManyInvocations},
 		"pings":                          {2001, ping + "\x1e", ws.OpText, tooManyMessages},
 		"pings in one frame":             {1, strings.Repeat(ping+"\x1e", 10_000), ws.OpText, tooManyMessages},
 		"messages of a type that is not": {2001, `{"type":99}` + "\x1e", ws.OpText, tooManyMessages},
-		"stream items":                   {2001, `{"type":2,"invocationId":"1","item":1}` + "\x1e", ws.OpText, tooManyMessages},
-		"completions":                    {2001, `{"type":3,"invocationId":"1"}` + "\x1e", ws.OpText, tooManyMessages},
-		"pings of the WebSocket":         {2001, "", ws.OpPing, tooManyMessages},
-		"pongs of the WebSocket":         {2001, "", ws.OpPong, tooManyMessages},
-		"empty frames":                   {2001, "", ws.OpText, tooManyMessages},
-		"a record, byte by byte":         {2001, "{", ws.OpText, tooManyMessages},
+		"stream items": {
+			2001, `{"type":2,"invocationId":"1","item":1}` + "\x1e", ws.OpText, tooManyMessages,
+		},
+		"completions":            {2001, `{"type":3,"invocationId":"1"}` + "\x1e", ws.OpText, tooManyMessages},
+		"pings of the WebSocket": {2001, "", ws.OpPing, tooManyMessages},
+		"pongs of the WebSocket": {2001, "", ws.OpPong, tooManyMessages},
+		"empty frames":           {2001, "", ws.OpText, tooManyMessages},
+		"a record, byte by byte": {2001, "{", ws.OpText, tooManyMessages},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(b *bubble) { // where no time passes while the flood comes
+			inBubble(t, func(b *bubble) { // no time passes in the bubble while the flood comes
 				c1 := b.dial()
 				c1.shakeHands()
 				go c1.flood(c.frames, c.payload, c.op)
@@ -169,7 +182,7 @@ func TestFloodsAreClosed(t *testing.T) {
 	}
 }
 
-// At its rate a client may go on for ever, and after a pause it has its burst again.
+// A client that stays at its rate may go on for ever, and after a pause it has its burst again.
 func TestWhatDoesNotExceedTheRate(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -191,7 +204,7 @@ func TestWhatDoesNotExceedTheRate(t *testing.T) {
 	}, func(cfg *signalr.Config) { cfg.InvocationRate, cfg.InvocationBurst = 100, 200 })
 }
 
-// A flood before the handshake is one as well; there is no protocol yet to say why in.
+// A flood before the handshake is a flood as well. The client is told no reason, because there is no protocol yet.
 func TestFloodBeforeTheHandshake(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -203,7 +216,7 @@ func TestFloodBeforeTheHandshake(t *testing.T) {
 	}, func(cfg *signalr.Config) { cfg.MessageRate, cfg.MessageBurst = 1000, 2000 })
 }
 
-// Coming back does not make a flood good.
+// Stateful reconnect does not help a flood.
 func TestFloodWithStatefulReconnect(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -216,7 +229,7 @@ func TestFloodWithStatefulReconnect(t *testing.T) {
 	}, func(cfg *signalr.Config) { cfg.InvocationRate, cfg.InvocationBurst = 100, 200 })
 }
 
-// Another WebSocket for the same connection costs what a new connection does.
+// Another WebSocket for the same connection costs as much as a new connection.
 func TestResumesCountAsNegotiations(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -226,8 +239,10 @@ func TestResumesCountAsNegotiations(t *testing.T) {
 		c.expect(`{}`)
 		webSocket := []string{"Connection", "Upgrade", "Upgrade", "websocket"}
 		for range 3 {
-			require.NotEqual(b.t, http.StatusTooManyRequests, b.from("192.0.2.9:1", http.MethodGet, "/hub?access_token=user&id="+token, webSocket...).Code)
+			require.NotEqual(b.t, http.StatusTooManyRequests,
+				b.from("192.0.2.9:1", http.MethodGet, "/hub?access_token=user&id="+token, webSocket...).Code)
 		}
-		require.Equal(b.t, http.StatusTooManyRequests, b.from("192.0.2.9:1", http.MethodGet, "/hub?access_token=user&id="+token, webSocket...).Code)
+		require.Equal(b.t, http.StatusTooManyRequests,
+			b.from("192.0.2.9:1", http.MethodGet, "/hub?access_token=user&id="+token, webSocket...).Code)
 	}, func(cfg *signalr.Config) { cfg.NegotiationRate, cfg.NegotiationBurst = 1, 3 })
 }

@@ -7,11 +7,11 @@ func Method0(h *Hub, name string, f func(ctx context.Context, call *Call) (any, 
 	h.register(name, once, func(*binding) boundCall { return f })
 }
 
-// Method1 is [Method0] for a method with a parameter. A null where A cannot be null (a number, a struct, an array such as a
-// UUID) is a binding failure, as for a .NET value type; a string takes null as the empty string.
+// Method1 is [Method0] for a method with a parameter. A null where A cannot be null (a number, a struct, an array
+// such as a UUID) is a binding failure, as for a .NET value type. A string takes null as the empty string.
 //
-// A parameter of type [*Upload] is a stream that the client sends. A method with one does not run in the order of the
-// connection's invocations but beside them, on a goroutine of its own. A parameter of type [Optional] need not be sent.
+// A parameter of type [*Upload] is a stream that the client sends. A method with one runs beside the connection's
+// invocations, not in their order, on a goroutine of its own. A parameter of type [Optional] need not be sent.
 func Method1[A any](h *Hub, name string, f func(ctx context.Context, call *Call, a A) (any, error)) {
 	first := parameterOf[A]()
 	h.register(name, once, func(in *binding) boundCall {

@@ -65,10 +65,11 @@ func TestKeepAliveOfMessagePack(t *testing.T) {
 			c.sendBinary([]byte(ping))
 		}
 		last := ping
-		for last == ping { // silence, but for the server's pings
+		for last == ping { // silence, except for the server's pings
 			last, _ = c.recordAfter()
 		}
-		require.Equal(b.t, hex.Dump(framed(written(b.t, `93 07 d9 20 "Connection closed with an error." c3`))), hex.Dump([]byte(last)))
+		require.Equal(b.t, hex.Dump(framed(written(b.t, `93 07 d9 20 "Connection closed with an error." c3`))),
+			hex.Dump([]byte(last)))
 		c.expectClose(ws.StatusNormalClosure)
 		require.Error(b.t, <-b.disconnected)
 		synctest.Wait()
@@ -76,7 +77,7 @@ func TestKeepAliveOfMessagePack(t *testing.T) {
 	})
 }
 
-// Records and frames need not coincide here either, nor need the handshake have a frame of its own.
+// Records and frames need not coincide over MessagePack either, and the handshake needs no frame of its own.
 func TestMessagePackInFramesOfAnySize(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

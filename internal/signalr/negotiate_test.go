@@ -96,12 +96,14 @@ func TestConnectionTokens(t *testing.T) {
 	v1 := f.negotiate(t, "&negotiateVersion=1")
 	token, id := v1["connectionToken"].(string), v1["connectionId"].(string)
 	refused := func(path, id string) answer {
-		return f.request(t, http.MethodGet, path+"?access_token=user&id="+id, "Connection", "Upgrade", "Upgrade", "websocket",
+		return f.request(t, http.MethodGet, path+"?access_token=user&id="+id, "Connection", "Upgrade", "Upgrade",
+			"websocket",
 			"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	}
 
 	for name, unknown := range map[string]string{
-		"the public id": id, "nonsense": "nonsense", "altered": token[:len(token)-1] + string(token[len(token)-1]^1), "shortened": token[1:],
+		"the public id": id, "nonsense": "nonsense", "altered": token[:len(token)-1] + string(token[len(token)-1]^1),
+		"shortened": token[1:],
 	} {
 		a := refused("/hub", unknown)
 		require.Equal(t, http.StatusNotFound, a.status, name)
@@ -116,8 +118,9 @@ func TestConnectionTokens(t *testing.T) {
 	c.send(`{"type":7}`)
 	c.expect(`{"type":7}`)
 	c.expectClose(ws.StatusNormalClosure)
-	require.Eventually(t, func() bool { return refused("/hub", token).status == http.StatusNotFound }, patience, patience/1000,
-		"a token is good for one connection")
+	require.Eventually(t, func() bool {
+		return refused("/hub", token).status == http.StatusNotFound
+	}, patience, patience/1000, "a token is good for one connection")
 }
 
 func TestTokensOfAnotherHub(t *testing.T) {
@@ -129,7 +132,8 @@ func TestTokensOfAnotherHub(t *testing.T) {
 	mux.Handle("/other", f.Handler(other))
 	serve(t, f, mux)
 	token := f.negotiate(t, "&negotiateVersion=1")["connectionToken"].(string)
-	_, _, _, err := ws.Dial(t.Context(), strings.Replace(strings.TrimSuffix(f.url, "/hub"), "http", "ws", 1)+"/other?access_token=user&id="+token)
+	_, _, _, err := ws.Dial(t.Context(),
+		strings.Replace(strings.TrimSuffix(f.url, "/hub"), "http", "ws", 1)+"/other?access_token=user&id="+token)
 	require.Equal(t, ws.StatusError(http.StatusNotFound), err)
 }
 
@@ -168,11 +172,14 @@ func TestOrigins(t *testing.T) {
 	host := strings.TrimPrefix(strings.TrimSuffix(f.url, "/hub"), "http://")
 
 	a := f.request(t, http.MethodOptions, "/hub/negotiate", "Origin", "https://app.example",
-		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,x-requested-with,x-signalr-user-agent")
+		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers",
+		"authorization,x-requested-with,x-signalr-user-agent")
 	require.Equal(t, http.StatusNoContent, a.status)
 	require.Equal(t, "https://app.example", a.header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "true", a.header.Get("Access-Control-Allow-Credentials"))
-	for _, name := range []string{"x-requested-with", "x-signalr-user-agent", "authorization", "content-type", "cache-control"} {
+	for _, name := range []string{
+		"x-requested-with", "x-signalr-user-agent", "authorization", "content-type", "cache-control",
+	} {
 		require.Contains(t, a.header.Get("Access-Control-Allow-Headers"), name)
 	}
 	require.Contains(t, a.header.Get("Access-Control-Allow-Methods"), "POST")

@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// A request is handed on once: nodes that disagree on where a connection lives send nothing round.
+// A request is handed on once: nodes that disagree on where a connection lives do not send it round.
 //
 // Acceptance: A-469.
 func TestARequestIsHandedOnOnce(t *testing.T) {
@@ -29,7 +29,7 @@ func TestARequestIsHandedOnOnce(t *testing.T) {
 	require.Equal(t, int64(1), n.handed())
 }
 
-// Without a way to each other nodes know their own connections only, as before they had one.
+// Without Forward, nodes know their own connections only.
 func TestWithoutForwardOtherNodesConnectionsAreUnknown(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) { cfg.Forward = nil })
@@ -43,7 +43,8 @@ func TestWithoutForwardOtherNodesConnectionsAreUnknown(t *testing.T) {
 	dialURL(t, ws.Dialer{}, f.url+"?access_token=user&id="+token).shakeHands()
 }
 
-// What another node has handed on is the client's, not that node's, and counts once: for the node that has the connection.
+// A forwarded request counts for its client, not for the forwarding node, and counts once: on the node that has the
+// connection.
 //
 // Acceptance: A-472.
 func TestForwardedRequestsCountForTheirClient(t *testing.T) {
@@ -54,14 +55,15 @@ func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 	})
 	f := n.of(1)
 	var negotiated []*half
-	for range 5 { // a negotiation is refused when it is full
+	for range 5 { // a negotiation is refused when the node is full
 		negotiated = append(negotiated, f.negotiatedAt(t, n.of(0)))
 	}
 	open := func(from string) (answer, *half) {
 		t.Helper()
 		h := negotiated[0]
 		negotiated = negotiated[1:]
-		t.Cleanup(func() { _, _ = h.try(context.Background(), http.MethodDelete, "") }) // who leaves without a word is waited for
+		// The server waits for a client that leaves without a word.
+		t.Cleanup(func() { _, _ = h.try(context.Background(), http.MethodDelete, "") })
 		return h.do(http.MethodGet, "", "X-Forwarded-For", from), h
 	}
 	first, h := open("203.0.113.1")
@@ -77,13 +79,13 @@ func TestForwardedRequestsCountForTheirClient(t *testing.T) {
 	require.Equal(t, http.StatusOK, another.status)
 	full, _ := open("203.0.113.3")
 	require.Equal(t, "This user has too many connections", full.body)
-	for range 2 { // the node in between has no seat taken
+	for range 2 { // no seat is taken on the node in between
 		dialURL(t, ws.Dialer{}, f.url+"?access_token=user").shakeHands()
 		f.opened(t)
 	}
 }
 
-// What a node says of the client is not asked of headers again, though that is an address of a proxy's.
+// The client's address that a node states is not replaced by one from the headers, even where it is a proxy's.
 func TestAForwardedClientsAddressStandsAsItIs(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) {
@@ -93,7 +95,7 @@ func TestAForwardedClientsAddressStandsAsItIs(t *testing.T) {
 	require.Equal(t, "127.0.0.1", conn.RemoteAddr().String())
 }
 
-// A page reads each header once, whichever node has set it.
+// A page gets each header once, whichever node has set it.
 func TestCORSOfWhatAnotherNodeAnswers(t *testing.T) {
 	t.Parallel()
 	n := setupNodes(t, func(cfg *signalr.Config) { cfg.AllowedOrigins = []string{"https://app.example"} })
@@ -112,14 +114,15 @@ func TestCORSOfWhatAnotherNodeAnswers(t *testing.T) {
 	require.Equal(t, int64(3), n.handed(), "it is not handed on")
 }
 
-// negotiatedAt is a half whose token another node has given out.
+// negotiatedAt returns a half whose token another node has issued.
 func (f *fixture) negotiatedAt(t *testing.T, other *fixture) *half {
 	t.Helper()
 	token := other.negotiate(t, "&negotiateVersion=1")["connectionToken"].(string)
 	return &half{t: t, http: ownClient(t), url: f.url + "?access_token=user&id=" + token}
 }
 
-// One user's requests for another node do not take the places of all: here as many as may be on their way at once, with bodies that do not end.
+// One user's requests for another node do not take all places for forwarded requests. Here that user has as many
+// under way as are allowed, with bodies that do not end.
 //
 // Acceptance: A-472.
 func TestOneUserTakesHisShareOfWhatIsHandedOn(t *testing.T) {
@@ -158,10 +161,12 @@ func TestOneUserTakesHisShareOfWhatIsHandedOn(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(token.body), &negotiation))
 	other.url = f.url + "?access_token=other&id=" + negotiation.ConnectionToken
 	require.Equal(t, http.StatusOK, other.do(http.MethodPost, "").status)
-	require.Equal(t, http.StatusNotFound, n.of(0).request(t, http.MethodGet, "/hub?access_token=user&id=x").status, "what need not be handed on is served as ever")
+	require.Equal(t, http.StatusNotFound, n.of(0).request(t, http.MethodGet, "/hub?access_token=user&id=x").status,
+		"what need not be handed on is served as ever")
 }
 
-// A request that any node may have to answer finds the connection wherever it is: a socket on a node that has neither negotiated it nor is asked.
+// A request that any node may have to answer finds its connection on every node: also a socket on a node that has not
+// negotiated it and is not asked first.
 //
 // Acceptance: A-473.
 func TestAConnectionIsFoundOnWhicheverNodeItLives(t *testing.T) {

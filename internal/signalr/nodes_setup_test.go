@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// sharedKeys are what the nodes share: the newest seals, and those that a node knows open.
+// sharedKeys are the nodes' common keys: the newest seals, and each that a node knows opens.
 type sharedKeys struct {
 	mu    sync.Mutex
 	keys  [][32]byte
@@ -55,14 +55,14 @@ type node struct {
 	*signalr.Server
 
 	name     string
-	direct   *httptest.Server // where clients reach it without a balancer
-	entrance *httptest.Server // where the other nodes do
+	direct   *httptest.Server // where clients reach the node without a balancer
+	entrance *httptest.Server // where the other nodes reach it
 	gone     atomic.Bool
 	handed   atomic.Int64 // requests that others have handed on to it
 }
 
-// nodes is a fixture with several servers of one hub. Its url is a balancer's that gives each request to the next of them; its server is the
-// first, which negotiates where a test does so without the network.
+// nodes is a fixture with several servers of one hub. Its url is that of a balancer that gives each request to the
+// next of them. Its server is the first, which negotiates where a test does so without the network.
 type nodes struct {
 	*fixture
 
@@ -121,7 +121,8 @@ func (n *nodes) another(t *testing.T, configure ...func(*signalr.Config)) *signa
 
 const (
 	clientHeader = "X-Test-Client"
-	proofHeader  = "X-Test-Proof" // what is set before the server has a request has to be in every answer, a WebSocket's included
+	// A header that is set before the server has a request must be in every answer, a WebSocket's included.
+	proofHeader = "X-Test-Proof"
 )
 
 var errNoProof = errors.New("what answers may be no node")
@@ -133,7 +134,7 @@ func (n *nodes) others() (names []string) {
 	return names
 }
 
-// forward is the way of one node to the others: what package peers is to Herald.
+// forward returns one node's way to the others, as package peers does for Herald.
 func (n *nodes) forward(t *testing.T, from int) func(w http.ResponseWriter, r *http.Request, name string) error {
 	t.Helper()
 	transport := &http.Transport{}
@@ -147,11 +148,13 @@ func (n *nodes) forward(t *testing.T, from int) func(w http.ResponseWriter, r *h
 			if err != nil {
 				return fmt.Errorf("parsing: %w", err)
 			}
-			proxy := httputil.ReverseProxy{Transport: transport, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+			proxy := httputil.ReverseProxy{
+				Transport: transport, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+			}
 			proxy.Rewrite = func(p *httputil.ProxyRequest) {
 				p.SetURL(target)
 				p.Out.Host = p.In.Host
-				p.Out.Header["X-Forwarded-For"] = []string{"192.0.2.99"} // whatever a client says
+				p.Out.Header["X-Forwarded-For"] = []string{"192.0.2.99"} // whatever the client states
 				p.Out.Header.Set(clientHeader, n.all[from].ClientAddress(p.In).String())
 			}
 			proxy.ModifyResponse = func(answer *http.Response) error {
@@ -191,7 +194,7 @@ func (n *nodes) kill(t *testing.T, dead *node) {
 
 var errKilled = errors.New("killed")
 
-// of returns the fixture as its clients see one of the nodes.
+// of returns the fixture as the clients of one node see it.
 func (n *nodes) of(i int) *fixture {
 	only := *n.fixture
 	only.Server, only.url = n.all[i].Server, n.all[i].direct.URL+"/hub"

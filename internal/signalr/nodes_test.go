@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// token returns what a node gives out.
+// token returns a token that a node has issued.
 func (n *nodes) token(t *testing.T, from int) (encoded, id string) {
 	t.Helper()
 	v1 := n.of(from).negotiate(t, "&negotiateVersion=1")
@@ -43,8 +43,8 @@ func TestAnyNodeTakesASocketThatAnotherHasNegotiated(t *testing.T) {
 	require.Zero(t, n.handed())
 }
 
-// Both half-transports, with every request at the next node: the connection lives on the one that negotiated it, and hears and says
-// everything as it would alone.
+// Both half-transports work with every request at the next node: the connection lives on the node that negotiated it,
+// and receives and sends everything as with one node.
 //
 // Acceptance: A-468.
 func TestHalfTransportsThroughRoundRobin(t *testing.T) {
@@ -121,7 +121,7 @@ func TestStatefulReconnectThroughRoundRobin(t *testing.T) {
 	require.Equal(t, 1, n.connections())
 }
 
-// What a node is killed with is unknown to the others, in ASP.NET's words, and its clients start anew there.
+// The connections of a killed node are unknown to the others, in ASP.NET's words, and their clients start anew there.
 //
 // Acceptance: A-469.
 func TestAKilledOwnersConnectionsAreUnknown(t *testing.T) {
@@ -135,7 +135,7 @@ func TestAKilledOwnersConnectionsAreUnknown(t *testing.T) {
 	greet(t, n.fixture, s)
 	unused, _ := n.token(t, 0)
 	owner := n.all[0]
-	for i, other := range n.all[1:] { // whatever was negotiated elsewhere stays
+	for i, other := range n.all[1:] { // connections that were negotiated elsewhere stay
 		encoded, _ := n.token(t, i+1)
 		dialURL(t, ws.Dialer{}, other.direct.URL+"/hub?access_token=user&id="+encoded).shakeHands()
 	}
@@ -156,7 +156,8 @@ func TestAKilledOwnersConnectionsAreUnknown(t *testing.T) {
 		_, _, _, err := ws.Dial(t.Context(), strings.Replace(n.url, "http", "ws", 1)+"?"+resume)
 		require.ErrorIs(t, err, ws.StatusError(http.StatusNotFound))
 	}
-	dialURL(t, ws.Dialer{}, n.url+"?access_token=user&id="+unused).shakeHands() // a socket needs nothing of the node that negotiated
+	// A socket needs nothing of the node that negotiated it.
+	dialURL(t, ws.Dialer{}, n.url+"?access_token=user&id="+unused).shakeHands()
 	again := n.of(1).negotiated(t, ownClient(t)).poller()
 	greet(t, n.fixture, again)
 }

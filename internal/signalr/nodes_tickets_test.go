@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// A ticket is its user's, on every node; its other requests do not reach the owner.
+// A ticket is its user's, on every node. Another user's requests do not reach the owner.
 //
 // Acceptance: A-467.
 func TestAnotherUsersTicketOnAnotherNode(t *testing.T) {
@@ -24,7 +24,13 @@ func TestAnotherUsersTicketOnAnotherNode(t *testing.T) {
 	for _, r := range []struct {
 		method  string
 		headers []string
-	}{{http.MethodGet, nil}, {http.MethodGet, events}, {http.MethodGet, upgrade}, {http.MethodPost, nil}, {http.MethodDelete, nil}} {
+	}{
+		{http.MethodGet, nil},
+		{http.MethodGet, events},
+		{http.MethodGet, upgrade},
+		{http.MethodPost, nil},
+		{http.MethodDelete, nil},
+	} {
 		a := f.request(t, r.method, "/hub?access_token=other&id="+token, r.headers...)
 		require.Equal(t, http.StatusForbidden, a.status, "%s %v", r.method, r.headers)
 		require.Equal(t, "The connection belongs to another user", a.body)
@@ -32,7 +38,7 @@ func TestAnotherUsersTicketOnAnotherNode(t *testing.T) {
 	require.Zero(t, n.handed())
 }
 
-// The user does not stand in a ticket, whatever it is called, nor does anything else: of two there is nothing alike but the key's id.
+// A ticket shows neither its user, whatever the name, nor anything else: two tickets share nothing but the key's id.
 //
 // Acceptance: A-467.
 func TestTicketsSayNothing(t *testing.T) {
@@ -58,8 +64,8 @@ func TestTicketsSayNothing(t *testing.T) {
 	require.Less(t, alike, 8, "bytes of %d that are the same in both", len(tickets[0]))
 }
 
-// A ticket is good for one connection on each node: presented at another one within its 15 seconds it opens a second socket, which is its user's own,
-// and counted as any.
+// A ticket is good for one connection on each node. Presented at another node within its 15 seconds, it opens a
+// second socket, which is its user's own and is counted.
 //
 // Acceptance: A-470.
 func TestATicketOpensOneSocketANode(t *testing.T) {
@@ -71,7 +77,8 @@ func TestATicketOpensOneSocketANode(t *testing.T) {
 		c := dialURL(t, ws.Dialer{}, f.url+"?access_token=user&id="+token)
 		c.shakeHands()
 		f.opened(t)
-		require.Equal(t, http.StatusConflict, f.request(t, http.MethodGet, "/hub?access_token=user&id="+token, upgrade...).status)
+		require.Equal(t, http.StatusConflict,
+			f.request(t, http.MethodGet, "/hub?access_token=user&id="+token, upgrade...).status)
 		c.send(`{"type":7}`)
 		c.expect(`{"type":7}`)
 		c.expectClose(ws.StatusNormalClosure)
@@ -79,7 +86,7 @@ func TestATicketOpensOneSocketANode(t *testing.T) {
 			return f.request(t, http.MethodGet, "/hub?access_token=user&id="+token, upgrade...).status == http.StatusNotFound
 		}, patience, soon)
 	}
-	// What lives on its owner is used once wherever it is presented.
+	// A connection that lives on its owner is opened once, wherever its ticket is presented.
 	for i := range n.all {
 		h := n.of(i)
 		a := h.request(t, http.MethodGet, "/hub?access_token=user&id="+token, events...)
@@ -101,7 +108,7 @@ func TestAnExpiredTicketOpensNothingOnAnyNode(t *testing.T) {
 	}
 }
 
-// Tickets from before a rotation are good after it, on every node, for as long as their connections live.
+// Tickets from before a rotation stay valid after it, on every node, for as long as their connections live.
 //
 // Acceptance: A-471.
 func TestARotationRefusesNoTicket(t *testing.T) {
@@ -111,7 +118,7 @@ func TestARotationRefusesNoTicket(t *testing.T) {
 	p := n.negotiated(t, ownClient(t)).poller()
 	greet(t, n.fixture, p)
 	before, _ := n.token(t, 0)
-	for range 100 { // more than are kept ready
+	for range 100 { // more than the sealer keeps ready
 		keys.rotate()
 		after, _ := n.token(t, 1)
 		require.NotEqual(t, before[:6], after[:6], "it is sealed with the new key")

@@ -8,7 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// observer reads what a server has counted.
+// observer reads a server's metrics.
 type observer struct {
 	registry *prometheus.Registry
 	metrics  *signalr.Metrics
@@ -33,7 +33,7 @@ func (o *observer) sum(name string, values ...string) (sum int) {
 func (o *observer) each(name string, visit func(labels []string, n int)) {
 	families, err := o.registry.Gather()
 	if err != nil {
-		panic(err) // cannot be: nothing is registered twice
+		panic(err) // cannot happen: nothing is registered twice
 	}
 	for _, family := range families {
 		if family.GetName() != name {
@@ -55,7 +55,7 @@ func (o *observer) refusals(reason signalr.Refusal) int {
 	return o.sum("connections_refused_total", string(reason))
 }
 
-// reasons are those that connections were closed for, each as often as that was so.
+// reasons returns the close reasons of all connections, each as often as it was counted.
 func (o *observer) reasons() (all []signalr.CloseReason) {
 	o.each("connections_closed_total", func(labels []string, n int) {
 		all = append(all, slices.Repeat([]signalr.CloseReason{signalr.CloseReason(labels[0])}, n)...)
@@ -63,7 +63,7 @@ func (o *observer) reasons() (all []signalr.CloseReason) {
 	return all
 }
 
-// outcomes are those of each method's invocations, sorted.
+// outcomes returns the outcomes of each method's invocations, sorted.
 func (o *observer) outcomes() map[string][]signalr.Outcome {
 	all := make(map[string][]signalr.Outcome)
 	o.each("invocations_total", func(labels []string, n int) {

@@ -10,7 +10,7 @@ func (c *Conn) open(user User) {
 	}
 }
 
-// prepare makes the connection one that can be ended.
+// prepare sets what ending the connection needs.
 func (c *Conn) prepare(user User) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.drain = c.write
@@ -19,8 +19,8 @@ func (c *Conn) prepare(user User) {
 	c.SetUser(user)
 }
 
-// enlist makes the connection one of the server's: serve has to be called now. It returns false where the server is shutting
-// down.
+// enlist adds the connection to the server's; the caller then calls serve. It returns false where the server is
+// shutting down.
 func (c *Conn) enlist() bool {
 	if !c.host.registry.add(c) {
 		c.cancel()

@@ -2,11 +2,11 @@ package signalr
 
 import "github.com/yummyzoom/herald/internal/signalr/wire"
 
-// Optional is a trailing parameter of a hub method: a client that knows nothing of it may leave it out. It stands behind all
-// parameters that are not optional; registering a method where it does not panics.
+// Optional is a trailing parameter of a hub method, which a client may leave out. It stands behind all required
+// parameters; registering a method where it does not panics.
 type Optional[T any] struct {
 	Value T
-	Given bool // the client has sent it, be it as null
+	Given bool // the client has sent it, maybe as null
 }
 
 func (*Optional[T]) decoder() func(p wire.Protocol, raw []byte, into any) error {

@@ -15,18 +15,23 @@ func allowOrigins(origins ...string) func(*signalr.Config) {
 	return func(cfg *signalr.Config) { cfg.AllowedOrigins = origins }
 }
 
-// The requests of @microsoft/signalr in a browser that need a preflight, each with the headers that browsers list then: lower
-// case, sorted. User code may add its own by the option headers.
+// The requests of @microsoft/signalr in a browser that need a preflight, each with the headers that browsers then
+// list: in lower case, sorted. User code may add its own by the option headers.
 func TestPreflights(t *testing.T) {
 	t.Parallel()
 	f := setup(t, allowOrigins("https://app.example"))
 	for _, c := range []struct{ path, method, headers string }{
 		{"/hub/negotiate?negotiateVersion=1", http.MethodPost, "authorization,x-requested-with,x-signalr-user-agent"},
-		{"/hub?id=x", http.MethodGet, "authorization,x-requested-with,x-signalr-user-agent"},                // a poll
-		{"/hub?id=x", http.MethodPost, "authorization,content-type,x-requested-with,x-signalr-user-agent"},  // application/octet-stream
-		{"/hub?id=x", http.MethodDelete, "authorization,x-requested-with,x-signalr-user-agent"},             // the end of polling
-		{"/hub?id=x", http.MethodGet, "cache-control"},                                                      // a polyfill of EventSource
-		{"/hub/negotiate", http.MethodPost, "authorization,x-requested-with,x-signalr-user-agent,x-tenant"}, // of the page's own
+		// A poll.
+		{"/hub?id=x", http.MethodGet, "authorization,x-requested-with,x-signalr-user-agent"},
+		// A POST of application/octet-stream.
+		{"/hub?id=x", http.MethodPost, "authorization,content-type,x-requested-with,x-signalr-user-agent"},
+		// The end of polling.
+		{"/hub?id=x", http.MethodDelete, "authorization,x-requested-with,x-signalr-user-agent"},
+		// A polyfill of EventSource.
+		{"/hub?id=x", http.MethodGet, "cache-control"},
+		// With a header of the page's own.
+		{"/hub/negotiate", http.MethodPost, "authorization,x-requested-with,x-signalr-user-agent,x-tenant"},
 	} {
 		a := f.request(t, http.MethodOptions, c.path, "Origin", "https://app.example",
 			"Access-Control-Request-Method", c.method, "Access-Control-Request-Headers", c.headers)
@@ -65,7 +70,8 @@ func requireNoCORS(t *testing.T, a answer) {
 // Acceptance: A-546.
 func TestOriginsAreComparedAsBrowsersDo(t *testing.T) {
 	t.Parallel()
-	f := setup(t, allowOrigins("https://app.example:443", "HTTP://Dev.Example:8080", "http://plain.example", "capacitor://localhost", "http://[::1]:80",
+	f := setup(t, allowOrigins("https://app.example:443", "HTTP://Dev.Example:8080", "http://plain.example",
+		"capacitor://localhost", "http://[::1]:80",
 		"http://page.example:*"))
 	host := strings.TrimPrefix(strings.TrimSuffix(f.url, "/hub"), "http://")
 	_, port, _ := strings.Cut(host, ":")
@@ -153,7 +159,7 @@ func TestTwoOrigins(t *testing.T) {
 	require.Equal(t, ws.StatusError(http.StatusForbidden), err)
 }
 
-// A page can read what it did wrong, or the client in it shows "Failed to fetch".
+// A page can read why it was refused; otherwise its client shows "Failed to fetch".
 func TestRefusalsCarryTheCORSHeaders(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -161,17 +167,26 @@ func TestRefusalsCarryTheCORSHeaders(t *testing.T) {
 		status       int
 		configure    func(*signalr.Config)
 	}{
-		"no credentials":    {http.MethodPost, "/hub/negotiate", http.StatusUnauthorized, nil},
-		"forbidden":         {http.MethodPost, "/hub/negotiate?access_token=banned", http.StatusForbidden, nil},
-		"no id":             {http.MethodGet, "/hub?access_token=user", http.StatusBadRequest, nil},
-		"unknown id":        {http.MethodPost, "/hub?access_token=user&id=x", http.StatusNotFound, nil},
-		"unknown method":    {http.MethodPut, "/hub?access_token=user", http.StatusMethodNotAllowed, nil},
-		"negotiate by GET":  {http.MethodGet, "/hub/negotiate?access_token=user", http.StatusMethodNotAllowed, nil},
-		"full for the user": {http.MethodPost, "/hub/negotiate?access_token=user", http.StatusTooManyRequests, func(cfg *signalr.Config) { cfg.MaxConnectionsPerUser = 1 }},
-		"full":              {http.MethodPost, "/hub/negotiate?access_token=user", http.StatusServiceUnavailable, func(cfg *signalr.Config) { cfg.MaxConnections = 1 }},
-		"too fast": {http.MethodPost, "/hub/negotiate?access_token=user", http.StatusTooManyRequests, func(cfg *signalr.Config) {
-			cfg.NegotiationRate, cfg.NegotiationBurst = 1, 1
-		}},
+		"no credentials":   {http.MethodPost, "/hub/negotiate", http.StatusUnauthorized, nil},
+		"forbidden":        {http.MethodPost, "/hub/negotiate?access_token=banned", http.StatusForbidden, nil},
+		"no id":            {http.MethodGet, "/hub?access_token=user", http.StatusBadRequest, nil},
+		"unknown id":       {http.MethodPost, "/hub?access_token=user&id=x", http.StatusNotFound, nil},
+		"unknown method":   {http.MethodPut, "/hub?access_token=user", http.StatusMethodNotAllowed, nil},
+		"negotiate by GET": {http.MethodGet, "/hub/negotiate?access_token=user", http.StatusMethodNotAllowed, nil},
+		"full for the user": {
+			http.MethodPost, "/hub/negotiate?access_token=user", http.StatusTooManyRequests,
+			func(cfg *signalr.Config) { cfg.MaxConnectionsPerUser = 1 },
+		},
+		"full": {
+			http.MethodPost, "/hub/negotiate?access_token=user", http.StatusServiceUnavailable,
+			func(cfg *signalr.Config) { cfg.MaxConnections = 1 },
+		},
+		"too fast": {
+			http.MethodPost, "/hub/negotiate?access_token=user", http.StatusTooManyRequests,
+			func(cfg *signalr.Config) {
+				cfg.NegotiationRate, cfg.NegotiationBurst = 1, 1
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +209,8 @@ func TestRefusalsCarryTheCORSHeaders(t *testing.T) {
 func TestOriginSettings(t *testing.T) {
 	t.Parallel()
 	for _, origin := range []string{
-		"*", "null", "", "app.example", "https://", "https://*", "https://*.example", "https://app.example/", "https://app.example/x",
+		"*", "null", "", "app.example", "https://", "https://*", "https://*.example", "https://app.example/",
+		"https://app.example/x",
 		"https://user@app.example", "https://app.example?x", "https://bücher.example", "//app.example",
 		":*", "http://:*", "http://*:*", "http://app.example:80:*", "http://app.example:*:*",
 	} {
@@ -202,7 +218,8 @@ func TestOriginSettings(t *testing.T) {
 		require.ErrorContains(t, err, "is not an origin", origin)
 	}
 	_, err := signalr.New(signalr.Config{Authenticate: authenticate, Settings: allowing(
-		"https://app.example", "http://localhost:3000", "https://app.example:443", "HTTPS://App.Example", "capacitor://localhost", "http://[::1]:8080",
+		"https://app.example", "http://localhost:3000", "https://app.example:443", "HTTPS://App.Example",
+		"capacitor://localhost", "http://[::1]:8080",
 		"http://localhost:*", "http://[::1]:*",
 	)})
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ type parameter[A any] struct {
 	optional func(p wire.Protocol, raw []byte, into any) error
 }
 
-// What a parameter's type may be besides something that is decoded. The methods are called at registration, on nil.
+// The special types of a parameter; any other type is decoded. The methods are called at registration, on nil.
 type (
 	uploadType interface {
 		uploads() func(in *binding) any
@@ -40,7 +40,7 @@ func (x *parameter[A]) take(in *binding) A {
 	switch {
 	case in.err != nil:
 	case x.form == streamed:
-		a, _ = x.upload(in).(A) // it is one: an A has made it
+		a, _ = x.upload(in).(A) // it is an A: x was made from A
 	case x.form == optional:
 		return x.takeOptional(in)
 	default:
@@ -57,14 +57,16 @@ func (x *parameter[A]) takeOptional(in *binding) A {
 	return a
 }
 
-// argumentOf panics for the types that are parameters of their own kind, which would be decoded as if they were data.
+// argumentOf panics for the special types, which must not be decoded as if they were data.
 func argumentOf[A any]() wire.Argument[A] {
 	var a A
 	for _, v := range []any{a, &a} {
 		_, isUpload := v.(uploadType)
 		_, isOptional := v.(optionalType)
 		if isUpload || isOptional {
-			panic(fmt.Sprintf("signalr: %T cannot be decoded: parameters are *Upload[T] or Optional[T], and not one in the other", a))
+			panic(fmt.Sprintf(
+				"signalr: %T cannot be decoded: parameters are *Upload[T] or Optional[T], and not one in the other", a,
+			))
 		}
 	}
 	return wire.NewArgument[A]()

@@ -9,8 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-// poll serves a GET request over long polling. The first one opens the connection and is answered at once, so that the client
-// knows that it may post.
+// poll serves a GET request over long polling. The first one opens the connection and is answered at once: then the
+// client knows that it may post.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	transport.NeverStored(w.Header())
 	t, ok := s.ticket(w, r, hub, user)
@@ -43,8 +43,8 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	}
 }
 
-// unlimited takes the HTTP server's own deadline, which is meant for responses that do not wait, off a response. One that
-// takes none could hold its connection for ever; it has been answered then.
+// unlimited lifts the HTTP server's own write deadline, which is meant for responses that do not wait. A response
+// that takes no deadlines could hold its connection for ever, so unlimited answers it with 500.
 func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, hub *Hub) (*http.ResponseController, bool) {
 	if r.ContentLength != 0 {
 		door.LimitBody(w)

@@ -10,11 +10,12 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// maxDiscarded is how much of a body is read whose connection has ended meanwhile: as much as net/http reads of one that nobody wants.
+// maxDiscarded bounds how much is read of a body whose connection has ended meanwhile: as much as net/http reads of a
+// body that its handler has not read.
 const maxDiscarded = 256 << 10
 
-// post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does: the answer says that
-// the connection has it, not what came of it.
+// post takes what the client of a half-transport sends, as HttpConnectionDispatcher.ProcessSend does. The answer says
+// that the connection has the data, not what came of it.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user User) {
 	t, ok := s.ticket(w, r, hub, user)
 	if !ok {
@@ -40,10 +41,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, hub *Hub, user Use
 	switch {
 	case err == nil:
 		door.WriteText(w, http.StatusOK, "")
-	case errors.Is(err, ErrClosed) && begun && active != nil: // what came of it, the connection's last message says
+	case errors.Is(err, ErrClosed) && begun && active != nil: // the connection's last message says what came of it
 		door.LimitBody(w)
 		if _, err := io.CopyN(io.Discard, r.Body, maxDiscarded); !errors.Is(err, io.EOF) {
-			door.RefuseBody(w, r, http.StatusNotFound) // it has no end, or none that comes
+			door.RefuseBody(w, r, http.StatusNotFound) // the body is too long, or does not end in time
 			return
 		}
 		door.WriteText(w, http.StatusOK, "")
@@ -66,7 +67,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, hub *Hub, user U
 		return
 	}
 	c := s.registry.find(t.Token)
-	if c == nil && !s.registry.knows(t, s.cfg.Now()) { // it has just ended
+	if c == nil && !s.registry.knows(t, s.cfg.Now()) { // the connection has just ended
 		s.unknownID(w, r, hub, unknownEnded)
 		return
 	}

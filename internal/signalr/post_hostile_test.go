@@ -105,7 +105,9 @@ func TestPostTooLarge(t *testing.T) {
 			require.NoError(t, err)
 			r.ContentLength = 2 << 30
 			r.Header.Set("Expect", "100-continue")
-			response, err := (&http.Client{Transport: &http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true}}).Do(r)
+			response, err := (&http.Client{
+				Transport: &http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true},
+			}).Do(r)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
 			require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
@@ -118,7 +120,9 @@ func TestPostTooLarge(t *testing.T) {
 		overEachInBubble(t, func(b *bubble, c talker) {
 			greet(b.t, b.fixture, c)
 			var taken atomic.Int64
-			done := postInBackground(context.Background(), halfOf(c), &drip{piece: strings.Repeat(ping+"\x1e", 100), left: -1, taken: &taken})
+			done := postInBackground(context.Background(), halfOf(c), &drip{
+				piece: strings.Repeat(ping+"\x1e", 100), left: -1, taken: &taken,
+			})
 			c.expect(closedWithError)
 			c.expectEnd()
 			require.Contains(b.t, []int{0, http.StatusRequestEntityTooLarge}, <-done)
@@ -139,7 +143,7 @@ func TestPostTooLarge(t *testing.T) {
 	})
 }
 
-// A record without an end is refused once it is larger than a record may be; the rest of it is not waited for.
+// A record without an end is refused once it exceeds the largest record; the server does not wait for the rest.
 func TestPostOfEndlessJSON(t *testing.T) {
 	t.Parallel()
 	overEachInBubble(t, func(b *bubble, c talker) {
@@ -167,19 +171,21 @@ func TestPostThatBreaksOff(t *testing.T) {
 	})
 }
 
-// net/http waits for a request's body before it writes the answer. A body that nobody asked for, and that does not come, must
-// not hold up whoever writes.
+// net/http waits for a request's body before it writes the answer. An unwanted body that does not come must not hold
+// up the writer.
 func TestRequestsWithABodyThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	overEachInBubble(t, func(b *bubble, c talker) {
 		conn := greet(b.t, b.fixture, c)
 		h := halfOf(c)
-		if _, ok := c.(*stream); ok { // whose request is under way: another connection
+		if _, ok := c.(*stream); ok { // the stream's own request is under way: another connection
 			h = b.negotiated(b.t, h.http)
 		} else {
 			require.NoError(b.t, conn.Send(message("M")))
 		}
-		for method, headers := range map[string][]string{http.MethodGet: events, http.MethodPost: nil, http.MethodDelete: nil} {
+		for method, headers := range map[string][]string{
+			http.MethodGet: events, http.MethodPost: nil, http.MethodDelete: nil,
+		} {
 			body, end := io.Pipe()
 			unknown := *h
 			unknown.url = b.url + "?access_token=user&id=x"

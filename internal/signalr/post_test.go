@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// drip is a body that comes in pieces, each after a while, and without end where it has none.
+// drip is a body that comes in pieces, each after a pause, and may have no end.
 type drip struct {
 	piece string
 	every time.Duration
@@ -66,7 +66,8 @@ func postInBackground(ctx context.Context, h *half, body io.Reader) <-chan int {
 	return done
 }
 
-// ahead is what HTTP/2 lets a client send before anybody reads it (http.HTTP2Config.MaxReceiveBufferPerStream).
+// ahead is how much HTTP/2 lets a client send before the server reads it
+// (http.HTTP2Config.MaxReceiveBufferPerStream).
 func (b *bubble) ahead(c talker) int64 {
 	if halfOf(c).http == b.client2 {
 		return 1 << 20
@@ -90,7 +91,7 @@ func TestPostAnswers(t *testing.T) {
 	})
 }
 
-// One body may hold many records that together are far larger than the largest one, and one record many bodies.
+// One body may hold many records that together exceed the largest one, and one record may span many bodies.
 func TestRecordsAndBodiesNeedNotCoincide(t *testing.T) {
 	t.Parallel()
 	overEach(t, func(t *testing.T, f *fixture, c talker) {
@@ -110,7 +111,8 @@ func TestRecordsAndBodiesNeedNotCoincide(t *testing.T) {
 		for range 20 {
 			c.expect(nothingResult)
 		}
-		largest := strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", signalr.DefaultSettings().MaximumMessageSize-len(nothing)) + "\x1e"
+		largest := strings.TrimSuffix(nothing, "\x1e") +
+			strings.Repeat(" ", signalr.DefaultSettings().MaximumMessageSize-len(nothing)) + "\x1e"
 		require.Equal(t, http.StatusOK, h.do(http.MethodPost, largest+largest+nothing+nothing).status)
 		for range 4 {
 			c.expect(nothingResult)
@@ -130,7 +132,8 @@ func TestPostsKeepTheirOrder(t *testing.T) {
 		c.send(callStuck)
 		var posts [50]<-chan int
 		for i := range posts {
-			body := fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Echo","arguments":["%s"]}`+"\x1e", i, strings.Repeat("x", i*37))
+			body := fmt.Sprintf(`{"type":1,"invocationId":"%d","target":"Echo","arguments":["%s"]}`+"\x1e", i,
+				strings.Repeat("x", i*37))
 			posts[i] = postInBackground(context.Background(), halfOf(c), strings.NewReader(body))
 			synctest.Wait()
 		}
@@ -143,7 +146,7 @@ func TestPostsKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// While the reader is busy the client is let go on for a few kilobytes only.
+// While the reader is busy, the client may send only a few kilobytes more.
 func TestPostBackPressure(t *testing.T) {
 	t.Parallel()
 	overEachInBubble(t, func(b *bubble, c talker) {
@@ -155,9 +158,10 @@ func TestPostBackPressure(t *testing.T) {
 		record := strings.TrimSuffix(nothing, "\x1e") + strings.Repeat(" ", 1000) + "\x1e"
 		done := postInBackground(context.Background(), halfOf(c), &drip{piece: record, left: count, taken: &taken})
 		synctest.Wait()
-		require.Less(b.t, taken.Load(), 32<<10+b.ahead(c), "what the inbox, its request and the HTTP buffers of both ends hold")
+		require.Less(b.t, taken.Load(), 32<<10+b.ahead(c),
+			"what the inbox, its request and the HTTP buffers of both ends hold")
 		require.Empty(b.t, done)
-		<-time.After(time.Minute) // which is not the client's slowness
+		<-time.After(time.Minute) // the client is not to blame for it
 		require.Empty(b.t, done)
 		release()
 		c.expect(`{"type":3,"invocationId":"s","result":null}`)
@@ -224,8 +228,8 @@ func TestTooManyPosts(t *testing.T) {
 	})
 }
 
-// The answer to a POST says that the connection has it: also where what it begins with has ended the connection meanwhile, as it does here, being
-// larger than a message may be. Why it ended, the connection's last message says.
+// The answer to a POST says that the connection has it, even where its beginning has ended the connection meanwhile.
+// Here it does, being larger than a message may be. The connection's last message says why it ended.
 func TestPostThatEndsItsConnection(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{40_000, 100_000, 200_000} {
@@ -242,7 +246,7 @@ func TestPostThatEndsItsConnection(t *testing.T) {
 	}
 }
 
-// .NET takes requests from the moment of negotiating on.
+// .NET takes POST requests from the moment of negotiating on.
 func TestPostBeforeTheConnection(t *testing.T) {
 	t.Parallel()
 	connect := map[string]func(*half) talker{
@@ -273,7 +277,8 @@ func TestPostBeforeTheConnection(t *testing.T) {
 		inBubble(t, func(b *bubble) {
 			h := b.negotiated(b.t, b.client)
 			from := time.Now()
-			require.Equal(b.t, http.StatusNotFound, <-postInBackground(context.Background(), h, strings.NewReader(strings.Repeat(nothing, 1000))))
+			require.Equal(b.t, http.StatusNotFound,
+				<-postInBackground(context.Background(), h, strings.NewReader(strings.Repeat(nothing, 1000))))
 			require.InDelta(b.t, 15, time.Since(from).Seconds(), 1)
 			require.Equal(b.t, http.StatusNotFound, h.do(http.MethodGet, "").status)
 			require.Zero(b.t, b.observer.opened())
@@ -297,7 +302,8 @@ func TestPostBeforeTheConnection(t *testing.T) {
 		}
 		token := f.issue(t)
 		require.Equal(t, http.StatusServiceUnavailable, f.direct(http.MethodPost, token, handshake))
-		require.Equal(t, http.StatusOK, f.direct(http.MethodGet, token, ""), "those that begin as they should are not held up")
+		require.Equal(t, http.StatusOK, f.direct(http.MethodGet, token, ""),
+			"those that begin as they should are not held up")
 		require.Equal(t, http.StatusOK, f.direct(http.MethodPost, token, handshake))
 		require.Equal(t, http.StatusAccepted, f.direct(http.MethodDelete, token, ""))
 	})

@@ -5,7 +5,7 @@ import "github.com/yummyzoom/herald/internal/signalr/wire"
 // keptQueue is how many entries an idle connection's queue keeps room for.
 const keptQueue = 16
 
-// queue is what waits to be written to a connection, and what its writer has taken of it. The connection's lock guards it.
+// queue is what waits for a connection's writer, and what the writer has taken. The connection's lock guards it.
 type queue struct {
 	frames  []*wire.Frame // what the writer takes next
 	spare   []*wire.Frame // what the writer took last, empty
@@ -13,11 +13,11 @@ type queue struct {
 	taking  int           // bytes that are in the writer's hands
 	writing bool          // the writer runs
 	broken  bool          // the writer has failed for good
-	room    chan struct{} // closed when bytes shrinks; nil where nobody waits
+	room    chan struct{} // closed when bytes shrinks; nil where nothing waits for that
 }
 
-// fits says whether size more bytes stay within limit. A message on its own may be larger: it could not be delivered otherwise, however
-// often the client came back.
+// fits says whether size more bytes stay within limit. A single message in an empty queue may be larger: else it
+// could never be delivered, however often the client came back.
 func (q *queue) fits(size, limit int) bool { return q.bytes == 0 || q.bytes+size <= limit }
 
 // push is a pointer append.
@@ -26,7 +26,7 @@ func (q *queue) push(f *wire.Frame) {
 	q.bytes += len(f.Bytes)
 }
 
-// drop lets go of what the writer has not taken.
+// drop discards what the writer has not taken.
 func (q *queue) drop() {
 	for _, f := range q.frames {
 		q.bytes -= len(f.Bytes)
@@ -35,14 +35,14 @@ func (q *queue) drop() {
 	q.frames = q.frames[:0]
 }
 
-// begin says that the writer runs, and reports whether the caller has to start it.
+// begin marks the writer as running, and reports whether the caller has to start it.
 func (q *queue) begin() (start bool) {
 	start = !q.writing
 	q.writing = true
 	return start
 }
 
-// take hands the writer all that waits.
+// take hands the writer the whole queue.
 func (q *queue) take() []*wire.Frame {
 	batch := q.frames
 	q.frames, q.spare = q.spare[:0], nil
@@ -50,7 +50,8 @@ func (q *queue) take() []*wire.Frame {
 	return batch
 }
 
-// takeNumbered hands the writer what may be written with stateful reconnect, while limit bytes are unacknowledged.
+// takeNumbered hands the writer the frames that stateful reconnect lets it write: numbered ones only while fewer than
+// limit bytes are unacknowledged.
 func (q *queue) takeNumbered(s *stateful, p wire.Protocol, limit int) (batch []*wire.Frame) {
 	batch, q.frames = s.batch(p, q.spare[:0], q.frames, limit)
 	q.spare = nil
@@ -58,7 +59,7 @@ func (q *queue) takeNumbered(s *stateful, p wire.Protocol, limit int) (batch []*
 	return batch
 }
 
-// wrote accounts for a batch that has been written, or could not be.
+// wrote accounts for a batch that was written, or whose write failed.
 func (q *queue) wrote(batch []*wire.Frame) {
 	q.spare = batch[:0]
 	q.bytes -= q.taking
@@ -66,10 +67,10 @@ func (q *queue) wrote(batch []*wire.Frame) {
 	q.wake()
 }
 
-// rest is for a writer whose work is done.
+// rest marks the writer as finished.
 func (q *queue) rest() {
 	q.writing = false
-	if cap(q.frames) > keptQueue && len(q.frames) == 0 { // with stateful reconnect something may have to wait
+	if cap(q.frames) > keptQueue && len(q.frames) == 0 { // with stateful reconnect, frames may still wait
 		q.frames = nil
 	}
 	if cap(q.spare) > keptQueue {
@@ -77,7 +78,7 @@ func (q *queue) rest() {
 	}
 }
 
-// wait returns what is closed when it is worth looking again.
+// wait returns a channel that is closed when bytes shrinks, or the connection ends.
 func (q *queue) wait() <-chan struct{} {
 	if q.room == nil {
 		q.room = make(chan struct{})
@@ -85,7 +86,7 @@ func (q *queue) wait() <-chan struct{} {
 	return q.room
 }
 
-// wake lets those look again that wait.
+// wake closes that channel.
 func (q *queue) wake() {
 	if q.room != nil {
 		close(q.room)

@@ -61,7 +61,7 @@ func TestInvocationsRunInOrder(t *testing.T) {
 	}
 }
 
-// A client that reads nothing has its queue fill up; it is closed, and whoever sends is held up by nothing.
+// A client that reads nothing fills up its queue. It is closed, and no sender is held up.
 //
 // Acceptance: A-164.
 func TestStuckClientOverflows(t *testing.T) {
@@ -73,7 +73,7 @@ func TestStuckClientOverflows(t *testing.T) {
 
 	var err error
 	sent := 0
-	for err == nil { // what the sockets' buffers take, and then the queue
+	for err == nil { // until the sockets' buffers, and then the queue, are full
 		err = stuck.Send(m)
 		sent++
 		require.LessOrEqual(t, stuck.QueuedBytes(), 256<<10+m.Size())
@@ -90,7 +90,7 @@ func TestStuckClientOverflows(t *testing.T) {
 	require.Equal(t, 1, f.observer.overflows())
 }
 
-// A client that was only slow for a moment is told why, and to come back.
+// A client that was slow only for a moment is told why, and to come back.
 //
 // Acceptance: A-164.
 func TestOverflowSaysWhy(t *testing.T) {
@@ -104,8 +104,9 @@ func TestOverflowSaysWhy(t *testing.T) {
 			break
 		}
 	}
-	for c.peek() != `{"type":7,"error":"The client does not keep up with the messages that are sent to it.","allowReconnect":true}` {
-		c.expect(`{"type":1,"target":"M","arguments":["` + strings.Repeat("x", 600) + `"]}`) // what had been written
+	for c.peek() !=
+		`{"type":7,"error":"The client does not keep up with the messages that are sent to it.","allowReconnect":true}` {
+		c.expect(`{"type":1,"target":"M","arguments":["` + strings.Repeat("x", 600) + `"]}`) // already written
 	}
 	c.receive()
 	c.expectClose(ws.StatusNormalClosure)
@@ -200,7 +201,7 @@ func TestMessageIsEncodedOnceForAll(t *testing.T) {
 	require.Equal(t, len(want)+1+2, m.Size())
 }
 
-// Behind TLS there is no writev, and a read that was interrupted must still be able to see the client's farewell.
+// Behind TLS there is no writev, and after an interrupted read the client's farewell must still be readable.
 //
 // Acceptance: A-076.
 func TestOverTLS(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// serve is the connection's reader: the one goroutine that it has at rest.
+// serve is the connection's reader: its one goroutine at rest.
 //
-// What it does at the end is another function's: the runtime halves the stack of a goroutine that waits as long as it uses
-// less than a quarter of it, so that 300 bytes of a frame below the waiting reader would cost each connection 4 KiB. See
-// [webSocket.await].
+// The end is a function of its own, to keep the waiting stack small. The runtime halves the stack of a waiting
+// goroutine while it uses less than a quarter of it, so 300 bytes of a frame below the waiting reader would cost each
+// connection 4 KiB. See webSocket.await in package transport.
 func (c *Conn) serve() { c.over(c.read()) }
 
 // over is the end of the reader.
@@ -35,7 +35,8 @@ func (c *Conn) over(err error) {
 	c.tellEnd(e)
 }
 
-// tellEnd says in the log why the connection has ended. A client's own farewell is nothing that an operator looks for.
+// tellEnd logs why the connection has ended. A client's own farewell is logged at debug level: operators do not look
+// for it.
 func (c *Conn) tellEnd(e *ending) {
 	level := slog.LevelInfo
 	if e.reason == ClosedByClient {
@@ -47,7 +48,8 @@ func (c *Conn) tellEnd(e *ending) {
 	}
 	attributes := []slog.Attr{
 		slog.String("hub", c.hub.name), slog.String("connection_id", c.id), slog.String("subject", c.User().ID()),
-		slog.String("reason", string(e.reason)), slog.Duration("lasted", time.Duration(c.now()-c.clocks.opened).Round(time.Millisecond)),
+		slog.String("reason", string(e.reason)),
+		slog.Duration("lasted", time.Duration(c.now()-c.clocks.opened).Round(time.Millisecond)),
 	}
 	if e.err != nil {
 		attributes = append(attributes, slog.Any("error", e.err))
@@ -55,7 +57,7 @@ func (c *Conn) tellEnd(e *ending) {
 	logger.LogAttrs(c.ctx, level, "connection closed", attributes...)
 }
 
-// read handles what the client sends until that ends. With stateful reconnect it outlives the transport.
+// read handles what the client sends until the connection ends. With stateful reconnect it outlives the transport.
 func (c *Conn) read() error {
 	c.mu.Lock()
 	t := c.transport
@@ -71,8 +73,8 @@ func (c *Conn) read() error {
 	}
 }
 
-// resumable reports whether err may be the network's doing: nobody has said goodbye, and nobody has broken the rules. A
-// WebSocket that is closed with another status than the usual ones was closed by something in between.
+// resumable reports whether err may be the network's doing: neither side has said goodbye or broken the rules. A
+// WebSocket that is closed with an unusual status was closed by a proxy in between.
 func resumable(err error) bool {
 	var farewell *transport.FarewellError
 	var violation *transport.ViolationError
@@ -84,12 +86,13 @@ func resumable(err error) bool {
 	case errors.As(err, &violation), errors.As(err, &refusal), errors.As(err, &excess):
 		return false
 	default:
-		return !errors.Is(err, transport.ErrInterrupted) && !errors.Is(err, wire.ErrTooLarge) && !errors.Is(err, wire.ErrMalformed)
+		return !errors.Is(err, transport.ErrInterrupted) && !errors.Is(err, wire.ErrTooLarge) &&
+			!errors.Is(err, wire.ErrMalformed)
 	}
 }
 
 func (c *Conn) readFrom(t transport.Transport) error {
-	var pending []byte // what has arrived of a record; nil at rest
+	var pending []byte // the beginning of an incomplete record; nil at rest
 	for {
 		data, err := t.Receive(pending, c.host.cfg.MaximumMessageSize-len(pending))
 		if err != nil {
@@ -112,8 +115,8 @@ func (c *Conn) readFrom(t transport.Transport) error {
 	}
 }
 
-// consume handles the whole records in data, of which the first scanned bytes were looked at before, and returns what is
-// left.
+// consume handles the whole records in data and returns the rest. The first scanned bytes of data are known to hold
+// no record's end.
 func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 	for ; ; scanned = 0 {
 		if c.ctx.Err() != nil {
@@ -121,7 +124,7 @@ func (c *Conn) consume(data []byte, scanned int) ([]byte, error) {
 		}
 		p := c.protocol
 		if p == nil {
-			p = wire.JSON{} // the handshake is JSON whatever follows
+			p = wire.JSON{} // the handshake is JSON, whatever protocol it chooses
 		}
 		record, rest, ok, err := p.Split(data, scanned, c.host.cfg.MaximumMessageSize)
 		if err != nil {
@@ -160,8 +163,8 @@ func (c *Conn) handle(record []byte) error {
 	return c.dispatch(&m)
 }
 
-// parse is a function of its own, as a message is handed on by its address, to keep the stack small below the hub's methods: up to 4 KiB it is
-// what the goroutine has anyway.
+// parse is a function of its own to keep the stack small below the hub's methods: a message is handed on by its
+// address. The goroutine has a stack of 4 KiB in any case.
 //
 //go:noinline
 func (c *Conn) parse(record []byte, m *wire.Inbound) (err error) {
@@ -169,7 +172,7 @@ func (c *Conn) parse(record []byte, m *wire.Inbound) (err error) {
 	return err
 }
 
-// endBecause ends the connection for what read has returned.
+// endBecause ends the connection for the error of read.
 func (c *Conn) endBecause(err error) {
 	var farewell *transport.FarewellError
 	var violation *transport.ViolationError
@@ -181,7 +184,7 @@ func (c *Conn) endBecause(err error) {
 		if c.retiring.Load() {
 			c.end(c.shutdownEnding())
 		}
-		return // whoever else interrupted has ended it
+		return // else the one that interrupted has ended the connection
 	case errors.As(err, &farewell):
 		e.reason, e.drop, e.parted = ClosedByClient, true, true
 		e.last = c.goodbye(farewell.Status)
@@ -218,7 +221,7 @@ func (c *Conn) onDisconnected() {
 	c.mu.Lock()
 	err := c.ending.err
 	c.mu.Unlock()
-	_, _ = c.guard("OnDisconnected", func() (any, error) { // a panic is logged; there is nobody left to tell
+	_, _ = c.guard("OnDisconnected", func() (any, error) { // a panic is logged; the client is gone
 		c.hub.onDisconnected(c, err)
 		return struct{}{}, nil
 	})

@@ -5,8 +5,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// lost puts the connection into the state where it has no transport and waits for another. It returns false where the
-// connection cannot outlive the transport.
+// lost marks the connection as without a transport, waiting for another. It returns false where the connection cannot
+// outlive t.
 func (c *Conn) lost(t transport.Transport) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +55,8 @@ func (c *Conn) resumable() bool {
 	return c.ending == nil && !c.retiring.Load()
 }
 
-// resume gives the connection another transport, be it that the one it has is known to be lost or only the client knows.
-// It returns false where the connection is ending.
+// resume gives the connection another transport, whether or not the server has noticed that the old one is lost. It
+// returns false where the connection is ending.
 func (c *Conn) resume(t transport.Transport) bool {
 	c.mu.Lock()
 	if c.ending != nil || c.retiring.Load() {
@@ -72,7 +72,7 @@ func (c *Conn) resume(t transport.Transport) bool {
 	c.clocks.refresh(c.now())
 	start := c.queue.begin()
 	c.mu.Unlock()
-	old.Close() // its reader and its writer move over
+	old.Close() // the old one's reader and writer move over
 	if start {
 		go c.drain()
 	}
@@ -93,7 +93,7 @@ func (c *Conn) acknowledged(m *wire.Inbound) error {
 	return c.release(m.SequenceID)
 }
 
-// release lets go of what the client has, and lets the writer go on that waited for it.
+// release drops what the client has acknowledged, and starts the writer where frames waited for that.
 func (c *Conn) release(sequenceID int64) error {
 	c.mu.Lock()
 	err := c.stateful.acknowledge(sequenceID)
@@ -105,13 +105,13 @@ func (c *Conn) release(sequenceID int64) error {
 	return err
 }
 
-// ack tells the client what has been handled, where that is news. It is the sweeper's.
+// ack acknowledges to the client what was handled since the last Ack. The sweeper calls it.
 func (c *Conn) ack() {
 	s := c.stateful
 	if received := s.received.Load(); received > s.acked.Load() {
 		s.acked.Store(received)
 		f := wire.AckFrame(c.protocol, received)
-		_ = c.enqueueAndFlush(&f) // it fails on a connection that is ending only
+		_ = c.enqueueAndFlush(&f) // fails only on a connection that is ending
 	}
 }
 

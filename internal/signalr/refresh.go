@@ -11,20 +11,20 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-// retryRefresh is when a client is told to come again whose connection is busy with another refresh.
+// retryRefresh is the Retry-After of a refresh whose connection is busy with another one.
 const retryRefresh = time.Second
 
 type refreshingKey struct{}
 
-// Refreshing returns the connection that a request to the hub's path + "/refresh" is about, for Config.Authenticate. It is nil for other
-// requests, and where there is no such connection.
+// Refreshing returns the connection that a request to the hub's path + "/refresh" is about, for Config.Authenticate.
+// It is nil for other requests, and where this node has no such connection.
 func Refreshing(ctx context.Context) *Conn {
 	c, _ := ctx.Value(refreshingKey{}).(*Conn)
 	return c
 }
 
-// refresh gives a connection the new token that the request carries (HttpConnectionDispatcher.ExecuteRefreshAsync of ASP.NET Core 11).
-// What is answered with an error has changed nothing.
+// refresh gives a connection the new token that the request carries (HttpConnectionDispatcher.ExecuteRefreshAsync of
+// ASP.NET Core 11). A request that is answered with an error has changed nothing.
 func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -57,9 +57,10 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 		door.WriteRefusal(w, door.RefreshWithoutToken)
 	case !known:
 		door.WriteNotConnected(w)
-	case s.seek(w, door.WithoutBody(r), hub, user, t, door.WriteNotConnected): // the other node authenticates it again
+	// The other node authenticates the request again.
+	case s.seek(w, door.WithoutBody(r), hub, user, t, door.WriteNotConnected):
 	default:
-		if c = s.connectionOf(t, known); c == nil { // it has just ended
+		if c = s.connectionOf(t, known); c == nil { // the connection has just ended
 			door.WriteNotConnected(w)
 			return
 		}
@@ -67,7 +68,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, hub *Hub) {
 	}
 }
 
-// connectionOf returns the connection of a ticket, whoever shows it; nil where this node has none.
+// connectionOf returns the connection of a ticket, whichever user shows it; nil where this node has none.
 func (s *Server) connectionOf(t door.Presented, known bool) *Conn {
 	if !known {
 		return nil
@@ -85,7 +86,10 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request, c *Conn, user U
 	now := time.Now()
 	switch {
 	case err == nil:
-		door.WriteJSON(w, door.Refreshed{ConnectionID: c.id, RefreshedAt: now.UTC().Truncate(time.Millisecond), Lifetime: door.Lifetime(user.ExpiresAt(), now)})
+		door.WriteJSON(w, door.Refreshed{
+			ConnectionID: c.id, RefreshedAt: now.UTC().Truncate(time.Millisecond),
+			Lifetime: door.Lifetime(user.ExpiresAt(), now),
+		})
 	case errors.Is(err, ErrClosed):
 		door.WriteNotConnected(w)
 	case errors.Is(err, ErrOtherUser):
@@ -99,15 +103,17 @@ func (s *Server) replace(w http.ResponseWriter, r *http.Request, c *Conn, user U
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryRefresh/time.Second)))
 		door.WriteRefusal(w, door.RefreshBusy)
 	default:
-		if _, panicked := errors.AsType[*panicError](err); !panicked { // which guard has logged
+		if _, panicked := errors.AsType[*panicError](err); !panicked { // guard has logged a panic
 			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "refresh failed", c.attributes(door.RefreshPath, err)...)
 		}
 		door.WriteRefusal(w, door.RefreshFailed)
 	}
 }
 
-// refuseRefresh is refuse in the form that refreshes are answered in.
-func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request, hub *Hub, why door.Refusal, retry time.Duration) {
+// refuseRefresh is refuse in the form of a refresh's answer.
+func (s *Server) refuseRefresh(
+	w http.ResponseWriter, r *http.Request, hub *Hub, why door.Refusal, retry time.Duration,
+) {
 	s.tell(w, r, hub, why, retry)
 	door.WriteRefusal(w, why.Refresh())
 }

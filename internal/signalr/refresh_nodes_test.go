@@ -11,7 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// Any node takes a refresh, wherever the connection lives, and it is answered as if it lived there.
+// Any node takes a refresh, wherever the connection lives, and the answer is the same as from the connection's own
+// node.
 //
 // Acceptance.
 func TestARefreshOnWhicheverNode(t *testing.T) {

@@ -19,10 +19,11 @@ import (
 
 // unhurried lets clients be silent for a day.
 func unhurried(cfg *signalr.Config) {
-	cfg.KeepAliveInterval, cfg.ClientTimeout, cfg.PollTimeout, cfg.DisconnectTimeout = 100*time.Hour, 100*time.Hour, 100*time.Hour, 100*time.Hour
+	cfg.KeepAliveInterval, cfg.ClientTimeout, cfg.PollTimeout, cfg.DisconnectTimeout = 100*time.Hour, 100*time.Hour,
+		100*time.Hour, 100*time.Hour
 }
 
-// unbothered waits for as long as it takes.
+// unbothered is a client without a time-out.
 type unbothered struct{ *client }
 
 func (c unbothered) expect(records ...string) {
@@ -34,7 +35,7 @@ func (c unbothered) expect(records ...string) {
 
 const closedAsExpired = `{"type":7,"error":"The connection's credentials have expired.","allowReconnect":true}`
 
-// tokenOf is the connection token of a client of a half-transport.
+// tokenOf returns the connection token of a client of a half-transport.
 func tokenOf(c talker) string {
 	var h *half
 	switch c := c.(type) {
@@ -47,8 +48,8 @@ func tokenOf(c talker) string {
 	return token
 }
 
-// A token of two minutes, refreshed at half of its lifetime, carries a connection through a day, over every transport, and the connection
-// ends within a second of the first token that is not replaced.
+// A token of two minutes, refreshed at half of its lifetime, carries a connection through a day, over every
+// transport. The connection ends within a second of the first token that is not replaced.
 //
 // Acceptance: A-501.
 func TestAConnectionOfRefreshedTokensLives(t *testing.T) {
@@ -59,7 +60,7 @@ func TestAConnectionOfRefreshedTokensLives(t *testing.T) {
 		started := time.Now()
 		for n := range rounds {
 			require.Equal(b.t, http.StatusOK, b.refresh(token, "u1 120").status)
-			<-time.After(half) // the bubble's
+			<-time.After(half) // the bubble's time
 			if n%100 == 0 {
 				require.NoError(b.t, conn.Send(message("Event", strconv.Itoa(n))))
 				c.expect(`{"type":1,"target":"Event","arguments":[` + strconv.Itoa(n) + `]}`)
@@ -111,8 +112,8 @@ func TestAConnectionThatWaitsForItsClientIsRefreshed(t *testing.T) {
 	}, granting)
 }
 
-// At the very moment at which the old token ends: either the refresh is refused, and the connection is closed as expired, or it is
-// answered with 200, and the connection lives as long as the new token.
+// A refresh comes at the very moment at which the old token ends. Either it is refused, and the connection is closed
+// as expired, or it is answered with 200, and the connection lives as long as the new token.
 //
 // Acceptance: A-502.
 func TestARefreshThatRacesTheExpiry(t *testing.T) {
@@ -126,7 +127,7 @@ func TestARefreshThatRacesTheExpiry(t *testing.T) {
 				b.dialToken(tokens[i]).shakeHands()
 				conns[i] = within(b.t, b.conns, "OnConnected")
 			}
-			// The server looks every half second since it began; all of them end at one of those looks.
+			// The sweeper looks every half second from its start; all of the connections end at one of those looks.
 			at := time.Now().Add(2 * time.Second)
 			for _, c := range conns {
 				c.SetUser(user{id: "u1", expires: at})
@@ -157,7 +158,8 @@ func TestARefreshThatRacesTheExpiry(t *testing.T) {
 	}, granting, unhurried)
 }
 
-// Refreshes of one connection follow each other, whoever sends them: the last one to be answered with 200 is what holds.
+// Refreshes of one connection follow each other, whichever client sends them: the last one to be answered with 200
+// holds.
 //
 // Acceptance: A-502.
 func TestRefreshesOfOneConnectionFollowEachOther(t *testing.T) {
@@ -183,7 +185,7 @@ func TestRefreshesOfOneConnectionFollowEachOther(t *testing.T) {
 	all.Wait()
 	require.Equal(t, last.Load(), conn.User().ExpiresAt().UnixNano())
 
-	// One that is closed meanwhile is either refreshed first, or not found.
+	// A connection that is closed meanwhile is either refreshed first, or not found.
 	closing := make(chan struct{})
 	var late atomic.Bool
 	for i := range 200 {
@@ -202,7 +204,7 @@ func TestRefreshesOfOneConnectionFollowEachOther(t *testing.T) {
 	require.Equal(t, last.Load(), conn.User().ExpiresAt().UnixNano())
 }
 
-// Who waits for another's turn is told when it does not come, and one whose token ends meanwhile changes nothing.
+// A refresh whose turn does not come is told so, and one whose token ends meanwhile changes nothing.
 func TestARefreshWaitsForAnother(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {

@@ -19,7 +19,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// granting knows tokens such as "u1 4": the user, and for how many seconds the token lasts; user is u1 for ever.
+// granting knows tokens such as "u1 4": the user, and for how many seconds the token lasts. The token user is u1's,
+// for ever.
 func granting(cfg *signalr.Config) {
 	cfg.Authenticate = func(r *http.Request) (signalr.User, error) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -108,7 +109,8 @@ func TestNegotiateTellsHowLongTheTokenLasts(t *testing.T) {
 	}, granting)
 }
 
-// The whole exchange as the .NET 11 client has it, over a real socket: the hub's query stays, the body is empty, the token is in the header.
+// The whole exchange of the .NET 11 client, over a real socket: the hub's query stays, the body is empty, the token
+// is in the header.
 //
 // Acceptance: A-495, A-496.
 func TestRefresh(t *testing.T) {
@@ -120,13 +122,15 @@ func TestRefresh(t *testing.T) {
 	conn := f.opened(t)
 	for name, send := range map[string]func() answer{
 		"header": func() answer {
-			return f.request(t, http.MethodPost, "/hub/refresh?tenant=7", "Authorization", "Bearer u1 7200", "X-SignalR-Connection-Token", token)
+			return f.request(t, http.MethodPost, "/hub/refresh?tenant=7", "Authorization", "Bearer u1 7200",
+				"X-SignalR-Connection-Token", token)
 		},
 		"query": func() answer {
 			return f.request(t, http.MethodPost, "/hub/refresh?id="+token, "Authorization", "Bearer u1 7200")
 		},
 		"both, of which the header counts": func() answer {
-			return f.request(t, http.MethodPost, "/hub/refresh?id=other", "Authorization", "Bearer u1 7200", "x-signalr-connection-token", token)
+			return f.request(t, http.MethodPost, "/hub/refresh?id=other", "Authorization", "Bearer u1 7200",
+				"x-signalr-connection-token", token)
 		},
 		"token in the query": func() answer {
 			return f.request(t, http.MethodPost, "/hub/refresh?access_token=u1%207200&id="+token)
@@ -180,7 +184,9 @@ func TestRefreshesThatChangeNothing(t *testing.T) {
 	a := f.refresh(token, "u1 -1")
 	requireRefused(t, a, http.StatusUnauthorized, "invalid_token")
 	require.Equal(t, `Bearer error="invalid_token"`, a.header.Get("WWW-Authenticate"))
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodHead} {
+	for _, method := range []string{
+		http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodHead,
+	} {
 		r := f.refreshing(token, "u1 60")
 		r.Method = method
 		a := f.refreshWith(r)
@@ -203,16 +209,19 @@ func TestRefreshFromPagesOfOtherOrigins(t *testing.T) {
 	dialURL(t, ws.Dialer{}, f.url+"?access_token=user&id="+token).shakeHands()
 	preflight := func(origin string) answer {
 		return f.request(t, http.MethodOptions, "/hub/refresh", "Origin", origin,
-			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,x-requested-with,x-signalr-connection-token")
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers",
+			"authorization,x-requested-with,x-signalr-connection-token")
 	}
 	a := preflight("https://app.example")
 	require.Equal(t, http.StatusNoContent, a.status)
 	require.Equal(t, "https://app.example", a.header.Get("Access-Control-Allow-Origin"))
-	require.Contains(t, a.header.Get("Access-Control-Allow-Headers"), "x-signalr-connection-token, x-signalr-user-agent", "asked for or not")
+	require.Contains(t, a.header.Get("Access-Control-Allow-Headers"), "x-signalr-connection-token, x-signalr-user-agent",
+		"asked for or not")
 	require.Equal(t, http.StatusForbidden, preflight("https://evil.example").status)
 
 	send := func(origin, bearer string) answer {
-		return f.request(t, http.MethodPost, "/hub/refresh", "Origin", origin, "Authorization", "Bearer "+bearer, "X-SignalR-Connection-Token", token)
+		return f.request(t, http.MethodPost, "/hub/refresh", "Origin", origin, "Authorization", "Bearer "+bearer,
+			"X-SignalR-Connection-Token", token)
 	}
 	a = send("https://app.example", "u1 60")
 	require.Equal(t, http.StatusOK, a.status)
@@ -248,7 +257,9 @@ func TestRefreshesAreLimited(t *testing.T) {
 		f := setup(t, granting, func(cfg *signalr.Config) { cfg.UserInvocationRate, cfg.UserInvocationBurst = 1, 3 })
 		token := f.issue(t)
 		dialURL(t, ws.Dialer{}, f.url+"?access_token=user&id="+token).shakeHands()
-		require.Eventually(t, func() bool { return f.refresh(token, "u1 60").status == http.StatusTooManyRequests }, patience, soon)
+		require.Eventually(t, func() bool {
+			return f.refresh(token, "u1 60").status == http.StatusTooManyRequests
+		}, patience, soon)
 	})
 	t.Run("by body", func(t *testing.T) {
 		t.Parallel()
@@ -259,8 +270,10 @@ func TestRefreshesAreLimited(t *testing.T) {
 		h.url = f.url + "/refresh?id=" + token + "&access_token=user"
 		require.Equal(t, http.StatusOK, h.do(http.MethodPost, `{}`).status)
 		require.Equal(t, http.StatusOK, h.do(http.MethodPost, strings.Repeat(" ", 4<<10)).status)
-		requireRefused(t, h.do(http.MethodPost, strings.Repeat(" ", 4<<10+1)), http.StatusRequestEntityTooLarge, "request_too_large")
-		requireRefused(t, h.do(http.MethodPost, strings.Repeat(" ", 4<<20)), http.StatusRequestEntityTooLarge, "request_too_large")
+		requireRefused(t, h.do(http.MethodPost, strings.Repeat(" ", 4<<10+1)), http.StatusRequestEntityTooLarge,
+			"request_too_large")
+		requireRefused(t, h.do(http.MethodPost, strings.Repeat(" ", 4<<20)), http.StatusRequestEntityTooLarge,
+			"request_too_large")
 	})
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// retryFull is when a client that found a limit reached is told to look again.
+	// retryFull is the Retry-After for a client that found a limit reached.
 	retryFull = 10 * time.Second
-	// retryStopping is the same for a server that shuts down.
+	// retryStopping is the Retry-After of a server that shuts down.
 	retryStopping = time.Second
 	// hintInterval is how often the log may say that a proxy seems not to be trusted.
 	hintInterval = time.Minute
@@ -25,7 +25,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, hub *Hub, why do
 	door.WriteText(w, status, text)
 }
 
-// tell is what refuse does beside the answer.
+// tell does all of refuse but the answer.
 func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why door.Refusal, retry time.Duration) {
 	if retry > 0 {
 		seconds := (retry + time.Second - 1) / time.Second
@@ -38,13 +38,18 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, hub *Hub, why door
 	}
 }
 
-// tellRefusal says in the log what an operator can do something about. Who shows no valid token is told of by whoever looks at tokens.
+// tellRefusal logs a refusal, at a level that says whether the operator can do something about it. Invalid tokens are
+// logged by the code that checks them.
 func (s *Server) tellRefusal(r *http.Request, hub *Hub, why door.Refusal) {
-	about := []slog.Attr{slog.String("hub", hub.name), slog.String("reason", string(why)), slog.String("address", s.proxies.Client(r).String())}
+	about := []slog.Attr{
+		slog.String("hub", hub.name), slog.String("reason", string(why)),
+		slog.String("address", s.proxies.Client(r).String()),
+	}
 	switch why {
 	case door.OriginNotAllowed:
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelWarn, "pages of this origin may not connect", append(about,
-			slog.String("origin", r.Header.Get("Origin")), slog.String("advice", "if it is one of yours, add it to the allowed origins"))...)
+			slog.String("origin", r.Header.Get("Origin")),
+			slog.String("advice", "if it is one of yours, add it to the allowed origins"))...)
 	case door.AddressFull, door.UserFull, door.ServerFull, door.NegotiatingTooFast:
 		s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request refused by a limit", about...)
 	default:
@@ -52,8 +57,8 @@ func (s *Server) tellRefusal(r *http.Request, hub *Hub, why door.Refusal) {
 	}
 }
 
-// hint tells the operator of the likeliest reason for an address to reach a limit: it is a proxy's, behind which there are
-// many.
+// hint warns the operator of the likeliest reason why an address reaches a limit: it is the address of a proxy with
+// many clients behind it.
 func (s *Server) hint(r *http.Request) {
 	if r.Header.Get("X-Forwarded-For") == "" || s.proxies.Sent(r) {
 		return
@@ -66,17 +71,18 @@ func (s *Server) hint(r *http.Request) {
 		"clients are refused by a limit for one address that seems to be a proxy's (X-Forwarded-For): is it missing from the trusted proxies?")
 }
 
-// Why a connection id is not known, for the log.
+// Why a connection id is unknown, for the log.
 const (
 	unknownTicket = "its connection token was not issued by a node of this database, or is older than their keys"
 	unknownEnded  = "its connection has ended, or its token was not used in time"
 	unknownNode   = "the node that its connection lives on is gone or cannot be reached"
 )
 
-// unknownID answers a request for a connection that is not here. Clients begin anew at that, so one line now and then is a restart, and many are a
-// balancer that takes requests to nodes of another database.
+// unknownID answers a request for a connection that this node does not have. The client then begins anew. A log line
+// now and then means a restart; many mean a balancer that takes requests to nodes of another database.
 func (s *Server) unknownID(w http.ResponseWriter, r *http.Request, hub *Hub, why string) {
 	door.WriteUnknownID(w)
 	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request for an unknown connection, the client begins anew",
-		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.proxies.Client(r).String()), slog.String("reason", why))
+		slog.String("hub", hub.name), slog.String("method", r.Method), slog.String("address", s.proxies.Client(r).String()),
+		slog.String("reason", why))
 }

@@ -13,11 +13,11 @@ import (
 type registry struct {
 	mu     sync.Mutex
 	closed bool
-	open   []*Conn                         // in no order; a connection knows its place
+	open   []*Conn                         // in no order; Conn.index is the place
 	counts map[string]int                  // connections that have shaken hands, by hub
 	active map[door.Token]*Conn            // connections by their token
-	early  map[door.Token]*transport.Inbox // tokens that no connection uses yet, but requests that post to it
-	spent  map[door.Token]int64            // tokens of connections that are gone, until they expire (nanoseconds since 1970)
+	early  map[door.Token]*transport.Inbox // tokens that requests post to before a connection uses them
+	spent  map[door.Token]int64            // tokens of ended connections, until they expire (nanoseconds since 1970)
 	seats  door.Occupancy
 	gone   chan struct{} // closed when the registry is closed and empty
 }
@@ -43,8 +43,8 @@ const (
 	noRoom
 )
 
-// claim takes the token, if it has one, and the seat of c, which is about to be added, or says why not; the limit where it is
-// full.
+// claim takes the seat of c, which is about to be added, and its token, if it has one. Otherwise it says why not, and
+// for noRoom which limit is reached.
 func (r *registry) claim(c *Conn) (claim, door.Refusal) {
 	t := c.ticket.Token
 	r.mu.Lock()
@@ -62,7 +62,7 @@ func (r *registry) claim(c *Conn) (claim, door.Refusal) {
 		if c.posts == nil {
 			return alreadyActive, ""
 		}
-		return alreadySpent, "" // it has expired meanwhile
+		return alreadySpent, "" // the inbox has expired meanwhile
 	}
 	if why := r.seats.Full(&c.seat); why != "" {
 		return noRoom, why
@@ -75,20 +75,20 @@ func (r *registry) claim(c *Conn) (claim, door.Refusal) {
 	return claimed, ""
 }
 
-// release gives back what was claimed: no connection came of it.
+// release gives back what c has claimed, where it could not be opened.
 func (r *registry) release(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forfeit(c)
 }
 
-// forfeit gives back what was claimed. The lock is held.
+// forfeit gives back what c has claimed. The lock is held.
 func (r *registry) forfeit(c *Conn) {
 	delete(r.active, c.ticket.Token)
 	r.seats.Leave(&c.seat)
 }
 
-// full says which limit leaves no room for s at present; empty where none does.
+// full returns the limit that leaves no room for s at present; empty where none does.
 func (r *registry) full(s *door.Seat) door.Refusal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,19 +102,19 @@ func (r *registry) find(t door.Token) *Conn {
 	return r.active[t]
 }
 
-// spendInvocation spends one of what c's user may invoke, and returns 0, or how long it takes until there is one.
+// spendInvocation spends one invocation of c's user and returns 0, or how long until there is one to spend.
 func (r *registry) spendInvocation(c *Conn, of door.Rate, now int64) time.Duration {
 	r.mu.Lock()
 	a := c.seat.Account
 	r.mu.Unlock()
 	if a == nil {
-		return 0 // it has just ended
+		return 0 // the connection has just ended
 	}
 	return a.Take(of, now)
 }
 
-// add takes in a connection that has claimed what it needs. Where the server is shutting down it releases it and returns
-// false.
+// add takes in a connection that has claimed its seat and token. Where the server is shutting down it gives both back
+// and returns false.
 func (r *registry) add(c *Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -145,7 +145,7 @@ func (r *registry) count(hub string) int {
 	return r.counts[hub]
 }
 
-// remove lets go of a connection whose socket is closed.
+// remove drops a connection whose socket is closed.
 func (r *registry) remove(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,7 +163,7 @@ func (r *registry) remove(c *Conn) {
 	}
 }
 
-// close lets no more connections in and returns those that there are.
+// close lets no more connections in, and returns the open ones.
 func (r *registry) close() []*Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,11 +183,13 @@ func (r *registry) isClosed() bool {
 	return r.closed
 }
 
-// chunk is how many connections are looked at under one lock.
+// chunk is how many connections each copies under one lock.
 const chunk = 1024
 
-// each calls f with every connection that is there from the beginning to the end, without holding up those who come and go. It goes from the end of the
-// list to its beginning, where the last ones move to when others leave: one that moves meanwhile is met a second time, and none is left out.
+// each calls f with every connection that is there from the beginning to the end, without delaying those that come
+// and go. It walks the list from its end to its beginning. When a connection leaves, the last of the list moves to
+// its place, which is nearer to the beginning. So a connection that moves meanwhile may be met twice, and none is
+// left out.
 func (r *registry) each(f func(*Conn)) {
 	var some [chunk]*Conn
 	r.mu.Lock()
@@ -206,7 +208,7 @@ func (r *registry) each(f func(*Conn)) {
 	}
 }
 
-// forget drops the spent tokens that have expired: nobody can present them any more.
+// forget drops the spent tokens that have expired, which no request can present any more.
 func (r *registry) forget(now int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -218,7 +220,7 @@ func (r *registry) forget(now int64) {
 	r.dismiss(now)
 }
 
-// dismiss lets go of the inboxes that no connection came for. The lock is held.
+// dismiss drops the expired inboxes that no connection came for. The lock is held.
 func (r *registry) dismiss(now int64) {
 	for t, box := range r.early {
 		if box.Expires <= now {

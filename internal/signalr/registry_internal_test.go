@@ -8,7 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/door"
 )
 
-// A listing, and who is disconnected by it, leaves out no connection that stays, whichever leave meanwhile.
+// A listing, and a disconnecting by it, leaves out no connection that stays, whichever leave meanwhile.
 func TestEachLeavesOutNoneThatStays(t *testing.T) {
 	t.Parallel()
 	const count = 3*chunk + 100

@@ -7,7 +7,9 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/transport"
 )
 
-func (r *registry) inbox(t door.Ticket, limit int, create func() *transport.Inbox) (box *transport.Inbox, active *Conn, full bool) {
+func (r *registry) inbox(
+	t door.Ticket, limit int, create func() *transport.Inbox,
+) (box *transport.Inbox, active *Conn, full bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.active[t.Token]; c != nil {
@@ -48,7 +50,7 @@ func (r *registry) takesPosts(t door.Token) bool {
 	return r.early[t] != nil
 }
 
-// abandon lets go of the inbox of a token that no connection came for, because it was turned away.
+// abandon drops the inbox of a token whose connection was turned away.
 func (r *registry) abandon(t door.Token) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// replaceTimeout is how long a new user waits for another one to be done with.
+// replaceTimeout is how long a new user waits for another replacement to finish.
 const replaceTimeout = 10 * time.Second
 
-// Replace gives the connection new credentials of the same user, and calls then with them in place: before the next Replace, and never
-// on a connection that is ending. So of two that come at once one follows the other, and none is half of each; a connection that is
-// about to be closed because its credentials have expired either is, or lives on with the new ones.
+// Replace gives the connection new credentials of the same user, and calls then with them in place: before the next
+// Replace, and never on a connection that is ending. Of two calls at once one follows the other, and they never mix.
+// A connection that is about to be closed because its credentials have expired is either closed, or lives on with the
+// new ones.
 //
-// It returns [ErrOtherUser], [ErrExpired] where u has expired meanwhile, [ErrClosed] where the connection has ended first, and [ErrBusy]
-// where its turn has not come in time or ctx has ended; nothing has changed then. A hub method that runs keeps what User returned to it.
+// It returns [ErrOtherUser], [ErrExpired] where u has expired meanwhile, [ErrClosed] where the connection has ended
+// first, and [ErrBusy] where its turn has not come in time or ctx has ended. An error means that nothing has changed.
+// A running hub method keeps what User returned to it.
 func (c *Conn) Replace(ctx context.Context, u User, then func()) error {
 	if err := c.awaitReplacing(ctx); err != nil {
 		return err
@@ -28,14 +30,14 @@ func (c *Conn) Replace(ctx context.Context, u User, then func()) error {
 	return nil
 }
 
-// replacing is the connections whose user is being replaced, each with what is closed when that is done: few at a time, so that a
-// connection at rest has no room for it.
+// replacing holds the connections whose user is being replaced, each with a channel that is closed when that is done.
+// They are few at a time, so a connection at rest needs no field for it.
 type replacing struct {
 	mu  sync.Mutex
 	now map[*Conn]chan struct{}
 }
 
-// begin makes the caller the only one that replaces c's user, or returns what to wait for first.
+// begin makes the caller the only one that replaces c's user, or returns the channel to wait on first.
 func (r *replacing) begin(c *Conn) (other <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +58,7 @@ func (r *replacing) end(c *Conn) {
 	delete(r.now, c)
 }
 
-// awaitReplacing waits for the caller's turn, which it ends with replacing.end.
+// awaitReplacing waits for the caller's turn. The caller ends its turn with replacing.end.
 func (c *Conn) awaitReplacing(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, replaceTimeout)
 	defer cancel()

@@ -17,7 +17,8 @@ type someone struct{ expires time.Time }
 func (someone) ID() string             { return "u" }
 func (u someone) ExpiresAt() time.Time { return u.expires }
 
-// The sweeper has seen that the credentials have expired when new ones come: the connection ends, or it has the new ones and lives.
+// New credentials come when the sweeper has seen that the old ones have expired: the connection ends, or it has the
+// new ones and lives.
 //
 // Acceptance: A-502.
 func TestNewCredentialsAreNotExpiredOnes(t *testing.T) {

@@ -8,12 +8,12 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// Complete sends the completion at once, before the method returns; what the method returns is then ignored. It does
-// nothing for an invocation without an id, or the second time, or where the result is a stream, which completes when it
+// Complete sends the completion at once, before the method returns; the method's own result is then ignored. It does
+// nothing for an invocation without an id, on a second call, or where the result is a stream, which completes when it
 // ends. It must be called on the method's own goroutine.
 func (c *Call) Complete(result any) { c.Conn.complete(c, result, nil) }
 
-// abandoned reports whether err says no more than that the call's context has ended.
+// abandoned reports whether err says only that the call's context has ended.
 func (c *Call) abandoned(err error) bool {
 	return c.ctx != nil && c.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed))
 }
@@ -30,7 +30,7 @@ func (c *Conn) run(ctx context.Context, call *Call, bound boundCall) {
 	c.observe(call.method.name, outcome, call.started)
 }
 
-// outcome says what err, which a hub's code has returned, means, and logs what the client is not told.
+// outcome classifies err, which a hub's code has returned, and logs what the client is not told.
 func (c *Conn) outcome(call *Call, err error) Outcome {
 	var panicked *panicError
 	var refusal *HubError
@@ -60,20 +60,21 @@ func (c *Conn) complete(call *Call, result any, err error) {
 		var f wire.Frame
 		f, err = wire.ResultFrame(c.protocol, call.invocationID, result)
 		if err == nil {
-			_ = c.enqueue(&f) // it fails on a connection that is ending only
+			_ = c.enqueue(&f) // fails only on a connection that is ending
 			return
 		}
-		c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded", c.attributes(call.Method, err)...)
+		c.host.cfg.Logger.LogAttrs(c.ctx, slog.LevelError, "result of hub method cannot be encoded",
+			c.attributes(call.Method, err)...)
 	}
 	c.completeWithError(call, textInvocationFailed(call.Method, err))
 }
 
-// completeWithError tells the hub, and the client if it wants a completion.
+// completeWithError tells the hub, and the client where it wants a completion.
 func (c *Conn) completeWithError(call *Call, text string) {
 	c.hub.onFailed(c, text)
 	if call.invocationID == "" {
 		return
 	}
 	f := wire.ErrorFrame(c.protocol, call.invocationID, text)
-	_ = c.enqueue(&f) // it fails on a connection that is ending only
+	_ = c.enqueue(&f) // fails only on a connection that is ending
 }

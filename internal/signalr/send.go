@@ -7,12 +7,13 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// Send queues m. It never blocks and never writes itself. Messages are written in the order in which they were queued.
-// ErrQueueFull: this message found the queue full, and the connection is being closed with allowReconnect; what was
-// queued is not sent. ErrClosed: it was closed before.
+// Send queues m. It never blocks and never writes. Messages are written in the order in which they were queued.
+// ErrQueueFull: this message found the queue full; the connection is being closed with allowReconnect, and its queue
+// is not sent. ErrClosed: the connection was closed before.
 func (c *Conn) Send(m *wire.Message) error { return c.enqueue(m.Frame(c.protocol)) }
 
-// SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the error of that, or those of Send.
+// SendValues is Send for one connection alone: the arguments are encoded as results are. It returns the encoding's
+// error, or those of Send.
 func (c *Conn) SendValues(target string, args ...any) error {
 	f, err := wire.CallFrame(c.protocol, target, args)
 	if err != nil {
@@ -21,8 +22,9 @@ func (c *Conn) SendValues(target string, args ...any) error {
 	return c.enqueue(&f)
 }
 
-// Queue is Send for those who send to many connections and then let them all write: where flush is true, nothing is written to
-// the client before the caller has called Flush, once, which it must do soon. The errors are those of Send.
+// Queue is Send for a caller that sends to many connections and then flushes them. Where flush is true, nothing is
+// written to the client before the caller has called Flush, which it must do once, and soon. The errors are those of
+// Send.
 func (c *Conn) Queue(m *wire.Message) (flush bool, err error) {
 	return c.admitFrame(m.Frame(c.protocol))
 }
@@ -35,7 +37,7 @@ func (c *Conn) enqueue(f *wire.Frame) error {
 	return err
 }
 
-// enqueueAndFlush is for a caller that holds no lock and may take as long as a system call.
+// enqueueAndFlush is enqueue for a caller that holds no lock and may take as long as a system call.
 func (c *Conn) enqueueAndFlush(f *wire.Frame) error {
 	start, err := c.admitFrame(f)
 	if start {
@@ -67,8 +69,8 @@ func (c *Conn) push(f *wire.Frame) (start bool) {
 	return c.detached == 0 && c.queue.begin()
 }
 
-// enqueueWithin queues f as soon as no more than limit bytes are queued then, or f alone. It returns ErrClosed where the
-// connection ends, or the context's error.
+// enqueueWithin queues f once the queue with f has no more than limit bytes, or is otherwise empty. It returns
+// ErrClosed where the connection ends, or the context's error.
 func (c *Conn) enqueueWithin(ctx context.Context, f *wire.Frame, limit int) error {
 	for {
 		if err := c.WaitQueue(ctx, limit-len(f.Bytes)+1); err != nil {
@@ -94,8 +96,8 @@ func (c *Conn) QueuedBytes() int {
 	return c.queue.bytes
 }
 
-// WaitQueue waits until fewer than below bytes are queued, so that a long replay does not overflow the queue. It returns
-// ErrClosed where the connection ends, or the context's error.
+// WaitQueue waits until fewer than below bytes are queued, so that a long replay does not overflow the queue. It
+// returns ErrClosed where the connection ends, or the context's error.
 func (c *Conn) WaitQueue(ctx context.Context, below int) error {
 	for {
 		c.mu.Lock()
@@ -117,6 +119,6 @@ func (c *Conn) WaitQueue(ctx context.Context, below int) error {
 	}
 }
 
-// ping is what the sweeper sends: the server's one frame for the protocol. At times it does so to all connections one after
-// another, and starting a goroutine for each would cost a stack for each.
+// ping sends the server's one ping frame of the protocol. The sweeper calls it. At times the sweeper pings all
+// connections one after another, and a goroutine for each would cost a stack for each.
 func (c *Conn) ping() { _ = c.enqueueAndFlush(c.host.pings[c.protocol.Slot()]) }

@@ -38,15 +38,16 @@ func New(cfg Config) (*Server, error) {
 	}, nil
 }
 
-// Connections returns how many clients of the hub have shaken hands and are not gone.
+// Connections returns how many connections of the hub have shaken hands and have not ended.
 func (s *Server) Connections(hub string) int { return s.registry.count(hub) }
 
-// ClientAddress returns who sends r, as the limits count it: by the word of the trusted proxies in between. It is invalid where the HTTP
-// server does not know its peer.
+// ClientAddress returns the address of r's client, as the limits count it: as the trusted proxies in between state
+// it. It is invalid where the HTTP server does not know its peer.
 func (s *Server) ClientAddress(r *http.Request) netip.Addr { return s.proxies.Client(r) }
 
-// FromTrusted says whether r comes from a trusted proxy, whose word on its client counts.
+// FromTrusted says whether r comes from a trusted proxy, whose statement about its client counts.
 func (s *Server) FromTrusted(r *http.Request) bool { return s.proxies.Sent(r) }
 
-// AllowsOrigin says whether pages of another origin may connect, so that what is served beside the hubs can let in the same ones.
+// AllowsOrigin says whether pages of another origin may connect. Handlers beside the hubs use it to admit the same
+// origins.
 func (s *Server) AllowsOrigin(origin string) bool { return s.origins.Allow(origin) }

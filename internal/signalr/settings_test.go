@@ -10,7 +10,9 @@ import (
 
 func TestProxies(t *testing.T) {
 	t.Parallel()
-	l := signalr.Settings{TrustedProxies: []string{"10.0.0.0/8", " 192.0.2.1", "2001:db8::/32", "::1", "::ffff:192.0.2.2"}}
+	l := signalr.Settings{
+		TrustedProxies: []string{"10.0.0.0/8", " 192.0.2.1", "2001:db8::/32", "::1", "::ffff:192.0.2.2"},
+	}
 	prefixes := l.Proxies()
 	var texts []string
 	for _, p := range prefixes {

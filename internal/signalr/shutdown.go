@@ -9,19 +9,20 @@ import (
 )
 
 const (
-	// leastPace is how many connections a second are told to leave at least: few are gone at once, however long the spread.
+	// leastPace is how many connections a second are told to leave at least: a few are gone at once, however long the
+	// spread.
 	leastPace = 100
-	// paceInterval is how often some are told.
+	// paceInterval is how often the next ones are told.
 	paceInterval = 10 * time.Millisecond
-	// inFlightTimeout is how long behind the spread an invocation that is under way may take to complete.
+	// inFlightTimeout is how long after the spread a running invocation may take to complete.
 	inFlightTimeout = 2 * time.Second
 )
 
-// Shutdown lets nobody in any more, and asks every client to reconnect: evenly over Config.ShutdownSpread, so that they do not
-// arrive together where they go. A client whose turn has not come is served as ever. One whose turn has come has the
-// invocation completed that is under way, is sent what is queued for it and a Close message with allowReconnect, and is
-// closed. Whoever leaves by himself makes the rest no later. Shutdown waits until all are gone. Where ctx ends first it cuts
-// the rest off and returns the context's error.
+// Shutdown lets no client in any more, and asks every client to reconnect: evenly over Config.ShutdownSpread, so that
+// they do not arrive together where they go. A client whose turn has not come is served as ever. For a client whose
+// turn has come, the running invocation is completed, and the queue and a Close message with allowReconnect are sent;
+// then it is closed. A client that leaves by itself does not delay the others. Shutdown waits until all are gone.
+// Where ctx ends first it cuts the rest off and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.retire(ctx, s.registry.close())
 	inFlight := time.NewTimer(inFlightTimeout)
@@ -32,7 +33,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-inFlight.C:
 		for _, c := range s.registry.close() {
-			c.end(c.shutdownEnding()) // cancels what a hub method is busy with
+			c.end(c.shutdownEnding()) // cancels the running hub method
 		}
 	}
 	select {
@@ -80,8 +81,9 @@ func (s *Server) retire(ctx context.Context, conns []*Conn) {
 	}
 }
 
-// retire lets the connection end for the shutdown once its reader has handled what it has read: from then on it reads no
-// more. Streams, which may have no end, are cancelled then. It returns false where the connection is ending already.
+// retire lets the connection end for the shutdown: its reader reads no more, and ends it once it has handled what it
+// has read. Streams, which may have no end, are cancelled then. It returns false where the connection is ending
+// already.
 func (c *Conn) retire() bool {
 	c.mu.Lock()
 	if c.ending != nil || c.retiring.Swap(true) {
@@ -91,7 +93,7 @@ func (c *Conn) retire() bool {
 	detached := c.detached != 0
 	c.transport.Interrupt() // under the lock, so that the reader cannot be lingering yet
 	c.mu.Unlock()
-	if detached { // its client is away, and will come back to another server
+	if detached { // the client is away, and will come back to another server
 		c.end(c.shutdownEnding())
 	}
 	return true
@@ -105,7 +107,7 @@ func (c *Conn) shutdownEnding() ending {
 	}
 }
 
-// shutdownTimeout is how long behind the spread Run waits for the connections when its context ends.
+// shutdownTimeout is how long after the spread Run waits for the connections when its context ends.
 const shutdownTimeout = 10 * time.Second
 
 // cutOffTimeout is how long connections that were cut off may take to notice.

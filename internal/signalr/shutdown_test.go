@@ -119,7 +119,7 @@ func TestShutdownDoesNotWaitForThoseWhoHaveLeft(t *testing.T) {
 	}, spreadOver(3*time.Second))
 }
 
-// Until its turn comes a client notices nothing; a new one is sent away.
+// Until its turn comes a client notices nothing. A new client is refused.
 func TestClientsAreServedUntilTheirTurn(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -147,7 +147,7 @@ func TestClientsAreServedUntilTheirTurn(t *testing.T) {
 	}, spreadOver(3*time.Second))
 }
 
-// slow registers a method that takes its time, and takes notice of its context where it is told to.
+// slow registers a method that takes its time, and heeds its context where heedful is true.
 func slow(b *bubble, heedful bool) {
 	signalr.Method1(b.hub, "Slow", func(ctx context.Context, _ *signalr.Call, seconds int) (any, error) {
 		var done <-chan struct{}
@@ -169,7 +169,7 @@ func TestShutdownLetsInvocationsComplete(t *testing.T) {
 		slow(b, true)
 		clients, _ := b.crowd(1)
 		c := clients[0]
-		// One is under way; the other has been read with it.
+		// The first is under way; the second was read with it.
 		c.frame(ws.NewTextFrame([]byte(`{"type":1,"invocationId":"1","target":"Slow","arguments":[1]}` + "\x1e" + nothing)))
 		synctest.Wait()
 		done := b.shutDown()
@@ -182,7 +182,7 @@ func TestShutdownLetsInvocationsComplete(t *testing.T) {
 	})
 }
 
-// An invocation without an end is cancelled in time for its client to be asked to reconnect.
+// An invocation without an end is cancelled early enough for its client to be asked to reconnect.
 func TestShutdownCancelsInvocationsThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -209,7 +209,7 @@ func TestShutdownCutsOffAMethodThatHeedsNothing(t *testing.T) {
 		from := time.Now()
 		require.ErrorIs(b.t, b.Shutdown(ctx), impatient)
 		require.Equal(b.t, 2*time.Second, time.Since(from))
-		<-time.After(5 * time.Second) // it ends by itself
+		<-time.After(5 * time.Second) // the method ends by itself
 	})
 }
 
@@ -228,7 +228,7 @@ func TestRunEndsWithASpread(t *testing.T) {
 	}, spreadOver(13*time.Second))
 }
 
-// A client with stateful reconnect that loses its WebSocket while the server shuts down goes where the others go.
+// A client with stateful reconnect that loses its WebSocket during the shutdown goes where the others go.
 func TestNoResumeDuringAShutdown(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {

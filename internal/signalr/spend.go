@@ -16,7 +16,7 @@ func (c *Conn) spendMessageAt(now int64) error {
 	return nil
 }
 
-// spendOnPart spends on a chunk that did not end with a record.
+// spendOnPart spends a message on a chunk that did not end with a record.
 func (c *Conn) spendOnPart(part []byte) error {
 	if len(part) == 0 {
 		return nil
@@ -24,14 +24,14 @@ func (c *Conn) spendOnPart(part []byte) error {
 	return c.spendMessage()
 }
 
-// idle spends on a frame that carried nothing, and answers it where that was a ping.
+// idle spends a message on a frame without data, and answers it where it was a ping.
 func (c *Conn) idle(pong wire.Frame) error {
 	if err := c.spendMessageAt(c.now()); err != nil {
 		return err
 	}
 	if len(pong.Bytes) > 0 {
 		answer := pong
-		_ = c.enqueue(&answer) // it fails on a connection that is ending only
+		_ = c.enqueue(&answer) // fails only on a connection that is ending
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func (c *Conn) spendInvocation(m *wire.Inbound) error {
 	return nil
 }
 
-// awaitTurn waits until the user's connections together may make one more invocation.
+// awaitTurn waits until the connections of the user together may make one more invocation.
 func (c *Conn) awaitTurn(m *wire.Inbound) error {
 	if m.Kind != wire.TypeInvocation && m.Kind != wire.TypeStreamInvocation {
 		return nil

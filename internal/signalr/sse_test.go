@@ -30,7 +30,7 @@ func TestEventStreamHeaders(t *testing.T) {
 	require.NotContains(t, s.response.Header, "Expires")
 }
 
-// Accept is compared as HttpConnectionDispatcher does it: by the media type as a whole.
+// Accept is compared as in HttpConnectionDispatcher: by the media type as a whole.
 func TestWhatAsksForAnEventStream(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -49,7 +49,7 @@ func TestWhatAsksForAnEventStream(t *testing.T) {
 		require.Equal(t, want, response.Header.Get("Content-Type"), accept)
 		cancel()
 		require.NoError(t, response.Body.Close())
-		h.do(http.MethodDelete, "") // or the poller is waited for
+		h.do(http.MethodDelete, "") // else the server waits for the poller
 	}
 }
 
@@ -111,7 +111,7 @@ func TestEventStreamKeepAlive(t *testing.T) {
 	})
 }
 
-// Ending the stream is how a client leaves.
+// A client leaves by ending the stream.
 func TestEventStreamClientVanishes(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -128,7 +128,8 @@ func TestEventStreamClientVanishes(t *testing.T) {
 	})
 }
 
-// A client that reads nothing is cut off: by the time that a write may take, or at once where it is to go anyway.
+// A client that reads nothing is cut off after the time that a write may take, or at once where the connection ends
+// anyway.
 func TestEventStreamThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	flood := func(b *bubble) *signalr.Conn {
@@ -173,7 +174,7 @@ func TestEventStreamThatNobodyReads(t *testing.T) {
 	})
 }
 
-// Under HTTP/2 there is no socket to take over: only the response.
+// Under HTTP/2 there is no socket to take over, only the response.
 func TestHalfTransportsOverHTTP2(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -202,7 +203,7 @@ func TestHalfTransportsOverHTTP2(t *testing.T) {
 		c.expectEnd()
 	}
 
-	// A stream that nobody reads is reset, and no other request of the client's connection with it.
+	// A stream that the client does not read is reset, and no other request of the client's HTTP connection with it.
 	stuck := f.negotiated(t, server.Client()).stream()
 	conn := greet(t, f, stuck)
 	require.NoError(t, conn.Send(message("M", `"`+strings.Repeat("x", 8<<20)+`"`)))
@@ -213,13 +214,14 @@ func TestHalfTransportsOverHTTP2(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, p.do(http.MethodGet, "").status)
 }
 
-// HTTP/1.0 knows no response without an end, and proxies that speak it keep what they get until there is one.
+// HTTP/1.0 knows no response without an end, and its proxies hold a response until it ends.
 func TestEventStreamNeedsHTTP11(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	conn, err := netDial(t, strings.TrimPrefix(strings.TrimSuffix(f.url, "/hub"), "http://"))
 	require.NoError(t, err)
-	_, err = fmt.Fprintf(conn, "GET /hub?access_token=user&id=%s HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n", f.issue(t))
+	_, err = fmt.Fprintf(conn, "GET /hub?access_token=user&id=%s HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n",
+		f.issue(t))
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
@@ -230,7 +232,7 @@ func TestEventStreamNeedsHTTP11(t *testing.T) {
 	require.Equal(t, "ServerSentEvents transport needs HTTP/1.1", string(body))
 }
 
-// deaf is a response that a middleware has wrapped and that hides what it can do.
+// deaf is a response in a middleware's wrapper that hides what it can do.
 type deaf struct{ http.ResponseWriter }
 
 func TestEventStreamNeedsDeadlines(t *testing.T) {
@@ -251,7 +253,7 @@ func TestEventStreamNeedsDeadlines(t *testing.T) {
 func TestHTTPServerWithTimeouts(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
-		synctest.Wait() // it listens, and has not looked at them yet
+		synctest.Wait() // the server listens, and has not accepted them yet
 		b.server.ReadTimeout, b.server.WriteTimeout, b.server.IdleTimeout = time.Second, time.Second, time.Hour
 		for _, dial := range []func() talker{
 			func() talker { return b.negotiated(b.t, b.client).stream() },

@@ -10,10 +10,11 @@ import (
 // statefulVersion is the version that a client's handshake asks for where it wants stateful reconnect.
 const statefulVersion = 2
 
-// stateful is what stateful reconnect adds to a connection (HubProtocol.md, "Ack" and "Sequence"; MessageBuffer.cs). Each side
-// numbers the messages of types 1 to 5 that it sends, from 1, without writing the number down; it keeps them until the other
-// side acknowledges them, and when a WebSocket is cut and another takes its place, says with a Sequence where it begins and
-// sends what it kept again. The other side leaves out what it has had.
+// stateful is the state that stateful reconnect adds to a connection (HubProtocol.md, "Ack" and "Sequence";
+// MessageBuffer.cs). Each side numbers the messages of types 1 to 5 that it sends, from 1, without writing the number
+// down, and keeps each until the other side acknowledges it. When a WebSocket is cut and another takes its place,
+// each side says with a Sequence where it begins, and sends what it kept again. The other side ignores what it has
+// handled already.
 type stateful struct {
 	// Sending; the connection's mu guards it.
 	unacked []*wire.Frame // written at least once, not acknowledged
@@ -24,18 +25,18 @@ type stateful struct {
 
 	// Receiving; the reader's.
 	next     int64 // the id of the next numbered message
-	least    int64 // what the client's next Sequence may say at least: it does not go back behind its last one
-	awaiting bool  // the transport is new: nothing counts before the Sequence
+	least    int64 // the least id of the client's next Sequence: it does not go back behind its last one
+	awaiting bool  // the transport is new: messages before the Sequence are ignored
 
 	received atomic.Int64 // the highest id that was handled
-	acked    atomic.Int64 // what the client was last told of it
+	acked    atomic.Int64 // the id of the last Ack to the client; 0 on a new transport
 }
 
 func newStateful() *stateful {
 	return &stateful{first: 1, next: 1, least: 1, swapped: make(chan struct{})}
 }
 
-// admit reports whether a message is to be handled, and not one that was handled before the cut.
+// admit reports whether a message is to be handled. It is false for a message that was handled before the cut.
 func (s *stateful) admit(m *wire.Inbound) bool {
 	if s.awaiting {
 		return m.Kind == wire.TypeSequence
@@ -52,8 +53,9 @@ func (s *stateful) admit(m *wire.Inbound) bool {
 	return true
 }
 
-// restart follows the client's Sequence: the messages that it sends from now on have these ids. One that would have messages ignored that were never
-// sent before is an error: a client goes back only on a new transport, and there at most to what it began with on the one before.
+// restart follows the client's Sequence, the id of the next message that it sends. A client goes back only on a new
+// transport, and there at most to what it began with on the one before. A Sequence that would have messages ignored
+// that were never sent before is an error.
 func (s *stateful) restart(sequenceID int64) error {
 	if !s.awaiting {
 		if sequenceID != s.next {
@@ -61,17 +63,19 @@ func (s *stateful) restart(sequenceID int64) error {
 		}
 		return nil
 	}
-	// Not s.next: a client may be cut off while it repeats what was handled before, and be told meanwhile that it was.
+	// Not s.next: a client may be cut off while it repeats messages that were handled before, and be told meanwhile that
+	// they were.
 	if received := s.received.Load(); sequenceID < s.least || sequenceID > received+1 {
-		return wire.Malformedf("sequence %d, but it begins with %d at least, and %d messages were received", sequenceID, s.least, received)
+		return wire.Malformedf("sequence %d, but it begins with %d at least, and %d messages were received", sequenceID,
+			s.least, received)
 	}
 	s.awaiting = false
 	s.next, s.least = sequenceID, sequenceID
 	return nil
 }
 
-// acknowledge lets go of what the client has. What it had before, or cannot be the id of any message, is nothing new; what was not sent
-// yet it cannot have, so that is an error and lets go of nothing. The lock is held.
+// acknowledge drops the messages that the client has. An id that was acknowledged before, or that no message can
+// have, is ignored. An id that was not sent yet is an error, and drops nothing. The lock is held.
 func (s *stateful) acknowledge(sequenceID int64) error {
 	if sequenceID < s.first {
 		return nil
@@ -91,9 +95,9 @@ func (s *stateful) acknowledge(sequenceID int64) error {
 	return nil
 }
 
-// batch moves what may be written from queue to batch and returns what must wait: numbered messages, while limit bytes are
-// unacknowledged. Those are not a reason to close the connection before the queue is full, as for any slow client. The lock
-// is held.
+// batch moves what may be written from queue to batch, and returns what must wait: numbered messages, once limit
+// bytes are unacknowledged. Messages that wait do not close the connection before the queue is full, as for any slow
+// client. The lock is held.
 func (s *stateful) batch(p wire.Protocol, batch, queue []*wire.Frame, limit int) (written, waiting []*wire.Frame) {
 	if s.resend {
 		s.resend = false

@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// anyNumber draws from all of int64, its ends above all, and from what is about.
+// anyNumber draws from all of int64, most often its ends and numbers near about.
 func anyNumber(about int64) *rapid.Generator[int64] {
 	return rapid.OneOf(
 		rapid.Int64(), rapid.Int64Range(about-3, about+3), rapid.Int64Range(-2, 5),
@@ -18,8 +18,8 @@ func anyNumber(about int64) *rapid.Generator[int64] {
 	)
 }
 
-// Whatever the client says, what it has not received is kept, or the connection ends with an error; and each of its messages is handled once,
-// in order, or the connection ends with an error.
+// Whatever the client sends, two things hold, or the connection ends with an error. The server keeps what the client
+// has not received. Each of the client's messages is handled once, in order.
 func TestNumbersLoseNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -43,7 +43,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 				held = rapid.Int64Range(held, sent).Draw(t, "received")
 			case 1: // an honest acknowledgement
 				require.NoError(t, s.acknowledge(held))
-			case 2: // any: of more than was sent it is an error, and of what was the client's own word counts
+			case 2: // any number: of more than was sent it is an error, else the client's word counts
 				claimed := anyNumber(sent).Draw(t, "acknowledged")
 				if s.acknowledge(claimed) != nil {
 					require.Greater(t, claimed, sent)
@@ -62,7 +62,7 @@ func TestNumbersLoseNothing(t *testing.T) {
 				if admitted {
 					heard++
 				}
-			case 4: // it comes back, or claims to
+			case 4: // the client comes back, or claims to
 				s.awaiting = rapid.Bool().Draw(t, "on a new transport")
 				next, again := s.next, s.awaiting
 				claimed := anyNumber(heard).Draw(t, "sequence")

@@ -79,13 +79,14 @@ func TestAcknowledgementsThatCannotBe(t *testing.T) {
 	}
 }
 
-// A Sequence that would have invocations ignored that were never handled ends the connection: each that is sent is handled once, or that is told.
+// A Sequence that would have invocations ignored that were never handled ends the connection. Each invocation that is
+// sent is handled once, or the client is told.
 func TestSequencesThatCannotBe(t *testing.T) {
 	t.Parallel()
 	const handled = 3
 	for name, c := range map[string]struct {
 		value   string
-		resumed int  // with which Sequence the client has come back before; 0: it has not
+		resumed int  // the Sequence with which the client has come back before; 0: it has not
 		again   bool // it comes back with this one
 		fine    bool
 	}{
@@ -130,7 +131,7 @@ func TestSequencesThatCannotBe(t *testing.T) {
 			if c.resumed > 0 {
 				comeBack(strconv.Itoa(c.resumed))
 				for id := c.resumed; id <= handled; id++ {
-					p.write(call(id)) // which was handled
+					p.write(call(id)) // a call that was handled
 				}
 				require.NoError(t, ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewPingFrame([]byte("seen")))))
 				p.readUntil("seen")
@@ -199,8 +200,10 @@ func TestNumbersOfStatefulReconnectInMessagePack(t *testing.T) {
 			}
 			body := append([]byte{0x90 | items, c.kind}, c.value...)
 			call := []byte("\x96\x01\x80\xa11\xa7Nothing\x90\x90")
-			require.NoError(t, ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewBinaryFrame(append(append([]byte{byte(len(body))}, body...),
-				append([]byte{byte(len(call))}, call...)...)))))
+			require.NoError(t, ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewBinaryFrame(append(
+				append([]byte{byte(len(body))}, body...),
+				append([]byte{byte(len(call))}, call...)...,
+			)))))
 			answer, err := p.readFrame()
 			require.NoError(t, err)
 			kind := byte(3)

@@ -27,7 +27,7 @@ type peer struct {
 	mu        sync.Mutex
 	conn      net.Conn
 	in        *bufio.Reader
-	abandoned []net.Conn // left open: the server does not know that they are given up
+	abandoned []net.Conn // left open: the server does not know that the client has given them up
 	kept      []string   // sent and not acknowledged
 	sent      int64
 
@@ -39,7 +39,8 @@ type peer struct {
 // negotiateStateful returns the URL of a connection that was negotiated with stateful reconnect.
 func (f *fixture) negotiateStateful(t *testing.T) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+"/negotiate?access_token=user&negotiateVersion=1&useStatefulReconnect=true", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		f.url+"/negotiate?access_token=user&negotiateVersion=1&useStatefulReconnect=true", nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
@@ -78,7 +79,7 @@ func (p *peer) dial() {
 }
 
 func (p *peer) write(record string) {
-	_ = ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewTextFrame([]byte(record+"\x1e")))) // what is lost is sent again
+	_ = ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewTextFrame([]byte(record+"\x1e")))) // a lost message is sent again
 }
 
 // send numbers and keeps the message.
@@ -90,7 +91,7 @@ func (p *peer) send(record string) {
 	p.write(record)
 }
 
-// cut ends the WebSocket, or leaves it to the server to find out; sometimes in the middle of a frame.
+// cut ends the WebSocket, or leaves it for the server to find out; sometimes in the middle of a frame.
 func (p *peer) cut(r *rand.Rand) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +100,8 @@ func (p *peer) cut(r *rand.Rand) {
 		_ = p.conn.(*net.TCPConn).SetLinger(0)
 		_ = p.conn.Close()
 	case 1:
-		frame, _ := ws.CompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":1,"target":"Count","arguments":[-1]}` + "\x1e"))))
+		frame, _ := ws.CompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":1,"target":"Count","arguments":[-1]}` +
+			"\x1e"))))
 		_, _ = p.conn.Write(frame[:r.IntN(len(frame))])
 		_ = p.conn.Close()
 	default:
@@ -144,7 +146,7 @@ func (p *peer) read() string {
 	return record
 }
 
-// readUntil reads what may come before record, such as an Ack, and record.
+// readUntil reads up to record; other records, such as an Ack, may come before it.
 func (p *peer) readUntil(record string) {
 	p.t.Helper()
 	for {
@@ -154,7 +156,7 @@ func (p *peer) readUntil(record string) {
 	}
 }
 
-// receive returns the next message of the types that are numbered, once each, connecting again as often as it takes.
+// receive returns the next numbered message, each once, and connects again as often as it takes.
 func (p *peer) receive() string {
 	p.t.Helper()
 	for {

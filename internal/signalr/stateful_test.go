@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// Whatever is cut, both sides have every message once and in order, the invocations in flight included.
+// Wherever WebSockets are cut, both sides have every message once and in order, the invocations in flight included.
 //
 // Acceptance: A-173.
 func TestStatefulReconnect(t *testing.T) {
@@ -84,7 +84,7 @@ func TestStatefulReconnect(t *testing.T) {
 	require.Empty(t, f.disconnected)
 }
 
-// A client that does not acknowledge is sent ReconnectBytes, and goes on where it acknowledges.
+// A client that does not acknowledge is sent ReconnectBytes, and more when it acknowledges.
 func TestUnacknowledged(t *testing.T) {
 	t.Parallel()
 	m := message("M", `"`+strings.Repeat("x", 1000)+`"`)
@@ -104,7 +104,7 @@ func TestUnacknowledged(t *testing.T) {
 	for range 10 {
 		require.Contains(t, p.read(), `"target":"M"`)
 	}
-	p.write(`{"type":8,"sequenceId":5}`) // late: nothing
+	p.write(`{"type":8,"sequenceId":5}`) // late: it changes nothing
 	p.write(`{"type":8,"sequenceId":20}`)
 	for range 10 {
 		require.Contains(t, p.read(), `"target":"M"`)
@@ -133,7 +133,8 @@ func TestSequenceTooHigh(t *testing.T) {
 	within(t, f.disconnected, "OnDisconnected")
 }
 
-// A client is cut off while it repeats what was handled, is told by an Ack that it was, and goes on behind that.
+// A client is cut off while it repeats handled messages, is told by an Ack that they were handled, and goes on behind
+// them.
 func TestCutWhileRepeating(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -156,7 +157,7 @@ func TestCutWhileRepeating(t *testing.T) {
 	p.readUntil(nothingResult)
 }
 
-// Before the Sequence nothing that the client says counts.
+// Before the Sequence all messages of the client are ignored.
 func TestBeforeTheSequence(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -172,7 +173,7 @@ func TestBeforeTheSequence(t *testing.T) {
 	require.JSONEq(t, `{"type":8,"sequenceId":1}`, p.read())
 }
 
-// An Ack may be lost with the WebSocket that it was written to: the client keeps what is never acknowledged.
+// An Ack may be lost with its WebSocket, and the client keeps what is never acknowledged. So the Ack is repeated.
 func TestAckIsRepeated(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -189,7 +190,9 @@ func TestAckIsRepeated(t *testing.T) {
 func TestWhoMayResume(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(cfg *signalr.Config) {
-		cfg.Authenticate = func(r *http.Request) (signalr.User, error) { return user{id: r.URL.Query().Get("access_token")}, nil }
+		cfg.Authenticate = func(r *http.Request) (signalr.User, error) {
+			return user{id: r.URL.Query().Get("access_token")}, nil
+		}
 	})
 	serve(t, f, f.handler())
 	p, _ := f.connectStateful(t)
@@ -199,7 +202,8 @@ func TestWhoMayResume(t *testing.T) {
 	p.send(`{"type":1,"invocationId":"1","target":"Nothing","arguments":[]}`)
 	require.JSONEq(t, nothingResult, p.receive())
 
-	require.NoError(t, ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))))
+	require.NoError(t,
+		ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))))
 	require.NoError(t, within(t, f.disconnected, "OnDisconnected"), "a goodbye is one")
 	require.Eventually(t, func() bool {
 		_, _, _, err = ws.Dial(t.Context(), strings.Replace(p.url, "http://", "ws://", 1))
@@ -207,12 +211,13 @@ func TestWhoMayResume(t *testing.T) {
 	}, patience, time.Millisecond)
 }
 
-// A close frame that something in between sent is not the client's goodbye.
+// A close frame from a proxy in between is not the client's goodbye.
 func TestGoingAwayIsNotGoodbye(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p, conn := f.connectStateful(t)
-	require.NoError(t, ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "")))))
+	require.NoError(t,
+		ws.WriteFrame(p.conn, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "")))))
 	_, err := p.in.ReadByte()
 	require.Error(t, err, "the server has closed the socket")
 	require.NoError(t, conn.Send(message("M", "1")))

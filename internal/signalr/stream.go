@@ -7,22 +7,25 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// Stream0 registers f under name as a method whose result is a stream to the client. F runs in the order of the connection's
-// invocations, as a method does, and its error completes the invocation as a method's would. The sequence then runs on a
-// goroutine of its own, beside other invocations, until it ends, the client cancels, or the connection ends; of the latter
-// two ctx tells, which belongs to f and the sequence alike. An error that the sequence yields ends it.
+// Stream0 registers f under name as a method whose result is a stream to the client. f runs in the order of the
+// connection's invocations, as a method does, and its error completes the invocation as a method's would. The
+// sequence then runs on a goroutine of its own, beside other invocations, until it ends, the client cancels, or the
+// connection ends. ctx, which belongs to f and the sequence alike, is cancelled in the last two cases. An error that
+// the sequence yields ends it.
 //
-// A stream waits for a client that is slow: an item is queued when all that is queued then is at most half of
-// Config.QueueBytes, or when it is the only one.
+// A stream waits for a slow client: an item is queued when the queue with it has at most half of Config.QueueBytes,
+// or when it is the only one.
 func Stream0[T any](h *Hub, name string, f func(ctx context.Context, call *Call) (iter.Seq2[T, error], error)) {
 	h.register(name, many, func(*binding) boundCall {
 		return func(ctx context.Context, call *Call) (any, error) { return itemsOf(f(ctx, call)) }
 	})
 }
 
-// Stream1 is [Stream0] for a method with a parameter, which is decoded as [Method1] says. Where it is a stream that the
-// client sends, f runs on the sequence's goroutine.
-func Stream1[A, T any](h *Hub, name string, f func(ctx context.Context, call *Call, a A) (iter.Seq2[T, error], error)) {
+// Stream1 is [Stream0] for a method with a parameter, which is decoded as [Method1] says. Where the parameter is a
+// stream that the client sends, f runs on the sequence's goroutine.
+func Stream1[A, T any](
+	h *Hub, name string, f func(ctx context.Context, call *Call, a A) (iter.Seq2[T, error], error),
+) {
 	first := parameterOf[A]()
 	h.register(name, many, func(in *binding) boundCall {
 		a := first.take(in)
@@ -31,7 +34,9 @@ func Stream1[A, T any](h *Hub, name string, f func(ctx context.Context, call *Ca
 }
 
 // Stream2 is [Stream1] for a method with two parameters.
-func Stream2[A, B, T any](h *Hub, name string, f func(ctx context.Context, call *Call, a A, b B) (iter.Seq2[T, error], error)) {
+func Stream2[A, B, T any](
+	h *Hub, name string, f func(ctx context.Context, call *Call, a A, b B) (iter.Seq2[T, error], error),
+) {
 	first, second := parameterOf[A](), parameterOf[B]()
 	h.register(name, many, func(in *binding) boundCall {
 		a, b := first.take(in), second.take(in)
@@ -86,13 +91,14 @@ func (c *Conn) stream(call *Call, source items) {
 		return struct{}{}, nil
 	})
 	if call.abandoned(err) {
-		err = nil // it is not an error that nobody listens any more
+		err = nil // that the client has stopped listening is no error
 	}
 	text := ""
 	if err != nil {
 		text = describe(textStreamFailed, err)
 	}
-	// Before the call is released: a client that reads nothing cannot have more calls wait than it may have streams.
+	// Before the call is released: so a client that reads nothing cannot have more waiting calls than it may have
+	// streams.
 	_ = c.WaitQueue(c.ctx, c.roomForStreams())
 	c.finish(call, c.outcome(call, err), text)
 }
@@ -109,5 +115,5 @@ func (c *Conn) finish(call *Call, outcome Outcome, text string) {
 	c.observe(call.method.name, outcome, call.started)
 }
 
-// roomForStreams is how much of the queue streams may take together; the rest is everybody else's.
+// roomForStreams is how much of the queue the streams may take together; the rest is for all other messages.
 func (c *Conn) roomForStreams() int { return c.host.cfg.QueueBytes / 2 }

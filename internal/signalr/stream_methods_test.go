@@ -16,7 +16,9 @@ func registerStreams(h *signalr.Hub) {
 	registerDownloads(h)
 	registerUploads(h)
 	registerQuestions(h)
-	signalr.Method3(h, "Greet", func(_ context.Context, _ *signalr.Call, name string, greeting signalr.Optional[string], times signalr.Optional[int]) (any, error) {
+	signalr.Method3(h, "Greet", func(
+		_ context.Context, _ *signalr.Call, name string, greeting signalr.Optional[string], times signalr.Optional[int],
+	) (any, error) {
 		return fmt.Sprint(name, " ", greeting, " ", times), nil
 	})
 }
@@ -25,7 +27,9 @@ func registerDownloads(h *signalr.Hub) {
 	signalr.Stream1(h, "Numbers", func(_ context.Context, _ *signalr.Call, n int) (iter.Seq2[int, error], error) {
 		return count(0, n), nil
 	})
-	signalr.Stream2(h, "NumbersFrom", func(_ context.Context, _ *signalr.Call, n int, from signalr.Optional[int]) (iter.Seq2[int, error], error) {
+	signalr.Stream2(h, "NumbersFrom", func(
+		_ context.Context, _ *signalr.Call, n int, from signalr.Optional[int],
+	) (iter.Seq2[int, error], error) {
 		return count(from.Value, n), nil
 	})
 	for name, f := range map[string]func(*signalr.Call) (iter.Seq2[string, error], error){
@@ -61,7 +65,7 @@ func registerDownloads(h *signalr.Hub) {
 			}
 		}, nil
 	})
-	// After the cancellation each goes on in its own way.
+	// After the cancellation each method goes on in its own way.
 	for name, then := range map[string]func(ctx context.Context, yield func(string, error) bool){
 		"Hold": func(ctx context.Context, yield func(string, error) bool) {
 			yield("", fmt.Errorf("holding: %w", ctx.Err()))
@@ -99,11 +103,15 @@ func registerUploads(h *signalr.Hub) {
 	signalr.Method1(h, "Sum", func(_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int]) (any, error) {
 		return sum(numbers)
 	})
-	signalr.Method3(h, "Scale", func(_ context.Context, _ *signalr.Call, factor int, numbers *signalr.Upload[int], suffix string) (any, error) {
+	signalr.Method3(h, "Scale", func(
+		_ context.Context, _ *signalr.Call, factor int, numbers *signalr.Upload[int], suffix string,
+	) (any, error) {
 		total, err := sum(numbers)
 		return fmt.Sprint(factor*total, suffix), err
 	})
-	signalr.Method2(h, "Join", func(_ context.Context, _ *signalr.Call, left, right *signalr.Upload[string]) (any, error) {
+	signalr.Method2(h, "Join", func(
+		_ context.Context, _ *signalr.Call, left, right *signalr.Upload[string],
+	) (any, error) {
 		var text strings.Builder
 		for _, u := range []*signalr.Upload[string]{left, right} {
 			for s, err := range u.All() {
@@ -131,8 +139,12 @@ func registerUploads(h *signalr.Hub) {
 		}
 		return nil, errors.New("nothing came")
 	})
-	signalr.Method1(h, "UploadPanic", func(context.Context, *signalr.Call, *signalr.Upload[int]) (any, error) { panic("a secret") })
-	signalr.Stream1(h, "Twice", func(_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int]) (iter.Seq2[int, error], error) {
+	signalr.Method1(h, "UploadPanic", func(context.Context, *signalr.Call, *signalr.Upload[int]) (any, error) {
+		panic("a secret")
+	})
+	signalr.Stream1(h, "Twice", func(
+		_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int],
+	) (iter.Seq2[int, error], error) {
 		return func(yield func(int, error) bool) {
 			for n, err := range numbers.All() {
 				if !yield(2*n, err) {
@@ -141,7 +153,9 @@ func registerUploads(h *signalr.Hub) {
 			}
 		}, nil
 	})
-	signalr.Stream1(h, "TwiceFail", func(context.Context, *signalr.Call, *signalr.Upload[int]) (iter.Seq2[int, error], error) {
+	signalr.Stream1(h, "TwiceFail", func(
+		context.Context, *signalr.Call, *signalr.Upload[int],
+	) (iter.Seq2[int, error], error) {
 		return nil, errors.New("a secret")
 	})
 }

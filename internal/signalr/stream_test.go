@@ -24,7 +24,8 @@ func streamInvocation(id, target string, streamIDs string, arguments ...any) str
 	return record + `}`
 }
 
-// A hub method that a test holds: it says when it has begun, and when its context has ended, and returns when it is let go.
+// held is a hub method that a test holds. It reports when it has begun and when its context has ended, and returns
+// when the test lets it.
 type held struct {
 	begun, cancelled chan struct{}
 	release          chan struct{}
@@ -52,13 +53,15 @@ func (m *held) register(h *signalr.Hub) {
 		m.wait(ctx)
 		return nil, nil
 	})
-	signalr.Stream1(h, "HeldBoth", func(ctx context.Context, _ *signalr.Call, _ *signalr.Upload[int]) (iter.Seq2[int, error], error) {
+	signalr.Stream1(h, "HeldBoth", func(
+		ctx context.Context, _ *signalr.Call, _ *signalr.Upload[int],
+	) (iter.Seq2[int, error], error) {
 		m.wait(ctx)
 		return count(0, 1), nil
 	})
 }
 
-// The connection's end cancels what runs, and OnDisconnected waits for it.
+// The connection's end cancels the running methods, and OnDisconnected waits for them.
 func TestNoHubCodeRunsAfterOnDisconnected(t *testing.T) {
 	t.Parallel()
 	for name, invocation := range map[string]string{
@@ -94,7 +97,7 @@ func TestNoHubCodeRunsAfterOnDisconnected(t *testing.T) {
 	}
 }
 
-// A client that takes its time gets everything: no number of streams overflows its queue.
+// A slow client gets everything: no number of streams overflows its queue.
 func TestStreamsWaitForSlowClients(t *testing.T) {
 	t.Parallel()
 	const queueBytes = 64 << 10
@@ -149,7 +152,7 @@ func TestStreamsWaitForSlowClients(t *testing.T) {
 	}
 }
 
-// A stream whose client reads nothing stops at once when it is cancelled, or the connection ends.
+// A stream whose client reads nothing stops at once when it is cancelled, or when the connection ends.
 func TestStreamThatWaitsForRoomHeedsTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*client, *signalr.Conn){
@@ -175,7 +178,7 @@ func TestStreamThatWaitsForRoomHeedsTheEnd(t *testing.T) {
 			serve(t, f, f.handler())
 			c, conn := f.connect(t)
 			c.send(streamInvocation("1", "Endless", ""), streamInvocation("2", "Endless", ""))
-			// Until the sockets' buffers are full and so is what streams may take of the queue: nothing is made any more.
+			// Until the sockets' buffers and the streams' part of the queue are full: then no more items are made.
 			var last int64
 			looks := 0
 			require.Eventually(t, func() bool {
@@ -211,7 +214,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 		c.send(fmt.Sprintf(`{"type":5,"invocationId":"%d"}`, i))
 		c.expect(fmt.Sprintf(`{"type":3,"invocationId":"%d"}`, i))
 	}
-	// Now that all are over there is room for as many again.
+	// Now that all are over, there is room for as many again.
 	for i := range streams {
 		c.send(streamInvocation(strconv.Itoa(i), "Numbers", "", each))
 	}
@@ -245,22 +248,25 @@ func TestStreamsCountUntilTheMethodIsOver(t *testing.T) {
 	within(t, m.begun, "the method's beginning")
 	c.send(`{"type":1,"invocationId":"2","target":"Join","arguments":[],"streamIds":["l","r"]}`)
 	c.expect(`{"type":3,"invocationId":"2","error":"An unexpected error occurred invoking 'Join' on the server. HubException: Too many streams."}`)
-	c.send(`{"type":1,"invocationId":"3","target":"Sum","arguments":[],"streamIds":["l"]}`, `{"type":3,"invocationId":"l"}`)
+	c.send(`{"type":1,"invocationId":"3","target":"Sum","arguments":[],"streamIds":["l"]}`,
+		`{"type":3,"invocationId":"l"}`)
 	c.expect(`{"type":3,"invocationId":"3","result":0}`)
 	close(m.release)
 	c.send(`{"type":5,"invocationId":"1"}`)
 	c.expect(`{"type":3,"invocationId":"1"}`)
-	c.send(`{"type":1,"invocationId":"4","target":"Join","arguments":[],"streamIds":["l","r"]}`, `{"type":3,"invocationId":"l"}`, `{"type":3,"invocationId":"r"}`)
+	c.send(`{"type":1,"invocationId":"4","target":"Join","arguments":[],"streamIds":["l","r"]}`,
+		`{"type":3,"invocationId":"l"}`, `{"type":3,"invocationId":"r"}`)
 	c.expect(`{"type":3,"invocationId":"4","result":""}`)
 }
 
-// A client that has read a completion may count on what the call took being free.
+// A client that has read a completion may rely on the call's streams being free.
 func TestCompletedCallsDoNotCount(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *signalr.Config) { cfg.MaximumStreams = 1 })
 	c, _ := f.connect(t)
 	for range 500 {
-		c.send(`{"type":1,"invocationId":"1","target":"Sum","arguments":[],"streamIds":["u"]}`, `{"type":3,"invocationId":"u"}`)
+		c.send(`{"type":1,"invocationId":"1","target":"Sum","arguments":[],"streamIds":["u"]}`,
+			`{"type":3,"invocationId":"u"}`)
 		c.expect(`{"type":3,"invocationId":"1","result":0}`)
 		c.send(streamInvocation("1", "Numbers", "", 0))
 		c.expect(`{"type":3,"invocationId":"1"}`)
@@ -282,12 +288,13 @@ func TestMetricsOfStreams(t *testing.T) {
 	}
 	complete(streamInvocation("1", "StreamRefuse", ""))
 	complete(streamInvocation("1", "StreamNothing", ""))
-	complete(streamInvocation("1", "Twice", `"a","a"`)) // not as many as it takes
+	complete(streamInvocation("1", "Twice", `"a","a"`)) // fewer than the method takes
 	c.send(streamInvocation("held", "Hold", ""))
 	c.expect(`{"type":2,"invocationId":"held","item":"held"}`)
 	complete(streamInvocation("1", "Twice", `"a"`)) // one too many
 	complete(`{"type":5,"invocationId":"held"}`)
-	complete(`{"type":1,"invocationId":"1","target":"Sum","arguments":[],"streamIds":["u"]}` + "\x1e" + `{"type":3,"invocationId":"u"}`)
+	complete(`{"type":1,"invocationId":"1","target":"Sum","arguments":[],"streamIds":["u"]}` + "\x1e" +
+		`{"type":3,"invocationId":"u"}`)
 	complete(`{"type":1,"invocationId":"1","target":"Numbers","arguments":[1]}`)
 	c.send(streamInvocation("1", "Twice", `"u"`), item("u", 1))
 	c.expect(item("1", 2))
@@ -332,12 +339,16 @@ func TestRegistrationPanics(t *testing.T) {
 		signalr.Method1(h, "M", func(context.Context, *signalr.Call, *text) (any, error) { return nil, nil })
 	})
 	register2("optional upload", func() {
-		signalr.Method1(h, "M", func(context.Context, *signalr.Call, signalr.Optional[*numbers]) (any, error) { return nil, nil })
+		signalr.Method1(h, "M", func(context.Context, *signalr.Call, signalr.Optional[*numbers]) (any, error) {
+			return nil, nil
+		})
 	})
 	register2("upload of optional", func() {
 		signalr.Method1(h, "M", func(context.Context, *signalr.Call, *signalr.Upload[text]) (any, error) { return nil, nil })
 	})
 	require.NotPanics(t, func() {
-		signalr.Method3(signalr.NewHub("test"), "M", func(context.Context, *signalr.Call, int, text, *numbers) (any, error) { return nil, nil })
+		signalr.Method3(signalr.NewHub("test"), "M", func(context.Context, *signalr.Call, int, text, *numbers) (any, error) {
+			return nil, nil
+		})
 	})
 }

@@ -9,16 +9,17 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// streams are a connection's streams, in both directions. A connection that has none keeps no more than the zero value.
+// streams are a connection's streams, in both directions. A connection without any keeps the zero value.
 //
-// Only the reader starts streams. Everything that belongs to a call is released when the method, and the sequence that it
-// has returned, are over: ids, slots, and what was received for it and not read.
+// Only the reader starts streams. What belongs to a call (ids, slots, and items that were received and not read) is
+// released when the method, and the sequence that it has returned, are over.
 type streams struct {
 	running sync.WaitGroup // the goroutines of calls: the connection is not over before they are
 	room    chan struct{}  // holds one: an upload has been read from, or has ended
 
-	mu      sync.Mutex
-	open    int                   // slots in use: a call's stream to the client and each of its uploads, until the call is over
+	mu sync.Mutex
+	// open counts the slots in use: a call's stream to the client and each of its uploads, until the call is over.
+	open    int
 	sending map[string]*streaming // by invocation id
 	uploads map[string]*upload    // those that may still receive, by stream id
 	waiting int                   // bytes of received items that were not yet read
@@ -40,8 +41,9 @@ var (
 	errTooManyStreams  = &HubError{Message: textTooManyStreams}
 )
 
-// begin takes in a call that streams, at most limit streams altogether: one to the client, and those with the ids from
-// the client. Parent is the connection's context. The error says why it cannot.
+// begin takes in a call that streams: one stream to the client where toClient is true, and those with the ids from
+// the client. limit bounds the streams altogether. parent is the connection's context. The error says why the call
+// cannot begin.
 func (s *streams) begin(parent context.Context, call *streaming, toClient bool, ids []string, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +59,7 @@ func (s *streams) begin(parent context.Context, call *streaming, toClient bool, 
 		}
 	}
 	for i, id := range ids {
-		// .NET lets the stream that has the id go on without ever hearing of it again.
+		// .NET lets the stream that has the id go on, and it never receives anything again.
 		if s.uploads[id] != nil || slices.Contains(ids[:i], id) {
 			return &HubError{Message: textStreamInUse(id)}
 		}
@@ -79,7 +81,7 @@ func (s *streams) begin(parent context.Context, call *streaming, toClient bool, 
 	return nil
 }
 
-// release lets go of what begin has taken.
+// release gives back what begin has taken.
 func (s *streams) release(call *streaming) {
 	if call.slots == 0 {
 		return
@@ -97,7 +99,7 @@ func (s *streams) release(call *streaming) {
 	}
 }
 
-// cancel tells the stream to the client that it is not wanted any more. It returns false where there is none.
+// cancel tells the stream to the client that the client wants it no more. It returns false where there is none.
 func (s *streams) cancel(invocationID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,14 +110,14 @@ func (s *streams) cancel(invocationID string) bool {
 	return call != nil
 }
 
-// upload is a stream from the client, of whatever type.
+// upload is a stream from the client, whatever its item type.
 type upload struct {
 	protocol   wire.Protocol
 	streams    *streams        // the connection's
 	connection context.Context //nolint:containedctx // the connection's lifetime
 	ctx        context.Context //nolint:containedctx // of the call that the stream belongs to
 	id         string
-	more       chan struct{} // holds one: something has happened that next may wait for
+	more       chan struct{} // holds one: next may look again
 
 	// Guarded by streams.mu.
 	items [][]byte // encoded

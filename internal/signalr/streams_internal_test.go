@@ -19,7 +19,7 @@ func beginUploads(t *testing.T, s *streams, ids ...string) *streaming {
 	return call
 }
 
-// What waits to be read is bounded in items of each stream and in bytes of all of them.
+// Unread items are bounded by number for each stream, and by bytes for all of them.
 func TestUploadsAreBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 1000
@@ -45,7 +45,7 @@ func TestUploadsAreBounded(t *testing.T) {
 	s.release(call)
 	require.Zero(t, s.waiting)
 
-	// An item that is larger than all that may wait is let through on its own.
+	// An item that is larger than all that may wait is taken where no other waits.
 	call = beginUploads(t, s, "a")
 	require.Equal(t, taken, s.put("a", make([]byte, 2*limit), limit))
 	require.Equal(t, full, s.put("a", []byte("x"), limit))

@@ -6,10 +6,11 @@ import (
 	"fmt"
 )
 
-// next takes the next item. It waits for one and returns nil where there is none, with the error if it is for one.
+// next waits for the next item and takes it. It returns nil where there is none, with the error where that ends the
+// stream.
 func (u *upload) next() ([]byte, error) {
 	for {
-		over := u.ctx.Err() != nil // before looking: what has arrived ahead of the end counts
+		over := u.ctx.Err() != nil // before take: items that arrived ahead of the end count
 		if raw, err, ok := u.streams.take(u); ok {
 			return raw, err
 		}
@@ -34,7 +35,7 @@ const (
 	full
 )
 
-// put keeps an item of the stream id, unless more than limit bytes would wait then.
+// put keeps an item of the stream id, unless more than limit bytes would then wait.
 func (s *streams) put(id string, item []byte, limit int) placed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +67,7 @@ func (s *streams) take(u *upload) ([]byte, error, bool) { //nolint:revive // an 
 	return raw, nil, true
 }
 
-// complete ends the stream id behind the items that wait. It returns false where there is no such stream.
+// complete ends the stream id behind its waiting items. It returns false where there is no such stream.
 func (s *streams) complete(id string, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +81,7 @@ func (s *streams) complete(id string, err error) bool {
 	return true
 }
 
-// end ends u at once: what waits is dropped.
+// end ends u at once: its waiting items are dropped.
 func (s *streams) end(u *upload, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

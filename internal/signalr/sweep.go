@@ -9,12 +9,12 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// sweepInterval is how often all connections are looked at: half of the second within which an expired one must go.
+// sweepInterval is how often all connections are checked: half of the second within which an expired one must go.
 const sweepInterval = 500 * time.Millisecond
 
-// Run sweeps: it sends the keep-alive pings and ends connections that are silent, stuck, late with the handshake, or
-// expired. No connection has a timer of its own. When ctx ends it shuts the server down; it returns when all connections
-// are gone, and nil unless some had to be cut off.
+// Run sweeps: it sends the keep-alive pings, and ends connections that are silent, stuck, late with the handshake, or
+// expired. No connection has a timer of its own. When ctx ends, Run shuts the server down. It returns when all
+// connections are gone, with nil unless some had to be cut off.
 func (s *Server) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
@@ -30,7 +30,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// finish goes on sweeping while the connections leave: stuck ones are cut off by it.
+// finish goes on sweeping while the connections leave, to cut off stuck ones.
 func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownSpread+shutdownTimeout)
 	defer cancel()
@@ -46,14 +46,15 @@ func (s *Server) finish(ctx context.Context, ticker *time.Ticker) error {
 	}
 }
 
-// sweep looks at every connection once.
+// sweep checks every connection once.
 func (s *Server) sweep(now time.Time) {
 	elapsed, wall := int64(now.Sub(s.epoch)), now.UnixNano()
 	s.registry.each(func(c *Conn) { c.check(elapsed, wall) })
 	s.registry.forget(s.cfg.Now().UnixNano())
 }
 
-// check does to a connection what is due at the time given, once in nanoseconds since the server was made, once since 1970.
+// check does what is due for a connection at the time given: elapsed in nanoseconds since the server was made, wall
+// since 1970.
 func (c *Conn) check(elapsed, wall int64) {
 	cfg := &c.host.cfg
 	if c.polls == nil && c.clocks.stuck(elapsed, int64(cfg.WriteTimeout)) {
@@ -65,7 +66,7 @@ func (c *Conn) check(elapsed, wall int64) {
 			reason: CredentialsExpired,
 			last:   c.lastWords(textExpired, true, int(ws.StatusNormalClosure)),
 			grace:  flushTimeout,
-			unless: func() bool { return c.expires.Load() != expires }, // it has been given new ones
+			unless: func() bool { return c.expires.Load() != expires }, // it has been given new credentials
 		})
 		return
 	}
@@ -84,7 +85,7 @@ func (c *Conn) check(elapsed, wall int64) {
 		}
 		return
 	}
-	if c.polls != nil { // what .NET calls inherent keep-alive
+	if c.polls != nil { // .NET calls it inherent keep-alive
 		return
 	}
 	if c.stateful != nil {

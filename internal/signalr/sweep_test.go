@@ -77,7 +77,8 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 		go func() { ran <- f.Run(ctx) }()
 
 		f.url = "http://pipe/hub"
-		pool, pool2 := &http.Transport{DialContext: listener.dial}, &http.Transport{DialContext: listener.dial, Protocols: new(http.Protocols)}
+		pool, pool2 := &http.Transport{DialContext: listener.dial},
+			&http.Transport{DialContext: listener.dial, Protocols: new(http.Protocols)}
 		pool2.Protocols.SetUnencryptedHTTP2(true)
 		dialAs := func(user string) *client {
 			return dialURL(t, ws.Dialer{NetDial: listener.dial}, "ws://pipe/hub?access_token="+user)
@@ -90,7 +91,7 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 			err := errors.Join(<-ran, server.Close())
 			<-served
 			require.NoError(t, err)
-			time.Sleep(time.Second) // of the bubble's, so that net/http has let go of the sockets whose answers said that they end
+			time.Sleep(time.Second) // the bubble's, so that net/http has released the sockets of answers that closed them
 		}()
 		test(&bubble{
 			fixture: f, t: t, client: &http.Client{Transport: pool}, client2: &http.Client{Transport: pool2}, server: server,
@@ -104,7 +105,7 @@ func inBubble(t *testing.T, test func(*bubble), configure ...func(*signalr.Confi
 // ping is the record that a client at rest receives.
 const ping = `{"type":6}`
 
-// recordAfter is receive with the time it took; the client's own patience is out of the way.
+// recordAfter is receive with the time it took, and without the client's own time-out.
 func (c *client) recordAfter() (string, time.Duration) {
 	c.t.Helper()
 	from := time.Now()
@@ -150,7 +151,9 @@ func (f *fixture) issue(t *testing.T) string {
 func (f *fixture) issueWith(t *testing.T, query string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	f.handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hub/negotiate?access_token=user&negotiateVersion=1"+query, nil))
+	f.handler().ServeHTTP(w,
+		httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+			"/hub/negotiate?access_token=user&negotiateVersion=1"+query, nil))
 	var body struct{ ConnectionToken string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
 	return body.ConnectionToken
@@ -161,7 +164,7 @@ func TestKeepAlive(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		c := b.dial()
 		c.shakeHands()
-		for range 10 { // and by answering, the client stays
+		for range 10 { // answers keep the client connected, too
 			record, after := c.recordAfter()
 			require.Equal(b.t, ping, record)
 			require.InDelta(b.t, 15, after.Seconds(), 1)
@@ -183,7 +186,7 @@ func TestSilentClientIsTimedOut(t *testing.T) {
 	})
 }
 
-// A method that takes its time keeps the reader from reading: that is not the client's silence.
+// A slow method keeps the reader from reading: the client does not count as silent.
 func TestBusyConnectionIsNotTimedOut(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -262,7 +265,7 @@ func TestUnusedTokenExpires(t *testing.T) {
 	})
 }
 
-// A client that takes nothing at all is cut off, though its queue never fills up.
+// A client that reads nothing at all is cut off, though its queue never fills up.
 func TestStuckWriteTimesOut(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -277,7 +280,7 @@ func TestStuckWriteTimesOut(t *testing.T) {
 	}, func(cfg *signalr.Config) { cfg.ClientTimeout = time.Hour })
 }
 
-// What an overflowing queue holds is dropped: a client that is behind is told to come back without having to take it all.
+// An overflowing queue is dropped: a client that is behind is told to come back without having to take all of it.
 func TestOverflowDropsTheQueue(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b *bubble) {
@@ -313,7 +316,7 @@ func TestShutdown(t *testing.T) {
 		silent.expectClose(ws.StatusNormalClosure)
 		require.NoError(b.t, <-done)
 		require.Zero(b.t, b.Connections("test"))
-		for _, path := range []string{"/hub", "/hub/negotiate"} { // and nobody gets in any more
+		for _, path := range []string{"/hub", "/hub/negotiate"} { // and no client gets in any more
 			require.Equal(b.t, http.StatusServiceUnavailable, b.get(path+"?access_token=user").Code, path)
 		}
 	})

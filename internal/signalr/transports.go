@@ -19,7 +19,7 @@ const (
 
 func (t Transports) has(one Transports) bool { return t&one != 0 }
 
-// available is what negotiate offers (HttpConnectionDispatcher.WriteNegotiatePayload).
+// available returns the transports that negotiate offers (HttpConnectionDispatcher.WriteNegotiatePayload).
 func (t Transports) available() []door.Offer {
 	both, text := []string{"Text", "Binary"}, []string{"Text"}
 	offers := make([]door.Offer, 0, 3)

@@ -9,20 +9,21 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// uploadMessages times Config.MaximumMessageSize is how many bytes wait on a connection, all its streams together.
+// uploadMessages times Config.MaximumMessageSize is how many bytes of items may wait on a connection, in all its
+// streams together.
 const uploadMessages = 4
 
-// ErrUploadFailed is what [Upload.All] yields, wrapped with the client's text, where the client has ended the stream with an
-// error.
+// ErrUploadFailed is what [Upload.All] yields, wrapped with the client's text, where the client has ended the stream
+// with an error.
 var ErrUploadFailed = errors.New("client ended the stream with an error")
 
-// Upload is a stream that the client sends to a hub method. A parameter of type *Upload[T], which may stand anywhere among
-// the others, is bound to the next of the invocation's stream ids instead of an argument.
+// Upload is a stream that the client sends to a hub method. A parameter of type *Upload[T], which may stand anywhere
+// among the others, is bound to the next of the invocation's stream ids instead of an argument.
 //
-// What has arrived and was not yet read waits, encoded, up to 10 items of a stream and four of the largest messages of a
-// connection. What is more is not read from the connection, nor is anything else: as in .NET, a method that neither reads
-// an upload nor returns holds up all that its client sends. Once the method has returned, or the sequence that it has
-// returned is over, what still arrives is dropped.
+// Items that have arrived and were not yet read wait encoded: up to 10 of a stream, and up to four of the largest
+// messages of a connection. When there is no more room, nothing is read from the connection. So a method that neither
+// reads an upload nor returns holds up all that its client sends, as in .NET. Items that arrive after the method has
+// returned, or after the sequence that it has returned is over, are dropped.
 type Upload[T any] struct {
 	item wire.Argument[T]
 	from *upload
@@ -37,9 +38,10 @@ func (*Upload[T]) uploads() func(in *binding) any {
 	}
 }
 
-// All returns the items in order. They end behind the last one when the client has completed the stream. Otherwise the last
-// pair has an error: ErrUploadFailed, ErrClosed where the connection has ended, that of the method's context, or what is
-// wrong with an item, behind which there are no more. One goroutine at a time may read a stream; who stops may go on later.
+// All returns the items in order. They end behind the last one when the client has completed the stream. Otherwise
+// the last pair has an error: ErrUploadFailed, ErrClosed where the connection has ended, that of the method's
+// context, or that of an item that cannot be decoded. One goroutine at a time may read a stream. A reader that stops
+// may go on later.
 func (u *Upload[T]) All() iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
@@ -63,7 +65,7 @@ func (u *Upload[T]) All() iter.Seq2[T, error] {
 	}
 }
 
-// receiveItem is what the reader does with a stream item: where there is no room it waits, and reads nothing meanwhile.
+// receiveItem takes a stream item on the reader. Where there is no room it waits, and nothing is read meanwhile.
 func (c *Conn) receiveItem(m *wire.Inbound) {
 	for {
 		switch c.streams.put(m.InvocationID, m.Item, uploadMessages*c.host.cfg.MaximumMessageSize) {
@@ -83,7 +85,7 @@ func (c *Conn) receiveItem(m *wire.Inbound) {
 	}
 }
 
-// receiveCompletion ends a stream of the client's, or is the result that an Invoke waits for.
+// receiveCompletion ends a stream of the client's, or hands Invoke the result that it waits for.
 func (c *Conn) receiveCompletion(m *wire.Inbound) {
 	var err error
 	if m.HasError {

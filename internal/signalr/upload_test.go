@@ -19,12 +19,14 @@ func item(id string, value any) string {
 	return fmt.Sprintf(`{"type":2,"invocationId":"%s","item":%v}`, id, value)
 }
 
-// Many items through the small buffer, with invocations between them: all arrive in order, and so do the answers.
+// Many items pass the small buffer, with invocations between them: all arrive in order, and so do the answers.
 func TestUploadBetweenInvocations(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	got := make(chan int, 2000)
-	signalr.Method1(f.hub, "Collect", func(_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int]) (any, error) {
+	signalr.Method1(f.hub, "Collect", func(
+		_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int],
+	) (any, error) {
 		n := 0
 		for i, err := range numbers.All() {
 			if err != nil {
@@ -53,7 +55,7 @@ func TestUploadBetweenInvocations(t *testing.T) {
 	}
 }
 
-// readsLate is a hub method that reads its upload once it is told to, and says what it got.
+// readsLate is a hub method that reads its upload once the test tells it to, and reports the items.
 type readsLate struct {
 	begun, start chan struct{}
 	got          chan error // what All has yielded: nil for an item
@@ -83,7 +85,7 @@ func (m *readsLate) all() (items int, err error) {
 	return items, nil
 }
 
-// What had arrived when the connection was cut is still the method's to read.
+// A method can still read the items that had arrived when the connection was cut.
 func TestConnectionIsCutInMidUpload(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -161,7 +163,7 @@ func TestFullUploadGoesOn(t *testing.T) {
 	c.expect(nothingResult)
 }
 
-// A method that returns lets go of what it has not read, and of the reader that waits for room.
+// A method that returns gives up its unread items, and the reader that waits for room goes on.
 func TestFullUploadOfAMethodThatReturns(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -183,13 +185,15 @@ func TestFullUploadOfAMethodThatReturns(t *testing.T) {
 	c.expect(nothingResult)
 }
 
-// The method's context ends its uploads, too: here it is the stream to the client that is cancelled. Who has left the loop may
-// come back.
+// The method's context ends its uploads, too: here the stream to the client is cancelled. A reader that has left the
+// loop may come back.
 func TestUploadOfACancelledStream(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	seen := make(chan error, 1)
-	signalr.Stream1(f.hub, "Pairs", func(_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int]) (iter.Seq2[int, error], error) {
+	signalr.Stream1(f.hub, "Pairs", func(
+		_ context.Context, _ *signalr.Call, numbers *signalr.Upload[int],
+	) (iter.Seq2[int, error], error) {
 		return func(yield func(int, error) bool) {
 			for {
 				for n, err := range numbers.All() {
@@ -222,7 +226,8 @@ func TestUploadFailedByTheClient(t *testing.T) {
 	m := registerReadsLate(f.hub)
 	serve(t, f, f.handler())
 	c, _ := f.connect(t)
-	c.send(`{"type":1,"target":"ReadLate","arguments":[],"streamIds":["u"]}`, item("u", `"x"`), `{"type":3,"invocationId":"u","error":""}`)
+	c.send(`{"type":1,"target":"ReadLate","arguments":[],"streamIds":["u"]}`, item("u", `"x"`),
+		`{"type":3,"invocationId":"u","error":""}`)
 	close(m.start)
 	items, err := m.all()
 	require.Equal(t, 1, items)

@@ -2,15 +2,15 @@ package signalr
 
 import "time"
 
-// User returns who the connection belongs to.
+// User returns the connection's user.
 func (c *Conn) User() User {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.user
 }
 
-// SetUser replaces the connection's user, whoever that is, and with it when the connection has to be closed. [Conn.Replace] is for what a
-// client sends.
+// SetUser replaces the connection's user with any other, and with it the time at which the connection must be closed.
+// For credentials that a client sends, use [Conn.Replace].
 func (c *Conn) SetUser(u User) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -27,7 +27,7 @@ func (c *Conn) setUser(u User) {
 	c.expires.Store(expires)
 }
 
-// Value returns what SetValue was last given.
+// Value returns the value of the last SetValue.
 func (c *Conn) Value() any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,7 +41,7 @@ func (c *Conn) SetValue(v any) {
 	c.value = v
 }
 
-// exchange sets the user where that may be. The end is made certain under the same lock.
+// exchange sets the user where Replace allows it. The connection's end is made certain under the same lock.
 func (c *Conn) exchange(u User) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// The connections of one user share his rate: what exceeds it waits, and nothing is refused or closed. Another user's do not wait.
+// The connections of one user share the user's rate: an invocation that exceeds it waits, and nothing is refused or
+// closed. Another user's do not wait.
 func TestAUsersConnectionsShareARate(t *testing.T) {
 	t.Parallel()
 	const connections, each, burst, perSecond = 5, 20, 40, 10

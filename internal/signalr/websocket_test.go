@@ -119,19 +119,26 @@ func TestWebSocketViolations(t *testing.T) {
 	t.Parallel()
 	text := []byte(nothing)
 	for name, bytes := range map[string][]byte{
-		"a frame that is not masked":        ws.MustCompileFrame(ws.NewTextFrame(text)),
-		"a continuation of nothing":         ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpContinuation, true, text))),
-		"a message within a message":        append(ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpText, false, text[:5]))), ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(text)))...),
-		"a reserved bit":                    ws.MustCompileFrame(ws.MaskFrame(ws.Frame{Header: ws.Header{Fin: true, Rsv: 4, OpCode: ws.OpText, Length: int64(len(text))}, Payload: text})),
+		"a frame that is not masked": ws.MustCompileFrame(ws.NewTextFrame(text)),
+		"a continuation of nothing":  ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpContinuation, true, text))),
+		"a message within a message": append(
+			ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpText, false, text[:5]))),
+			ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(text)))...,
+		),
+		"a reserved bit": ws.MustCompileFrame(ws.MaskFrame(ws.Frame{
+			Header: ws.Header{Fin: true, Rsv: 4, OpCode: ws.OpText, Length: int64(len(text))}, Payload: text,
+		})),
 		"a reserved operation":              ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpCode(5), true, text))),
 		"a ping in fragments":               ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpPing, false, nil))),
 		"a ping of more than 125 bytes":     ws.MustCompileFrame(ws.MaskFrame(ws.NewPingFrame(make([]byte, 126)))),
 		"a length with the highest bit set": {0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4},
-		"a close status that is reserved":   ws.MustCompileFrame(ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(1005, "")))),
+		"a close status that is reserved": ws.MustCompileFrame(
+			ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(1005, ""))),
+		),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(b *bubble) { // where waiting for a farewell that cannot be read takes no time
+			inBubble(t, func(b *bubble) { // waiting for a farewell that cannot be read takes no time in the bubble
 				c := b.dial()
 				c.shakeHands()
 				written := make(chan error, 1)
@@ -214,7 +221,8 @@ func TestHandshakeAheadOfTheUpgrade(t *testing.T) {
 	address := strings.TrimPrefix(strings.TrimSuffix(f.url, "/hub"), "http://")
 	conn, err := netDial(t, address)
 	require.NoError(t, err)
-	request := "GET /hub?access_token=user HTTP/1.1\r\nHost: " + address + "\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
+	request := "GET /hub?access_token=user HTTP/1.1\r\nHost: " + address +
+		"\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	early := handshake + strings.Repeat(nothing, 10) // more than is read ahead
 	_, err = conn.Write(append([]byte(request), ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(early))))...))

@@ -7,7 +7,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// write is the writer: it runs while the queue is not empty, and takes all of it each time.
+// write is the writer. It runs while the queue is not empty, and takes all of it each time.
 func (c *Conn) write() {
 	for {
 		t, batch := c.take()
@@ -18,12 +18,12 @@ func (c *Conn) write() {
 	}
 }
 
-// writeBatch writes as many frames at a time as one system call takes. The time-out is for each of those: a slow client is
-// not a stuck one.
+// writeBatch writes as many frames at a time as one system call takes. The time-out is for each call, because a slow
+// client is not a stuck one.
 func (c *Conn) writeBatch(t transport.Transport, batch []*wire.Frame) error {
 	for len(batch) > 0 {
 		n := min(len(batch), transport.MaxVector)
-		if c.polls != nil { // which divides them by what a response may hold, and has its own time-out
+		if c.polls != nil { // LongPolling divides them by what a response may hold, and has its own time-out
 			n = len(batch)
 		}
 		c.clocks.beginWrite(c.now())
@@ -37,7 +37,7 @@ func (c *Conn) writeBatch(t transport.Transport, batch []*wire.Frame) error {
 	return nil
 }
 
-// take returns what is to be written and to what, or nothing where the writer's work is done.
+// take returns a batch and the transport to write it to, or nothing where the writer's work is done.
 func (c *Conn) take() (transport.Transport, []*wire.Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,7 +51,7 @@ func (c *Conn) take() (transport.Transport, []*wire.Frame) {
 	return nil, nil
 }
 
-// batch takes what may be written now. The lock is held.
+// batch takes the frames that may be written now. The lock is held.
 func (c *Conn) batch() []*wire.Frame {
 	if c.queue.broken || c.detached != 0 {
 		return nil
@@ -61,12 +61,12 @@ func (c *Conn) batch() []*wire.Frame {
 	}
 	limit := c.host.cfg.ReconnectBytes
 	if c.ending != nil {
-		limit = math.MaxInt // everything goes out behind which the last message stands
+		limit = math.MaxInt // the last message stands behind everything else, so all is written
 	}
 	return c.queue.takeNumbered(c.stateful, c.protocol, limit)
 }
 
-// written accounts for a batch of so many bytes that has been written, or could not be.
+// written accounts for a batch of so many bytes that was written, or whose write failed.
 func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, err error) {
 	if err == nil {
 		sent := c.host.cfg.Metrics.of(c.hub)
@@ -82,8 +82,8 @@ func (c *Conn) written(t transport.Transport, batch []*wire.Frame, bytes int, er
 	c.queue.broken = c.queue.broken || err != nil && c.ending != nil && c.transport == t
 }
 
-// Flush writes what is queued, as far as the client takes it at once; the rest is left to a goroutine. It does not wait. It is
-// the writer, like write, and nobody else is while it runs.
+// Flush writes what is queued, as far as the socket takes it at once, and leaves the rest to a goroutine. It does not
+// wait. While it runs it is the connection's only writer, as write is.
 func (c *Conn) Flush() {
 	t, batch := c.take()
 	if len(batch) == 0 {
@@ -97,13 +97,13 @@ func (c *Conn) Flush() {
 	}
 	c.clocks.wrote(c.now())
 	c.written(t, batch, bytes, err)
-	// Whoever queues all the time must not keep the caller.
+	// A caller that sends all the time must not keep Flush busy.
 	if t, batch = c.take(); len(batch) > 0 {
 		go c.writeRest(t, batch, wire.Size(batch), 0, 0)
 	}
 }
 
-// writeRest goes on where Flush left off: with so many frames of the batch written, and so many bytes of the next one.
+// writeRest goes on where Flush left off: whole frames of the batch are written, and part bytes of the next one.
 func (c *Conn) writeRest(t transport.Transport, batch []*wire.Frame, bytes, whole, part int) {
 	if part > 0 {
 		batch[whole] = &wire.Frame{Bytes: batch[whole].Bytes[part:]}

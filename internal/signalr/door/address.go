@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// siteBits is how much of an IPv6 address tells sites apart: a site has at least a /64 of its own (RFC 6177), whose 2^64
-// addresses cost it nothing.
+// siteBits is how many bits of an IPv6 address tell sites apart. A site has at least a /64 of its own (RFC 6177),
+// whose 2^64 addresses cost it nothing.
 const siteBits = 64
 
-// Proxies are the networks of the reverse proxies whose word on their clients counts.
+// Proxies are the networks of the trusted reverse proxies, whose X-Forwarded-For is believed.
 type Proxies []netip.Prefix
 
-// Client returns who sends r: the peer of its socket or, where that is a trusted proxy, whom the proxy has it from, by
-// X-Forwarded-For. Each proxy appends its own peer there, so the list is read from its right end, and only for as long as what
-// stands there is a trusted proxy too: the rest is whatever the client says. The address is invalid where the HTTP server does
-// not know it. Of what another node has handed on it is the peer's, as that node says.
+// Client returns the address of r's client. That is the peer of its socket, or, where the peer is a trusted proxy,
+// the address that the proxy states in X-Forwarded-For. Each proxy appends its own peer there. So the list is read
+// from its right end, and only for as long as each address there is a trusted proxy's: the rest is whatever the
+// client says. The address is invalid where the HTTP server does not know it. For a request that another node has
+// handed on, it is the peer's, as that node states it.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	address := parseAddress(r.RemoteAddr)
 	if Forwarded(r.Context()) {
@@ -56,8 +57,8 @@ func cutLast(list string) (rest, last string, more bool) {
 	return list[:i], list[i+1:], true
 }
 
-// parseAddress reads an address with or without a port, which some proxies append. IPv4 in IPv6 is IPv4, and zones are left
-// out, so that an address is written in one way only.
+// parseAddress reads an address with or without a port, which some proxies append. IPv4 in IPv6 becomes IPv4, and
+// zones are left out, so that each address has one form only.
 func parseAddress(text string) netip.Addr {
 	text = strings.TrimSpace(text)
 	if with, err := netip.ParseAddrPort(text); err == nil {
@@ -70,14 +71,14 @@ func parseAddress(text string) netip.Addr {
 	return address.Unmap().WithZone("")
 }
 
-// Site is what the limits for one address count by: the address, or an IPv6 address's site.
+// Site is the key of the limits for one address: the address, or an IPv6 address's site.
 func Site(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address
 	}
 	site, err := address.Prefix(siteBits)
 	if err != nil {
-		return address // cannot be: every IPv6 address has 64 bits
+		return address // cannot happen: every IPv6 address has 64 bits
 	}
 	return site.Masked().Addr()
 }

@@ -19,27 +19,29 @@ func TestClientAddress(t *testing.T) {
 		forwarded []string
 		want      string
 	}{
-		"no proxy":                             {"203.0.113.5:4711", nil, "203.0.113.5"},
-		"a client that claims to be a proxy":   {"203.0.113.5:4711", []string{"198.51.100.1"}, "203.0.113.5"},
-		"a proxy":                              {"10.1.2.3:80", []string{"203.0.113.5"}, "203.0.113.5"},
-		"a proxy that says nothing":            {"10.1.2.3:80", nil, "10.1.2.3"},
-		"what the client put in front":         {"10.1.2.3:80", []string{"198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
-		"a proxy's address, put in front":      {"10.1.2.3:80", []string{"10.9.9.9,203.0.113.5"}, "203.0.113.5"},
-		"two proxies":                          {"10.1.2.3:80", []string{"203.0.113.5, 192.0.2.7"}, "203.0.113.5"},
-		"two proxies, a header each":           {"10.1.2.3:80", []string{"203.0.113.5", "192.0.2.7"}, "203.0.113.5"},
-		"a header that the client sends":       {"10.1.2.3:80", []string{"198.51.100.1", "203.0.113.5"}, "203.0.113.5"},
-		"a client in front, in its own header": {"10.1.2.3:80", []string{"10.9.9.9", "203.0.113.5, 192.0.2.7"}, "203.0.113.5"},
-		"nothing but proxies":                  {"10.1.2.3:80", []string{"10.4.5.6, 192.0.2.7"}, "10.4.5.6"},
-		"a proxy that appends the port":        {"10.1.2.3:80", []string{"203.0.113.5:55555"}, "203.0.113.5"},
-		"IPv6":                                 {"[fd00::1]:80", []string{"2001:db8::5"}, "2001:db8::5"},
-		"IPv6 with a port":                     {"[fd00::1]:80", []string{"[2001:db8::5]:55555"}, "2001:db8::5"},
-		"IPv6 in brackets":                     {"[fd00::1]:80", []string{"[2001:db8::5]"}, "2001:db8::5"},
-		"IPv6 with a zone":                     {"[fe80::1%eth0]:80", nil, "fe80::1"},
-		"IPv4 in IPv6, a proxy":                {"[::ffff:10.1.2.3]:80", []string{"::ffff:203.0.113.5"}, "203.0.113.5"},
-		"nonsense":                             {"10.1.2.3:80", []string{"unknown"}, "10.1.2.3"},
-		"nonsense in between":                  {"10.1.2.3:80", []string{"203.0.113.5, , 192.0.2.7"}, "192.0.2.7"},
-		"an empty header":                      {"10.1.2.3:80", []string{""}, "10.1.2.3"},
-		"no address":                           {"pipe", []string{"203.0.113.5"}, ""},
+		"no proxy":                           {"203.0.113.5:4711", nil, "203.0.113.5"},
+		"a client that claims to be a proxy": {"203.0.113.5:4711", []string{"198.51.100.1"}, "203.0.113.5"},
+		"a proxy":                            {"10.1.2.3:80", []string{"203.0.113.5"}, "203.0.113.5"},
+		"a proxy that says nothing":          {"10.1.2.3:80", nil, "10.1.2.3"},
+		"what the client put in front":       {"10.1.2.3:80", []string{"198.51.100.1, 203.0.113.5"}, "203.0.113.5"},
+		"a proxy's address, put in front":    {"10.1.2.3:80", []string{"10.9.9.9,203.0.113.5"}, "203.0.113.5"},
+		"two proxies":                        {"10.1.2.3:80", []string{"203.0.113.5, 192.0.2.7"}, "203.0.113.5"},
+		"two proxies, a header each":         {"10.1.2.3:80", []string{"203.0.113.5", "192.0.2.7"}, "203.0.113.5"},
+		"a header that the client sends":     {"10.1.2.3:80", []string{"198.51.100.1", "203.0.113.5"}, "203.0.113.5"},
+		"a client in front, in its own header": {
+			"10.1.2.3:80", []string{"10.9.9.9", "203.0.113.5, 192.0.2.7"}, "203.0.113.5",
+		},
+		"nothing but proxies":           {"10.1.2.3:80", []string{"10.4.5.6, 192.0.2.7"}, "10.4.5.6"},
+		"a proxy that appends the port": {"10.1.2.3:80", []string{"203.0.113.5:55555"}, "203.0.113.5"},
+		"IPv6":                          {"[fd00::1]:80", []string{"2001:db8::5"}, "2001:db8::5"},
+		"IPv6 with a port":              {"[fd00::1]:80", []string{"[2001:db8::5]:55555"}, "2001:db8::5"},
+		"IPv6 in brackets":              {"[fd00::1]:80", []string{"[2001:db8::5]"}, "2001:db8::5"},
+		"IPv6 with a zone":              {"[fe80::1%eth0]:80", nil, "fe80::1"},
+		"IPv4 in IPv6, a proxy":         {"[::ffff:10.1.2.3]:80", []string{"::ffff:203.0.113.5"}, "203.0.113.5"},
+		"nonsense":                      {"10.1.2.3:80", []string{"unknown"}, "10.1.2.3"},
+		"nonsense in between":           {"10.1.2.3:80", []string{"203.0.113.5, , 192.0.2.7"}, "192.0.2.7"},
+		"an empty header":               {"10.1.2.3:80", []string{""}, "10.1.2.3"},
+		"no address":                    {"pipe", []string{"203.0.113.5"}, ""},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = c.peer
@@ -53,8 +55,8 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// FuzzClientAddress: whatever stands in the header, a peer that is not trusted is the client, and one that is trusted names
-// what stands furthest to the right and is not trusted, if that is an address.
+// FuzzClientAddress: whatever the header says, a peer that is not trusted is the client. A trusted peer names the
+// rightmost address in the header that is not trusted, if that is an address.
 func FuzzClientAddress(f *testing.F) {
 	f.Add("203.0.113.5", true)
 	f.Add("198.51.100.1, 10.0.0.1", true)

@@ -13,13 +13,15 @@ const (
 	allowanceWays = 4
 )
 
-// Allowances is a rate for each address, in a table that never grows. An address takes one of the four places that its hash
-// allows it; where all are taken it displaces the one that has the least to grow back. Whoever has everything back need not
-// be remembered at all, so at the default rate a place serves an address that comes now and then for a hundredth of a second.
+// Allowances is a rate for each address, in a table that never grows. An address takes one of the four places that
+// its hash allows. Where all are taken, it displaces the address that has the least to grow back. An address that has
+// everything back need not be remembered, so at the default rate a place serves an occasional address for a hundredth
+// of a second.
 //
-// What is lost when the table is full: a flood from more addresses than there are places makes it forget those that have
-// spent little, who then have a whole burst again. Those that have spent the most are forgotten last. Nobody is ever refused
-// because of what others do. A hash is keyed with chance, so that nobody can choose addresses that share places.
+// A full table loses this: a flood from more addresses than there are places makes it forget the addresses that have
+// spent little, which then have a whole burst again. The addresses that have spent the most are forgotten last. No
+// address is ever refused because of what others do. The hash has a random seed, so that an attacker cannot choose
+// addresses that share places.
 type Allowances struct {
 	rate Rate
 	seed maphash.Seed
@@ -29,11 +31,11 @@ type Allowances struct {
 }
 
 type allowance struct {
-	address uint64 // its hash: two of 2^64 that are the same share an allowance
+	address uint64 // its hash: two addresses with the same one of 2^64 share an allowance
 	full    int64  // when everything has grown back; 0: the place is free
 }
 
-// NewAllowances returns a table of nobody who has spent anything.
+// NewAllowances returns a table in which no address has spent anything.
 func NewAllowances(r Rate) *Allowances {
 	a := &Allowances{rate: r, seed: maphash.MakeSeed()}
 	if r.interval > 0 {
@@ -42,8 +44,8 @@ func NewAllowances(r Rate) *Allowances {
 	return a
 }
 
-// Take spends one of address's allowance at the time now, in nanoseconds of a clock that begins with 0. It returns 0, or how
-// long it takes until there is one to spend.
+// Take spends one of address's allowance at the time now, in nanoseconds of a clock that begins with 0. It returns 0,
+// or how long until there is one to spend.
 func (a *Allowances) Take(address netip.Addr, now int64) time.Duration {
 	if a.sets == nil {
 		return 0

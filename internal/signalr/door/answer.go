@@ -15,7 +15,7 @@ func WriteText(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text) // a client that is gone does not need it
 }
 
-// WriteJSON answers with value, which is not to be stored.
+// WriteJSON answers with value, which must not be stored.
 func WriteJSON(w http.ResponseWriter, value any) { writeJSONStatus(w, http.StatusOK, value) }
 
 func writeJSONStatus(w http.ResponseWriter, status int, value any) {
@@ -36,17 +36,17 @@ func WriteOthers(w http.ResponseWriter) {
 	WriteText(w, http.StatusForbidden, "The connection belongs to another user")
 }
 
-// WriteNotServed answers a request by a transport that the server does not offer.
+// WriteNotServed answers a request over a transport that the server does not offer.
 func WriteNotServed(w http.ResponseWriter, transport string) {
 	WriteText(w, http.StatusNotFound, transport+" transport not supported by this end point type")
 }
 
-// WriteCannotChange answers a request by another transport than the connection has.
+// WriteCannotChange answers a request over another transport than the connection's.
 func WriteCannotChange(w http.ResponseWriter) {
 	WriteText(w, http.StatusBadRequest, "Cannot change transports mid-connection")
 }
 
-// WriteUnknownID answers a request for a connection that is not here: the client begins anew.
+// WriteUnknownID answers a request for a connection that this node does not have: the client begins anew.
 func WriteUnknownID(w http.ResponseWriter) {
 	WriteText(w, http.StatusNotFound, "No Connection with that ID")
 }

@@ -7,28 +7,29 @@ import (
 	"time"
 )
 
-// drainTimeout is how long a body that nobody wants may take to arrive.
+// drainTimeout is how long an unwanted body may take to arrive.
 const drainTimeout = time.Second
 
-// LimitBody bounds the reading of a body that nobody has asked for. net/http waits for it before it writes an answer, however
-// slowly it comes. Where the server's requests cannot be given deadlines, the server has to.
+// LimitBody bounds the reading of an unwanted body. net/http waits for the body before it writes an answer, however
+// slowly it arrives. Where requests cannot be given deadlines, the HTTP server must limit them itself.
 func LimitBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))
 }
 
-// RefuseBody answers before the body has been read, or what of it is left.
+// RefuseBody answers before the body, or the rest of it, has been read.
 func RefuseBody(w http.ResponseWriter, r *http.Request, status int) {
 	if r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close") // under HTTP/2 that would end all of the client's requests
+		w.Header().Set("Connection", "close") // under HTTP/2 it would end all of the client's requests
 	}
 	LimitBody(w)
 	WriteText(w, status, "")
 }
 
-// maxRefreshBody is how much of a body is taken that means nothing: clients send none.
+// maxRefreshBody is how much of a refresh's body is read. The body means nothing, and clients send none.
 const maxRefreshBody = 4 << 10
 
-// TakeBody reads a body, of which nothing is wanted, and returns false where it is one that no client sends.
+// TakeBody reads an unwanted body to its end. It returns false for a body that is too large or too slow, which no
+// client sends.
 func TakeBody(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength == 0 {
 		return true
@@ -44,7 +45,7 @@ func TakeBody(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// WithoutBody is r as another node gets it: what there was of a body has been read, and meant nothing.
+// WithoutBody returns r for another node, without the body, which has been read and meant nothing.
 func WithoutBody(r *http.Request) *http.Request {
 	if r.ContentLength == 0 {
 		return r

@@ -27,7 +27,8 @@ type NegotiationError struct {
 	Error string `json:"error"`
 }
 
-// NegotiateVersion follows HttpConnectionDispatcher.ProcessNegotiate: no version is 0, any above 1 is answered with 1.
+// NegotiateVersion follows HttpConnectionDispatcher.ProcessNegotiate: no version means 0, and any above 1 is answered
+// with 1.
 func NegotiateVersion(r *http.Request) (version int, text string) {
 	value, ok := Query(r, "negotiateVersion")
 	if !ok {
@@ -38,7 +39,8 @@ func NegotiateVersion(r *http.Request) (version int, text string) {
 	case err != nil:
 		return 0, "The client requested a non-integer protocol version."
 	case version < 0:
-		return 0, "The client requested version '" + strconv.Itoa(version) + "', but the server does not support this version."
+		return 0, "The client requested version '" + strconv.Itoa(version) +
+			"', but the server does not support this version."
 	}
 	return min(version, 1), ""
 }
@@ -49,7 +51,7 @@ func WantsStatefulReconnect(r *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(value), "true")
 }
 
-// Query ignores the name's case, as ASP.NET Core does.
+// Query returns a parameter of r's URL. It ignores the case of the name, as ASP.NET Core does.
 func Query(r *http.Request, name string) (string, bool) {
 	for key, values := range r.URL.Query() {
 		if strings.EqualFold(key, name) && len(values) > 0 {

@@ -6,39 +6,40 @@ import (
 	"time"
 )
 
-// Seat is what a connection takes of the limits: from before its transport is opened until it is gone.
+// Seat is what a connection takes of the limits, from before its transport is opened until it is gone.
 type Seat struct {
-	user    string // counted for nobody where it is empty
+	user    string // not counted where it is empty
 	site    netip.Addr
-	Account *account // its user's; nil: it is not taken
+	Account *account // its user's; nil: the seat is not taken
 }
 
 // NewSeat returns a seat for a connection of the user's from that address.
 func NewSeat(user string, address netip.Addr) Seat { return Seat{user: user, site: Site(address)} }
 
-// account is what the connections of one user have in common.
+// account is what the connections of one user share.
 type account struct {
 	seats int // the registry's lock guards it
 
 	mu          sync.Mutex
-	invocations int64 // when everything that they have spent together has grown back, see rate
+	invocations int64 // when everything that they have spent has grown back, see Rate
 }
 
-// Take spends one of what the connections may invoke together, and returns 0, or how long it takes until there is one to spend.
+// Take spends one invocation of the user's connections together and returns 0, or how long until there is one to
+// spend.
 func (a *account) Take(of Rate, now int64) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return of.Take(&a.invocations, now)
 }
 
-// Reserve spends one in any case, and returns how long to wait for it.
+// Reserve always spends one, and returns how long to wait for it.
 func (a *account) Reserve(of Rate, now int64) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return of.reserve(&a.invocations, now)
 }
 
-// Occupancy counts the seats that are taken. It remembers nothing of users and addresses that have none. The registry's lock
+// Occupancy counts the taken seats. It remembers nothing of users and addresses without one. The registry's lock
 // guards it.
 type Occupancy struct {
 	total, perUser, perAddress int // the limits; 0: none
@@ -48,7 +49,7 @@ type Occupancy struct {
 	sites map[netip.Addr]int
 }
 
-// NewOccupancy returns an occupancy of nobody with the limits; 0: none.
+// NewOccupancy returns an empty occupancy with these limits; 0: no limit.
 func NewOccupancy(total, perUser, perAddress int) Occupancy {
 	return Occupancy{
 		total: total, perUser: perUser, perAddress: perAddress,
@@ -56,7 +57,7 @@ func NewOccupancy(total, perUser, perAddress int) Occupancy {
 	}
 }
 
-// Full says which limit leaves no room for s; empty where none does.
+// Full returns the limit that leaves no room for s; empty where none does.
 func (o *Occupancy) Full(s *Seat) Refusal {
 	switch {
 	case reached(o.seats, o.total):
@@ -71,7 +72,7 @@ func (o *Occupancy) Full(s *Seat) Refusal {
 
 func reached(count, limit int) bool { return limit > 0 && count >= limit }
 
-// Take takes a seat that was found not to exceed any limit.
+// Take takes a seat that Full has let pass. It does nothing where that was done before.
 func (o *Occupancy) Take(s *Seat) {
 	if s.Account != nil {
 		return

@@ -8,18 +8,18 @@ import (
 	"unicode"
 )
 
-// What @microsoft/signalr sends in requests to another origin: FetchHttpClient.ts, XhrHttpClient.ts, AccessTokenHttpClient.ts,
-// LongPollingTransport.ts and Utils.ts; Cache-Control is from polyfills of EventSource.
+// The headers that @microsoft/signalr sends in requests to another origin: FetchHttpClient.ts, XhrHttpClient.ts,
+// AccessTokenHttpClient.ts, LongPollingTransport.ts and Utils.ts. Cache-Control is from polyfills of EventSource.
 const (
 	corsHeaders = "authorization, cache-control, content-type, x-requested-with, x-signalr-connection-token, x-signalr-user-agent"
 	Methods     = "GET, POST, DELETE, OPTIONS"
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
 
-// Origins are those, in canonical form, whose pages may connect.
+// Origins are the origins, in canonical form, whose pages may connect.
 type Origins []string
 
-// NewOrigins returns those that are written in allowed, see [IsOrigin].
+// NewOrigins returns the origins in allowed, see [IsOrigin].
 func NewOrigins(allowed []string) Origins {
 	o := make(Origins, 0, len(allowed))
 	for _, origin := range allowed {
@@ -28,10 +28,10 @@ func NewOrigins(allowed []string) Origins {
 	return o
 }
 
-// Admit sets the CORS headers for requests of pages that may connect, and returns false for the others. It comes before anything else is
-// decided, so that a page can read whatever the answer is. Browsers hold WebSockets to no such headers, which is why the request itself
-// is refused: a page of another site could otherwise connect with the user's cookies or token. A page without an origin of its own
-// ("null": a sandboxed frame, a file) is nobody's and never allowed.
+// Admit sets the CORS headers for requests of pages that may connect, and returns false for other pages. It comes
+// before every other check, so that a page can read every answer. Browsers hold WebSockets to no such headers. So the
+// request itself is refused: a page of another site could otherwise connect with the user's cookies or token. A page
+// without an origin of its own ("null": a sandboxed frame, a file) is never allowed.
 func (o Origins) Admit(h http.Header, r *http.Request) bool {
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
@@ -42,7 +42,7 @@ func (o Origins) Admit(h http.Header, r *http.Request) bool {
 	if !one || !o.Allow(origin) {
 		return one && sameOrigin(origin, r.Host)
 	}
-	h.Set("Access-Control-Allow-Origin", origin) // as the browser writes it: it compares the text
+	h.Set("Access-Control-Allow-Origin", origin) // in the browser's form: it compares the text
 	h.Set("Access-Control-Allow-Credentials", "true")
 	if r.Method == http.MethodOptions {
 		allowPreflight(h, r)
@@ -62,11 +62,11 @@ func (o Origins) Allow(origin string) bool {
 	})
 }
 
-// anyPort is what stands in place of a port where all are allowed.
+// anyPort stands in place of a port where all are allowed.
 const anyPort = ":*"
 
-// allowPreflight allows every method and header that the client sends, and those that the page has it send in addition (its
-// option headers): they mean nothing here, but may to what stands in between.
+// allowPreflight allows every method and header that the client library sends, and the headers that the page adds by
+// its options. The latter mean nothing here, but may mean something to a proxy in between.
 func allowPreflight(h http.Header, r *http.Request) {
 	h.Add("Vary", "Access-Control-Request-Headers")
 	h.Set("Access-Control-Allow-Methods", Methods)
@@ -78,15 +78,17 @@ func allowPreflight(h http.Header, r *http.Request) {
 	h.Set("Access-Control-Allow-Headers", headers)
 }
 
-// IsOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a port, or with * for any.
+// IsOrigin says whether text is one origin: a scheme and a host in ASCII, as browsers write them, with or without a
+// port, or with * for any port.
 func IsOrigin(text string) bool {
 	text, wild := strings.CutSuffix(text, anyPort)
 	u, err := url.Parse(text)
-	return err == nil && (!wild || u.Port() == "") && u.Hostname() != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
+	return err == nil && (!wild || u.Port() == "") && u.Hostname() != "" &&
+		strings.EqualFold(text, u.Scheme+"://"+u.Host) &&
 		!strings.ContainsFunc(text, func(c rune) bool { return c == '*' || c > unicode.MaxASCII })
 }
 
-// canonicalOrigin writes the same origin in the same way: in lower case, and without a port that is the scheme's own.
+// canonicalOrigin returns the one form of an origin: in lower case, and without a port that is the scheme's own.
 func canonicalOrigin(origin string) string {
 	origin = strings.ToLower(origin)
 	scheme, _, _ := strings.Cut(origin, "://")
@@ -104,8 +106,9 @@ func withoutPort(host, scheme string) string {
 	return host
 }
 
-// sameOrigin leaves the scheme out: behind a proxy that ends TLS the server does not know its own.
+// sameOrigin does not compare the scheme: behind a proxy that ends TLS, the server does not know its own.
 func sameOrigin(origin, host string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && withoutPort(strings.ToLower(u.Host), u.Scheme) == withoutPort(strings.ToLower(host), u.Scheme)
+	return err == nil && u.Host != "" &&
+		withoutPort(strings.ToLower(u.Host), u.Scheme) == withoutPort(strings.ToLower(host), u.Scheme)
 }

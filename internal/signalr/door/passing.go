@@ -2,8 +2,9 @@ package door
 
 import "sync"
 
-// Passing counts the requests that are handed on, by their users. They take no seat here, but what a node hands on at a time is limited, and one user
-// must not take all of it: a user's share is what the connections of one node can need, a poll or a stream and some POSTs each.
+// Passing counts the requests that are handed on, by user. They take no seat here, but what a node hands on at a time
+// is limited, and one user must not take all of it. A user's share is what the connections of one node can need: a
+// poll or a stream and some POSTs each.
 type Passing struct {
 	mu    sync.Mutex
 	users map[string]int
@@ -11,7 +12,8 @@ type Passing struct {
 
 const passingPerConnection = 4
 
-// Enter takes a place, where the user has one left of those that so many connections can need; 0: no limit.
+// Enter takes a place and returns true where the user has one left. connections is how many connections a user may
+// have; 0: no limit.
 func (p *Passing) Enter(user string, connections int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

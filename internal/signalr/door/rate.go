@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Rate is an allowance that grows back by so many a second, up to a burst. Of whoever spends it, one number is kept: the time
-// at which everything that was spent will have grown back (the generic cell rate algorithm). A rate is shared and never
-// changes; the zero rate is unlimited.
+// Rate is an allowance that grows back by so many a second, up to a burst. Of each spender, one number is kept: the
+// time at which everything that was spent will have grown back (the generic cell rate algorithm). A rate is shared
+// and never changes. The zero rate is unlimited.
 type Rate struct {
 	interval int64 // nanoseconds in which one grows back
 	whole    int64 // nanoseconds in which a whole burst does
@@ -22,8 +22,8 @@ func NewRate(perSecond, burst int) Rate {
 	return Rate{interval: interval, whole: interval * int64(min(burst, math.MaxInt32))}
 }
 
-// Take spends one at the time now, in nanoseconds of a clock that begins with 0, for whoever has everything back at full. It
-// returns 0, or how long it takes until there is one to spend.
+// Take spends one at the time now, in nanoseconds of a clock that begins with 0, for a spender who has everything
+// back at full. It returns 0, or how long until there is one to spend.
 func (r Rate) Take(full *int64, now int64) time.Duration {
 	if r.interval == 0 {
 		return 0
@@ -36,8 +36,8 @@ func (r Rate) Take(full *int64, now int64) time.Duration {
 	return 0
 }
 
-// reserve is take for who waits for his turn instead of being refused: it always spends, and returns how long to wait. Each may reserve one at a time
-// only, which bounds the wait.
+// reserve is Take for a spender that waits for its turn instead of being refused: it always spends, and returns how
+// long to wait. Each connection reserves one at a time, which bounds the wait.
 func (r Rate) reserve(full *int64, now int64) time.Duration {
 	if r.interval == 0 {
 		return 0

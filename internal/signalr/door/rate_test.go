@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the times, no window sees more than the burst and what grew back in it; and whoever waits as long as he is told is
-// let through.
+// Whatever the times, no window sees more than the burst and what grew back in it. A spender that waits as long as
+// Take says is let through.
 func TestRateHoldsInEveryWindow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -67,8 +67,8 @@ func TestAllowancesAreEachAddressesOwn(t *testing.T) {
 	require.Zero(t, a.Take(v6(0), now+int64(100*time.Millisecond)))
 }
 
-// A flood from more addresses than the table has places refuses nobody, forgets last whoever has spent the most, and takes no
-// memory.
+// A flood from more addresses than the table has places refuses no address, forgets last the address that has spent
+// the most, and takes no memory.
 func TestAllowancesOfAFlood(t *testing.T) { //nolint:paralleltest // others' allocations would count
 	const flood = 10 * allowanceSets * allowanceWays
 	a := NewAllowances(NewRate(10, 100))

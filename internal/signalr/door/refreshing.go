@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// RefreshPath is where, behind the hub's own path, a connection is given a new token (ASP.NET Core 11).
+// RefreshPath is the path, behind the hub's own, at which a connection is given a new token (ASP.NET Core 11).
 const RefreshPath = "/refresh"
 
-// connectionTokenHeader is where its client puts the connection token. Earlier documents have it in ?id=.
+// connectionTokenHeader is the header in which the .NET client sends the connection token. Earlier documents have the
+// token in ?id=.
 const connectionTokenHeader = "X-Signalr-Connection-Token" //nolint:gosec // a name
 
 // Refreshed is the answer to a refresh. The .NET client refuses a lifetime that is not written as a whole number.
@@ -44,7 +45,8 @@ func (r RefreshRefusal) answer() (status int, text string) {
 	case RefreshWithBody:
 		return http.StatusRequestEntityTooLarge, "A refresh has no body."
 	case RefreshWithoutToken:
-		return http.StatusBadRequest, "The connection token is missing: it belongs into the header X-SignalR-Connection-Token."
+		return http.StatusBadRequest,
+			"The connection token is missing: it belongs into the header X-SignalR-Connection-Token."
 	case RefreshOfOther:
 		return http.StatusForbidden, "The token is another subject's; the connection keeps the one that it has."
 	case RefreshBusy:
@@ -64,8 +66,8 @@ func (r RefreshRefusal) answer() (status int, text string) {
 	}
 }
 
-// Lifetime is how many whole seconds connections that end at a time have left; nil: they have no end. It is until they are closed, without the leeway
-// for clocks, so that a client that counts on it is never late.
+// Lifetime returns how many whole seconds are left until at, when a connection ends; nil: it has no end. It does not
+// count the leeway for clocks, so a client that relies on it is never late.
 func Lifetime(at, now time.Time) *int32 {
 	if at.IsZero() {
 		return nil
@@ -77,7 +79,7 @@ func Lifetime(at, now time.Time) *int32 {
 // IsRefresh says whether r is for a hub's path + [RefreshPath].
 func IsRefresh(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, RefreshPath) }
 
-// ConnectionToken is the one that the request names, in the header or by ?id=.
+// ConnectionToken returns the token that the request names, in the header or by ?id=.
 func ConnectionToken(r *http.Request) string {
 	if token := r.Header.Get(connectionTokenHeader); token != "" {
 		return token
@@ -86,7 +88,7 @@ func ConnectionToken(r *http.Request) string {
 	return token
 }
 
-// WriteNotConnected answers a refresh for a connection that is not here.
+// WriteNotConnected answers a refresh for a connection that this node does not have.
 func WriteNotConnected(w http.ResponseWriter) { WriteRefusal(w, refreshOfNone) }
 
 // WriteRefusal answers a refresh that changes nothing.
@@ -100,7 +102,7 @@ type refreshAnswer struct {
 	Text string         `json:"error_description"`
 }
 
-// Refresh is the refusal in the form that refreshes are answered in.
+// Refresh returns the refusal in the form of a refresh's answer.
 func (r Refusal) Refresh() RefreshRefusal {
 	switch r {
 	case NotAuthenticated:

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Refusal says why a request was not let in.
+// Refusal says why a request was refused.
 type Refusal string
 
 // Why requests are refused, and with which status.
@@ -20,7 +20,7 @@ const (
 	ServerStopping     Refusal = "shutdown"        // 503: another server, or this one's successor, may be up already
 )
 
-// Answer is the status and the text that say so.
+// Answer returns the status and the text of a refusal.
 func (r Refusal) Answer() (status int, text string) {
 	switch r {
 	case OriginNotAllowed:
@@ -44,13 +44,14 @@ func (r Refusal) Answer() (status int, text string) {
 	}
 }
 
-// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of WWW-Authenticate.
+// Challenger is an error of Config.Authenticate that says how a client would have to authenticate: the value of
+// WWW-Authenticate.
 type Challenger interface {
 	error
 	Challenge() string
 }
 
-// Challenge is what WWW-Authenticate says to a request that is refused with err.
+// Challenge returns the value of WWW-Authenticate for a request that is refused with err.
 func Challenge(err error) string {
 	if c, ok := errors.AsType[Challenger](err); ok {
 		return c.Challenge()

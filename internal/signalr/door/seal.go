@@ -12,32 +12,33 @@ import (
 	"sync"
 )
 
-// Sealer seals what clients carry from one server to another: nobody else can read it, or make it.
+// Sealer seals what clients carry from one server to another: only those servers can read it, or make it.
 type Sealer interface {
 	// Seal returns text sealed. It opens with the same binding only.
 	Seal(text []byte, binding string) []byte
-	// Open returns the text, and false where sealed is no server's of these. It may wait to learn a key, until ctx ends.
+	// Open returns the text, and false where none of these servers has sealed it. It may wait to learn a key, until ctx
+	// ends.
 	Open(ctx context.Context, sealed []byte, binding string) (text []byte, ok bool)
 }
 
-// Keys are those that a [Sealer] works with. They may change at any time.
+// Keys are the keys of a [Sealer]. They may change at any time.
 type Keys interface {
-	// Used is the key to seal with.
+	// Used returns the key to seal with.
 	Used() (id int32, secret [32]byte)
-	// Find returns the key with that id, which may be an invention. It may wait, until ctx ends.
+	// Find returns the key with that id, which a client may have invented. It may wait, until ctx ends.
 	Find(ctx context.Context, id int32) (secret [32]byte, ok bool)
 }
 
 const (
 	keyIDSize = 4
-	// sealPurpose sets the sealing key apart from what else is derived from a secret.
+	// sealPurpose separates the sealing key from other keys that are derived from the same secret.
 	sealPurpose = "SignalR connection tickets"
-	// maxCiphers is how many keys are kept ready to work: more than are in use at a time.
+	// maxCiphers is how many keys are kept ready: more than are in use at a time.
 	maxCiphers = 64
 )
 
-// NewSealer returns a sealer with keys that several servers share: AES-256-GCM, with a key that is derived from the secret for this
-// purpose, and the key's id in front. Nonces are random; one key is good for 2³² tickets.
+// NewSealer returns a sealer with keys that several servers share: AES-256-GCM, with a key that is derived from the
+// secret for this purpose, and the key's id in front. Nonces are random; one key is good for 2³² tickets.
 func NewSealer(keys Keys) Sealer { return &sealer{keys: keys, ciphers: make(map[[32]byte]cipher.AEAD)} }
 
 type sealer struct {
@@ -75,7 +76,7 @@ func (s *sealer) cipher(secret [32]byte) cipher.AEAD {
 	if aead := s.ciphers[secret]; aead != nil {
 		return aead
 	}
-	if len(s.ciphers) >= maxCiphers { // of keys that are long gone
+	if len(s.ciphers) >= maxCiphers { // most are of keys that are retired
 		clear(s.ciphers)
 	}
 	aead := newCipher(secret)

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Token is the random part of a connection token. The zero token is nobody's: such a connection was not negotiated.
+// Token is the random part of a connection token. A connection that was not negotiated has the zero token.
 type Token [16]byte
 
-// Tickets issues and checks connection tokens. They are sealed instead of stored, so that negotiating costs the server no
-// memory, however often it is done: nobody can fill a store, or push others out of one. And so that every server that has the
-// key can read what another has issued.
+// Tickets issues and checks connection tokens. They are sealed instead of stored, so that negotiating costs the
+// server no memory, however often it is done: an attacker cannot fill a store, or push others out of one. And every
+// server that has the key can read the tickets of the others.
 type Tickets struct {
 	sealer   Sealer
 	node     string
@@ -23,12 +23,13 @@ type Tickets struct {
 	now      func() time.Time
 }
 
-// NewTickets returns what issues tickets of the node, sealed by sealer, which may be presented for the first time within lifetime of now.
+// NewTickets returns an issuer of the node's tickets, sealed by sealer. They may be presented for the first time
+// within lifetime of now.
 func NewTickets(sealer Sealer, node string, lifetime time.Duration, now func() time.Time) *Tickets {
 	return &Tickets{sealer: sealer, node: node, lifetime: lifetime, now: now}
 }
 
-// Ticket is what a connection has of its connection token.
+// Ticket is what a connection keeps of its connection token.
 type Ticket struct {
 	Token    Token
 	Expires  int64 // nanoseconds since 1970: until then it can be presented for the first time
@@ -39,30 +40,31 @@ type Ticket struct {
 type Presented struct {
 	Ticket
 
-	Node string // that issued it
-	Own  bool   // it is the ticket of the user who shows it
+	Node string // the issuer
+	Own  bool   // the user who shows it is its owner
 }
 
-// owner tells a user from others, without naming it, in one token.
+// owner tells a user from others within one token, without naming the user.
 type owner [16]byte
 
 // Expired says whether the ticket can no longer be presented for the first time.
 func (t Ticket) Expired(now time.Time) bool { return t.Expires <= now.UnixNano() }
 
-// Layout of a ticket before it is sealed: the random part, when it expires in nanoseconds since 1970 with stateful as the last bit,
-// its owner, and the name of the node that issued it. What it is sealed with covers the hub too.
+// The layout of a ticket before it is sealed: the random part, when it expires in nanoseconds since 1970 with
+// stateful as the last bit, its owner, and the name of the node that issued it. The seal covers the hub too.
 const (
 	expiryEnd = len(Token{}) + 8
 	ownerEnd  = expiryEnd + len(owner{})
 	// MaxNodeName is how long a node's name may be, in bytes.
 	MaxNodeName = 64
-	// maxSealed is how long a ticket may be, whatever seals it.
+	// maxSealed is how long a sealed ticket may be, whatever the sealer.
 	maxSealed = 256
-	// ticketVersion is sealed with each ticket. A new layout needs a new one: nodes of two releases work side by side.
+	// ticketVersion is sealed with each ticket. A new layout needs a new version: nodes of two releases work side by
+	// side.
 	ticketVersion = "SignalR connection ticket 1\x00"
 )
 
-// Issue returns a new token of the user's as it goes into ?id=, and the public connection id that belongs to it.
+// Issue returns a new token of the user's in the form of ?id=, and the public connection id that belongs to it.
 func (t *Tickets) Issue(hub, user string, stateful bool) (encoded, id string) {
 	var space [ownerEnd + MaxNodeName]byte
 	b := space[:ownerEnd]
@@ -79,12 +81,13 @@ func (t *Tickets) Issue(hub, user string, stateful bool) (encoded, id string) {
 	return base64.RawURLEncoding.EncodeToString(t.sealer.Seal(b, ticketVersion+hub)), of.ID()
 }
 
-// Check returns what encoded says, and false where it was not issued for hub. Whether it has expired, and whose it is, the caller has to see.
+// Check returns the ticket in encoded, and false where it was not issued for hub. The caller must check its expiry
+// and its owner.
 func (t *Tickets) Check(ctx context.Context, hub, user, encoded string) (Presented, bool) {
 	if base64.RawURLEncoding.DecodedLen(len(encoded)) > maxSealed {
 		return Presented{}, false
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(encoded) // so that a token is written in one way
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(encoded) // so that a token has one form
 	if err != nil {
 		return Presented{}, false
 	}
@@ -102,14 +105,14 @@ func (t *Tickets) Check(ctx context.Context, hub, user, encoded string) (Present
 	}, true
 }
 
-// owner derives what a token says of its user. Nobody can try users against it: it is sealed.
+// owner derives a token's mark of its user. An attacker cannot test guessed users against it: it is sealed.
 func (t Token) owner(user string) owner {
 	is := t.derive("owner", user)
 	return owner(is[:len(owner{})])
 }
 
-// ID derives the connection id, which may be known to everyone and does not lead to the token: that is 128 random bits, so that no key
-// is needed, and every node derives the same one.
+// ID derives the connection id, which is public and does not lead to the token. The token is 128 random bits, so no
+// key is needed, and every node derives the same id.
 func (t Token) ID() string {
 	id := t.derive("connection id", "")
 	return base64.RawURLEncoding.EncodeToString(id[:idSize])

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// BenchmarkTicket is what negotiate pays for a connection token, and then every request that shows it.
+// BenchmarkTicket measures what negotiate pays for a connection token, and then every request that shows it.
 func BenchmarkTicket(b *testing.B) {
 	t := &Tickets{sealer: NewSealer(NewOwnKey()), node: "sixteen bytes   ", lifetime: time.Minute, now: time.Now}
 	encoded, _ := t.Issue("orders", "f47ac10b-58cc-4372-a567-0e02b2c3d479", false)

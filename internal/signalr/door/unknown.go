@@ -5,13 +5,14 @@ import (
 	"net/http"
 )
 
-// unknownHeader tells the node that has handed a request on that the connection is not here, so that it asks the next one.
+// unknownHeader tells the node that has handed a request on that the connection is not here, so that it asks the next
+// one.
 const unknownHeader = "X-Signalr-Unknown-Here"
 
 // SayUnknown marks an answer as that of a node which does not have the connection.
 func SayUnknown(w http.ResponseWriter) { w.Header().Set(unknownHeader, "1") }
 
-// Passed passes an answer on, unless it says that the connection is unknown there.
+// Passed passes an answer on, unless it says that the other node does not have the connection.
 type Passed struct {
 	http.ResponseWriter
 
@@ -20,18 +21,18 @@ type Passed struct {
 	unknown bool
 }
 
-// NewPassed returns what passes an answer on to w.
+// NewPassed returns a writer that passes an answer on to w.
 func NewPassed(w http.ResponseWriter) *Passed {
 	return &Passed{ResponseWriter: w, header: maps.Clone(w.Header())}
 }
 
-// IsUnknown says whether the other node does not have the connection: nothing was passed on.
+// IsUnknown says whether the other node does not have the connection. Nothing was passed on then.
 func (a *Passed) IsUnknown() bool { return a.unknown }
 
 // Unwrap is for [http.ResponseController].
 func (a *Passed) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// Header is the answer's own until it is passed on.
+// Header returns the answer's own header until the answer is passed on.
 func (a *Passed) Header() http.Header {
 	if a.written {
 		return a.ResponseWriter.Header() // for trailers
@@ -39,7 +40,7 @@ func (a *Passed) Header() http.Header {
 	return a.header
 }
 
-// WriteHeader decides.
+// WriteHeader decides whether the answer is passed on.
 func (a *Passed) WriteHeader(status int) {
 	if a.written || a.unknown {
 		return
@@ -54,7 +55,7 @@ func (a *Passed) WriteHeader(status int) {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Write passes on what follows.
+// Write passes the body on.
 func (a *Passed) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	if a.unknown {

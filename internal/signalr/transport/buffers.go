@@ -7,15 +7,15 @@ import (
 
 // Buffers is the memory that connections borrow while they read or write.
 type Buffers struct {
-	largest int // what is larger is not kept
+	largest int // larger buffers are not kept
 	bytes   sync.Pool
 	vectors sync.Pool
 }
 
-// NewBuffers returns memory for connections whose largest message has so many bytes.
+// NewBuffers returns memory for connections whose largest message has message bytes.
 func NewBuffers(message int) *Buffers { return &Buffers{largest: max(message, maxRun) + growth} }
 
-// vector is what net.Buffers needs: writing consumes left, all keeps the memory.
+// vector serves net.Buffers: writing consumes left, and all keeps the memory.
 type vector struct{ all, left net.Buffers }
 
 func (b *Buffers) get() []byte {
@@ -25,7 +25,7 @@ func (b *Buffers) get() []byte {
 	return make([]byte, 0, growth)
 }
 
-// Put takes p back. Nil, and what is larger than the largest message, it lets go.
+// Put takes p back. It drops nil, and what is larger than the largest message.
 func (b *Buffers) Put(p []byte) {
 	if p != nil && cap(p) <= b.largest {
 		b.bytes.Put(&p)
@@ -40,7 +40,7 @@ func (b *Buffers) vector() *vector {
 }
 
 func (b *Buffers) putVector(v *vector) {
-	clear(v.all[:cap(v.all)]) // let go of the messages
+	clear(v.all[:cap(v.all)]) // to release the messages
 	v.left = nil
 	b.vectors.Put(v)
 }

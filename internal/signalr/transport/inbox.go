@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// bodyGrace and bodyRate are how slowly a body may arrive: Kestrel's MinRequestBodyDataRate.
+	// bodyGrace and bodyRate bound how slowly a body may arrive: Kestrel's MinRequestBodyDataRate.
 	bodyGrace = 5 * time.Second
 	bodyRate  = 240 // bytes a second
 	// maxWaitingPosts is how many POST requests of one connection may wait for their turn. Clients send one at a time.
@@ -21,40 +21,41 @@ const (
 
 var (
 	errBodyBroken = errors.New("body of the request broke off, or arrives too slowly")
-	// ErrTooManyPosts is what a POST request is told behind which too many wait already.
+	// ErrTooManyPosts is the error of a POST request that finds too many waiting already.
 	ErrTooManyPosts = errors.New("too many requests wait for their turn")
 )
 
-// Inbox makes the bodies of a connection's POST requests one stream, in the order in which the requests came. What is read
-// ahead of the connection's reader is bounded: then the requests wait.
+// Inbox joins the bodies of a connection's POST requests to one stream, in the order in which the requests came. It
+// bounds how much is read ahead of the connection's reader; beyond that the requests wait.
 type Inbox struct {
-	Expires int64 // nanoseconds since 1970: when it goes unless a connection has come to use it
+	Expires int64 // nanoseconds since 1970: when it is dropped unless a connection uses it
 	buffers *Buffers
 	Largest int64 // bytes of a body
 
 	turn    chan struct{} // holds one while a request has its turn; the others wait for it in order
-	arrived chan struct{} // tells the reader that there is something
-	room    chan struct{} // tells the request that there is less
+	arrived chan struct{} // tells the reader that data has arrived
+	room    chan struct{} // tells the request that there may be room
 	ended   chan struct{} // closed when nothing is taken any more
 
 	mu       sync.Mutex
 	over     bool   // ended is closed
 	pending  []byte // what the reader has not taken; nil at rest
-	start    int    // how much of it it has
-	err      error  // what the reader is told behind that
+	start    int    // how many bytes of pending the reader has taken
+	err      error  // the reader's error behind pending
 	requests int
 	reading  *http.ResponseController // of the request whose body is being read
 }
 
-// NewInbox returns an inbox of a connection that is still to come. Expires is in nanoseconds since 1970.
+// NewInbox returns an inbox of a connection that is still to come. expires is in nanoseconds since 1970.
 func NewInbox(expires int64, b *Buffers) *Inbox {
 	return &Inbox{
 		Expires: expires, buffers: b, Largest: int64(b.largest) * maxFrame,
-		turn: make(chan struct{}, 1), arrived: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
+		turn: make(chan struct{}, 1), arrived: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		ended: make(chan struct{}),
 	}
 }
 
-// read is the transports' receive. That gone is closed is the client's goodbye.
+// read is Receive of the half-transports. The client says goodbye by closing gone.
 func (b *Inbox) read(dst []byte, limit int, gone <-chan struct{}) ([]byte, error) {
 	for {
 		dst, done, err := b.take(dst, limit)
@@ -81,7 +82,7 @@ func (b *Inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	}
 	n := min(limit, len(b.pending)-b.start)
 	if dst == nil && n == len(b.pending) {
-		dst, b.pending = b.pending, nil // as it is: most requests are one small record
+		dst, b.pending = b.pending, nil // without a copy: most requests are one small record
 	} else {
 		if dst == nil {
 			dst = b.buffers.get()
@@ -96,22 +97,24 @@ func (b *Inbox) take(dst []byte, limit int) (_ []byte, done bool, err error) {
 	return dst, true, nil
 }
 
-// Post takes a request's body, and says whether the connection has been handed any of it. The error is one of the context, ErrClosed, [wire.ErrTooLarge],
-// errBodyBroken or errTooManyPosts.
-func (b *Inbox) Post(ctx context.Context, controller *http.ResponseController, body io.Reader) (begun bool, err error) {
-	_ = controller.SetReadDeadline(time.Time{}) // waiting for the turn takes as long as it takes
+// Post takes a request's body, and says whether the connection has been handed any of it. The error is that of the
+// context, ErrClosed, [wire.ErrTooLarge], errBodyBroken or ErrTooManyPosts.
+func (b *Inbox) Post(
+	ctx context.Context, controller *http.ResponseController, body io.Reader,
+) (begun bool, err error) {
+	_ = controller.SetReadDeadline(time.Time{}) // waiting for the turn has no deadline
 	if err := b.enter(ctx); err != nil {
 		return false, err
 	}
 	defer b.leave()
 	total, err := b.copy(ctx, controller, body)
 	if err != nil && total > 0 {
-		b.fail(err) // what follows is no continuation of what came
+		b.fail(err) // the next body does not continue this one
 	}
 	return total > 0, err
 }
 
-// enter waits for the request's turn. The runtime serves those who wait on a channel in order.
+// enter waits for the request's turn. The runtime serves the waiters of a channel in order.
 func (b *Inbox) enter(ctx context.Context) error {
 	b.mu.Lock()
 	if b.requests > maxWaitingPosts {
@@ -142,9 +145,11 @@ func (b *Inbox) leave() {
 	<-b.turn
 }
 
-// copy returns how many bytes it has handed over.
-func (b *Inbox) copy(ctx context.Context, controller *http.ResponseController, body io.Reader) (total int64, err error) {
-	allowance := bodyGrace // what is left of the time that the client may let us wait
+// copy hands the body over, and returns how many bytes it has handed over.
+func (b *Inbox) copy(
+	ctx context.Context, controller *http.ResponseController, body io.Reader,
+) (total int64, err error) {
+	allowance := bodyGrace // how long the client may still keep the server waiting
 	for {
 		buffer := b.buffers.get()
 		chunk := buffer[:min(cap(buffer), growth)]
@@ -176,8 +181,8 @@ func (b *Inbox) copy(ctx context.Context, controller *http.ResponseController, b
 	}
 }
 
-// await limits the reading that is about to begin, which the connection's end will interrupt; it returns false where that
-// has come. A server whose requests cannot be given deadlines has to limit them itself.
+// await limits the read that is about to begin, so that the connection's end can interrupt it. It returns false where
+// the end has come. Where requests cannot be given deadlines, the HTTP server must limit them itself.
 func (b *Inbox) await(controller *http.ResponseController, deadline time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -189,7 +194,7 @@ func (b *Inbox) await(controller *http.ResponseController, deadline time.Time) b
 	return true
 }
 
-// awaited takes the deadline off again: under HTTP/2 it would break the body also while nobody reads it.
+// awaited lifts the deadline again: under HTTP/2 it would break the body even while it is not being read.
 func (b *Inbox) awaited(controller *http.ResponseController) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -200,7 +205,7 @@ func (b *Inbox) awaited(controller *http.ResponseController) bool {
 	return !b.over
 }
 
-// hand gives chunk away, as soon as there is room.
+// hand gives chunk to the reader, as soon as there is room.
 func (b *Inbox) hand(ctx context.Context, chunk []byte) error {
 	for {
 		if taken, err := b.offer(chunk); taken || err != nil {
@@ -233,7 +238,7 @@ func (b *Inbox) offer(chunk []byte) (taken bool, err error) {
 	return true, nil
 }
 
-// fail tells the reader, behind what it has been handed, that no more of it will come.
+// fail tells the reader, behind the bytes that were handed over, that the rest of the body will not come.
 func (b *Inbox) fail(err error) {
 	if !errors.Is(err, wire.ErrTooLarge) {
 		err = wire.Malformedf("POST request is incomplete: %v", err)
@@ -244,7 +249,7 @@ func (b *Inbox) fail(err error) {
 	tell(b.arrived)
 }
 
-// Interrupt ends it: for the reader, and for the requests.
+// Interrupt ends the inbox for the reader and for the requests.
 func (b *Inbox) Interrupt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -259,7 +264,7 @@ func (b *Inbox) Interrupt() {
 	close(b.ended)
 }
 
-// tell wakes whoever waits for c, now or next.
+// tell wakes the one that waits for c, now or next.
 func tell(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -267,5 +272,5 @@ func tell(c chan struct{}) {
 	}
 }
 
-// longAgo is a deadline that makes what is under way fail.
+// longAgo is a deadline that makes a running read or write fail.
 func longAgo() time.Time { return time.Unix(1, 0) }

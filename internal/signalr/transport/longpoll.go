@@ -17,22 +17,22 @@ var (
 	errNotFetched  = errors.New("nobody has come for the messages in time")
 )
 
-// LongPolling is the half-transport whose server's half is fetched: each GET request is given what there is, or waits for
-// it. The writer waits where no request does, and the messages are written by the request's goroutine, so that a request
-// whose client is gone gives them back.
+// LongPolling is the half-transport whose client fetches the messages: each GET request is given the waiting
+// messages, or waits for some. The writer waits while there is no request. The request's goroutine writes the
+// messages, so a request whose client is gone gives them back.
 type LongPolling struct {
 	*Inbox
 	pollTimeout  time.Duration
 	writeTimeout time.Duration
 	now          func() int64 // the connection's clock
 
-	over   chan struct{} // closed when all has been said: polls are told so
-	parted chan struct{} // closed when the client knows it
-	broken chan struct{} // closed when nothing may be written any more
+	over   chan struct{} // closed when all messages are sent: polls are told so
+	parted chan struct{} // closed when the client knows that all are sent
+	broken chan struct{} // closed when writing must fail
 
 	mu      sync.Mutex
-	waiting *poll                    // nobody has given it anything; nil: no such request
-	wanted  chan struct{}            // closed when one comes to wait; nil where the writer does not wait
+	waiting *poll                    // the request that waits and was given nothing; nil: none
+	wanted  chan struct{}            // closed when a request comes to wait; nil where the writer does not wait
 	writing *http.ResponseController // of the request that is being answered with messages
 	present int                      // requests
 	since   int64                    // when the last one left
@@ -41,12 +41,13 @@ type LongPolling struct {
 
 // poll is a request that waits for messages.
 type poll struct {
-	given      chan []*wire.Frame // sent to once at most
-	taken      chan error         // sent to once, where something was given
-	superseded chan struct{}      // closed when another has taken its place
+	given      chan []*wire.Frame // receives once at most
+	taken      chan error         // receives once, where something was given
+	superseded chan struct{}      // closed when another poll has taken its place
 }
 
-// NewLongPolling takes the time-outs of a poll without messages and of the writing of one with them, and the connection's clock.
+// NewLongPolling takes two time-outs, of a poll without messages and of writing one with messages, and the
+// connection's clock.
 func NewLongPolling(box *Inbox, pollTimeout, writeTimeout time.Duration, now func() int64) *LongPolling {
 	return &LongPolling{
 		Inbox: box, pollTimeout: pollTimeout, writeTimeout: writeTimeout, now: now, since: now(),
@@ -60,10 +61,10 @@ func (*LongPolling) Name() string { return NameLongPolling }
 // Binary implements [Transport].
 func (*LongPolling) Binary() bool { return true }
 
-// Receive cannot tell whether the client is gone: it may be between two polls.
+// Receive never says that the client is gone: it may be between two polls.
 func (t *LongPolling) Receive(dst []byte, limit int) ([]byte, error) { return t.read(dst, limit, nil) }
 
-// WriteNow leaves everything to write, which waits for a request.
+// WriteNow leaves all frames to Write, which waits for a request.
 func (*LongPolling) WriteNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
 
 // Write returns when all frames have been fetched.
@@ -131,7 +132,7 @@ func (t *LongPolling) takeWaiting() (*poll, chan struct{}, error) {
 	return nil, t.wanted, nil
 }
 
-// Absent returns how long no request has been there, in nanoseconds.
+// Absent returns for how long there has been no request, in nanoseconds.
 func (t *LongPolling) Absent(now int64) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -141,10 +142,10 @@ func (t *LongPolling) Absent(now int64) int64 {
 	return now - t.since
 }
 
-// Farewell is the poll that is answered with 204.
+// Farewell returns none: the farewell is a poll that is answered with 204.
 func (*LongPolling) Farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
-// Linger lets a poll tell the client that all has been said.
+// Linger lets a poll tell the client that all messages are sent.
 func (t *LongPolling) Linger(deadline time.Time) {
 	t.mu.Lock()
 	closeOnce(t.over)
@@ -157,7 +158,7 @@ func (t *LongPolling) Linger(deadline time.Time) {
 	}
 }
 
-// Part is the client's own goodbye: it does not come for what is left. A request that is being answered goes on.
+// Part is the client's own goodbye: it does not fetch the rest. A request that is being answered goes on.
 func (t *LongPolling) Part() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -166,20 +167,20 @@ func (t *LongPolling) Part() {
 	closeOnce(t.broken)
 }
 
-// LimitWrites implements [Transport]. A connection does so once.
+// LimitWrites implements [Transport]. A connection calls it once.
 func (t *LongPolling) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.limit = time.AfterFunc(time.Until(deadline), t.breakOff)
 }
 
-// breakOff makes writing fail, under way or not.
+// breakOff makes a running write and all later ones fail.
 func (t *LongPolling) breakOff() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.broken)
 	if t.writing != nil {
-		_ = t.writing.SetWriteDeadline(longAgo()) // unlimited has seen that it can be set
+		_ = t.writing.SetWriteDeadline(longAgo()) // Server.unlimited has checked that it can be set
 	}
 	if t.limit != nil {
 		t.limit.Stop()
@@ -204,7 +205,7 @@ func closed(c chan struct{}) bool {
 	}
 }
 
-// closeOnce closes c; a lock is held that all who close it hold.
+// closeOnce closes c, unless it is closed. All its callers hold the same lock.
 func closeOnce(c chan struct{}) {
 	if !closed(c) {
 		close(c)

@@ -14,8 +14,8 @@ const (
 	octetStream = "application/octet-stream"
 )
 
-// Serve answers a poll with messages, or with nothing once it has waited for long enough, or with 204 where another poll
-// has taken its place or the connection is over (LongPollingServerTransport.ProcessRequestAsync).
+// Serve answers a poll with messages; with nothing, once it has waited for pollTimeout; or with 204, where another
+// poll has taken its place or the connection is over (LongPollingServerTransport.ProcessRequestAsync).
 func (t *LongPolling) Serve(w http.ResponseWriter, r *http.Request, controller *http.ResponseController) {
 	p := t.enter()
 	defer t.leave()
@@ -40,7 +40,7 @@ func (t *LongPolling) Serve(w http.ResponseWriter, r *http.Request, controller *
 	if over {
 		status = http.StatusNoContent
 	}
-	_ = controller.SetWriteDeadline(time.Now().Add(t.writeTimeout)) // unlimited has seen that it can be set
+	_ = controller.SetWriteDeadline(time.Now().Add(t.writeTimeout)) // Server.unlimited has checked that it can be set
 	writeEmpty(w, status, plainText)
 	if over {
 		t.told()
@@ -71,7 +71,7 @@ func (t *LongPolling) leave() {
 	t.since = t.now()
 }
 
-// withdraw says that the request waits no more. It returns false where it has been given something in the meantime.
+// withdraw ends the request's wait. It returns false where the request has been given messages in the meantime.
 func (t *LongPolling) withdraw(p *poll) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,18 +79,20 @@ func (t *LongPolling) withdraw(p *poll) bool {
 		t.waiting = nil
 		return true
 	}
-	return closed(p.superseded) // only one that waits is superseded, so nobody had given it anything
+	return closed(p.superseded) // only a waiting poll is superseded, so it was given nothing
 }
 
-// told is called when a poll was answered with 204.
+// told is called when a poll was answered with 204 at the end.
 func (t *LongPolling) told() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	closeOnce(t.parted)
 }
 
-// hand answers the request with frames, and tells the writer what came of it.
-func (t *LongPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, controller *http.ResponseController, frames []*wire.Frame) {
+// hand answers the request with frames, and tells the writer the outcome.
+func (t *LongPolling) hand(
+	p *poll, w http.ResponseWriter, r *http.Request, controller *http.ResponseController, frames []*wire.Frame,
+) {
 	err := errNobodyThere
 	if r.Context().Err() == nil && t.enterWrite(controller) {
 		err = t.answer(w, controller, frames)
@@ -101,7 +103,7 @@ func (t *LongPolling) hand(p *poll, w http.ResponseWriter, r *http.Request, cont
 	p.taken <- err
 }
 
-// enterWrite limits what is about to be written. It returns false where that must not be.
+// enterWrite limits the write that is about to begin. It returns false where there must be none.
 func (t *LongPolling) enterWrite(controller *http.ResponseController) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -121,7 +123,8 @@ func (t *LongPolling) leaveWrite() {
 	t.writing = nil
 }
 
-// answer writes the response. Where it fails nobody knows what has arrived, so the connection cannot go on.
+// answer writes the response. Where it fails, the server does not know what has arrived, so the connection cannot go
+// on.
 func (t *LongPolling) answer(w http.ResponseWriter, controller *http.ResponseController, frames []*wire.Frame) error {
 	size := 0
 	for _, f := range frames {

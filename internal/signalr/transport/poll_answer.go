@@ -2,14 +2,14 @@ package transport
 
 import "net/http"
 
-// NeverStored says what .NET says of a poll's answer.
+// NeverStored sets the caching headers of .NET's poll answers.
 func NeverStored(h http.Header) {
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
 }
 
-// writeEmpty answers without a body. What answers a poll has a Content-Type all the same, as .NET has it.
+// writeEmpty answers without a body. The answer has a Content-Type all the same, as in .NET.
 func writeEmpty(w http.ResponseWriter, status int, contentType string) {
 	w.Header().Set("Content-Type", contentType)
 	if status != http.StatusNoContent {

@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// tape is what all responses of a connection have been given, in the order in which it was written.
+// tape is what all responses of a connection were given, in the order of writing.
 type tape struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -64,8 +64,8 @@ func testPolling() *LongPolling {
 	return NewLongPolling(NewInbox(0, b), time.Second, 30*time.Second, func() int64 { return int64(time.Since(epoch)) })
 }
 
-// What is written to one response or another is exactly what there was to write, whatever happens to the requests: they are
-// superseded, time out, and are given up before, while and after they are given something.
+// The responses together get exactly the messages that there were to write, whatever happens to the requests: they
+// are superseded, time out, and are given up before, while and after they are given something.
 func TestNothingIsLostBetweenPolls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestNothingIsLostBetweenPolls(t *testing.T) {
 	})
 }
 
-// A response that broke off may have arrived in part: the connection cannot go on as if it had not.
+// A response that broke off may have arrived in part, so the connection must not go on.
 func TestBrokenPollEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	polling := testPolling()
@@ -125,10 +125,11 @@ func TestBrokenPollEndsTheConnection(t *testing.T) {
 	w := &taped{ResponseRecorder: httptest.NewRecorder(), tape: &tape{}, fail: broken}
 	polling.Serve(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(w))
 	require.ErrorIs(t, <-result, broken)
-	require.WithinDuration(t, time.Now().Add(30*time.Second), w.deadline, time.Minute, "a client that reads nothing is bounded")
+	require.WithinDuration(t, time.Now().Add(30*time.Second), w.deadline, time.Minute,
+		"a client that reads nothing is bounded")
 }
 
-// A poll whose client is gone by the time that it is given something gives it back, to the next one.
+// A poll whose client is gone when it is given something gives it back, for the next poll.
 func TestPollOfAClientThatIsGone(t *testing.T) {
 	t.Parallel()
 	polling, lost, written := testPolling(), &tape{}, &tape{}
@@ -139,12 +140,14 @@ func TestPollOfAClientThatIsGone(t *testing.T) {
 	p := polling.enter()
 	given := <-p.given
 	cancel()
-	polling.hand(p, gone, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), http.NewResponseController(gone), given)
+	polling.hand(p, gone, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), http.NewResponseController(gone),
+		given)
 	polling.leave()
 	require.Empty(t, lost.text.String())
 
 	next := &taped{ResponseRecorder: httptest.NewRecorder(), tape: written}
-	polling.Serve(next, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), http.NewResponseController(next))
+	polling.Serve(next, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil),
+		http.NewResponseController(next))
 	require.NoError(t, <-result)
 	require.Equal(t, "0\x1e", written.text.String())
 }

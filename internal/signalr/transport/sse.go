@@ -14,26 +14,28 @@ import (
 
 const (
 	eventStream = "text/event-stream"
-	// lastFlushTimeout is how long the end of an event stream may take to be written.
+	// lastFlushTimeout is how long writing the end of an event stream may take.
 	lastFlushTimeout = time.Second
 )
 
-// ServerSentEvents is the half-transport whose server's half is the one response of a GET request, which goes on until the
-// connection ends. It carries text.
+// ServerSentEvents is the half-transport whose messages are the one response of a GET request, which goes on until
+// the connection ends. It carries text.
 type ServerSentEvents struct {
 	*Inbox
 	response   io.Writer
 	controller *http.ResponseController
 	gone       <-chan struct{} // closed when the client has left
 
-	// What guards the response: it must not be touched once its request is over.
+	// They guard the response, which must not be touched once its request is over.
 	mu      sync.Mutex
 	writing bool
 	closed  bool
 }
 
-// NewServerSentEvents answers a request until gone is closed. What the client says it reads from box.
-func NewServerSentEvents(box *Inbox, w io.Writer, controller *http.ResponseController, gone <-chan struct{}) *ServerSentEvents {
+// NewServerSentEvents answers a request until gone is closed. It reads what the client sends from box.
+func NewServerSentEvents(
+	box *Inbox, w io.Writer, controller *http.ResponseController, gone <-chan struct{},
+) *ServerSentEvents {
 	return &ServerSentEvents{Inbox: box, response: w, controller: controller, gone: gone}
 }
 
@@ -43,13 +45,13 @@ func (*ServerSentEvents) Name() string { return NameServerSentEvents }
 // Binary implements [Transport].
 func (*ServerSentEvents) Binary() bool { return false }
 
-// Receive takes the end of the request for the goodbye that it is (TransportProtocols.md): a client that stops ends its
-// stream, and its Close message, in a request of its own, may come too late.
+// Receive takes the end of the request for the client's goodbye (TransportProtocols.md). A client that stops ends its
+// stream. Its Close message, in a request of its own, may come too late.
 func (t *ServerSentEvents) Receive(dst []byte, limit int) ([]byte, error) {
 	return t.read(dst, limit, t.gone)
 }
 
-// Start sends the response's header, and a comment: Firefox does not report the stream as open before something arrives.
+// Start sends the response's header and a comment: Firefox reports the stream as open only after the first byte.
 func (t *ServerSentEvents) Start(h http.Header, timeout time.Duration) error {
 	t.LimitWrites(time.Now().Add(timeout))
 	defer t.LimitWrites(time.Time{})
@@ -70,10 +72,10 @@ func (t *ServerSentEvents) flush() error {
 	return nil
 }
 
-// WriteNow leaves everything to write: only that sees whether a response waits.
+// WriteNow leaves all frames to Write: the server cannot tell whether writing to a response would wait.
 func (*ServerSentEvents) WriteNow([]*wire.Frame) (whole, part int, err error) { return 0, 0, nil }
 
-// Write makes all frames one event, as .NET does with what it finds.
+// Write makes all frames one event, as .NET does with all that is queued.
 func (t *ServerSentEvents) Write(frames []*wire.Frame) error {
 	if !t.enterWrite() {
 		return net.ErrClosed
@@ -111,7 +113,7 @@ func (t *ServerSentEvents) LimitWrites(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.closed {
-		_ = t.controller.SetWriteDeadline(deadline) // unlimited has seen that it can be set
+		_ = t.controller.SetWriteDeadline(deadline) // Server.unlimited has checked that it can be set
 	}
 }
 
@@ -131,13 +133,13 @@ func (t *ServerSentEvents) Close() {
 	_ = t.controller.SetWriteDeadline(deadline) // as above
 }
 
-// Farewell is the end of the response itself.
+// Farewell returns none: the end of the response is the farewell.
 func (*ServerSentEvents) Farewell(int) (wire.Frame, bool) { return wire.Frame{}, false }
 
-// Linger has nothing to wait for: the request had been read, so nothing resets the response.
+// Linger has nothing to wait for: the request has been read, so nothing resets the response.
 func (*ServerSentEvents) Linger(time.Time) {}
 
-// AcceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type has to be there as it is, without parameters.
+// AcceptsEvents follows HttpConnectionDispatcher.ExecuteAsync: the media type must be listed without parameters.
 func AcceptsEvents(r *http.Request) bool {
 	for _, value := range r.Header.Values("Accept") {
 		for kind := range strings.SplitSeq(value, ",") {

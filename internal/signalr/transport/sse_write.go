@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// runWriter joins small pieces to writes of up to maxRun bytes, and writes what is larger as it is. After an error it writes
-// nothing.
+// runWriter joins small pieces to writes of up to maxRun bytes, and writes larger pieces as they are. After an error
+// it writes nothing.
 type runWriter struct {
 	to  io.Writer
 	run []byte
@@ -46,8 +46,9 @@ type eventWriter struct{ runWriter }
 func (e *eventWriter) begin() { e.put([]byte(dataField)) }
 func (e *eventWriter) end()   { e.put([]byte(lineEnd + lineEnd)) }
 
-// data adds to the event's data. A line's end becomes one of the data, which the client makes \n again, as
-// ServerSentEventsMessageFormatter does; a lone \r too, which ends a line for the client, but not for the formatter.
+// data adds to the event's data. A line's end in the payload becomes a new data field, which the client makes \n
+// again, as in ServerSentEventsMessageFormatter. So does a lone \r, which ends a line for the client, but not for the
+// formatter.
 func (e *eventWriter) data(payload []byte) {
 	for {
 		end := lineLength(payload)

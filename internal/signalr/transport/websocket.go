@@ -16,30 +16,30 @@ import (
 )
 
 const (
-	// readAhead is what a WebSocket keeps to read into at rest: enough for the frame of a ping or a usual invocation, so
-	// that it takes one system call.
+	// readAhead is the buffer that a WebSocket keeps at rest. The frame of a ping or a usual invocation fits in it, so
+	// reading one takes one system call.
 	readAhead = 256
-	// growth is how far ahead of what has arrived memory is allocated for a message: a client that announces a large
+	// growth is how far ahead of the received bytes memory is allocated for a message. A client that announces a large
 	// one and sends nothing holds no more than this.
 	growth = 4 << 10
-	// maxFrame is how many of the largest messages one frame may hold: what announces more is nonsense.
+	// maxFrame times the largest message is the longest frame that is read: no client sends a longer one.
 	maxFrame = 64
 )
 
-// webSocket is the transport of RFC 6455, without extensions. It treats the data of all messages as one stream of records,
-// as .NET does, so that fragments and records need not coincide.
+// webSocket is the transport of RFC 6455, without extensions. It treats the data of all messages as one stream of
+// records, as .NET does: fragments and records need not coincide.
 type webSocket struct {
 	conn    net.Conn
-	raw     syscall.RawConn // below conn; nil where that cannot be used
+	raw     syscall.RawConn // below conn; nil where it cannot be used
 	buffers *Buffers
 	idle    func(pong wire.Frame) error
 
 	// The reader's.
 	early      []byte  // read before the connection became a WebSocket
-	left       int64   // what has not been read yet of the frame's payload
-	masked     int     // how much of its payload was read
+	left       int64   // how much of the frame's payload is unread
+	masked     int     // how much of the frame's payload was read
 	mask       [4]byte // of that frame
-	start, end uint16  // what of ahead is unread
+	start, end uint16  // the unread part of ahead
 	fragmented bool
 	header     [ws.MaxHeaderSize]byte
 	ahead      [readAhead]byte
@@ -50,13 +50,13 @@ type webSocket struct {
 func (*webSocket) Name() string { return NameWebSockets }
 func (*webSocket) Binary() bool { return true }
 
-// newWebSocket starts with what the HTTP server has already read from conn. Idle is called, by receive, for each frame that
-// carries nothing of a message, with the answer where that was a ping; its error ends receive.
+// newWebSocket starts with what the HTTP server has already read from conn. Receive calls idle for each frame that
+// carries no part of a message, with the answer where the frame was a ping. An error of idle ends Receive.
 func newWebSocket(conn net.Conn, b *Buffers, early []byte, idle func(pong wire.Frame) error) *webSocket {
 	return &webSocket{conn: conn, raw: rawSocket(conn), buffers: b, early: early, idle: idle}
 }
 
-// Read makes the transport the source that the frames are read from.
+// Read makes the transport the source that frames are read from.
 func (t *webSocket) Read(p []byte) (int, error) {
 	if len(t.early) > 0 {
 		n := copy(p, t.early)
@@ -78,9 +78,10 @@ func (t *webSocket) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// await waits until something can be read. A connection at rest waits here, and not below what reads a frame's header: the runtime halves the
-// stack of a goroutine that waits as long as it uses less than a quarter of it, of which 800 bytes are the runtime's own reserve. From 8 KiB
-// to 4 KiB that leaves the calls of this goroutine 1,248 bytes, and with the header's reading among them they would need 1,304.
+// await waits until something can be read. A connection at rest waits here, and not below the reading of a frame's
+// header. The runtime halves the stack of a waiting goroutine while it uses less than a quarter of it, of which 800
+// bytes are the runtime's own reserve. From 8 KiB to 4 KiB that leaves the calls of this goroutine 1,248 bytes; with
+// the header's reading among them they would need 1,304.
 func (t *webSocket) await() error {
 	if len(t.early) > 0 || t.start < t.end {
 		return nil
@@ -88,13 +89,13 @@ func (t *webSocket) await() error {
 	n, err := t.conn.Read(t.ahead[:])
 	t.start, t.end = 0, uint16(n) //nolint:gosec // readAhead at most
 	if n > 0 {
-		return nil // the error comes again
+		return nil // the next read returns the error again
 	}
 	return err //nolint:wrapcheck // as in Read
 }
 
-// Receive returns a frame's payload, or as much of it as the limit allows: a frame may hold many records, which together
-// may be larger than the largest of them.
+// Receive returns a frame's payload, or as much of it as the limit allows: a frame may hold many records, which
+// together may exceed the limit of one.
 func (t *webSocket) Receive(dst []byte, limit int) ([]byte, error) {
 	for t.left == 0 {
 		if err := t.await(); err != nil {
@@ -131,7 +132,7 @@ func (t *webSocket) Receive(dst []byte, limit int) ([]byte, error) {
 	return dst, t.failed(err)
 }
 
-// readHeader reads a frame's header and checks it before anything is allocated for the payload.
+// readHeader reads a frame's header, and checks it before memory is allocated for the payload.
 func (t *webSocket) readHeader() (ws.Header, error) {
 	h, err := ws.ReadHeaderBuffer(t, t.header[:])
 	if err != nil {
@@ -184,12 +185,12 @@ func (t *webSocket) control(h ws.Header) (pong wire.Frame, err error) {
 			}
 		}
 		return wire.Frame{}, &FarewellError{Status: int(status)}
-	default: // a pong: that something was read is all there is to it
+	default: // a pong: having read it is all that counts
 		return wire.Frame{}, nil
 	}
 }
 
-// failed makes an error of a socket that was interrupted ErrInterrupted.
+// failed turns the error of an interrupted socket into ErrInterrupted.
 func (t *webSocket) failed(err error) error {
 	if err != nil && t.interrupted.Load() && errors.Is(err, errDeadline) {
 		return ErrInterrupted
@@ -199,7 +200,7 @@ func (t *webSocket) failed(err error) error {
 
 func (t *webSocket) Interrupt() {
 	t.interrupted.Store(true)
-	_ = t.conn.SetReadDeadline(time.Unix(1, 0)) // fails on a closed socket only, which interrupts as well
+	_ = t.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed socket, which interrupts as well
 }
 
 func (t *webSocket) LimitWrites(deadline time.Time) { _ = t.conn.SetWriteDeadline(deadline) }
@@ -208,7 +209,7 @@ func (t *webSocket) Close() { _ = t.conn.Close() }
 
 func (t *webSocket) Farewell(status int) (wire.Frame, bool) {
 	if status == 0 { // the client gave none
-		status = int(ws.StatusNormalClosure) // as ManagedWebSocket has it where it is told to close
+		status = int(ws.StatusNormalClosure) // as ManagedWebSocket answers a close without a status
 	}
 	var payload [2]byte
 	binary.BigEndian.PutUint16(payload[:], uint16(status))
@@ -223,7 +224,7 @@ func (t *webSocket) Linger(deadline time.Time) {
 	if _, err := io.CopyN(io.Discard, t, t.left); err != nil {
 		return
 	}
-	// Frames first, to see the client's; where they cannot be told apart any more, whatever comes.
+	// Frames first, to see the client's Close; once they cannot be told apart, all bytes.
 	for {
 		h, err := t.readHeader()
 		if err == nil {

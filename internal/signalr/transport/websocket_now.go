@@ -10,10 +10,10 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// maxJoined is how many bytes are copied to be one write.
+// maxJoined is how many bytes are copied into one write at most.
 const maxJoined = 64 << 10
 
-// rawSocket returns what writeNow needs, or nil: behind TLS nobody knows beforehand whether a write would wait.
+// rawSocket returns what WriteNow needs, or nil: behind TLS it cannot be known beforehand whether a write would wait.
 func rawSocket(conn net.Conn) syscall.RawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -26,8 +26,8 @@ func rawSocket(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
-// WriteNow joins the frames to runs, each written by one system call: up to maxJoined bytes, copying them costs less than telling
-// the kernel where each of them is.
+// WriteNow joins the frames to runs, each written by one system call. Up to maxJoined bytes, copying frames costs
+// less than telling the kernel where each of them is.
 func (t *webSocket) WriteNow(frames []*wire.Frame) (whole, part int, err error) {
 	if t.raw == nil {
 		return 0, 0, nil
@@ -55,7 +55,7 @@ func (t *webSocket) WriteNow(frames []*wire.Frame) (whole, part int, err error) 
 
 // attempt is a write that does not wait.
 type attempt struct {
-	run  []byte // the memory to join frames in; nil before the first are joined
+	run  []byte // the memory to join frames in; nil until it is needed
 	data []byte // what is to be written
 
 	written int
@@ -74,7 +74,7 @@ func (a *attempt) release() {
 	attempts.Put(a)
 }
 
-// gather makes the first frames the data, and returns how many those are.
+// gather joins the first frames to the data, and returns how many they are.
 func (a *attempt) gather(frames []*wire.Frame) int {
 	if a.data = frames[0].Bytes; len(frames) == 1 || len(a.data) >= maxJoined {
 		return 1
@@ -107,7 +107,7 @@ func (a *attempt) write(raw syscall.RawConn) (int, error) {
 	return a.written, nil
 }
 
-// system makes the system call, for RawConn: true says that it is not to wait and call again.
+// system makes the system call for RawConn. It returns true, so that RawConn does not wait and call again.
 func (a *attempt) system(fd uintptr) bool {
 	for {
 		n, err := syscall.Write(int(fd), a.data)

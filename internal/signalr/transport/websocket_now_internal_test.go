@@ -38,7 +38,7 @@ func TestAWebSocketFitsItsSize(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(webSocket{}), uintptr(384))
 }
 
-// What writeNow says was written is what the other end gets, to the byte.
+// The other end gets exactly the bytes that WriteNow says were written.
 func TestWriteNowSaysWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 100, 1000, maxJoined - 1, maxJoined, maxJoined + 1, 300_000} {
@@ -87,7 +87,7 @@ func TestWriteNowToNobody(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// Frames are joined while they fit into what is kept for it.
+// Frames are joined while they fit into the memory for that.
 func TestWriteNowJoins(t *testing.T) {
 	t.Parallel()
 	frames := func(sizes ...int) (all []*wire.Frame) {

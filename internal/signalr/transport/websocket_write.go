@@ -8,12 +8,12 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr/wire"
 )
 
-// errDeadline is what a socket returns once a deadline of it has passed.
+// errDeadline is a socket's error after its deadline.
 var errDeadline = os.ErrDeadlineExceeded
 
 const (
-	// MaxVector is how many frames one writev takes. The runtime keeps the vector it needed for as long as the socket
-	// lives, 16 bytes a frame.
+	// MaxVector is how many frames one writev takes. The runtime keeps the vector for as long as the socket lives, 16
+	// bytes a frame.
 	MaxVector = 128
 	// maxRun is how many bytes are joined to one write where the socket has no writev: a TLS record is 16 KiB at most.
 	maxRun = 16 << 10

@@ -5,12 +5,12 @@ import (
 	"reflect"
 )
 
-// Argument is a type that is decoded from what the client sends.
+// Argument decodes what a client sends to the type A.
 type Argument[A any] struct {
 	nullable bool
 }
 
-// Decode reads an argument. Its error is a failure to bind it.
+// Decode reads an argument. Its error is a binding failure.
 func (x Argument[A]) Decode(p Protocol, raw []byte) (A, error) {
 	var a A
 	if !x.nullable && p.isNull(raw) {
@@ -22,17 +22,17 @@ func (x Argument[A]) Decode(p Protocol, raw []byte) (A, error) {
 	return a, nil
 }
 
-// bindingError is a failure to bind arguments; its text is for the log only.
+// bindingError is a binding failure. Its text is for the log only.
 type bindingError struct{ reason string }
 
 func (e *bindingError) Error() string { return e.reason }
 
-// BindingErrorf returns a failure to bind arguments.
+// BindingErrorf returns a binding failure.
 func BindingErrorf(format string, args ...any) error {
 	return &bindingError{reason: fmt.Sprintf(format, args...)}
 }
 
-// NewArgument finds out whether an A can be nothing; a string, too, may be null in .NET.
+// NewArgument finds out whether an A may be null. A string may, as in .NET.
 func NewArgument[A any]() Argument[A] {
 	switch reflect.TypeFor[A]().Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice, reflect.String:

@@ -2,15 +2,15 @@ package wire
 
 import "encoding/binary"
 
-// Frame is what waits in a connection's queue: bytes ready to be written.
+// Frame is an entry of a connection's queue: bytes ready to be written.
 type Frame struct {
 	Bytes  []byte // a whole WebSocket frame
 	Header uint8  // where the payload begins; other transports send the payload alone
-	// Numbered says that stateful reconnect gives the message an id and keeps it until the client has it.
+	// Numbered says that stateful reconnect gives the message an id, and keeps it until the client acknowledges it.
 	Numbered bool
 }
 
-// Payload is the frame without its header.
+// Payload returns the frame without its header.
 func (f *Frame) Payload() []byte { return f.Bytes[f.Header:] }
 
 // The kinds of frames that carry messages (RFC 6455, section 5.2).
@@ -22,7 +22,7 @@ const (
 // MaxHeader is the longest header of an unmasked WebSocket frame (RFC 6455, section 5.2).
 const MaxHeader = 10
 
-// FrameOf frames b[MaxHeader:]: the header is put right before it in the same array, so that nothing is copied.
+// FrameOf frames b[MaxHeader:]. The header is put right before it in the same array, so that nothing is copied.
 func FrameOf(opCode byte, b []byte) Frame {
 	const final = 0x80
 	size := len(b) - MaxHeader
@@ -48,7 +48,7 @@ func ControlFrame(opCode byte, payload []byte) Frame {
 	return FrameOf(opCode, append(make([]byte, MaxHeader, MaxHeader+len(payload)), payload...))
 }
 
-// Size is how many bytes frames have, with their headers.
+// Size returns how many bytes frames have, with their headers.
 func Size(frames []*Frame) int {
 	bytes := 0
 	for _, f := range frames {

@@ -32,8 +32,8 @@ func ItemFrame(p Protocol, invocationID string, item any) (Frame, error) {
 	return f, err
 }
 
-// newFrame frames what payload appends. The header is put right before the payload in the same array, so that nothing is
-// copied and one frame is one slice.
+// newFrame frames what payload appends. The header is put right before the payload in the same array, so that nothing
+// is copied and one frame is one slice.
 func newFrame(p Protocol, payload func([]byte) []byte) Frame {
 	return FrameOf(opCodeOf(p), payload(make([]byte, MaxHeader, usualFrame)))
 }
@@ -48,12 +48,12 @@ func opCodeOf(p Protocol) byte {
 	return OpText
 }
 
-// HandshakeFrame frames the response to a handshake that is refused: JSON in a text frame, whatever the protocol.
+// HandshakeFrame frames the response to a refused handshake: JSON in a text frame, whatever the protocol.
 func HandshakeFrame(text string) Frame {
 	return newFrame(JSON{}, func(b []byte) []byte { return appendHandshake(b, text) })
 }
 
-// GreetingFrame frames the response to a handshake that is accepted. It is JSON too, but in a frame of the protocol's kind:
+// GreetingFrame frames the response to an accepted handshake. It is JSON too, but in a frame of the protocol's kind:
 // .NET sets the transport's format before it answers.
 func GreetingFrame(p Protocol) Frame {
 	return newFrame(p, func(b []byte) []byte { return appendHandshake(b, "") })
@@ -80,7 +80,7 @@ func InvocationFrame(p Protocol, invocationID, target string, arguments []json.R
 	return f
 }
 
-// EmptyFrame frames a completion without a result: of a stream.
+// EmptyFrame frames a completion without a result, that of a stream.
 func EmptyFrame(p Protocol, invocationID string) Frame {
 	f := newFrame(p, func(b []byte) []byte { return p.appendEmpty(b, invocationID) })
 	f.Numbered = true
@@ -99,12 +99,12 @@ func CloseFrame(p Protocol, text string, allowReconnect bool) Frame {
 	return newFrame(p, func(b []byte) []byte { return p.appendClose(b, text, allowReconnect) })
 }
 
-// AckFrame frames an Ack of the messages up to that number.
+// AckFrame frames an Ack of the messages up to sequenceID.
 func AckFrame(p Protocol, sequenceID int64) Frame {
 	return newFrame(p, func(b []byte) []byte { return p.appendAck(b, sequenceID) })
 }
 
-// SequenceFrame frames a Sequence: the next numbered message has this number.
+// SequenceFrame frames a Sequence: the next numbered message has the id sequenceID.
 func SequenceFrame(p Protocol, sequenceID int64) Frame {
 	return newFrame(p, func(b []byte) []byte { return p.appendSequence(b, sequenceID) })
 }

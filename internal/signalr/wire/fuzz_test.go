@@ -8,12 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzParse holds the parser against encoding/json: what it takes is JSON, and what it says is what the JSON says.
+// FuzzParse holds the parser against encoding/json: what it accepts is JSON, and its result is what the JSON says.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":6}`, `{"type":7,"error":"x","allowReconnect":true}`, `{"arguments":[1,"a",{"b":[null]}],"target":"X","type":1}`,
+		`{"type":6}`, `{"type":7,"error":"x","allowReconnect":true}`,
+		`{"arguments":[1,"a",{"b":[null]}],"target":"X","type":1}`,
 		`{"type":1,"invocationId":"1","target":"\u0041\"","arguments":[],"headers":{"a":"b"},"streamIds":["1"]}`,
-		`{"type":3,"invocationId":"1","result":-0.5e+7}`, `{"type":`, `{"type":01}`, strings.Repeat(`[`, 70), "{\"type\":1,\"\\ud800\":\"\x1f\"}",
+		`{"type":3,"invocationId":"1","result":-0.5e+7}`, `{"type":`, `{"type":01}`, strings.Repeat(`[`, 70),
+		"{\"type\":1,\"\\ud800\":\"\x1f\"}",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -60,7 +62,8 @@ func FuzzParse(f *testing.F) {
 
 func FuzzHandshake(f *testing.F) {
 	for _, seed := range []string{
-		`{"protocol":"json","version":1}`, `{"version":2,"protocol":"messagepack","x":[{}]}`, `{}`, `[]`, `{"protocol":null,"version":1}`,
+		`{"protocol":"json","version":1}`, `{"version":2,"protocol":"messagepack","x":[{}]}`, `{}`, `[]`,
+		`{"protocol":null,"version":1}`,
 		`{"protocol":"json","version":1e3}`, `{"protocol":"json","version":1}{}`, "\xff",
 	} {
 		f.Add([]byte(seed))
@@ -83,7 +86,7 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// FuzzQuoted: what is written as a JSON string reads back the same, and cannot end a record.
+// FuzzQuoted: text that is written as a JSON string reads back the same, and cannot end a record.
 func FuzzQuoted(f *testing.F) {
 	for _, seed := range []string{"", "plain", `"\`, "\x00\x1e\x1f\x7f", "é\u2028😀", "\xff"} {
 		f.Add(seed)

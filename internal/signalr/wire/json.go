@@ -12,8 +12,8 @@ import (
 // recordSeparator ends every record of the JSON protocol and of the handshake. JSON text cannot contain it.
 const recordSeparator = 0x1e
 
-// JSON is the JSON hub protocol, versions 1 and 2: 2 adds the messages of stateful reconnect, which a client sends
-// only where negotiate has offered it.
+// JSON is the JSON hub protocol, versions 1 and 2. Version 2 adds the messages of stateful reconnect, which a client
+// sends only where negotiate has offered it.
 type JSON struct{}
 
 // Name implements [Protocol].
@@ -42,13 +42,13 @@ func (JSON) Split(data []byte, scanned, limit int) (record, rest []byte, ok bool
 
 // Elements implements [Protocol].
 func (JSON) Elements(dst [][]byte, arguments []byte) [][]byte {
-	eachElement(arguments, maxDepth, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: parse has accepted it
+	eachElement(arguments, maxDepth, func(raw []byte) { dst = append(dst, raw) }) // cannot fail: Parse has accepted it
 	return dst
 }
 
 func (JSON) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == byte(null) }
 
-// Decode spares a plain string that decodes itself, such as a UUID, the way through reflection.
+// Decode decodes a plain string, such as a UUID, by its own UnmarshalText where there is one, without reflection.
 func (JSON) Decode(raw []byte, into any) error {
 	if u, ok := into.(encoding.TextUnmarshaler); ok && raw[0] == byte(str) && bytes.IndexByte(raw, '\\') < 0 {
 		if err := u.UnmarshalText(raw[1 : len(raw)-1]); err != nil {
@@ -62,7 +62,7 @@ func (JSON) Decode(raw []byte, into any) error {
 	return nil
 }
 
-// appendInvocation needs no Object: JSON is what it describes.
+// appendInvocation needs no Object, which describes JSON.
 func (JSON) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, _ *Object) []byte {
 	b = appendInvocationStart(b, invocationID, target)
 	for i, argument := range arguments {
@@ -91,7 +91,7 @@ func (JSON) appendCall(b []byte, target string, arguments []any) ([]byte, error)
 	return append(b, invocationEnd...), nil
 }
 
-// appendInvocationStart appends what comes before the first argument; invocationEnd follows the last one.
+// appendInvocationStart appends what stands before the first argument; invocationEnd follows the last one.
 func appendInvocationStart(b []byte, invocationID, target string) []byte {
 	b = append(b, `{"type":1,`...)
 	if invocationID != "" {
@@ -191,8 +191,8 @@ func appendHandshake(b []byte, text string) []byte {
 	return append(b, "}\x1e"...)
 }
 
-// appendQuoted writes s as a JSON string that escapes only what must be, as .NET's relaxed encoder does. Bytes that are not
-// UTF-8 become U+FFFD.
+// appendQuoted writes s as a JSON string that escapes only what must be escaped, as .NET's relaxed encoder does.
+// Bytes that are not UTF-8 become U+FFFD.
 func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
 	if isPlain(s) {
@@ -213,7 +213,7 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// isPlain says of what nearly all names and ids are that nothing in it is escaped.
+// isPlain says whether nothing in s needs an escape, which holds for nearly all names and ids.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {

@@ -7,8 +7,8 @@ import (
 	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
-// Parse follows JsonHubProtocol.ParseMessage: properties in any order, the last of two wins, unknown ones are skipped, known
-// ones must have their type.
+// Parse follows JsonHubProtocol.ParseMessage: properties may come in any order, the last of two wins, unknown ones
+// are skipped, and known ones must have their type.
 func (JSON) Parse(record []byte) (Inbound, error) {
 	if !utf8.Valid(record) {
 		return Inbound{}, Malformedf("not UTF-8")

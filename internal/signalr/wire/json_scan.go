@@ -21,7 +21,7 @@ const (
 	null    kind = 'n'
 )
 
-// kindOf returns the sort of a value that the scanner has taken.
+// kindOf returns the kind of a value that the scanner has taken.
 func kindOf(raw []byte) kind {
 	switch raw[0] {
 	case '{', '[', '"', 'n':
@@ -33,7 +33,7 @@ func kindOf(raw []byte) kind {
 	}
 }
 
-// eachMember calls member with the members of the object that record is.
+// eachMember calls member with each member of the object in record.
 func eachMember(record []byte, member func(name string, raw []byte, k kind) error) error {
 	s := jsonscan.New(record, maxDepth)
 	err := s.Members(func(name []byte) error {
@@ -53,7 +53,7 @@ func eachMember(record []byte, member func(name string, raw []byte, k kind) erro
 	}
 }
 
-// eachElement calls element with the elements of an array, to the first that is no JSON.
+// eachElement calls element with the elements of an array, up to the first that is not JSON.
 func eachElement(raw []byte, levels int, element func(raw []byte)) {
 	s := jsonscan.New(raw, levels)
 	_ = s.Elements(element)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrMalformed is the identity of all errors in what a client sent that .NET would throw InvalidDataException for: they end
-// the connection.
+// ErrMalformed is what all errors in a client's message wrap for which .NET would throw InvalidDataException. They
+// end the connection.
 var ErrMalformed = errors.New("malformed message")
 
 // Malformedf returns an error that wraps [ErrMalformed].

@@ -6,13 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// Message is an invocation of a client's method. It is encoded at most once per protocol, as a ready-made WebSocket frame,
-// and shared by all the connections that it is sent to. It must not be changed once made, nor may its arguments.
+// Message is an invocation of a client's method. It is encoded at most once per protocol, as a ready-made WebSocket
+// frame, and shared by all the connections that it is sent to. Neither it nor its arguments may be changed once it is
+// made.
 type Message struct {
 	target    string
-	arguments []json.RawMessage // nil where they are in the JSON frame alone
+	arguments []json.RawMessage // nil where only the JSON frame has them
 	listed    int               // where their list begins in the JSON frame's bytes, or 0
-	object    *Object           // what those that are objects are, or nil
+	object    *Object           // describes the arguments that are objects, or nil
 	encodings [ProtocolCount]encodedMessage
 }
 
@@ -23,15 +24,15 @@ type encodedMessage struct {
 	frame Frame
 }
 
-// NewMessage returns an invocation of target without an id: the client sends no completion. What is no JSON among args reaches
-// clients that speak MessagePack as nil.
+// NewMessage returns an invocation of target without an id: the client sends no completion. An argument that is not
+// JSON reaches clients that speak MessagePack as nil.
 func NewMessage(target string, args []json.RawMessage) *Message {
 	return &Message{target: target, arguments: args}
 }
 
-// NewMessageOf is NewMessage for arguments that are appended as JSON values with commas between them, about size bytes; nothing of
-// them is copied or kept beside the JSON frame, which is made at once. Arguments that are objects are what o describes, where that is not
-// nil. It returns the error of appendArguments.
+// NewMessageOf is NewMessage for arguments that are appended as JSON values with commas between them, about size
+// bytes. Nothing of them is copied or kept beside the JSON frame, which is made at once. o, unless it is nil,
+// describes the arguments that are objects. It returns the error of appendArguments.
 func NewMessageOf(target string, size int, o *Object, appendArguments func([]byte) ([]byte, error)) (*Message, error) {
 	b := make([]byte, MaxHeader, MaxHeader+invocationOverhead+len(target)+size)
 	b = appendInvocationStart(b, "", target)
@@ -56,8 +57,8 @@ func (m *Message) list() []json.RawMessage {
 	}
 	list := m.encodings[JSON{}.Slot()].frame.Bytes[m.listed-1:]
 	var arguments []json.RawMessage
-	list = list[:len(list)-len(invocationEnd)+1] // from the bracket to the bracket
-	// An argument may nest as deeply as it could on its own; one that is no JSON ends the list, see NewMessage.
+	list = list[:len(list)-len(invocationEnd)+1] // from the opening bracket to the closing one
+	// An argument may nest as deeply as on its own. One that is not JSON ends the list, see NewMessage.
 	eachElement(list, maxNesting+1, func(raw []byte) { arguments = append(arguments, raw) })
 	return arguments
 }
@@ -65,7 +66,7 @@ func (m *Message) list() []json.RawMessage {
 // Size returns the bytes of the JSON frame, its WebSocket header included.
 func (m *Message) Size() int { return len(m.Frame(JSON{}).Bytes) }
 
-// Frame returns the message in a protocol. It is everybody's.
+// Frame returns the message in a protocol. All connections share it.
 func (m *Message) Frame(p Protocol) *Frame {
 	e := &m.encodings[p.Slot()]
 	if !e.ready.Load() {
@@ -74,7 +75,7 @@ func (m *Message) Frame(p Protocol) *Frame {
 	return &e.frame
 }
 
-// encode is what sync.Once would do, without a closure for each message.
+// encode does what sync.Once would do, without a closure for each message.
 func (m *Message) encode(e *encodedMessage, p Protocol) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,5 +93,5 @@ func (m *Message) encode(e *encodedMessage, p Protocol) {
 	e.ready.Store(true)
 }
 
-// invocationOverhead has room for what an invocation is beside its target and arguments.
+// invocationOverhead is room for all of an invocation but its target and arguments.
 const invocationOverhead = 64

@@ -10,8 +10,8 @@ import (
 )
 
 // messagePack is the MessagePack hub protocol (HubProtocol.md, MessagePackHubProtocol.cs), versions 1 and 2. To hub
-// methods it is no different from JSON: values are what encoding/json would make of them, but for times and []byte, which
-// MessagePack has types for, and for the names of members, see [Names].
+// methods it is the same as JSON: values are what encoding/json would make of them. The exceptions are times and
+// []byte, for which MessagePack has types, and the names of members, see [Names].
 type messagePack struct {
 	names Names
 	types sync.Map // *goType by reflect.Type
@@ -22,14 +22,14 @@ func (*messagePack) Slot() int                 { return 1 }
 func (*messagePack) Supports(version int) bool { return version == 1 || version == 2 }
 func (*messagePack) Binary() bool              { return true }
 
-// NewMessagePack returns the MessagePack hub protocol, which names members of the server's own objects so.
+// NewMessagePack returns the MessagePack hub protocol with these names for members of the server's own objects.
 func NewMessagePack(names Names) Protocol { return &messagePack{names: names} }
 
-// maxPrefix is how many bytes the length in front of a record may take (BinaryMessageParser.cs). It need not be the
-// shortest form.
+// maxPrefix is how many bytes the length in front of a record may take (BinaryMessageParser.cs). The length need not
+// have its shortest form.
 const maxPrefix = 5
 
-// Split needs to see no record's end: its length stands in front of it.
+// Split needs no scanned bytes: a record's length stands in front of it.
 func (*messagePack) Split(data []byte, _, limit int) (record, rest []byte, ok bool, err error) {
 	length, n := binary.Uvarint(data[:min(len(data), maxPrefix)])
 	switch {
@@ -51,7 +51,7 @@ func seal(b []byte, start int) []byte {
 	return slices.Insert(b, start, prefix[:n]...)
 }
 
-// appendHead begins a message that has headers.
+// appendHead begins a message with headers.
 func appendHead(b []byte, elements int, kind byte, invocationID string) []byte {
 	b = append(b, packFixArray|byte(elements), kind, packFixMap) //nolint:gosec // below 16
 	if invocationID == "" {
@@ -60,8 +60,10 @@ func appendHead(b []byte, elements int, kind byte, invocationID string) []byte {
 	return appendPackText(b, invocationID)
 }
 
-// appendInvocation sends nil for an argument that is not JSON: there is nobody to return an error to.
-func (p *messagePack) appendInvocation(b []byte, invocationID, target string, arguments []json.RawMessage, o *Object) []byte {
+// appendInvocation sends nil for an argument that is not JSON: no caller takes an error.
+func (p *messagePack) appendInvocation(
+	b []byte, invocationID, target string, arguments []json.RawMessage, o *Object,
+) []byte {
 	start := len(b)
 	b = appendHead(b, 6, TypeInvocation, invocationID)
 	b = appendPackText(b, target)

@@ -68,7 +68,7 @@ func appendPackText(b []byte, s string) []byte {
 	return append(appendPackTextLength(b, len(s)), s...)
 }
 
-// appendPackBytes is appendPackText for bytes, which it does not copy first.
+// appendPackBytes is appendPackText for bytes, without copying them first.
 func appendPackBytes(b, text []byte) []byte {
 	if !utf8.Valid(text) {
 		return appendPackText(b, string(text))
@@ -87,7 +87,7 @@ func appendPackBin(b, data []byte) []byte {
 	return append(appendPackLength(b, len(data), 0xc4), data...)
 }
 
-// appendPackLength writes the length in 1, 2 or 4 bytes, behind the format's first byte for that.
+// appendPackLength writes the length in 1, 2 or 4 bytes. first is the first byte of the format with 1.
 func appendPackLength(b []byte, n int, first byte) []byte {
 	switch {
 	case n <= math.MaxUint8:
@@ -106,7 +106,7 @@ const (
 	packArray16  = 0xdc
 )
 
-// appendPackArray writes the beginning of an array of which n elements follow.
+// appendPackArray begins an array of n elements.
 func appendPackArray(b []byte, n int) []byte {
 	at := len(b)
 	return closePack(openPack(b), at, n, packFixArray, packArray16)
@@ -115,7 +115,8 @@ func appendPackArray(b []byte, n int) []byte {
 // openPack leaves room for the beginning of an array or a map whose number of elements is not known yet.
 func openPack(b []byte) []byte { return append(b, 0) }
 
-// closePack writes that beginning at b[at], now that n elements follow it. For most that is the byte that was left.
+// closePack writes that beginning at b[at], now that n elements follow it. Most need only the byte that openPack
+// left.
 func closePack(b []byte, at, n int, fix, first byte) []byte {
 	switch {
 	case n < 16:
@@ -161,7 +162,7 @@ func appendPackTime(b []byte, t time.Time) ([]byte, error) {
 	}
 }
 
-// time returns the time that a timestamp says.
+// time returns the time of a timestamp.
 func (t packed) time() (time.Time, error) {
 	if t.kind != packExt || t.ext != packTimestamp {
 		return time.Time{}, errors.New("not a timestamp")

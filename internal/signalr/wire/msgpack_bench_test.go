@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// BenchmarkMessagePackResult is what it costs to write a method's result over MessagePack, beside the same over JSON.
+// BenchmarkMessagePackResult measures writing a method's result over MessagePack, beside the same over JSON.
 func BenchmarkMessagePackResult(b *testing.B) {
 	type joined struct {
 		Status      string    `json:"status"`
@@ -22,9 +22,11 @@ func BenchmarkMessagePackResult(b *testing.B) {
 		Hubs         map[string]int `json:"hubs"`
 	}
 	for name, result := range map[string]any{
-		"joined":   joined{"resumed", 3, uuid.UUID{1, 2, 3}, 1_000_000},
-		"greeting": greeting{"VqBUGqoTE5v9ZKwRHFqzkQ", time.Unix(1_800_000_000, 5000).UTC(), map[string]int{"order": 5, "cart": 70000}},
-		"nil":      nil,
+		"joined": joined{"resumed", 3, uuid.UUID{1, 2, 3}, 1_000_000},
+		"greeting": greeting{
+			"VqBUGqoTE5v9ZKwRHFqzkQ", time.Unix(1_800_000_000, 5000).UTC(), map[string]int{"order": 5, "cart": 70000},
+		},
+		"nil": nil,
 	} {
 		for protocolName, p := range map[string]Protocol{"json": JSON{}, "messagepack": &messagePack{}} {
 			b.Run(name+"/"+protocolName, func(b *testing.B) {
@@ -40,7 +42,7 @@ func BenchmarkMessagePackResult(b *testing.B) {
 	}
 }
 
-// BenchmarkMessagePackEvent is what it costs to make an event's frame for all who speak MessagePack.
+// BenchmarkMessagePackEvent measures making an event's frame for all connections that speak MessagePack.
 func BenchmarkMessagePackEvent(b *testing.B) {
 	text := []byte(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479","at":"2026-01-20T10:00:00.123456Z","revenue30d":7.50,` +
 		`"data":{"items":[{"name":"Ramen","price":12.5,"notes":null},{"name":"Tea \"green\"","price":3,"notes":["hot","no sugar"]}]},"sequence":7}`)

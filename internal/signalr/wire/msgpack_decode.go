@@ -9,7 +9,7 @@ import (
 
 func (*messagePack) Elements(dst [][]byte, arguments []byte) [][]byte {
 	u := unpacker{data: arguments}
-	t, err := u.next() // like skip below cannot fail: parse has accepted it
+	t, err := u.next() // neither this nor skip can fail: Parse has accepted it
 	if err != nil {
 		return dst
 	}
@@ -25,8 +25,8 @@ func (*messagePack) Elements(dst [][]byte, arguments []byte) [][]byte {
 
 func (*messagePack) isNull(raw []byte) bool { return len(raw) > 0 && raw[0] == 0xc0 }
 
-// Decode gives a hub method what JSON would give it: all goes through encoding/json but for what is frequent and cannot come
-// out differently.
+// Decode gives a hub method the value that JSON would give it. All goes through encoding/json, except frequent types
+// whose value cannot differ.
 func (*messagePack) Decode(raw []byte, into any) error {
 	u := unpacker{data: raw}
 	t, err := u.next()
@@ -50,7 +50,7 @@ func (*messagePack) Decode(raw []byte, into any) error {
 	return nil
 }
 
-// decode decodes what needs no JSON; otherwise it returns false.
+// decode decodes the values that need no JSON; for others it returns false.
 func (t packed) decode(into any) (bool, error) {
 	switch t.kind {
 	case packStr:

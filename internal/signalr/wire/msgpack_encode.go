@@ -11,8 +11,9 @@ import (
 	"unicode"
 )
 
-// appendValue writes any Go value as encoding/json would, except that a []byte becomes binary data, a [time.Time] a timestamp
-// and a float a float, as with .NET. It transcodes the JSON and looks at the value for what JSON does not say.
+// appendValue writes any Go value as encoding/json would, except that a []byte becomes binary data, a [time.Time] a
+// timestamp and a float a float, as in .NET. It transcodes the JSON, and looks at the value for what JSON does not
+// say.
 func (p *messagePack) appendValue(b []byte, value any) ([]byte, error) {
 	switch value := value.(type) {
 	case nil:
@@ -36,8 +37,8 @@ func (p *messagePack) appendValue(b []byte, value any) ([]byte, error) {
 
 // goType is what encoding/json makes of a type.
 type goType struct {
-	marshals          bool               // it writes itself
-	marshalsByPointer bool               // it does where there is a pointer to be had
+	marshals          bool               // it has its own marshaler
+	marshalsByPointer bool               // a pointer to it has a marshaler
 	fields            map[string]goField // of a struct, by name
 }
 
@@ -67,8 +68,8 @@ func (p *messagePack) typeOf(t reflect.Type) *goType {
 	return g
 }
 
-// writesItself says whether encoding/json leaves values of type t to their own methods. Times are not: they have a type of
-// their own here.
+// writesItself says whether encoding/json leaves values of type t to their own methods. It is false for times, which
+// have a type of their own here.
 func writesItself(t reflect.Type) bool {
 	if t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[*time.Time]() {
 		return false
@@ -76,8 +77,8 @@ func writesItself(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[json.Marshaler]()) || t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
 
-// addFields adds t's fields, which stand at index. Of two with the same name encoding/json writes the one that is embedded
-// less deep, or else the one with a tag, or else neither.
+// addFields adds t's fields, which stand at index. Of two fields with the same name encoding/json writes the one that
+// is embedded less deep, or else the one with a tag, or else neither.
 func (g *goType) addFields(t reflect.Type, index []int, within map[reflect.Type]bool) {
 	within[t] = true
 	defer delete(within, t)
@@ -115,13 +116,13 @@ func (g *goType) addFields(t reflect.Type, index []int, within map[reflect.Type]
 	}
 }
 
-// forbiddenInName says of a tag's name what encoding/json takes none with.
+// forbiddenInName says whether encoding/json ignores a tag's name that has r.
 func forbiddenInName(r rune) bool {
 	return !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 }
 
-// source says where a JSON value comes from, as far as that is known: it is an object with members of the server's own, it
-// is such a member, or it was made from a Go value. The zero source says nothing.
+// source says where a JSON value comes from, as far as that is known: it is an object with members of the server's
+// own, it is such a member, or it was made from a Go value. The zero source says nothing.
 type source struct {
 	own   *ownMembers
 	form  Form
@@ -130,8 +131,8 @@ type source struct {
 	made  *goType // the type of value, once that is resolved
 }
 
-// resolved is s with what its pointers and interfaces hold, and without a value that has written itself or of which JSON says
-// all.
+// resolved returns s with the value that its pointers and interfaces hold. It has no value where that has written
+// itself, or where JSON says all of it.
 func (s source) resolved() source {
 	for saysMore(s.value.Kind()) {
 		s.made = s.types.typeOf(s.value.Type())
@@ -147,17 +148,19 @@ func (s source) resolved() source {
 	return s
 }
 
-// saysMore tells the kinds whose values may say more than their JSON.
+// saysMore says whether values of kind k may say more than their JSON.
 func saysMore(k reflect.Kind) bool {
 	switch k {
-	case reflect.Pointer, reflect.Interface, reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Float32, reflect.Float64:
+	case reflect.Pointer, reflect.Interface, reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Float32,
+		reflect.Float64:
 		return true
 	default:
 		return false
 	}
 }
 
-// field returns the source of the field that JSON calls name, and its name as MessagePack. Where that is nil, it is what JSON says.
+// field returns the source of the field that JSON calls name, and its name as MessagePack. Where the latter is nil,
+// the name is JSON's.
 func (s source) field(name []byte) (member source, key []byte) {
 	f, ok := s.made.fields[string(name)]
 	if !ok {
@@ -167,7 +170,8 @@ func (s source) field(name []byte) (member source, key []byte) {
 	return source{types: s.types, value: v, form: f.form}, f.key
 }
 
-// entry returns the source of the map's entry that JSON calls name. Entries under keys that write themselves are what JSON says.
+// entry returns the source of the map's entry that JSON calls name. It is the zero source for keys that write
+// themselves.
 func (s source) entry(name string) source {
 	key := s.value.Type().Key()
 	v := reflect.ValueOf(name)

@@ -13,7 +13,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// FuzzMessagePackSplit holds split against the rules told one by one; and what it says of a beginning it must not take back.
+// FuzzMessagePackSplit holds Split against its rules one by one. What it says of a beginning it must not take back.
 func FuzzMessagePackSplit(f *testing.F) {
 	p := &messagePack{}
 	f.Fuzz(func(t *testing.T, data []byte, most uint16) {
@@ -52,8 +52,8 @@ func FuzzMessagePackSplit(f *testing.F) {
 	})
 }
 
-// FuzzMessagePackParse: what is taken begins with one array to somebody else, too; its parts are within it, and are what they are
-// said to be.
+// FuzzMessagePackParse: another library, too, reads an accepted record as one array. Its parts are within it, and are
+// what Parse says they are.
 func FuzzMessagePackParse(f *testing.F) {
 	p := &messagePack{}
 	f.Fuzz(func(t *testing.T, record []byte) {
@@ -103,8 +103,8 @@ func FuzzMessagePackParse(f *testing.F) {
 	})
 }
 
-// FuzzMessagePackTranscode takes data once for JSON and once for MessagePack. The judges are encoding/json and somebody
-// else's MessagePack.
+// FuzzMessagePackTranscode takes data once for JSON and once for MessagePack. The judges are encoding/json and
+// another MessagePack library.
 func FuzzMessagePackTranscode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		shallow := bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) < maxDepth
@@ -113,7 +113,7 @@ func FuzzMessagePackTranscode(f *testing.F) {
 			t.Fatalf("transcoder says %v, encoding/json %t", err, json.Valid(data))
 		}
 		if err == nil && shallow {
-			if back, err := unpackJSON(packed); err == nil { // but for numbers that are infinite
+			if back, err := unpackJSON(packed); err == nil { // except for infinite numbers
 				sameJSON(t, data, back)
 			}
 			if err := msgpack.NewDecoder(bytes.NewReader(packed)).Skip(); err != nil {
@@ -157,7 +157,7 @@ func FuzzMessagePackTranscode(f *testing.F) {
 	})
 }
 
-// sameJSON compares as encoding/json understands it: integers that 64 bits hold by their digits, other numbers as float64.
+// sameJSON compares as encoding/json reads it: integers that 64 bits hold by their digits, other numbers as float64.
 func sameJSON(t *testing.T, one, other []byte) {
 	t.Helper()
 	var a, b any

@@ -11,8 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
-// appendName writes the name that a member has over MessagePack, and says where the member comes from. It returns written
-// false for a member that must be left out.
+// appendName writes a member's name over MessagePack, and returns the member's source. written is false for a member
+// that must be left out.
 func (s source) appendName(b, name []byte) (_ []byte, member source, written bool) {
 	if s.own != nil {
 		if m := s.own.next(name); m != nil {
@@ -35,16 +35,16 @@ func (s source) appendName(b, name []byte) (_ []byte, member source, written boo
 	return appendPackBytes(b, name), member, true
 }
 
-// string takes a string. What is a time or binary data is written as that.
+// string takes a string. It writes a time as a timestamp, and binary data as binary data.
 func (t *fromJSON) string(b []byte, from source) ([]byte, error) {
 	raw, err := t.Text()
 	if err != nil {
 		return nil, err
 	}
 	switch from.value.Kind() {
-	case reflect.Slice: // of anything else JSON has an array
+	case reflect.Slice: // binary data: JSON has any other slice as an array
 		return appendPackBin(b, from.value.Bytes()), nil
-	case reflect.Struct: // no other struct is a string in JSON
+	case reflect.Struct: // a time: no other struct is a string in JSON
 		if from.value.CanInterface() {
 			at, _ := reflect.TypeAssert[time.Time](from.value)
 			return appendPackTime(b, at)
@@ -65,7 +65,7 @@ func (t *fromJSON) string(b []byte, from source) ([]byte, error) {
 	return appendPackText(b, jsonscan.Unquote(raw)), nil
 }
 
-// number takes a number. What is a float is written as that.
+// number takes a number. It writes a float as a float.
 func (t *fromJSON) number(b []byte, from source) ([]byte, error) {
 	text, err := t.Number()
 	if err != nil {
@@ -84,7 +84,7 @@ func (t *fromJSON) number(b []byte, from source) ([]byte, error) {
 	return appendPackNumber(b, string(text)), nil
 }
 
-// appendPackWhole is appendPackNumber, but for numbers whose value is whole: those are integers, however they are written.
+// appendPackWhole is appendPackNumber, except that a whole number becomes an integer, however it is written.
 func appendPackWhole(b []byte, text string) []byte {
 	if digits, ok := wholeDigits(text); ok {
 		text = digits
@@ -92,15 +92,15 @@ func appendPackWhole(b []byte, text string) []byte {
 	return appendPackNumber(b, text)
 }
 
-// wholeDigits returns a JSON number without fraction and exponent, or false where it is not whole, or has more digits than any integer of
-// 64 bits.
+// wholeDigits returns a JSON number without fraction and exponent. It returns false where the number is not whole, or
+// has more digits than any integer of 64 bits.
 func wholeDigits(text string) (string, bool) {
 	const most = 20 // of an unsigned integer of 64 bits
 	digits, exponent := text, 0
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
 		var err error
 		if exponent, err = strconv.Atoi(text[i+1:]); err != nil {
-			exponent = math.MaxInt32 // or as far below zero; neither is a whole number of 64 bits, but for 0
+			exponent = math.MaxInt32 // or as far below zero; neither is a whole number of 64 bits, except 0
 			if text[i+1] == '-' {
 				exponent = -exponent
 			}
@@ -110,7 +110,7 @@ func wholeDigits(text string) (string, bool) {
 	digits, negative := strings.CutPrefix(digits, "-")
 	whole, fraction, _ := strings.Cut(digits, ".")
 	digits = strings.TrimLeft(whole+fraction, "0")
-	point := len(digits) - len(fraction) + exponent // how many of the digits stand before it
+	point := len(digits) - len(fraction) + exponent // how many of the digits stand before the point
 	switch {
 	case digits == "":
 		return "0", true

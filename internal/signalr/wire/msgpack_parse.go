@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Parse follows MessagePackHubProtocolWorker.ParseMessage: elements behind those that a type has are ignored, and so are types that do not exist
-// yet, and bytes behind the array. What is wrong with an invocation's arguments, that there are none included, is that invocation's error and not
-// the connection's; what follows them is not looked at then. Unlike .NET it wants the array to be well-formed otherwise.
+// Parse follows MessagePackHubProtocolWorker.ParseMessage. It ignores elements beyond those of a message's type,
+// types that do not exist yet, and bytes behind the array. A fault in an invocation's arguments, missing ones
+// included, is the invocation's error and not the connection's; the elements behind them are then not read. Unlike
+// .NET it otherwise requires a well-formed array.
 func (*messagePack) Parse(record []byte) (Inbound, error) {
 	r := recordReader{unpacker: unpacker{data: record}}
 	m, err := r.message()
@@ -23,7 +24,7 @@ func (*messagePack) Parse(record []byte) (Inbound, error) {
 	return m, nil
 }
 
-// malformed makes an error of the unpacker the client's fault.
+// malformed makes an error of the unpacker one that ends the connection.
 func malformed(err error) error { return Malformedf("%v", err) }
 
 // recordReader reads the elements of a message's array.
@@ -58,7 +59,8 @@ func (r *recordReader) message() (Inbound, error) {
 	return m, err
 }
 
-// addressed reads a message with headers and an invocation's id. Nil and empty are no id, which an invocation alone may have.
+// addressed reads a message with headers and an invocation's id. Nil and empty are no id, which only an invocation
+// may lack.
 func (r *recordReader) addressed(m *Inbound) error {
 	if err := r.headers(); err != nil {
 		return err
@@ -99,7 +101,7 @@ func (r *recordReader) invocation(m *Inbound) error {
 		return nil //nolint:nilerr // it is the invocation's
 	}
 	m.Arguments = r.data[start:r.pos]
-	if r.elements == 0 { // an older client's
+	if r.elements == 0 { // an older client sends no stream ids
 		return nil
 	}
 	return r.streams(m)
@@ -156,7 +158,7 @@ func (r *recordReader) close(m *Inbound) error {
 	return err
 }
 
-// headers checks the map of headers, with which nothing is done.
+// headers checks the map of headers, which is not used.
 func (r *recordReader) headers() error {
 	t, err := r.element("headers", packMap)
 	if err != nil {
@@ -174,7 +176,7 @@ func (r *recordReader) headers() error {
 	return nil
 }
 
-// element takes the next element of the message's array, or what begins it.
+// element takes the next element of the message's array, or the beginning of one that is a container.
 func (r *recordReader) element(name string, kinds ...packKind) (packed, error) {
 	if r.elements == 0 {
 		return packed{}, Malformedf("message without '%s'", name)
@@ -224,7 +226,7 @@ func (r *recordReader) raw(name string) ([]byte, error) {
 	return r.data[start:r.pos], nil
 }
 
-// validText returns b with U+FFFD for what is not UTF-8, as .NET's reader does.
+// validText returns b with U+FFFD for bytes that are not UTF-8, as .NET's reader does.
 func validText(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)

@@ -25,7 +25,7 @@ func TestJSONSurvivesMessagePack(t *testing.T) {
 		back, err := unpackJSON(b[len("before"):])
 		require.NoError(t, err)
 		require.Equal(t, text, string(back))
-		var oracle any // it is MessagePack, says somebody else, and all of it
+		var oracle any // another library reads all of it as MessagePack
 		d := msgpack.NewDecoder(bytes.NewReader(b[len("before"):]))
 		require.NoError(t, d.Decode(&oracle))
 		require.Zero(t, d.Buffered().(*bytes.Reader).Len())
@@ -35,7 +35,10 @@ func TestJSONSurvivesMessagePack(t *testing.T) {
 // jsonText generates JSON as unpackJSON writes it.
 func jsonText(depth int) *rapid.Generator[string] {
 	scalars := []*rapid.Generator[string]{
-		rapid.SampledFrom([]string{"null", "true", "false", "-0", "9223372036854775807", "-9223372036854775808", "18446744073709551615", "9007199254740993"}),
+		rapid.SampledFrom([]string{
+			"null", "true", "false", "-0", "9223372036854775807", "-9223372036854775808", "18446744073709551615",
+			"9007199254740993",
+		}),
 		rapid.Map(rapid.Int64(), func(n int64) string { return strconv.FormatInt(n, 10) }),
 		rapid.Map(rapid.Uint64(), func(n uint64) string { return strconv.FormatUint(n, 10) }),
 		rapid.Map(rapid.Float64(), func(f float64) string { return string(must(json.Marshal(f))) }),
@@ -62,7 +65,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestMessagePackAgainstTheOracle holds the encoder and the decoder against an implementation of somebody else's.
+// TestMessagePackAgainstTheOracle holds the encoder and the decoder against another library.
 func TestMessagePackAgainstTheOracle(t *testing.T) {
 	t.Parallel()
 	p := &messagePack{}
@@ -89,7 +92,7 @@ func TestMessagePackAgainstTheOracle(t *testing.T) {
 	})
 }
 
-// TestMessagePackRecordsOfTheOracle: what somebody else writes is read.
+// TestMessagePackRecordsOfTheOracle: what the other library writes is read.
 func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 	t.Parallel()
 	p := &messagePack{}
@@ -108,7 +111,10 @@ func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 		require.Equal(t, "rest", string(rest))
 		m, err := p.Parse(split)
 		require.NoError(t, err)
-		require.Equal(t, Inbound{Kind: kind, InvocationID: id, Target: target, HasTarget: true, Arguments: m.Arguments, StreamIDs: m.StreamIDs}, m)
+		require.Equal(t,
+			Inbound{
+				Kind: kind, InvocationID: id, Target: target, HasTarget: true, Arguments: m.Arguments, StreamIDs: m.StreamIDs,
+			}, m)
 		require.Equal(t, fmt.Sprint(streams), fmt.Sprint(m.StreamIDs))
 		elements := p.Elements(nil, m.Arguments)
 		require.Len(t, elements, len(arguments))
@@ -118,7 +124,7 @@ func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 			require.NoError(t, d.Decode(&got))
 			require.Equal(t, plain(arguments[i]), plain(got))
 		}
-		for cut := range len(record) { // and nothing that is cut off: the message is malformed, or the invocation has no arguments
+		for cut := range len(record) { // and no cut record: the message is malformed, or the invocation has no arguments
 			m, err := p.Parse(record[:cut])
 			if m.Unbound != nil {
 				require.NoError(t, err)
@@ -133,10 +139,11 @@ func TestMessagePackRecordsOfTheOracle(t *testing.T) {
 	})
 }
 
-// goValue generates values that both encode in the same way.
+// goValue generates values that both libraries encode in the same way.
 func goValue(depth int) *rapid.Generator[any] {
 	scalars := []*rapid.Generator[any]{
-		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64().AsAny(), rapid.Uint64().AsAny(), rapid.Int8().AsAny(), rapid.Uint16().AsAny(),
+		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64().AsAny(), rapid.Uint64().AsAny(), rapid.Int8().AsAny(),
+		rapid.Uint16().AsAny(),
 		rapid.Float64Range(-1e300, 1e300).AsAny(), rapid.Float32Range(-1e30, 1e30).AsAny(), rapid.String().AsAny(),
 		rapid.SliceOfN(rapid.Byte(), 0, 300).AsAny(),
 		rapid.Custom(func(t *rapid.T) any {
@@ -148,7 +155,8 @@ func goValue(depth int) *rapid.Generator[any] {
 		return rapid.OneOf(scalars...)
 	}
 	below := rapid.Deferred(func() *rapid.Generator[any] { return goValue(depth - 1) })
-	return rapid.OneOf(append(scalars, rapid.SliceOfN(below, 0, 20).AsAny(), rapid.MapOfN(rapid.String(), below, 0, 20).AsAny())...)
+	return rapid.OneOf(append(scalars, rapid.SliceOfN(below, 0, 20).AsAny(),
+		rapid.MapOfN(rapid.String(), below, 0, 20).AsAny())...)
 }
 
 // plain writes a value in a way that does not tell the widths of integers apart.

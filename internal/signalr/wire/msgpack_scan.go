@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// unpacker walks MessagePack (github.com/msgpack/msgpack/blob/master/spec.md) without building anything. What it returns
-// points into data; it never allocates by a length that is announced.
+// unpacker walks MessagePack (github.com/msgpack/msgpack/blob/master/spec.md) without building anything. Its results
+// point into data. It never allocates by an announced length.
 type unpacker struct {
 	data []byte
 	pos  int
@@ -46,7 +46,7 @@ type packed struct {
 	bytes    []byte // of a string, binary data, or an extension
 }
 
-// next takes a value, or what begins it.
+// next takes a value, or the beginning of an array or a map.
 func (u *unpacker) next() (packed, error) {
 	if u.pos == len(u.data) {
 		return packed{}, errPackShort
@@ -68,7 +68,7 @@ func (u *unpacker) next() (packed, error) {
 	return u.long(c)
 }
 
-// long takes what follows c, the first byte of a format that is more than one byte or no number at all. Sizes of these
+// long takes what follows c, the first byte of a longer format or of a value that is no number. The sizes of these
 // formats double from one to the next.
 func (u *unpacker) long(c byte) (packed, error) {
 	switch c {
@@ -182,7 +182,7 @@ func (u *unpacker) skip(depth int) error {
 	return u.skipElements(t, depth)
 }
 
-// skipElements takes what follows t, which begins a value depth levels below the top.
+// skipElements takes the elements of t, which begins a value depth levels below the top.
 func (u *unpacker) skipElements(t packed, depth int) error {
 	n := uint64(t.count)
 	switch t.kind {

@@ -19,7 +19,7 @@ func unhex(tb testing.TB, text string) []byte {
 	return b
 }
 
-// Those messages whose frames the conversations do not show, in the bytes that .NET writes for them.
+// The messages whose frames the conversations do not show, in .NET's bytes.
 func TestMessagePackMessages(t *testing.T) {
 	t.Parallel()
 	p := &messagePack{}
@@ -32,10 +32,16 @@ func TestMessagePackMessages(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		"invocation":               {p.appendInvocation(nil, "xyz", "method", []json.RawMessage{json.RawMessage("42")}, nil), "11 96 01 80 a3 78797a a6 6d6574686f64 91 2a 90"},
-		"invocation without an id": {p.appendInvocation(nil, "", "method", nil, nil), "0d 96 01 80 c0 a6 6d6574686f64 90 90"},
+		"invocation": {
+			p.appendInvocation(nil, "xyz", "method", []json.RawMessage{json.RawMessage("42")}, nil),
+			"11 96 01 80 a3 78797a a6 6d6574686f64 91 2a 90",
+		},
+		"invocation without an id": {
+			p.appendInvocation(nil, "", "method", nil, nil), "0d 96 01 80 c0 a6 6d6574686f64 90 90",
+		},
 		"arguments that are not JSON": {
-			p.appendInvocation(nil, "", "method", []json.RawMessage{nil, json.RawMessage("1"), json.RawMessage(`[1`), json.RawMessage(`true`)}, nil),
+			p.appendInvocation(nil, "", "method",
+				[]json.RawMessage{nil, json.RawMessage("1"), json.RawMessage(`[1`), json.RawMessage(`true`)}, nil),
 			"11 96 01 80 c0 a6 6d6574686f64 94 c0 01 c0 c3 90",
 		},
 		"item":                  {item(42), "08 94 02 80 a3 78797a 2a"},
@@ -63,7 +69,7 @@ func TestMessagePackMessages(t *testing.T) {
 	}
 }
 
-// What the conversations cannot see: nothing is answered, or all that goes wrong is answered in the same way.
+// What the conversations cannot show: messages without an answer, and faults that are all answered in the same way.
 func TestMessagePackParse(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("91", 62)
@@ -72,12 +78,18 @@ func TestMessagePackParse(t *testing.T) {
 		want   Inbound
 	}{
 		"invocation": {"96 01 81 a1 78 a1 79 a1 31 a1 4d 92 01 90 92 a1 61 a1 62", Inbound{
-			Kind: 1, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x92, 1, 0x90}, StreamIDs: []string{"a", "b"},
+			Kind: 1, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x92, 1, 0x90},
+			StreamIDs: []string{"a", "b"},
 		}},
-		"stream invocation":      {"95 04 80 a1 31 a1 4d 90", Inbound{Kind: 4, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x90}}},
-		"item":                   {"94 02 80 a1 31 91 c0", Inbound{Kind: 2, InvocationID: "1", Item: []byte{0x91, 0xc0}}},
-		"item that is nil":       {"94 02 80 a1 31 c0", Inbound{Kind: 2, InvocationID: "1", Item: []byte{0xc0}}},
-		"result":                 {"95 03 80 a1 31 03 a1 78", Inbound{Kind: 3, InvocationID: "1", Result: []byte{0xa1, 'x'}}},
+		"stream invocation": {
+			"95 04 80 a1 31 a1 4d 90",
+			Inbound{Kind: 4, InvocationID: "1", Target: "M", HasTarget: true, Arguments: []byte{0x90}},
+		},
+		"item":             {"94 02 80 a1 31 91 c0", Inbound{Kind: 2, InvocationID: "1", Item: []byte{0x91, 0xc0}}},
+		"item that is nil": {"94 02 80 a1 31 c0", Inbound{Kind: 2, InvocationID: "1", Item: []byte{0xc0}}},
+		"result": {
+			"95 03 80 a1 31 03 a1 78", Inbound{Kind: 3, InvocationID: "1", Result: []byte{0xa1, 'x'}},
+		},
 		"no result":              {"94 03 80 a1 31 02", Inbound{Kind: 3, InvocationID: "1"}},
 		"error":                  {"95 03 80 a1 31 01 a1 65", Inbound{Kind: 3, InvocationID: "1", Err: "e", HasError: true}},
 		"error that is nil":      {"95 03 80 a1 31 01 c0", Inbound{Kind: 3, InvocationID: "1"}},
@@ -86,9 +98,11 @@ func TestMessagePackParse(t *testing.T) {
 		"goodbye with no text":   {"93 07 a0 c3", Inbound{Kind: 7, HasError: true}},
 		"acknowledgement":        {"92 08 cc 24", Inbound{Kind: 8, SequenceID: 36, HasSequence: true}},
 		"sequence below nothing": {"92 09 ff", Inbound{Kind: 9, SequenceID: -1, HasSequence: true}},
-		"deepest item":           {"94 02 80 a1 31" + deep + "90", Inbound{Kind: 2, InvocationID: "1", Item: unhex(t, deep+"90")}},
-		"later type":             {"93 d1 7f ff 90 c0", Inbound{Kind: 0x7fff}},
-		"type below nothing":     {"93 d1 80 00 90 c0", Inbound{Kind: -0x8000}},
+		"deepest item": {
+			"94 02 80 a1 31" + deep + "90", Inbound{Kind: 2, InvocationID: "1", Item: unhex(t, deep+"90")},
+		},
+		"later type":         {"93 d1 7f ff 90 c0", Inbound{Kind: 0x7fff}},
+		"type below nothing": {"93 d1 80 00 90 c0", Inbound{Kind: -0x8000}},
 
 		"later type, and no MessagePack":  {"93 d1 7f ff 90 c1", Inbound{}},
 		"item that is too deep":           {"94 02 80 a1 31" + deep + "91 90", Inbound{}},
@@ -158,13 +172,15 @@ func TestMessagePackSplit(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge, "a prefix that fills the limit")
 }
 
-// A Message is transcoded once, whoever it is sent to; its size is the JSON frame's.
+// A Message is transcoded once, however many connections it is sent to. Its size is the JSON frame's.
 func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 	t.Parallel()
 	m := NewMessage("Target", []json.RawMessage{json.RawMessage(`{"a":[1,2.5,"x"]}`)})
 	one, other := m.Frame(&messagePack{}), m.Frame(&messagePack{})
 	require.Same(t, one, other)
-	require.Equal(t, hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")), hex.Dump(one.Bytes))
+	require.Equal(t,
+		hex.Dump(unhex(t, "82 1e 1d 96 01 80 c0 a6 546172676574 91 81 a1 61 93 01 cb 4004000000000000 a1 78 90")),
+		hex.Dump(one.Bytes))
 	require.True(t, one.Numbered)
 	require.Equal(t, 2+len(`{"type":1,"target":"Target","arguments":[{"a":[1,2.5,"x"]}]}`)+1, m.Size())
 }
@@ -172,7 +188,8 @@ func TestMessageIsEncodedOncePerProtocol(t *testing.T) {
 // subscribe is an invocation as a client sends it for each order that it watches.
 func subscribe(tb testing.TB, p Protocol) []byte {
 	tb.Helper()
-	return p.appendInvocation(nil, "17", "SubscribeToOrder", []json.RawMessage{json.RawMessage(`"f47ac10b-58cc-4372-a567-0e02b2c3d479"`)}, nil)
+	return p.appendInvocation(nil, "17", "SubscribeToOrder",
+		[]json.RawMessage{json.RawMessage(`"f47ac10b-58cc-4372-a567-0e02b2c3d479"`)}, nil)
 }
 
 func read(p Protocol, data []byte) (Inbound, uuid.UUID, error) {
@@ -189,12 +206,13 @@ func read(p Protocol, data []byte) (Inbound, uuid.UUID, error) {
 	return m, id, p.Decode(p.Elements(space[:0], m.Arguments)[0], &id)
 }
 
-// 4 allocations: the invocation's id, its target, the room for the arguments and the UUID. Nothing is there for the protocol.
+// 4 allocations: the invocation's id, its target, the room for the arguments and the UUID. The protocol adds none.
 func TestReadingAnInvocationAllocatesLittle(t *testing.T) { //nolint:paralleltest // others' allocations would count
 	p := &messagePack{}
 	data := subscribe(t, p)
 	allocations := testing.AllocsPerRun(1000, func() {
-		if m, id, err := read(p, data); err != nil || m.Target != "SubscribeToOrder" || m.InvocationID != "17" || id[0] != 0xf4 {
+		if m, id, err := read(p, data); err != nil || m.Target != "SubscribeToOrder" || m.InvocationID != "17" ||
+			id[0] != 0xf4 {
 			panic("misread")
 		}
 	})
@@ -221,7 +239,8 @@ func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
 	deep := strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting)
 	long := `"` + strings.Repeat("x", 1<<16) + `"`
 	for name, arguments := range map[string][]string{
-		"none": {}, "one": {`{"a":[1,2.5,"x"]}`}, "several": {`"]}"`, `[[],{}]`, `null`, `-1`, `" , "`}, "deep": {deep, `1`}, "long": {long, `2`},
+		"none": {}, "one": {`{"a":[1,2.5,"x"]}`}, "several": {`"]}"`, `[[],{}]`, `null`, `-1`, `" , "`}, "deep": {deep, `1`},
+		"long": {long, `2`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +249,9 @@ func TestAMessageOfAppendedArgumentsIsTheSameInBothProtocols(t *testing.T) {
 				listed[i] = json.RawMessage(a)
 			}
 			want := NewMessage("Target", listed)
-			got, err := NewMessageOf("Target", 1, nil, func(b []byte) ([]byte, error) { return append(b, strings.Join(arguments, ",")...), nil })
+			got, err := NewMessageOf("Target", 1, nil, func(b []byte) ([]byte, error) {
+				return append(b, strings.Join(arguments, ",")...), nil
+			})
 			require.NoError(t, err)
 			for _, p := range []Protocol{JSON{}, &messagePack{}} {
 				require.Equal(t, want.Frame(p), got.Frame(p))

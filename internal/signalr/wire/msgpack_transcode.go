@@ -13,14 +13,14 @@ import (
 	"github.com/yummyzoom/herald/internal/jsonscan"
 )
 
-// maxNesting is how deeply what the server itself sends may nest.
+// maxNesting is how deeply the server's own messages may nest.
 const maxNesting = 1000
 
-// appendPackJSON writes JSON text as MessagePack: an integer as an integer as long as int64 or uint64 holds it, all other
+// appendPackJSON writes JSON text as MessagePack: an integer that int64 or uint64 holds as an integer, and all other
 // numbers as float64.
 func appendPackJSON(b, text []byte) ([]byte, error) { return appendPackFrom(b, text, source{}) }
 
-// appendPackFrom is appendPackJSON for text of which it is known where it comes from.
+// appendPackFrom is appendPackJSON for text whose source is known.
 func appendPackFrom(b, text []byte, from source) ([]byte, error) {
 	t := fromJSON{jsonscan.New(text, maxNesting)}
 	b, err := t.value(b, from)
@@ -106,8 +106,8 @@ func (t *fromJSON) array(b []byte, from source) ([]byte, error) {
 	}
 }
 
-// appendPackNumber writes a JSON number. What no float64 holds becomes an infinity, as JavaScript reads it; -0 is a float, as
-// no integer has a sign and no value.
+// appendPackNumber writes a JSON number. A number that no float64 holds becomes an infinity, as JavaScript reads it.
+// -0 is a float, because no integer has a negative zero.
 func appendPackNumber(b []byte, text string) []byte {
 	if !strings.ContainsAny(text, ".eE") && text != "-0" {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -121,8 +121,8 @@ func appendPackNumber(b []byte, text string) []byte {
 	return appendPackFloat64(b, f)
 }
 
-// appendJSON takes one value and writes it as JSON: binary data in base64, a timestamp as RFC 3339 has it. What JSON has no
-// word for is an error: NaN and infinities, other extensions, map keys that are neither strings nor integers.
+// appendJSON takes one value and writes it as JSON: binary data in base64, a timestamp in RFC 3339. Values that JSON
+// lacks are an error: NaN and infinities, other extensions, map keys that are neither strings nor integers.
 func (u *unpacker) appendJSON(b []byte, depth int) ([]byte, error) {
 	t, err := u.next()
 	if err != nil {

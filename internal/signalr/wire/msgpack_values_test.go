@@ -39,7 +39,7 @@ type (
 	}
 	conflicts struct {
 		inner
-		Outer // B is twice at the same depth: it is none of them
+		Outer // B is twice at the same depth: encoding/json writes neither
 	}
 	tagWins struct {
 		inner
@@ -107,25 +107,36 @@ func (m marshals) MarshalJSON() ([]byte, error) {
 	return []byte(m.text), nil
 }
 
-// TestMessagePackEncodesAsJSON holds the encoder against encoding/json: read back as JSON, what it writes is the same text.
+// TestMessagePackEncodesAsJSON holds the encoder against encoding/json: its output, read back as JSON, is the same
+// text.
 func TestMessagePackEncodesAsJSON(t *testing.T) {
 	t.Parallel()
 	n, ten := 42, isTen(10)
 	var nilMarshaler *pointed
 	var nilTexter *texter
 	for name, v := range map[string]any{
-		"nil": nil, "true": true, "text": "héllo \x1e\"\\", "not UTF-8": "a\xff\xfeb", "int": -5, "int64": int64(math.MinInt64),
-		"int8": int8(-128), "uint64": uint64(math.MaxUint64), "uintptr": uintptr(9), "float64": 1e21, "small float64": 1e-7, "-0": math.Copysign(0, -1),
-		"float32": float32(0.1), "whole float": 42.0, "named": kind8(200), "json.Number": json.Number("-1.50e3"), "empty json.Number": json.Number(""),
-		"pointer": &n, "nil pointer": (*int)(nil), "array": [3]int{1, 2, 3}, "array of bytes": [3]byte{1, 2, 3}, "slice": []any{1, "a", nil, []string{}, 2.5},
-		"nil slice": []int(nil), "nil bytes": []byte(nil), "nil map": map[string]int(nil), "map": map[string]any{"b": 1, "a": map[int]bool{-1: true, 10: false, 9: true}},
-		"map by uint": map[kind8]string{3: "x"}, "map by text": map[netip.Addr]int{netip.MustParseAddr("::1"): 1, netip.MustParseAddr("10.0.0.1"): 2},
+		"nil": nil, "true": true, "text": "héllo \x1e\"\\", "not UTF-8": "a\xff\xfeb", "int": -5,
+		"int64": int64(math.MinInt64),
+		"int8":  int8(-128), "uint64": uint64(math.MaxUint64), "uintptr": uintptr(9), "float64": 1e21, "small float64": 1e-7,
+		"-0":      math.Copysign(0, -1),
+		"float32": float32(0.1), "whole float": 42.0, "named": kind8(200), "json.Number": json.Number("-1.50e3"),
+		"empty json.Number": json.Number(""),
+		"pointer":           &n, "nil pointer": (*int)(nil), "array": [3]int{1, 2, 3}, "array of bytes": [3]byte{1, 2, 3},
+		"slice":     []any{1, "a", nil, []string{}, 2.5},
+		"nil slice": []int(nil), "nil bytes": []byte(nil), "nil map": map[string]int(nil),
+		"map":                 map[string]any{"b": 1, "a": map[int]bool{-1: true, 10: false, 9: true}},
+		"map by uint":         map[kind8]string{3: "x"},
+		"map by text":         map[netip.Addr]int{netip.MustParseAddr("::1"): 1, netip.MustParseAddr("10.0.0.1"): 2},
 		"map by nil pointers": map[*texter]int{nil: 1}, "named keys": map[texter]int{{"b"}: 1, {"a"}: 2},
 		"embedded": embeds{inner{1, 2}, &Outer{"b", "c"}, hidden{3, 4}, inner{5, 6}, true}, "embedded nil": embeds{},
-		"conflicting names": conflicts{inner{1, 2}, Outer{"b", "c"}}, "tag wins": tagWins{inner{1, 2}, tagged{3}}, "embedded twice": twice{},
-		"recursive":                   recursive{Name: "a", Next: &recursive{Name: "b"}, All: []*recursive{nil, {Name: "c"}}},
+		"conflicting names": conflicts{inner{1, 2}, Outer{"b", "c"}}, "tag wins": tagWins{inner{1, 2}, tagged{3}},
+		"embedded twice": twice{},
+		"recursive": recursive{
+			Name: "a", Next: &recursive{Name: "b"}, All: []*recursive{nil, {Name: "c"}},
+		},
 		"options":                     options{ZeroOwn: 10, ZeroPtr: &ten, ZeroBy: byPointer{7}},
-		"nil pointer that would know": options{ZeroIf: (*isTen)(nil)}, "interface that knows": options{ZeroIf: isTen(10)}, "interface that knows better": options{ZeroIf: new(byPointer)},
+		"nil pointer that would know": options{ZeroIf: (*isTen)(nil)}, "interface that knows": options{ZeroIf: isTen(10)},
+		"interface that knows better": options{ZeroIf: new(byPointer)},
 		"other options": &options{
 			1, 2, 3, 4, 5,
 			[]int{},
@@ -142,12 +153,17 @@ func TestMessagePackEncodesAsJSON(t *testing.T) {
 			[]int{8},
 			json.RawMessage(` {"x" : [1.0, 2e0]} `), &n, 9,
 		},
-		"uuid": uuid.MustParse("f47ac10b-58cc-4372-a567-0e02b2c3d479"), "pointer to uuid": &uuid.UUID{}, "texter": texter{"x"}, "nil texter": nilTexter,
-		"raw": json.RawMessage(`{"a":18446744073709551615,"b":-9223372036854775808,"c":[9007199254740993]}`), "nil raw": json.RawMessage(nil),
-		"marshaler": marshals{`[1, {"a":"\u00e9\ud83d\ude00"}]`}, "pointer to marshaler": &pointed{3}, "value that only its pointer marshals": pointed{3},
-		"elements that their pointers marshal": []pointed{{1}, {2}}, "fields that their pointers marshal": &struct{ P pointed }{pointed{4}}, "nil marshaler": nilMarshaler,
+		"uuid": uuid.MustParse("f47ac10b-58cc-4372-a567-0e02b2c3d479"), "pointer to uuid": &uuid.UUID{},
+		"texter": texter{"x"}, "nil texter": nilTexter,
+		"raw":       json.RawMessage(`{"a":18446744073709551615,"b":-9223372036854775808,"c":[9007199254740993]}`),
+		"nil raw":   json.RawMessage(nil),
+		"marshaler": marshals{`[1, {"a":"\u00e9\ud83d\ude00"}]`}, "pointer to marshaler": &pointed{3},
+		"value that only its pointer marshals": pointed{3},
+		"elements that their pointers marshal": []pointed{{1}, {2}},
+		"fields that their pointers marshal":   &struct{ P pointed }{pointed{4}}, "nil marshaler": nilMarshaler,
 		"field that is not addressable": struct{ P pointed }{pointed{4}}, "big": big.NewInt(77), "duration": time.Second,
-		"embedded time": struct{ time.Time }{time.Unix(1, 0).UTC()}, "struct without fields": struct{}{}, "sixteen": map[string][20]int{"x": {}},
+		"embedded time": struct{ time.Time }{time.Unix(1, 0).UTC()}, "struct without fields": struct{}{},
+		"sixteen": map[string][20]int{"x": {}},
 		"omitted channel": struct {
 			C *chan int `json:",omitempty"`
 		}{},
@@ -169,7 +185,7 @@ func TestMessagePackEncodesAsJSON(t *testing.T) {
 	}
 }
 
-// canonical writes JSON without space, its numbers and strings in one way, and keeps all else as it is.
+// canonical writes JSON without space and with one form for each number and string, and keeps all else.
 func canonical(tb testing.TB, text []byte) string {
 	tb.Helper()
 	b, err := appendPackJSON(nil, text)
@@ -203,8 +219,11 @@ func TestMessagePackHasTypesOfItsOwn(t *testing.T) {
 		"time of 96 bits":     {at("2514-05-30T01:53:04Z"), "c7 0c ff 00 00 00 00 00 00 00 04 00 00 00 00"},
 		"before 1970":         {at("1969-12-31T23:59:59.5Z"), "c7 0c ff 1d cd 65 00 ff ff ff ff ff ff ff ff"},
 		"no time":             {time.Time{}, "c7 0c ff 00 00 00 00 ff ff ff f1 88 6e 09 00"},
-		"times":               {map[string]any{"a": &moment, "b": []time.Time{moment}}, "82 a1 61 d7 ff 77 35 94 00 6a 6d c3 a0 a1 62 91 d7 ff 77 35 94 00 6a 6d c3 a0"},
-		"nil time":            {(*time.Time)(nil), "c0"},
+		"times": {
+			map[string]any{"a": &moment, "b": []time.Time{moment}},
+			"82 a1 61 d7 ff 77 35 94 00 6a 6d c3 a0 a1 62 91 d7 ff 77 35 94 00 6a 6d c3 a0",
+		},
+		"nil time": {(*time.Time)(nil), "c0"},
 		"omitted time": {struct {
 			T time.Time `json:"t,omitzero"`
 		}{}, "80"},
@@ -235,9 +254,12 @@ func TestMessagePackHasTypesOfItsOwn(t *testing.T) {
 func TestMessagePackShortestFormats(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{
-		0: "00", 127: "7f", 128: "cc80", 255: "ccff", 256: "cd0100", 65535: "cdffff", 65536: "ce00010000", math.MaxUint32: "ceffffffff",
-		math.MaxUint32 + 1: "cf0000000100000000", math.MaxInt64: "cf7fffffffffffffff", -1: "ff", -32: "e0", -33: "d0df", -128: "d080", -129: "d1ff7f",
-		math.MinInt16: "d18000", math.MinInt16 - 1: "d2ffff7fff", math.MinInt32: "d280000000", math.MinInt32 - 1: "d3ffffffff7fffffff",
+		0: "00", 127: "7f", 128: "cc80", 255: "ccff", 256: "cd0100", 65535: "cdffff", 65536: "ce00010000",
+		math.MaxUint32:     "ceffffffff",
+		math.MaxUint32 + 1: "cf0000000100000000", math.MaxInt64: "cf7fffffffffffffff", -1: "ff", -32: "e0", -33: "d0df",
+		-128: "d080", -129: "d1ff7f",
+		math.MinInt16: "d18000", math.MinInt16 - 1: "d2ffff7fff", math.MinInt32: "d280000000",
+		math.MinInt32 - 1: "d3ffffffff7fffffff",
 	} {
 		require.Equal(t, want, hex.EncodeToString(appendPackInt(nil, n)), n)
 	}
@@ -275,10 +297,15 @@ func TestMessagePackCannotEncode(t *testing.T) {
 	ring := map[string]any{}
 	ring["a"] = ring
 	for name, v := range map[string]any{
-		"channel": make(chan int), "function": func() {}, "complex": complex(1, 2), "channel in a struct": struct{ C chan int }{}, "map by struct": map[inner]int{},
-		"empty map by struct": map[inner]int(nil), "NaN": math.NaN(), "infinity": []float64{math.Inf(1)}, "single infinity": float32(math.Inf(-1)),
-		"circle": circle, "circle of pointers": round, "loop": loop, "ring": ring, "failing marshaler": marshals{}, "marshaler of half a JSON": marshals{`{"a":`}, "marshaler of no JSON": marshals{`[tru]`}, "two values": marshals{`1 2`},
-		"raw that is empty": json.RawMessage{}, "json.Number": json.Number("1x"), "year 10000": time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"channel": make(chan int), "function": func() {}, "complex": complex(1, 2),
+		"channel in a struct": struct{ C chan int }{}, "map by struct": map[inner]int{},
+		"empty map by struct": map[inner]int(nil), "NaN": math.NaN(), "infinity": []float64{math.Inf(1)},
+		"single infinity": float32(math.Inf(-1)),
+		"circle":          circle, "circle of pointers": round, "loop": loop, "ring": ring, "failing marshaler": marshals{},
+		"marshaler of half a JSON": marshals{`{"a":`}, "marshaler of no JSON": marshals{`[tru]`},
+		"two values":        marshals{`1 2`},
+		"raw that is empty": json.RawMessage{}, "json.Number": json.Number("1x"),
+		"year 10000": time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
 		"quoted NaN": struct {
 			F float64 `json:",string"`
 		}{math.NaN()},

@@ -1,15 +1,15 @@
 package wire
 
-// Names says how members of the server's own objects are named over MessagePack: those of Go structs that methods return or
-// [Conn.SendValues] is given, and those that an [Object] lists. Keys of maps and members of JSON text are nobody's names but their
-// author's, and stay as they are.
+// Names says how members of the server's own objects are named over MessagePack: those of Go structs that methods
+// return or signalr.Conn.SendValues is given, and those that an [Object] lists. Keys of maps and members of JSON text
+// keep the names that their author gave them.
 type Names int
 
 const (
-	// DotNetNames begin with a capital, where JSON's do not: MessagePackHubProtocol writes an object's members with the names of its .NET
-	// properties, while JsonHubProtocol turns those into camel case, and .NET clients match names exactly.
+	// DotNetNames begin with a capital, where JSON's do not. MessagePackHubProtocol writes an object's members with the
+	// names of its .NET properties, JsonHubProtocol turns those into camel case, and .NET clients match names exactly.
 	DotNetNames Names = iota
-	// JSONNames are JSON's.
+	// JSONNames are those of the JSON.
 	JSONNames
 )
 
@@ -17,12 +17,12 @@ const (
 type Form int
 
 const (
-	// AsItIs is what the JSON text says.
+	// AsItIs keeps the value of the JSON text.
 	AsItIs Form = iota
-	// Time is text in RFC 3339 in JSON, and a timestamp over MessagePack, which is all that .NET reads a DateTime from.
+	// Time is text in RFC 3339 in JSON, and a timestamp over MessagePack: .NET reads a DateTime from nothing else.
 	Time
-	// Number is an integer over MessagePack where its value is whole, 7.0 or 7e2 too: .NET's int and long read integers alone, and its double
-	// and JavaScript read them as well. What is not whole is a double.
+	// Number is an integer over MessagePack where its value is whole, also 7.0 or 7e2, and else a double. .NET's int and
+	// long read integers alone; its double and JavaScript read integers as well.
 	Number
 )
 
@@ -32,7 +32,8 @@ type Member struct {
 	Form Form
 }
 
-// Object describes JSON objects that begin with members of the server's own. Others may follow, which are written as they are.
+// Object describes JSON objects that begin with members of the server's own. Others may follow, and are written as
+// they are.
 type Object struct {
 	members []packedMember
 }
@@ -61,7 +62,7 @@ func NewObject(members ...Member) *Object {
 	return o
 }
 
-// dotNetName is the property that .NET's camel case policy makes name of.
+// dotNetName returns the property from which .NET's camel case policy makes name.
 func dotNetName(name string) string {
 	if name == "" || name[0] < 'a' || name[0] > 'z' {
 		return name
@@ -69,7 +70,7 @@ func dotNetName(name string) string {
 	return string(name[0]-'a'+'A') + name[1:]
 }
 
-// of is what a member with this name in JSON is called.
+// of returns the name of a member whose name in JSON is name.
 func (n Names) of(name string) string {
 	if n == DotNetNames {
 		return dotNetName(name)
@@ -77,17 +78,17 @@ func (n Names) of(name string) string {
 	return name
 }
 
-// ownMembers finds the members of an Object in the order in which they stand in JSON text. A nil one has none.
+// ownMembers finds the members of an Object in the order of the JSON text. A nil one has none.
 type ownMembers struct {
 	*Object
 
 	names Names
-	taken int    // how many of the Object's are behind
-	found uint64 // which of them there were, a bit each
+	taken int    // how many of the Object's members are passed
+	found uint64 // which of them the text has, a bit each
 }
 
-// next returns the member of this name if it is one of those that are still ahead. What stands behind the last of them is none, whatever
-// it is called.
+// next returns the Object's member of this name if it is still ahead. Behind the Object's last member all members of
+// the text are others, whatever their names.
 func (o *ownMembers) next(name []byte) *packedMember {
 	if o == nil {
 		return nil
@@ -102,8 +103,8 @@ func (o *ownMembers) next(name []byte) *packedMember {
 	return nil
 }
 
-// hides says of a member that is none of the Object's that it would stand there a second time under the same name, and replace what is the
-// server's own: readers take the last.
+// hides reports whether a member that is not the Object's would repeat the name of a member that is, and so replace
+// the server's own value: readers take the last. Such a member is left out.
 func (o *ownMembers) hides(name string) bool {
 	if o == nil || o.names != DotNetNames || dotNetName(name) != name {
 		return false

@@ -15,7 +15,8 @@ import (
 
 // described is an object with a member of every form.
 func described() *Object {
-	return NewObject(Member{"orderId", AsItIs}, Member{"at", Time}, Member{"revenue30d", Number}, Member{"data", AsItIs}, Member{"sequence", Number})
+	return NewObject(Member{"orderId", AsItIs}, Member{"at", Time}, Member{"revenue30d", Number}, Member{"data", AsItIs},
+		Member{"sequence", Number})
 }
 
 func packedArgument(t *testing.T, names Names, o *Object, argument string) string {
@@ -44,22 +45,41 @@ func TestMembersOfTheServersOwn(t *testing.T) {
 		"all": {
 			`{"orderId":"x","at":"2026-01-20T10:00:00Z","revenue30d":7.50,"data":{"at":"2026-01-20T10:00:00Z","orderId":7.0},"sequence":7}`,
 			"85" + hexText("OrderId") + "a178" + hexText("At") + stamp + hexText("Revenue30d") + "cb401e000000000000" +
-				hexText("Data") + "82" + hexText("at") + hexText("2026-01-20T10:00:00Z") + hexText("orderId") + "cb401c000000000000" + hexText("Sequence") + "07",
+				hexText("Data") + "82" + hexText("at") + hexText("2026-01-20T10:00:00Z") + hexText("orderId") +
+				"cb401c000000000000" + hexText("Sequence") + "07",
 			"",
 		},
-		"some":                         {`{"at":null,"sequence":7.0}`, "82" + hexText("At") + "c0" + hexText("Sequence") + "07", ""},
-		"none":                         {`{}`, "80", ""},
-		"space":                        {` { "sequence" : 7e2 } `, "81" + hexText("Sequence") + "cd02bc", ""},
-		"not a time":                   {`{"at":"yesterday"}`, "81" + hexText("At") + hexText("yesterday"), ""},
-		"a time behind the calendar":   {`{"at":"10000-01-01T00:00:00Z"}`, "81" + hexText("At") + hexText("10000-01-01T00:00:00Z"), ""},
-		"a number for a time":          {`{"at":7.0}`, "81" + hexText("At") + "cb401c000000000000", ""},
-		"a text for a number":          {`{"revenue30d":"7.0"}`, "81" + hexText("Revenue30d") + hexText("7.0"), ""},
-		"others behind it":             {`{"sequence":1,"orderId":7.0,"at":"2026-01-20T10:00:00Z"}`, "83" + hexText("Sequence") + "01" + hexText("orderId") + "cb401c000000000000" + hexText("at") + hexText("2026-01-20T10:00:00Z"), ""},
-		"others that would be its own": {`{"orderId":"x","sequence":1,"OrderId":"y","Sequence":{"a":[1]},"At":3,"SEQUENCE":4}`, "84" + hexText("OrderId") + "a178" + hexText("Sequence") + "01" + hexText("At") + "03" + hexText("SEQUENCE") + "04", "86" + hexText("orderId") + "a178" + hexText("sequence") + "01" + hexText("OrderId") + "a179" + hexText("Sequence") + "81" + hexText("a") + "9101" + hexText("At") + "03" + hexText("SEQUENCE") + "04"},
-		"names with escapes":           {`{"order\u0049d":"x","a\"b":1}`, "82" + hexText("OrderId") + "a178" + hexText(`a"b`) + "01", ""},
-		"no object":                    {`"2026-01-20T10:00:00Z"`, hexText("2026-01-20T10:00:00Z"), ""},
-		"objects in an array":          {`[{"orderId":7.0}]`, "9181" + hexText("orderId") + "cb401c000000000000", ""},
-		"many others":                  {`{"sequence":1` + strings.Repeat(`,"x":2`, 20) + `}`, "de0015" + hexText("Sequence") + "01" + strings.Repeat(hexText("x")+"02", 20), ""},
+		"some": {
+			`{"at":null,"sequence":7.0}`, "82" + hexText("At") + "c0" + hexText("Sequence") + "07", "",
+		},
+		"none":       {`{}`, "80", ""},
+		"space":      {` { "sequence" : 7e2 } `, "81" + hexText("Sequence") + "cd02bc", ""},
+		"not a time": {`{"at":"yesterday"}`, "81" + hexText("At") + hexText("yesterday"), ""},
+		"a time behind the calendar": {
+			`{"at":"10000-01-01T00:00:00Z"}`, "81" + hexText("At") + hexText("10000-01-01T00:00:00Z"), "",
+		},
+		"a number for a time": {`{"at":7.0}`, "81" + hexText("At") + "cb401c000000000000", ""},
+		"a text for a number": {`{"revenue30d":"7.0"}`, "81" + hexText("Revenue30d") + hexText("7.0"), ""},
+		"others behind it": {
+			`{"sequence":1,"orderId":7.0,"at":"2026-01-20T10:00:00Z"}`,
+			"83" + hexText("Sequence") + "01" + hexText("orderId") + "cb401c000000000000" + hexText("at") +
+				hexText("2026-01-20T10:00:00Z"), "",
+		},
+		"others that would be its own": {
+			`{"orderId":"x","sequence":1,"OrderId":"y","Sequence":{"a":[1]},"At":3,"SEQUENCE":4}`,
+			"84" + hexText("OrderId") + "a178" + hexText("Sequence") + "01" + hexText("At") + "03" + hexText("SEQUENCE") + "04",
+			"86" + hexText("orderId") + "a178" + hexText("sequence") + "01" + hexText("OrderId") + "a179" +
+				hexText("Sequence") + "81" + hexText("a") + "9101" + hexText("At") + "03" + hexText("SEQUENCE") + "04",
+		},
+		"names with escapes": {
+			`{"order\u0049d":"x","a\"b":1}`, "82" + hexText("OrderId") + "a178" + hexText(`a"b`) + "01", "",
+		},
+		"no object":           {`"2026-01-20T10:00:00Z"`, hexText("2026-01-20T10:00:00Z"), ""},
+		"objects in an array": {`[{"orderId":7.0}]`, "9181" + hexText("orderId") + "cb401c000000000000", ""},
+		"many others": {
+			`{"sequence":1` + strings.Repeat(`,"x":2`, 20) + `}`,
+			"de0015" + hexText("Sequence") + "01" + strings.Repeat(hexText("x")+"02", 20), "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,25 +95,33 @@ func TestMembersOfTheServersOwn(t *testing.T) {
 	}
 }
 
-// What is no JSON is nil, as without an Object.
+// An argument that is not JSON is nil, as without an Object.
 func TestMembersOfWhatIsNoJSON(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`{"orderId"}`, `{"at":"x}`, `{"revenue30d":7.}`, `{"orderId":1`, `{"a":1}}`, `{orderId:1}`, `{"at":`, `{"sequence":}`} {
+	for _, text := range []string{
+		`{"orderId"}`, `{"at":"x}`, `{"revenue30d":7.}`, `{"orderId":1`, `{"a":1}}`, `{orderId:1}`, `{"at":`,
+		`{"sequence":}`,
+	} {
 		p := &messagePack{}
 		want := p.appendInvocation(nil, "", "T", []json.RawMessage{json.RawMessage("null")}, nil)
 		require.Equal(t, want, p.appendInvocation(nil, "", "T", []json.RawMessage{json.RawMessage(text)}, described()), text)
 	}
 }
 
-// A number whose value is whole is an integer, whatever its digits look like, and any other is what it was.
+// A whole number becomes an integer, whatever its digits look like, and any other number stays as it is.
 func TestWholeNumbers(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"0": "00", "-0": "00", "-0.0": "00", "0e9": "00", "0.000e-3": "00", "0e99999999999999999999": "00", "7": "07", "7.0": "07", "7.000": "07", "70e-1": "07", "0.7e1": "07", "0.07e+2": "07",
-		"-7.0": "f9", "1e2": "64", "12.50e1": "7d", "12.50e2": "cd04e2", "9223372036854775807.0": "cf7fffffffffffffff", "-9223372036854775808.00": "d38000000000000000",
-		"18446744073709551615.0": "cfffffffffffffffff", "1844674407370955161500e-2": "cfffffffffffffffff", "9007199254740993.0": "cf0020000000000001",
-		"7.5": "cb401e000000000000", "12.55e1": "cb405f600000000000", "1e-1": "cb3fb999999999999a", "18446744073709551616.0": "cb43f0000000000000", "1e20": "cb4415af1d78b58c40", "-1e19": "cbc3e158e460913d00",
-		"1e300": "cb7e37e43c8800759c", "1e99999999999999999999": "cb7ff0000000000000", "1e-99999999999999999999": "cb0000000000000000", "1e400": "cb7ff0000000000000",
+		"0": "00", "-0": "00", "-0.0": "00", "0e9": "00", "0.000e-3": "00", "0e99999999999999999999": "00", "7": "07",
+		"7.0": "07", "7.000": "07", "70e-1": "07", "0.7e1": "07", "0.07e+2": "07",
+		"-7.0": "f9", "1e2": "64", "12.50e1": "7d", "12.50e2": "cd04e2", "9223372036854775807.0": "cf7fffffffffffffff",
+		"-9223372036854775808.00": "d38000000000000000",
+		"18446744073709551615.0":  "cfffffffffffffffff", "1844674407370955161500e-2": "cfffffffffffffffff",
+		"9007199254740993.0": "cf0020000000000001",
+		"7.5":                "cb401e000000000000", "12.55e1": "cb405f600000000000", "1e-1": "cb3fb999999999999a",
+		"18446744073709551616.0": "cb43f0000000000000", "1e20": "cb4415af1d78b58c40", "-1e19": "cbc3e158e460913d00",
+		"1e300": "cb7e37e43c8800759c", "1e99999999999999999999": "cb7ff0000000000000",
+		"1e-99999999999999999999": "cb0000000000000000", "1e400": "cb7ff0000000000000",
 	} {
 		require.Equal(t, want, hex.EncodeToString(appendPackWhole(nil, text)), text)
 	}
@@ -117,7 +145,8 @@ func TestWholeNumbers(t *testing.T) {
 	})
 }
 
-// Go structs are the server's own objects as well: fields at any depth, but no keys of maps and nothing in JSON text.
+// Go structs are the server's own objects as well: fields at any depth, but no keys of maps, and nothing in JSON
+// text.
 func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 	t.Parallel()
 	type inner struct {
@@ -134,11 +163,19 @@ func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 		Whole json.RawMessage `json:"whole"`
 	}
 	at := time.Date(2026, 1, 20, 10, 0, 0, 0, time.UTC)
-	v := outer{inner{at}, 1, "o", &inner{at}, map[string]any{"key": inner{at}}, json.RawMessage(`{"raw":7.0}`), json.RawMessage("7.0")}
+	v := outer{
+		inner{at},
+		1, "o", &inner{at},
+		map[string]any{"key": inner{at}},
+		json.RawMessage(`{"raw":7.0}`),
+		json.RawMessage("7.0"),
+	}
 	const stamp = "d6ff696f5220"
 	object := "81" + hexText("ExpiresAt") + stamp
-	want := "87" + hexText("ExpiresAt") + stamp + hexText("LastEventId") + "01" + hexText("Other") + "a16f" + hexText("_under") + object +
-		hexText("Map") + "81" + hexText("key") + object + hexText("Raw") + "81" + hexText("raw") + "cb401c000000000000" + hexText("Whole") + "07"
+	want := "87" + hexText("ExpiresAt") + stamp + hexText("LastEventId") + "01" + hexText("Other") + "a16f" +
+		hexText("_under") + object +
+		hexText("Map") + "81" + hexText("key") + object + hexText("Raw") + "81" + hexText("raw") + "cb401c000000000000" +
+		hexText("Whole") + "07"
 	got, err := (&messagePack{}).appendValue(nil, v)
 	require.NoError(t, err)
 	require.Equal(t, want, hex.EncodeToString(got))
@@ -153,7 +190,7 @@ func TestFieldsAreNamedAsPropertiesAre(t *testing.T) {
 	require.Equal(t, want, hex.EncodeToString(got))
 }
 
-// The results of the .NET hub's calls, in the bytes that it writes for them.
+// The results of the .NET hub's calls, in .NET's bytes.
 func TestResultsOfADotNetHub(t *testing.T) {
 	t.Parallel()
 	type refreshed struct {

@@ -8,10 +8,11 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// queueRoom is what may wait in a connection's queue before Burst waits itself: less than what the server allows.
+// queueRoom is how many bytes may wait in a connection's queue before Burst itself waits: less than the server
+// allows.
 const queueRoom = 256 << 10
 
-// registerCallbacks registers the methods that call the client's.
+// registerCallbacks registers the methods that call the client's methods.
 func registerCallbacks(h *signalr.Hub) {
 	signalr.Method1(h, "CallMe", func(_ context.Context, c *signalr.Call, text string) (any, error) {
 		return nil, send(c.Conn, "Message", text)

@@ -10,18 +10,19 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// largestMessage is what the servers take from a client: the cases send 100 KB, which MessagePack and JSON each make more.
+// largestMessage is the largest message that the servers take: the cases send 100 KB, which MessagePack and JSON each
+// enlarge.
 const largestMessage = 256 << 10
 
-// configurations are the servers that there are, by the path of their hub.
+// configurations are the servers, by the path of their hub.
 var configurations = map[string]func(*signalr.Config){
 	"default":                 nil,
 	"guarded":                 nil, // authenticate guards it
 	"unwelcoming":             nil, // OnConnected refuses
 	"unwelcoming-with-reason": nil,
 
-	// These ping often. What has to time out is on the first, what must not is on the second: a busy machine may keep a client
-	// from its pings, or from its next poll, for a second or two. The sweeper looks twice a second.
+	// These ping often. Cases that must time out use the first, cases that must not use the second: a busy machine may
+	// keep a client from its pings, or from its next poll, for a second or two. The sweeper looks twice a second.
 	"brisk": func(c *signalr.Config) {
 		c.KeepAliveInterval = 500 * time.Millisecond
 		c.ClientTimeout = 2 * time.Second
@@ -47,7 +48,8 @@ var configurations = map[string]func(*signalr.Config){
 	},
 }
 
-// newServer runs a server of a case's own, at a path that it has chosen, until the case shuts it down or the test ends.
+// newServer runs a server for one case, at a path that the case has chosen, until the case shuts it down or the test
+// ends.
 func (w *world) newServer(path string) error {
 	o, err := w.run(path, func(c *signalr.Config) { c.ShutdownSpread = 0 })
 	if err != nil {

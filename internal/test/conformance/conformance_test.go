@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// matrix is how many cases there are in each combination of transport and protocol, so that none can be lost unnoticed: a new
-// case, or a new reason why one does not apply, has to be entered here.
+// matrix is how many cases there are in each combination of transport and protocol, so that none is lost unnoticed. A
+// new case, or a new reason why one does not apply, must be entered here.
 var matrix = map[string]int{
 	"WebSockets/json":         204,
 	"WebSockets/messagepack":  204,
@@ -22,11 +22,11 @@ var matrix = map[string]int{
 	"Automatic/messagepack":   12,
 }
 
-// processes is how many Node processes run at a time. A case waits most of the time, but not for long: a machine that is too
-// busy makes it late.
+// processes is how many Node processes run at a time. A case mostly waits, but not for long: a busier machine makes
+// it late.
 const processes = 3
 
-// slots are taken by them, those of all tests together.
+// slots are taken by the processes of all tests together.
 var slots = make(chan struct{}, processes)
 
 // TestConformance runs the table with Microsoft's clients.
@@ -40,7 +40,8 @@ var elsewhere = map[string]string{
 	"limit/of connections of one user": "a node counts its own connections",
 }
 
-// TestConformanceOfSeveralNodes runs the table again, with three nodes behind a balancer that sends each request to the next.
+// TestConformanceOfSeveralNodes runs the table again, with three nodes behind a balancer that sends each request to
+// the next.
 //
 // Acceptance: A-487.
 func TestConformanceOfSeveralNodes(t *testing.T) {
@@ -48,7 +49,7 @@ func TestConformanceOfSeveralNodes(t *testing.T) {
 	conform(t, 3, elsewhere)
 }
 
-// conform runs the cases but those that are left out, with so many nodes.
+// conform runs all cases except leftOut, with so many nodes.
 func conform(t *testing.T, nodes int, leftOut map[string]string) {
 	t.Helper()
 	cases := listCases(t)
@@ -77,7 +78,7 @@ func conform(t *testing.T, nodes int, leftOut map[string]string) {
 				}
 				t.Run(c.Name, func(t *testing.T) {
 					done := d.expect(c.Name)
-					t.Parallel() // waits here until all are expected that -run has selected
+					t.Parallel() // waits here until all cases that -run selects are expected
 					d.await(t, w, combination+"/"+c.Name, done)
 				})
 			}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// control does for a case what a hub method cannot. POST /control/{op}: the body is the op's argument in JSON, the answer what
-// it comes to, or 500 with the reason.
+// control does for a case what a hub method cannot. POST /control/{op}: the body is the op's argument in JSON. The
+// answer is the op's result, or 500 with the reason.
 func (w *world) control(rw http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
@@ -48,7 +48,7 @@ type controlArgument struct {
 
 func (w *world) do(ctx context.Context, op string, a controlArgument) (any, error) {
 	switch op {
-	case "requests": // those that the case has made so far
+	case "requests": // the requests that the case has made so far
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return append([]request{}, w.requests[a.Case]...), nil
@@ -69,11 +69,11 @@ func (w *world) do(ctx context.Context, op string, a controlArgument) (any, erro
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { p.conn.Close(a.Reason, a.Reconnect); return nil, nil })
 	case "noted": // waits until the client has sent so many numbers
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return p.awaitNoted(ctx, a.Count) })
-	case "ended": // waits until the connection is gone for the hub, and says why
+	case "ended": // waits until the connection is gone for the hub, and returns why
 		return w.withPeer(ctx, a, func(p *peer) (any, error) { return p.awaitEnd(ctx) })
 	case "server": // runs another one
 		return nil, w.newServer(a.Path) //nolint:contextcheck // the server outlives the request
-	case "shutdown": // of that one
+	case "shutdown": // shuts that one down
 		return nil, w.shutDown(a.Path)
 	case "proxy": // opens a proxy in front of the servers
 		return w.newProxy(ctx)
@@ -101,9 +101,9 @@ func (w *world) withPeer(ctx context.Context, a controlArgument, f func(*peer) (
 	}
 }
 
-// ended is why a connection is gone.
+// ended says why a connection is gone.
 type ended struct {
-	Error string `json:"error"` // empty where somebody said goodbye
+	Error string `json:"error"` // empty where one side said goodbye
 }
 
 func (p *peer) awaitEnd(ctx context.Context) (any, error) {

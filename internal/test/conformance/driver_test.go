@@ -24,12 +24,12 @@ type listedCase struct {
 	In   map[string]string // by "transport/protocol": why the case does not apply there, empty where it does
 }
 
-// outcome is what became of a case.
+// outcome is the result of a case.
 type outcome struct {
 	Case  string
 	MS    int
-	Error string   // empty: it holds
-	Log   []string // what the client logged, where it does not
+	Error string   // empty: the case holds
+	Log   []string // what the client logged, where the case fails
 	Stray string   // an error that belongs to no case
 }
 
@@ -38,7 +38,8 @@ func listCases(t *testing.T) []listedCase {
 	t.Helper()
 	for _, name := range []string{"signalr", "signalr-protocol-msgpack"} {
 		_, err := os.Stat(nodeClient + "/node_modules/@microsoft/" + name)
-		require.NoError(t, err, "@microsoft/"+name+" is not installed: run `make test`, or `npm ci` in internal/test/conformance/client")
+		require.NoError(t, err,
+			"@microsoft/"+name+" is not installed: run `make test`, or `npm ci` in internal/test/conformance/client")
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "driver.mjs", "list")
 	cmd.Dir = nodeClient
@@ -65,7 +66,7 @@ func newDriver() *driver {
 	return &driver{outcomes: map[string]chan outcome{}, done: make(chan struct{})}
 }
 
-// expect adds a case and returns where its outcome will be. It has to be called before run.
+// expect adds a case, and returns the channel of its outcome. It must be called before run.
 func (d *driver) expect(name string) <-chan outcome {
 	c := make(chan outcome, 1)
 	d.cases = append(d.cases, name)
@@ -73,7 +74,7 @@ func (d *driver) expect(name string) <-chan outcome {
 	return c
 }
 
-// run has Node run the cases that are expected, when there is a slot for it.
+// run has Node run the expected cases, when there is a slot for the process.
 func (d *driver) run(ctx context.Context, slots chan struct{}, url, transport, protocol string) {
 	defer close(d.done)
 	slots <- struct{}{}
@@ -110,7 +111,8 @@ func (d *driver) read(out io.Reader) {
 	}
 }
 
-// check reports what is wrong with the process itself. Not by require, whose failures in a cleanup nobody gets to read.
+// check reports what is wrong with the process itself. It does not use require, whose failures in a cleanup are not
+// shown.
 func (d *driver) check(t *testing.T) {
 	t.Helper()
 	<-d.done

@@ -23,8 +23,9 @@ type goCombination struct {
 	many      int // messages at once
 }
 
-// The Go client loses what it reads of an event stream in two parts (clientsseconnection.go), so that there a few small messages
-// are many. And it posts to the public connection id, which is the token in version 0 of negotiate alone (httpconnection.go).
+// The Go client loses an event that it reads in two parts from an event stream (clientsseconnection.go), so there
+// many is a few small messages. It posts to the public connection id, which is the token only in version 0 of
+// negotiate (httpconnection.go).
 var goCombinations = []goCombination{
 	{"WebSockets/json", philippseith.TransportWebSockets, philippseith.TransferFormatText, 1, 1000},
 	{"WebSockets/messagepack", philippseith.TransportWebSockets, philippseith.TransferFormatBinary, 1, 1000},
@@ -39,7 +40,9 @@ type receiver struct {
 }
 
 func newReceiver() *receiver {
-	return &receiver{messages: make(chan string, 100), numbers: make(chan int, 10_000), objects: make(chan customObject, 100)}
+	return &receiver{
+		messages: make(chan string, 100), numbers: make(chan int, 10_000), objects: make(chan customObject, 100),
+	}
 }
 
 func (r *receiver) Message(text string)         { r.messages <- text }
@@ -89,7 +92,7 @@ func within[T any](t *testing.T, c <-chan T, what string) T {
 	}
 }
 
-// outcomeOf waits for what a call comes to. The client tells the value and the error one by one, in any order.
+// outcomeOf waits for the result of a call. The client sends the value and the error one by one, in any order.
 func outcomeOf(t *testing.T, call <-chan philippseith.InvokeResult) philippseith.InvokeResult {
 	t.Helper()
 	var all philippseith.InvokeResult
@@ -162,8 +165,10 @@ func goResults(t *testing.T, w *world, g goCombination) {
 	require.Nil(t, c.result(t, "EchoNullableString", nil))
 	require.Equal(t, true, c.result(t, "EchoBool", true))
 	require.EqualValues(t, -1<<53+1, c.result(t, "EchoInt", -1<<53+1))
-	require.EqualValues(t, 0.1, c.result(t, "EchoFloat", 0.1))                                                              //nolint:testifylint // exactly what was sent
-	require.Equal(t, "map[Name:n Value:7]", fmt.Sprint(c.result(t, "EchoCustomObject", customObject{Name: "n", Value: 7}))) // a map, of whatever type
+	require.EqualValues(t, 0.1, c.result(t, "EchoFloat", 0.1)) //nolint:testifylint // exactly what was sent
+	// A map of any type.
+	require.Equal(t, "map[Name:n Value:7]",
+		fmt.Sprint(c.result(t, "EchoCustomObject", customObject{Name: "n", Value: 7})))
 	require.Len(t, c.result(t, "Letters", 30*g.many), 30*g.many)
 	for i := range 100 {
 		require.NoError(t, within(t, c.Send("Note", i), "Note"))
@@ -181,13 +186,17 @@ func goErrors(t *testing.T, w *world, g goCombination) {
 		{"Refuse", []any{"No."}, "An unexpected error occurred invoking 'Refuse' on the server. HubException: No."},
 		{"Fail", []any{"a secret"}, "An unexpected error occurred invoking 'Fail' on the server."},
 		{"Panic", []any{"a secret"}, "An unexpected error occurred invoking 'Panic' on the server."},
-		{"NoSuchMethod", nil, "Failed to invoke 'NoSuchMethod' due to an error on the server. HubException: Method does not exist."},
+		{
+			"NoSuchMethod", nil,
+			"Failed to invoke 'NoSuchMethod' due to an error on the server. HubException: Method does not exist.",
+		},
 		{"Add", []any{1}, "Failed to invoke 'Add' due to an error on the server."},
 		{"EchoInt", []any{"seven"}, "Failed to invoke 'EchoInt' due to an error on the server."},
 	} {
 		require.EqualError(t, outcomeOf(t, c.Invoke(x.method, x.args...)).Error, x.text)
 	}
-	require.EqualError(t, outcomeOf(t, c.PullStream("Nothing")).Error, "The client attempted to invoke the non-streaming 'Nothing' method with a streaming invocation.")
+	require.EqualError(t, outcomeOf(t, c.PullStream("Nothing")).Error,
+		"The client attempted to invoke the non-streaming 'Nothing' method with a streaming invocation.")
 	require.EqualValues(t, 5, c.result(t, "Add", 2, 3))
 }
 
@@ -198,7 +207,7 @@ func goCallbacks(t *testing.T, w *world, g goCombination) {
 	require.Equal(t, "你好", within(t, c.messages, "Message"))
 	require.Nil(t, c.result(t, "SendCustomObject", customObject{Name: "test", Value: 42}))
 	require.Equal(t, customObject{Name: "test", Value: 42}, within(t, c.objects, "CustomObject"))
-	// The client starts a goroutine for each call, so their order is not to be had.
+	// The client starts a goroutine for each call, so their order is lost.
 	require.EqualValues(t, g.many, c.result(t, "Burst", g.many))
 	seen := map[int]bool{}
 	for range g.many {
@@ -219,7 +228,8 @@ func goStreams(t *testing.T, w *world, g goCombination) {
 	_, more := <-stream
 	require.False(t, more)
 	// The error may overtake the items before it in the client.
-	require.EqualError(t, outcomeOf(t, c.PullStream("CountAndRefuse", 1, "No.")).Error, "An error occurred on the server while streaming results. HubException: No.")
+	require.EqualError(t, outcomeOf(t, c.PullStream("CountAndRefuse", 1, "No.")).Error,
+		"An error occurred on the server while streaming results. HubException: No.")
 	require.EqualError(t, outcomeOf(t, c.PullStream("StreamRefuse", "No.")).Error,
 		"An unexpected error occurred invoking 'StreamRefuse' on the server. HubException: No.")
 	require.EqualError(t, outcomeOf(t, c.Invoke("EmptyStream")).Error,
@@ -260,7 +270,7 @@ func goAsked(t *testing.T, w *world, g goCombination) {
 
 func goReconnects(t *testing.T, _ *world, g goCombination) {
 	t.Helper()
-	w := newWorld(t, 1) // of its own: the next to arrive there is the client again
+	w := newWorld(t, 1) // of its own: the next client to arrive there is this one again
 	c := g.connect(t, w)
 	before, p := c.identify(t, w)
 	w.mu.Lock()
@@ -283,5 +293,6 @@ func goCloses(t *testing.T, w *world, g goCombination) {
 	p.conn.Close("Time is up.", false)
 	require.Error(t, outcomeOf(t, call).Error)
 	within(t, p.ended, "OnDisconnected")
-	// That the client stays away cannot be seen: its state is behind a lock that it may hold for good by now.
+	// The test cannot see that the client stays away: the client's state is behind a lock that it may hold for good by
+	// now.
 }

@@ -19,13 +19,13 @@ type peer struct {
 	conn  *signalr.Conn
 	tag   string        // of the case that has opened it
 	ended chan struct{} // closed by OnDisconnected
-	err   error         // what OnDisconnected was told; read behind ended
+	err   error         // OnDisconnected's error; read behind ended
 
 	mu    sync.Mutex
-	noted []int // what Note was given
+	noted []int // the numbers that Note was given
 }
 
-// newHub returns the hub at path: they all have the same methods.
+// newHub returns the hub at path. All hubs have the same methods.
 func (w *world) newHub(path string) *signalr.Hub {
 	h := signalr.NewHub(path)
 	h.OnConnected(func(_ context.Context, c *signalr.Conn) error {
@@ -138,7 +138,7 @@ func registerEchoes(h *signalr.Hub) {
 	})
 }
 
-// letters are n bytes that repeat every 26, so that what is missing from their middle shows.
+// letters returns n bytes that repeat every 26, so that a gap in their middle shows.
 func letters(n int) string {
 	b := make([]byte, n)
 	for i := range b {
@@ -149,7 +149,9 @@ func letters(n int) string {
 
 // registerFailures registers a method for each way to fail.
 func registerFailures(h *signalr.Hub) {
-	signalr.Method1(h, "Fail", func(_ context.Context, _ *signalr.Call, text string) (any, error) { return nil, errors.New(text) })
+	signalr.Method1(h, "Fail", func(_ context.Context, _ *signalr.Call, text string) (any, error) {
+		return nil, errors.New(text)
+	})
 	signalr.Method1(h, "Refuse", func(_ context.Context, _ *signalr.Call, text string) (any, error) {
 		return nil, &signalr.HubError{Message: text}
 	})
@@ -160,10 +162,12 @@ func registerFailures(h *signalr.Hub) {
 	signalr.Method0(h, "Unencodable", func(context.Context, *signalr.Call) (any, error) { return make(chan int), nil })
 }
 
-// registerFacts registers what tells a case about its own connection, and what waits for the case.
+// registerFacts registers the methods that tell a case about its own connection, and those that wait for the case.
 func (w *world) registerFacts(h *signalr.Hub) {
 	signalr.Method0(h, "ConnectionID", func(_ context.Context, c *signalr.Call) (any, error) { return c.Conn.ID(), nil })
-	signalr.Method0(h, "UserName", func(_ context.Context, c *signalr.Call) (any, error) { return c.Conn.User().ID(), nil })
+	signalr.Method0(h, "UserName", func(_ context.Context, c *signalr.Call) (any, error) {
+		return c.Conn.User().ID(), nil
+	})
 	signalr.Method1(h, "Header", func(_ context.Context, c *signalr.Call, name string) (any, error) {
 		return first(visitorOf(c.Conn).header.Values(name)), nil
 	})
@@ -190,8 +194,12 @@ func (w *world) registerFacts(h *signalr.Hub) {
 	signalr.Method1(h, "Note", func(_ context.Context, c *signalr.Call, n int) (any, error) {
 		return peerOf(c.Conn).note(n), nil
 	})
-	signalr.Method0(h, "Noted", func(_ context.Context, c *signalr.Call) (any, error) { return peerOf(c.Conn).tally(), nil })
-	signalr.Method2(h, "CloseMe", func(_ context.Context, c *signalr.Call, reason string, allowReconnect bool) (any, error) {
+	signalr.Method0(h, "Noted", func(_ context.Context, c *signalr.Call) (any, error) {
+		return peerOf(c.Conn).tally(), nil
+	})
+	signalr.Method2(h, "CloseMe", func(
+		_ context.Context, c *signalr.Call, reason string, allowReconnect bool,
+	) (any, error) {
 		c.Conn.Close(reason, allowReconnect)
 		return nil, nil
 	})
@@ -219,7 +227,7 @@ type tally struct {
 	Disorder string `json:"disorder"`
 }
 
-// note returns how many there are.
+// note adds n, and returns how many numbers there are.
 func (p *peer) note(n int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

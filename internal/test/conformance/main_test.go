@@ -7,10 +7,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is how long a test waits for what should take milliseconds; the race detector and a busy machine are slow.
+// patience is how long a test waits for what should take milliseconds: the race detector and a busy machine are slow.
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	// The Go client goes on reading a pipe that nobody writes to any more when its event stream ends.
+	// When its event stream ends, the Go client goes on reading a pipe without a writer.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/philippseith/signalr.(*clientSSEConnection).Read"))
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// forwardedHeader marks what a node has from another one. No client sends it here.
+// forwardedHeader marks a request from another node. No client sends it here.
 const forwardedHeader = "X-Conformance-Client"
 
-// sharedKey is what all nodes seal their tickets with.
+// sharedKey is the key with which all nodes seal their tickets.
 type sharedKey struct{}
 
 func (sharedKey) Used() (id int32, secret [32]byte) { return 1, [32]byte{1} }
@@ -24,7 +24,7 @@ func (sharedKey) Find(_ context.Context, id int32) (secret [32]byte, ok bool) {
 	return [32]byte{1}, id == 1
 }
 
-// join makes a server one of the node's, among others that take each other's requests.
+// join makes a server one of the node's, among others that forward requests to each other.
 func (w *world) join(cfg *signalr.Config, n *node) {
 	cfg.Node, cfg.Sealer, cfg.Forward = n.name, signalr.NewSealer(sharedKey{}), w.forward
 	cfg.Others = func() (names []string) {
@@ -61,7 +61,7 @@ func (w *world) forward(rw http.ResponseWriter, r *http.Request, name string) er
 	return fmt.Errorf("%s: %w", name, signalr.ErrNodeGone)
 }
 
-// entrance lets in what another node forwards, which the first one has observed.
+// entrance admits requests that another node forwards, which that node has observed.
 func entrance(next, observed http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		client := r.Header.Get(forwardedHeader)

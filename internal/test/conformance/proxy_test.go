@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// proxy stands between clients and the servers and hurts the connections that go through it. Those that come later are
-// forwarded as if nothing had happened.
+// proxy stands between clients and the servers, and hurts the connections that go through it. Later connections are
+// forwarded unharmed.
 type proxy struct {
 	listener net.Listener
 	upstream string
@@ -23,7 +23,7 @@ type proxy struct {
 	open   map[*link]bool
 }
 
-// link is one client's TCP connection and the one that goes on to the server.
+// link is one client's TCP connection and its continuation to the server.
 type link struct {
 	client, server *net.TCPConn
 
@@ -67,7 +67,7 @@ func (w *world) closeProxies() {
 	}
 }
 
-// onProxy does what a case wants of a proxy.
+// onProxy performs a case's operation on a proxy.
 func (w *world) onProxy(op string, a controlArgument) (any, error) {
 	w.mu.Lock()
 	p := w.proxies[a.Proxy]
@@ -153,7 +153,7 @@ func (p *proxy) close() {
 	p.running.Wait()
 }
 
-// pump forwards one direction until that ends, and tells the other side by a half-close.
+// pump forwards one direction until it ends, and tells the other side by a half-close.
 func (l *link) pump(direction string, from, to *net.TCPConn) {
 	buffer := make([]byte, 16<<10)
 	for {
@@ -163,7 +163,7 @@ func (l *link) pump(direction string, from, to *net.TCPConn) {
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				_ = to.SetLinger(0) // what was a reset stays one
+				_ = to.SetLinger(0) // a reset is passed on as a reset
 			}
 			_ = to.CloseWrite()
 			return
@@ -195,8 +195,8 @@ func (l *link) pass(direction string, to *net.TCPConn, b []byte) bool {
 	return err == nil
 }
 
-// cut ends the link: "reset" by a reset on both sides, "close" by a proper end, "half" by an end that only the server sees, while
-// what it sends still reaches the client.
+// cut ends the link: "reset" by a reset on both sides, "close" by a proper end, "half" by an end that only the server
+// sees, while what it sends still reaches the client.
 func (l *link) cut(how string) {
 	switch how {
 	case "half":

@@ -19,8 +19,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/balancer"
 )
 
-// world is what the cases meet: servers of several configurations under one address, and the control endpoint. There may be several
-// nodes of each behind the address, which is a balancer's then, and sends each request to the next.
+// world is the cases' environment: servers of several configurations under one address, and the control endpoint.
+// There may be several nodes of each server. The address is then a balancer's, which sends each request to the next
+// node.
 type world struct {
 	url     string
 	nodes   []*node
@@ -31,13 +32,13 @@ type world struct {
 	peers    map[string]*peer      // by connection id, for as long as the test runs
 	arrived  chan struct{}         // closed when peers grows
 	requests map[string][]request  // by case
-	revoked  map[string]bool       // tokens that are good no more
+	revoked  map[string]bool       // tokens that are no longer valid
 	gates    map[string]*gate      // by the key that Hold is given
 	proxies  map[string]*proxy     // by address
 	own      map[string]*ownServer // by path
 }
 
-// node is a process as it were: what listens on an address of its own.
+// node stands for a process: a handler that listens on an address of its own.
 type node struct {
 	name    string
 	address string
@@ -98,7 +99,7 @@ func (w *world) balance(t *testing.T) {
 	w.url = b.URL
 }
 
-// serve makes a server with a hub at path on each node; somebody has to run them.
+// serve makes a server with a hub at path on each node; the caller must run them.
 func (w *world) serve(path string, configure func(*signalr.Config)) (all []*signalr.Server, err error) {
 	for _, n := range w.nodes {
 		cfg := signalr.Config{Settings: signalr.DefaultSettings(), Authenticate: w.authenticate, Logger: slog.New(w.log)}
@@ -132,7 +133,8 @@ type visitor struct {
 func (v *visitor) ID() string         { return v.name }
 func (*visitor) ExpiresAt() time.Time { return time.Time{} }
 
-// authenticate lets everyone in, as whom the query says, but to "/guarded" only those who bring a token "good-…" that was not revoked.
+// authenticate lets every client in, as the user that the query names. At "/guarded" it lets in only those with a
+// token "good-…" that was not revoked.
 func (w *world) authenticate(r *http.Request) (signalr.User, error) {
 	query := r.URL.Query()
 	v := &visitor{name: cmp.Or(query.Get("who"), "anonymous"), header: r.Header.Clone(), query: query}
@@ -166,8 +168,8 @@ type request struct {
 	ID            string `json:"id"`
 }
 
-// observe notes the requests of a case, which carry its name in the query, and gives cookies out as the functional tests of
-// ASP.NET Core do.
+// observe notes the requests of a case, which carry its name in the query, and sets cookies as the functional tests
+// of ASP.NET Core do.
 func (w *world) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
@@ -182,7 +184,9 @@ func (w *world) observe(next http.Handler) http.Handler {
 		if strings.HasSuffix(r.URL.Path, "/negotiate") {
 			http.SetCookie(rw, &http.Cookie{Name: "testCookie", Value: "testValue", Path: "/"})
 			http.SetCookie(rw, &http.Cookie{Name: "testCookie2", Value: "testValue2", Path: "/"})
-			http.SetCookie(rw, &http.Cookie{Name: "expiredCookie", Value: "doesntmatter", Path: "/", Expires: time.Now().Add(-time.Hour)})
+			http.SetCookie(rw, &http.Cookie{
+				Name: "expiredCookie", Value: "doesntmatter", Path: "/", Expires: time.Now().Add(-time.Hour),
+			})
 		}
 		next.ServeHTTP(rw, r)
 	})

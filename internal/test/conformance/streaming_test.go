@@ -10,11 +10,15 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-func streamOf[T any](h *signalr.Hub, name string, sequence func(ctx context.Context, c *signalr.Call) iter.Seq2[T, error]) {
-	signalr.Stream0(h, name, func(ctx context.Context, c *signalr.Call) (iter.Seq2[T, error], error) { return sequence(ctx, c), nil })
+func streamOf[T any](
+	h *signalr.Hub, name string, sequence func(ctx context.Context, c *signalr.Call) iter.Seq2[T, error],
+) {
+	signalr.Stream0(h, name, func(ctx context.Context, c *signalr.Call) (iter.Seq2[T, error], error) {
+		return sequence(ctx, c), nil
+	})
 }
 
-// registerStreams registers what streams to the client.
+// registerStreams registers the methods that stream to the client.
 func registerStreams(h *signalr.Hub) {
 	streamOf(h, "Stream", func(context.Context, *signalr.Call) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
@@ -32,8 +36,12 @@ func registerStreams(h *signalr.Hub) {
 	streamOf(h, "Silent", func(ctx context.Context, c *signalr.Call) iter.Seq2[string, error] {
 		return func(func(string, error) bool) { tellCancellation(ctx, c) }
 	})
-	signalr.Stream1(h, "Count", func(_ context.Context, _ *signalr.Call, n int) (iter.Seq2[int, error], error) { return upTo(n), nil })
-	signalr.Stream1(h, "StreamObjects", func(_ context.Context, _ *signalr.Call, n int) (iter.Seq2[customObject, error], error) {
+	signalr.Stream1(h, "Count", func(_ context.Context, _ *signalr.Call, n int) (iter.Seq2[int, error], error) {
+		return upTo(n), nil
+	})
+	signalr.Stream1(h, "StreamObjects", func(
+		_ context.Context, _ *signalr.Call, n int,
+	) (iter.Seq2[customObject, error], error) {
 		return func(yield func(customObject, error) bool) {
 			for i := range n {
 				if !yield(customObject{Name: "物", Value: i}, nil) {
@@ -42,7 +50,9 @@ func registerStreams(h *signalr.Hub) {
 			}
 		}, nil
 	})
-	signalr.Stream2(h, "StreamLetters", func(_ context.Context, _ *signalr.Call, n, size int) (iter.Seq2[string, error], error) {
+	signalr.Stream2(h, "StreamLetters", func(
+		_ context.Context, _ *signalr.Call, n, size int,
+	) (iter.Seq2[string, error], error) {
 		return func(yield func(string, error) bool) {
 			for range n {
 				if !yield(letters(size), nil) {
@@ -56,7 +66,7 @@ func registerStreams(h *signalr.Hub) {
 
 func tellCancellation(ctx context.Context, c *signalr.Call) {
 	<-ctx.Done()
-	_ = send(c.Conn, "StreamCanceled") // it fails where the connection has ended, too
+	_ = send(c.Conn, "StreamCanceled") // fails where the connection has ended, too
 }
 
 func upTo(n int) iter.Seq2[int, error] {
@@ -76,10 +86,14 @@ func registerBrokenStreams(h *signalr.Hub) {
 		"Refuse": func(text string) error { return &signalr.HubError{Message: text} },
 		"Panic":  func(text string) error { panic(text) },
 	} {
-		signalr.Stream1(h, "Stream"+name, func(_ context.Context, _ *signalr.Call, text string) (iter.Seq2[int, error], error) {
+		signalr.Stream1(h, "Stream"+name, func(
+			_ context.Context, _ *signalr.Call, text string,
+		) (iter.Seq2[int, error], error) {
 			return nil, fail(text)
 		})
-		signalr.Stream2(h, "CountAnd"+name, func(_ context.Context, _ *signalr.Call, n int, text string) (iter.Seq2[int, error], error) {
+		signalr.Stream2(h, "CountAnd"+name, func(
+			_ context.Context, _ *signalr.Call, n int, text string,
+		) (iter.Seq2[int, error], error) {
 			return func(yield func(int, error) bool) {
 				for i := range upTo(n) {
 					if !yield(i, nil) {
@@ -90,7 +104,9 @@ func registerBrokenStreams(h *signalr.Hub) {
 			}, nil
 		})
 	}
-	signalr.Stream1(h, "CountAndUnencodable", func(_ context.Context, _ *signalr.Call, n int) (iter.Seq2[any, error], error) {
+	signalr.Stream1(h, "CountAndUnencodable", func(
+		_ context.Context, _ *signalr.Call, n int,
+	) (iter.Seq2[any, error], error) {
 		return func(yield func(any, error) bool) {
 			for i := range upTo(n) {
 				if !yield(i, nil) {
@@ -102,12 +118,16 @@ func registerBrokenStreams(h *signalr.Hub) {
 	})
 }
 
-// registerOptionals registers what an older client calls with fewer arguments.
+// registerOptionals registers the methods that an older client calls with fewer arguments.
 func registerOptionals(h *signalr.Hub) {
-	signalr.Method3(h, "Greet", func(_ context.Context, _ *signalr.Call, name string, greeting signalr.Optional[string], times signalr.Optional[int]) (any, error) {
+	signalr.Method3(h, "Greet", func(
+		_ context.Context, _ *signalr.Call, name string, greeting signalr.Optional[string], times signalr.Optional[int],
+	) (any, error) {
 		return name + ", " + given(greeting) + ", " + given(times), nil
 	})
-	signalr.Stream2(h, "GreetAll", func(_ context.Context, _ *signalr.Call, name string, times signalr.Optional[int]) (iter.Seq2[string, error], error) {
+	signalr.Stream2(h, "GreetAll", func(
+		_ context.Context, _ *signalr.Call, name string, times signalr.Optional[int],
+	) (iter.Seq2[string, error], error) {
 		return func(yield func(string, error) bool) { yield(name+", "+given(times), nil) }, nil
 	})
 }
@@ -119,13 +139,19 @@ func given[T any](o signalr.Optional[T]) string {
 	return fmt.Sprintf("%#v", o.Value)
 }
 
-// registerUploads registers what the client streams to.
+// registerUploads registers the methods that the client streams to.
 func registerUploads(h *signalr.Hub) {
-	signalr.Method1(h, "Concat", func(_ context.Context, _ *signalr.Call, up *signalr.Upload[string]) (any, error) { return join(up, "") })
-	signalr.Method2(h, "Join", func(_ context.Context, _ *signalr.Call, up *signalr.Upload[string], separator string) (any, error) {
+	signalr.Method1(h, "Concat", func(_ context.Context, _ *signalr.Call, up *signalr.Upload[string]) (any, error) {
+		return join(up, "")
+	})
+	signalr.Method2(h, "Join", func(
+		_ context.Context, _ *signalr.Call, up *signalr.Upload[string], separator string,
+	) (any, error) {
 		return join(up, separator)
 	})
-	signalr.Method3(h, "JoinTwo", func(_ context.Context, _ *signalr.Call, one *signalr.Upload[string], separator string, other *signalr.Upload[string]) (any, error) {
+	signalr.Method3(h, "JoinTwo", func(
+		_ context.Context, _ *signalr.Call, one *signalr.Upload[string], separator string, other *signalr.Upload[string],
+	) (any, error) {
 		left, err := join(one, "")
 		if err != nil {
 			return nil, err
@@ -163,13 +189,17 @@ func registerUploads(h *signalr.Hub) {
 	signalr.Method1(h, "RefuseUpload", func(context.Context, *signalr.Call, *signalr.Upload[string]) (any, error) {
 		return nil, &signalr.HubError{Message: "Not wanted."}
 	})
-	signalr.Method1(h, "TellUploadError", func(_ context.Context, _ *signalr.Call, up *signalr.Upload[string]) (any, error) {
+	signalr.Method1(h, "TellUploadError", func(
+		_ context.Context, _ *signalr.Call, up *signalr.Upload[string],
+	) (any, error) {
 		if _, err := join(up, ""); err != nil {
 			return nil, &signalr.HubError{Message: err.Error()}
 		}
 		return nil, nil
 	})
-	signalr.Stream1(h, "Shout", func(_ context.Context, _ *signalr.Call, up *signalr.Upload[string]) (iter.Seq2[string, error], error) {
+	signalr.Stream1(h, "Shout", func(
+		_ context.Context, _ *signalr.Call, up *signalr.Upload[string],
+	) (iter.Seq2[string, error], error) {
 		return func(yield func(string, error) bool) {
 			for s, err := range up.All() {
 				if !yield(strings.ToUpper(s), err) {
@@ -191,9 +221,11 @@ func join(up *signalr.Upload[string], separator string) (string, error) {
 	return strings.Join(all, separator), nil
 }
 
-// registerQuestions registers what asks the client for results.
+// registerQuestions registers the methods that ask the client for results.
 func registerQuestions(h *signalr.Hub) {
-	signalr.Method0(h, "AskMe", func(ctx context.Context, c *signalr.Call) (any, error) { return c.Conn.Invoke(ctx, "Ask", nil) })
+	signalr.Method0(h, "AskMe", func(ctx context.Context, c *signalr.Call) (any, error) {
+		return c.Conn.Invoke(ctx, "Ask", nil)
+	})
 	signalr.Stream1(h, "AskAndStream", func(ctx context.Context, c *signalr.Call, n int) (iter.Seq2[any, error], error) {
 		return func(yield func(any, error) bool) {
 			for i := range upTo(n) {
@@ -210,7 +242,7 @@ func registerQuestions(h *signalr.Hub) {
 	})
 }
 
-// answer is what a question to the client came to.
+// answer is the result of a question to the client.
 type answer struct {
 	Result any    `json:"result"`
 	Error  string `json:"error"`
