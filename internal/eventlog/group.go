@@ -26,7 +26,9 @@ const (
 //
 // It does not ask for many more rows than fit: first for a few, then by what those have taken. So a few events are one round trip, a
 // thousand small ones are four or five, and large ones are not sent in vain. What cannot be read has no payload, as in ReadFrom.
-func (l *Reader) Read(ctx context.Context, group event.Group, after, upTo int64, limit, maxBytes int) (entries []event.Logged, err error) {
+func (l *Reader) Read(ctx context.Context, group event.Group, after, upTo int64, limit,
+	maxBytes int,
+) (entries []event.Logged, err error) {
 	r := groupRead{left: maxBytes}
 	ask := min(limit, max(chunkLeast, maxBytes/(payloadMost+entryBytes)))
 	for ask > 0 {

@@ -25,10 +25,17 @@ func TestAReadOfAGroupIsBoundedInBytes(t *testing.T) {
 		fixture.OrderID, fixture.RestaurantID, events)
 	b.Relay(t)
 	log := eventlog.NewReader(b.Pool)
-	for _, test := range []struct{ limit, maxBytes int }{{1000, 1 << 20}, {1000, 128 << 10}, {1000, 1}, {7, 1 << 20}, {1000, math.MaxInt32}} {
+	for _, test := range []struct{ limit, maxBytes int }{
+		{1000, 1 << 20},
+		{1000, 128 << 10},
+		{1000, 1},
+		{7, 1 << 20},
+		{1000, math.MaxInt32},
+	} {
 		reads := 0
 		for after := int64(0); after < events; reads++ {
-			entries, err := log.Read(t.Context(), event.OrderGroup(fixture.OrderID), after, math.MaxInt64, test.limit, test.maxBytes)
+			entries, err := log.Read(t.Context(), event.OrderGroup(fixture.OrderID), after, math.MaxInt64, test.limit,
+				test.maxBytes)
 			require.NoError(t, err)
 			require.NotEmpty(t, entries)
 			require.LessOrEqual(t, len(entries), test.limit)

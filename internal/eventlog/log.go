@@ -40,7 +40,9 @@ func (l *Reader) State(ctx context.Context) (State, error) {
 
 // ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none. Behind what
 // cannot be read it goes on: such an entry has no payload.
-func (l *Reader) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+func (l *Reader) ReadFrom(ctx context.Context, after int64,
+	limit int,
+) (entries []event.Logged, epoch int64, err error) {
 	entries, epoch, err = l.readFrom(ctx, after, limit)
 	if !postgres.Unreadable(err) {
 		return entries, epoch, err
@@ -97,7 +99,9 @@ func typeOf(entry event.Logged) event.Type {
 	}
 }
 
-func (l *Reader) readFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+func (l *Reader) readFrom(ctx context.Context, after int64,
+	limit int,
+) (entries []event.Logged, epoch int64, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.LogReadFrom, after, limit).Query(func(rows pgx.Rows) error {
 		var err error
@@ -118,7 +122,8 @@ func (l *Reader) readFrom(ctx context.Context, after int64, limit int) (entries 
 // Locate returns the sequence of an event within group, or [ErrUnknownEvent].
 func (l *Reader) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error) {
 	batch := outbox.NewReadBatch()
-	batch.Queue(dbsqlc.LogLocate, eventID, group.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
+	batch.Queue(dbsqlc.LogLocate, eventID,
+		group.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, ErrUnknownEvent
@@ -131,9 +136,12 @@ func (l *Reader) Locate(ctx context.Context, group event.Group, eventID uuid.UUI
 
 // Head returns the newest entry of group at or before a position: its event and sequence; or uuid.Nil and the sequence of its newest
 // event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
-func (l *Reader) Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error) {
+func (l *Reader) Head(ctx context.Context, group event.Group,
+	atPosition int64,
+) (eventID uuid.UUID, sequence int64, err error) {
 	batch := outbox.NewReadBatch()
-	batch.Queue(dbsqlc.LogGroupHead, group.String(), atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
+	batch.Queue(dbsqlc.LogGroupHead, group.String(),
+		atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, 0, nil
@@ -150,7 +158,8 @@ func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 	var c outbox.EventColumns
 	var l event.Logged
 	var group string
-	err := row.Scan(append(before, &l.Position, &group, &l.Sequence, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID,
+	err := row.Scan(append(before, &l.Position, &group, &l.Sequence, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID,
+		&c.CustomerID,
 		&c.Audience, &c.Payload, &c.OccurredOn, &c.TraceText)...)
 	if err != nil {
 		return event.Logged{}, err //nolint:wrapcheck // wrapped once, by the batch's reader

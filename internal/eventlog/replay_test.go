@@ -38,7 +38,9 @@ func (s *shelf) Head(ctx context.Context, _ event.Group, _ int64) (uuid.UUID, in
 	return uuid.Nil, 0, errAway
 }
 
-func (s *shelf) Read(_ context.Context, g event.Group, after, _ int64, limit, _ int) (entries []event.Logged, err error) {
+func (s *shelf) Read(_ context.Context, g event.Group, after, _ int64, limit,
+	_ int,
+) (entries []event.Logged, err error) {
 	if s.reading != nil {
 		s.reading(limit)
 	}

@@ -105,7 +105,9 @@ const mendAttempts = 3
 // happens in one transaction, with whatever else could deliver or bury the event locked or gone: of several who mend it, or of one who mends and an
 // attempt that goes on, one comes first, and the others find what that has left. It fails with [outbox.ErrNotKnown], [outbox.ErrWaiting], [outbox.ErrMoved] and as
 // [outbox.Mend] does; then nothing has changed.
-func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending, by string) (mended outbox.Mended, err error) {
+func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending,
+	by string,
+) (mended outbox.Mended, err error) {
 	for range mendAttempts {
 		err = d.briefly(ctx, func(tx pgx.Tx) (err error) {
 			mended, err = d.mend(ctx, tx, eventID, m, by)
@@ -122,7 +124,9 @@ func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Men
 }
 
 // The order of the locks is the one in which a job that is worked takes them: the job's, and then what its effect needs.
-func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m *outbox.Mending, by string) (outbox.Mended, error) {
+func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m *outbox.Mending,
+	by string,
+) (outbox.Mended, error) {
 	ref, failing, err := takeFailing(ctx, tx, eventID)
 	if err != nil {
 		return outbox.Mended{}, err
@@ -142,7 +146,8 @@ func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m 
 		return outbox.Mended{}, err
 	}
 	if found, err := outbox.Trace(ctx, tx, eventID); err != nil || found[0].Status != outbox.StatusUnknown {
-		return outbox.Mended{}, errors.Join(err, outbox.ErrWaiting) // it was published again, and that one has its turn still
+		// it was published again, and that one has its turn still
+		return outbox.Mended{}, errors.Join(err, outbox.ErrWaiting)
 	}
 	if err := outbox.Note(ctx, tx, eventID, outbox.StepMended, by, mended.String()); err != nil {
 		return outbox.Mended{}, err

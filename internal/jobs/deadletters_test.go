@@ -115,7 +115,8 @@ func TestDroppedDeadLetterThatDiesAgain(t *testing.T) {
 	d := b.deadLetters(t)
 	id := b.bury(t)
 	require.NoError(t, d.Drop(t.Context(), id, "ops"))
-	b.exec(t, "UPDATE herald.outbox SET event_id = $1 WHERE event_id = $2", id, b.past(t, "OrderPlaced", `{"orderNumber": "YZ-1"}`, nil))
+	b.exec(t, "UPDATE herald.outbox SET event_id = $1 WHERE event_id = $2", id,
+		b.past(t, "OrderPlaced", `{"orderNumber": "YZ-1"}`, nil))
 	b.sweep(t)
 	letters, err := d.List(t.Context(), nil, 10)
 	require.NoError(t, err)

@@ -22,7 +22,9 @@ func (d driver) GetExecutor() riverdriver.Executor { return executor{d.Driver.Ge
 type executor struct{ riverdriver.Executor }
 
 // QueueCreateOrSetUpdatedAt is the question of a client that starts. Its error never looks like a shutdown.
-func (e executor) QueueCreateOrSetUpdatedAt(ctx context.Context, params *riverdriver.QueueCreateOrSetUpdatedAtParams) (*rivertype.Queue, error) {
+func (e executor) QueueCreateOrSetUpdatedAt(ctx context.Context,
+	params *riverdriver.QueueCreateOrSetUpdatedAtParams,
+) (*rivertype.Queue, error) {
 	queue, err := e.Executor.QueueCreateOrSetUpdatedAt(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the queue: %w, while it started", err)

@@ -115,7 +115,8 @@ func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventAr
 // deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; from
 // the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well. A database that is away is no fault of the
 // event's and costs no attempt: else a restart would make a scheduled event minutes late, and a bad day a dead letter of it.
-func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID, to tellContested,
+func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref,
+	nodeID uuid.UUID, to tellContested,
 	died tellDied,
 ) error {
 	var contested []pass.Contested
@@ -149,7 +150,9 @@ func logDied(logger *slog.Logger) tellDied {
 }
 
 // settle says what becomes of an event and its job after an attempt that ended with err.
-func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error, died tellDied) error {
+func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error,
+	died tellDied,
+) error {
 	if err == nil {
 		return nil
 	}
@@ -170,7 +173,8 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 
 // passing reports whether an attempt failed for a reason that is the database's or the connection's and not the event's.
 func passing(err error) bool {
-	if _, undeliverable := errors.AsType[*event.UndeliverableError](err); undeliverable || errors.Is(err, outbox.ErrRowGone) {
+	if _, undeliverable := errors.AsType[*event.UndeliverableError](err); undeliverable ||
+		errors.Is(err, outbox.ErrRowGone) {
 		return false
 	}
 	_, answered := errors.AsType[*pgconn.PgError](err)
@@ -186,13 +190,16 @@ const beginBriefly = "begin; set local idle_in_transaction_session_timeout = '1s
 
 // completing completes the job in the transaction of its effect, and before it: the effect takes the relay's lock, and the less is done
 // under it the better.
-func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], effect func(pgx.Tx) error) error {
+func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T],
+	effect func(pgx.Tx) error,
+) error {
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{BeginQuery: beginBriefly}, func(tx pgx.Tx) error {
 		done, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		if err != nil {
 			return fmt.Errorf("completing the job: %w", err)
 		}
-		if done.State != rivertype.JobStateCompleted { // River shows it as it was, where it was taken away while this waited for it
+		// River shows it as it was, where it was taken away while this waited for it
+		if done.State != rivertype.JobStateCompleted {
 			return errTaken
 		}
 		return effect(tx)

@@ -93,7 +93,8 @@ func TestEventOfAnUnknownTypeBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 
 	jobs := b.waiting(t, "retry_event")
 	require.Len(t, jobs, 1)
-	require.Greater(t, scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]), time.Now(), "after a rest")
+	require.Greater(t, scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]),
+		time.Now(), "after a rest")
 	const reason = `unknown event_type "OrderSplit"`
 	require.Equal(t, "event "+poison.String()+" cannot be delivered: "+reason,
 		scan[string](t, b, "SELECT args->>'reason' FROM herald.river_job WHERE id = $1", jobs[0]))

@@ -30,7 +30,8 @@ const (
 	reindexInterval      = 24 * time.Hour
 	promoteInterval      = 500 * time.Millisecond
 	selfcheckInterval    = 10 * time.Second
-	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
+	// each is one more place to look for a group that is new; without its partition a day goes to the default one
+	daysAhead = 3
 
 	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
 	// pool's connections, which permissions and resumes need.
@@ -38,11 +39,12 @@ const (
 	retryWorkers = 1
 
 	fetchPollInterval = 500 * time.Millisecond
-	fetchCooldown     = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
-	jobTimeout        = 30 * time.Second
-	retentionTimeout  = 50 * time.Minute
-	startTimeout      = 15 * time.Second // of one attempt
-	stopTimeout       = 5 * time.Second
+	// between two fetches while more is due; each takes as many jobs as there are workers
+	fetchCooldown    = 5 * time.Millisecond
+	jobTimeout       = 30 * time.Second
+	retentionTimeout = 50 * time.Minute
+	startTimeout     = 15 * time.Second // of one attempt
+	stopTimeout      = 5 * time.Second
 )
 
 // Sweeper relays everything that waits, over the given connection, and returns how many rows it took.
@@ -82,8 +84,10 @@ func New(cfg Config) (*Jobs, error) {
 	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
-	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
-	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
+	river.AddWorker(registered,
+		&deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
+	river.AddWorker(registered,
+		&retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: retention.New(cfg.Pool, retention.Config{
@@ -96,10 +100,13 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
 	river.AddWorker(registered, &selfcheckWorker{checker: selfcheck.New(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(newDriver(cfg.Pool), &river.Config{
-		ID:                cfg.NodeID.String(),
-		Schema:            schema,
-		Logger:            slog.New(warnings{cfg.Logger.Handler()}),
-		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, retryQueue: {MaxWorkers: retryWorkers}},
+		ID:     cfg.NodeID.String(),
+		Schema: schema,
+		Logger: slog.New(warnings{cfg.Logger.Handler()}),
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: workers},
+			retryQueue:         {MaxWorkers: retryWorkers},
+		},
 		Workers:           registered,
 		PollOnly:          true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval: fetchPollInterval,

@@ -71,10 +71,15 @@ func TestMendedDeadLetterIsRelayedOnceAtTheEndOfItsGroup(t *testing.T) {
 	b.deliverAll(t)
 	b.sweep(t)
 	require.EqualValues(t, 2, b.status(t, id).Sequence, "behind what its group has had")
-	require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id), "once, to its two groups")
+	require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id),
+		"once, to its two groups")
 	require.JSONEq(t, `{"status": "Placed", "note": "ring twice", "orderNumber": "YZ-1"}`,
 		scan[string](t, b, "SELECT payload::text FROM herald.outbox WHERE event_id = $1", id))
-	require.Equal(t, []string{"died  event " + id.String() + " cannot be delivered: payload: orderNumber is missing", "mended anna payload (orderNumber)"}, b.steps(t, id))
+	require.Equal(t,
+		[]string{
+			"died  event " + id.String() + " cannot be delivered: payload: orderNumber is missing",
+			"mended anna payload (orderNumber)",
+		}, b.steps(t, id))
 
 	_, err = d.Mend(t.Context(), id, merging(`{"orderNumber": "YZ-3"}`), "berta")
 	require.ErrorIs(t, err, outbox.ErrRelayed)
@@ -140,15 +145,17 @@ func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 		"payload is array, not a JSON object": {Payload: json.RawMessage(`[]`)},
 		"payload is not JSON":                 {Payload: json.RawMessage(`{"orderNumber": `)},
 		"merged into the payload is not a":    {Merge: json.RawMessage(`[]`)},
-		"lastUpdateTimestamp":                 {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "lastUpdateTimestamp": "yesterday"}`)},
-		"at most 65536":                       {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "` + strings.Repeat("x", 1<<17) + `"}`)},
-		"Unicode":                             {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "\u0000"}`)},
-		"AccessRevoked is Herald's own":       {Type: &own},
-		"unknown event_type 'OrderSplit'":     {Type: &unknown},
-		"unknown audience 'Nobody'":           {Audience: &nobody},
-		"restaurant_id is missing":            {RestaurantID: &zero},
-		outbox.ErrUnchanged.Error():           {Merge: json.RawMessage(`{"status": "Placed"}`)},
-		"__proto__":                           {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "a": {"__proto__": 1}}`)},
+		"lastUpdateTimestamp": {Merge: json.RawMessage(
+			`{"orderNumber": "YZ-1", "lastUpdateTimestamp": "yesterday"}`)},
+		"at most 65536": {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "` +
+			strings.Repeat("x", 1<<17) + `"}`)},
+		"Unicode":                         {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "\u0000"}`)},
+		"AccessRevoked is Herald's own":   {Type: &own},
+		"unknown event_type 'OrderSplit'": {Type: &unknown},
+		"unknown audience 'Nobody'":       {Audience: &nobody},
+		"restaurant_id is missing":        {RestaurantID: &zero},
+		outbox.ErrUnchanged.Error():       {Merge: json.RawMessage(`{"status": "Placed"}`)},
+		"__proto__":                       {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "a": {"__proto__": 1}}`)},
 	} {
 		_, err := d.Mend(t.Context(), id, &m, "ops")
 		require.ErrorContains(t, err, says)
@@ -177,7 +184,8 @@ func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"event_type"}, mended.Columns)
 	require.Empty(t, b.waiting(t, "retry_event"))
-	err = completing(rivertest.WorkContext(t.Context(), b.jobs.client), b.pool, attempt, func(pgx.Tx) error { panic("there is nothing to do it for") })
+	err = completing(rivertest.WorkContext(t.Context(), b.jobs.client), b.pool, attempt,
+		func(pgx.Tx) error { panic("there is nothing to do it for") })
 	require.ErrorIs(t, err, rivertype.ErrNotFound)
 	b.deliverAll(t)
 	require.Equal(t, outbox.StatusRelayed, b.status(t, id).Status)
@@ -206,7 +214,8 @@ func TestMendBesideAnAttempt(t *testing.T) {
 		b.deliverAll(t)
 		require.Equal(t, outbox.StatusRelayed, b.status(t, id).Status)
 		require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id))
-		require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter WHERE event_id = $1", id), "it was buried by an attempt whose job was gone")
+		require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter WHERE event_id = $1", id),
+			"it was buried by an attempt whose job was gone")
 	}
 }
 
@@ -247,7 +256,8 @@ func TestOneOfSeveralMenders(t *testing.T) {
 			require.NotEqual(t, -1, winner)
 			b.deliverAll(t)
 			require.Equal(t, outbox.StatusRelayed, b.status(t, id).Status)
-			require.Equal(t, fmt.Sprintf("YZ-%d", winner), scan[string](t, b, "SELECT payload->>'orderNumber' FROM herald.outbox WHERE event_id = $1", id))
+			require.Equal(t, fmt.Sprintf("YZ-%d", winner),
+				scan[string](t, b, "SELECT payload->>'orderNumber' FROM herald.outbox WHERE event_id = $1", id))
 			require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id))
 			require.Empty(t, b.waiting(t, "retry_event"))
 		}
@@ -266,11 +276,13 @@ func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 	require.NoError(t, d.Retry(t.Context(), id, "anna"))
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.NoError(t, d.Drop(t.Context(), id, "berta"))
-	b.exec(t, "DELETE FROM herald.dead_letter_history WHERE event_id = $1 AND what <> 'retried'", id) // by a release before, say
+	// by a release before, say
+	b.exec(t, "DELETE FROM herald.dead_letter_history WHERE event_id = $1 AND what <> 'retried'", id)
 	_, err := d.Mend(t.Context(), id, merging(`{"orderNumber": "YZ-1"}`), "")
 	require.NoError(t, err)
 	b.deliverAll(t)
-	require.Equal(t, []string{"retried anna", "died  " + reason, "dropped", "mended  payload (orderNumber)"}, b.steps(t, id))
+	require.Equal(t, []string{"retried anna", "died  " + reason, "dropped", "mended  payload (orderNumber)"},
+		b.steps(t, id))
 	story, err := outbox.NewTracer(b.pool).Story(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, outbox.StatusRelayed, story.Status)

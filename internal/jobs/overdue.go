@@ -15,8 +15,9 @@ type Overdue struct {
 	Events      int64         // scheduled ones and retries, counted up to overdueMost
 	OldestEvent time.Duration // how long ago the time of the oldest of them was
 
-	Periodic time.Duration // for how long a periodic job has been waiting to be enqueued, or to be begun; of several the longest
-	Kind     string        // which one
+	// for how long a periodic job has been waiting to be enqueued, or to be begun; of several the longest
+	Periodic time.Duration
+	Kind     string // which one
 	// LastEnqueued is when any was enqueued; zero where no node has ever run. It can lie in the future: the database's clock was set back.
 	LastEnqueued time.Time
 }
@@ -60,7 +61,10 @@ func ReadOverdue(ctx context.Context, db postgres.Database) (Overdue, error) {
 	if last != nil {
 		o.LastEnqueued = *last
 	}
-	kinds := []string{sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(), selfcheckArgs{}.Kind()}
+	kinds := []string{
+		sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(),
+		selfcheckArgs{}.Kind(),
+	}
 	rows, err := db.Query(ctx, overduePeriodic, kinds)
 	if err != nil {
 		return o, fmt.Errorf("looking for periodic jobs that are overdue: %w", err)

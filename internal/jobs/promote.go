@@ -48,7 +48,8 @@ WITH due AS (
 UPDATE ` + riverJobs + ` SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
 
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
-	tag, err := pool.Exec(ctx, promote, promoteMost, slowAttempt.Seconds(), stuckAfter.Seconds(), queues(), silentNode.Seconds())
+	tag, err := pool.Exec(ctx, promote, promoteMost, slowAttempt.Seconds(), stuckAfter.Seconds(), queues(),
+		silentNode.Seconds())
 	if err != nil {
 		return 0, fmt.Errorf("making due jobs ready: %w", err)
 	}

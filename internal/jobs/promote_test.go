@@ -70,7 +70,9 @@ func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	_, err := nodes.New(b.pool, frozen).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	var fetched time.Time
-	require.NoError(t, b.pool.QueryRow(t.Context(), `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_at = clock_timestamp(),
+	require.NoError(t,
+		b.pool.QueryRow(t.Context(),
+			`UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_at = clock_timestamp(),
 		scheduled_at = now(), attempted_by = ARRAY[$2::text], args = jsonb_set(args, '{deliver_after}', to_jsonb(now())) WHERE id = $1 RETURNING attempted_at`, job, frozen.String()).Scan(&fetched))
 	require.Eventually(t, func() bool { return b.status(t, id).Status == "relayed" }, waitTimeout, waitTick)
 	took := b.status(t, id).RelayedAt.Sub(fetched)
@@ -99,7 +101,8 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 	var journal nodes.Journal
 	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
-	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
+	// while this test looks, however long that takes
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'")
 	soon := time.Now().Add(time.Hour)
 	for range 9 {
 		b.cart(t, uuid.New(), &soon)
@@ -113,9 +116,15 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 		{"state = 'scheduled', scheduled_at = now() + interval '1 s'", "scheduled"},
 		{"state = 'retryable', scheduled_at = now(), kind = 'retention'", "available"},
 		{"state = 'running', attempted_at = now() - interval '1.1 s', attempted_by = '{a,gone}'", "available"},
-		{"state = 'running', attempted_at = now() - interval '5 s', attempted_by = '{gone," + alive.String() + "}'", "running"},
+		{
+			"state = 'running', attempted_at = now() - interval '5 s', attempted_by = '{gone," + alive.String() + "}'",
+			"running",
+		},
 		{"state = 'running', attempted_at = now() - interval '0.1 s', attempted_by = '{gone}'", "running"},
-		{"state = 'running', attempted_at = now() + interval '1 day', attempted_by = '{" + alive.String() + "}'", "available"},
+		{
+			"state = 'running', attempted_at = now() + interval '1 day', attempted_by = '{" + alive.String() + "}'",
+			"available",
+		},
 		{"state = 'completed', finalized_at = now()", "completed"},
 	} {
 		b.exec(t, "UPDATE herald.river_job SET "+c.set+" WHERE id = $1", jobs[i])

@@ -17,7 +17,9 @@ const heldByJobs = `SELECT (j.args->>'outbox_seq')::bigint FROM ` + riverJobs + 
 
 // Reseed lets relaying go on in a database that was restored from a dump; see [relay.Reseed]. What jobs hold stays theirs. All or
 // nothing of it happens.
-func Reseed(ctx context.Context, pool *pgxpool.Pool, progress func(day time.Time, sofar relay.Reseeded)) (sum relay.Reseeded, err error) {
+func Reseed(ctx context.Context, pool *pgxpool.Pool,
+	progress func(day time.Time, sofar relay.Reseeded),
+) (sum relay.Reseeded, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, heldByJobs)
 		if err != nil {

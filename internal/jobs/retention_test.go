@@ -18,7 +18,8 @@ import (
 func (b *bundle) nineDaysPass(t *testing.T) {
 	t.Helper()
 	b.exec(t, "SELECT herald.ensure_partition(p, (now() AT TIME ZONE 'UTC')::date - d) FROM unnest('{outbox,event_log}'::text[]) p, generate_series(8, 10) d")
-	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // past the checks: a row is inserted where it moves to
+	// past the checks: a row is inserted where it moves to
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
@@ -29,7 +30,9 @@ func (b *bundle) nineDaysPass(t *testing.T) {
 	b.exec(t, `UPDATE herald.river_job SET args = jsonb_set(args, '{outbox_written_at}', to_jsonb((args->>'outbox_written_at')::timestamptz - interval '9 days'))
 		WHERE args ? 'outbox_written_at'`)
 	b.retire(t)
-	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM unnest('{outbox,event_log}'::text[]) p, herald.partition_days(p) d WHERE d < current_date - 7"))
+	require.Zero(t,
+		scan[int](t, b,
+			"SELECT count(*) FROM unnest('{outbox,event_log}'::text[]) p, herald.partition_days(p) d WHERE d < current_date - 7"))
 }
 
 func (b *bundle) retire(t *testing.T) {
@@ -55,7 +58,8 @@ func TestScheduledEventOutlivesItsDay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, id, entries[len(entries)-1].ID, "and every node reads it")
 	b.retire(t)
-	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.outbox WHERE event_id = $1", id), "while it is in the log it has its row")
+	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.outbox WHERE event_id = $1", id),
+		"while it is in the log it has its row")
 }
 
 func TestDeadLetterOutlivesItsDay(t *testing.T) {

@@ -39,7 +39,8 @@ func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
 // newInserter returns a client that only inserts jobs, due by a clock that has to be read before.
 func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], *dbclock.Clock, error) {
 	clock := dbclock.New(slog.New(slog.DiscardHandler)) // the node's own tells
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
+	client, err := river.NewClient(riverpgxv5.New(pool),
+		&river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating River's inserting client: %w", err)
 	}

@@ -16,7 +16,8 @@ type Settings struct {
 // Check says what is wrong, beside what package settings checks of itself.
 func (s Settings) Check() error {
 	if s.GroupRetention < s.Retention {
-		return fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s", s.GroupRetention, s.Retention)
+		return fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
+			s.GroupRetention, s.Retention)
 	}
 	return nil
 }

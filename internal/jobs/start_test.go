@@ -13,7 +13,9 @@ import (
 // cut is a database whose connections are closed in the moment of a question.
 type cut struct{ riverdriver.Executor }
 
-func (cut) QueueCreateOrSetUpdatedAt(context.Context, *riverdriver.QueueCreateOrSetUpdatedAtParams) (*rivertype.Queue, error) {
+func (cut) QueueCreateOrSetUpdatedAt(context.Context,
+	*riverdriver.QueueCreateOrSetUpdatedAtParams,
+) (*rivertype.Queue, error) {
 	return nil, pgconn.ErrConnClosed
 }
 

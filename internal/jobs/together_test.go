@@ -106,7 +106,8 @@ func TestNothingIsTakenAlongWhileTheRelayIsPaused(t *testing.T) {
 	require.NoError(t, err)
 	_, snoozed := errors.AsType[*river.JobSnoozeError](b.deliverScheduled(t, jobs[2]))
 	require.True(t, snoozed)
-	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.river_job WHERE id = ANY ($1) AND xmax <> '0'", jobs[:2]))
+	require.Zero(t,
+		scan[int](t, b, "SELECT count(*) FROM herald.river_job WHERE id = ANY ($1) AND xmax <> '0'", jobs[:2]))
 	_, err = relay.Resume(t.Context(), b.pool)
 	require.NoError(t, err)
 	require.NoError(t, b.deliverScheduled(t, jobs[2]))

@@ -71,7 +71,9 @@ FROM (SELECT j.* FROM ` + failingJobs + ` j WHERE j.id < $1 ORDER BY j.id DESC L
 ORDER BY j.id DESC`
 
 // listRetrying returns at most limit events that are tried again, the newest first, behind before.
-func listRetrying(ctx context.Context, db postgres.Database, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error) {
+func listRetrying(ctx context.Context, db postgres.Database, before *outbox.DeadLetter,
+	limit int,
+) ([]outbox.DeadLetter, error) {
 	const newest = 1<<63 - 1
 	below := int64(newest)
 	if before != nil {
@@ -87,7 +89,8 @@ func listRetrying(ctx context.Context, db postgres.Database, before *outbox.Dead
 		var eventType *string
 		var resource uuid.NullUUID
 		err := row.Scan(&d.Job, &d.EventID, &written, &since, &next, &d.Attempts, &d.Reason, &eventType, &resource)
-		d.WrittenAt, d.FailingSince, d.NextAttemptAt, d.ResourceID = postgres.OrZero(written), postgres.OrZero(since), postgres.OrZero(next), resource.UUID
+		d.WrittenAt, d.FailingSince, d.NextAttemptAt, d.ResourceID = postgres.OrZero(written), postgres.OrZero(since),
+			postgres.OrZero(next), resource.UUID
 		d.Type = event.Type(postgres.OrZero(eventType))
 		return d, err //nolint:wrapcheck // wrapped once, below
 	})

@@ -51,7 +51,8 @@ func TestNothingThatConcernsEventsGoesByTheNodesClock(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
 	for _, dir := range []string{
-		"jobs", "outbox", "eventlog", "nodes", "retention", "selfcheck", "postgres/dbclock", "relay", "relay/pass", "app", "broadcast", "event",
+		"jobs", "outbox", "eventlog", "nodes", "retention", "selfcheck", "postgres/dbclock", "relay", "relay/pass", "app",
+		"broadcast", "event",
 	} {
 		pkg := filepath.Base(dir)
 		files, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
@@ -66,7 +67,9 @@ func TestNothingThatConcernsEventsGoesByTheNodesClock(t *testing.T) {
 			for _, decl := range parsed.Decls {
 				if name := pkg + " " + declared(decl); readsClock(decl) {
 					found[name] = true
-					require.Contains(t, readsTheNodesClock, name, "%s reads the node's clock: if only to measure on this machine, list it here with what; else ask the database", file)
+					require.Contains(t, readsTheNodesClock, name,
+						"%s reads the node's clock: if only to measure on this machine, list it here with what; else ask the database",
+						file)
 				}
 			}
 		}

@@ -37,8 +37,9 @@ func (n *Register) All(ctx context.Context) ([]State, error) {
 	nodes := make([]State, len(rows))
 	for i, r := range rows {
 		nodes[i] = State{
-			Node: r.NodeID, Host: r.Host, Version: r.Version, URL: r.Url, Draining: r.Draining, Alive: r.Alive, StartedAt: r.StartedAt,
-			Silent: max(0, time.Duration(r.SilentSeconds*float64(time.Second))),
+			Node: r.NodeID, Host: r.Host, Version: r.Version, URL: r.Url, Draining: r.Draining, Alive: r.Alive,
+			StartedAt: r.StartedAt,
+			Silent:    max(0, time.Duration(r.SilentSeconds*float64(time.Second))),
 		}
 		var counts map[string]int
 		if err := json.Unmarshal(r.Connections, &counts); err != nil {

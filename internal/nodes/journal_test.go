@@ -87,7 +87,8 @@ func TestJournalIsWrittenWithTheHeartbeat(t *testing.T) {
 		{7, 9, 9, []int32{8}},
 	}, b.journal(t, fixture.NodeID))
 	require.Equal(t, int64(9), fixture.Scan[int64](t, b.Pool, "SELECT broadcast_position FROM herald.node"))
-	require.WithinDuration(t, time.Now(), fixture.Scan[time.Time](t, b.Pool, "SELECT min(broadcast_at) FROM herald.broadcast_journal"), time.Minute)
+	require.WithinDuration(t, time.Now(),
+		fixture.Scan[time.Time](t, b.Pool, "SELECT min(broadcast_at) FROM herald.broadcast_journal"), time.Minute)
 }
 
 func TestJournalIsWrittenOnceThoughAnswersAreLost(t *testing.T) {
@@ -155,7 +156,8 @@ func TestJournalIsBoundedWhileTheDatabaseIsAway(t *testing.T) {
 	require.Less(t, counted, 300_000, "counts were given up")
 	require.Greater(t, counted, 100_000)
 	require.NotNil(t, rows[len(rows)-1].Connections, "the oldest, not the newest")
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal WHERE connections IS NULL"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal WHERE connections IS NULL"))
 }
 
 func TestJournalIsPruned(t *testing.T) {

@@ -146,7 +146,8 @@ func (k *Keys) Run(ctx context.Context) error {
 		}
 		err := k.refresh(ctx)
 		if err != nil && ctx.Err() == nil && !failing { // once; the database's absence is no news half a minute later
-			k.cfg.Logger.WarnContext(ctx, "the nodes' keys were not read: those that are known stay in use", slog.Any("error", err))
+			k.cfg.Logger.WarnContext(ctx, "the nodes' keys were not read: those that are known stay in use",
+				slog.Any("error", err))
 		}
 		failing = err != nil
 	}

@@ -67,7 +67,8 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 		}()
 	}
 	require.Eventually(t, func() bool {
-		return fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM pg_locks WHERE relation = 'herald.node_key'::regclass AND NOT granted") == cap(others)
+		return fixture.Scan[int](t, b.Pool,
+			"SELECT count(*) FROM pg_locks WHERE relation = 'herald.node_key'::regclass AND NOT granted") == cap(others)
 	}, time.Minute, 10*time.Millisecond, "who starts together waits for the one who makes it")
 	require.NoError(t, tx.Commit(t.Context()))
 	for range cap(others) {
@@ -124,7 +125,8 @@ func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
 	find(current, second)
 	b.elapse(t, 24*time.Hour)
 	require.NoError(t, current.Load(t.Context()))
-	require.Equal(t, 0, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key WHERE key_id = $1", first.ID), "the table does not grow")
+	require.Equal(t, 0, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key WHERE key_id = $1", first.ID),
+		"the table does not grow")
 }
 
 func TestKeysOutliveAClockThatIsSetBack(t *testing.T) {
@@ -135,7 +137,9 @@ func TestKeysOutliveAClockThatIsSetBack(t *testing.T) {
 	b.elapse(t, -400*24*time.Hour)
 	require.NoError(t, keys.Load(t.Context()))
 	require.Equal(t, first, keys.Used())
-	require.True(t, fixture.Scan[bool](t, b.Pool, "SELECT bool_and(activates_at <= clock_timestamp()) FROM herald.node_key"), "else none would rotate for a year")
+	require.True(t,
+		fixture.Scan[bool](t, b.Pool, "SELECT bool_and(activates_at <= clock_timestamp()) FROM herald.node_key"),
+		"else none would rotate for a year")
 	b.elapse(t, 25*time.Hour)
 	require.NoError(t, keys.Load(t.Context()))
 	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key"))

@@ -22,7 +22,8 @@ type Register struct {
 	self  uuid.UUID
 	clock *dbclock.Clock
 
-	row sync.Mutex // held while this node's row is written, so that no heartbeat that began before takes back that the node drains
+	// held while this node's row is written, so that no heartbeat that began before takes back that the node drains
+	row sync.Mutex
 
 	mu          sync.Mutex
 	url         string // where other nodes reach this one
@@ -45,7 +46,9 @@ func (n *Register) WithClock(clock *dbclock.Clock) *Register {
 // Heartbeat says that this node is alive, how many connections each hub has and what Tell was told, and writes what journal has noted: together,
 // so that the position in this node's row is always the end of its journal. More reports that journal has more to write. It reads where
 // the other nodes are reached, too: see [Register.Others].
-func (n *Register) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
+func (n *Register) Heartbeat(ctx context.Context, host, version string, journal *Journal,
+	connections map[string]int,
+) (more bool, err error) {
 	counts, err := json.Marshal(connections)
 	if err != nil {
 		return false, fmt.Errorf("encoding connection counts: %w", err)

@@ -21,7 +21,8 @@ import (
 var ErrNotDead = errors.New("the event is not a dead letter")
 
 // ErrRowLost is returned for a dead letter whose row says that it was written at what is no time: no job can carry that.
-var ErrRowLost = errors.New("its row's written_at is not a time between the years 1 and 9999: publish the event anew, or drop it")
+var ErrRowLost = errors.New(
+	"its row's written_at is not a time between the years 1 and 9999: publish the event anew, or drop it")
 
 // DeadLetter is an event that could not be turned into messages: one that is not tried again by itself (StatusDead), or one that is
 // (StatusRetrying).

@@ -47,13 +47,17 @@ func Note(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, what, by, deta
 
 // History returns what has become of an event, the newest hundred steps, in order.
 func History(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Step, error) {
-	rows, err := dbsqlc.New(db).DeadLetterHistory(ctx, dbsqlc.DeadLetterHistoryParams{EventID: eventID, Most: historyMost})
+	rows, err := dbsqlc.New(db).DeadLetterHistory(ctx,
+		dbsqlc.DeadLetterHistoryParams{EventID: eventID, Most: historyMost})
 	if err != nil {
 		return nil, fmt.Errorf("reading what became of event %s: %w", eventID, err)
 	}
 	steps := make([]Step, len(rows))
 	for i, row := range rows {
-		steps[i] = Step{At: row.At, What: row.What, By: postgres.OrZero(row.ByWhom), Attempts: int(postgres.OrZero(row.Attempts)), Detail: postgres.OrZero(row.Detail)}
+		steps[i] = Step{
+			At: row.At, What: row.What, By: postgres.OrZero(row.ByWhom),
+			Attempts: int(postgres.OrZero(row.Attempts)), Detail: postgres.OrZero(row.Detail),
+		}
 	}
 	return steps, nil
 }

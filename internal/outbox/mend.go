@@ -20,11 +20,14 @@ import (
 
 // Why an event is not mended.
 var (
-	ErrRelayed   = errors.New("the event has been relayed: clients have it as it was; publish another one to correct it")
-	ErrWaiting   = errors.New("the event has not failed, or was mended already, and waits to be relayed; see herald trace")
-	ErrNotKnown  = errors.New("no event with this id has been committed, or it is older than the retention; see herald trace")
+	ErrRelayed = errors.New("the event has been relayed: clients have it as it was; publish another one to correct it")
+	ErrWaiting = errors.New(
+		"the event has not failed, or was mended already, and waits to be relayed; see herald trace")
+	ErrNotKnown = errors.New(
+		"no event with this id has been committed, or it is older than the retention; see herald trace")
 	ErrMoved     = errors.New("the event is being retried, buried or relayed at this moment; try again")
-	ErrUnchanged = errors.New("nothing of the event would be another; herald dead retry tries again to deliver it as it is")
+	ErrUnchanged = errors.New(
+		"nothing of the event would be another; herald dead retry tries again to deliver it as it is")
 )
 
 // RefusedError says why an event is not what a publish would take, in the outbox's words.
@@ -51,7 +54,8 @@ type Mending struct {
 
 // Empty says that nothing would be another.
 func (m *Mending) Empty() bool {
-	return m.Payload == nil && m.Merge == nil && m.Type == nil && m.ResourceID == nil && m.RestaurantID == nil && m.CustomerID == nil &&
+	return m.Payload == nil && m.Merge == nil && m.Type == nil && m.ResourceID == nil && m.RestaurantID == nil &&
+		m.CustomerID == nil &&
 		m.Audience == nil && m.OccurredOn == nil && m.DeliverAfter == nil && !m.AtOnce && m.TraceParent == nil
 }
 
@@ -94,8 +98,9 @@ func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 		return Mended{}, &RefusedError{"what is to be merged into the payload is not a JSON object", ""}
 	}
 	changed, err := q.MendApply(ctx, dbsqlc.MendApplyParams{
-		Seq: ref.Seq, WrittenAt: ref.WrittenAt, EventType: (*string)(m.Type), ResourceID: nullID(m.ResourceID), RestaurantID: nullID(m.RestaurantID),
-		CustomerID: m.CustomerID, Audience: m.Audience, Payload: m.Payload, Merge: m.Merge, OccurredOnUtc: m.OccurredOn,
+		Seq: ref.Seq, WrittenAt: ref.WrittenAt, EventType: (*string)(m.Type), ResourceID: nullID(m.ResourceID),
+		RestaurantID: nullID(m.RestaurantID),
+		CustomerID:   m.CustomerID, Audience: m.Audience, Payload: m.Payload, Merge: m.Merge, OccurredOnUtc: m.OccurredOn,
 		AtOnce: m.AtOnce, DeliverAfter: m.DeliverAfter, Traceparent: m.TraceParent,
 	})
 	switch {
@@ -106,7 +111,8 @@ func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 	case len(changed.Changed) == 0:
 		return Mended{}, ErrUnchanged
 	case changed.IsOwn && !changed.WasOwn:
-		return Mended{}, &RefusedError{"event_type AccessRevoked is Herald's own", "herald.revoke_access writes such events."}
+		return Mended{},
+			&RefusedError{"event_type AccessRevoked is Herald's own", "herald.revoke_access writes such events."}
 	}
 	if _, err := q.MendCheck(ctx, dbsqlc.MendCheckParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt}); err != nil {
 		return Mended{}, refused(err)

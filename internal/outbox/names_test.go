@@ -39,7 +39,8 @@ func qualified() map[string]string {
 func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	rows, err := b.Pool.Query(t.Context(), `SELECT p.proname::text, coalesce(array_to_string(p.proconfig, ';'), '') AS config FROM pg_proc p
+	rows, err := b.Pool.Query(t.Context(),
+		`SELECT p.proname::text, coalesce(array_to_string(p.proconfig, ';'), '') AS config FROM pg_proc p
 		WHERE p.pronamespace = 'herald'::regnamespace AND p.prosqlbody IS NULL`)
 	require.NoError(t, err)
 	type function struct{ Name, Config string }
@@ -56,7 +57,8 @@ func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 				path = value
 			}
 		}
-		require.Contains(t, []string{"pg_catalog, herald, pg_temp", "pg_catalog, pg_temp"}, path, "%s: set its search_path, or name all in full and list it here", f.Name)
+		require.Contains(t, []string{"pg_catalog, herald, pg_temp", "pg_catalog, pg_temp"}, path,
+			"%s: set its search_path, or name all in full and list it here", f.Name)
 	}
 }
 
@@ -114,7 +116,10 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 	}
 	// The days are older than the retention.
 	days := b.oldDays(t)
-	for _, statement := range []string{"SELECT herald.retire_log_day($1)", "SELECT * FROM herald.retire_outbox_day($1, 10000)"} {
+	for _, statement := range []string{
+		"SELECT herald.retire_log_day($1)",
+		"SELECT * FROM herald.retire_outbox_day($1, 10000)",
+	} {
 		for _, day := range days {
 			_, err := naive.Exec(t.Context(), statement, day)
 			require.NoError(t, err, statement)

@@ -61,7 +61,8 @@ func TestAPublicationOfAllTablesIsInNobodysWay(t *testing.T) {
 // everyTableTakesChanges asks the server to delete nothing from each table, River's and goose's too: it refuses before it looks for rows.
 func everyTableTakesChanges(t *testing.T, b *bundle) {
 	t.Helper()
-	rows, err := b.Pool.Query(t.Context(), "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind = 'r'")
+	rows, err := b.Pool.Query(t.Context(),
+		"SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind = 'r'")
 	require.NoError(t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

@@ -22,7 +22,9 @@ type Publisher struct {
 func NewPublisher(db dbsqlc.DBTX) *Publisher { return &Publisher{q: dbsqlc.New(db)} }
 
 // PublishAdmin writes an admin event and returns its id: eventID, or a new one where that is uuid.Nil.
-func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage, eventID uuid.UUID) (uuid.UUID, error) {
+func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage,
+	eventID uuid.UUID,
+) (uuid.UUID, error) {
 	id, err := p.q.AdminEventPublish(ctx, dbsqlc.AdminEventPublishParams{
 		EventType: string(eventType), Payload: payload, EventID: uuid.NullUUID{UUID: eventID, Valid: eventID != uuid.Nil},
 	})
@@ -54,7 +56,8 @@ func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, set
 	fields := map[string]*json.RawMessage{
 		"totalUsers": &stats.TotalUsers, "activeUsers": &stats.ActiveUsers, "newUsersToday": &stats.NewUsersToday,
 		"websitesGenerated": &stats.WebsitesGenerated, "imagesGenerated": &stats.ImagesGenerated,
-		"failedGenerations": &stats.FailedGenerations, "totalRevenue": &stats.TotalRevenue, "revenueToday": &stats.RevenueToday,
+		"failedGenerations": &stats.FailedGenerations, "totalRevenue": &stats.TotalRevenue,
+		"revenueToday": &stats.RevenueToday,
 	}
 	for _, f := range fields {
 		*f = json.RawMessage("null")

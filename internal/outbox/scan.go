@@ -50,7 +50,8 @@ type rowColumns struct {
 func ScanRow(row pgx.CollectableRow, bytes *int64) (Row, error) {
 	var c rowColumns
 	var r Row
-	err := row.Scan(&r.Seq, &c.written, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID, &c.Audience, &c.Payload,
+	err := row.Scan(&r.Seq, &c.written, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID, &c.Audience,
+		&c.Payload,
 		&c.OccurredOn, &c.deliverAfter, &c.TraceText, &r.Duplicate, &c.tooLarge, bytes)
 	if err != nil {
 		return Row{}, err //nolint:wrapcheck // wrapped once, by the batch's reader

@@ -91,7 +91,8 @@ func TestTraceTellsOfDuplicates(t *testing.T) {
 		require.Equal(t, want, found[i].Status)
 		require.Equal(t, 3, found[i].TimesPublished)
 	}
-	require.Equal(t, []int64{1, 1, 2, 3}, []int64{found[0].OutboxSeq, found[1].OutboxSeq, found[2].OutboxSeq, found[3].OutboxSeq})
+	require.Equal(t, []int64{1, 1, 2, 3},
+		[]int64{found[0].OutboxSeq, found[1].OutboxSeq, found[2].OutboxSeq, found[3].OutboxSeq})
 	require.Equal(t, "of row 1 of the outbox, at position 1", found[2].Detail)
 	require.False(t, found[3].SettledAt.Before(found[3].WrittenAt.Add(-time.Second)))
 
@@ -116,7 +117,8 @@ func TestTraceTellsOfDuplicates(t *testing.T) {
 
 func (b *bundle) refs(t *testing.T, id uuid.UUID) []outbox.Ref {
 	t.Helper()
-	rows, err := b.Pool.Query(t.Context(), "SELECT event_id, seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq", id)
+	rows, err := b.Pool.Query(t.Context(),
+		"SELECT event_id, seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq", id)
 	require.NoError(t, err)
 	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[outbox.Ref])
 	require.NoError(t, err)

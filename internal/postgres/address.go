@@ -67,7 +67,10 @@ func checkHosts(config *pgconn.Config) error {
 	}
 	for _, host := range hosts {
 		if !strings.HasPrefix(host, "/") && !strings.HasPrefix(host, "@") && !isHost(host) {
-			return &unreadableError{databaseSetting, fmt.Sprintf("%q is neither a host's name nor an IP address nor the directory of a socket", host)}
+			return &unreadableError{
+				databaseSetting,
+				fmt.Sprintf("%q is neither a host's name nor an IP address nor the directory of a socket", host),
+			}
 		}
 	}
 	return nil

@@ -114,7 +114,8 @@ func (c *Cluster) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.binaries, err = c.findOrDownload(ctx, [][]string{filepath.SplitList(os.Getenv("PATH")), usualPlaces()}, major); err != nil {
+	if c.binaries, err = c.findOrDownload(ctx, [][]string{filepath.SplitList(os.Getenv("PATH")), usualPlaces()},
+		major); err != nil {
 		return err
 	}
 	if err = c.binaries.usableBy(ctx, c.account); err != nil {

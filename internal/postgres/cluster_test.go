@@ -128,7 +128,8 @@ func TestClusterTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 // Acceptance: A-420.
 func TestClusterSurvivesKill(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, ClusterConfig{Settings: map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}})
+	c := startCluster(t,
+		ClusterConfig{Settings: map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}})
 	keep(t, c.DSN())
 	dsn, done := c.DSN(), c.Done()
 
@@ -252,7 +253,8 @@ func TestClusterIgnoresTerminalSignals(t *testing.T) {
 func TestClusterTellsWhyItDidNotStart(t *testing.T) {
 	t.Parallel()
 	_, err := StartCluster(t.Context(), ClusterConfig{
-		DataDir: reachableDir(t), Disposable: true, Logger: discard(), Settings: map[string]string{"shared_buffers": "a lot"},
+		DataDir: reachableDir(t), Disposable: true, Logger: discard(),
+		Settings: map[string]string{"shared_buffers": "a lot"},
 	})
 	require.ErrorContains(t, err, "shared_buffers")
 	require.NotErrorIs(t, err, ErrClusterInUse)

@@ -25,21 +25,26 @@ func (c *Cluster) findOrDownload(ctx context.Context, places [][]string, major i
 	if !errors.Is(err, errNoBinaries) {
 		return b, err
 	}
-	c.config.Logger.InfoContext(ctx, "no PostgreSQL server on this machine, downloading one", slog.String("from", c.config.Repository))
+	c.config.Logger.InfoContext(ctx, "no PostgreSQL server on this machine, downloading one",
+		slog.String("from", c.config.Repository))
 	if b, err = c.download(ctx, major); err != nil {
 		made := ""
 		if major != 0 {
 			made = fmt.Sprintf(" (the data was made by PostgreSQL %d)", major)
 		}
-		return binaries{}, fmt.Errorf("no PostgreSQL %d to %d server found on this machine%s and none could be downloaded: %w; "+
-			"install PostgreSQL, set HERALD_POSTGRES_BIN to the directory of its server binaries, or set HERALD_DATABASE_URL",
-			OldestVersion, NewestVersion, made, err)
+		return binaries{},
+			fmt.Errorf("no PostgreSQL %d to %d server found on this machine%s and none could be downloaded: %w; "+
+				"install PostgreSQL, set HERALD_POSTGRES_BIN to the directory of its server binaries, or set HERALD_DATABASE_URL",
+				OldestVersion, NewestVersion, made, err)
 	}
 	return b, nil
 }
 
 func (c *Cluster) download(ctx context.Context, major int) (binaries, error) {
-	versions := map[int]embedded.PostgresVersion{0: embedded.V18, 15: embedded.V15, 16: embedded.V16, 17: embedded.V17, 18: embedded.V18}
+	versions := map[int]embedded.PostgresVersion{
+		0: embedded.V18, 15: embedded.V15, 16: embedded.V16, 17: embedded.V17,
+		18: embedded.V18,
+	}
 	version, ok := versions[major]
 	if !ok {
 		return binaries{}, fmt.Errorf("PostgreSQL %d is not supported", major)

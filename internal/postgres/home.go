@@ -77,8 +77,9 @@ func locate(ctx context.Context, config ClusterConfig) (home, account, error) {
 		return home{}, account{}, err
 	}
 	if enters, err = owner.canEnter(ctx, h.dir); err != nil || !enters {
-		return home{}, account{}, errors.Join(err, fmt.Errorf("user %s, whom the database runs as, can enter neither %s nor %s: "+
-			"choose another HERALD_DATA_DIR", owner.name, base, h.dir))
+		return home{}, account{},
+			errors.Join(err, fmt.Errorf("user %s, whom the database runs as, can enter neither %s nor %s: "+
+				"choose another HERALD_DATA_DIR", owner.name, base, h.dir))
 	}
 	config.Logger.InfoContext(ctx, "the database's user cannot enter the data directory, so the cluster lies elsewhere",
 		slog.String("user", owner.name), slog.String("data_dir", base), slog.String("location", h.dir))

@@ -108,7 +108,8 @@ func (k *keeper) restart(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		k.cluster.config.Logger.ErrorContext(ctx, "the embedded PostgreSQL does not start", slog.Any("error", err), slog.Duration("retry_in", k.delay))
+		k.cluster.config.Logger.ErrorContext(ctx, "the embedded PostgreSQL does not start", slog.Any("error", err),
+			slog.Duration("retry_in", k.delay))
 	}
 }
 

@@ -45,8 +45,9 @@ type Migration struct {
 }
 
 // ErrThroughPooler is returned for a connection string that leads through a pooler where sessions are needed.
-var ErrThroughPooler = errors.New("migrations hold a lock over many transactions, which they cannot through a pooler: " +
-	"set HERALD_LISTEN_DATABASE_URL to the database itself")
+var ErrThroughPooler = errors.New(
+	"migrations hold a lock over many transactions, which they cannot through a pooler: " +
+		"set HERALD_LISTEN_DATABASE_URL to the database itself")
 
 // RefusePooler fails with [ErrThroughPooler] where a pooler stands before pool's database.
 func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
@@ -66,7 +67,8 @@ func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
 // transactions, see [RefusePooler]), and at least three.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
 	if pool.Config().MaxConns < connectionsToMigrate {
-		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)
+		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate,
+			pool.Config().MaxConns)
 	}
 	if err := mayMigrate(ctx, pool); err != nil {
 		return nil, err
@@ -116,7 +118,10 @@ func migrateHerald(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger 
 	}
 	applied := make([]Migration, 0, len(results))
 	for _, r := range results {
-		m := Migration{Line: HeraldLine, Version: r.Source.Version, Name: r.Source.Path, Applied: true, AppliedAt: time.Now()}
+		m := Migration{
+			Line: HeraldLine, Version: r.Source.Version, Name: r.Source.Path, Applied: true,
+			AppliedAt: time.Now(),
+		}
 		applied = append(applied, m)
 		logApplied(ctx, logger, m, r.Duration)
 	}
@@ -146,11 +151,13 @@ func migrateRiver(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) 
 
 func logApplied(ctx context.Context, logger *slog.Logger, m Migration, took time.Duration) {
 	logger.InfoContext(ctx, "migration applied",
-		slog.String("line", m.Line), slog.Int64("version", m.Version), slog.String("name", m.Name), slog.Duration("took", took))
+		slog.String("line", m.Line), slog.Int64("version", m.Version), slog.String("name", m.Name),
+		slog.Duration("took", took))
 }
 
 func newProvider(db *sql.DB, files fs.FS) (*goose.Provider, error) {
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(versionTable),
+		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("reading Herald's migrations: %w", err)
 	}

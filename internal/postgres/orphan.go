@@ -38,7 +38,8 @@ func (c *Cluster) stopOrphan(ctx context.Context) error {
 		}
 		return nil
 	}
-	c.config.Logger.WarnContext(ctx, "stopping a server that was left running", slog.Int("pid", pid), slog.String("location", c.home.dir))
+	c.config.Logger.WarnContext(ctx, "stopping a server that was left running", slog.Int("pid", pid),
+		slog.String("location", c.home.dir))
 	for _, step := range []struct {
 		signal  syscall.Signal
 		timeout time.Duration

@@ -143,7 +143,8 @@ func (o Options) config(dsn string) (*pgxpool.Config, error) {
 		config.MaxConns = int32(max(connectionsLeast, connectionsPerCPU*runtime.NumCPU())) //nolint:gosec // far below 2^31
 	}
 	conn := config.ConnConfig
-	conn.RuntimeParams["application_name"] = cmp.Or(o.ApplicationName, conn.RuntimeParams["application_name"], applicationNameDefault)
+	conn.RuntimeParams["application_name"] = cmp.Or(o.ApplicationName, conn.RuntimeParams["application_name"],
+		applicationNameDefault)
 	conn.Tracer = o.Tracer
 	switch {
 	case o.ConnectTimeout > 0:

@@ -27,7 +27,10 @@ func (o Options) settings() []setting {
 	return []setting{
 		{"search_path", SearchPath, "a function or an operator of another schema would run with Herald's rights"},
 
-		{"default_transaction_isolation", "read committed", "the relay reads what has been committed while it waited; above that its transactions fail"},
+		{
+			"default_transaction_isolation", "read committed",
+			"the relay reads what has been committed while it waited; above that its transactions fail",
+		},
 		{"default_transaction_read_only", "off", "Herald writes"},
 		{"default_transaction_deferrable", "off", "a transaction that only reads would wait for all that write"},
 
@@ -35,7 +38,10 @@ func (o Options) settings() []setting {
 		{"lock_timeout", "0", "as above; who must not wait says so in the transaction"},
 		{"transaction_timeout", "0", "as above"},
 		{"idle_session_timeout", "0", "the listener and a pool at rest are idle, and stay"},
-		{"idle_in_transaction_session_timeout", milliseconds(o.IdleInTransactionTimeout), "a process that is stuck holds no locks"},
+		{
+			"idle_in_transaction_session_timeout", milliseconds(o.IdleInTransactionTimeout),
+			"a process that is stuck holds no locks",
+		},
 		{"tcp_user_timeout", milliseconds(o.TCPUserTimeout), "a node that vanished from the network holds no locks"},
 		{"exit_on_error", "off", "an error that is expected does not cost the session"},
 
@@ -58,11 +64,17 @@ func (o Options) settings() []setting {
 		{"session_replication_role", "origin", "triggers check what is published, and wake the relay"},
 		{"client_min_messages", "warning", "nothing reads more, and debug messages come by the thousand"},
 
-		{"jit", "off", "compiling a short query costs more than running it: hundreds of milliseconds where an estimate is off"},
+		{
+			"jit", "off",
+			"compiling a short query costs more than running it: hundreds of milliseconds where an estimate is off",
+		},
 		{"plan_cache_mode", "auto", "a plan that is made anew for each call costs more than the call"},
 		{"debug_parallel_query", "off", "a worker for each query costs milliseconds"},
 		{"force_parallel_mode", "off", "as above, until PostgreSQL 15"},
-		{"enable_seqscan", "on", "every query finds its rows by the planner's way for it; the relay narrows that for its own"},
+		{
+			"enable_seqscan", "on",
+			"every query finds its rows by the planner's way for it; the relay narrows that for its own",
+		},
 		{"enable_indexscan", "on", "as above"},
 		{"enable_indexonlyscan", "on", "as above"},
 		{"enable_bitmapscan", "on", "as above"},
@@ -86,7 +98,8 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // so the number that the session began with is not that of the server process behind it.
 func ThroughPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var backend uint32
-	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&backend); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()",
+		pgx.QueryExecModeSimpleProtocol).Scan(&backend); err != nil {
 		return false, fmt.Errorf("asking for the session's process: %w", err)
 	}
 	return backend != conn.PgConn().PID(), nil
@@ -137,7 +150,8 @@ func (o Options) settling(process uint32) string {
 	for _, s := range o.settings() {
 		values = append(values, fmt.Sprintf("('%s', '%s')", s.name, s.value))
 	}
-	return fmt.Sprintf(`SELECT pg_catalog.set_config('statement_timeout', '0', false) WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %[1]d;
+	return fmt.Sprintf(
+		`SELECT pg_catalog.set_config('statement_timeout', '0', false) WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %[1]d;
 		SELECT pg_catalog.set_config(s.name, s.value, false) FROM (VALUES %[2]s) s (name, value)
 		WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %[1]d
 			AND (pg_catalog.current_setting(s.name, true) IS NOT NULL OR pg_catalog.strpos(s.name, '.') OPERATOR(pg_catalog.>) 0)

@@ -110,7 +110,8 @@ func (c *Cluster) startOnce(ctx context.Context) (quoted string, err error) {
 	if err := c.awaitReady(ctx, p); err != nil {
 		_ = p.end(ctx, endSignalHard) // the cause is err
 		quoted = c.logged(begin)
-		return quoted, fmt.Errorf("starting the embedded PostgreSQL in %s: %w; its log ends:\n%s", c.home.dir, err, lastLines(quoted))
+		return quoted,
+			fmt.Errorf("starting the embedded PostgreSQL in %s: %w; its log ends:\n%s", c.home.dir, err, lastLines(quoted))
 	}
 	c.process, c.began, c.logBegin = p, time.Now(), begin
 	return "", nil
@@ -146,7 +147,8 @@ func (c *Cluster) ensureDatabase(ctx context.Context) error {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&exists); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)",
+		database).Scan(&exists); err != nil {
 		return fmt.Errorf("looking for the database %s: %w", database, err)
 	}
 	if exists {

@@ -186,7 +186,8 @@ func riverStatus(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
 	all := migrator.AllVersions()
 	migrations := make([]Migration, 0, len(all))
 	for _, m := range all {
-		migrations = append(migrations, Migration{Line: RiverLine, Version: int64(m.Version), Name: m.Name, Applied: applied[m.Version]})
+		migrations = append(migrations,
+			Migration{Line: RiverLine, Version: int64(m.Version), Name: m.Name, Applied: applied[m.Version]})
 	}
 	return migrations, nil
 }

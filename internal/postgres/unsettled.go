@@ -19,7 +19,8 @@ func Unsettled(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 		names[i], values[i] = s.name, s.value
 	}
 	// tcp_user_timeout is the pooler's to set.
-	rows, err := pool.Query(ctx, `SELECT s.name, v.value, s.vartype = 'string' AND s.name <> 'search_path', current_user::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text
+	rows, err := pool.Query(ctx,
+		`SELECT s.name, v.value, s.vartype = 'string' AND s.name <> 'search_path', current_user::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text
 		FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) v (name, value)
 		JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) v.name
 		WHERE s.setting OPERATOR(pg_catalog.<>) v.value AND v.name OPERATOR(pg_catalog.<>) 'tcp_user_timeout' ORDER BY s.name`, names, values)
@@ -46,7 +47,8 @@ func Unsettled(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 func (o Options) tellUnsettled(ctx context.Context, pool *pgxpool.Pool) {
 	statements, err := Unsettled(ctx, pool)
 	if err == nil && len(statements) > 0 {
-		o.Logger.WarnContext(ctx, "a pooler stands before the database, so Herald cannot set what its sessions depend on: set it for the role",
+		o.Logger.WarnContext(ctx,
+			"a pooler stands before the database, so Herald cannot set what its sessions depend on: set it for the role",
 			slog.String("statements", strings.Join(statements, "; ")))
 	}
 }

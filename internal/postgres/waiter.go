@@ -126,7 +126,8 @@ func (w *Waiter) over(ctx context.Context) {
 	if w.since.IsZero() {
 		return
 	}
-	w.logger().DebugContext(ctx, "the database answers", slog.String("address", w.Address), slog.Duration("after", time.Since(w.since)))
+	w.logger().DebugContext(ctx, "the database answers", slog.String("address", w.Address),
+		slog.Duration("after", time.Since(w.since)))
 	w.since = time.Time{}
 }
 

@@ -13,8 +13,9 @@ import (
 
 // ErrRestored is returned for a database that was restored from a dump, or moved to another server by other means that give it new
 // transaction ids. The relay cannot tell what it has relayed; relaying on would lose events without a sign.
-var ErrRestored = errors.New("the database was restored from a dump or belongs to another server now, so its transaction ids mean nothing: " +
-	"stop every node and run `herald migrate reseed`")
+var ErrRestored = errors.New(
+	"the database was restored from a dump or belongs to another server now, so its transaction ids mean nothing: " +
+		"stop every node and run `herald migrate reseed`")
 
 // CheckEpoch says whether relaying can go on in this database: it fails with [ErrRestored] where it cannot.
 func CheckEpoch(ctx context.Context, db dbsqlc.DBTX) error {

@@ -43,7 +43,8 @@ func TestAFrozenNodeIsCutOff(t *testing.T) {
 			t.Helper()
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
-			_, err = pass.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}}, uuid.New())
+			_, err = pass.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}},
+				uuid.New())
 			require.ErrorIs(t, err, outbox.ErrRowGone)
 		},
 	} {

@@ -151,7 +151,8 @@ func (l *Listener) connect(ctx context.Context, limit time.Duration) (*pgx.Conn,
 	}
 	listening, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if _, err := conn.Exec(listening, "LISTEN "+outboxChannel+"; LISTEN "+logChannel+"; LISTEN "+probeChannel); err != nil {
+	if _, err := conn.Exec(listening,
+		"LISTEN "+outboxChannel+"; LISTEN "+logChannel+"; LISTEN "+probeChannel); err != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		_ = conn.Close(closing)

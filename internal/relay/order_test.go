@@ -131,7 +131,8 @@ func TestARelayThatDiesInItsTransactionChangesNothing(t *testing.T) {
 	_, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	var killed bool
-	require.NoError(t, second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))
+	require.NoError(t,
+		second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))
 	require.True(t, killed)
 	require.Equal(t, 1, b.sweep(t, second))
 	require.Equal(t, []uuid.UUID{id}, b.ids())
@@ -144,7 +145,8 @@ func TestAnEventIDIsDeliveredOnce(t *testing.T) {
 	relaying, producer := b.conn(t), b.db.Conn(t)
 	id := uuid.New()
 	again := func() {
-		_, err := producer.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}', event_id => $1)`, id)
+		_, err := producer.Exec(t.Context(),
+			`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}', event_id => $1)`, id)
 		require.NoError(t, err)
 	}
 	tx, err := producer.Begin(t.Context())

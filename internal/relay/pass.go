@@ -58,8 +58,9 @@ func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 	epoch, began, err := EnterEpoch(ctx, conn)
 	if began {
-		r.cfg.Logger.WarnContext(ctx, "the database was promoted or recovered, and may have lost the newest part of the log: clients are made to "+
-			"resume, and those that have seen what is lost are told that there is a gap", slog.Int64("epoch", epoch))
+		r.cfg.Logger.WarnContext(ctx,
+			"the database was promoted or recovered, and may have lost the newest part of the log: clients are made to "+
+				"resume, and those that have seen what is lost are told that there is a gap", slog.Int64("epoch", epoch))
 	}
 	return err
 }
@@ -79,7 +80,8 @@ func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *p
 	}
 	defer func() {
 		if err != nil && !errors.Is(err, pass.ErrBusy) && !errors.Is(err, pass.ErrPaused) {
-			r.room.Store(int64(max(1, most/2))) // a batch that takes longer than a transaction of the relay's may is tried by halves
+			// a batch that takes longer than a transaction of the relay's may is tried by halves
+			r.room.Store(int64(max(1, most/2)))
 		}
 	}()
 	p, err := pass.Begin(ctx, conn, pass.Reading{MaxRows: most, InTurn: inTurn})

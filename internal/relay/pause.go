@@ -58,5 +58,8 @@ func ReadPausing(ctx context.Context, db dbsqlc.DBTX) (Pausing, error) {
 	if err != nil {
 		return Pausing{}, fmt.Errorf("reading the relay's pause: %w", err)
 	}
-	return Pausing{Since: postgres.OrZero(row.PausedAt), By: postgres.OrZero(row.PausedBy), Position: row.Position, RelayedAt: postgres.OrZero(row.RelayedAt)}, nil
+	return Pausing{
+		Since: postgres.OrZero(row.PausedAt), By: postgres.OrZero(row.PausedBy), Position: row.Position,
+		RelayedAt: postgres.OrZero(row.RelayedAt),
+	}, nil
 }

@@ -16,7 +16,9 @@ type Reseeded struct{ Pending, Total int64 }
 // Reseed lets relaying go on in a database that was restored, within tx: rows without a place in the log are relayed next, but for
 // those in setAside, which jobs hold by their seq. A new epoch begins, for what clients have seen since the dump was made is lost.
 // It goes from day to day, and tells progress after each.
-func Reseed(ctx context.Context, tx pgx.Tx, setAside []int64, progress func(day time.Time, sofar Reseeded)) (Reseeded, error) {
+func Reseed(ctx context.Context, tx pgx.Tx, setAside []int64,
+	progress func(day time.Time, sofar Reseeded),
+) (Reseeded, error) {
 	var sum Reseeded
 	q := dbsqlc.New(tx)
 	if _, err := q.StateLockWait(ctx); err != nil {
@@ -27,7 +29,8 @@ func Reseed(ctx context.Context, tx pgx.Tx, setAside []int64, progress func(day 
 		return sum, fmt.Errorf("reading the outbox: %w", err)
 	}
 	for day := days.Oldest.UTC().Truncate(oneDay); !day.After(days.Newest); day = day.Add(oneDay) {
-		rows, err := q.ReseedRows(ctx, dbsqlc.ReseedRowsParams{SetAside: setAside, WrittenFrom: day, WrittenBefore: day.Add(oneDay)})
+		rows, err := q.ReseedRows(ctx,
+			dbsqlc.ReseedRowsParams{SetAside: setAside, WrittenFrom: day, WrittenBefore: day.Add(oneDay)})
 		if err != nil {
 			return sum, fmt.Errorf("reseeding the events of %s: %w", day.Format(time.DateOnly), err)
 		}

@@ -89,7 +89,8 @@ func restore(t *testing.T, from, to *fixture.Database) {
 	}
 	exec("SET session_replication_role = replica")
 	for _, table := range []string{
-		"relay_checkpoint", "epoch", "stream_head", "relayed_event", "dead_letter", "access_grant", "outbox", "event_log", "river_job",
+		"relay_checkpoint", "epoch", "stream_head", "relayed_event", "dead_letter", "access_grant", "outbox", "event_log",
+		"river_job",
 	} {
 		exec("DELETE FROM herald." + table)
 		var copied bytes.Buffer
@@ -136,7 +137,8 @@ func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
 	require.Equal(t, []int64{3}, places(waiting))
 	require.Equal(t, []int64{4}, places(fresh))
 	require.NotEqual(t, "relayed", restored.Status(t, scheduled)[0].Status, "its job has it")
-	require.Equal(t, 1, fixture.Scan[int](t, restored.Pool, "SELECT count(*) FROM herald.river_job WHERE kind = 'deliver_scheduled'"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, restored.Pool, "SELECT count(*) FROM herald.river_job WHERE kind = 'deliver_scheduled'"))
 	log := eventlog.NewReader(restored.Pool)
 	_, err = log.Locate(t.Context(), cartGroup, waiting)
 	require.ErrorIs(t, err, eventlog.ErrUnknownEvent, "clients may have seen it behind others")

@@ -113,7 +113,8 @@ func (s *session) sleep(ctx context.Context) error {
 			s.vain.found()
 			return nil
 		}
-		s.unsettled = slices.DeleteFunc(s.unsettled, func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
+		s.unsettled = slices.DeleteFunc(s.unsettled,
+			func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
 	}
 }
 

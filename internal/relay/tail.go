@@ -201,7 +201,8 @@ func (t *Tail) catchUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(batch) == 0 || epoch != t.epoch { // a log that has lost its end may have nothing behind the position, for a while
+		// a log that has lost its end may have nothing behind the position, for a while
+		if len(batch) == 0 || epoch != t.epoch {
 			changed, err := t.enterEpoch(ctx)
 			if err != nil {
 				return err

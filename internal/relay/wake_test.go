@@ -98,7 +98,8 @@ func TestTheRelayDisarmsUnderLoadAndArmsAtRest(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	conn := b.db.Conn(t)
-	_, err := conn.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}') FROM generate_series(1, 50)`)
+	_, err := conn.Exec(t.Context(),
+		`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}') FROM generate_series(1, 50)`)
 	require.NoError(t, err)
 	relaying, err := connector(b.db, relay.Configure)(t.Context())
 	require.NoError(t, err)

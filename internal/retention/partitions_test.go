@@ -18,7 +18,8 @@ func TestPartitionsOfTheDaysAhead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	today := time.Now()
-	require.Equal(t, fixture.Partition(today), b.Home(t, b.Insert(t, fixture.Cart())), "the migrations made the first ones")
+	require.Equal(t, fixture.Partition(today), b.Home(t, b.Insert(t, fixture.Cart())),
+		"the migrations made the first ones")
 	created, err := retention.EnsurePartitions(t.Context(), b.Pool, today, 3)
 	require.NoError(t, err)
 	require.Zero(t, created)
@@ -133,7 +134,8 @@ func TestALockThatCannotBeHadIsGivenUp(t *testing.T) {
 	timedOut, ok := errors.AsType[*pgconn.PgError](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, "55P03", timedOut.Code, "lock_not_available")
-	require.ErrorContains(t, err, "creating the partition of outbox for "+time.Now().UTC().AddDate(0, 0, 4).Format(time.DateOnly))
+	require.ErrorContains(t, err,
+		"creating the partition of outbox for "+time.Now().UTC().AddDate(0, 0, 4).Format(time.DateOnly))
 	require.GreaterOrEqual(t, time.Since(start), 200*time.Millisecond)
 	require.Less(t, time.Since(start), 10*time.Second, "others wait no longer than that, on however slow a machine")
 	require.Equal(t, 1, created, "the other table's day was to be had")

@@ -72,7 +72,8 @@ func (r *Retention) forgetRelayed(ctx context.Context, cutoff time.Time, progres
 		return nil
 	}
 	for block := *first; block <= *last; block += forgetBlocks {
-		rows, err := r.q.RelayedForget(ctx, dbsqlc.RelayedForgetParams{Before: before, FirstBlock: block, Blocks: forgetBlocks})
+		rows, err := r.q.RelayedForget(ctx,
+			dbsqlc.RelayedForgetParams{Before: before, FirstBlock: block, Blocks: forgetBlocks})
 		if err != nil {
 			return err
 		}

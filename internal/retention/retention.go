@@ -94,9 +94,10 @@ func (r *Retention) Run(ctx context.Context) (Retired, error) {
 		return done, fmt.Errorf("reading the database's clock: %w", err)
 	}
 	errs := []error{
-		r.retireDays(ctx, "event_log", cutoff, &done, func(ctx context.Context, tx pgx.Tx, day pgtype.Date) (int, string, error) {
-			return r.retireLogDay(ctx, tx, day, cutoff)
-		}),
+		r.retireDays(ctx, "event_log", cutoff, &done,
+			func(ctx context.Context, tx pgx.Tx, day pgtype.Date) (int, string, error) {
+				return r.retireLogDay(ctx, tx, day, cutoff)
+			}),
 		r.retireDays(ctx, "outbox", cutoff, &done, r.retireOutboxDay), // behind the log's days, which keep it
 	}
 	for _, part := range []struct {
@@ -175,17 +176,21 @@ func (r *Retention) retireDays(ctx context.Context, table string, cutoff time.Ti
 			errs = append(errs, fmt.Errorf("dropping the partition of %s for %s: %w", table, name, err))
 		case stays != "":
 			done.Kept++
-			r.cfg.Logger.InfoContext(ctx, "a partition older than the retention stays", slog.String("table", table), slog.String("day", name),
+			r.cfg.Logger.InfoContext(ctx, "a partition older than the retention stays", slog.String("table", table),
+				slog.String("day", name),
 				slog.String("reason", stays))
 		default:
 			done.Days++
-			r.cfg.Logger.InfoContext(ctx, "partition dropped", slog.String("table", table), slog.String("day", name), slog.Int("moved_rows", moved))
+			r.cfg.Logger.InfoContext(ctx, "partition dropped", slog.String("table", table), slog.String("day", name),
+				slog.Int("moved_rows", moved))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date, cutoff time.Time) (moved int, stays string, err error) {
+func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date,
+	cutoff time.Time,
+) (moved int, stays string, err error) {
 	q := dbsqlc.New(tx)
 	overtaken, err := q.LogDayOvertaken(ctx, dbsqlc.LogDayOvertakenParams{Cutoff: cutoff, Day: day})
 	if err != nil {
@@ -205,7 +210,9 @@ const (
 	forgettableBlocks  = "SELECT first, last FROM herald.forgettable_blocks($1)"
 )
 
-func (r *Retention) retireOutboxDay(ctx context.Context, tx pgx.Tx, day pgtype.Date) (moved int, stays string, err error) {
+func (r *Retention) retireOutboxDay(ctx context.Context, tx pgx.Tx,
+	day pgtype.Date,
+) (moved int, stays string, err error) {
 	retire := func(tx pgx.Tx) error { return tx.QueryRow(ctx, retireOutboxDay, day, mostToMove).Scan(&moved, &stays) }
 	err = pgx.BeginFunc(ctx, tx, retire)
 	const checkViolation = "23514"

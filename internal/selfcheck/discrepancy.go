@@ -33,7 +33,8 @@ const (
 // DiscrepancyKinds returns all kinds.
 func DiscrepancyKinds() []DiscrepancyKind {
 	return []DiscrepancyKind{
-		LogPositionMissing, LogPositionRepeated, LogPositionBeyond, SequenceBroken, OutboxRowMissing, EventNotMarked, EventNotInLog,
+		LogPositionMissing, LogPositionRepeated, LogPositionBeyond, SequenceBroken, OutboxRowMissing, EventNotMarked,
+		EventNotInLog,
 		EventLost, JournalGap, JournalOverlap, JournalEndWrong, NodeBehind,
 	}
 }
@@ -116,7 +117,10 @@ func Discrepancies(ctx context.Context, db dbsqlc.DBTX, within time.Duration, li
 	}
 	found := make([]Discrepancy, len(rows))
 	for i, r := range rows {
-		found[i] = Discrepancy{Kind: DiscrepancyKind(r.Kind), Subject: r.Subject, Detail: r.Detail, FoundAt: r.FoundAt, SeenAt: r.SeenAt}
+		found[i] = Discrepancy{
+			Kind: DiscrepancyKind(r.Kind), Subject: r.Subject, Detail: r.Detail, FoundAt: r.FoundAt,
+			SeenAt: r.SeenAt,
+		}
 	}
 	return found, nil
 }

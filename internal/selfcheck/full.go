@@ -40,7 +40,10 @@ type Progress func(part string, done, total int64)
 // long. It records nothing.
 func (c *Checker) Full(ctx context.Context, progress Progress) (*Report, error) {
 	full := &Report{}
-	for _, part := range []func(context.Context, *Report, Progress) error{c.fullLog, c.fullOutbox, c.fullMarks, c.fullNodes} {
+	for _, part := range []func(context.Context, *Report, Progress) error{
+		c.fullLog, c.fullOutbox, c.fullMarks,
+		c.fullNodes,
+	} {
 		if err := part(ctx, full, progress); err != nil {
 			return nil, err
 		}

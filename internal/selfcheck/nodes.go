@@ -42,7 +42,9 @@ type look struct {
 }
 
 // checkNodes looks at what is new in the journals, and at whether the nodes that are alive keep up with the log.
-func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeCheck, l look) ([]Discrepancy, error) {
+func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeCheck,
+	l look,
+) ([]Discrepancy, error) {
 	nodes, err := q.CheckNodes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes: %w", err)
@@ -77,7 +79,9 @@ func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 }
 
 // journal follows a node's journal from where it was left.
-func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID, epoch int64) ([]Discrepancy, error) {
+func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID,
+	epoch int64,
+) ([]Discrepancy, error) {
 	var found []Discrepancy
 	for {
 		rows, err := q.CheckJournal(ctx, dbsqlc.CheckJournalParams{NodeID: node, FromNumber: a.Number, MaxRows: journalPage})
@@ -119,7 +123,8 @@ func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int6
 	case r.Number != a.Number+1 && a.Epoch != 0 && a.Epoch != epoch:
 		return nil // likewise, whatever its clock has said of when
 	case a.Number == 0:
-		return wrong(JournalGap, "does not say where it begins: its first row is for positions %d to %d", r.FirstPosition, r.LastPosition)
+		return wrong(JournalGap, "does not say where it begins: its first row is for positions %d to %d", r.FirstPosition,
+			r.LastPosition)
 	case r.Number != a.Number+1:
 		return wrong(JournalGap, "lacks its rows %d to %d, behind position %d", a.Number+1, r.Number-1, a.Last)
 	case begins || r.FirstPosition == a.Last+1:
@@ -138,13 +143,15 @@ func (a *nodeCheck) ends(n *dbsqlc.CheckNodesRow) []Discrepancy {
 	}
 	return []Discrepancy{{
 		Kind: JournalEndWrong, Subject: fmt.Sprintf("node %s", n.NodeID),
-		Detail: fmt.Sprintf("node %s on %s says that it has broadcast up to position %d, and its journal ends at %d", n.NodeID, n.Host, n.BroadcastPosition, a.Last),
+		Detail: fmt.Sprintf("node %s on %s says that it has broadcast up to position %d, and its journal ends at %d",
+			n.NodeID, n.Host, n.BroadcastPosition, a.Last),
 	}}
 }
 
 // keepsUp says whether a node that is alive reaches what was relayed some looks ago.
 func (a *nodeCheck) keepsUp(n *dbsqlc.CheckNodesRow, l look) []Discrepancy {
-	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) { // the log can have lost its end, the clock been set back
+	// the log can have lost its end, the clock been set back
+	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) {
 		a.MustReach, a.Looks, a.Since = l.position, 0, l.at
 	}
 	if n.BroadcastPosition >= a.MustReach {
@@ -159,7 +166,8 @@ func (a *nodeCheck) keepsUp(n *dbsqlc.CheckNodesRow, l look) []Discrepancy {
 func behind(n *dbsqlc.CheckNodesRow, position int64) Discrepancy {
 	return Discrepancy{
 		Kind: NodeBehind, Subject: fmt.Sprintf("node %s", n.NodeID),
-		Detail: fmt.Sprintf("node %s on %s is alive and has broadcast up to position %d, but position %d was relayed a while ago",
+		Detail: fmt.Sprintf(
+			"node %s on %s is alive and has broadcast up to position %d, but position %d was relayed a while ago",
 			n.NodeID, n.Host, n.BroadcastPosition, position),
 	}
 }

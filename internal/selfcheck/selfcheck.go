@@ -46,7 +46,10 @@ type Checker struct {
 
 // New returns a checker over db, typically a pool.
 func New(db postgres.TxBeginner, logger *slog.Logger) *Checker {
-	return &Checker{db: db, logger: logger, chunk: checkChunk, beside: mostBeside, behind: mostBehind, patience: keepUpPatience}
+	return &Checker{
+		db: db, logger: logger, chunk: checkChunk, beside: mostBeside, behind: mostBehind,
+		patience: keepUpPatience,
+	}
 }
 
 // Run looks at what is new, for a bounded time, records what it finds, and logs each discrepancy once. Where another run is under way
@@ -72,10 +75,12 @@ func (c *Checker) Run(ctx context.Context) error {
 	}
 	for i, d := range fresh {
 		if i == mostLogged {
-			c.logger.ErrorContext(ctx, "the audit found more discrepancies: see herald check", slog.Int("more", len(fresh)-mostLogged))
+			c.logger.ErrorContext(ctx, "the audit found more discrepancies: see herald check",
+				slog.Int("more", len(fresh)-mostLogged))
 			break
 		}
-		c.logger.ErrorContext(ctx, "the audit found a discrepancy", slog.String("kind", string(d.Kind)), slog.String("subject", d.Subject),
+		c.logger.ErrorContext(ctx, "the audit found a discrepancy", slog.String("kind", string(d.Kind)),
+			slog.String("subject", d.Subject),
 			slog.String("detail", d.Detail), slog.String("advice", d.Kind.Advice()))
 	}
 	return nil
@@ -217,7 +222,10 @@ func ReadStatus(ctx context.Context, db dbsqlc.DBTX) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("reading the audit's state: %w", err)
 	}
-	status := Status{Position: row.Position, RelayPosition: row.RelayPosition, RunAt: postgres.OrZero(row.RunAt), RelayedAt: postgres.OrZero(row.RelayedAt)}
+	status := Status{
+		Position: row.Position, RelayPosition: row.RelayPosition, RunAt: postgres.OrZero(row.RunAt),
+		RelayedAt: postgres.OrZero(row.RelayedAt),
+	}
 	status.Idle, status.Behind = row.Now.Sub(status.RunAt), row.Now.Sub(status.RelayedAt)
 	if err := json.Unmarshal(row.Found, &status.Found); err != nil {
 		return Status{}, fmt.Errorf("reading the audit's state: %w", err)

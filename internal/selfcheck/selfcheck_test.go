@@ -91,12 +91,14 @@ func TestAuditFindsWhatIsPlanted(t *testing.T) {
 			kind:  selfcheck.OutboxRowMissing, subject: func(*audited) string { return "position 7" },
 		},
 		"the mark of an event is deleted": {
-			plant: "DELETE FROM herald.relayed_event WHERE event_id = $1", args: func(b *audited) []any { return []any{b.order} },
-			kind: selfcheck.EventNotMarked, subject: func(b *audited) string { return event(b.order) },
+			plant: "DELETE FROM herald.relayed_event WHERE event_id = $1",
+			args:  func(b *audited) []any { return []any{b.order} },
+			kind:  selfcheck.EventNotMarked, subject: func(b *audited) string { return event(b.order) },
 		},
 		"the mark of an event leads astray": {
-			plant: "UPDATE herald.relayed_event SET first_position = 9 WHERE event_id = $1", args: func(b *audited) []any { return []any{b.order} },
-			kind: selfcheck.EventNotInLog, subject: func(b *audited) string { return event(b.order) },
+			plant: "UPDATE herald.relayed_event SET first_position = 9 WHERE event_id = $1",
+			args:  func(b *audited) []any { return []any{b.order} },
+			kind:  selfcheck.EventNotInLog, subject: func(b *audited) string { return event(b.order) },
 		},
 		"an event is marked as relayed that is not": {
 			plant: `WITH job AS (DELETE FROM herald.river_job WHERE args->>'event_id' = $1)
@@ -116,8 +118,9 @@ func TestAuditFindsWhatIsPlanted(t *testing.T) {
 			kind:  selfcheck.EventLost, subject: func(b *audited) string { return event(b.kept["retrying"]) },
 		},
 		"a dead letter is deleted": {
-			plant: "DELETE FROM herald.dead_letter WHERE event_id = $1", args: func(b *audited) []any { return []any{b.kept["dead"]} },
-			kind: selfcheck.EventLost, subject: func(b *audited) string { return event(b.kept["dead"]) },
+			plant: "DELETE FROM herald.dead_letter WHERE event_id = $1",
+			args:  func(b *audited) []any { return []any{b.kept["dead"]} },
+			kind:  selfcheck.EventLost, subject: func(b *audited) string { return event(b.kept["dead"]) },
 		},
 		"a row is passed over": { // as by a relay that forgets a transaction which ends late
 			plant: `WITH entry AS (DELETE FROM herald.event_log WHERE event_id = $1) DELETE FROM herald.relayed_event WHERE event_id = $1`,
@@ -213,7 +216,9 @@ func TestAuditKeepsTheNewestThousand(t *testing.T) {
 	b.Exec(t, "DELETE FROM herald.event_log WHERE position = 5")
 	b.run(t)
 	require.Equal(t, 1000, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.selfcheck_discrepancy"))
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.selfcheck_discrepancy WHERE kind = 'log_position_missing'"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool,
+			"SELECT count(*) FROM herald.selfcheck_discrepancy WHERE kind = 'log_position_missing'"))
 	found, err := selfcheck.Discrepancies(t.Context(), b.Pool, time.Hour, 5)
 	require.NoError(t, err)
 	require.Len(t, found, 5)

@@ -66,7 +66,8 @@ func (c *Clock) learn(ctx context.Context, sent, at, got time.Time) {
 	switch {
 	case c.read.at.IsZero():
 	case off.Abs() > tolerated+stepLeast:
-		c.logger.WarnContext(ctx, "the database's clock was set, or this machine slept", slog.Duration("by", off.Round(time.Millisecond)))
+		c.logger.WarnContext(ctx, "the database's clock was set, or this machine slept",
+			slog.Duration("by", off.Round(time.Millisecond)))
 		if off > 0 {
 			c.stepped = fresh.local
 		}
@@ -82,7 +83,8 @@ func (c *Clock) learn(ctx context.Context, sent, at, got time.Time) {
 	}
 	if c.skew.Abs() >= SkewTold && (c.told.IsZero() || got.Sub(c.told) > skewToldEvery) {
 		c.told = got
-		c.logger.WarnContext(ctx, "this machine's clock is wrong: events keep the database's time, tokens expire by this machine's",
+		c.logger.WarnContext(ctx,
+			"this machine's clock is wrong: events keep the database's time, tokens expire by this machine's",
 			slog.Duration("ahead_of_database", c.skew.Round(time.Millisecond)))
 	}
 }

@@ -220,7 +220,8 @@ func (p *places) add(row *outbox.Row) {
 func (e *Entries) append(batch *pgx.Batch, m *Memory, positions []int64) {
 	heads, all := m.heads(e.groups)
 	if !all {
-		batch.Queue(dbsqlc.LogAppend, e.groups, heads, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
+		batch.Queue(dbsqlc.LogAppend, e.groups, heads, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts,
+			e.eventIDs).
 			Query(func(rows pgx.Rows) error {
 				heads, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 				if err != nil {

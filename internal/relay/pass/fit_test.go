@@ -39,7 +39,8 @@ func TestPassReadsSomeMegabytesAtATime(t *testing.T) {
 	p.Rollback(t.Context())
 	b.Relay(t)
 	require.Equal(t, rows, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.event_log"))
-	require.Equal(t, rows, fixture.Scan[int](t, b.Pool, `SELECT count(*) FROM herald.event_log l JOIN herald.outbox o ON o.seq = l.outbox_seq
+	require.Equal(t, rows,
+		fixture.Scan[int](t, b.Pool, `SELECT count(*) FROM herald.event_log l JOIN herald.outbox o ON o.seq = l.outbox_seq
 		WHERE o.seq - l.position = (SELECT min(seq) FROM herald.outbox) - 1`), "in order")
 }
 
@@ -48,7 +49,8 @@ func arabic(t *testing.T) *fixture.Database {
 	t.Helper()
 	db := pgtest.New(t)
 	name := "arabic_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	_, err := db.Conn(t).Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'ISO_8859_6' LC_COLLATE 'C' LC_CTYPE 'C'")
+	_, err := db.Conn(t).Exec(t.Context(),
+		"CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'ISO_8859_6' LC_COLLATE 'C' LC_CTYPE 'C'")
 	require.NoError(t, err)
 	dsn, err := url.Parse(db.DSN())
 	require.NoError(t, err)
@@ -87,7 +89,8 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 	}
 
 	// An owner may do that to a row that has its place.
-	b.Exec(t, "UPDATE herald.outbox SET payload = jsonb_build_object('note', chr(161)) WHERE event_id = ANY ($1)", good[5:7])
+	b.Exec(t, "UPDATE herald.outbox SET payload = jsonb_build_object('note', chr(161)) WHERE event_id = ANY ($1)",
+		good[5:7])
 	b.Exec(t, "UPDATE herald.outbox SET occurred_on_utc = 'infinity' WHERE event_id = $1", good[8])
 	log := eventlog.NewReader(b.Pool)
 	all, _, err := log.ReadFrom(t.Context(), 0, 1000)

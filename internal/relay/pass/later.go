@@ -54,10 +54,13 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []outbox.Ref, relayedBy uu
 
 // lockRows waits for the lock and returns the state as its last holder has left it, and the rows: one round trip, for whoever waits
 // behind waits for each of them. It fails with [ErrPaused] and [outbox.ErrRowGone].
-func lockRows(ctx context.Context, tx pgx.Tx, refs []outbox.Ref) (state dbsqlc.StateReadRow, rows []outbox.Row, err error) {
+func lockRows(ctx context.Context, tx pgx.Tx,
+	refs []outbox.Ref,
+) (state dbsqlc.StateReadRow, rows []outbox.Row, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.StateLockWait)
-	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
+	batch.Queue(dbsqlc.StateRead).QueryRow(
+		func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
 	outbox.QueueRows(batch, refs, &rows)
 	err = tx.SendBatch(ctx, batch).Close()
 	switch {

@@ -73,7 +73,8 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 		})
 	}()
 	require.Eventually(t, func() bool {
-		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")
+		return fixture.Scan[bool](t, b.Pool,
+			"SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")
 	}, waitTimeout, waitTick)
 	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)

@@ -68,7 +68,8 @@ func (d *Pass) Limit(ctx context.Context, p Pace, rows []*outbox.Row) ([]*outbox
 	var relayed []string
 	for _, t := range types {
 		row := newest[event.Type(t)]
-		if step := steps[row.Type]; step != nil && (step.HeldEventID.Valid || step.Now.Before(step.RelayedAt.Add(p.Interval))) {
+		if step := steps[row.Type]; step != nil &&
+			(step.HeldEventID.Valid || step.Now.Before(step.RelayedAt.Add(p.Interval))) {
 			if err := p.hold(ctx, tx, q, step, row); err != nil {
 				return nil, fmt.Errorf("holding event %s: %w", row.ID, err)
 			}
@@ -100,7 +101,9 @@ func (p *Pace) supersede(ref outbox.Ref, by *outbox.Row) {
 
 // hold keeps row until the interval is over, in the place of the one that is held already. Where that one is just being delivered, the
 // next interval begins with it.
-func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbsqlc.PaceReadRow, row *outbox.Row) error {
+func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbsqlc.PaceReadRow,
+	row *outbox.Row,
+) error {
 	due := step.RelayedAt.Add(p.Interval)
 	var job int64
 	moved := false
@@ -118,7 +121,8 @@ func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbs
 	}
 	if !moved {
 		var err error
-		reason := fmt.Sprintf("held until %s, unless a later one takes its place: one %s is relayed in %s", due.UTC().Format(time.RFC3339), row.Type, p.Interval)
+		reason := fmt.Sprintf("held until %s, unless a later one takes its place: one %s is relayed in %s",
+			due.UTC().Format(time.RFC3339), row.Type, p.Interval)
 		if job, err = p.Holder.Hold(ctx, tx, row, due, reason); err != nil {
 			return err
 		}
@@ -144,7 +148,8 @@ func (p *Pace) drop(ctx context.Context, q *dbsqlc.Queries) error {
 		params.EventIds = append(params.EventIds, s.EventID)
 		params.OutboxSeqs = append(params.OutboxSeqs, s.Seq)
 		params.WrittenAts = append(params.WrittenAts, s.WrittenAt)
-		params.Reasons = append(params.Reasons, fmt.Sprintf("a later %s, event %s, came within %s and took its place", s.by.Type, s.by.ID, p.Interval))
+		params.Reasons = append(params.Reasons,
+			fmt.Sprintf("a later %s, event %s, came within %s and took its place", s.by.Type, s.by.ID, p.Interval))
 	}
 	if err := q.SupersededInsert(ctx, params); err != nil {
 		return fmt.Errorf("recording %d events whose place others have taken: %w", len(params.EventIds), err)

@@ -91,11 +91,14 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) 
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
 		s := &d.state
-		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed, &s.Now)
+		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling,
+			&s.Armed, &s.Now)
 	})
-	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows, batchBytes).Query(func(rows pgx.Rows) error {
+	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows,
+		batchBytes).Query(func(rows pgx.Rows) error {
 		var err error
-		d.Rows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (outbox.Row, error) { return outbox.ScanRow(row, &d.bytes) })
+		d.Rows, err = pgx.CollectRows(rows,
+			func(row pgx.CollectableRow) (outbox.Row, error) { return outbox.ScanRow(row, &d.bytes) })
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
@@ -149,7 +152,9 @@ func (d *Pass) Tx(ctx context.Context) (pgx.Tx, error) {
 
 // Commit appends rows to the log in the given order, advances the state past everything that Begin returned, and returns the new
 // entries in position order. On any error nothing has happened, unless the connection broke while the commit was under way.
-func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
+func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID,
+	disarm bool,
+) ([]event.Logged, error) {
 	batch := &pgx.Batch{}
 	d.Memory.recall(d.state.Version)
 	entries.doubtful(d.state.EpochSeq)

@@ -42,8 +42,9 @@ func TestPassReturnsWhatWasWritten(t *testing.T) {
 	require.WithinDuration(t, time.Now(), row.WrittenAt, time.Minute)
 	row.Payload, row.DeliverAfter, row.OccurredOn, row.WrittenAt = nil, time.Time{}, time.Time{}, time.Time{}
 	require.Equal(t, outbox.Row{Seq: 1, Event: event.Event{
-		ID: id, Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID, CustomerID: fixture.Customer,
-		Audience: event.Customer, TraceParent: traceparent,
+		ID: id, Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID,
+		CustomerID: fixture.Customer,
+		Audience:   event.Customer, TraceParent: traceparent,
 	}}, row)
 
 	row = p.Rows[1]
@@ -102,7 +103,8 @@ func TestCommitNumbersEntries(t *testing.T) {
 	b.Insert(t, fixture.Order(fixture.Columns{"event_type": "OrderStatusChanged", "audience": "Restaurant"}))
 	first := relayAll(true)
 	require.Equal(t, []string{
-		"1 order 1 OrderPlaced", "2 restaurant 1 OrderPlaced", "3 teamcart 1 CartUpdated", "4 restaurant 2 OrderStatusChanged",
+		"1 order 1 OrderPlaced", "2 restaurant 1 OrderPlaced", "3 teamcart 1 CartUpdated",
+		"4 restaurant 2 OrderStatusChanged",
 	}, places(first))
 	told, err := listener.WaitForNotification(t.Context())
 	require.NoError(t, err)
@@ -135,7 +137,8 @@ func TestBacklogInChunks(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	conn := b.Conn(t)
-	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", fixture.CartID)
+	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)",
+		fixture.CartID)
 	for _, rows := range []int{4, 4, 2} {
 		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 		require.NoError(t, err)
@@ -180,7 +183,9 @@ func TestSeqsThatWereRolledBackAreSteppedOverOnce(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	tx := b.Begin(t)
-	_, err := tx.Exec(t.Context(), "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 1001)", fixture.CartID)
+	_, err := tx.Exec(t.Context(),
+		"INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 1001)",
+		fixture.CartID)
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	conn := b.Conn(t)
@@ -286,7 +291,8 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 			}
 		}()
 		relay := func(rt *rapid.T) {
-			d, err := pass.Begin(ctx, rapid.SampledFrom(relays).Draw(rt, "relay"), pass.Reading{MaxRows: rapid.IntRange(1, 4).Draw(rt, "max rows")})
+			d, err := pass.Begin(ctx, rapid.SampledFrom(relays).Draw(rt, "relay"),
+				pass.Reading{MaxRows: rapid.IntRange(1, 4).Draw(rt, "max rows")})
 			require.NoError(rt, err)
 			if rapid.IntRange(0, 4).Draw(rt, "fails") == 0 {
 				d.Rollback(ctx)
@@ -304,7 +310,9 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 					require.NoError(rt, err)
 				}
 				id := uuid.New()
-				_, err := writers[w].Exec(ctx, "INSERT INTO herald.outbox (event_id, event_type, resource_id) VALUES ($1, 'CartUpdated', $2)", id, fixture.CartID)
+				_, err := writers[w].Exec(ctx,
+					"INSERT INTO herald.outbox (event_id, event_type, resource_id) VALUES ($1, 'CartUpdated', $2)", id,
+					fixture.CartID)
 				require.NoError(rt, err)
 				pending[w] = append(pending[w], id)
 			},

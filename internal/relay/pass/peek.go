@@ -23,7 +23,8 @@ func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
 	var g dbsqlc.OutboxPeekRow
 	batch := &pgx.Batch{} // one transaction
 	batch.Queue(dbsqlc.TransactionSet)
-	batch.Queue(dbsqlc.OutboxPeek).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Reached, &g.Waiting, &g.Spent, &g.InProgress) })
+	batch.Queue(dbsqlc.OutboxPeek).QueryRow(
+		func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Reached, &g.Waiting, &g.Spent, &g.InProgress) })
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return Glance{}, fmt.Errorf("looking at the outbox: %w", err)
 	}

@@ -43,7 +43,8 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.Pool, func(tx pgx.Tx) error {
 		return fixture.WriteUnchecked(t.Context(), tx, func() error {
 			_, err := tx.Exec(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id)
-				SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`, fixture.RestaurantID, rows)
+				SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`,
+				fixture.RestaurantID, rows)
 			return err
 		})
 	}))
@@ -74,7 +75,8 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	exec("SELECT set_config('herald.read', 'yes', false), set_config('herald.target', pg_current_snapshot()::text, false)")
 	for _, s := range statements {
 		// The better of two: the first may read the server's own catalogs.
-		read := min(pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)), pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)))
+		read := min(pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)),
+			pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)))
 		t.Log(s.name, read)
 		require.Less(t, read, 120, s.name)
 	}

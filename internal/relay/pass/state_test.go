@@ -37,10 +37,12 @@ func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
 	b.Exec(t, "SET enable_seqscan = off")
 	for _, statement := range []string{
 		"SELECT * FROM herald.relay_state",
-		"SELECT l.sequence FROM herald.event_log l WHERE l.group_name = 'restaurant:" + fixture.RestaurantID.String() + "' AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1",
+		"SELECT l.sequence FROM herald.event_log l WHERE l.group_name = 'restaurant:" + fixture.RestaurantID.String() +
+			"' AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1",
 		"SELECT FROM herald.relay_lock FOR UPDATE",
 	} {
-		require.Less(t, buffers(t, b, statement), 40, "%s reads pages", statement) // 500 versions take more, each stepped over
+		// 500 versions take more, each stepped over
+		require.Less(t, buffers(t, b, statement), 40, "%s reads pages", statement)
 	}
 }
 
@@ -115,9 +117,12 @@ func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 	b := fixture.New(t)
 	other := uuid.New()
 	rows := []fixture.Columns{
-		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}), fixture.Order(), fixture.Order(), fixture.Order(fixture.Columns{"customer_id": "user-2"}),
-		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}), fixture.Order(fixture.Columns{"customer_id": "user-2", "audience": "Customer"}),
-		fixture.Order(fixture.Columns{"resource_id": other, "customer_id": "user-2"}), fixture.Order(fixture.Columns{"resource_id": other}),
+		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}), fixture.Order(), fixture.Order(),
+		fixture.Order(fixture.Columns{"customer_id": "user-2"}),
+		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}),
+		fixture.Order(fixture.Columns{"customer_id": "user-2", "audience": "Customer"}),
+		fixture.Order(fixture.Columns{"resource_id": other, "customer_id": "user-2"}),
+		fixture.Order(fixture.Columns{"resource_id": other}),
 	}
 	var told []string
 	relay := func(d *pass.Pass, memory *pass.Memory) {
@@ -153,7 +158,8 @@ func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 				relay(begin(conn), memory)
 			}
 			require.Equal(t, []string{"user-2", "user-2", fixture.Customer}, told)
-			require.Equal(t, []string{fixture.Customer, "user-2"}, fixture.Scan[[]string](t, b.Pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant"))
+			require.Equal(t, []string{fixture.Customer, "user-2"},
+				fixture.Scan[[]string](t, b.Pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant"))
 		}
 	}
 }

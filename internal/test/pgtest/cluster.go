@@ -45,6 +45,7 @@ func (c *Cluster) Demote(tb testing.TB) {
 	var data string
 	require.NoError(tb, c.Pool(tb).QueryRow(tb.Context(), "SHOW data_directory").Scan(&data))
 	require.NoError(tb, c.Stop(tb.Context()))
-	duplicate(tb, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "standby.signal")) // whose owner is the right one
+	// whose owner is the right one
+	duplicate(tb, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "standby.signal"))
 	require.NoError(tb, c.Restart(tb.Context()))
 }

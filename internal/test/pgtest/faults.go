@@ -74,6 +74,9 @@ func refuse(client net.Conn, code string) {
 	if _, err := backend.ReceiveStartupMessage(); err != nil {
 		return
 	}
-	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: "refused by the test"})
+	backend.Send(&pgproto3.ErrorResponse{
+		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code,
+		Message: "refused by the test",
+	})
 	_ = backend.Flush() // the client may be gone
 }

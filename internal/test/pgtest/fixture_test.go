@@ -62,9 +62,11 @@ func makeFixture(t *testing.T) {
 	dump.Stderr = os.Stderr
 	out, err := dump.Output()
 	require.NoError(t, err)
-	out = regexp.MustCompile(`(?m)^(\\.*|-- Dumped .*|--|-- Name: .*|-- Data for .*|SET transaction_timeout.*)\n`).ReplaceAll(out, nil)
+	out = regexp.MustCompile(
+		`(?m)^(\\.*|-- Dumped .*|--|-- Name: .*|-- Data for .*|SET transaction_timeout.*)\n`).ReplaceAll(out, nil)
 	out = regexp.MustCompile(`\n{2,}`).ReplaceAll(out, []byte("\n\n"))
 	// From PostgreSQL 17 on a partition's seq is an identity column as its table's is.
-	out = regexp.MustCompile(`(?m)^(INSERT INTO herald\.outbox_\w+ \([^)]*\)) VALUES`).ReplaceAll(out, []byte("$1 OVERRIDING SYSTEM VALUE VALUES"))
+	out = regexp.MustCompile(`(?m)^(INSERT INTO herald\.outbox_\w+ \([^)]*\)) VALUES`).ReplaceAll(out,
+		[]byte("$1 OVERRIDING SYSTEM VALUE VALUES"))
 	require.NoError(t, os.WriteFile("testdata/fixture.sql", out, 0o644))
 }

@@ -34,7 +34,10 @@ type Pooler struct {
 // NewPooler returns a pooler before db with the given number of sessions, which ends with the test.
 func NewPooler(tb testing.TB, db *Database, sessions int) *Pooler {
 	tb.Helper()
-	p := &Pooler{dsn: db.DSN(), statuses: statuses(tb, db), idle: make(chan *session, sessions), done: make(chan struct{})}
+	p := &Pooler{
+		dsn: db.DSN(), statuses: statuses(tb, db), idle: make(chan *session, sessions),
+		done: make(chan struct{}),
+	}
 	p.enter(tb, p.serve)
 	for range sessions {
 		require.True(tb, p.replace(), "connecting to the test database")
@@ -245,10 +248,16 @@ func (p *Pooler) welcome(client net.Conn, from *bufio.Reader) bool {
 	if err != nil || !ok {
 		return false // it asks to cancel, which is refused by silence
 	}
-	known := []string{"user", "database", "application_name", "client_encoding", "datestyle", "timezone", "standard_conforming_strings"}
+	known := []string{
+		"user", "database", "application_name", "client_encoding", "datestyle", "timezone",
+		"standard_conforming_strings",
+	}
 	for name := range startup.Parameters {
 		if !slices.Contains(known, name) {
-			backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name})
+			backend.Send(&pgproto3.ErrorResponse{
+				Severity: "FATAL", Code: "08P01",
+				Message: "unsupported startup parameter: " + name,
+			})
 			_ = backend.Flush()
 			return false
 		}

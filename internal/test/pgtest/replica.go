@@ -35,7 +35,8 @@ func (r *Replica) Promote(tb testing.TB) {
 	require.NoError(tb, r.cluster.Kill(tb.Context()))
 	require.NoError(tb, os.RemoveAll(r.data))
 	duplicate(tb, r.copy, r.data)
-	duplicate(tb, filepath.Join(r.data, "PG_VERSION"), filepath.Join(r.data, "standby.signal")) // whose owner is the right one
+	// whose owner is the right one
+	duplicate(tb, filepath.Join(r.data, "PG_VERSION"), filepath.Join(r.data, "standby.signal"))
 	require.NoError(tb, r.cluster.Restart(tb.Context()))
 	_, err := r.cluster.Pool(tb).Exec(tb.Context(), "SELECT pg_promote(true, 60)")
 	require.NoError(tb, err)

@@ -107,7 +107,8 @@ func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
 		return err
 	}
 	if Shadowed() {
-		if err := shadow(ctx, cluster.DatabaseDSN(template), shadowsSQL, "ALTER ROLE CURRENT_USER SET search_path = "+shadowPath); err != nil {
+		if err := shadow(ctx, cluster.DatabaseDSN(template), shadowsSQL,
+			"ALTER ROLE CURRENT_USER SET search_path = "+shadowPath); err != nil {
 			return err
 		}
 	}
