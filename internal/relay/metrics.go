@@ -12,11 +12,11 @@ type Metrics struct {
 	rows, entries, failures prometheus.Counter
 	batchRows, batchSeconds prometheus.Histogram
 
-	// OtherCustomers counts what Config.Contested is called with, by whoever relays an event.
+	// OtherCustomers counts the events that Config.Contested is called with, whether a relay or a job relays them.
 	OtherCustomers prometheus.Counter
 }
 
-// NewMetrics returns metrics that r shows; nil: nobody does.
+// NewMetrics returns metrics that are registered with r. With nil they are registered nowhere.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return promauto.With(r).NewCounter(prometheus.CounterOpts{Name: name, Help: help})

@@ -31,9 +31,10 @@ func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
 	return Glance(g), nil
 }
 
-// The flag that producers read counts those that notify. From armed on it lets a few of them, up to 4, and from 5 on it is spent. A producer
-// that has read it in between and counts itself a moment later must not arm a relay that has disarmed meanwhile, so disarmed lies far behind
-// the end of the count and not before its beginning: where a count that was used up never comes.
+// The flag that producers read counts the transactions that notify. At armed it lets up to 4 of them notify; from 5
+// on it is spent. A producer may read the flag, and count itself a moment later, after the relay has disarmed. That
+// must not arm the relay. So disarmed lies far behind the end of the count, which a used-up count never reaches, and
+// not before its beginning.
 const (
 	armed    = 1
 	disarmed = 1 << 40
@@ -47,7 +48,7 @@ func Arm(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Disarm makes inserts notify nobody.
+// Disarm makes inserts notify no more.
 func Disarm(ctx context.Context, conn *pgx.Conn) error {
 	if err := dbsqlc.New(conn).ArmedSet(ctx, disarmed); err != nil {
 		return fmt.Errorf("disarming the wake-up: %w", err)
