@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Reader reads the event log. Each read is one round trip, but for [Reader.Read] of many entries.
+// Reader reads the event log. Each read is one round trip, except [Reader.Read] of many entries.
 type Reader struct {
 	db postgres.Batcher
 }
@@ -22,7 +22,7 @@ type Reader struct {
 // NewReader returns a reader of the log over db, typically a pool.
 func NewReader(db postgres.Batcher) *Reader { return &Reader{db} }
 
-// State is how far the log is.
+// State says how far the log is.
 type State struct {
 	Epoch    int64 // from 1; another one means that positions behind Origin have been given anew
 	Origin   int64 // the position behind which the epoch began
@@ -38,8 +38,8 @@ func (l *Reader) State(ctx context.Context) (State, error) {
 	return State{Epoch: state.Epoch, Origin: state.EpochPosition, Position: state.Position}, nil
 }
 
-// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none. Behind what
-// cannot be read it goes on: such an entry has no payload.
+// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there
+// are none. It does not stop at an entry that cannot be read: such an entry has no payload.
 func (l *Reader) ReadFrom(ctx context.Context, after int64,
 	limit int,
 ) (entries []event.Logged, epoch int64, err error) {
@@ -83,8 +83,8 @@ func (l *Reader) place(ctx context.Context, sql string, args ...any) (entries []
 	return entries, epoch, nil
 }
 
-// typeOf returns a type of the family of an entry's group. What is of no type may be of a newer release, for which readers wait; this one is
-// passed over.
+// typeOf returns a type of the family of an entry's group. Readers wait at an entry of no known type, because it may
+// be of a newer release. They pass over an entry of this type.
 func typeOf(entry event.Logged) event.Type {
 	if entry.Sequence == 0 {
 		return event.Control.First()
@@ -134,8 +134,9 @@ func (l *Reader) Locate(ctx context.Context, group event.Group, eventID uuid.UUI
 	return sequence, nil
 }
 
-// Head returns the newest entry of group at or before a position: its event and sequence; or uuid.Nil and the sequence of its newest
-// event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
+// Head returns the newest entry of group at or before a position: its event and its sequence. For a group whose
+// entries the retention has all dropped it returns uuid.Nil and the sequence of the newest event ever; for a group
+// that has had none, uuid.Nil and 0.
 func (l *Reader) Head(ctx context.Context, group event.Group,
 	atPosition int64,
 ) (eventID uuid.UUID, sequence int64, err error) {
@@ -152,8 +153,9 @@ func (l *Reader) Head(ctx context.Context, group event.Group,
 	return eventID, sequence, nil
 }
 
-// scanLogged reads an entry of LogReadFrom or LogReadGroup, and into what is given the columns before it. The relay has checked its row, but its
-// owner may have changed it since: one that cannot be read any more has no payload, so that it is passed over.
+// scanLogged reads an entry of LogReadFrom or LogReadGroup. It reads the columns before the entry into before. The
+// relay has checked the entry's row, but the outbox's owner may have changed it since: an entry that cannot be read
+// any more has no payload, so that it is passed over.
 func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 	var c outbox.EventColumns
 	var l event.Logged
