@@ -30,7 +30,7 @@ var (
 		"nothing of the event would be another; herald dead retry tries again to deliver it as it is")
 )
 
-// RefusedError says why an event is not what a publish would take, in the outbox's words.
+// RefusedError says why a publish would refuse an event, in the outbox's words.
 type RefusedError struct{ Problem, Hint string }
 
 func (e *RefusedError) Error() string {
@@ -40,7 +40,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s (%s)", e.Problem, e.Hint)
 }
 
-// Mending is what of an event is to be another. What is nil stays as it is. The all-zero UUID, or an empty text, takes a value away.
+// Mending is a change of an event. A nil field stays as it is. The all-zero UUID, or an empty text, removes a value.
 type Mending struct {
 	Payload                  json.RawMessage // instead of the whole payload
 	Merge                    json.RawMessage // fields that are set in the payload; the others stay
@@ -52,7 +52,7 @@ type Mending struct {
 	TraceParent              *string
 }
 
-// Empty says that nothing would be another.
+// Empty reports whether nothing would change.
 func (m *Mending) Empty() bool {
 	return m.Payload == nil && m.Merge == nil && m.Type == nil && m.ResourceID == nil && m.RestaurantID == nil &&
 		m.CustomerID == nil &&
@@ -67,7 +67,7 @@ type Mended struct {
 	DeliverAfter time.Time
 }
 
-// String names what was changed, and shows none of it.
+// String names what was changed, without values.
 func (m *Mended) String() string {
 	named := slices.Clone(m.Columns)
 	for i, column := range named {
@@ -78,8 +78,8 @@ func (m *Mended) String() string {
 	return strings.Join(named, ", ")
 }
 
-// Mend changes an event's row within tx, which holds whatever would deliver it. It fails with [ErrRelayed], [ErrRowGone], [ErrUnchanged] or a
-// [*RefusedError], and tx is of no use then.
+// Mend changes an event's row within tx. Tx must hold locks on everything that would deliver the event. It fails
+// with [ErrRelayed], [ErrRowGone], [ErrUnchanged] or a [*RefusedError]; tx is of no use then.
 func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 	q := dbsqlc.New(tx)
 	relayed, err := q.EventIsRelayed(ctx, ref.EventID)
@@ -131,7 +131,7 @@ func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 	return Mended{Columns: changed.Changed, Fields: changed.Fields, DeliverAfter: row.DeliverAfter}, nil
 }
 
-// refused turns what the database says of a value into a [*RefusedError].
+// refused turns the database's error about a value into a [*RefusedError].
 func refused(err error) error {
 	answer, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Story is all that can be told of an event.
+// Story is everything that is known of an event.
 type Story struct {
 	EventID        uuid.UUID     `json:"eventId"`
 	Status         string        `json:"status"`         // one of the Status… constants
@@ -26,7 +26,7 @@ type Tracer struct {
 // NewTracer returns a tracer over db, typically a pool.
 func NewTracer(db dbsqlc.DBTX) *Tracer { return &Tracer{db} }
 
-// Story tells where an event is and how it got there. One that nobody knows of has a story, too, of StatusUnknown.
+// Story tells where an event is and how it got there. An unknown event has a story, too, of StatusUnknown.
 func (t *Tracer) Story(ctx context.Context, eventID uuid.UUID) (Story, error) {
 	found, err := Trace(ctx, t.db, eventID)
 	if err != nil {
