@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Growth is what a partitioned table has become.
+// Growth is the size of a partitioned table.
 type Growth struct {
 	Table         string // outbox or event_log
 	Bytes         float64
