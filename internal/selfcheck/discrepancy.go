@@ -14,7 +14,7 @@ import (
 // DiscrepancyKind says what does not agree.
 type DiscrepancyKind string
 
-// What the self-check looks for.
+// The kinds of discrepancies that the self-check looks for.
 const (
 	LogPositionMissing  DiscrepancyKind = "log_position_missing"
 	LogPositionRepeated DiscrepancyKind = "log_position_repeated"
@@ -75,7 +75,7 @@ func discrepanciesOf(encoded json.RawMessage) ([]Discrepancy, error) {
 	return found, nil
 }
 
-// recordDiscrepancies keeps what was found, within tx, and returns what was not known before.
+// recordDiscrepancies records what was found, within tx, and returns what was not known before.
 func recordDiscrepancies(ctx context.Context, tx pgx.Tx, found []Discrepancy) ([]Discrepancy, error) {
 	if len(found) == 0 {
 		return nil, nil
@@ -107,7 +107,8 @@ func recordDiscrepancies(ctx context.Context, tx pgx.Tx, found []Discrepancy) ([
 	return fresh, nil
 }
 
-// Discrepancies returns at most limit of what the continuous self-check has seen within that time, the latest first.
+// Discrepancies returns at most limit of the discrepancies that the continuous self-check has seen within that time,
+// the latest first.
 func Discrepancies(ctx context.Context, db dbsqlc.DBTX, within time.Duration, limit int) ([]Discrepancy, error) {
 	rows, err := dbsqlc.New(db).DiscrepancyList(ctx, dbsqlc.DiscrepancyListParams{
 		WithinSeconds: within.Seconds(), MaxRows: int32(limit), //nolint:gosec // bounded by the caller

@@ -12,11 +12,11 @@ import (
 
 const (
 	journalPage = 5000
-	// behindLooks is at how many looks in a row, and for how long altogether, a node must lack what had been relayed at the first of
-	// them: one that was frozen and goes on is behind for a moment.
+	// A node is reported as behind when it still lacks, after behindLooks looks in a row and keepUpPatience altogether,
+	// what had been relayed at the first of these looks: a node that was frozen and goes on is behind for a moment.
 	behindLooks    = 3
 	keepUpPatience = 5 * time.Second
-	// epochNotice is how long a node may write to a database of another epoch before that is noticed.
+	// epochNotice is how long a node may write to a database of another epoch before it must have noticed.
 	epochNotice = time.Minute
 )
 
@@ -41,7 +41,7 @@ type look struct {
 	patience time.Duration // with a node that is behind
 }
 
-// checkNodes looks at what is new in the journals, and at whether the nodes that are alive keep up with the log.
+// checkNodes looks at what is new in the journals, and whether the live nodes keep up with the log.
 func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeCheck,
 	l look,
 ) ([]Discrepancy, error) {
@@ -78,7 +78,7 @@ func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 	return found, nil
 }
 
-// journal follows a node's journal from where it was left.
+// journal follows a node's journal from where the last look ended.
 func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID,
 	epoch int64,
 ) ([]Discrepancy, error) {
@@ -106,7 +106,7 @@ func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UU
 	}
 }
 
-// follow says what is wrong with r behind the row before it.
+// follow returns what is wrong with r as the successor of the row before it.
 func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int64) *Discrepancy {
 	begins := r.FirstPosition > r.LastPosition
 	wrong := func(kind DiscrepancyKind, format string, args ...any) *Discrepancy {
@@ -136,7 +136,8 @@ func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int6
 	}
 }
 
-// ends says whether the journal ends where the node says that it is. A node of a release that keeps none has none.
+// ends reports where the journal does not end at the position in the node's row. A node of a release that keeps no
+// journal has none.
 func (a *nodeCheck) ends(n *dbsqlc.CheckNodesRow) []Discrepancy {
 	if a.Number == 0 || a.Last == n.BroadcastPosition {
 		return nil
@@ -148,9 +149,9 @@ func (a *nodeCheck) ends(n *dbsqlc.CheckNodesRow) []Discrepancy {
 	}}
 }
 
-// keepsUp says whether a node that is alive reaches what was relayed some looks ago.
+// keepsUp reports a live node that does not reach what was relayed some looks ago.
 func (a *nodeCheck) keepsUp(n *dbsqlc.CheckNodesRow, l look) []Discrepancy {
-	// the log can have lost its end, the clock been set back
+	// The log can have lost its end, or the clock been set back.
 	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) {
 		a.MustReach, a.Looks, a.Since = l.position, 0, l.at
 	}
