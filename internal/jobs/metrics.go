@@ -2,12 +2,14 @@ package jobs
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Register shows what the database knows of overdue jobs and of events that were not delivered. It is asked by each scrape, on every node.
+// Register registers the metrics of overdue jobs and of events that were not delivered. Each scrape on every node
+// asks the database.
 func Register(r prometheus.Registerer, overdue func() (Overdue, error), undelivered func() (Undelivered, error)) {
 	r.MustRegister(newOverdueCollector(overdue), newUndeliveredCollector(undelivered))
 }
 
-// overdueCollector asks the database when it is scraped, once for all its metrics: whichever node should have done a job, all tell.
+// overdueCollector asks the database once a scrape for all its metrics. All nodes report a job that is late,
+// whichever should have done it.
 type overdueCollector struct {
 	read                     func() (Overdue, error)
 	events, oldest, periodic *prometheus.Desc
@@ -46,7 +48,8 @@ func (c *overdueCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.periodic, prometheus.GaugeValue, late.Periodic.Seconds())
 }
 
-// undeliveredCollector asks the database when it is scraped, once for all its metrics: on whichever node an event failed, all tell.
+// undeliveredCollector asks the database once a scrape for all its metrics. All nodes report an event that failed,
+// on whichever node it failed.
 type undeliveredCollector struct {
 	read                                   func() (Undelivered, error)
 	dead, oldest, retrying, oldestRetrying *prometheus.Desc

@@ -33,8 +33,7 @@ type KeysConfig struct {
 	// DB is where the keys are.
 	DB dbsqlc.DBTX
 
-	// Every is how long a key is used before the next one is made.
-	// Defaults to a day.
+	// Every is how long a key is used before the next one is made. Defaults to a day.
 	Every time.Duration
 
 	// Lead is how long before its use a key is made. A node that cannot read the table for as long still knows every
@@ -45,12 +44,10 @@ type KeysConfig struct {
 	// days.
 	Overlap time.Duration
 
-	// Refresh is how often the table is read.
-	// Defaults to 30 s.
+	// Refresh is how often the table is read. Defaults to 30 s.
 	Refresh time.Duration
 
-	// Logger is told when the keys cannot be read.
-	// Defaults to [slog.Default].
+	// Logger is told when the keys cannot be read. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
