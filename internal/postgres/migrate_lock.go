@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// lockTable is what a process that migrates holds the lock of, in a transaction that stays open meanwhile. An advisory lock would be
-	// anybody's to take, and to keep.
+	// lockTable is the table whose lock a migrating process holds, in a transaction that stays open meanwhile. Any role
+	// could take an advisory lock, and keep it.
 	lockTable = Schema + ".migration_lock"
 
-	// The lock is tried for, not waited for: a waiting statement holds a snapshot, and an index that is being built concurrently
-	// under the lock would wait for that in turn.
+	// The lock is tried for, not waited for: a waiting statement holds a snapshot, and an index that is being built
+	// concurrently under the lock would wait for that snapshot in turn.
 	lockInterval = time.Second
 	lockPatience = 10 * time.Minute
 	lockToldOf   = time.Minute // between two lines in the log
@@ -27,7 +27,8 @@ const (
 	unlockTimeout = 5 * time.Second
 )
 
-// underLock calls f while no other process does so in this database. It waits for one that does, as long as patience lasts.
+// underLock calls f while no other process does so in this database. It waits for another process until patience
+// ends.
 func underLock(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, patience time.Duration,
 	f func() error,
 ) (err error) {
@@ -53,8 +54,9 @@ func underLock(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, pat
 	return f()
 }
 
-// makeLock makes sure of the schema and of the lock's table in it. It asks first: creating needs a right on the database that the owner of
-// an existing schema need not have. Of several that create at once all but one fail, and find it there.
+// makeLock makes sure of the schema and of the lock's table in it. It looks first: creating needs a right on the
+// database that the owner of an existing schema need not have. Of several that create at once all but one fail, and
+// find it there.
 func makeLock(ctx context.Context, pool *pgxpool.Pool) error {
 	const attempts = 10
 	create := []string{
@@ -114,7 +116,7 @@ func tryLock(ctx context.Context, conn *pgx.Conn) (pgx.Tx, error) {
 	if err != nil {
 		return nil, fmt.Errorf("beginning to migrate: %w", err)
 	}
-	// The transaction idles while others do the work.
+	// The transaction idles while other sessions do the work.
 	_, err = tx.Exec(ctx,
 		"SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE "+lockTable+" IN EXCLUSIVE MODE NOWAIT")
 	if err != nil {
@@ -124,7 +126,8 @@ func tryLock(ctx context.Context, conn *pgx.Conn) (pgx.Tx, error) {
 	return tx, nil
 }
 
-// lockHolder says who holds the lock. Of another role's session the server tells little to a role that is no monitor.
+// lockHolder says which session holds the lock. The server shows little of another role's session to a role that is
+// no monitor.
 func lockHolder(ctx context.Context, conn *pgx.Conn) string {
 	var pid int
 	var application, role, since string

@@ -8,10 +8,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// producerRole is what producers' logins are members of. Roles belong to the server, so it outlives the database.
+// producerRole is the role that producers' logins are members of. Roles belong to the server, so it outlives the
+// database.
 const producerRole = "herald_producer"
 
-// Lack is something that a login needs to migrate its database and does not have, and the statement with which an administrator gives it.
+// Lack is a right that a login lacks to migrate its database, and the statement with which an administrator grants
+// it.
 type Lack struct{ What, SQL string }
 
 // LackingError is returned by [Migrate] before it has changed anything.

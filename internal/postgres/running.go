@@ -17,8 +17,8 @@ var ErrNotRunning = errors.New("no embedded PostgreSQL is running; `herald dev` 
 
 const probeTimeout = time.Second
 
-// RunningDSN returns the connection string of the cluster that another process runs in a data directory, or an error that wraps
-// [ErrNotRunning].
+// RunningDSN returns the connection string of the cluster that another process runs in a data directory, or an error
+// that wraps [ErrNotRunning].
 func RunningDSN(dataDirectory string) (string, error) {
 	base, err := filepath.Abs(dataDirectory)
 	if err != nil {

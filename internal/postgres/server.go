@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrUnsupported says that the server's version is not one of those that this release supports.
+// ErrUnsupported says that this release does not support the server's version.
 var ErrUnsupported = errors.New("PostgreSQL 15 to 18 are supported")
 
 // ErrReadOnly says that the database takes no writes now.
@@ -17,8 +17,9 @@ var ErrReadOnly = errors.New(
 
 const versionsPerMajor = 10000 // how server_version_num counts
 
-// checkServer refuses a server that this release does not support: an older one lacks what Herald uses, and of a newer one it is not known
-// whether it keeps the rules of snapshots that exactly-once stands on. Where writing is needed it returns [ErrReadOnly] for a standby.
+// checkServer refuses a server that this release does not support. An older server lacks what Herald uses. Of a
+// newer one it is not known whether it keeps the rules of snapshots that exactly-once depends on. Where writing is
+// needed it returns [ErrReadOnly] for a standby.
 func checkServer(ctx context.Context, conn *pgx.Conn, writing bool) error {
 	var version int
 	var readOnly bool

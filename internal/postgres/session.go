@@ -11,18 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SearchPath is where Herald's sessions and functions look for what has no schema beside it: nowhere but in pg_catalog and herald. Types and
-// tables would be looked for in pg_temp first if it were not named.
+// SearchPath is where Herald's sessions and functions look for names without a schema: only in pg_catalog and
+// herald. If pg_temp were not named, types and tables would be looked for there first.
 const SearchPath = "pg_catalog, herald, pg_temp"
 
-// setting is one that Herald's sessions have whatever the database and the role have for it.
+// setting is one that Herald's sessions have, whatever the database and the role have for it.
 type setting struct{ name, value, why string }
 
-// settings is all that the correctness or the timing of what Herald asks the server depends on. One that this version of the server does not
-// know is left out.
+// settings are all settings that the correctness or the timing of Herald's statements depends on. A setting that
+// this version of the server does not know is left out.
 //
-// What is the database's own to say stays as it is: synchronous_commit (the relay sets its own), role, work_mem and the planner's costs,
-// default_tablespace, default_toast_compression, the languages and the log's settings.
+// The database decides the rest: synchronous_commit (the relay sets its own), role, work_mem and the planner's
+// costs, default_tablespace, default_toast_compression, the languages and the log's settings.
 func (o Options) settings() []setting {
 	return []setting{
 		{"search_path", SearchPath, "a function or an operator of another schema would run with Herald's rights"},
@@ -94,8 +94,8 @@ func (o Options) settings() []setting {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// ThroughPooler reports whether a connection pooler stands between conn and the database: it names its clients' sessions itself,
-// so the number that the session began with is not that of the server process behind it.
+// ThroughPooler reports whether a connection pooler stands between conn and the database. A pooler numbers its
+// clients' sessions itself, so the number that the session began with is not that of the server process behind it.
 func ThroughPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var backend uint32
 	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()",
@@ -105,7 +105,7 @@ func ThroughPooler(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	return backend != conn.PgConn().PID(), nil
 }
 
-// Connect opens a single connection, with the settings of a pool's.
+// Connect opens a single connection, with the settings of a pool's connections.
 func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -120,7 +120,8 @@ func Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// ConnConfig returns how [Connect] opens a single connection to the database of the connection string.
+// ConnConfig returns the configuration with which [Connect] opens a single connection to the database of the
+// connection string.
 func ConnConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := Options{}.withDefaults().config(dsn)
 	if err != nil {
@@ -129,11 +130,11 @@ func ConnConfig(dsn string) (*pgx.ConnConfig, error) {
 	return config.ConnConfig, nil
 }
 
-// settle gives a session that is conn's alone its settings, in one round trip. Behind a pooler it is not, and nothing is set: it would
-// stay with a session of the server's that serves somebody else next. No setting is a startup parameter either: a pooler
-// refuses those that it does not know.
+// settle gives a session that is conn's alone its settings, in one round trip. Behind a pooler it sets nothing: the
+// setting would stay with a server session that serves another client next. No setting is a startup parameter
+// either: a pooler refuses those that it does not know.
 func (o Options) settle(ctx context.Context, conn *pgx.Conn) error {
-	// What a query mode that does not ask the server for its types goes by.
+	// The types for query modes that do not ask the server for them.
 	conn.TypeMap().RegisterDefaultPgType(uuid.UUID{}, "uuid")
 	conn.TypeMap().RegisterDefaultPgType([]uuid.UUID{}, "_uuid")
 	conn.TypeMap().RegisterDefaultPgType([][16]byte{}, "_uuid")
@@ -143,8 +144,9 @@ func (o Options) settle(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// settling is the statements of settle, of which every name is qualified. A time-out for statements goes first: it would end the rest.
-// session_replication_role is a superuser's, and stays where Herald is none.
+// settling returns the statements of settle. Every name in them is qualified. The time-out for statements is reset
+// first, because it would end the rest. Only a superuser can set session_replication_role: it stays as it is where
+// Herald is none.
 func (o Options) settling(process uint32) string {
 	values := make([]string, 0, len(o.settings()))
 	for _, s := range o.settings() {

@@ -10,15 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Unsettled returns a statement for each setting that pool's sessions have otherwise than Herald needs it, which gives Herald's role the right
-// one. There are such behind a pooler, where Herald sets nothing, and for what only a superuser may set.
+// Unsettled returns a statement for each setting that pool's sessions have other than Herald needs it. The statement
+// gives Herald's role the right value. There are such settings behind a pooler, where Herald sets nothing, and among
+// those that only a superuser may set.
 func Unsettled(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	settings := Options{}.withDefaults().settings()
 	names, values := make([]string, len(settings)), make([]string, len(settings))
 	for i, s := range settings {
 		names[i], values[i] = s.name, s.value
 	}
-	// tcp_user_timeout is the pooler's to set.
+	// The pooler sets tcp_user_timeout.
 	rows, err := pool.Query(ctx,
 		`SELECT s.name, v.value, s.vartype = 'string' AND s.name <> 'search_path', current_user::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text
 		FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) v (name, value)
@@ -43,7 +44,7 @@ func Unsettled(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return statements, nil
 }
 
-// tellUnsettled says what sessions behind a pooler lack.
+// tellUnsettled logs the settings that sessions behind a pooler lack.
 func (o Options) tellUnsettled(ctx context.Context, pool *pgxpool.Pool) {
 	statements, err := Unsettled(ctx, pool)
 	if err == nil && len(statements) > 0 {
