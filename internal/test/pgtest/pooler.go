@@ -19,9 +19,9 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// Pooler is a connection pooler in transaction mode, as PgBouncer is one: each transaction gets one of a few sessions, and never
-// the one of the transaction before if it can be helped. It refuses startup parameters that it does not know, knows nothing of prepared
-// statements, and drops the notifications that reach a session which is nobody's.
+// Pooler is a connection pooler in transaction mode, like PgBouncer: each transaction gets one of a few sessions,
+// and if possible another one than the transaction before. It refuses startup parameters that it does not know, does
+// not know prepared statements, and drops the notifications that reach an idle session.
 type Pooler struct {
 	entrance
 
@@ -46,7 +46,8 @@ func NewPooler(tb testing.TB, db *Database, sessions int) *Pooler {
 	return p
 }
 
-// DSN is the database's connection string, through the pooler. parameters, such as "default_query_exec_mode=exec", may be empty.
+// DSN is the database's connection string, through the pooler. parameters, such as "default_query_exec_mode=exec",
+// may be empty.
 func (p *Pooler) DSN(parameters string) string { return p.through(p.dsn, parameters) }
 
 // session is a connection to the server. Its reader runs for as long as it lives.
@@ -101,7 +102,7 @@ func (p *Pooler) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// run passes on what the server says, until the connection ends.
+// run passes on what the server sends, until the connection ends.
 func (s *session) run() {
 	defer func() {
 		s.mu.Lock()
@@ -178,7 +179,7 @@ func (p *Pooler) take(client net.Conn) *session {
 	}
 }
 
-// serve makes the session client's, and reports whether it lives.
+// serve makes the session client's, and reports whether it is alive.
 func (s *session) serve(client net.Conn, free func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,8 +190,8 @@ func (s *session) serve(client net.Conn, free func()) bool {
 	return true
 }
 
-// replace puts a new session in the place of one that has ended, or a dead one where the server is away, and reports whether it
-// lives.
+// replace puts a new session in the place of one that has ended, or a dead one where the server is away, and reports
+// whether it is alive.
 func (p *Pooler) replace() bool {
 	const timeout = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)

@@ -19,11 +19,11 @@ const (
 	dirPattern = "herald-pgtest-"
 	template   = "herald_template"
 
-	// startingFor is the age up to which a lock that nobody holds may be one that is just about to be taken.
+	// startingFor is the age up to which a lock that is not held may be about to be taken.
 	startingFor = time.Minute
 )
 
-// shared is the test process's server. TestMain and the tests have no other way to meet.
+// shared is the test process's server. TestMain and the tests have no other way to share it.
 var shared server
 
 // server is a cluster with a migrated template, started when it is first asked for.
@@ -83,7 +83,7 @@ func makeDir() (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// clearAway removes the directories of test processes that were killed: nobody holds their lock.
+// clearAway removes the directories of test processes that were killed: no process holds their lock.
 func clearAway() {
 	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPattern+"*", "postgres", "lock"))
 	for _, name := range locks {
@@ -101,7 +101,7 @@ func clearAway() {
 	}
 }
 
-// makeTemplate migrates a database that the tests' databases are copies of.
+// makeTemplate migrates the database that the tests' databases are copies of.
 func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
 	if err := execute(ctx, cluster, "CREATE DATABASE "+template); err != nil {
 		return err
