@@ -40,6 +40,6 @@ func (c *Chunks) Next(ctx context.Context, most int) ([]event.Logged, error) {
 		c.rest.After++
 		bytes += entryBytes + len(l.Payload)
 	}
-	c.room = c.replay.ChunkBytes*len(entries)/bytes + 1 // and one more, so that hardly any is sent in vain
+	c.room = c.replay.ChunkBytes*len(entries)/bytes + 1 // one more than fits, so that hardly any row is sent in vain
 	return entries, nil
 }

@@ -40,7 +40,7 @@ func (l *Reader) Read(ctx context.Context, group event.Group, after, upTo int64,
 		err := l.db.SendBatch(ctx, batch).Close()
 		read := len(r.entries) - before
 		switch {
-		case postgres.Unreadable(err) && read > 0: // it is behind these
+		case postgres.Unreadable(err) && read > 0: // the unreadable row is behind these
 			ask, after = 1, r.entries[len(r.entries)-1].Sequence
 			continue
 		case postgres.Unreadable(err) && ask > 1:

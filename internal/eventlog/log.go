@@ -24,7 +24,7 @@ func NewReader(db postgres.Batcher) *Reader { return &Reader{db} }
 
 // State says how far the log is.
 type State struct {
-	Epoch    int64 // from 1; another one means that positions behind Origin have been given anew
+	Epoch    int64 // from 1; a new one means that positions behind Origin have been given anew
 	Origin   int64 // the position behind which the epoch began
 	Position int64 // the newest, 0 for an empty log
 }

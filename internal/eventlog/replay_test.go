@@ -51,7 +51,7 @@ func (s *shelf) Read(_ context.Context, g event.Group, after, _ int64, limit,
 	return entries, nil
 }
 
-// Whatever the retention drops while a replay is read, its events come in order and without a hole, or the rest is a gap.
+// Whatever the retention drops during a replay, the events come in order and without a hole, or the rest is a gap.
 func TestAReplayIsWholeOrAGap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

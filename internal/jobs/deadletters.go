@@ -18,7 +18,7 @@ import (
 type DeadLetters struct {
 	pool   *pgxpool.Pool
 	client *river.Client[pgx.Tx]
-	clock  *dbclock.Clock // is read in each transaction that inserts
+	clock  *dbclock.Clock // read in each transaction that inserts
 }
 
 // NewDeadLetters returns the dead letters of pool's database.

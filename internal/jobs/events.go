@@ -37,7 +37,7 @@ func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Du
 }
 
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
-	now, err := dbclock.Read(ctx, w.pool) // not this node's: what is early is early for everybody
+	now, err := dbclock.Read(ctx, w.pool) // the database's time: an event must not be early
 	if err != nil {
 		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 	}
@@ -53,7 +53,7 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 		contested, err = pass.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
 		return err
 	})
-	if err != nil && len(others) > 0 { // one of which may be what fails
+	if err != nil && len(others) > 0 { // one of these may be the cause
 		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested, w.died)
 	}
 	w.contested.tell(ctx, contested, err)

@@ -129,12 +129,12 @@ func (j *Jobs) Start(ctx context.Context) error {
 	if err := j.prepare(ctx); err != nil {
 		return err
 	}
-	running, abandon := context.WithCancel(context.WithoutCancel(ctx)) // in the end Stop ends it, in order
+	running, abandon := context.WithCancel(context.WithoutCancel(ctx)) // Stop ends it in order
 	impatient := time.AfterFunc(startTimeout, abandon)
 	told := context.AfterFunc(ctx, abandon)
 	err := j.client.Start(running)
 	if inTime, on := impatient.Stop(), told(); err == nil && (!inTime || !on) {
-		_ = j.stop(context.WithoutCancel(ctx)) // it may have begun
+		_ = j.stop(context.WithoutCancel(ctx)) // River may have begun
 		err = cmp.Or(context.Cause(ctx), errNotStarted)
 	}
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	abandonedNode = 10 * time.Second // that a node has been silent for
 	abandonedJob  = retentionTimeout + 10*time.Minute
 
-	reindexTimeout = time.Minute // for each index, beside all that goes on
+	reindexTimeout = time.Minute // for each index, under load
 )
 
 // forgetDone deletes jobs that are done. Jobs that failed for good are kept longer, to be looked at.

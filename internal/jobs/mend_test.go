@@ -44,7 +44,7 @@ func (b *bundle) steps(t *testing.T, id uuid.UUID) []string {
 	return steps
 }
 
-// deliverAll works what waits, as one node does.
+// deliverAll works the waiting jobs, as one node does.
 func (b *bundle) deliverAll(t *testing.T) {
 	t.Helper()
 	for _, id := range b.waiting(t, "deliver_scheduled") {
@@ -128,7 +128,7 @@ func TestEveryColumnIsMended(t *testing.T) {
 	}
 }
 
-// What a publish would not take is not taken here, in the same words, and changes nothing.
+// Mending refuses what a publish would refuse, in the same words, and then changes nothing.
 //
 // Acceptance: A-514.
 func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
@@ -170,7 +170,7 @@ func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 	require.Empty(t, b.waiting(t, "deliver_scheduled"))
 }
 
-// An event that is tried again is mended as well: the attempt that goes on meanwhile finds its job gone.
+// An event that is tried again can be mended, too: the attempt that goes on meanwhile finds its job gone.
 func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -192,8 +192,8 @@ func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 	require.Equal(t, []string{"mended ops event_type"}, b.steps(t, id))
 }
 
-// The last attempt at an event, and one who mends it, at the same moment: it is mended and relayed, or buried by the attempt and then
-// mended; never mended and dead.
+// The last attempt at an event runs at the same moment as a mending. The event is mended and relayed, or buried by
+// the attempt and then mended; never mended and dead.
 //
 // Acceptance: A-514.
 func TestMendBesideAnAttempt(t *testing.T) {
@@ -219,7 +219,7 @@ func TestMendBesideAnAttempt(t *testing.T) {
 	}
 }
 
-// Of several who mend an event at once one does, and what that one has said is relayed.
+// Of several concurrent mendings of an event one succeeds, and its change is relayed.
 //
 // Acceptance: A-514.
 func TestOneOfSeveralMenders(t *testing.T) {
@@ -264,7 +264,7 @@ func TestOneOfSeveralMenders(t *testing.T) {
 	}
 }
 
-// What has become of an event is told when it is relayed, too: each death, who retried, mended or dropped it.
+// An event's history is shown when it is relayed, too: each death, and who retried, mended or dropped it.
 //
 // Acceptance: A-515.
 func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
@@ -276,7 +276,7 @@ func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 	require.NoError(t, d.Retry(t.Context(), id, "anna"))
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.NoError(t, d.Drop(t.Context(), id, "berta"))
-	// by a release before, say
+	// As an earlier release would leave it.
 	b.exec(t, "DELETE FROM herald.dead_letter_history WHERE event_id = $1 AND what <> 'retried'", id)
 	_, err := d.Mend(t.Context(), id, merging(`{"orderNumber": "YZ-1"}`), "")
 	require.NoError(t, err)
@@ -289,7 +289,8 @@ func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 	require.Len(t, story.History, 4)
 }
 
-// Those that are tried again are listed behind the dead ones, in pages, with what an operator wants to know; and both are counted.
+// Events that are tried again are listed behind the dead ones, in pages, with what an operator needs to know; both
+// are counted.
 //
 // Acceptance: A-513.
 func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
@@ -340,7 +341,7 @@ func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
 	require.InDelta(t, 2*time.Hour, u.OldestRetrying, float64(time.Minute))
 }
 
-// An error says that an event died, when it is certain, without its payload.
+// An error is logged when an event's death is certain, without the payload.
 //
 // Acceptance: A-510.
 func TestADeathIsLogged(t *testing.T) {

@@ -36,7 +36,7 @@ func (b *bundle) revenue(t *testing.T, n int) uuid.UUID {
 		"SELECT herald.publish_admin_event('RevenueUpdate', jsonb_build_object('dailyRevenue', $1::int, 'totalRevenue30d', 1))", n)
 }
 
-// analytics lists what the group has got, in order.
+// analytics lists what the group has received, in order.
 func (b *bundle) analytics(t *testing.T) []uuid.UUID {
 	t.Helper()
 	rows, err := b.pool.Query(t.Context(),
@@ -112,8 +112,8 @@ func TestOtherEventsAreNotLimited(t *testing.T) {
 	require.Equal(t, "relayed", b.status(t, users).Status)
 }
 
-// The job of the one that is held may be at work when another one comes: it waits for the relay's lock then, and the relay must not
-// wait for it.
+// The job of the held event may be at work when another event comes. It then waits for the relay's lock, and the
+// relay must not wait for it.
 func TestAnEventThatComesWhileTheHeldOneIsDelivered(t *testing.T) {
 	t.Parallel()
 	b := limited(t)
@@ -169,7 +169,7 @@ func TestTheHeldEventIsPublishedAgain(t *testing.T) {
 	b.agrees(t)
 }
 
-// The database's clock was five days ahead when an event was relayed and another one held, and has been set back.
+// The database's clock was five days ahead when an event was relayed and another held, and has been set back.
 func TestTheIntervalBeginsAnewBehindAClockThatWasSetBack(t *testing.T) {
 	t.Parallel()
 	b := limited(t)

@@ -98,7 +98,7 @@ func TestNewRequiresItsParts(t *testing.T) {
 	require.EqualError(t, err, "jobs: Pool, Sweeper and Logger are required")
 }
 
-// River itself at work: what is swept, kept and delivered, by its own clock.
+// River itself at work: it sweeps, keeps and delivers by its own clock.
 func TestRunDeliversWhatIsDue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -65,7 +65,7 @@ func (j *Jobs) keepTime(ctx context.Context) {
 	failing := false
 	for {
 		err := j.due(ctx)
-		if err != nil && ctx.Err() == nil && !failing { // once: the others that use the database say so as well
+		if err != nil && ctx.Err() == nil && !failing { // logged once: other users of the database log it, too
 			j.cfg.Logger.WarnContext(ctx, "scheduled events may be late", slog.Any("error", err))
 		}
 		failing = err != nil

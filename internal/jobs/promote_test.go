@@ -15,8 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/nodes"
 )
 
-// An event comes at its time, the job of a node that died over it is another's, and the sweep goes on: River has no leader, and whoever was
-// one in an earlier release says nothing here.
+// An event comes at its time, another node takes the job of a node that died over it, and the sweep goes on. River
+// has no leader, and an earlier release's leader has no effect.
 func TestScheduledEventsArePunctualWithoutALeader(t *testing.T) {
 	t.Parallel()
 	const late = 2 * time.Second // half a second to look, as long to fetch, and what the machine takes
@@ -50,7 +50,7 @@ func TestScheduledEventsArePunctualWithoutALeader(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// A node that is frozen has fetched a job, and has given a sign of life just before.
+// A node that is frozen has fetched a job, and has sent a heartbeat just before.
 func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	t.Parallel()
 	const soon = 5 * time.Second // of which half is what it takes at most; ten seconds are what it took
@@ -82,7 +82,7 @@ func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id))
 
-	// The frozen node goes on, where it was.
+	// The frozen node goes on where it was.
 	row, err := b.jobs.client.JobGet(t.Context(), job)
 	require.NoError(t, err)
 	row.State = rivertype.JobStateRunning // as it was when this node fetched it
@@ -101,7 +101,7 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 	var journal nodes.Journal
 	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
-	// while this test looks, however long that takes
+	// The node stays alive while this test looks, however long that takes.
 	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'")
 	soon := time.Now().Add(time.Hour)
 	for range 9 {

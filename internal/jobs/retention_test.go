@@ -14,11 +14,11 @@ import (
 	"github.com/yummyzoom/herald/internal/retention"
 )
 
-// nineDaysPass makes everything older, and drops what is older than the retention then.
+// nineDaysPass makes everything older, and drops what is then older than the retention.
 func (b *bundle) nineDaysPass(t *testing.T) {
 	t.Helper()
 	b.exec(t, "SELECT herald.ensure_partition(p, (now() AT TIME ZONE 'UTC')::date - d) FROM unnest('{outbox,event_log}'::text[]) p, generate_series(8, 10) d")
-	// past the checks: a row is inserted where it moves to
+	// Past the checks: a row is inserted where it moves to.
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
@@ -76,7 +76,7 @@ func TestDeadLetterOutlivesItsDay(t *testing.T) {
 	require.Equal(t, "relayed", b.status(t, id).Status)
 }
 
-// A day of the log has more to keep than a job usually has time for, and two runs at once are of no use.
+// A day of the log has more to keep than a job usually has time for, and two runs at once do not help.
 func TestRetentionHasTimeUntilTheNextOne(t *testing.T) {
 	t.Parallel()
 	timeout := (&retentionWorker{}).Timeout(nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A new version of River may change its tables: what would have to follow is found in one place.
+// A new version of River may change its tables: everything that would have to follow is in one place.
 func TestRiversTablesAreNamedInOneFile(t *testing.T) {
 	t.Parallel()
 	const root = "../.."

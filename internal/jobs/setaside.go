@@ -25,7 +25,7 @@ const (
 // SetAside keeps events as jobs, in the relay's transaction.
 type SetAside struct {
 	client *river.Client[pgx.Tx]
-	clock  *dbclock.Clock // is read in each transaction that inserts
+	clock  *dbclock.Clock // read in each transaction that inserts
 }
 
 // NewSetAside returns a SetAside that only inserts jobs; [Jobs] works them.
@@ -39,7 +39,7 @@ func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
 
 // newInserter returns a client that only inserts jobs. They are due by a clock that has to be read before.
 func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], *dbclock.Clock, error) {
-	clock := dbclock.New(slog.New(slog.DiscardHandler)) // the node's own tells
+	clock := dbclock.New(slog.New(slog.DiscardHandler)) // the node's own clock logs
 	client, err := river.NewClient(riverpgxv5.New(pool),
 		&river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
 	if err != nil {

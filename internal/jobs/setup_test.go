@@ -25,7 +25,8 @@ var (
 	cartID = uuid.MustParse("0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11")
 )
 
-// bundle is a test's database with a relay on it. Jobs are worked by calling the workers, so that nothing waits for River's clock.
+// bundle is a test's database with a relay on it. Jobs are worked by calling the workers, so that nothing waits for
+// River's clock.
 type bundle struct {
 	pool  *pgxpool.Pool
 	relay *relay.Relay
@@ -70,7 +71,7 @@ func (b *bundle) cart(t *testing.T, id uuid.UUID, due *time.Time) uuid.UUID {
 		"SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2, deliver_after => $3)", cartID, id, due)
 }
 
-// newer publishes an event as a newer release would, of a type that this one does not know.
+// newer publishes an event as a newer release would, of a type that this release does not know.
 func (b *bundle) newer(t *testing.T, due *time.Time) uuid.UUID {
 	t.Helper()
 	return b.past(t, "OrderSplit", `{"orderNumber": "YZ-1", "status": "Split"}`, due)
@@ -97,7 +98,7 @@ func (b *bundle) sweep(t *testing.T) {
 	require.NoError(t, worker.Work(t.Context(), &river.Job[sweepArgs]{}))
 }
 
-// status is that of the event's first place.
+// status is the status of the event's first place.
 func (b *bundle) status(t *testing.T, id uuid.UUID) outbox.Whereabouts {
 	t.Helper()
 	found, err := outbox.Trace(t.Context(), b.pool, id)

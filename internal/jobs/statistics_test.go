@@ -63,7 +63,7 @@ func TestStatisticsAreBroadcastWhenTheyChange(t *testing.T) {
 	}
 }
 
-// At most once an interval: whoever leads, whoever broadcasts, and whatever a clock says that was wrong.
+// At most once an interval: whichever node leads or broadcasts, and whatever a wrong clock says.
 //
 // Acceptance: A-163.
 func TestStatisticsAreBroadcastOnceAnInterval(t *testing.T) {
@@ -152,7 +152,7 @@ func TestStatisticsAreBroadcastOnceWhoeverBroadcasts(t *testing.T) {
 	require.Len(t, b.said(t), 1)
 }
 
-// What was not committed was not said.
+// Statistics that were not committed were not sent.
 func TestStatisticsThatCouldNotBeBroadcastAreSaidLater(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

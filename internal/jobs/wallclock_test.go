@@ -11,9 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What becomes of an event, when, and who is alive, the database's clock decides. These are the functions that read this machine's all
-// the same, and what they read it for: nothing but to measure how long something takes on this machine, which is done by the monotonic
-// clock. A function that is not listed fails the test; a reason that is not of this kind should.
+// The database's clock decides what becomes of an event, when, and which nodes are alive. These functions read this
+// machine's clock all the same, each for the reason given: only to measure how long something takes on this machine,
+// by the monotonic clock. A function that is not listed fails the test. A reason of another kind must not be
+// listed.
 var readsTheNodesClock = map[string]string{
 	"dbclock Clock.Read":          "how long the answer took",
 	"dbclock Clock.Now":           "how long ago the database's was read; before that there is no other",

@@ -15,7 +15,7 @@ import (
 type Address struct {
 	Node  uuid.UUID
 	Host  string
-	URL   string // empty: it is of a release that tells none
+	URL   string // empty: its release reports none
 	Alive bool   // its last heartbeat is a few seconds old at most
 }
 

@@ -32,8 +32,8 @@ func TestHeartbeatsTellHowClocksStand(t *testing.T) {
 	require.Empty(t, dbclock.Ahead(999*time.Millisecond))
 }
 
-// A node that is gone and has told of a future, because the database's clock has been set back since: it counts as gone at once, and is reaped
-// when it has not moved for a minute.
+// A node that is gone has reported a future time, because the database's clock has been set back since. It counts as
+// gone at once, and is reaped when it has not moved for a minute.
 func TestANodeFromTheFutureIsGoneWhenItDoesNotMove(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

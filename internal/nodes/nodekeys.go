@@ -78,7 +78,7 @@ type Keys struct {
 
 	mu      sync.Mutex
 	looked  time.Time     // when the table was last read for an unknown id
-	reading chan struct{} // closed when that is through; nil: it is not under way
+	reading chan struct{} // closed when that read ends; nil: none is under way
 }
 
 type knownKeys struct {
@@ -104,7 +104,7 @@ func (k *Keys) Load(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("rotating the nodes' keys: %w", err)
 	}
-	return errors.Join(err, k.read(ctx)) // they are read all the same: a database that cannot be written to has keys
+	return errors.Join(err, k.read(ctx)) // keys are read all the same: a read-only database has them, too
 }
 
 func (k *Keys) read(ctx context.Context) error {
@@ -145,7 +145,7 @@ func (k *Keys) Run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		err := k.refresh(ctx)
-		if err != nil && ctx.Err() == nil && !failing { // once; the database's absence is no news half a minute later
+		if err != nil && ctx.Err() == nil && !failing { // logged once: the next read is half a minute away
 			k.cfg.Logger.WarnContext(ctx, "the nodes' keys were not read: those that are known stay in use",
 				slog.Any("error", err))
 		}

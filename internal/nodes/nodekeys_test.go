@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// watched counts how often the keys' table is read, and can fail to.
+// watched counts how often the keys' table is read, and can make reads fail.
 type watched struct {
 	*pgxpool.Pool
 
@@ -37,7 +37,7 @@ func (w *watched) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	return w.Pool.Query(ctx, sql, args...)
 }
 
-// keys returns a node's keys, read.
+// keys returns a node's keys, loaded.
 func (b *bundle) keys(t *testing.T) (*nodes.Keys, *watched) {
 	t.Helper()
 	db := &watched{Pool: b.Pool}
@@ -77,8 +77,8 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key"))
 }
 
-// The way of a key: made an hour ahead, used for a day, and good for a month for what it has sealed; and no node refuses any that another may
-// use, whenever it has read the table last.
+// A key is made an hour ahead, used for a day, and opens what it has sealed for a month. No node refuses a key that
+// another may use, whenever it has last read the table.
 //
 // Acceptance: A-471.
 func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
@@ -145,7 +145,7 @@ func TestKeysOutliveAClockThatIsSetBack(t *testing.T) {
 	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key"))
 }
 
-// A node asks the database for an id that it does not know, but however many are invented, once a second.
+// A node asks the database for unknown ids, but only once a second, however many are invented.
 func TestInventedKeyIDsAskTheDatabaseOnceASecond(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

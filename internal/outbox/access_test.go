@@ -109,7 +109,8 @@ func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.access_grant"), "once")
 }
 
-// What is not the first event of an order that is delivered to its customer grants nothing, neither before the relay has come to it nor behind.
+// An event grants nothing unless it is the first event of an order that is delivered to its customer, neither before
+// the relay has come to it nor after.
 //
 // Acceptance.
 func TestEventsThatGrantNothing(t *testing.T) {
@@ -262,7 +263,8 @@ func TestRevocationBeforeTheFirstEvent(t *testing.T) {
 	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 }
 
-// A revocation travels the same line as the events, so that no node misses it, and takes no number in the group.
+// A revocation goes through the same line as the events, so that no node misses it, and takes no number in the
+// group.
 func TestRevocationEntersTheLogWithoutANumber(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -194,8 +194,8 @@ func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	}
 }
 
-// The table and the functions of SQL take every type of the catalogue, with the least that it needs and with all that it
-// takes.
+// The table and the SQL functions take every type of the catalogue, with the least that it needs and with all that
+// it takes.
 //
 // Acceptance.
 func TestEveryEventTypeIsTaken(t *testing.T) {
@@ -222,7 +222,7 @@ func TestEveryEventTypeIsTaken(t *testing.T) {
 	}
 }
 
-// What stands for something else than a value gets PostgreSQL's own refusal, which names the column.
+// An argument that does not stand for a value gets PostgreSQL's own refusal, which names the column.
 func TestColumnsThatCannotBeNull(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -235,13 +235,14 @@ func TestColumnsThatCannotBeNull(t *testing.T) {
 	}
 }
 
-// The functions refuse what the table refuses, with the table's words, and what only they can know with words of their own.
+// The functions refuse what the table refuses, in the table's words. What only they can know they refuse in words of
+// their own.
 //
 // Acceptance.
 func TestPublishFunctionsRefuse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	// What a call passes in place of its defaults, as named arguments.
+	// The arguments that a call passes in place of its defaults, by name.
 	orderCall := func(argument, value string) string {
 		arguments := map[string]string{
 			"event_type": "'OrderPlaced'", "order_id": quote(fixture.OrderID), "order_number": "'YZ-1'", "status": "'Placed'",
@@ -476,7 +477,8 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 	}
 }
 
-// The order function builds its payload itself, so its limit is met from outside: one byte more than what fits is refused.
+// The order function builds its payload itself, so the test meets its limit from outside: one byte too many is
+// refused.
 //
 // Acceptance: A-330.
 func TestOrderPayloadAtItsLimit(t *testing.T) {

@@ -58,7 +58,7 @@ func TestExtraFields(t *testing.T) {
 	require.JSONEq(t, `{`+own+`, "estimatedDeliveryTime": null, "deliveredAt": null}`, string(row.Payload))
 }
 
-// A trace context never keeps an event from being published, whatever it says, unless it has no end.
+// A trace context never stops an event from being published, whatever it says, unless it is too long.
 //
 // Acceptance: A-507.
 func TestTraceContexts(t *testing.T) {
@@ -88,7 +88,8 @@ func TestTraceContexts(t *testing.T) {
 	}
 }
 
-// What is wrong is told alike by a function and by an insert: code, constraint, hint, and the message but for the argument's name.
+// A function and an insert report a fault alike: code, constraint, hint, and the message except for the argument's
+// name.
 //
 // Acceptance: A-504.
 func TestFunctionAndInsertAnswerAlike(t *testing.T) {

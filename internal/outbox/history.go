@@ -20,7 +20,7 @@ const (
 )
 
 const (
-	historyMost = 100 // steps of an event that are told
+	historyMost = 100 // steps of an event that are returned
 	whomMost    = 200 // bytes of a name
 )
 

@@ -141,7 +141,7 @@ func refused(err error) error {
 	switch {
 	case answer.Code == checkViolation:
 		return &RefusedError{strings.TrimPrefix(answer.Message, "herald.outbox: "), answer.Hint}
-	case postgres.Unreadable(err): // jsonb cannot hold it, say
+	case postgres.Unreadable(err): // for example a value that jsonb cannot hold
 		return &RefusedError{answer.Message, answer.Hint}
 	default:
 		return fmt.Errorf("mending the event: %w", err)

@@ -12,9 +12,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// qualified are the functions that have no search_path of their own, because setting one costs a call about 10 µs, and name everything in
-// full instead: what each event or each pass calls. TestFunctionsMeetNoShadow calls them. A function whose body the server has parsed when it was
-// created (RETURN …) is bound to its names since.
+// qualified are the functions without a search_path of their own, because setting one costs a call about 10 µs. They
+// qualify every name instead: each event or each pass calls them. TestFunctionsMeetNoShadow calls them, too. A
+// function whose body the server parsed at its creation (RETURN …) has been bound to its names since.
 func qualified() map[string]string {
 	return map[string]string{
 		"accept_event":           "each published event",
@@ -35,7 +35,7 @@ func qualified() map[string]string {
 	}
 }
 
-// Every function of Herald finds its names in pg_catalog and herald, whatever the session that calls it looks through.
+// Every function of Herald finds its names in pg_catalog and herald, whatever the calling session's path is.
 func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -62,7 +62,7 @@ func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 	}
 }
 
-// naive returns a session that meets the shadows wherever it names something without its schema.
+// naive returns a session that meets the shadows wherever it uses a name without a schema.
 func (b *bundle) naive(t *testing.T) *pgx.Conn {
 	t.Helper()
 	b.Shadow(t)
@@ -75,7 +75,8 @@ func (b *bundle) naive(t *testing.T) *pgx.Conn {
 	return conn
 }
 
-// A session with a schema of shadows before all others, and in its pg_temp, calls every function, and none meets a shadow.
+// A session with a schema of shadows before all others, and in its pg_temp, calls every function, and none meets a
+// shadow.
 func TestFunctionsMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -127,7 +128,7 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 	}
 }
 
-// oldDays are those of either table that end more than a week ago.
+// oldDays are the days of either table that end more than a week ago.
 func (b *bundle) oldDays(t *testing.T) []string {
 	t.Helper()
 	rows, err := b.Pool.Query(t.Context(), `SELECT d::text FROM herald.days_before('outbox', now() - interval '7 days') d
@@ -139,8 +140,8 @@ func (b *bundle) oldDays(t *testing.T) []string {
 	return days
 }
 
-// What the relay, its jobs and the retention ask goes through sessions that have their path: with shadows everywhere an event goes its whole way.
-// `make test-shadows` runs the packages' tests like this.
+// The statements of the relay, its jobs and the retention run in sessions that have their path: with shadows
+// everywhere an event goes its whole way. `make test-shadows` runs the packages' tests like this.
 func TestQueriesMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// A payload that its event type cannot be made of is refused in the producer's transaction.
+// A payload that does not fit its event type is refused in the producer's transaction.
 //
 // Acceptance.
 func TestOutboxRefusesPayloadsThatDoNotFit(t *testing.T) {
@@ -230,7 +230,7 @@ func of(eventType, payload string) fixture.Columns {
 	return row
 }
 
-// What no client's method is made of may be anything: payloads are additive.
+// Fields that no client method uses may hold anything: payloads are additive.
 //
 // Acceptance: A-432.
 func TestOutboxTakesWhatAnEventTypeDoesNotUse(t *testing.T) {
@@ -264,7 +264,7 @@ func TestOutboxTakesWhatAnEventTypeDoesNotUse(t *testing.T) {
 	}
 }
 
-// The all-zero UUID is what a Guid holds that was never set.
+// The all-zero UUID is the value of a Guid that was never set.
 //
 // Acceptance: A-435.
 func TestTheAllZeroUUIDIsAMissingID(t *testing.T) {
@@ -351,7 +351,8 @@ func deep(n int, inner string) string {
 	return opening.String() + inner + closing.String()
 }
 
-// A message has 64 levels at most, of which two are the message and its argument list; an order's or an admin event's payload is the argument.
+// A message has 64 levels at most, two of which are the message and its argument list. An order's or an admin
+// event's payload is the argument.
 //
 // Acceptance.
 func TestOutboxRefusesWhatEndsClients(t *testing.T) {
@@ -407,8 +408,8 @@ func TestOutboxRefusesWhatEndsClients(t *testing.T) {
 	}
 }
 
-// The outbox and the relay judge payloads by one table: random values in every field of every type are taken by the one if, and only if, the other
-// turns them into messages; and what is refused is named, every field of it.
+// The outbox and the relay judge payloads by one table. The outbox takes random values in every field of every type
+// if, and only if, the relay turns them into messages. A refusal names every wrong field.
 //
 // Acceptance.
 func TestTheOutboxJudgesAsTheRelayDoes(t *testing.T) {
@@ -504,7 +505,7 @@ func quoted(words []string) (all []string) {
 	return all
 }
 
-// The table in SQL is the one in Go: the same types take the same fields in the same order.
+// The table in SQL equals the one in Go: the same types take the same fields in the same order.
 //
 // Acceptance: A-505.
 func TestBothTablesOfFieldsAreOne(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// privileges lists what a role may do to everything in the schema, from the catalog: tables, views and partitions (also column
-// by column), sequences, functions, and the schema itself.
+// privileges lists what a role may do to everything in the schema, from the catalog: tables, views and partitions
+// (also column by column), sequences, functions, and the schema itself.
 const privileges = `
 SELECT format('%s on schema %s', p, n.nspname)
 FROM pg_namespace n, unnest('{USAGE,CREATE}'::text[]) p
@@ -73,7 +73,7 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	}
 	for _, function := range []string{
 		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "set_platform_stats", "event_status",
-		// what an insert's default, the functions and the check call in the producer's name
+		// These are called with the producer's rights by an insert's default, the functions and the check.
 		"uuidv7", "utc", "judge_event", "refuse_event", "payload_problems", "payload_fields", "other_type", "utc_or_text",
 	} {
 		want = append(want, "EXECUTE on "+function)
@@ -89,7 +89,8 @@ func TestARoleOfItsOwnMayDoNothing(t *testing.T) {
 	require.Empty(t, b.privileges(t, b.Login(t).Config().User))
 }
 
-// What the catalog says, tried out: everything that a producer does works over a producer's login, and reading does not.
+// The catalog's answers, tried out: with a producer's login everything that a producer does works, and reading does
+// not.
 //
 // Acceptance: A-313, A-335, A-346.
 func TestProducersLoginAtWork(t *testing.T) {
@@ -149,7 +150,8 @@ func TestProducersLoginAtWork(t *testing.T) {
 	}
 }
 
-// A service that says who may follow what is granted the two functions by name; what they write is then written in the owner's name.
+// A service that decides on access is granted the two functions by name. What they write is written with the owner's
+// rights.
 func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -169,7 +171,8 @@ func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
 }
 
-// AccessRevoked takes people out of groups: whoever may insert events may not insert this one, whatever functions he puts in its way.
+// AccessRevoked takes people out of groups. A login that may insert events may not insert this one, whatever
+// functions it puts in its way.
 //
 // Acceptance: A-324.
 func TestOnlyTheOutboxOwnersWriteRevocations(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// The functions as the contract lists them: every argument by name, type and default, and what comes back.
+// The functions as the contract lists them: every argument by name, type and default, and the result.
 //
 // Acceptance.
 func TestSignaturesOfTheProducersFunctions(t *testing.T) {
@@ -137,7 +137,7 @@ func TestDefaultsOfAnOrderEvent(t *testing.T) {
 	}, payload, "an order is up to date when its event occurred")
 }
 
-// Whatever the producer's session says of time zone and date style, the payload is in UTC.
+// Whatever time zone and date style the producer's session has, the payload is in UTC.
 func TestPayloadTimesDoNotDependOnTheSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -261,7 +261,7 @@ func TestGeneratedIdsAreUUIDv7(t *testing.T) {
 	}
 }
 
-// What the outbox says about a transaction that is rolled back, wholly or to a savepoint: nothing.
+// A transaction that is rolled back, wholly or to a savepoint, leaves nothing in the outbox.
 //
 // Acceptance: A-316.
 func TestRolledBackEventsWereNeverThere(t *testing.T) {
@@ -297,7 +297,7 @@ func TestRolledBackEventsWereNeverThere(t *testing.T) {
 	require.Equal(t, int64(2), b.Status(t, nested)[0].Sequence)
 }
 
-// The idempotent retry: whatever failed between commit and answer, the producer publishes again with the same id.
+// The idempotent retry: after any failure between commit and answer the producer publishes again with the same id.
 //
 // Acceptance.
 func TestAnIdThatIsPublishedAgainIsRelayedOnce(t *testing.T) {

@@ -23,8 +23,8 @@ type Row struct {
 	DeliverAfter time.Time // zero: at once
 	Duplicate    bool      // an event of this id is in the log already
 
-	unfit   string             // what is wrong with a column, whatever the event's type says
-	written pgtype.Timestamptz // as it stands in the row, where that is no time and WrittenAt is zero
+	unfit   string             // what is wrong with a column, for any type of event
+	written pgtype.Timestamptz // the row's value where that is no time and WrittenAt is zero
 }
 
 // Exactly is when the row was written, as the row has it, which may be no time in Go. With its seq it finds the row.

@@ -43,7 +43,7 @@ type rowColumns struct {
 	EventColumns
 
 	written, deliverAfter pgtype.Timestamptz
-	tooLarge              string // the columns that are, and so were not read
+	tooLarge              string // the columns that are too large, and so were not read
 }
 
 // ScanRow reads a row of BatchRead or OutboxRows, whatever it holds. It sets bytes to the size of the payloads of

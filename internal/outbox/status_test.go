@@ -127,7 +127,8 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 	}
 }
 
-// What earlier releases stored and no event can carry, or the table's owner has written, counts as never set.
+// A value that earlier releases stored and no event can carry, or that the table's owner has written, counts as
+// never set.
 //
 // Acceptance: A-440.
 func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {

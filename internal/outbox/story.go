@@ -12,10 +12,10 @@ import (
 type Story struct {
 	EventID        uuid.UUID     `json:"eventId"`
 	Status         string        `json:"status"`         // one of the Status… constants
-	TimesPublished int           `json:"timesPublished"` // rows of the outbox with this id, as far as they have been looked at
+	TimesPublished int           `json:"timesPublished"` // rows of the outbox with this id, up to a limit
 	Places         []Whereabouts `json:"places"`         // one for each group, else one that says why there is none
 	Duplicates     []Whereabouts `json:"duplicates"`     // one for each time that the id was published again
-	History        []Step        `json:"history"`        // of an event that could not be delivered: its deaths, and what was decided
+	History        []Step        `json:"history"`        // its deaths and what was decided about it
 }
 
 // Tracer tells the stories of events.

@@ -77,7 +77,7 @@ func namedBinaries(ctx context.Context, binDir string, major int) (binaries, err
 		return binaries{}, fmt.Errorf("HERALD_POSTGRES_BIN %q: %w", binDir, err)
 	}
 	b, err := inspect(ctx, dir)
-	if err != nil { // perhaps the installation's root was named
+	if err != nil { // the setting may name the installation's root
 		var inner error
 		if b, inner = inspect(ctx, filepath.Join(dir, "bin")); inner != nil {
 			return binaries{}, fmt.Errorf("HERALD_POSTGRES_BIN has no PostgreSQL server binaries: %w", err)

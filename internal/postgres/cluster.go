@@ -79,7 +79,7 @@ type Cluster struct {
 	mu       sync.Mutex
 	port     int
 	process  *process  // nil when stopped
-	began    time.Time // when that was started, and where its part of the log begins
+	began    time.Time // when it was started, and where its part of the log begins
 	logBegin int64
 	sockets  string // the directory of the Unix socket
 }

@@ -175,7 +175,7 @@ func TestClusterHasOneUser(t *testing.T) {
 	require.Equal(t, 1, scan[int](t, c.DSN(), "SELECT 1"), "the first is unharmed")
 }
 
-// abandon runs a server on c's data as a killed Herald leaves it behind: alive, and nobody holds the lock.
+// abandon runs a server on c's data as a killed Herald leaves it behind: alive, with the lock free.
 func abandon(t *testing.T, c *Cluster) *exec.Cmd {
 	t.Helper()
 	require.NoError(t, c.Stop(t.Context()))

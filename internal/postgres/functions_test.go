@@ -20,7 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "raise the versions of the files in migrations/functions that have changed")
 
-// A file whose functions have changed has a higher version: else a database that has the earlier ones would keep them.
+// A file whose functions have changed has a higher version: otherwise a database with the earlier ones would keep
+// them.
 func TestEveryFileOfFunctionsSaysItsVersion(t *testing.T) {
 	t.Parallel()
 	names, err := fs.Glob(migrations.FS, functionsDir+"/*")
@@ -94,7 +95,7 @@ func TestFunctionsAreAppliedAnewWhenTheyChange(t *testing.T) {
 		scan[bool](t, c.DSN(), "SELECT proacl::text LIKE '%{=X%' OR proacl IS NULL FROM pg_proc WHERE proname = 'answer'"),
 		"no function is for all roles")
 
-	// A node of the next release needs its own; one that does not migrate says so.
+	// A node of the next release needs its own functions; one that does not migrate says so.
 	require.ErrorContains(t, CheckMigrated(t.Context(), pool, setOf(2, "second")), "1 of ")
 	_, missing := pending(t, pool, setOf(2, "second"))
 	require.Equal(t, 1, missing)
@@ -102,7 +103,7 @@ func TestFunctionsAreAppliedAnewWhenTheyChange(t *testing.T) {
 	require.Equal(t, 1, applied)
 	require.Equal(t, "second", answer())
 
-	// One of the release before leaves them as they are, and works with them.
+	// A node of the release before leaves them as they are, and works with them.
 	applied, log := migrate(setOf(1, "first"))
 	require.Zero(t, applied)
 	require.Equal(t, "second", answer())
@@ -112,7 +113,7 @@ func TestFunctionsAreAppliedAnewWhenTheyChange(t *testing.T) {
 	_, missing = pending(t, pool, setOf(1, "first"))
 	require.Zero(t, missing)
 
-	// What is under development has no new version yet.
+	// A set under development has no new version yet.
 	applied, _ = migrate(setOf(2, "edited"))
 	require.Equal(t, 1, applied)
 	require.Equal(t, "edited", answer())

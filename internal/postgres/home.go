@@ -17,7 +17,7 @@ import (
 // The names in a cluster's home.
 const (
 	dataDir      = "data"
-	newDataDir   = "data.new" // initdb's work until it is complete
+	newDataDir   = "data.new" // initdb's result until it is complete
 	socketDir    = "socket"
 	binariesDir  = "binaries" // downloaded server binaries, by major version
 	passwordFile = "password"
@@ -73,7 +73,7 @@ func locate(ctx context.Context, config ClusterConfig) (home, account, error) {
 		return home{}, account{}, fmt.Errorf("user %s, whom the database runs as, cannot enter %s: "+
 			"let it through, or choose another HERALD_DATA_DIR", owner.name, h.dir)
 	}
-	_ = os.Remove(h.dir) // empty; it would only look like the cluster
+	_ = os.Remove(h.dir) // empty: it would only look like the cluster
 	if h, err = moveAway(base, config.elsewhere); err != nil {
 		return home{}, account{}, err
 	}
@@ -131,7 +131,7 @@ func makeDir(dir string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	if err == nil && os.Geteuid() == 0 { // the umask has no say in a chmod
+	if err == nil && os.Geteuid() == 0 { // the umask does not affect a chmod
 		err = os.Chmod(dir, 0o755) //nolint:gosec // the server's user passes through it; what it holds is 0700 and 0600
 	}
 	return err //nolint:wrapcheck // names the path, and every caller adds what it was for

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Root's server runs as somebody who cannot enter a private directory; an ordinary user's server is the user's.
+// Root's server runs as a user that cannot enter a private directory. An ordinary user's server runs as that user.
 //
 // Acceptance: A-419.
 func TestClusterInAPrivateDirectory(t *testing.T) {

@@ -44,7 +44,7 @@ func (c *Cluster) initdb(ctx context.Context, locale string) (string, error) {
 	defer func() { _ = os.Remove(password) }()
 	args := []string{
 		"--pgdata=" + dir, "--username=" + superuser, "--pwfile=" + password, "--encoding=UTF8", "--locale=" + locale,
-		"--auth-local=trust", // whoever can enter the socket's directory is the owner or root
+		"--auth-local=trust", // only the owner and root can enter the socket's directory
 		"--auth-host=scram-sha-256", "--no-instructions",
 	}
 	if c.config.Disposable {

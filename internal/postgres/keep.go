@@ -37,7 +37,7 @@ func (c *Cluster) Keep(ctx context.Context) error {
 		case <-p.done:
 		}
 		if !c.ended(ctx, p) {
-			continue // it was told to
+			continue // Herald ended it
 		}
 		if time.Since(began) > steadyAfter {
 			k = keeper{cluster: c, delay: restartFirst, most: restartMost}
@@ -80,7 +80,7 @@ func (c *Cluster) lastWords() string {
 		return ""
 	}
 	from := min(max(c.logBegin, info.Size()-lastWords), info.Size())
-	text, _ := io.ReadAll(io.NewSectionReader(f, from, lastWords)) // what could be read is better than nothing
+	text, _ := io.ReadAll(io.NewSectionReader(f, from, lastWords)) // a part is better than nothing
 	return string(text)
 }
 

@@ -91,7 +91,7 @@ func takeLock(ctx context.Context, conn *pgx.Conn, logger *slog.Logger, patience
 		tx, err := tryLock(ctx, conn)
 		const lockNotAvailable = "55P03"
 		if server, ok := errors.AsType[*pgconn.PgError](err); !ok || server.Code != lockNotAvailable {
-			return tx, err // it is there, or never will be
+			return tx, err // the lock is held, or never will be
 		}
 		holder := lockHolder(ctx, conn)
 		if time.Since(told) >= lockToldOf {

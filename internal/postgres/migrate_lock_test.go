@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The lock is Herald's own: the advisory key that releases before took is anybody's to take and keeps nobody waiting, and a login that may only
-// publish cannot take the table's. Who waits for it says for whom.
+// The lock is Herald's own. Anybody can take the advisory key of earlier releases, and delays no migration with it;
+// a login that may only publish cannot take the table's lock. A process that waits for the lock says for whom.
 //
 // Acceptance: A-385.
 func TestWhoWaitsForTheMigrationsLockSaysForWhom(t *testing.T) {

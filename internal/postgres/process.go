@@ -17,7 +17,7 @@ const endSignalHard = syscall.SIGQUIT
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the server has ended
-	err  error         // how it ended; to be read behind done
+	err  error         // how it ended; valid once done is closed
 }
 
 // startProcess runs cmd in a thread that lives as long as the process: the kernel sends the parent-death signal when

@@ -21,7 +21,8 @@ func loginOf(t *testing.T, admin *pgxpool.Pool, dsn, login string, creation ...s
 	return openPool(t, dsn+" user="+login+" password=sesame", Options{})
 }
 
-// The owner of a database who may not create roles is told so before anything has changed, and what an administrator is to run is enough.
+// The owner of a database who may not create roles learns that before anything has changed. The statements for the
+// administrator are enough.
 //
 // Acceptance.
 func TestMigratingSaysWhatItLacksBeforeItBegins(t *testing.T) {

@@ -44,7 +44,7 @@ func RunningDSN(dataDirectory string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w (%w)", ErrNotRunning, err)
 	}
-	_ = probe.Close() // it was only to see
+	_ = probe.Close() // the connection was only a probe
 	return c.DSN(), nil
 }
 

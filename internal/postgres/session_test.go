@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hostile is what a database and a role may have for each setting that Herald's sessions depend on.
+// hostile are values that a database and a role may have for the settings that Herald's sessions depend on.
 func hostile() map[string]string {
 	settings := map[string]string{
 		"search_path": "public, pg_catalog", "default_transaction_isolation": "serializable",
@@ -123,14 +123,14 @@ func pointer(text sql.NullString) *string {
 	return &text.String
 }
 
-// Everything is migrated in a database of hostile settings, and the migrations find nothing but what they name: a schema that comes before
-// theirs has a type, a table and an operator of the names that they use.
+// Everything is migrated in a database of hostile settings. The migrations find only what they name, although a
+// schema before theirs has a type, a table and an operator of the names that they use.
 func TestMigratingInADatabaseOfHostileSettings(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
 	oppress(t, c)
 	pool := openPool(t, c.DSN(), Options{})
-	// What a role may not set for itself keeps it from nothing.
+	// A setting that a role may not set for itself does not stop it.
 	_, err := pool.Exec(t.Context(),
 		"CREATE ROLE modest LOGIN; ALTER ROLE modest SET session_replication_role = 'replica'")
 	require.NoError(t, err)

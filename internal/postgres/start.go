@@ -207,7 +207,7 @@ func portIsFree(port int) bool {
 // openLog opens the server's log for appending and returns where this start's part begins.
 func (c *Cluster) openLog() (*os.File, int64, error) {
 	if info, err := os.Stat(c.LogFile()); err == nil && info.Size() > logLimit {
-		_ = os.Rename(c.LogFile(), c.LogFile()+".old") // else it goes on growing
+		_ = os.Rename(c.LogFile(), c.LogFile()+".old") // where this fails the log goes on growing
 	}
 	f, err := os.OpenFile(c.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

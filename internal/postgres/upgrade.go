@@ -16,7 +16,7 @@ func Upgrade(ctx context.Context, dsn, direct string, files fs.FS, options Optio
 		return err
 	}
 	defer pool.Close()
-	if direct == "" { // a pooler that keeps sessions is told by setting it
+	if direct == "" { // setting direct says that a pooler there keeps sessions
 		if err := RefusePooler(ctx, pool); err != nil {
 			return err
 		}

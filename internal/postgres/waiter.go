@@ -35,8 +35,8 @@ type Waiter struct {
 	Logger *slog.Logger
 
 	first  time.Time // when the first step began
-	since  time.Time // when the wait began; zero: none is on
-	told   time.Time // when it was told last
+	since  time.Time // when the wait began; zero: no wait
+	told   time.Time // when it was logged last
 	ending time.Time // Limit behind first
 }
 

@@ -45,7 +45,7 @@ func TestFinal(t *testing.T) {
 	}
 }
 
-// A wait is told when it begins, and once a minute, however many attempts and steps it takes.
+// A wait is logged when it begins, and once a minute, however many attempts and steps it takes.
 func TestAWaitIsToldOnceAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestAWaitIsToldOnceAMinute(t *testing.T) {
 	})
 }
 
-// A limited wait ends at its limit with what the last attempt said, which no log line has said before.
+// A limited wait ends at its limit with the last attempt's error, which no log line has had before.
 func TestAWaitHasItsLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestAWaitHasItsLimit(t *testing.T) {
 		require.Equal(t, 1, strings.Count(log.String(), "\n"))
 		require.NotContains(t, log.String(), "EOF")
 
-		// One that does not answer is cut off, and says what was said before.
+		// An attempt that does not answer is cut off, and the error is that of the attempt before.
 		w, begun = Waiter{Address: "db:5432/d", Limit: 10 * time.Second, Logger: discard()}, time.Now()
 		answers := []error{io.EOF}
 		err = w.Do(t.Context(), func(ctx context.Context) error {

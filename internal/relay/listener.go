@@ -24,7 +24,7 @@ const (
 
 const (
 	defaultLiveness = 5 * time.Second
-	listenRetryMost = 5 * time.Second // nothing waits for it: events are found by looking
+	listenRetryMost = 5 * time.Second // nothing waits for a notification: looks find events
 	strayInterval   = time.Minute
 )
 
@@ -114,7 +114,7 @@ func (l *Listener) session(ctx context.Context, alive func()) error {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		_ = conn.Close(closing) // nothing is lost with it
+		_ = conn.Close(closing) // a connection holds nothing
 	}()
 	l.Reconnected()
 	if err := l.probe(ctx, liveness); err != nil { // a LISTEN that a pooler has swallowed looks like any other

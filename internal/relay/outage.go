@@ -11,8 +11,8 @@ const retryFirst = 100 * time.Millisecond
 // outage logs for a loop that retries for ever: one line when the outage begins, one when it is over.
 type outage struct {
 	logger *slog.Logger
-	most   time.Duration // between two attempts
-	began  time.Time     // zero: there is none
+	most   time.Duration // the longest rest between two attempts
+	began  time.Time     // zero: there is no outage
 	delay  time.Duration
 }
 

@@ -32,7 +32,7 @@ type Passed struct {
 // Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another
 // relay at work is a success: that relay does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
-	glance, err := pass.Peek(ctx, conn) // locks nothing: a sweep must not stand in the way of the relays that work
+	glance, err := pass.Peek(ctx, conn) // locks nothing: a sweep must not delay the relays at work
 	if err != nil || !glance.Waiting || glance.Paused {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *p
 		}
 		return Passed{}, err
 	}
-	r.room.Store(int64(2 * len(p.Rows))) // where rows are large, no more are looked at than fit into a batch
+	r.room.Store(int64(2 * len(p.Rows))) // where rows are large, the next pass reads few more than fit into a batch
 	if !p.Full() {
 		r.room.Store(0)
 	}

@@ -57,7 +57,7 @@ func TestAPausedRelayLosesNothing(t *testing.T) {
 	require.False(t, state.Paused())
 }
 
-// What has been worked off of a backlog is not worked off again after a pause in the middle of it.
+// After a pause in the middle of a backlog its finished part is not worked off again.
 func TestAPauseInABacklog(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

@@ -30,7 +30,7 @@ const (
 	// transaction of the relay costs about the same for five rows as for fifty, and the producers pay for it.
 	restMost = 5 * time.Millisecond
 
-	retryMost    = 500 * time.Millisecond // whoever relays when a node dies, does so by then
+	retryMost    = 500 * time.Millisecond // another node relays by then when a node dies
 	closeTimeout = time.Second
 
 	// How long the database may take to answer. A connection that stays silent is replaced: the other end may be gone
@@ -115,7 +115,7 @@ func New(cfg Config) (*Relay, error) {
 func (r *Relay) Wake() {
 	select {
 	case r.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // a wake-up is pending already
 	}
 }
 

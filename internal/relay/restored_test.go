@@ -47,8 +47,8 @@ func TestAnEpochBeginsOnceWhateverTheNumberOfNodes(t *testing.T) {
 	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.epoch"))
 }
 
-// What was relayed before the epoch can be resumed from, and so can what was written in it; what was in the outbox by then may have been
-// seen in another order.
+// Events that were relayed before the epoch, and events written in it, can be resumed from. Events that were in the
+// outbox when it began may have been seen in another order.
 func TestOnlyCertainEventsAreCursorsAcrossEpochs(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -78,7 +78,8 @@ func TestOnlyCertainEventsAreCursorsAcrossEpochs(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrUnknownEvent)
 }
 
-// restore copies everything from one server to another, as pg_dump and psql do: the transaction ids of the first mean nothing there.
+// restore copies everything from one server to another, as pg_dump and psql do: the transaction ids of the first
+// mean nothing there.
 func restore(t *testing.T, from, to *fixture.Database) {
 	t.Helper()
 	src, dst := from.Conn(t), to.Conn(t)
@@ -146,7 +147,7 @@ func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A dump that came from a server with more transactions behind it: the state is ahead of everything that this one knows.
+// A dump of a server with more transactions behind it: the state is ahead of everything that this server knows.
 func TestAStateAheadOfTheDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

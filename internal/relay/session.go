@@ -23,11 +23,11 @@ type session struct {
 
 	woken bool // by a notification, since the last pass
 	vain  vain
-	spent time.Time // since when looks find the count of those that notify used up; zero: it is not
+	spent time.Time // since when looks find the count of notifying transactions used up; zero: it is not
 	close time.Time // until when the relay looks closely
 
-	busy    int   // looks in a row at which somebody else had the lock
-	reached int64 // by whatever relay, at the last of these that counted
+	busy    int   // looks in a row at which another transaction had the lock
+	reached int64 // the seq that the relays had reached at the last peek
 	inTurn  bool  // the next look waits in line
 }
 

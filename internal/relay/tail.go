@@ -58,7 +58,7 @@ type Tail struct {
 	epoch   int64 // that the broadcaster's position is of
 	offered chan offer
 	wake    chan struct{}
-	told    atomic.Int64 // the newest position that somebody has told of
+	told    atomic.Int64 // the newest position of which a notification told
 	alive   moment
 }
 
@@ -117,7 +117,7 @@ func (t *Tail) Run(ctx context.Context) error {
 	failure := outage{logger: t.cfg.Logger}
 	var (
 		vain  vain
-		again = time.NewTimer(closeLook) // while it listens to no wake-up
+		again = time.NewTimer(closeLook) // while the tail ignores wake-ups
 	)
 	again.Stop()
 	defer again.Stop()
@@ -145,7 +145,7 @@ func (t *Tail) Run(ctx context.Context) error {
 					vain.found()
 				}
 			}
-		case <-again.C: // one reading for all that was told meanwhile
+		case <-again.C: // one read for all positions told meanwhile
 			if vain.relax(t.wake); vain.throttled() {
 				before := t.cfg.Broadcaster.Position()
 				if err = t.catchUp(ctx); t.cfg.Broadcaster.Position() == before {

@@ -160,7 +160,7 @@ func TestTheTailReadsWhatItHadNoRoomFor(t *testing.T) {
 	t.Parallel()
 	var log memoryLog
 	tail, to := tailOf(t, &log)
-	for range 200 { // nobody follows yet
+	for range 200 { // before the tail follows
 		tail.Offer(0, log.append(2))
 	}
 	runTail(t, tail)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Those who relay a single event each, which was scheduled or is tried again, wait for the lock in line. However many they are, the
-// relay gets its turn.
+// Transactions that relay a single event each, one that was scheduled or is tried again, wait for the lock in line.
+// However many they are, the relay gets its turn.
 func TestARelayGetsItsTurn(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
@@ -46,7 +46,8 @@ func TestARelayGetsItsTurn(t *testing.T) {
 	}
 }
 
-// Whoever holds the lock and comes no further keeps every relay from its work, which their last looks must tell.
+// A transaction that holds the lock without progress keeps every relay from its work. The relays' last looks must
+// show that.
 func TestALookAtEventsThatNobodyRelaysIsNoLook(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

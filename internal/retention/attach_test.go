@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// A producer writes to a day while that gets its partition: its insert waits, and does not fail.
+// A producer writes to a day while the day gets its partition: its insert waits, and does not fail.
 func TestAProducerWritesWhileItsDayIsAttached(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// A day is UTC's, whatever the session that makes its partition says of times.
+// A day is a UTC day, whatever time zone the session has that makes its partition.
 func TestADayIsUTCsWhateverTheSessionSays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -47,8 +47,8 @@ func TestADayIsUTCsWhateverTheSessionSays(t *testing.T) {
 	}
 }
 
-// shift makes the partitions of some days as releases before made them in a session of Shanghai's that writes dates as SQL does: by 14 hours too
-// late, for "CST" was read back as America's.
+// shift makes the partitions of some days as earlier releases made them in a session of Shanghai's that writes dates
+// as SQL does: by 14 hours too late, because "CST" was read back as America's.
 func (b *bundle) shift(t *testing.T, from, to int) {
 	t.Helper()
 	b.DropPartitions(t)
@@ -63,8 +63,8 @@ func (b *bundle) shift(t *testing.T, from, to int) {
 	}
 }
 
-// A day's partition may hold rows of the next one, where an earlier release has made it: what is needed of them stays, and what is not old
-// enough does too.
+// A day's partition may hold rows of the next day, where an earlier release has made it. Rows that are needed stay,
+// and so do rows that are not old enough.
 func TestRetentionGoesByBoundsAndNotByNames(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// Producers, the relay and a node go on while day after day is dropped under them, and other days are made: nobody fails, nothing
-// is lost.
+// Producers, the relay and a node go on while day after day is dropped and other days are made: none of them fails,
+// and nothing is lost.
 func TestDroppingWhileOthersWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -88,7 +88,7 @@ func TestDroppingWhileOthersWork(t *testing.T) {
 	require.Equal(t, 400, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 
-// A writer that commits while the retention waits for its lock has written a row that nobody has relayed.
+// A writer that commits while the retention waits for its lock has written a row that has not been relayed.
 func TestARowThatIsCommittedWhileTheRetentionWaitsIsNotDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -117,7 +117,7 @@ func TestARowThatIsCommittedWhileTheRetentionWaitsIsNotDropped(t *testing.T) {
 	require.Equal(t, "relayed", b.Status(t, id)[0].Status)
 }
 
-// Of two that change partitions one waits for the other, instead of both for each other.
+// Of two transactions that change partitions one waits for the other, instead of both for each other.
 func TestPartitionsAreChangedOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -14,7 +14,7 @@ type Growth struct {
 	Table         string // outbox or event_log
 	Bytes         float64
 	Rows          float64 // as the planner estimates them, from the last vacuum or analyze
-	Partitions    float64 // days; the default partition is none
+	Partitions    float64 // days; the default partition does not count
 	OldestSeconds float64 // age of the beginning of the oldest day
 }
 

@@ -128,7 +128,8 @@ func TestRowsThatAreNotNeededAnyMoreGo(t *testing.T) {
 	}
 }
 
-// While rows are moved everybody waits, so there is a limit; a day beyond it stays a partition, with all its rows.
+// While rows are moved producers and the relay wait, so there is a limit. A day beyond it stays a partition, with
+// all its rows.
 func TestADayOfWhichTooMuchIsNeededStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -152,7 +153,8 @@ func TestADayOfWhichTooMuchIsNeededStays(t *testing.T) {
 	require.Equal(t, left, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 
-// A row that the check of today would refuse is not judged again when it moves: a dead letter keeps it, and its day goes.
+// A row that today's check would refuse is not checked again when it moves: a dead letter keeps it, and its day
+// goes.
 func TestARowThatTheCheckWouldRefuseMovesAllTheSame(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -184,7 +186,7 @@ func TestADayThatCannotBeDroppedStays(t *testing.T) {
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM "+day+" WHERE event_id = $1", id))
 }
 
-// What the default partitions have caught of a day is as old as anything else of that day.
+// Rows of a day in the default partitions are as old as the day's other rows.
 func TestTheDefaultPartitionsAreBoundToTheRetention(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

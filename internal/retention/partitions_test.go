@@ -51,8 +51,8 @@ func TestDefaultPartitionTakesWhatNoDayTakes(t *testing.T) {
 	require.Len(t, b.Status(t, id), 2)
 }
 
-// A node that comes back to a database whose days ran out: the days get their partitions, with what the default partitions
-// have caught meanwhile.
+// A node comes back to a database whose days ran out: the days get their partitions, with the rows that the default
+// partitions have caught meanwhile.
 func TestDaysThatTheDefaultPartitionHasCaughtGetTheirPartition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -78,7 +78,8 @@ func TestDaysThatTheDefaultPartitionHasCaughtGetTheirPartition(t *testing.T) {
 	require.Len(t, entries, 3)
 }
 
-// Moving locks readers out, so it is bounded: a day that has too much stays where it is, and the days behind it are made.
+// Moving locks readers out, so it is bounded: a day with too many rows stays where it is, and the days behind it are
+// made.
 func TestADayThatIsTooLargeToMoveStaysInTheDefaultPartition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -121,8 +122,8 @@ func TestWritersDoNotWaitForAttaching(t *testing.T) {
 	require.NoError(t, attaching.Rollback(t.Context()))
 }
 
-// Who waits for a lock makes everybody behind wait, so a lock that cannot be had is given up: this transaction has read the default
-// partition, as a dump would.
+// Later transactions queue behind a waiting lock, so a lock that cannot be had is given up. This transaction has
+// read the default partition, as a dump would.
 func TestALockThatCannotBeHadIsGivenUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

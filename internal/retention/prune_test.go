@@ -30,7 +30,7 @@ func TestDuplicatesAreRecognisedWithinTheRetention(t *testing.T) {
 	require.Equal(t, int64(3), b.Status(t, forgotten)[0].Sequence, "the horizon is the retention")
 }
 
-// What the outbox still holds could be read again, so it must be recognised, however old it is.
+// A row that the outbox still holds could be read again, so its event must be recognised, however old it is.
 func TestEventsWhoseRowsStayAreNotForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -22,7 +22,7 @@ const (
 
 	advancedHold = 24 * time.Hour
 
-	mostToMove   = 10_000 // rows of a day that are moved while everybody waits
+	mostToMove   = 10_000 // rows of a day that are moved while producers and the relay wait
 	pruneChunk   = 10_000 // rows that one transaction deletes at most
 	forgetBlocks = 90     // of 8 KiB, in which less than pruneChunk relayed events have room
 )
@@ -99,7 +99,7 @@ func (r *Retention) Run(ctx context.Context) (Retired, error) {
 			func(ctx context.Context, tx pgx.Tx, day pgtype.Date) (int, string, error) {
 				return r.retireLogDay(ctx, tx, day, cutoff)
 			}),
-		r.retireDays(ctx, "outbox", cutoff, &done, r.retireOutboxDay), // behind the log's days, which keep it
+		r.retireDays(ctx, "outbox", cutoff, &done, r.retireOutboxDay), // after the log's days, which keep the outbox's
 	}
 	for _, part := range []struct {
 		what  string

@@ -53,7 +53,8 @@ func TestTheLastMomentOfADay(t *testing.T) {
 			`SELECT min(d) = ((now() - interval '168 hours') AT TIME ZONE 'UTC')::date FROM herald.partition_days('event_log') d`))
 }
 
-// The outbox keeps a day longer than the log: what was written late in a day may have been relayed on the next one.
+// The outbox keeps a day longer than the log: a row that was written late in a day may have been relayed on the
+// next.
 func TestADayOfTheOutboxWaitsForTheLogs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -143,7 +144,7 @@ func TestADayThatSomebodyStillWritesStays(t *testing.T) {
 	require.Equal(t, "relayed", b.Status(t, id)[0].Status)
 }
 
-// With transaction ids of another life of the database nothing can be told of what has been relayed.
+// With transaction ids from another life of the database it is unknown what has been relayed.
 func TestNothingOfTheOutboxIsDroppedUnderAStateOfAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

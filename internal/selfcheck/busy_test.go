@@ -30,7 +30,8 @@ const (
 	busyPatience     = time.Minute
 )
 
-// While writers, relays, River and nodes that come and go are at work, audits of both sorts find nothing, at whatever moment they look.
+// While writers, relays, River and nodes that come and go are at work, audits of both kinds find nothing, whenever
+// they look.
 func TestAuditOfABusyDatabaseFindsNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -120,7 +121,7 @@ func (f failing) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// busyState says whether everything that was written has been looked at, and how far the audit and the relay are.
+// busyState reports whether everything that was written has been looked at, and how far the audit and the relay are.
 func (b *bundle) busyState(t *testing.T) (settled bool, position, relayed int64) {
 	t.Helper()
 	status, err := selfcheck.ReadStatus(t.Context(), b.Pool)
@@ -131,7 +132,7 @@ func (b *bundle) busyState(t *testing.T) (settled bool, position, relayed int64)
 	return settled, status.Position, status.RelayPosition
 }
 
-// busyTransaction does something of what producers do, or undoes it.
+// busyTransaction does something that producers do, or undoes it.
 func busyTransaction(ctx context.Context, conn *pgx.Conn, random *rand.Rand) error {
 	var again uuid.UUID
 	statements := []func(tx pgx.Tx) error{
@@ -156,7 +157,7 @@ func busyTransaction(ctx context.Context, conn *pgx.Conn, random *rand.Rand) err
 			return err
 		},
 		func(tx pgx.Tx) error {
-			// past the check, as of a newer release
+			// Past the check, as a newer release would.
 			if _, err := tx.Exec(ctx, "SET LOCAL session_replication_role = replica"); err != nil {
 				return err
 			}
@@ -282,7 +283,8 @@ func (n *busyNode) run(ctx context.Context, t *testing.T) {
 	}
 }
 
-// busyJobs is River at work, and what seven hours of attempts do to some of the events that cannot be delivered.
+// busyJobs is River at work, and the effect of seven hours of attempts on some of the events that cannot be
+// delivered.
 func (b *bundle) busyJobs(ctx context.Context, t *testing.T, sweeper jobs.Sweeper) {
 	t.Helper()
 	work, err := jobs.New(jobs.Config{

@@ -61,7 +61,7 @@ func (k DiscrepancyKind) Advice() string {
 // Discrepancy is something that was found not to agree.
 type Discrepancy struct {
 	Kind    DiscrepancyKind `json:"kind"`
-	Subject string          `json:"subject"` // what it is about; one of a kind is told once a subject
+	Subject string          `json:"subject"` // what it is about; each kind is reported once a subject
 	Detail  string          `json:"detail"`
 	FoundAt time.Time       `json:"foundAt,omitzero"`
 	SeenAt  time.Time       `json:"seenAt,omitzero"`

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	fullKept     = 1000 // discrepancies that a full check returns; what is more is counted
+	fullKept     = 1000 // discrepancies that a full check returns; further ones are counted
 	keepUpLook   = 200 * time.Millisecond
-	prunedWithin = 24 * time.Hour // behind the oldest entry, retention may have taken some things and not others
+	prunedWithin = 24 * time.Hour // so near the oldest entry retention may have dropped only some rows
 )
 
 // Report is what a full check looked at and found.

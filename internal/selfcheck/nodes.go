@@ -28,8 +28,8 @@ type nodeCheck struct {
 	At    time.Time `json:"at,omitzero"`     // when that row was written
 	Epoch int64     `json:"epoch,omitempty"` // of the log when it was looked at; 0 in what earlier releases have left
 
-	MustReach int64     `json:"mustReach,omitempty"` // a position that it was behind at the last look
-	Looks     int       `json:"looks,omitempty"`     // at how many
+	MustReach int64     `json:"mustReach,omitempty"` // a position that it had not reached at the last look
+	Looks     int       `json:"looks,omitempty"`     // the number of such looks
 	Since     time.Time `json:"since,omitzero"`      // the first of them, by the database's clock
 }
 
@@ -119,9 +119,9 @@ func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int6
 	case a.Number == 0 && (r.Number > 1 || begins): // the rows before it have been pruned, or there are none
 		return nil
 	case r.Number != a.Number+1 && a.At.Before(r.EpochBeganAt) && r.BroadcastAt.After(r.EpochBeganAt.Add(-epochNotice)):
-		return nil // the database is another one, which lacks what the node has told the one before
+		return nil // another database, without the rows that the node wrote to the one before
 	case r.Number != a.Number+1 && a.Epoch != 0 && a.Epoch != epoch:
-		return nil // likewise, whatever its clock has said of when
+		return nil // likewise, whatever time its clock gave
 	case a.Number == 0:
 		return wrong(JournalGap, "does not say where it begins: its first row is for positions %d to %d", r.FirstPosition,
 			r.LastPosition)

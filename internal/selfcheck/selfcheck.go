@@ -67,7 +67,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			budget = c.beside
 		}
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "40001" {
-			break // another run was quicker
+			break // another run has done it
 		}
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func TestAuditOfWhatAgreesFindsNothing(t *testing.T) {
 	require.Equal(t, int64(15), b.auditStatus(t).Position)
 }
 
-// Each kind of discrepancy is planted in what agreed, and both audits find and name it.
+// Each kind of discrepancy is planted in tables that agreed, and both audits find and name it.
 func TestAuditFindsWhatIsPlanted(t *testing.T) {
 	t.Parallel()
 	const node = "5f0c2e9a-0d3e-4f5e-8a52-6d4c0f1f2a01"
@@ -224,7 +224,7 @@ func TestAuditKeepsTheNewestThousand(t *testing.T) {
 	require.Len(t, found, 5)
 }
 
-// What retention takes is nothing that is missing.
+// What retention has dropped does not count as missing.
 func TestAuditBehindRetention(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -243,7 +243,7 @@ func TestAuditBehindRetention(t *testing.T) {
 	b.Relay(t)
 	b.journal.Record(16, []int32{1})
 	require.NoError(t, fixture.Heartbeat(t.Context(), b.Pool, fixture.NodeID, &b.journal))
-	b.Exec(t, "DELETE FROM herald.broadcast_journal WHERE number <= 4") // of which nobody has looked at the last
+	b.Exec(t, "DELETE FROM herald.broadcast_journal WHERE number <= 4") // no check has looked at the last of these
 	require.Empty(t, b.run(t))
 	b.Exec(t, "DELETE FROM herald.event_log")
 	b.Exec(t, "DELETE FROM herald.broadcast_journal")
@@ -251,7 +251,7 @@ func TestAuditBehindRetention(t *testing.T) {
 	require.Empty(t, b.full(t).Found)
 }
 
-// A transaction that ends after the audit has looked at what came behind it is looked at when it has ended.
+// A transaction ends after the audit has looked at newer rows. Its rows are looked at when it has ended.
 func TestAuditOfATransactionThatEndsLate(t *testing.T) {
 	t.Parallel()
 	for name, plant := range map[string]string{
@@ -279,7 +279,7 @@ func TestAuditOfATransactionThatEndsLate(t *testing.T) {
 	}
 }
 
-// Behind a change of epochs nothing is compared with what was before it.
+// After a change of epochs nothing is compared with what was before it.
 func TestAuditBeginsAnewWithAnEpoch(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -290,7 +290,7 @@ func TestAuditBeginsAnewWithAnEpoch(t *testing.T) {
 	require.Empty(t, b.run(t))
 }
 
-// A replica that lagged lacks what the node has told of last, once.
+// A replica that lagged lacks the journal rows that the node wrote last, which is reported once.
 func TestAuditOfAJournalThatLostItsEnd(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// These are databases whose clock was set, wrongly and back, while Herald worked: rows that are newer have older times, or such that
-// have not come yet.
+// These are databases whose clock was set, wrongly and back, while Herald worked: newer rows have older times, or
+// times that have not come yet.
 
 func (b *audited) agrees(t *testing.T) {
 	t.Helper()
@@ -40,7 +40,7 @@ func TestAJournalIsPrunedInItsOrder(t *testing.T) {
 				fixture.Scan[int](t, b.Pool,
 					"SELECT count(*) FROM herald.broadcast_journal WHERE broadcast_at <= clock_timestamp()"))
 
-			// With those before it, it goes.
+			// With the rows before it, it goes.
 			b.Exec(t, "UPDATE herald.broadcast_journal SET broadcast_at = broadcast_at - interval '3 days' WHERE number < 3")
 			require.NoError(t, nodes.PruneJournal(t.Context()))
 			require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal"))
@@ -49,7 +49,7 @@ func TestAJournalIsPrunedInItsOrder(t *testing.T) {
 	}
 }
 
-// The log's oldest entry was relayed in a future that has been set back from since: it makes nothing else old.
+// The log's oldest entry was relayed in a future from which the clock has been set back: it makes nothing else old.
 func TestAnEntryFromTheFuturePrunesNoJournal(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -62,7 +62,7 @@ func TestAnEntryFromTheFuturePrunesNoJournal(t *testing.T) {
 	b.agrees(t)
 }
 
-// What a node that is gone has told last lies in the future: nobody waits for it to catch up.
+// The last heartbeat of a node that is gone lies in the future: the audit does not wait for the node to catch up.
 func TestANodeFromTheFutureIsNotBehind(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -81,8 +81,8 @@ func TestANodeFromTheFutureIsNotBehind(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// A replica that lagged was promoted while its clock was wrong. Whatever it says of when that was, a journal that lacks rows is the
-// database's loss.
+// A replica that lagged was promoted while its clock was wrong. Whatever time it gives for that, the database has
+// lost the rows that a journal lacks.
 func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 	t.Parallel()
 	for _, began := range []string{"5 days", "-5 days"} {
@@ -94,7 +94,7 @@ func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 				SELECT e.epoch + 1, e.system_identifier, e.timeline, s.position + 1, herald.last_seq(), now() + $1::interval FROM herald.epoch e, herald.relay_state s`, began)
 			b.Exec(t, `INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, epoch_position, epoch_seq)
 				SELECT s.version + 1, s.epoch + 1, s.position, s.snapshot, s.floor, s.stragglers, s.position, 0 FROM herald.relay_state s`)
-			// looked at before; what comes behind it has a gap
+			// Looked at before; behind it there is a gap.
 			b.Exec(t, "UPDATE herald.broadcast_journal SET number = 7 WHERE number = 3")
 			b.journal.Record(15, []int32{1})
 			b.Exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 9, 'h', 15, 15)`, fixture.NodeID)
@@ -110,7 +110,8 @@ func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 	}
 }
 
-// For a day the clock was set back by twenty: that day of the log lies between days that are kept, and is needed with them.
+// For a day the clock was set back by twenty days: that day of the log lies between days that are kept, and is
+// needed with them.
 func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -145,8 +146,8 @@ func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	require.Empty(t, full.Found)
 }
 
-// The clock was set forward to a day that has no partition, what is written lies in the default one, and the day's partition is made while an
-// audit waits for it: in its snapshot the rows are in neither.
+// The clock was set forward to a day that has no partition, so rows went to the default one. The day's partition is
+// made while an audit waits for it: in its snapshot the rows are in neither.
 func TestAuditWhileADayIsMade(t *testing.T) {
 	t.Parallel()
 	for name, audit := range map[string]func(ctx context.Context, a *selfcheck.Checker) ([]selfcheck.Discrepancy, error){

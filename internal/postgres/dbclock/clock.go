@@ -31,7 +31,7 @@ type Clock struct {
 	read    reading
 	looked  time.Time // by this machine's
 	skew    time.Duration
-	told    time.Time // of the skew
+	told    time.Time // when the skew was logged
 	stepped time.Time // when the database's clock was seen to be set forward, by this machine's
 }
 

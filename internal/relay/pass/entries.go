@@ -56,7 +56,7 @@ type deadRow struct {
 // nothing.
 type Contested struct {
 	EventID, OrderID uuid.UUID
-	Customer         string // whom it names
+	Customer         string // the customer that it names
 }
 
 // NewEntries returns an empty collection for about size events.

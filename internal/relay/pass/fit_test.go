@@ -21,7 +21,7 @@ import (
 	"github.com/yummyzoom/herald/migrations"
 )
 
-// A batch is bounded in bytes as well as in rows, and what it leaves is the next one's.
+// A batch is bounded in bytes as well as in rows. The next batch has the rest.
 func TestPassReadsSomeMegabytesAtATime(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -44,7 +44,8 @@ func TestPassReadsSomeMegabytesAtATime(t *testing.T) {
 		WHERE o.seq - l.position = (SELECT min(seq) FROM herald.outbox) - 1`), "in order")
 }
 
-// arabic returns a database of the encoding ISO_8859_6: a byte that this has no character for cannot be sent to a client at all.
+// arabic returns a database of the encoding ISO_8859_6. A byte for which it has no character cannot be sent to a
+// client.
 func arabic(t *testing.T) *fixture.Database {
 	t.Helper()
 	db := pgtest.New(t)
@@ -66,7 +67,7 @@ func arabic(t *testing.T) *fixture.Database {
 	return &fixture.Database{Database: db, Pool: pool}
 }
 
-// What the server cannot even send is set aside like all else.
+// A row that the server cannot even send is set aside like all others.
 func TestRowsThatTheServerCannotSend(t *testing.T) {
 	t.Parallel()
 	b := arabic(t)
@@ -88,7 +89,7 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 		require.Contains(t, found.Detail, "its row cannot be read")
 	}
 
-	// An owner may do that to a row that has its place.
+	// The owner may change a row like this after it has its place.
 	b.Exec(t, "UPDATE herald.outbox SET payload = jsonb_build_object('note', chr(161)) WHERE event_id = ANY ($1)",
 		good[5:7])
 	b.Exec(t, "UPDATE herald.outbox SET occurred_on_utc = 'infinity' WHERE event_id = $1", good[8])
@@ -111,7 +112,7 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 	}
 }
 
-// Where a dead letter's row says it was written at what is no time, no job can find it again: it says so, and goes on being listed.
+// No job can find a dead letter whose row has a written_at that is no time. It says so, and stays on the list.
 func TestDeadLetterWhoseRowCannotBeFoundAgain(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

@@ -55,7 +55,7 @@ func TestAppendLaterRefuses(t *testing.T) {
 	require.Zero(t, fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"))
 }
 
-// It waits for the relay that is at work instead of failing, for nobody else would take the event.
+// AppendLater waits for a relay at work instead of failing, because nothing else would deliver the event.
 func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

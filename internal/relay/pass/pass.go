@@ -79,7 +79,7 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) 
 	}
 	busy := false
 	batch := &pgx.Batch{}
-	batch.Queue("begin isolation level read committed read write") // whatever a session behind a pooler has for it
+	batch.Queue("begin isolation level read committed read write") // whatever mode a session behind a pooler has
 	batch.Queue(dbsqlc.TransactionSet)
 	batch.Queue(lock).QueryRow(func(row pgx.Row) error {
 		var locked *bool
@@ -194,6 +194,6 @@ func (d *Pass) Rollback(ctx context.Context) {
 		return
 	}
 	if _, err := d.conn.Exec(ctx, "rollback"); err != nil {
-		_ = d.conn.Close(ctx) // a connection in an unknown state serves nobody
+		_ = d.conn.Close(ctx) // a connection in an unknown state is of no use
 	}
 }

@@ -132,7 +132,7 @@ func TestCommitNumbersEntries(t *testing.T) {
 	}
 }
 
-// A backlog larger than a batch is worked off between the same two snapshots; what comes meanwhile waits for its turn.
+// A backlog larger than a batch is worked off between the same two snapshots; newer events wait for their turn.
 func TestBacklogInChunks(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -201,7 +201,7 @@ func TestSeqsThatWereRolledBackAreSteppedOverOnce(t *testing.T) {
 	p.Rollback(t.Context())
 }
 
-// Whatever fails between Begin and Commit: all or nothing.
+// Whatever fails between Begin and Commit, the pass happens as a whole or not at all.
 func TestPassThatCannotBeWrittenChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -240,7 +240,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 	require.Equal(t, int64(1), fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"))
 }
 
-// Statements of somebody else's share the pass's fate.
+// Statements of the caller's share the pass's fate.
 func TestStatementsInTheRelaysTransaction(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -266,8 +266,8 @@ func TestStatementsInTheRelaysTransaction(t *testing.T) {
 	require.Equal(t, "{1,1}", fixture.Scan[string](t, b.Pool, "SELECT array_agg(n)::text FROM public.effect"))
 }
 
-// The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous, the events of one
-// transaction in its order.
+// The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous,
+// the events of one transaction in its order.
 //
 // Acceptance.
 func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 // Glance is what an idle relay sees without locking or writing anything.
 type Glance struct {
 	Paused     bool    // nothing is relayed
-	Reached    int64   // the seq that the relays are at, whichever relays
+	Reached    int64   // the seq that the relays have reached
 	Waiting    bool    // a pass would find something
-	Spent      bool    // as many notify as the armed relay asked for, and no relay has armed or disarmed since
+	Spent      bool    // as many notify as the armed relay lets, and no relay has armed or disarmed since
 	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
 }
 

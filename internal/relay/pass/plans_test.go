@@ -13,8 +13,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// What the statistics say of a table is older than the table, or true of what a migration has written to it in one transaction. The statements of
-// the hot path look at the same few pages all the same, with the plans that a session made when it began.
+// A table's statistics may be older than the table, or true of what a migration has written to it in one
+// transaction. The statements of the hot path look at the same few pages all the same, with the plans that a session
+// made at its beginning.
 func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -53,7 +54,7 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	b.Exec(t, "UPDATE pg_class SET reltuples = 100 * reltuples WHERE relnamespace = 'herald'::regnamespace AND relname LIKE 'outbox_p%' AND relkind = 'r'")
 	exec("%s", strings.ReplaceAll(dbsqlc.TransactionSet, ", true)", ", false)"))
 	for _, s := range statements {
-		if s.name == "can_subscribe" { // runs with the settings of whoever asks
+		if s.name == "can_subscribe" { // runs with the caller's settings
 			exec("PREPARE %s (uuid, text) AS %s", s.name, s.sql)
 			continue
 		}

@@ -11,7 +11,7 @@ import (
 
 // faults is what a proxy does to the traffic. The proxy's mutex guards it.
 type faults struct {
-	code     string // of the error that answers whoever comes
+	code     string // of the error that answers new connections
 	ignoring bool
 
 	answers  int    // that have passed

@@ -42,7 +42,7 @@ func NewPooler(tb testing.TB, db *Database, sessions int) *Pooler {
 	for range sessions {
 		require.True(tb, p.replace(), "connecting to the test database")
 	}
-	tb.Cleanup(func() { close(p.done) }) // before the entrance closes: nobody waits for a session any more
+	tb.Cleanup(func() { close(p.done) }) // before the entrance closes, so that no client waits for a session
 	return p
 }
 
@@ -77,7 +77,7 @@ func (p *Pooler) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the test database's address: %w", err)
 	}
-	if Shadowed() { // what the README tells to give the role behind a pooler, where Herald sets no session
+	if Shadowed() { // what the README says to give the role behind a pooler, where Herald sets nothing
 		config.RuntimeParams["search_path"] = postgres.SearchPath
 	}
 	pg, err := pgconn.ConnectConfig(ctx, config)
@@ -170,7 +170,7 @@ func (p *Pooler) take(client net.Conn) *session {
 			return nil
 		case s = <-p.idle:
 		}
-		if s.serve(client, func() { p.idle <- s }) { // there is room: it came from there
+		if s.serve(client, func() { p.idle <- s }) { // there is room: the session came from idle
 			return s
 		}
 		if !p.replace() {

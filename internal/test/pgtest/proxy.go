@@ -19,7 +19,7 @@ type Proxy struct {
 	upstream, dsn string
 
 	mu       sync.Mutex
-	quiet    chan struct{} // closed: what is open now is silent from now on
+	quiet    chan struct{} // closed: the open connections are silent from now on
 	shut     bool
 	rejected int
 

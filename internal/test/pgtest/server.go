@@ -39,7 +39,7 @@ func (s *server) get(ctx context.Context) (*postgres.Cluster, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cluster == nil && s.err == nil {
-		s.err = s.start(context.WithoutCancel(ctx)) // it outlives the test that is the first to ask
+		s.err = s.start(context.WithoutCancel(ctx)) // the server outlives the first test that asks
 	}
 	return s.cluster, s.err
 }

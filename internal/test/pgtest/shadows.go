@@ -31,7 +31,7 @@ func Shadowed() bool { return os.Getenv(shadowsVariable) != "" }
 // PostgreSQL 17 and later each session finds the types and tables in its pg_temp, too.
 func (d *Database) Shadow(tb testing.TB) {
 	tb.Helper()
-	if Shadowed() { // it has them from the template
+	if Shadowed() { // the template has them already
 		return
 	}
 	require.NoError(tb, shadow(tb.Context(), d.DSN(), shadowsSQL, ownShadowsSQL))

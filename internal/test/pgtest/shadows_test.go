@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/migrations"
 )
 
-// A session that does nothing about its path meets the shadows in all that it names; one of Herald's does not.
+// A session that does not set its path meets the shadows in every name; a session of Herald's does not.
 func TestShadowsAreMet(t *testing.T) {
 	t.Parallel()
 	d := New(t)
