@@ -71,7 +71,7 @@ func (l *Reader) place(ctx context.Context, sql string, args ...any) (entries []
 			entry := event.Logged{Event: &event.Event{}}
 			var group string
 			err := row.Scan(&epoch, &entry.Position, &group, &entry.Sequence, &entry.ID)
-			entry.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
+			entry.Group, _ = event.ParseGroup(group) // a newer release's group has its place, too
 			entry.Type = typeOf(entry)
 			return entry, err //nolint:wrapcheck // wrapped once, below
 		})
@@ -171,6 +171,6 @@ func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 		e.Payload = nil
 	}
 	l.Event = &e
-	l.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
+	l.Group, _ = event.ParseGroup(group) // a newer release's group has its place, too
 	return l, nil
 }

@@ -53,7 +53,7 @@ func TestScheduledEventsArePunctualWithoutALeader(t *testing.T) {
 // A node that is frozen has fetched a job, and has sent a heartbeat just before.
 func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	t.Parallel()
-	const soon = 5 * time.Second // of which half is what it takes at most; ten seconds are what it took
+	const soon = 5 * time.Second // it takes half of that at most; it once took ten seconds
 	b := setup(t)
 	due := time.Now().Add(time.Hour)
 	id := b.cart(t, uuid.New(), &due)

@@ -71,7 +71,7 @@ func TestDeadLetterOutlivesItsDay(t *testing.T) {
 	require.Equal(t, []uuid.UUID{id}, listed(t, d, nil, 10))
 	b.exec(t, "UPDATE herald.outbox SET event_type = 'OrderPlaced' WHERE event_id = $1", id)
 	require.NoError(t, d.Retry(t.Context(), id, "ops"))
-	b.nineDaysPass(t) // as a job it does, too
+	b.nineDaysPass(t) // as a job it outlives its day, too
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.Equal(t, "relayed", b.status(t, id).Status)
 }

@@ -76,7 +76,7 @@ func TestStatisticsAreBroadcastOnceAnInterval(t *testing.T) {
 		users++
 		b.exec(t, `SELECT herald.set_platform_stats(jsonb_build_object('totalUsers', $1::int, 'activeUsers', 1, 'websitesGenerated', 1, 'imagesGenerated', 1, 'totalRevenue', 1))`, users)
 		before := len(b.said(t))
-		require.NoError(t, b.statistics(t), why) // as a new leader has it worked at once
+		require.NoError(t, b.statistics(t), why) // a new leader works the job at once
 		require.Len(t, b.said(t)[before:], want, why)
 	}
 	passes := func() {

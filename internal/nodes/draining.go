@@ -20,7 +20,7 @@ type State struct {
 	Node        uuid.UUID
 	Host        string
 	Version     string
-	URL         string // where other nodes reach it; empty: it is of a release that tells none
+	URL         string // where other nodes reach it; empty: its release reports none
 	Connections int    // of all hubs
 	Draining    bool   // it was drained, or stops
 	Alive       bool   // its last heartbeat is a few seconds old at most

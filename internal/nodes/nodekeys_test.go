@@ -62,7 +62,7 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 	for range cap(others) {
 		keys := nodes.NewKeys(nodes.KeysConfig{DB: b.Conn(t)})
 		go func() {
-			_ = keys.Load(t.Context()) // Used tells
+			_ = keys.Load(t.Context()) // Used shows whether it succeeded
 			others <- keys.Used()
 		}()
 	}

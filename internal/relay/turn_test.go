@@ -37,7 +37,7 @@ func TestARelayGetsItsTurn(t *testing.T) {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	b.run(t)
 	producer := b.db.Conn(t)
-	const most = 60 // a handful until it waits in line, and there the four
+	const most = 60 // a few until the relay waits in line, and the four before it there
 	for range 3 {
 		id := publish(t, producer)
 		before := turns.Load()
@@ -53,7 +53,7 @@ func TestALookAtEventsThatNobodyRelaysIsNoLook(t *testing.T) {
 	b := setup(t, nil)
 	holder, err := b.db.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
-	defer func() { _ = holder.Rollback(context.Background()) }() // again, where the test has come so far
+	defer func() { _ = holder.Rollback(context.Background()) }() // has no effect when the test has come to its end
 	_, err = holder.Exec(t.Context(), "SELECT FROM herald.relay_lock FOR UPDATE")
 	require.NoError(t, err)
 	b.run(t)

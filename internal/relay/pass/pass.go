@@ -170,7 +170,7 @@ func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID
 	}
 	if len(entries.logged) > 0 {
 		batch.Queue(dbsqlc.RelayedNotify, position)
-	} else { // no client is told of anything that a crash could take back: what it took back would be done again
+	} else { // clients learn nothing of this commit: after a crash that undoes it the pass is done again
 		batch.Queue("set local synchronous_commit to off")
 	}
 	if disarm {
