@@ -8,7 +8,7 @@
 //	partitions         every hour: the days ahead have their partitions
 //	retention          every hour: what is older than the retention is dropped
 //	statistics         every HERALD_STATS_INTERVAL: an AnalyticsUpdate where the platform's statistics have changed
-//	housekeeping       every minute: removes nodes that are gone, jobs of theirs and such that have been done,
+//	housekeeping       every minute: removes nodes that are gone, their jobs and jobs that are done,
 //	                   statistics that newer ones replaced, what is old of the broadcast journal
 //	audit              every ten seconds: outbox, log and journals agree, as far as they are new
 //	reindex            every day: the indexes of jobs that only grow

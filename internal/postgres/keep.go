@@ -22,8 +22,8 @@ const (
 )
 
 // Keep watches the server until ctx ends or the server is stopped. A server that ends by itself (killed, its disk
-// full) is started again, and its end is logged with the last lines of its log. Where the start has failed ten times
-// in a row, Keep returns why.
+// full) is started again, and its end is logged with the last lines of its log. Where the server has ended or failed
+// to start ten times in a row, Keep returns why.
 func (c *Cluster) Keep(ctx context.Context) error {
 	k := keeper{cluster: c, delay: restartFirst, most: restartMost}
 	for {

@@ -132,7 +132,7 @@ func (r *Relay) Backend() uint32 { return r.backend.Load() }
 
 func (r *Relay) looked() { r.alive.now() }
 
-// Run relays until ctx ends. It retries a database that fails for ever.
+// Run relays until ctx ends. Where the database fails it retries for ever.
 func (r *Relay) Run(ctx context.Context) error {
 	failure := outage{logger: r.cfg.Logger, most: retryMost}
 	for {
