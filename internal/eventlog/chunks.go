@@ -9,18 +9,18 @@ import (
 // Span is what a client lacks of a group: the events behind the sequence After, up to Through.
 type Span struct{ After, Through int64 }
 
-// Events is how many they are: none where Through does not lie behind After.
+// Events is the number of events: 0 where Through does not lie behind After.
 func (s Span) Events() int64 { return max(0, s.Through-s.After) }
 
-// Chunks are the events of a span, a few at a time.
+// Chunks reads the events of a span, a few at a time.
 type Chunks struct {
 	replay *Replay
 	rest   Span
 	room   int // entries as large as those before that a chunk has room for
 }
 
-// Next returns the next events, in order and without a hole, at most that many; none behind the last. Where a hole follows
-// it returns what lies before that, and [ErrGap].
+// Next returns the next events, most at most, in order and without a hole; none behind the last. Before a hole it
+// returns the events up to the hole, and [ErrGap].
 func (c *Chunks) Next(ctx context.Context, most int) ([]event.Logged, error) {
 	if c.rest.Events() == 0 {
 		return nil, nil
@@ -40,6 +40,6 @@ func (c *Chunks) Next(ctx context.Context, most int) ([]event.Logged, error) {
 		c.rest.After++
 		bytes += entryBytes + len(l.Payload)
 	}
-	c.room = c.replay.ChunkBytes*len(entries)/bytes + 1 // and one more, so that hardly any is sent in vain
+	c.room = c.replay.ChunkBytes*len(entries)/bytes + 1 // one more than fits, so that hardly any row is sent in vain
 	return entries, nil
 }

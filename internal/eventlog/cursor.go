@@ -2,7 +2,7 @@ package eventlog
 
 import "github.com/google/uuid"
 
-// Kind says how a [Cursor] is to be read.
+// Kind says how to read a [Cursor].
 type Kind int
 
 // The kinds of cursors.
@@ -11,7 +11,7 @@ const (
 	Live Kind = iota
 	// Beginning replays all that the log retains of the group.
 	Beginning
-	// After replays what follows EventID.
+	// After replays the events behind EventID.
 	After
 )
 

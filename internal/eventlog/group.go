@@ -16,17 +16,21 @@ const (
 	payloadMost = 64 << 10 // the outbox takes no larger one
 	entryBytes  = 512      // what an entry takes beside its payload, about
 
-	// Entries that a read's first round trip asks for at least, and any at most. What does not fit after all is read from the socket and
-	// thrown away, so a guess must not be far off.
+	// chunkLeast is the least number of entries that a read's first round trip asks for, chunkMost the most that any
+	// asks for. Rows that turn out not to fit are read from the socket and thrown away, so a guess must not be far off.
 	chunkLeast, chunkMost = 16, 256
 )
 
-// Read returns the entries of group with a sequence above after and a position of at most upTo, in order: at most limit, and no more
-// than take maxBytes of memory, unless the first alone does. Where it returns fewer than limit there may be more.
+// Read returns the entries of group with a sequence above after and a position of at most upTo, in order. It returns
+// at most limit entries, and no more than take maxBytes of memory, unless the first alone does. Where it returns
+// fewer than limit there may be more.
 //
-// It does not ask for many more rows than fit: first for a few, then by what those have taken. So a few events are one round trip, a
-// thousand small ones are four or five, and large ones are not sent in vain. What cannot be read has no payload, as in ReadFrom.
-func (l *Reader) Read(ctx context.Context, group event.Group, after, upTo int64, limit, maxBytes int) (entries []event.Logged, err error) {
+// It does not ask for many more rows than fit: first for a few, then by the size of those. So a few events are one
+// round trip, a thousand small ones are four or five, and large ones are not sent in vain. An entry that cannot be
+// read has no payload, as in ReadFrom.
+func (l *Reader) Read(ctx context.Context, group event.Group, after, upTo int64, limit,
+	maxBytes int,
+) (entries []event.Logged, err error) {
 	r := groupRead{left: maxBytes}
 	ask := min(limit, max(chunkLeast, maxBytes/(payloadMost+entryBytes)))
 	for ask > 0 {
@@ -36,7 +40,7 @@ func (l *Reader) Read(ctx context.Context, group event.Group, after, upTo int64,
 		err := l.db.SendBatch(ctx, batch).Close()
 		read := len(r.entries) - before
 		switch {
-		case postgres.Unreadable(err) && read > 0: // it is behind these
+		case postgres.Unreadable(err) && read > 0: // the unreadable row is behind these
 			ask, after = 1, r.entries[len(r.entries)-1].Sequence
 			continue
 		case postgres.Unreadable(err) && ask > 1:
@@ -67,7 +71,7 @@ type groupRead struct {
 	full    bool
 }
 
-// take keeps the rows up to the first that does not fit.
+// take keeps the rows up to the first one that does not fit.
 func (r *groupRead) take(rows pgx.Rows) error {
 	for !r.full && rows.Next() {
 		entry, err := scanLogged(rows)

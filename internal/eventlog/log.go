@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Reader reads the event log. Each read is one round trip, but for [Reader.Read] of many entries.
+// Reader reads the event log. Each read is one round trip, except [Reader.Read] of many entries.
 type Reader struct {
 	db postgres.Batcher
 }
@@ -22,9 +22,9 @@ type Reader struct {
 // NewReader returns a reader of the log over db, typically a pool.
 func NewReader(db postgres.Batcher) *Reader { return &Reader{db} }
 
-// State is how far the log is.
+// State says how far the log is.
 type State struct {
-	Epoch    int64 // from 1; another one means that positions behind Origin have been given anew
+	Epoch    int64 // from 1; a new one means that positions behind Origin have been given anew
 	Origin   int64 // the position behind which the epoch began
 	Position int64 // the newest, 0 for an empty log
 }
@@ -38,9 +38,11 @@ func (l *Reader) State(ctx context.Context) (State, error) {
 	return State{Epoch: state.Epoch, Origin: state.EpochPosition, Position: state.Position}, nil
 }
 
-// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there are none. Behind what
-// cannot be read it goes on: such an entry has no payload.
-func (l *Reader) ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+// ReadFrom returns the entries behind position after, in order, at most limit, and the log's epoch; 0 where there
+// are none. It does not stop at an entry that cannot be read: such an entry has no payload.
+func (l *Reader) ReadFrom(ctx context.Context, after int64,
+	limit int,
+) (entries []event.Logged, epoch int64, err error) {
 	entries, epoch, err = l.readFrom(ctx, after, limit)
 	if !postgres.Unreadable(err) {
 		return entries, epoch, err
@@ -69,7 +71,7 @@ func (l *Reader) place(ctx context.Context, sql string, args ...any) (entries []
 			entry := event.Logged{Event: &event.Event{}}
 			var group string
 			err := row.Scan(&epoch, &entry.Position, &group, &entry.Sequence, &entry.ID)
-			entry.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
+			entry.Group, _ = event.ParseGroup(group) // a newer release's group has its place, too
 			entry.Type = typeOf(entry)
 			return entry, err //nolint:wrapcheck // wrapped once, below
 		})
@@ -81,8 +83,8 @@ func (l *Reader) place(ctx context.Context, sql string, args ...any) (entries []
 	return entries, epoch, nil
 }
 
-// typeOf returns a type of the family of an entry's group. What is of no type may be of a newer release, for which readers wait; this one is
-// passed over.
+// typeOf returns a type of the family of an entry's group. Readers wait at an entry of no known type, because it may
+// be of a newer release. They pass over an entry of this type.
 func typeOf(entry event.Logged) event.Type {
 	if entry.Sequence == 0 {
 		return event.Control.First()
@@ -97,7 +99,9 @@ func typeOf(entry event.Logged) event.Type {
 	}
 }
 
-func (l *Reader) readFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error) {
+func (l *Reader) readFrom(ctx context.Context, after int64,
+	limit int,
+) (entries []event.Logged, epoch int64, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.LogReadFrom, after, limit).Query(func(rows pgx.Rows) error {
 		var err error
@@ -118,7 +122,8 @@ func (l *Reader) readFrom(ctx context.Context, after int64, limit int) (entries 
 // Locate returns the sequence of an event within group, or [ErrUnknownEvent].
 func (l *Reader) Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error) {
 	batch := outbox.NewReadBatch()
-	batch.Queue(dbsqlc.LogLocate, eventID, group.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
+	batch.Queue(dbsqlc.LogLocate, eventID,
+		group.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, ErrUnknownEvent
@@ -129,11 +134,15 @@ func (l *Reader) Locate(ctx context.Context, group event.Group, eventID uuid.UUI
 	return sequence, nil
 }
 
-// Head returns the newest entry of group at or before a position: its event and sequence; or uuid.Nil and the sequence of its newest
-// event ever for a group whose entries the retention has dropped, all of them, and uuid.Nil and 0 for one that has had none.
-func (l *Reader) Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error) {
+// Head returns the newest entry of group at or before a position: its event and its sequence. For a group whose
+// entries the retention has all dropped it returns uuid.Nil and the sequence of the newest event ever; for a group
+// that has had none, uuid.Nil and 0.
+func (l *Reader) Head(ctx context.Context, group event.Group,
+	atPosition int64,
+) (eventID uuid.UUID, sequence int64, err error) {
 	batch := outbox.NewReadBatch()
-	batch.Queue(dbsqlc.LogGroupHead, group.String(), atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
+	batch.Queue(dbsqlc.LogGroupHead, group.String(),
+		atPosition).QueryRow(func(row pgx.Row) error { return row.Scan(&eventID, &sequence) })
 	err = l.db.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, 0, nil
@@ -144,13 +153,15 @@ func (l *Reader) Head(ctx context.Context, group event.Group, atPosition int64) 
 	return eventID, sequence, nil
 }
 
-// scanLogged reads an entry of LogReadFrom or LogReadGroup, and into what is given the columns before it. The relay has checked its row, but its
-// owner may have changed it since: one that cannot be read any more has no payload, so that it is passed over.
+// scanLogged reads an entry of LogReadFrom or LogReadGroup. It reads the columns before the entry into before. The
+// relay has checked the entry's row, but the outbox's owner may have changed it since: an entry that cannot be read
+// any more has no payload, so that it is passed over.
 func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 	var c outbox.EventColumns
 	var l event.Logged
 	var group string
-	err := row.Scan(append(before, &l.Position, &group, &l.Sequence, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID,
+	err := row.Scan(append(before, &l.Position, &group, &l.Sequence, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID,
+		&c.CustomerID,
 		&c.Audience, &c.Payload, &c.OccurredOn, &c.TraceText)...)
 	if err != nil {
 		return event.Logged{}, err //nolint:wrapcheck // wrapped once, by the batch's reader
@@ -160,6 +171,6 @@ func scanLogged(row pgx.CollectableRow, before ...any) (event.Logged, error) {
 		e.Payload = nil
 	}
 	l.Event = &e
-	l.Group, _ = event.ParseGroup(group) // one of a newer release has its place all the same
+	l.Group, _ = event.ParseGroup(group) // a newer release's group has its place, too
 	return l, nil
 }

@@ -48,7 +48,8 @@ func TestReadingTheLog(t *testing.T) {
 			require.Equal(t, int64(i+1), sequence)
 		}
 	}
-	revocation := fixture.Scan[uuid.UUID](t, b.Pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'")
+	revocation := fixture.Scan[uuid.UUID](t, b.Pool,
+		"SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'")
 	for _, id := range []uuid.UUID{foreign, revocation, uuid.New(), uuid.Nil} {
 		_, err := log.Locate(t.Context(), group, id)
 		require.ErrorIs(t, err, eventlog.ErrUnknownEvent)

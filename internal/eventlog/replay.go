@@ -11,44 +11,45 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// ErrGap is returned where the log cannot show that a client lacks nothing: it has to fetch its state anew.
+// ErrGap is returned where the log cannot show that a client lacks nothing. The client has to fetch its state anew.
 var ErrGap = errors.New("it cannot be shown that nothing is missing")
 
-// ErrUnknownEvent is returned for a cursor that is no event of the group's log: never published, of another group, older
-// than the retention, or doubtful since a new epoch began. It is an [ErrGap].
+// ErrUnknownEvent is returned for a cursor that is no event of the group's log: never published, of another group,
+// older than the retention, or doubtful since a new epoch began. It is an [ErrGap].
 var ErrUnknownEvent = fmt.Errorf("no such event in this group: %w", ErrGap)
 
 // Log is the log as a replay reads it. [*Reader] is one.
 type Log interface {
 	// Locate returns the sequence of eventID within group, or [ErrUnknownEvent].
 	Locate(ctx context.Context, group event.Group, eventID uuid.UUID) (sequence int64, err error)
-	// Head returns the newest entry of group at or before position: uuid.Nil where there is none, with the sequence of the
-	// newest one that the retention has dropped, 0 for a group that has had no event.
+	// Head returns the newest entry of group at or before position. Where there is none it returns uuid.Nil, with the
+	// sequence of the newest entry that the retention has dropped, or 0 for a group that has had no event.
 	Head(ctx context.Context, group event.Group, atPosition int64) (eventID uuid.UUID, sequence int64, err error)
-	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order: at most limit,
-	// and no more than take maxBytes of memory, unless the first alone does.
+	// Read returns the entries of group with a sequence above after and a position of at most upTo, in order: at most
+	// limit, and no more than take maxBytes of memory, unless the first alone does.
 	Read(ctx context.Context, group event.Group, after, upTo int64, limit, maxBytes int) ([]event.Logged, error)
 }
 
-// Replay is how the log is read for a client that comes back, over a hub or over REST: the head of its group first, then
-// where its cursor lies, then what lies between, in chunks of bounded size.
+// Replay reads the log for a client that comes back, over a hub or over REST: first the head of its group, then the
+// place of its cursor, then the events between, in chunks of bounded size.
 //
-// The head is read first, so an event that comes in meanwhile lies behind the replay; one that the retention drops
-// meanwhile leaves a hole, which is a gap.
+// The head is read first. So an event that comes in meanwhile lies behind the replay, and an event that the
+// retention drops meanwhile leaves a hole, which is a gap.
 type Replay struct {
 	Log   Log
 	Group event.Group
-	// UpTo is the position behind which entries are none of the replay's.
+	// UpTo is the last position of the replay.
 	UpTo int64
-	// Limit is how many events the client may be behind: beyond it there is a gap.
+	// Limit is how many events the client may be behind. Beyond it there is a gap.
 	Limit int
-	// ChunkBytes is what a chunk takes in memory at most, unless it is a single event.
+	// ChunkBytes is how much memory a chunk takes at most, unless it is a single event.
 	ChunkBytes int
 	// Timeout bounds each read. 0: only the caller's context does.
 	Timeout time.Duration
 }
 
-// Head is the newest event of a group: uuid.Nil where the retention has dropped all of them, with the sequence of the last.
+// Head is the newest event of a group. Where the retention has dropped all events it is uuid.Nil, with the sequence
+// of the last one.
 type Head struct {
 	EventID  uuid.UUID
 	Sequence int64
@@ -64,8 +65,8 @@ func (r *Replay) Head(ctx context.Context) (head Head, err error) {
 	return head, nil
 }
 
-// Locate returns the sequence behind which the client of a cursor lacks events: of the event that it names, or of the one
-// before the oldest that there is. It fails with [ErrUnknownEvent].
+// Locate returns the sequence behind which the client of a cursor lacks events: that of the event which the cursor
+// names, or the one before the oldest event that there is. It fails with [ErrUnknownEvent].
 func (r *Replay) Locate(ctx context.Context, cursor Cursor, head Head) (sequence int64, err error) {
 	switch cursor.Kind {
 	case Live:

@@ -38,7 +38,9 @@ func (s *shelf) Head(ctx context.Context, _ event.Group, _ int64) (uuid.UUID, in
 	return uuid.Nil, 0, errAway
 }
 
-func (s *shelf) Read(_ context.Context, g event.Group, after, _ int64, limit, _ int) (entries []event.Logged, err error) {
+func (s *shelf) Read(_ context.Context, g event.Group, after, _ int64, limit,
+	_ int,
+) (entries []event.Logged, err error) {
 	if s.reading != nil {
 		s.reading(limit)
 	}
@@ -49,7 +51,7 @@ func (s *shelf) Read(_ context.Context, g event.Group, after, _ int64, limit, _ 
 	return entries, nil
 }
 
-// Whatever the retention drops while a replay is read, its events come in order and without a hole, or the rest is a gap.
+// Whatever the retention drops during a replay, the events come in order and without a hole, or the rest is a gap.
 func TestAReplayIsWholeOrAGap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

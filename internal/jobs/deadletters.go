@@ -14,11 +14,11 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
-// DeadLetters are the events that could not be delivered, for those who decide what becomes of them.
+// DeadLetters are the events that could not be delivered, and the decisions about them.
 type DeadLetters struct {
 	pool   *pgxpool.Pool
 	client *river.Client[pgx.Tx]
-	clock  *dbclock.Clock // is read in each transaction that inserts
+	clock  *dbclock.Clock // read in each transaction that inserts
 }
 
 // NewDeadLetters returns the dead letters of pool's database.
@@ -30,7 +30,8 @@ func NewDeadLetters(pool *pgxpool.Pool) (*DeadLetters, error) {
 	return &DeadLetters{pool, client, clock}, nil
 }
 
-// List returns at most limit of them, behind before: those that are not tried again, the newest first, and then those that are, likewise.
+// List returns at most limit of them, behind before: first those that are not tried again, then those that are, the
+// newest first in each.
 func (d *DeadLetters) List(ctx context.Context, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error) {
 	var letters []outbox.DeadLetter
 	if before == nil || before.State != outbox.StatusRetrying {
@@ -44,13 +45,13 @@ func (d *DeadLetters) List(ctx context.Context, before *outbox.DeadLetter, limit
 	return append(letters, retrying...), err
 }
 
-// Count tells how many of both kinds there are.
+// Count returns how many of both kinds there are.
 func (d *DeadLetters) Count(ctx context.Context) (Undelivered, error) {
 	return ReadUndelivered(ctx, d.pool)
 }
 
-// Retry makes a dead letter, dropped or not, a job again, with all its attempts: in one transaction, so that it is always one of
-// the two. By is who wants so. It fails with [outbox.ErrNotDead].
+// Retry turns a dead letter, dropped or not, into a job again, with all its attempts, in one transaction: the event
+// is always one of the two. By names who asked for it. It fails with [outbox.ErrNotDead].
 func (d *DeadLetters) Retry(ctx context.Context, eventID uuid.UUID, by string) error {
 	err := d.briefly(ctx, func(tx pgx.Tx) error {
 		ref, reason, err := outbox.Exhume(ctx, tx, eventID)
@@ -74,12 +75,13 @@ func (d *DeadLetters) Retry(ctx context.Context, eventID uuid.UUID, by string) e
 	return nil
 }
 
-// Drop strikes a dead letter off the list. It fails with [outbox.ErrNotDead].
+// Drop takes a dead letter off the list. It fails with [outbox.ErrNotDead].
 func (d *DeadLetters) Drop(ctx context.Context, eventID uuid.UUID, by string) error {
 	return outbox.Drop(ctx, d.pool, eventID, by)
 }
 
-// briefly runs f in a transaction that a silent process does not hold open: the relay may wait for what it has locked.
+// briefly runs f in a transaction that a silent process does not hold open, because the relay may wait for its
+// locks.
 func (d *DeadLetters) briefly(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{BeginQuery: beginBriefly}, f) //nolint:wrapcheck // f's, or wrapped by the callers
 }
@@ -98,14 +100,17 @@ func (d *DeadLetters) Show(ctx context.Context, eventID uuid.UUID) ([]byte, erro
 	}
 }
 
-// mendAttempts is how often an event is looked for that others decide about, or try to deliver, at the same moment.
+// mendAttempts is how often Mend looks for an event that others decide about, or try to deliver, at the same moment.
 const mendAttempts = 3
 
-// Mend changes an event that could not be delivered, dead, dropped or tried again, and has it take its place behind what its groups have. All of it
-// happens in one transaction, with whatever else could deliver or bury the event locked or gone: of several who mend it, or of one who mends and an
-// attempt that goes on, one comes first, and the others find what that has left. It fails with [outbox.ErrNotKnown], [outbox.ErrWaiting], [outbox.ErrMoved] and as
-// [outbox.Mend] does; then nothing has changed.
-func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending, by string) (mended outbox.Mended, err error) {
+// Mend changes an event that could not be delivered, whether dead, dropped or tried again. The event takes its place
+// behind the events that its groups have. All of it happens in one transaction, in which everything else that could
+// deliver or bury the event is locked or gone. Of several concurrent calls, or of a call and an attempt that goes
+// on, one comes first, and the others find what it has left. Mend fails with [outbox.ErrNotKnown],
+// [outbox.ErrWaiting], [outbox.ErrMoved] and as [outbox.Mend] does; then nothing has changed.
+func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending,
+	by string,
+) (mended outbox.Mended, err error) {
 	for range mendAttempts {
 		err = d.briefly(ctx, func(tx pgx.Tx) (err error) {
 			mended, err = d.mend(ctx, tx, eventID, m, by)
@@ -121,8 +126,10 @@ func (d *DeadLetters) Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Men
 	return mended, nil
 }
 
-// The order of the locks is the one in which a job that is worked takes them: the job's, and then what its effect needs.
-func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m *outbox.Mending, by string) (outbox.Mended, error) {
+// mend takes the locks in the order in which a worked job takes them: the job's, and then those of its effect.
+func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m *outbox.Mending,
+	by string,
+) (outbox.Mended, error) {
 	ref, failing, err := takeFailing(ctx, tx, eventID)
 	if err != nil {
 		return outbox.Mended{}, err
@@ -142,7 +149,8 @@ func (d *DeadLetters) mend(ctx context.Context, tx pgx.Tx, eventID uuid.UUID, m 
 		return outbox.Mended{}, err
 	}
 	if found, err := outbox.Trace(ctx, tx, eventID); err != nil || found[0].Status != outbox.StatusUnknown {
-		return outbox.Mended{}, errors.Join(err, outbox.ErrWaiting) // it was published again, and that one has its turn still
+		// It was published again, and that row still waits for its turn.
+		return outbox.Mended{}, errors.Join(err, outbox.ErrWaiting)
 	}
 	if err := outbox.Note(ctx, tx, eventID, outbox.StepMended, by, mended.String()); err != nil {
 		return outbox.Mended{}, err

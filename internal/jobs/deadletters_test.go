@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// bury makes an event a dead letter, by its attempts failing.
+// bury makes an event a dead letter by failing its attempts.
 func (b *bundle) bury(t *testing.T) uuid.UUID {
 	t.Helper()
 	id := b.newer(t, nil)
@@ -86,7 +86,7 @@ func TestDeadLetterThatIsRetried(t *testing.T) {
 	require.Equal(t, []uuid.UUID{still}, listed(t, d, nil, 10))
 }
 
-// Retrying is all or nothing: what cannot become a job stays a dead letter, and what stays one is no job.
+// Retrying is all or nothing: an event that cannot become a job stays a dead letter, and a dead letter is no job.
 func TestRetryThatFailsLeavesTheDeadLetter(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]string{
@@ -108,14 +108,15 @@ func TestRetryThatFailsLeavesTheDeadLetter(t *testing.T) {
 	}
 }
 
-// An event of the same id that was published again and is as bad is news, even where the first one was dropped.
+// An event that is published again under a dropped one's id, and is as bad, is a new dead letter.
 func TestDroppedDeadLetterThatDiesAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	d := b.deadLetters(t)
 	id := b.bury(t)
 	require.NoError(t, d.Drop(t.Context(), id, "ops"))
-	b.exec(t, "UPDATE herald.outbox SET event_id = $1 WHERE event_id = $2", id, b.past(t, "OrderPlaced", `{"orderNumber": "YZ-1"}`, nil))
+	b.exec(t, "UPDATE herald.outbox SET event_id = $1 WHERE event_id = $2", id,
+		b.past(t, "OrderPlaced", `{"orderNumber": "YZ-1"}`, nil))
 	b.sweep(t)
 	letters, err := d.List(t.Context(), nil, 10)
 	require.NoError(t, err)

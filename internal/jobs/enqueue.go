@@ -8,7 +8,7 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// periodic is a job that is enqueued again and again.
+// periodic is a job that is enqueued at regular intervals.
 type periodic struct {
 	args  river.JobArgs
 	every time.Duration
@@ -29,15 +29,16 @@ func periodics(cfg Config) []periodic {
 	return all
 }
 
-// register makes the periodic jobs known. One that is known keeps its time.
+// register makes the periodic jobs known. A known job keeps its time.
 const register = `
 INSERT INTO herald.periodic_job AS p (kind, every)
 SELECT unnest($1::text[]), make_interval(secs => unnest($2::float8[]))
 ON CONFLICT (kind) DO UPDATE SET every = excluded.every WHERE p.every <> excluded.every`
 
-// enqueue enqueues the periodic jobs that are due, whichever node asks: of several that ask at once one does it. A job of which the one
-// before has not been begun yet is left out. Nodes look twice a second, so a quarter of one early is as good as in time. A time
-// that lies in the future was written before the database's clock was set back; small differences are those of two transactions.
+// enqueue enqueues the periodic jobs that are due, on any node: of several nodes that ask at once one does it. A job
+// is left out while the one before has not been begun. Nodes look twice a second, so a quarter of a second early
+// counts as in time. A time that lies in the future was written before the database's clock was set back; small
+// differences are those of two transactions.
 const enqueue = `
 WITH due AS (
     SELECT p.kind, t.most FROM herald.periodic_job p
@@ -62,7 +63,7 @@ func (j *Jobs) register(ctx context.Context) error {
 	return nil
 }
 
-// enqueue enqueues what is due and returns how many jobs that are.
+// enqueue enqueues the due jobs and returns their number.
 func (j *Jobs) enqueue(ctx context.Context) (int64, error) {
 	all := periodics(j.cfg)
 	kinds, most := make([]string, len(all)), make([]int, len(all))

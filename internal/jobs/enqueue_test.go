@@ -18,7 +18,7 @@ func (b *bundle) enqueued(t *testing.T) int64 {
 	return n
 }
 
-// work ends what waits, as workers would.
+// workAll ends the waiting jobs, as workers would.
 func (b *bundle) workAll(t *testing.T) {
 	t.Helper()
 	b.exec(t, "UPDATE herald.river_job SET state = 'completed', finalized_at = now() WHERE state = 'available'")
@@ -31,9 +31,11 @@ func TestPeriodicJobsAreEnqueuedByTheDatabasesClock(t *testing.T) {
 	require.EqualValues(t, len(periodics(b.jobs.cfg)), b.enqueued(t), "all at first")
 	b.workAll(t)
 	ages := func(kind string, age time.Duration) {
-		b.exec(t, "UPDATE herald.periodic_job SET enqueued_at = now() - make_interval(secs => $2) WHERE kind = $1", kind, age.Seconds())
+		b.exec(t, "UPDATE herald.periodic_job SET enqueued_at = now() - make_interval(secs => $2) WHERE kind = $1", kind,
+			age.Seconds())
 	}
-	b.exec(t, "UPDATE herald.periodic_job SET enqueued_at = now() + interval '1 s'") // none is due, however long this takes
+	// None is due, however long this takes.
+	b.exec(t, "UPDATE herald.periodic_job SET enqueued_at = now() + interval '1 s'")
 	require.Zero(t, b.enqueued(t))
 	ages("retention", retentionInterval-time.Minute)
 	require.Zero(t, b.enqueued(t))
@@ -41,19 +43,19 @@ func TestPeriodicJobsAreEnqueuedByTheDatabasesClock(t *testing.T) {
 	require.EqualValues(t, 1, b.enqueued(t))
 	require.Len(t, b.waiting(t, "retention"), 1)
 
-	// The database's clock was five days ahead when it was enqueued last, and has been set back.
+	// The database's clock was five days ahead when the job was enqueued last, and has been set back.
 	b.workAll(t)
 	ages("audit", -5*24*time.Hour)
 	require.EqualValues(t, 1, b.enqueued(t))
 	require.Len(t, b.waiting(t, "audit"), 1)
 
-	// Registering again changes how often, and not when.
+	// Registering again changes the interval, and not the time.
 	b.workAll(t)
 	require.NoError(t, b.jobs.register(t.Context()))
 	require.Zero(t, b.enqueued(t))
 }
 
-// Nothing piles up where no node works jobs.
+// Jobs do not pile up where no node works them.
 func TestAPeriodicJobThatHasNotBegunIsNotEnqueuedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -65,7 +67,7 @@ func TestAPeriodicJobThatHasNotBegunIsNotEnqueuedAgain(t *testing.T) {
 	b.exec(t, "UPDATE herald.river_job SET state = 'running' WHERE kind = 'audit'")
 	require.EqualValues(t, 1, b.enqueued(t), "one that is worked, or whose node died, keeps no other waiting")
 
-	// What waits in the future, by a clock that has been set back since, keeps none waiting, either.
+	// A job that waits in the future, by a clock that has been set back since, does not delay others either.
 	b.exec(t, "UPDATE herald.river_job SET scheduled_at = now() + interval '1 day' WHERE kind = 'sweep'")
 	due()
 	b.enqueued(t)
@@ -132,7 +134,8 @@ func TestHousekeepingDoesWhatALeaderWould(t *testing.T) {
 	var journal nodes.Journal
 	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
-	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
+	// The node stays alive while this test looks, however long that takes.
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'")
 	type row struct{ kind, set, want string }
 	gone, lives := "attempted_by = '{gone}'", "attempted_by = '{"+alive.String()+"}'"
 	rows := []row{
@@ -142,7 +145,8 @@ func TestHousekeepingDoesWhatALeaderWould(t *testing.T) {
 		{"retention", "state = 'running', attempt = 1, attempted_at = now() + interval '1 day', " + lives, "running"},
 		{"retention", "state = 'running', attempt = 1, attempted_at = now() - interval '50 minutes', " + lives, "running"},
 		{"retention", "state = 'running', attempt = 1, attempted_at = now() - interval '61 minutes', " + lives, "available"},
-		{"retry_event", "state = 'running', attempt = 1, attempted_at = now() - interval '11 s', " + gone, "running"}, // promoted
+		// Promoted.
+		{"retry_event", "state = 'running', attempt = 1, attempted_at = now() - interval '11 s', " + gone, "running"},
 		{"sweep", "state = 'completed', finalized_at = now() - interval '61 minutes'", ""},
 		{"sweep", "state = 'completed', finalized_at = now() - interval '59 minutes'", "completed"},
 		{"sweep", "state = 'completed', finalized_at = now() + interval '1 day'", "completed"},
@@ -150,24 +154,40 @@ func TestHousekeepingDoesWhatALeaderWould(t *testing.T) {
 		{"sweep", "state = 'discarded', finalized_at = now() - interval '8 days'", ""},
 		// The first of these were written by a clock that has been set back since.
 		{"sweep", "state = 'available', scheduled_at = now() + interval '5 days'", "available now"},
-		{"retry_event", "state = 'retryable', errors = '{\"{}\"}', scheduled_at = now() + interval '2 minutes'", "available now"},
-		{"retry_event", `state = 'scheduled', args = jsonb_build_object('deliver_after', now() + interval '1 day'), scheduled_at = now() + interval '2 days'`, "available now"},
-		{"retry_event", "state = 'retryable', errors = '{\"{}\",\"{}\",\"{}\",\"{}\"}', scheduled_at = now() + interval '4 minutes'", "retryable"},
-		{"retry_event", `state = 'scheduled', args = jsonb_build_object('deliver_after', now() + interval '1 day'), scheduled_at = now() + interval '1 day'`, "scheduled"},
+		{
+			"retry_event", "state = 'retryable', errors = '{\"{}\"}', scheduled_at = now() + interval '2 minutes'",
+			"available now",
+		},
+		{
+			"retry_event",
+			`state = 'scheduled', args = jsonb_build_object('deliver_after', now() + interval '1 day'), scheduled_at = now() + interval '2 days'`, "available now",
+		},
+		{
+			"retry_event",
+			"state = 'retryable', errors = '{\"{}\",\"{}\",\"{}\",\"{}\"}', scheduled_at = now() + interval '4 minutes'",
+			"retryable",
+		},
+		{
+			"retry_event",
+			`state = 'scheduled', args = jsonb_build_object('deliver_after', now() + interval '1 day'), scheduled_at = now() + interval '1 day'`, "scheduled",
+		},
 	}
 	ids := make([]int64, len(rows))
 	for i, r := range rows {
-		ids[i] = scan[int64](t, b, "INSERT INTO herald.river_job (kind, args, max_attempts) VALUES ($1, '{}', 4) RETURNING id", r.kind)
+		ids[i] = scan[int64](t, b,
+			"INSERT INTO herald.river_job (kind, args, max_attempts) VALUES ($1, '{}', 4) RETURNING id", r.kind)
 		b.exec(t, "UPDATE herald.river_job SET "+r.set+" WHERE id = $1", ids[i])
 	}
 	require.NoError(t, keepJobs(t.Context(), b.pool))
 	for i, r := range rows {
-		got := scan[string](t, b, `SELECT coalesce((SELECT state::text || CASE WHEN state = 'available' AND attempt = 0 AND scheduled_at <= now() THEN ' now' ELSE '' END
+		got := scan[string](t, b,
+			`SELECT coalesce((SELECT state::text || CASE WHEN state = 'available' AND attempt = 0 AND scheduled_at <= now() THEN ' now' ELSE '' END
 			FROM herald.river_job WHERE id = $1), '')`, ids[i])
 		require.Equal(t, r.want, got, "%s: %s", r.kind, r.set)
 	}
 	worker := &reindexWorker{pool: b.pool, logger: b.jobs.cfg.Logger}
-	b.exec(t, "CREATE INDEX river_job_args_index_ccnew ON herald.river_job USING gin (args)") // an attempt that was cut off left it
+	// An interrupted attempt has left it.
+	b.exec(t, "CREATE INDEX river_job_args_index_ccnew ON herald.river_job USING gin (args)")
 	require.NoError(t, worker.Work(t.Context(), nil))
 	require.True(t, scan[bool](t, b, "SELECT to_regclass('herald.river_job_args_index_ccnew') IS NULL"))
 }

@@ -31,13 +31,13 @@ type deliverScheduledWorker struct {
 	died      tellDied
 }
 
-// Timeout is less than River's for all jobs, so that an attempt that is stuck is soon given up.
+// Timeout is shorter than River's for all jobs, so that a stuck attempt is soon given up.
 func (*deliverScheduledWorker) Timeout(*river.Job[deliverScheduledArgs]) time.Duration {
 	return eventTimeout
 }
 
 func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[deliverScheduledArgs]) error {
-	now, err := dbclock.Read(ctx, w.pool) // not this node's: what is early is early for everybody
+	now, err := dbclock.Read(ctx, w.pool) // the database's time: an event must not be early
 	if err != nil {
 		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 	}
@@ -53,17 +53,18 @@ func (w *deliverScheduledWorker) Work(ctx context.Context, job *river.Job[delive
 		contested, err = pass.AppendLater(ctx, tx, append([]outbox.Ref{job.Args.Ref}, others...), w.nodeID)
 		return err
 	})
-	if err != nil && len(others) > 0 { // one of which may be what fails
+	if err != nil && len(others) > 0 { // one of these may be the cause
 		return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested, w.died)
 	}
 	w.contested.tell(ctx, contested, err)
 	return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
 }
 
-// Thousands of events may be due at the same moment, and a transaction of a hundred costs little more than that of one.
+// dueTogether is how many events one transaction delivers together. Thousands may be due at the same moment, and a
+// transaction of a hundred costs little more than a transaction of one.
 const dueTogether = 100
 
-// None is taken while the relay is paused: each job would take a hundred along and give them back, every second.
+// No job is taken while the relay is paused: each job would take a hundred along and give them back, every second.
 const takeDueJobs = `
 WITH due AS MATERIALIZED (
     SELECT j.id FROM ` + riverJobs + ` j
@@ -104,7 +105,8 @@ type retryEventWorker struct {
 // Timeout is that of a scheduled event.
 func (*retryEventWorker) Timeout(*river.Job[retryEventArgs]) time.Duration { return eventTimeout }
 
-// Work looks at the event before it waits for the relay's lock: as long as its type is unknown, its attempts are in nobody's way.
+// Work looks at the event before it waits for the relay's lock: while the event's type is unknown, its attempts
+// delay nothing else.
 func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventArgs]) error {
 	if err := outbox.Deliverable(ctx, w.pool, job.Args.Ref); err != nil {
 		return settle(ctx, w.pool, job, job.Args.Ref, err, w.died)
@@ -112,10 +114,12 @@ func (w *retryEventWorker) Work(ctx context.Context, job *river.Job[retryEventAr
 	return deliver(ctx, w.pool, job, job.Args.Ref, w.nodeID, w.contested, w.died)
 }
 
-// deliver gives an event its place in the log and completes the job, in one transaction. What fails is tried again by River; from
-// the eventAttempts-th attempt on it becomes a dead letter, which completes the job as well. A database that is away is no fault of the
-// event's and costs no attempt: else a restart would make a scheduled event minutes late, and a bad day a dead letter of it.
-func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, nodeID uuid.UUID, to tellContested,
+// deliver gives an event its place in the log and completes the job, in one transaction. River tries a failure
+// again. From the eventAttempts-th attempt on the event becomes a dead letter, which completes the job as well. A
+// database that is away is not the event's fault and costs no attempt: otherwise a restart would make a scheduled
+// event minutes late, and a bad day would make it a dead letter.
+func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref,
+	nodeID uuid.UUID, to tellContested,
 	died tellDied,
 ) error {
 	var contested []pass.Contested
@@ -130,17 +134,18 @@ func deliver[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *rive
 // tellContested is Config.Contested.
 type tellContested func(ctx context.Context, events []pass.Contested)
 
-// tell tells of events that name another customer than their order's, if the transaction that delivered them has committed.
+// tell reports events that name another customer than their order's, if the transaction that delivered them has
+// committed.
 func (t tellContested) tell(ctx context.Context, events []pass.Contested, err error) {
 	if t != nil && err == nil && len(events) > 0 {
 		t(ctx, events)
 	}
 }
 
-// tellDied is told of an event that has become a dead letter, when that is committed.
+// tellDied is called with an event that has become a dead letter, once that is committed.
 type tellDied func(ctx context.Context, ref outbox.Ref, reason error, attempts int)
 
-// logDied returns one that writes to logger what the relay says of such an event as well.
+// logDied returns a tellDied that logs to logger, in the relay's words for such an event.
 func logDied(logger *slog.Logger) tellDied {
 	return func(ctx context.Context, ref outbox.Ref, reason error, attempts int) {
 		logger.ErrorContext(ctx, "an event died: it is not delivered unless it is mended or retried; see herald dead list",
@@ -148,8 +153,10 @@ func logDied(logger *slog.Logger) tellDied {
 	}
 }
 
-// settle says what becomes of an event and its job after an attempt that ended with err.
-func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error, died tellDied) error {
+// settle decides what becomes of an event and its job after an attempt that ended with err.
+func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], ref outbox.Ref, err error,
+	died tellDied,
+) error {
 	if err == nil {
 		return nil
 	}
@@ -168,31 +175,36 @@ func settle[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river
 	return buried
 }
 
-// passing reports whether an attempt failed for a reason that is the database's or the connection's and not the event's.
+// passing reports whether an attempt failed because of the database or the connection, and not because of the event.
 func passing(err error) bool {
-	if _, undeliverable := errors.AsType[*event.UndeliverableError](err); undeliverable || errors.Is(err, outbox.ErrRowGone) {
+	if _, undeliverable := errors.AsType[*event.UndeliverableError](err); undeliverable ||
+		errors.Is(err, outbox.ErrRowGone) {
 		return false
 	}
 	_, answered := errors.AsType[*pgconn.PgError](err)
 	return !answered || postgres.Passing(err)
 }
 
-// errTaken says that the job is not this attempt's any more: its event was mended, or the attempt was given up for lost.
+// errTaken says that the job no longer belongs to this attempt: its event was mended, or the attempt was taken for
+// lost.
 var errTaken = errors.New("the job was taken away meanwhile")
 
-// beginBriefly begins a transaction that the server ends where its node falls silent in the middle: a node that is frozen holds the rows of the
-// jobs that it has taken, and nobody else could take them over.
+// beginBriefly begins a transaction that the server ends where its node falls silent in the middle: a frozen node
+// holds the rows of the jobs that it has taken, and no other node could take them over.
 const beginBriefly = "begin; set local idle_in_transaction_session_timeout = '1s'"
 
-// completing completes the job in the transaction of its effect, and before it: the effect takes the relay's lock, and the less is done
-// under it the better.
-func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T], effect func(pgx.Tx) error) error {
+// completing completes the job in the transaction of its effect, and before the effect: the effect takes the relay's
+// lock, and as little as possible is done under that lock.
+func completing[T river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[T],
+	effect func(pgx.Tx) error,
+) error {
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{BeginQuery: beginBriefly}, func(tx pgx.Tx) error {
 		done, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		if err != nil {
 			return fmt.Errorf("completing the job: %w", err)
 		}
-		if done.State != rivertype.JobStateCompleted { // River shows it as it was, where it was taken away while this waited for it
+		// Where the job was taken away while this waited for it, River returns the job as it was.
+		if done.State != rivertype.JobStateCompleted {
 			return errTaken
 		}
 		return effect(tx)

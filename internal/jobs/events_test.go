@@ -93,7 +93,8 @@ func TestEventOfAnUnknownTypeBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 
 	jobs := b.waiting(t, "retry_event")
 	require.Len(t, jobs, 1)
-	require.Greater(t, scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]), time.Now(), "after a rest")
+	require.Greater(t, scan[time.Time](t, b, "SELECT scheduled_at FROM herald.river_job WHERE id = $1", jobs[0]),
+		time.Now(), "after a rest")
 	const reason = `unknown event_type "OrderSplit"`
 	require.Equal(t, "event "+poison.String()+" cannot be delivered: "+reason,
 		scan[string](t, b, "SELECT args->>'reason' FROM herald.river_job WHERE id = $1", jobs[0]))
@@ -113,7 +114,8 @@ func TestEventOfAnUnknownTypeBlocksNobodyAndEndsAsADeadLetter(t *testing.T) {
 	require.Equal(t, int64(1), scan[int64](t, b, "SELECT position FROM herald.relay_state"))
 }
 
-// What cannot mend itself is not tried again: it is a dead letter in the transaction that takes it out of the outbox, and no job.
+// An event that cannot mend itself is not tried again: it is a dead letter in the transaction that takes it out of
+// the outbox, and no job.
 func TestEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -133,7 +135,7 @@ func TestEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
 	require.Equal(t, "relayed", b.status(t, unfit).Status, "who has mended it has it tried again")
 }
 
-// One that has its time and does not fit is not kept until then.
+// An event that has a time and does not fit is not kept until then.
 func TestScheduledEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -143,7 +145,7 @@ func TestScheduledEventThatDoesNotFitIsADeadLetterAtOnce(t *testing.T) {
 	require.Equal(t, "dead", b.status(t, unfit).Status)
 }
 
-// What fits when it is scheduled may not any more when it is due: it is not tried again, either.
+// An event that fits when it is scheduled may no longer fit when it is due: it is not tried again, either.
 func TestEventThatHasBecomeUnfitIsADeadLetterAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -156,7 +158,7 @@ func TestEventThatHasBecomeUnfitIsADeadLetterAtOnce(t *testing.T) {
 	require.Contains(t, b.status(t, id).Detail, "occurred_on_utc is not a time")
 }
 
-// A rolling upgrade: the node that set it aside did not know what to do with the event, the node that tries again does.
+// A rolling upgrade: the node that set the event aside did not know its type, the node that tries again does.
 func TestEventThatHasBecomeDeliverable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -196,7 +198,8 @@ func TestEventOlderThanTheRetentionIsADeadLetterAtOnce(t *testing.T) {
 	require.Contains(t, b.status(t, id).Detail, outbox.ErrRowGone.Error())
 }
 
-// A worker that dies, wherever, leaves the event in the log with a completed job, or in neither state with one that is worked again.
+// A worker that dies at any point leaves the event in the log with a completed job, or in neither state with a job
+// that is worked again.
 func TestLogEntryAndCompletionAreOneTransaction(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct{ inject, mend string }{
@@ -237,8 +240,8 @@ func TestLogEntryAndCompletionAreOneTransaction(t *testing.T) {
 	}
 }
 
-// River discards a job whose last attempt fails or is cut off by a crash. An event must not go with it: River is given more attempts than
-// the event gets, so that burying is tried again, too.
+// River discards a job whose last attempt fails or is cut off by a crash. The event must not be lost with it: River
+// is given more attempts than the event gets, so that burying is tried again, too.
 func TestDeadLetterThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -30,19 +30,21 @@ const (
 	reindexInterval      = 24 * time.Hour
 	promoteInterval      = 500 * time.Millisecond
 	selfcheckInterval    = 10 * time.Second
-	daysAhead            = 3 // each is one more place to look for a group that is new; without its partition a day goes to the default one
+	// Each day is one more place to look for a new group. A day without a partition goes to the default one.
+	daysAhead = 3
 
-	// Events take their places one after the other, under the relay's lock: more workers would only wait for it, each with one of the
-	// pool's connections, which permissions and resumes need.
+	// Events take their places one after the other, under the relay's lock. More workers would only wait for that lock,
+	// each with one of the pool's connections, which permissions and resumes need.
 	workers      = 4
 	retryWorkers = 1
 
 	fetchPollInterval = 500 * time.Millisecond
-	fetchCooldown     = 5 * time.Millisecond // between two fetches while more is due; each takes as many jobs as there are workers
-	jobTimeout        = 30 * time.Second
-	retentionTimeout  = 50 * time.Minute
-	startTimeout      = 15 * time.Second // of one attempt
-	stopTimeout       = 5 * time.Second
+	// fetchCooldown is the pause between two fetches while more is due. Each fetches as many jobs as there are workers.
+	fetchCooldown    = 5 * time.Millisecond
+	jobTimeout       = 30 * time.Second
+	retentionTimeout = 50 * time.Minute
+	startTimeout     = 15 * time.Second // of one attempt
+	stopTimeout      = 5 * time.Second
 )
 
 // Sweeper relays everything that waits, over the given connection, and returns how many rows it took.
@@ -56,11 +58,11 @@ type Config struct {
 	Sweeper Sweeper
 	NodeID  uuid.UUID
 	Logger  *slog.Logger
-	// Settings is what an operator decides. What is left out has its default.
+	// Settings is what an operator decides. Zero values have their defaults.
 	Settings
 	// Contested is relay.Config's.
 	Contested func(ctx context.Context, events []pass.Contested)
-	// Clock is the database's. Defaults to one that only jobs read.
+	// Clock is the database's clock. Defaults to one that only the jobs read.
 	Clock *dbclock.Clock
 }
 
@@ -82,8 +84,10 @@ func New(cfg Config) (*Jobs, error) {
 	}
 	registered := river.NewWorkers()
 	river.AddWorker(registered, &sweepWorker{pool: cfg.Pool, sweeper: cfg.Sweeper, logger: cfg.Logger})
-	river.AddWorker(registered, &deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
-	river.AddWorker(registered, &retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
+	river.AddWorker(registered,
+		&deliverScheduledWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
+	river.AddWorker(registered,
+		&retryEventWorker{pool: cfg.Pool, nodeID: cfg.NodeID, contested: cfg.Contested, died: logDied(cfg.Logger)})
 	river.AddWorker(registered, &statisticsWorker{pool: cfg.Pool, interval: cfg.StatsInterval})
 	river.AddWorker(registered, &partitionsWorker{pool: cfg.Pool})
 	river.AddWorker(registered, &retentionWorker{retention: retention.New(cfg.Pool, retention.Config{
@@ -96,19 +100,22 @@ func New(cfg Config) (*Jobs, error) {
 	river.AddWorker(registered, &reindexWorker{pool: cfg.Pool, logger: cfg.Logger})
 	river.AddWorker(registered, &selfcheckWorker{checker: selfcheck.New(cfg.Pool, cfg.Logger)})
 	client, err := river.NewClient(newDriver(cfg.Pool), &river.Config{
-		ID:                cfg.NodeID.String(),
-		Schema:            schema,
-		Logger:            slog.New(warnings{cfg.Logger.Handler()}),
-		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, retryQueue: {MaxWorkers: retryWorkers}},
+		ID:     cfg.NodeID.String(),
+		Schema: schema,
+		Logger: slog.New(warnings{cfg.Logger.Handler()}),
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: workers},
+			retryQueue:         {MaxWorkers: retryWorkers},
+		},
 		Workers:           registered,
 		PollOnly:          true, // a pooler in between swallows notifications; nothing here waits for one
 		FetchPollInterval: fetchPollInterval,
 		FetchCooldown:     fetchCooldown,
 		JobTimeout:        jobTimeout,
-		// All that a leader of River's does goes by the leader's own clock; see the package's doc for who does it here.
+		// Everything that a leader of River's does goes by the leader's own clock. The package doc says what does it here.
 		LeaderElectionDisabled: true,
-		// By this clock, which is a public field though it is called one for tests, River says when a job that failed or snoozes is
-		// tried again. What it compares with the time, the database compares with its own.
+		// River takes from this clock when a job that failed or snoozes is tried again. The field is public, though it is
+		// named for tests. Where River compares times, the database compares them with its own clock.
 		Test: river.TestConfig{Time: riverTime{cfg.Clock}},
 	})
 	if err != nil {
@@ -117,17 +124,17 @@ func New(cfg Config) (*Jobs, error) {
 	return &Jobs{cfg: cfg, client: client}, nil
 }
 
-// Start starts River, which asks the database for a few things first. It may be called again where it has failed.
+// Start starts River, which first asks the database for a few things. It may be called again where it has failed.
 func (j *Jobs) Start(ctx context.Context) error {
 	if err := j.prepare(ctx); err != nil {
 		return err
 	}
-	running, abandon := context.WithCancel(context.WithoutCancel(ctx)) // in the end Stop ends it, in order
+	running, abandon := context.WithCancel(context.WithoutCancel(ctx)) // Stop ends it in order
 	impatient := time.AfterFunc(startTimeout, abandon)
 	told := context.AfterFunc(ctx, abandon)
 	err := j.client.Start(running)
 	if inTime, on := impatient.Stop(), told(); err == nil && (!inTime || !on) {
-		_ = j.stop(context.WithoutCancel(ctx)) // it may have begun
+		_ = j.stop(context.WithoutCancel(ctx)) // River may have begun
 		err = cmp.Or(context.Cause(ctx), errNotStarted)
 	}
 	if err != nil {
@@ -138,7 +145,8 @@ func (j *Jobs) Start(ctx context.Context) error {
 	return nil
 }
 
-// prepare reads the database's clock, before any job is worked (until then the time is this machine's), and registers the periodic jobs.
+// prepare reads the database's clock, before any job is worked (until then the time is this machine's), and
+// registers the periodic jobs.
 func (j *Jobs) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -150,7 +158,7 @@ func (j *Jobs) prepare(ctx context.Context) error {
 
 var errNotStarted = errors.New("the database does not answer in time")
 
-// Run works jobs until ctx ends, then lets those that are under way finish. It starts River where Start has not.
+// Run works jobs until ctx ends, then lets the jobs under way finish. It starts River where Start has not.
 func (j *Jobs) Run(ctx context.Context) error {
 	if j.abandon == nil {
 		if err := j.Start(ctx); err != nil {

@@ -17,10 +17,10 @@ const (
 	abandonedNode = 10 * time.Second // that a node has been silent for
 	abandonedJob  = retentionTimeout + 10*time.Minute
 
-	reindexTimeout = time.Minute // for each index, beside all that goes on
+	reindexTimeout = time.Minute // for each index, under load
 )
 
-// forgetDone deletes jobs that have been done. Those that failed for good are kept longer, to be looked at.
+// forgetDone deletes jobs that are done. Jobs that failed for good are kept longer, to be looked at.
 const forgetDone = `
 DELETE FROM ` + riverJobs + ` WHERE id IN (
     SELECT j.id FROM ` + riverJobs + ` j
@@ -28,7 +28,7 @@ DELETE FROM ` + riverJobs + ` WHERE id IN (
         AND j.finalized_at < now() - make_interval(secs => $1) * CASE j.state WHEN 'completed' THEN 1 ELSE 168 END
     LIMIT $2)`
 
-// recoverAbandoned ends jobs, other than events', whose node is gone or which have taken longer than any may.
+// recoverAbandoned ends jobs, other than events', whose node is gone or which have taken longer than any job may.
 const recoverAbandoned = `
 UPDATE ` + riverJobs + ` j SET
     state = CASE WHEN j.attempt < j.max_attempts THEN 'available'::` + riverJobs + `_state ELSE 'discarded' END,
@@ -38,8 +38,8 @@ WHERE j.state = 'running' AND j.kind NOT IN ('deliver_scheduled', 'retry_event')
         AND NOT EXISTS (SELECT FROM herald.node n WHERE n.node_id::text = j.attempted_by[cardinality(j.attempted_by)]
             AND n.heartbeat_at > clock_timestamp() - make_interval(secs => $1)))`
 
-// bringBack makes jobs ready that wait for a time which neither their event's time nor the wait between two attempts explains: it
-// was written before the database's clock was set back.
+// bringBack makes ready the jobs that wait for a time which neither their event's time nor the wait between two
+// attempts explains: it was written before the database's clock was set back.
 const bringBack = `
 UPDATE ` + riverJobs + ` j SET scheduled_at = now(), state = 'available'
 WHERE j.state IN ('available', 'scheduled', 'retryable') AND j.scheduled_at > greatest((j.args->>'deliver_after')::timestamptz, now())
@@ -64,8 +64,8 @@ func keepJobs(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 }
 
-// reindexWorker rebuilds the indexes of River's jobs that only grow: an inverted index keeps each key that it ever had, and the
-// arguments of an event's job are its own.
+// reindexWorker rebuilds the indexes of River's jobs that only grow: an inverted index keeps each key that it ever
+// had, and the arguments of an event's job are unique to it.
 type reindexWorker struct {
 	river.WorkerDefaults[reindexArgs]
 
@@ -75,7 +75,7 @@ type reindexWorker struct {
 
 func (w *reindexWorker) Timeout(*river.Job[reindexArgs]) time.Duration { return 3 * reindexTimeout }
 
-// What an earlier attempt has left that was cut off is of no use.
+// An index that an interrupted attempt has left is of no use.
 func (w *reindexWorker) Work(ctx context.Context, _ *river.Job[reindexArgs]) error {
 	var errs []error
 	for _, index := range []string{riverJobs + "_args_index", riverJobs + "_metadata_index"} {

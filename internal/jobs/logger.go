@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// warnings passes River's warnings and errors on. What it says at lower levels, a count of jobs every five seconds among it, is of
-// no use to somebody who runs Herald.
+// warnings passes on River's warnings and errors. Its lower levels, among them a count of jobs every five seconds,
+// are of no use to an operator.
 type warnings struct{ slog.Handler }
 
 func (h warnings) Enabled(ctx context.Context, level slog.Level) bool {

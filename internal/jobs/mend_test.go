@@ -44,7 +44,7 @@ func (b *bundle) steps(t *testing.T, id uuid.UUID) []string {
 	return steps
 }
 
-// deliverAll works what waits, as one node does.
+// deliverAll works the waiting jobs, as one node does.
 func (b *bundle) deliverAll(t *testing.T) {
 	t.Helper()
 	for _, id := range b.waiting(t, "deliver_scheduled") {
@@ -71,10 +71,15 @@ func TestMendedDeadLetterIsRelayedOnceAtTheEndOfItsGroup(t *testing.T) {
 	b.deliverAll(t)
 	b.sweep(t)
 	require.EqualValues(t, 2, b.status(t, id).Sequence, "behind what its group has had")
-	require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id), "once, to its two groups")
+	require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id),
+		"once, to its two groups")
 	require.JSONEq(t, `{"status": "Placed", "note": "ring twice", "orderNumber": "YZ-1"}`,
 		scan[string](t, b, "SELECT payload::text FROM herald.outbox WHERE event_id = $1", id))
-	require.Equal(t, []string{"died  event " + id.String() + " cannot be delivered: payload: orderNumber is missing", "mended anna payload (orderNumber)"}, b.steps(t, id))
+	require.Equal(t,
+		[]string{
+			"died  event " + id.String() + " cannot be delivered: payload: orderNumber is missing",
+			"mended anna payload (orderNumber)",
+		}, b.steps(t, id))
 
 	_, err = d.Mend(t.Context(), id, merging(`{"orderNumber": "YZ-3"}`), "berta")
 	require.ErrorIs(t, err, outbox.ErrRelayed)
@@ -123,7 +128,7 @@ func TestEveryColumnIsMended(t *testing.T) {
 	}
 }
 
-// What a publish would not take is not taken here, in the same words, and changes nothing.
+// Mending refuses what a publish would refuse, in the same words, and then changes nothing.
 //
 // Acceptance: A-514.
 func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
@@ -140,15 +145,17 @@ func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 		"payload is array, not a JSON object": {Payload: json.RawMessage(`[]`)},
 		"payload is not JSON":                 {Payload: json.RawMessage(`{"orderNumber": `)},
 		"merged into the payload is not a":    {Merge: json.RawMessage(`[]`)},
-		"lastUpdateTimestamp":                 {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "lastUpdateTimestamp": "yesterday"}`)},
-		"at most 65536":                       {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "` + strings.Repeat("x", 1<<17) + `"}`)},
-		"Unicode":                             {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "\u0000"}`)},
-		"AccessRevoked is Herald's own":       {Type: &own},
-		"unknown event_type 'OrderSplit'":     {Type: &unknown},
-		"unknown audience 'Nobody'":           {Audience: &nobody},
-		"restaurant_id is missing":            {RestaurantID: &zero},
-		outbox.ErrUnchanged.Error():           {Merge: json.RawMessage(`{"status": "Placed"}`)},
-		"__proto__":                           {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "a": {"__proto__": 1}}`)},
+		"lastUpdateTimestamp": {Merge: json.RawMessage(
+			`{"orderNumber": "YZ-1", "lastUpdateTimestamp": "yesterday"}`)},
+		"at most 65536": {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "` +
+			strings.Repeat("x", 1<<17) + `"}`)},
+		"Unicode":                         {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "x": "\u0000"}`)},
+		"AccessRevoked is Herald's own":   {Type: &own},
+		"unknown event_type 'OrderSplit'": {Type: &unknown},
+		"unknown audience 'Nobody'":       {Audience: &nobody},
+		"restaurant_id is missing":        {RestaurantID: &zero},
+		outbox.ErrUnchanged.Error():       {Merge: json.RawMessage(`{"status": "Placed"}`)},
+		"__proto__":                       {Merge: json.RawMessage(`{"orderNumber": "YZ-1", "a": {"__proto__": 1}}`)},
 	} {
 		_, err := d.Mend(t.Context(), id, &m, "ops")
 		require.ErrorContains(t, err, says)
@@ -163,7 +170,7 @@ func TestMendedEventsAreHeldToTheRulesOfAPublish(t *testing.T) {
 	require.Empty(t, b.waiting(t, "deliver_scheduled"))
 }
 
-// An event that is tried again is mended as well: the attempt that goes on meanwhile finds its job gone.
+// An event that is tried again can be mended, too: the attempt that goes on meanwhile finds its job gone.
 func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -177,15 +184,16 @@ func TestEventThatIsTriedAgainIsMended(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"event_type"}, mended.Columns)
 	require.Empty(t, b.waiting(t, "retry_event"))
-	err = completing(rivertest.WorkContext(t.Context(), b.jobs.client), b.pool, attempt, func(pgx.Tx) error { panic("there is nothing to do it for") })
+	err = completing(rivertest.WorkContext(t.Context(), b.jobs.client), b.pool, attempt,
+		func(pgx.Tx) error { panic("there is nothing to do it for") })
 	require.ErrorIs(t, err, rivertype.ErrNotFound)
 	b.deliverAll(t)
 	require.Equal(t, outbox.StatusRelayed, b.status(t, id).Status)
 	require.Equal(t, []string{"mended ops event_type"}, b.steps(t, id))
 }
 
-// The last attempt at an event, and one who mends it, at the same moment: it is mended and relayed, or buried by the attempt and then
-// mended; never mended and dead.
+// The last attempt at an event runs at the same moment as a mending. The event is mended and relayed, or buried by
+// the attempt and then mended; never mended and dead.
 //
 // Acceptance: A-514.
 func TestMendBesideAnAttempt(t *testing.T) {
@@ -206,11 +214,12 @@ func TestMendBesideAnAttempt(t *testing.T) {
 		b.deliverAll(t)
 		require.Equal(t, outbox.StatusRelayed, b.status(t, id).Status)
 		require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id))
-		require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter WHERE event_id = $1", id), "it was buried by an attempt whose job was gone")
+		require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter WHERE event_id = $1", id),
+			"it was buried by an attempt whose job was gone")
 	}
 }
 
-// Of several who mend an event at once one does, and what that one has said is relayed.
+// Of several concurrent mendings of an event one succeeds, and its change is relayed.
 //
 // Acceptance: A-514.
 func TestOneOfSeveralMenders(t *testing.T) {
@@ -247,14 +256,15 @@ func TestOneOfSeveralMenders(t *testing.T) {
 			require.NotEqual(t, -1, winner)
 			b.deliverAll(t)
 			require.Equal(t, outbox.StatusRelayed, b.status(t, id).Status)
-			require.Equal(t, fmt.Sprintf("YZ-%d", winner), scan[string](t, b, "SELECT payload->>'orderNumber' FROM herald.outbox WHERE event_id = $1", id))
+			require.Equal(t, fmt.Sprintf("YZ-%d", winner),
+				scan[string](t, b, "SELECT payload->>'orderNumber' FROM herald.outbox WHERE event_id = $1", id))
 			require.Equal(t, 2, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id))
 			require.Empty(t, b.waiting(t, "retry_event"))
 		}
 	}
 }
 
-// What has become of an event is told when it is relayed, too: each death, who retried, mended or dropped it.
+// An event's history is shown when it is relayed, too: each death, and who retried, mended or dropped it.
 //
 // Acceptance: A-515.
 func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
@@ -266,18 +276,21 @@ func TestHistoryOutlivesTheDeadLetter(t *testing.T) {
 	require.NoError(t, d.Retry(t.Context(), id, "anna"))
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.NoError(t, d.Drop(t.Context(), id, "berta"))
-	b.exec(t, "DELETE FROM herald.dead_letter_history WHERE event_id = $1 AND what <> 'retried'", id) // by a release before, say
+	// As an earlier release would leave it.
+	b.exec(t, "DELETE FROM herald.dead_letter_history WHERE event_id = $1 AND what <> 'retried'", id)
 	_, err := d.Mend(t.Context(), id, merging(`{"orderNumber": "YZ-1"}`), "")
 	require.NoError(t, err)
 	b.deliverAll(t)
-	require.Equal(t, []string{"retried anna", "died  " + reason, "dropped", "mended  payload (orderNumber)"}, b.steps(t, id))
+	require.Equal(t, []string{"retried anna", "died  " + reason, "dropped", "mended  payload (orderNumber)"},
+		b.steps(t, id))
 	story, err := outbox.NewTracer(b.pool).Story(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, outbox.StatusRelayed, story.Status)
 	require.Len(t, story.History, 4)
 }
 
-// Those that are tried again are listed behind the dead ones, in pages, with what an operator wants to know; and both are counted.
+// Events that are tried again are listed behind the dead ones, in pages, with what an operator needs to know; both
+// are counted.
 //
 // Acceptance: A-513.
 func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
@@ -328,7 +341,7 @@ func TestEventsThatAreTriedAgainAreListedAndCounted(t *testing.T) {
 	require.InDelta(t, 2*time.Hour, u.OldestRetrying, float64(time.Minute))
 }
 
-// An error says that an event died, when it is certain, without its payload.
+// An error is logged when an event's death is certain, without the payload.
 //
 // Acceptance: A-510.
 func TestADeathIsLogged(t *testing.T) {

@@ -2,12 +2,14 @@ package jobs
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Register shows what the database knows of overdue jobs and of events that were not delivered. It is asked by each scrape, on every node.
+// Register registers the metrics of overdue jobs and of events that were not delivered. Each scrape on every node
+// asks the database.
 func Register(r prometheus.Registerer, overdue func() (Overdue, error), undelivered func() (Undelivered, error)) {
 	r.MustRegister(newOverdueCollector(overdue), newUndeliveredCollector(undelivered))
 }
 
-// overdueCollector asks the database when it is scraped, once for all its metrics: whichever node should have done a job, all tell.
+// overdueCollector asks the database once a scrape for all its metrics. All nodes report a job that is late,
+// whichever should have done it.
 type overdueCollector struct {
 	read                     func() (Overdue, error)
 	events, oldest, periodic *prometheus.Desc
@@ -18,10 +20,13 @@ func newOverdueCollector(read func() (Overdue, error)) *overdueCollector {
 		return prometheus.NewDesc("jobs_"+name, help, nil, nil)
 	}
 	return &overdueCollector{
-		read:     read,
-		events:   describe("overdue", "Scheduled events and retries that should have been delivered more than a second ago, counted up to 10000."),
-		oldest:   describe("oldest_overdue_seconds", "How long ago the time of the oldest of them was; 0 where there is none."),
-		periodic: describe("periodic_overdue_seconds", "For how long the periodic job that is most overdue has been due: the sweep, the audit, partitions, retention or housekeeping."),
+		read: read,
+		events: describe("overdue",
+			"Scheduled events and retries that should have been delivered more than a second ago, counted up to 10000."),
+		oldest: describe("oldest_overdue_seconds",
+			"How long ago the time of the oldest of them was; 0 where there is none."),
+		periodic: describe("periodic_overdue_seconds",
+			"For how long the periodic job that is most overdue has been due: the sweep, the audit, partitions, retention or housekeeping."),
 	}
 }
 
@@ -43,7 +48,8 @@ func (c *overdueCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.periodic, prometheus.GaugeValue, late.Periodic.Seconds())
 }
 
-// undeliveredCollector asks the database when it is scraped, once for all its metrics: on whichever node an event failed, all tell.
+// undeliveredCollector asks the database once a scrape for all its metrics. All nodes report an event that failed,
+// on whichever node it failed.
 type undeliveredCollector struct {
 	read                                   func() (Undelivered, error)
 	dead, oldest, retrying, oldestRetrying *prometheus.Desc
@@ -54,11 +60,15 @@ func newUndeliveredCollector(read func() (Undelivered, error)) *undeliveredColle
 		return prometheus.NewDesc(subsystem+"_"+name, help, nil, nil)
 	}
 	return &undeliveredCollector{
-		read:           read,
-		dead:           describe("dead", "events", "Events that could not be delivered and are not tried again by themselves, counted up to 10000."),
-		oldest:         describe("dead", "oldest_seconds", "For how long the oldest of them has been dead; 0 where there is none."),
-		retrying:       describe("retrying", "events", "Events that could not be delivered and are tried again by themselves, counted up to 10000."),
-		oldestRetrying: describe("retrying", "oldest_seconds", "For how long the oldest of them has been failing; 0 where there is none."),
+		read: read,
+		dead: describe("dead", "events",
+			"Events that could not be delivered and are not tried again by themselves, counted up to 10000."),
+		oldest: describe("dead", "oldest_seconds",
+			"For how long the oldest of them has been dead; 0 where there is none."),
+		retrying: describe("retrying", "events",
+			"Events that could not be delivered and are tried again by themselves, counted up to 10000."),
+		oldestRetrying: describe("retrying", "oldest_seconds",
+			"For how long the oldest of them has been failing; 0 where there is none."),
 	}
 }
 
@@ -76,7 +86,8 @@ func (c *undeliveredCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for desc, value := range map[*prometheus.Desc]float64{
-		c.dead: float64(u.Dead), c.oldest: u.OldestDead.Seconds(), c.retrying: float64(u.Retrying), c.oldestRetrying: u.OldestRetrying.Seconds(),
+		c.dead: float64(u.Dead), c.oldest: u.OldestDead.Seconds(), c.retrying: float64(u.Retrying),
+		c.oldestRetrying: u.OldestRetrying.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}

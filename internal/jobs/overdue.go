@@ -15,16 +15,18 @@ type Overdue struct {
 	Events      int64         // scheduled ones and retries, counted up to overdueMost
 	OldestEvent time.Duration // how long ago the time of the oldest of them was
 
-	Periodic time.Duration // for how long a periodic job has been waiting to be enqueued, or to be begun; of several the longest
-	Kind     string        // which one
-	// LastEnqueued is when any was enqueued; zero where no node has ever run. It can lie in the future: the database's clock was set back.
+	// Periodic is for how long a periodic job has been waiting to be enqueued, or to be begun; the longest of several.
+	Periodic time.Duration
+	Kind     string // which one
+	// LastEnqueued is when any was enqueued; zero where no node has ever run. It lies in the future where the
+	// database's clock was set back.
 	LastEnqueued time.Time
 }
 
 const overdueMost = 10_000
 
-// overdueEvents finds jobs by index, from where they are ready: that is a little before the event's own time, which counts. Delivering an
-// event may take a second.
+// overdueEvents finds jobs by index, from the time at which they are ready. That is a little before the event's own
+// time, which decides. Delivering an event may take a second.
 const overdueEvents = `
 SELECT count(*), coalesce(extract(epoch FROM now() - min(o.due)), 0)::float8 FROM (
     SELECT CASE j.kind WHEN 'deliver_scheduled' THEN (j.args->>'deliver_after')::timestamptz ELSE j.scheduled_at END AS due
@@ -34,18 +36,18 @@ SELECT count(*), coalesce(extract(epoch FROM now() - min(o.due)), 0)::float8 FRO
     LIMIT $2
 ) o WHERE o.due < now() - interval '1 s'`
 
-// overduePeriodic leaves out those that no node has enqueued yet.
+// overduePeriodic leaves out the jobs that have never been enqueued.
 const overduePeriodic = `
 SELECT p.kind, extract(epoch FROM now() - p.enqueued_at - p.every)::float8 FROM herald.periodic_job p
 WHERE p.kind = ANY ($1) AND p.enqueued_at > 'epoch' AND p.enqueued_at + p.every < now() ORDER BY p.enqueued_at + p.every LIMIT 1`
 
-// lastEnqueued is an aggregate, so that it has a row.
+// lastEnqueued is an aggregate, so that it always returns a row.
 const lastEnqueued = "SELECT max(p.enqueued_at) FILTER (WHERE p.enqueued_at > 'epoch') FROM herald.periodic_job p"
 
-// queues are River's queues that Herald's jobs are in.
+// queues are River's queues that hold Herald's jobs.
 func queues() []string { return []string{river.QueueDefault, retryQueue} }
 
-// ReadOverdue returns what is overdue, on whatever node it should have been done.
+// ReadOverdue returns what is overdue, whichever node should have done it.
 func ReadOverdue(ctx context.Context, db postgres.Database) (Overdue, error) {
 	var o Overdue
 	var oldest float64
@@ -60,7 +62,10 @@ func ReadOverdue(ctx context.Context, db postgres.Database) (Overdue, error) {
 	if last != nil {
 		o.LastEnqueued = *last
 	}
-	kinds := []string{sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(), selfcheckArgs{}.Kind()}
+	kinds := []string{
+		sweepArgs{}.Kind(), partitionsArgs{}.Kind(), retentionArgs{}.Kind(), housekeepingArgs{}.Kind(),
+		selfcheckArgs{}.Kind(),
+	}
 	rows, err := db.Query(ctx, overduePeriodic, kinds)
 	if err != nil {
 		return o, fmt.Errorf("looking for periodic jobs that are overdue: %w", err)

@@ -32,13 +32,15 @@ func limited(t *testing.T) *bundle {
 
 func (b *bundle) revenue(t *testing.T, n int) uuid.UUID {
 	t.Helper()
-	return scan[uuid.UUID](t, b, "SELECT herald.publish_admin_event('RevenueUpdate', jsonb_build_object('dailyRevenue', $1::int, 'totalRevenue30d', 1))", n)
+	return scan[uuid.UUID](t, b,
+		"SELECT herald.publish_admin_event('RevenueUpdate', jsonb_build_object('dailyRevenue', $1::int, 'totalRevenue30d', 1))", n)
 }
 
-// analytics lists what the group has got, in order.
+// analytics lists what the group has received, in order.
 func (b *bundle) analytics(t *testing.T) []uuid.UUID {
 	t.Helper()
-	rows, err := b.pool.Query(t.Context(), "SELECT event_id FROM herald.event_log WHERE group_name = 'analytics' ORDER BY position")
+	rows, err := b.pool.Query(t.Context(),
+		"SELECT event_id FROM herald.event_log WHERE group_name = 'analytics' ORDER BY position")
 	require.NoError(t, err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	require.NoError(t, err)
@@ -48,7 +50,8 @@ func (b *bundle) analytics(t *testing.T) []uuid.UUID {
 func (b *bundle) agrees(t *testing.T) {
 	t.Helper()
 	require.NoError(t, selfcheck.New(b.pool, slog.New(slog.DiscardHandler)).Run(t.Context()))
-	require.Empty(t, scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.selfcheck_discrepancy d"))
+	require.Empty(t,
+		scan[string](t, b, "SELECT coalesce(string_agg(d.detail, '; '), '') FROM herald.selfcheck_discrepancy d"))
 }
 
 // Acceptance: A-165.
@@ -72,7 +75,8 @@ func TestOfEventsWithinAnIntervalTheLatestWins(t *testing.T) {
 	}
 	require.Contains(t, b.status(t, second).Detail, "a later RevenueUpdate, event "+third.String()+", came within 1h0m0s")
 	require.Contains(t, b.status(t, third).Detail, fourth.String())
-	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter WHERE dropped_at IS NULL"), "nobody need look after them")
+	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.dead_letter WHERE dropped_at IS NULL"),
+		"nobody need look after them")
 	b.agrees(t)
 
 	b.makeDue(t, jobs[0])
@@ -83,7 +87,8 @@ func TestOfEventsWithinAnIntervalTheLatestWins(t *testing.T) {
 	fifth := b.revenue(t, 5)
 	b.sweep(t)
 	require.Equal(t, "waiting", b.status(t, fifth).Status, "the next interval begins with the one that was held")
-	require.True(t, scan[bool](t, b, "SELECT due_at < now() + interval '61 minutes' FROM herald.pace ORDER BY version DESC LIMIT 1"))
+	require.True(t,
+		scan[bool](t, b, "SELECT due_at < now() + interval '61 minutes' FROM herald.pace ORDER BY version DESC LIMIT 1"))
 	b.exec(t, "INSERT INTO herald.pace (event_type, relayed_at) VALUES ('RevenueUpdate', now() - interval '61 minutes')")
 	sixth := b.revenue(t, 6)
 	b.sweep(t)
@@ -95,7 +100,8 @@ func TestOtherEventsAreNotLimited(t *testing.T) {
 	t.Parallel()
 	b := limited(t)
 	b.revenue(t, 1)
-	users := scan[uuid.UUID](t, b, `SELECT herald.publish_admin_event('UserCountUpdate', '{"totalUsers": 1, "activeUsers": 1, "newUsersToday": 1}')`)
+	users := scan[uuid.UUID](t, b,
+		`SELECT herald.publish_admin_event('UserCountUpdate', '{"totalUsers": 1, "activeUsers": 1, "newUsersToday": 1}')`)
 	for range 3 {
 		scan[uuid.UUID](t, b, `SELECT herald.publish_admin_event('SystemAlert', '{"type": "info", "message": "m"}')`)
 	}
@@ -106,8 +112,8 @@ func TestOtherEventsAreNotLimited(t *testing.T) {
 	require.Equal(t, "relayed", b.status(t, users).Status)
 }
 
-// The job of the one that is held may be at work when another one comes: it waits for the relay's lock then, and the relay must not
-// wait for it.
+// The job of the held event may be at work when another event comes. It then waits for the relay's lock, and the
+// relay must not wait for it.
 func TestAnEventThatComesWhileTheHeldOneIsDelivered(t *testing.T) {
 	t.Parallel()
 	b := limited(t)
@@ -129,7 +135,9 @@ func TestAnEventThatComesWhileTheHeldOneIsDelivered(t *testing.T) {
 	require.Equal(t, "waiting", b.status(t, held).Status, "it is not dropped: it is being delivered")
 	jobs := b.waiting(t, "deliver_scheduled")
 	require.Len(t, jobs, 2)
-	require.True(t, scan[bool](t, b, "SELECT due_at > now() + interval '110 minutes' FROM herald.pace ORDER BY version DESC LIMIT 1"), "an interval behind it")
+	require.True(t,
+		scan[bool](t, b, "SELECT due_at > now() + interval '110 minutes' FROM herald.pace ORDER BY version DESC LIMIT 1"),
+		"an interval behind it")
 
 	require.NoError(t, b.deliverScheduled(t, jobs[0]))
 	require.Equal(t, []uuid.UUID{first, held}, b.analytics(t))
@@ -161,7 +169,7 @@ func TestTheHeldEventIsPublishedAgain(t *testing.T) {
 	b.agrees(t)
 }
 
-// The database's clock was five days ahead when an event was relayed and another one held, and has been set back.
+// The database's clock was five days ahead when an event was relayed and another held, and has been set back.
 func TestTheIntervalBeginsAnewBehindAClockThatWasSetBack(t *testing.T) {
 	t.Parallel()
 	b := limited(t)
@@ -176,6 +184,7 @@ func TestTheIntervalBeginsAnewBehindAClockThatWasSetBack(t *testing.T) {
 	third := b.revenue(t, 3)
 	b.sweep(t)
 	require.Equal(t, []int64{job}, b.waiting(t, "deliver_scheduled"))
-	require.True(t, scan[bool](t, b, `SELECT greatest(scheduled_at, (args->>'deliver_after')::timestamptz) <= now() + interval '1 hour'
+	require.True(t,
+		scan[bool](t, b, `SELECT greatest(scheduled_at, (args->>'deliver_after')::timestamptz) <= now() + interval '1 hour'
 		AND args->>'event_id' = $2::text FROM herald.river_job WHERE id = $1`, job, third.String()))
 }

@@ -63,7 +63,8 @@ type retentionWorker struct {
 	retention *retention.Retention
 }
 
-// Timeout is longer than other jobs': a day of the log has millions of heads to keep. It is shorter than the hour to the next one.
+// Timeout is longer than other jobs': a day of the log has millions of heads to keep. It is shorter than the hour to
+// the next job.
 func (w *retentionWorker) Timeout(*river.Job[retentionArgs]) time.Duration { return retentionTimeout }
 
 func (w *retentionWorker) Work(ctx context.Context, _ *river.Job[retentionArgs]) error {
@@ -102,7 +103,7 @@ func (w *housekeepingWorker) Work(ctx context.Context, _ *river.Job[housekeeping
 	return w.stats.PrunePlatformStats(ctx)
 }
 
-// settling is how long nodes are given to write a new heartbeat.
+// settling is how long nodes have to write a new heartbeat.
 const settling = 30 * time.Second
 
 type selfcheckWorker struct {

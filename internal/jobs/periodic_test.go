@@ -52,7 +52,10 @@ func TestPartitionsJobMakesTheDaysAhead(t *testing.T) {
 func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	worker := &housekeepingWorker{pool: b.pool, nodes: nodes.New(b.pool, nodeID), stats: outbox.NewPublisher(b.pool), clock: b.jobs.cfg.Clock}
+	worker := &housekeepingWorker{
+		pool: b.pool, nodes: nodes.New(b.pool, nodeID), stats: outbox.NewPublisher(b.pool),
+		clock: b.jobs.cfg.Clock,
+	}
 	alive, gone := uuid.New(), uuid.New()
 	for _, node := range []uuid.UUID{alive, gone} {
 		var journal nodes.Journal
@@ -68,7 +71,8 @@ func TestHousekeepingTakesWhatIsGone(t *testing.T) {
 
 	require.NoError(t, worker.Work(t.Context(), &river.Job[housekeepingArgs]{}))
 	require.Equal(t, []uuid.UUID{alive}, scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.node"))
-	require.Equal(t, []uuid.UUID{alive}, scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.broadcast_journal"))
+	require.Equal(t, []uuid.UUID{alive},
+		scan[[]uuid.UUID](t, b, "SELECT array_agg(node_id) FROM herald.broadcast_journal"))
 	connections, err := nodes.New(b.pool, nodeID).Connections(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"/hubs/admin": 2}, connections)
@@ -94,7 +98,7 @@ func TestNewRequiresItsParts(t *testing.T) {
 	require.EqualError(t, err, "jobs: Pool, Sweeper and Logger are required")
 }
 
-// River itself at work: what is swept, kept and delivered, by its own clock.
+// River itself at work: it sweeps, keeps and delivers by its own clock.
 func TestRunDeliversWhatIsDue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -14,21 +14,23 @@ const (
 	promoteMost    = 10_000                  // jobs in one go
 	clockGood      = 1500 * time.Millisecond // the node's heartbeat reads the database's clock, too
 
-	// An attempt that has taken longer than slowAttempt, and whose node has not given a sign of life for as long as silentNode, a
-	// heartbeat a second, is begun anew by another: the node is dead or frozen. One that is only slow loses nothing by it.
+	// An attempt that has taken longer than slowAttempt, and whose node has been silent for silentNode (a heartbeat
+	// comes every second), is begun anew by another node: its node is dead or frozen. A node that is only slow loses
+	// nothing by it.
 	slowAttempt = time.Second
 	silentNode  = 1100 * time.Millisecond
 
-	// eventTimeout is how long one attempt at an event may take; it takes milliseconds. stuckAfter is when an attempt that has not come
-	// to an end never will, though its node lives: it could not tell the database.
+	// eventTimeout is how long one attempt at an event may take; it takes milliseconds. stuckAfter is when an attempt
+	// counts as lost although its node lives: it could not tell the database of its end.
 	eventTimeout = 10 * time.Second
 	stuckAfter   = eventTimeout + 5*time.Second
 )
 
-// promote makes the jobs ready whose time has come, by the database's clock, and the events' jobs whose attempt was lost, with its node or
-// with the connection that should have told of its end, or began in the future, before the database's clock was set back. It returns how
-// many. A job that is worked twice has its effect once: it is completed in the effect's transaction, and an event whose id is in the
-// log gets no second place there.
+// promote makes ready the jobs whose time has come, by the database's clock, and the events' jobs whose attempt was
+// lost. An attempt is lost with its node, with the connection that should have told of its end, or by a beginning in
+// the future, from before the database's clock was set back. It returns their number. A job that is worked twice has
+// its effect once: it is completed in the effect's transaction, and an event whose id is in the log gets no second
+// place there.
 //
 // The index is on (state, queue, priority, scheduled_at).
 const promote = `
@@ -48,21 +50,22 @@ WITH due AS (
 UPDATE ` + riverJobs + ` SET state = 'available' WHERE id IN (SELECT d.id FROM due d UNION ALL SELECT o.id FROM orphaned o)`
 
 func promoteDue(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
-	tag, err := pool.Exec(ctx, promote, promoteMost, slowAttempt.Seconds(), stuckAfter.Seconds(), queues(), silentNode.Seconds())
+	tag, err := pool.Exec(ctx, promote, promoteMost, slowAttempt.Seconds(), stuckAfter.Seconds(), queues(),
+		silentNode.Seconds())
 	if err != nil {
 		return 0, fmt.Errorf("making due jobs ready: %w", err)
 	}
 	return tag.RowsAffected(), nil
 }
 
-// keepTime does twice a second what is due, until ctx ends.
+// keepTime does what is due twice a second, until ctx ends.
 func (j *Jobs) keepTime(ctx context.Context) {
 	ticker := time.NewTicker(promoteInterval)
 	defer ticker.Stop()
 	failing := false
 	for {
 		err := j.due(ctx)
-		if err != nil && ctx.Err() == nil && !failing { // once: the others that use the database say so as well
+		if err != nil && ctx.Err() == nil && !failing { // logged once: other users of the database log it, too
 			j.cfg.Logger.WarnContext(ctx, "scheduled events may be late", slog.Any("error", err))
 		}
 		failing = err != nil

@@ -15,8 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/nodes"
 )
 
-// An event comes at its time, the job of a node that died over it is another's, and the sweep goes on: River has no leader, and whoever was
-// one in an earlier release says nothing here.
+// An event comes at its time, another node takes the job of a node that died over it, and the sweep goes on. River
+// has no leader, and an earlier release's leader has no effect.
 func TestScheduledEventsArePunctualWithoutALeader(t *testing.T) {
 	t.Parallel()
 	const late = 2 * time.Second // half a second to look, as long to fetch, and what the machine takes
@@ -50,10 +50,10 @@ func TestScheduledEventsArePunctualWithoutALeader(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// A node that is frozen has fetched a job, and has given a sign of life just before.
+// A node that is frozen has fetched a job, and has sent a heartbeat just before.
 func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	t.Parallel()
-	const soon = 5 * time.Second // of which half is what it takes at most; ten seconds are what it took
+	const soon = 5 * time.Second // it takes half of that at most; it once took ten seconds
 	b := setup(t)
 	due := time.Now().Add(time.Hour)
 	id := b.cart(t, uuid.New(), &due)
@@ -70,7 +70,9 @@ func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	_, err := nodes.New(b.pool, frozen).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
 	var fetched time.Time
-	require.NoError(t, b.pool.QueryRow(t.Context(), `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_at = clock_timestamp(),
+	require.NoError(t,
+		b.pool.QueryRow(t.Context(),
+			`UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_at = clock_timestamp(),
 		scheduled_at = now(), attempted_by = ARRAY[$2::text], args = jsonb_set(args, '{deliver_after}', to_jsonb(now())) WHERE id = $1 RETURNING attempted_at`, job, frozen.String()).Scan(&fetched))
 	require.Eventually(t, func() bool { return b.status(t, id).Status == "relayed" }, waitTimeout, waitTick)
 	took := b.status(t, id).RelayedAt.Sub(fetched)
@@ -80,7 +82,7 @@ func TestTheJobsOfAFrozenNodeAreSoonAnothers(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.event_log WHERE event_id = $1", id))
 
-	// The frozen node goes on, where it was.
+	// The frozen node goes on where it was.
 	row, err := b.jobs.client.JobGet(t.Context(), job)
 	require.NoError(t, err)
 	row.State = rivertype.JobStateRunning // as it was when this node fetched it
@@ -99,7 +101,8 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 	var journal nodes.Journal
 	_, err := nodes.New(b.pool, alive).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 	require.NoError(t, err)
-	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
+	// The node stays alive while this test looks, however long that takes.
+	b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'")
 	soon := time.Now().Add(time.Hour)
 	for range 9 {
 		b.cart(t, uuid.New(), &soon)
@@ -113,9 +116,15 @@ func TestPromotionTakesWhatIsDueAndNothingElse(t *testing.T) {
 		{"state = 'scheduled', scheduled_at = now() + interval '1 s'", "scheduled"},
 		{"state = 'retryable', scheduled_at = now(), kind = 'retention'", "available"},
 		{"state = 'running', attempted_at = now() - interval '1.1 s', attempted_by = '{a,gone}'", "available"},
-		{"state = 'running', attempted_at = now() - interval '5 s', attempted_by = '{gone," + alive.String() + "}'", "running"},
+		{
+			"state = 'running', attempted_at = now() - interval '5 s', attempted_by = '{gone," + alive.String() + "}'",
+			"running",
+		},
 		{"state = 'running', attempted_at = now() - interval '0.1 s', attempted_by = '{gone}'", "running"},
-		{"state = 'running', attempted_at = now() + interval '1 day', attempted_by = '{" + alive.String() + "}'", "available"},
+		{
+			"state = 'running', attempted_at = now() + interval '1 day', attempted_by = '{" + alive.String() + "}'",
+			"available",
+		},
 		{"state = 'completed', finalized_at = now()", "completed"},
 	} {
 		b.exec(t, "UPDATE herald.river_job SET "+c.set+" WHERE id = $1", jobs[i])

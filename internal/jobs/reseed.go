@@ -11,13 +11,15 @@ import (
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
-// heldByJobs are the outbox rows that jobs hold: delivered by them, when it is time.
+// heldByJobs are the outbox rows that jobs hold, to be delivered when it is time.
 const heldByJobs = `SELECT (j.args->>'outbox_seq')::bigint FROM ` + riverJobs + ` j
 	WHERE j.kind IN ('deliver_scheduled', 'retry_event') AND j.finalized_at IS NULL`
 
-// Reseed lets relaying go on in a database that was restored from a dump; see [relay.Reseed]. What jobs hold stays theirs. All or
-// nothing of it happens.
-func Reseed(ctx context.Context, pool *pgxpool.Pool, progress func(day time.Time, sofar relay.Reseeded)) (sum relay.Reseeded, err error) {
+// Reseed lets relaying go on in a database that was restored from a dump; see [relay.Reseed]. Jobs keep the events
+// that they hold. It happens as a whole or not at all.
+func Reseed(ctx context.Context, pool *pgxpool.Pool,
+	progress func(day time.Time, sofar relay.Reseeded),
+) (sum relay.Reseeded, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, heldByJobs)
 		if err != nil {

@@ -14,11 +14,12 @@ import (
 	"github.com/yummyzoom/herald/internal/retention"
 )
 
-// nineDaysPass makes everything older, and drops what is older than the retention then.
+// nineDaysPass makes everything older, and drops what is then older than the retention.
 func (b *bundle) nineDaysPass(t *testing.T) {
 	t.Helper()
 	b.exec(t, "SELECT herald.ensure_partition(p, (now() AT TIME ZONE 'UTC')::date - d) FROM unnest('{outbox,event_log}'::text[]) p, generate_series(8, 10) d")
-	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // past the checks: a row is inserted where it moves to
+	// Past the checks: a row is inserted where it moves to.
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
@@ -29,7 +30,9 @@ func (b *bundle) nineDaysPass(t *testing.T) {
 	b.exec(t, `UPDATE herald.river_job SET args = jsonb_set(args, '{outbox_written_at}', to_jsonb((args->>'outbox_written_at')::timestamptz - interval '9 days'))
 		WHERE args ? 'outbox_written_at'`)
 	b.retire(t)
-	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM unnest('{outbox,event_log}'::text[]) p, herald.partition_days(p) d WHERE d < current_date - 7"))
+	require.Zero(t,
+		scan[int](t, b,
+			"SELECT count(*) FROM unnest('{outbox,event_log}'::text[]) p, herald.partition_days(p) d WHERE d < current_date - 7"))
 }
 
 func (b *bundle) retire(t *testing.T) {
@@ -55,7 +58,8 @@ func TestScheduledEventOutlivesItsDay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, id, entries[len(entries)-1].ID, "and every node reads it")
 	b.retire(t)
-	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.outbox WHERE event_id = $1", id), "while it is in the log it has its row")
+	require.Equal(t, 1, scan[int](t, b, "SELECT count(*) FROM herald.outbox WHERE event_id = $1", id),
+		"while it is in the log it has its row")
 }
 
 func TestDeadLetterOutlivesItsDay(t *testing.T) {
@@ -67,12 +71,12 @@ func TestDeadLetterOutlivesItsDay(t *testing.T) {
 	require.Equal(t, []uuid.UUID{id}, listed(t, d, nil, 10))
 	b.exec(t, "UPDATE herald.outbox SET event_type = 'OrderPlaced' WHERE event_id = $1", id)
 	require.NoError(t, d.Retry(t.Context(), id, "ops"))
-	b.nineDaysPass(t) // as a job it does, too
+	b.nineDaysPass(t) // as a job it outlives its day, too
 	require.NoError(t, b.retryEvent(t, b.waiting(t, "retry_event")[0], 1))
 	require.Equal(t, "relayed", b.status(t, id).Status)
 }
 
-// A day of the log has more to keep than a job usually has time for, and two runs at once are of no use.
+// A day of the log has more to keep than a job usually has time for, and two runs at once do not help.
 func TestRetentionHasTimeUntilTheNextOne(t *testing.T) {
 	t.Parallel()
 	timeout := (&retentionWorker{}).Timeout(nil)

@@ -15,7 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbclock"
 )
 
-// How long before its event's time a scheduled job is made ready, and how long a failed event rests before its first retry.
+// promotionInterval is how long before its event's time a scheduled job is made ready. firstRetry is how long a
+// failed event rests before its first retry.
 const (
 	promotionInterval = 5 * time.Second
 	firstRetry        = time.Second
@@ -24,7 +25,7 @@ const (
 // SetAside keeps events as jobs, in the relay's transaction.
 type SetAside struct {
 	client *river.Client[pgx.Tx]
-	clock  *dbclock.Clock // is read in each transaction that inserts
+	clock  *dbclock.Clock // read in each transaction that inserts
 }
 
 // NewSetAside returns a SetAside that only inserts jobs; [Jobs] works them.
@@ -36,18 +37,19 @@ func NewSetAside(pool *pgxpool.Pool) (*SetAside, error) {
 	return &SetAside{client, clock}, nil
 }
 
-// newInserter returns a client that only inserts jobs, due by a clock that has to be read before.
+// newInserter returns a client that only inserts jobs. They are due by a clock that has to be read before.
 func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], *dbclock.Clock, error) {
-	clock := dbclock.New(slog.New(slog.DiscardHandler)) // the node's own tells
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
+	clock := dbclock.New(slog.New(slog.DiscardHandler)) // the node's own clock logs
+	client, err := river.NewClient(riverpgxv5.New(pool),
+		&river.Config{Schema: schema, Test: river.TestConfig{Time: insertTime{clock}}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating River's inserting client: %w", err)
 	}
 	return client, clock, nil
 }
 
-// scheduled is a job that delivers an event at due. A job that is scheduled is made ready a few seconds before that, and snoozes; so what
-// is due before then is ready at once. Now is the database's.
+// scheduled is a job that delivers an event at due. A scheduled job is made ready a few seconds before due, and
+// snoozes. So a job that is due before then is ready at once. Now is the database's time.
 func scheduled(ref outbox.Ref, due, now time.Time) (deliverScheduledArgs, *river.InsertOpts) {
 	opts := &river.InsertOpts{}
 	if promoted := due.Add(-promotionInterval); promoted.After(now) {
@@ -72,7 +74,7 @@ func (s *SetAside) DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.R
 	return nil
 }
 
-// Hold keeps a row until due, for a reason that whoever asks after the event is told, and returns the job's number.
+// Hold keeps a row until due, for a reason that the event's story shows, and returns the job's number.
 func (s *SetAside) Hold(ctx context.Context, tx pgx.Tx, row *outbox.Row, due time.Time, reason string) (int64, error) {
 	if err := s.clock.Read(ctx, tx); err != nil {
 		return 0, err
@@ -86,7 +88,8 @@ func (s *SetAside) Hold(ctx context.Context, tx pgx.Tx, row *outbox.Row, due tim
 	return inserted.Job.ID, nil
 }
 
-// move makes a job that waits deliver another event. One that is being worked is not waited for: it may be waiting for this transaction.
+// move makes a waiting job deliver another event. It does not wait for a job that is being worked, because that job
+// may be waiting for this transaction.
 const move = `
 WITH job AS (
     SELECT j.id FROM ` + riverJobs + ` j
@@ -96,7 +99,8 @@ UPDATE ` + riverJobs + ` r SET args = r.args || $2::jsonb || jsonb_build_object(
     scheduled_at = least(r.scheduled_at, $3)
 FROM job WHERE r.id = job.id`
 
-// Move makes the job deliver row instead, at due if it would later. It returns false where the job is being worked or has been.
+// Move makes the job deliver row instead, at due if its own time is later. It returns false where the job is being
+// worked or has been worked.
 func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.Row, due time.Time) (bool, error) {
 	tag, err := tx.Exec(ctx, move, job, row.Ref(), due)
 	if err != nil {
@@ -105,7 +109,7 @@ func (s *SetAside) Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.R
 	return tag.RowsAffected() > 0, nil
 }
 
-// Retry keeps rows that could not be turned into messages, each for its reason, to be tried again.
+// Retry keeps rows that could not be turned into messages, each with its reason, to be tried again.
 func (s *SetAside) Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error {
 	if err := s.clock.Read(ctx, tx); err != nil {
 		return err

@@ -13,10 +13,11 @@ type Settings struct {
 	StatsInterval  time.Duration `default:"30s" env:"HERALD_STATS_INTERVAL" zero:"off" least:"1s" placeholder:"DURATION" help:"How often changed platform statistics are sent to the admins' analytics group; 0: never (${default})."`
 }
 
-// Check says what is wrong, beside what package settings checks of itself.
+// Check returns what is wrong, beyond what package settings checks by itself.
 func (s Settings) Check() error {
 	if s.GroupRetention < s.Retention {
-		return fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s", s.GroupRetention, s.Retention)
+		return fmt.Errorf("HERALD_GROUP_RETENTION is %s: it must be at least HERALD_RETENTION, which is %s",
+			s.GroupRetention, s.Retention)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ var (
 	cartID = uuid.MustParse("0b5d2f10-6a43-4c1e-9a53-6f0f6f0b7c11")
 )
 
-// bundle is a test's database with a relay on it. Jobs are worked by calling the workers, so that nothing waits for River's clock.
+// bundle is a test's database with a relay on it. Jobs are worked by calling the workers, so that nothing waits for
+// River's clock.
 type bundle struct {
 	pool  *pgxpool.Pool
 	relay *relay.Relay
@@ -66,10 +67,11 @@ func scan[T any](t *testing.T, b *bundle, sql string, args ...any) T {
 // cart publishes an event that is due at the given time.
 func (b *bundle) cart(t *testing.T, id uuid.UUID, due *time.Time) uuid.UUID {
 	t.Helper()
-	return scan[uuid.UUID](t, b, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2, deliver_after => $3)", cartID, id, due)
+	return scan[uuid.UUID](t, b,
+		"SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2, deliver_after => $3)", cartID, id, due)
 }
 
-// newer publishes an event as a newer release would, of a type that this one does not know.
+// newer publishes an event as a newer release would, of a type that this release does not know.
 func (b *bundle) newer(t *testing.T, due *time.Time) uuid.UUID {
 	t.Helper()
 	return b.past(t, "OrderSplit", `{"orderNumber": "YZ-1", "status": "Split"}`, due)
@@ -82,8 +84,10 @@ func (b *bundle) past(t *testing.T, eventType, payload string, due *time.Time) (
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
-		return tx.QueryRow(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, deliver_after)
-			VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'user-1', $2, $3) RETURNING event_id`, eventType, payload, due).Scan(&id)
+		return tx.QueryRow(t.Context(),
+			`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload, deliver_after)
+			VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'user-1', $2, $3) RETURNING event_id`, eventType, payload,
+			due).Scan(&id)
 	}))
 	return id
 }
@@ -94,7 +98,7 @@ func (b *bundle) sweep(t *testing.T) {
 	require.NoError(t, worker.Work(t.Context(), &river.Job[sweepArgs]{}))
 }
 
-// status is that of the event's first place.
+// status is the status of the event's first place.
 func (b *bundle) status(t *testing.T, id uuid.UUID) outbox.Whereabouts {
 	t.Helper()
 	found, err := outbox.Trace(t.Context(), b.pool, id)
@@ -105,7 +109,8 @@ func (b *bundle) status(t *testing.T, id uuid.UUID) outbox.Whereabouts {
 // waiting lists the jobs of a kind that have not been worked.
 func (b *bundle) waiting(t *testing.T, kind string) []int64 {
 	t.Helper()
-	rows, err := b.pool.Query(t.Context(), `SELECT id FROM herald.river_job WHERE kind = $1 AND state IN ('available', 'scheduled', 'retryable', 'running')
+	rows, err := b.pool.Query(t.Context(),
+		`SELECT id FROM herald.river_job WHERE kind = $1 AND state IN ('available', 'scheduled', 'retryable', 'running')
 		ORDER BY id`, kind)
 	require.NoError(t, err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -148,5 +153,6 @@ func (b *bundle) retryEvent(t *testing.T, jobID int64, attempt int) error {
 // makeDue lets the time of a scheduled job come.
 func (b *bundle) makeDue(t *testing.T, jobID int64) {
 	t.Helper()
-	b.exec(t, "UPDATE herald.river_job SET args = jsonb_set(args, '{deliver_after}', to_jsonb(now())) WHERE id = $1", jobID)
+	b.exec(t, "UPDATE herald.river_job SET args = jsonb_set(args, '{deliver_after}', to_jsonb(now())) WHERE id = $1",
+		jobID)
 }

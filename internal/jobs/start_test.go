@@ -10,14 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cut is a database whose connections are closed in the moment of a question.
+// cut is a database whose connections are closed in the middle of a statement.
 type cut struct{ riverdriver.Executor }
 
-func (cut) QueueCreateOrSetUpdatedAt(context.Context, *riverdriver.QueueCreateOrSetUpdatedAtParams) (*rivertype.Queue, error) {
+func (cut) QueueCreateOrSetUpdatedAt(context.Context,
+	*riverdriver.QueueCreateOrSetUpdatedAtParams,
+) (*rivertype.Queue, error) {
 	return nil, pgconn.ErrConnClosed
 }
 
-// A client whose connection was cut while it started says so: River would call it started.
+// A client whose connection was cut while it started returns an error. River alone would call it started.
 func TestACutConnectionIsNoShutdown(t *testing.T) {
 	t.Parallel()
 	_, err := executor{cut{}}.QueueCreateOrSetUpdatedAt(t.Context(), nil)

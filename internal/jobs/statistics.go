@@ -11,8 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// statisticsWorker broadcasts statistics that have changed, not more often than once an interval. Which leader has it work, and how often,
-// does not matter: the database knows when the last ones went out, whoever sent them.
+// statisticsWorker broadcasts changed statistics, once an interval at most. Any node may run it, any number of
+// times: the database knows when the last ones went out, whichever node sent them.
 type statisticsWorker struct {
 	river.WorkerDefaults[statisticsArgs]
 
@@ -21,12 +21,13 @@ type statisticsWorker struct {
 }
 
 const (
-	// statisticsLooks is how often an interval the worker looks, so that what has to wait for its end is hardly late.
+	// statisticsLooks is how often an interval the worker looks, so that statistics that wait for its end are hardly
+	// late.
 	statisticsLooks = 10
 	statisticsPause = 250 * time.Millisecond // between two looks at least
 )
 
-// statisticsEvery is how often it looks.
+// statisticsEvery is how often the worker looks.
 func statisticsEvery(interval time.Duration) time.Duration {
 	return min(interval, max(interval/statisticsLooks, statisticsPause))
 }

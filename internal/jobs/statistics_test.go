@@ -24,7 +24,8 @@ func (b *bundle) statistics(t *testing.T) error {
 // said returns the payloads of what has been published, in order.
 func (b *bundle) said(t *testing.T) []string {
 	t.Helper()
-	return scan[[]string](t, b, `SELECT coalesce(array_agg(payload::text ORDER BY seq), '{}') FROM herald.outbox WHERE event_type = 'AnalyticsUpdate'`)
+	return scan[[]string](t, b,
+		`SELECT coalesce(array_agg(payload::text ORDER BY seq), '{}') FROM herald.outbox WHERE event_type = 'AnalyticsUpdate'`)
 }
 
 // Acceptance: A-163.
@@ -34,13 +35,19 @@ func TestStatisticsAreBroadcastWhenTheyChange(t *testing.T) {
 	const first = `{"revenue": 98765.43, "totalUsers": 1523, "activeUsers": 342, "imagesGenerated": 3847, "websitesGenerated": 1256}`
 	for _, step := range []struct{ why, set, said string }{
 		{"never set", `{}`, ""},
-		{"not all of them", `{"totalUsers": 1523, "activeUsers": 342, "websitesGenerated": 1256, "imagesGenerated": 3847}`, ""},
+		{
+			"not all of them", `{"totalUsers": 1523, "activeUsers": 342, "websitesGenerated": 1256, "imagesGenerated": 3847}`,
+			"",
+		},
 		{"another one", `{"revenueToday": 1}`, ""},
 		{"all of them", `{"totalRevenue": 98765.43}`, first},
 		{"nothing", `{}`, ""},
 		{"set to what it was", `{"totalUsers": 1523}`, ""},
 		{"a field that is not in it", `{"revenueToday": 2, "newUsersToday": 3, "failedGenerations": 4}`, ""},
-		{"changed", `{"totalUsers": 0, "totalRevenue": -1}`, `{"revenue": -1, "totalUsers": 0, "activeUsers": 342, "imagesGenerated": 3847, "websitesGenerated": 1256}`},
+		{
+			"changed", `{"totalUsers": 0, "totalRevenue": -1}`,
+			`{"revenue": -1, "totalUsers": 0, "activeUsers": 342, "imagesGenerated": 3847, "websitesGenerated": 1256}`,
+		},
 		{"changed back", `{"totalUsers": 1523, "totalRevenue": 98765.43}`, first},
 	} {
 		before := b.said(t)
@@ -56,7 +63,7 @@ func TestStatisticsAreBroadcastWhenTheyChange(t *testing.T) {
 	}
 }
 
-// At most once an interval: whoever leads, whoever broadcasts, and whatever a clock says that was wrong.
+// At most once an interval: whichever node leads or broadcasts, and whatever a wrong clock says.
 //
 // Acceptance: A-163.
 func TestStatisticsAreBroadcastOnceAnInterval(t *testing.T) {
@@ -69,7 +76,7 @@ func TestStatisticsAreBroadcastOnceAnInterval(t *testing.T) {
 		users++
 		b.exec(t, `SELECT herald.set_platform_stats(jsonb_build_object('totalUsers', $1::int, 'activeUsers', 1, 'websitesGenerated', 1, 'imagesGenerated', 1, 'totalRevenue', 1))`, users)
 		before := len(b.said(t))
-		require.NoError(t, b.statistics(t), why) // as a new leader has it worked at once
+		require.NoError(t, b.statistics(t), why) // a new leader works the job at once
 		require.Len(t, b.said(t)[before:], want, why)
 	}
 	passes := func() {
@@ -84,7 +91,8 @@ func TestStatisticsAreBroadcastOnceAnInterval(t *testing.T) {
 	passes()
 
 	publisher := outbox.NewPublisher(b.pool)
-	_, err := publisher.PublishAdmin(t.Context(), event.UserCountUpdate, json.RawMessage(`{"totalUsers":1,"activeUsers":1,"newUsersToday":1}`), uuid.Nil)
+	_, err := publisher.PublishAdmin(t.Context(), event.UserCountUpdate,
+		json.RawMessage(`{"totalUsers":1,"activeUsers":1,"newUsersToday":1}`), uuid.Nil)
 	require.NoError(t, err)
 	broadcasts(1, "another event counts for nothing")
 	passes()
@@ -116,7 +124,8 @@ func TestStatisticsAreBroadcastOnceAnInterval(t *testing.T) {
 func TestStatisticsAreLookedAtOftenEnough(t *testing.T) {
 	t.Parallel()
 	for interval, every := range map[time.Duration]time.Duration{
-		time.Second: 250 * time.Millisecond, 5 * time.Second: 500 * time.Millisecond, 30 * time.Second: 3 * time.Second, time.Hour: 6 * time.Minute,
+		time.Second: 250 * time.Millisecond, 5 * time.Second: 500 * time.Millisecond, 30 * time.Second: 3 * time.Second,
+		time.Hour: 6 * time.Minute,
 	} {
 		require.Equal(t, every, statisticsEvery(interval))
 	}
@@ -143,7 +152,7 @@ func TestStatisticsAreBroadcastOnceWhoeverBroadcasts(t *testing.T) {
 	require.Len(t, b.said(t), 1)
 }
 
-// What was not committed was not said.
+// Statistics that were not committed were not sent.
 func TestStatisticsThatCouldNotBeBroadcastAreSaidLater(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -30,7 +30,8 @@ func TestEventWhoseAttemptWasLostIsDeliveredAgainThoughItsNodeLives(t *testing.T
 		var journal nodes.Journal
 		_, err := nodes.New(b.pool, nodeID).Heartbeat(t.Context(), "host", "v1", &journal, nil)
 		require.NoError(t, err)
-		b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'") // while this test looks, however long that takes
+		// The node stays alive while this test looks, however long that takes.
+		b.exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at + interval '1 hour'")
 		b.exec(t, `UPDATE herald.river_job SET state = 'running', attempt = 1, attempted_by = ARRAY[$3::text],
 			attempted_at = now() - make_interval(secs => $2) WHERE id = $1`, job, before.Seconds(), nodeID.String())
 		promoted, err := promoteDue(t.Context(), b.pool)
@@ -43,7 +44,8 @@ func TestEventWhoseAttemptWasLostIsDeliveredAgainThoughItsNodeLives(t *testing.T
 	require.Equal(t, "relayed", b.status(t, id).Status)
 }
 
-// A database that is away is no fault of the event's: the job is there again a second later, with all its attempts, however often.
+// A database that is away is not the event's fault: the job is there again a second later, with all its attempts,
+// however often that happens.
 func TestADatabaseThatIsAwayCostsAnEventNoAttempt(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(t *testing.T, b *bundle) (mend func()){

@@ -14,8 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
-// allDue schedules so many events and lets their time come, the last one published being the first one due. It returns them in the order
-// in which they are due, and their jobs in the order in which they were published.
+// allDue schedules count events and makes them due; the last one published is the first one due. It returns them in
+// the order in which they are due, and their jobs in the order in which they were published.
 func (b *bundle) allDue(t *testing.T, count int) (events []uuid.UUID, jobs []int64) {
 	t.Helper()
 	events = make([]uuid.UUID, count)
@@ -67,7 +67,7 @@ func TestEventsThatAreDueTogetherComeInTheOrderOfTheirTimes(t *testing.T) {
 	require.Equal(t, events, b.logged(t))
 }
 
-// What is not due, has been tried, or is being worked, is left to its own job.
+// An event that is not due, has been tried, or is being worked, is left to its own job.
 func TestOnlyWhatIsDueIsTakenAlong(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -81,7 +81,7 @@ func TestOnlyWhatIsDueIsTakenAlong(t *testing.T) {
 	require.Len(t, b.logged(t), 2)
 }
 
-// An event that cannot be delivered is nobody's business but its own.
+// An event that cannot be delivered does not affect the others.
 func TestOneOfTheEventsThatAreDueTogetherIsGone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -97,7 +97,7 @@ func TestOneOfTheEventsThatAreDueTogetherIsGone(t *testing.T) {
 	require.Equal(t, []uuid.UUID{events[0], events[2]}, b.logged(t))
 }
 
-// A paused relay has no use for company: nothing is touched that would have to be given back.
+// While the relay is paused no other job is touched: it would have to be given back.
 func TestNothingIsTakenAlongWhileTheRelayIsPaused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -106,7 +106,8 @@ func TestNothingIsTakenAlongWhileTheRelayIsPaused(t *testing.T) {
 	require.NoError(t, err)
 	_, snoozed := errors.AsType[*river.JobSnoozeError](b.deliverScheduled(t, jobs[2]))
 	require.True(t, snoozed)
-	require.Zero(t, scan[int](t, b, "SELECT count(*) FROM herald.river_job WHERE id = ANY ($1) AND xmax <> '0'", jobs[:2]))
+	require.Zero(t,
+		scan[int](t, b, "SELECT count(*) FROM herald.river_job WHERE id = ANY ($1) AND xmax <> '0'", jobs[:2]))
 	_, err = relay.Resume(t.Context(), b.pool)
 	require.NoError(t, err)
 	require.NoError(t, b.deliverScheduled(t, jobs[2]))

@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// UndeliveredMost is up to how many events are counted that could not be delivered, of each kind: a scrape asks for them.
+// UndeliveredMost bounds the count of undelivered events of each kind, because every scrape asks for it.
 const UndeliveredMost = 10_000
 
 // Undelivered is how many events could not be delivered, and for how long the oldest of them.
@@ -26,9 +26,10 @@ type Undelivered struct {
 	OldestRetrying time.Duration
 }
 
-// failingJobs are the jobs of events that could not be delivered at least once, by the index that River fetches by. Retries have a queue
-// of their own; in the other one a job that failed is retryable, or for moments available or running. Of what is available there no
-// more than so many are looked at, for while the relay is paused all that is due is.
+// failingJobs are the jobs of events that could not be delivered at least once, by the index that River fetches by.
+// Retries have a queue of their own. In the other queue a job that failed is retryable, or for moments available or
+// running. Only so many of the available jobs there are looked at, because all due jobs are available while the
+// relay is paused.
 const failingJobs = `(
     SELECT j.* FROM ` + riverJobs + ` j
     WHERE j.queue = 'retries' AND j.state IN ('available', 'pending', 'retryable', 'running', 'scheduled') AND j.priority = 1 AND j.kind = 'retry_event'
@@ -41,14 +42,14 @@ const failingJobs = `(
     WHERE a.kind = 'deliver_scheduled' AND a.errors IS NOT NULL
 )`
 
-// failingSince is when a job's event could not be delivered for the first time since it became one.
+// failingSince is when a job's event first failed since it became a job.
 const failingSince = `CASE j.kind WHEN 'retry_event' THEN j.created_at ELSE (j.errors[1]->>'at')::timestamptz END`
 
 const countRetrying = `
 SELECT count(*), greatest(coalesce(extract(epoch FROM now() - min(f.since)), 0), 0)::float8
 FROM (SELECT ` + failingSince + ` AS since FROM ` + failingJobs + ` j LIMIT $1) f`
 
-// ReadUndelivered counts them, on whatever node they failed.
+// ReadUndelivered counts them, on whichever node they failed.
 func ReadUndelivered(ctx context.Context, db postgres.Database) (u Undelivered, err error) {
 	if u.Dead, u.OldestDead, err = outbox.CountDeadLetters(ctx, db, UndeliveredMost); err != nil {
 		return u, err
@@ -71,7 +72,9 @@ FROM (SELECT j.* FROM ` + failingJobs + ` j WHERE j.id < $1 ORDER BY j.id DESC L
 ORDER BY j.id DESC`
 
 // listRetrying returns at most limit events that are tried again, the newest first, behind before.
-func listRetrying(ctx context.Context, db postgres.Database, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error) {
+func listRetrying(ctx context.Context, db postgres.Database, before *outbox.DeadLetter,
+	limit int,
+) ([]outbox.DeadLetter, error) {
 	const newest = 1<<63 - 1
 	below := int64(newest)
 	if before != nil {
@@ -87,7 +90,8 @@ func listRetrying(ctx context.Context, db postgres.Database, before *outbox.Dead
 		var eventType *string
 		var resource uuid.NullUUID
 		err := row.Scan(&d.Job, &d.EventID, &written, &since, &next, &d.Attempts, &d.Reason, &eventType, &resource)
-		d.WrittenAt, d.FailingSince, d.NextAttemptAt, d.ResourceID = postgres.OrZero(written), postgres.OrZero(since), postgres.OrZero(next), resource.UUID
+		d.WrittenAt, d.FailingSince, d.NextAttemptAt, d.ResourceID = postgres.OrZero(written), postgres.OrZero(since),
+			postgres.OrZero(next), resource.UUID
 		d.Type = event.Type(postgres.OrZero(eventType))
 		return d, err //nolint:wrapcheck // wrapped once, below
 	})
@@ -97,15 +101,16 @@ func listRetrying(ctx context.Context, db postgres.Database, before *outbox.Dead
 	return letters, nil
 }
 
-// takeFailingJobs waits for those that are being completed, and leaves none to the attempts that go on: one that cannot be completed any more has no
-// effect.
+// takeFailingJobs waits for jobs that are being completed, and leaves none to the attempts that go on: an attempt
+// that cannot complete its job has no effect.
 const takeFailingJobs = `
 DELETE FROM ` + riverJobs + ` j
 WHERE j.args @> jsonb_build_object('event_id', $1::uuid) AND j.kind IN ('deliver_scheduled', 'retry_event')
     AND j.state NOT IN ('completed', 'cancelled', 'discarded') AND (j.kind = 'retry_event' OR j.errors IS NOT NULL)
 RETURNING j.args`
 
-// takeFailing deletes the jobs that try an event again, and returns the place of the newest row of it; failing is false where there are none.
+// takeFailing deletes the jobs that try an event again, and returns the place of its newest row; failing is false
+// where there are none.
 func takeFailing(ctx context.Context, tx pgx.Tx, eventID uuid.UUID) (ref outbox.Ref, failing bool, err error) {
 	rows, err := tx.Query(ctx, takeFailingJobs, eventID)
 	if err != nil {

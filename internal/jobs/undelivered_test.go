@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// read is how many pages a statement looks at.
+// read returns how many pages a statement looks at.
 func (b *bundle) read(t *testing.T, sql string, args ...any) int {
 	t.Helper()
 	plan := scan[json.RawMessage](t, b, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+sql, args...)
@@ -24,8 +24,8 @@ func (b *bundle) read(t *testing.T, sql string, args ...any) int {
 	return explained[0].Plan.Hit + explained[0].Plan.Read
 }
 
-// A scrape asks how many events could not be delivered: what that costs has a bound, however many jobs are scheduled, done or due, and however many
-// events are dead or were.
+// A scrape asks how many events could not be delivered. The cost of that has a bound, however many jobs are
+// scheduled, done or due, and however many events are or were dead.
 //
 // Acceptance: A-510.
 func TestCountingWhatCouldNotBeDeliveredHasABound(t *testing.T) {

@@ -11,9 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What becomes of an event, when, and who is alive, the database's clock decides. These are the functions that read this machine's all
-// the same, and what they read it for: nothing but to measure how long something takes on this machine, which is done by the monotonic
-// clock. A function that is not listed fails the test; a reason that is not of this kind should.
+// The database's clock decides what becomes of an event, when, and which nodes are alive. These functions read this
+// machine's clock all the same, each for the reason given: only to measure how long something takes on this machine,
+// by the monotonic clock. A function that is not listed fails the test. A reason of another kind must not be
+// listed.
 var readsTheNodesClock = map[string]string{
 	"dbclock Clock.Read":          "how long the answer took",
 	"dbclock Clock.Now":           "how long ago the database's was read; before that there is no other",
@@ -51,7 +52,8 @@ func TestNothingThatConcernsEventsGoesByTheNodesClock(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
 	for _, dir := range []string{
-		"jobs", "outbox", "eventlog", "nodes", "retention", "selfcheck", "postgres/dbclock", "relay", "relay/pass", "app", "broadcast", "event",
+		"jobs", "outbox", "eventlog", "nodes", "retention", "selfcheck", "postgres/dbclock", "relay", "relay/pass", "app",
+		"broadcast", "event",
 	} {
 		pkg := filepath.Base(dir)
 		files, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
@@ -66,7 +68,9 @@ func TestNothingThatConcernsEventsGoesByTheNodesClock(t *testing.T) {
 			for _, decl := range parsed.Decls {
 				if name := pkg + " " + declared(decl); readsClock(decl) {
 					found[name] = true
-					require.Contains(t, readsTheNodesClock, name, "%s reads the node's clock: if only to measure on this machine, list it here with what; else ask the database", file)
+					require.Contains(t, readsTheNodesClock, name,
+						"%s reads the node's clock: if only to measure on this machine, list it here with what; else ask the database",
+						file)
 				}
 			}
 		}

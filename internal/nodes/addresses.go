@@ -15,11 +15,11 @@ import (
 type Address struct {
 	Node  uuid.UUID
 	Host  string
-	URL   string // empty: it is of a release that tells none
+	URL   string // empty: its release reports none
 	Alive bool   // its last heartbeat is a few seconds old at most
 }
 
-// Unreachable is a node that another one cannot reach.
+// Unreachable is a node that another node cannot reach.
 type Unreachable struct {
 	Node  uuid.UUID `json:"node"`
 	Host  string    `json:"host"`
@@ -27,7 +27,7 @@ type Unreachable struct {
 	Error string    `json:"error"`
 }
 
-// Reach is where a node that is alive is reached, whom it cannot reach, and whether it was drained.
+// Reach says where a live node is reached, which nodes it cannot reach, and whether it was drained.
 type Reach struct {
 	Node        uuid.UUID
 	Host, URL   string
@@ -35,7 +35,7 @@ type Reach struct {
 	Draining    bool // it takes no connections any more
 }
 
-// Tell sets what the next heartbeats say of where this node is reached, and whom it cannot reach.
+// Tell sets what the next heartbeats report: where this node is reached, and which nodes it cannot reach.
 func (n *Register) Tell(url string, unreachable []Unreachable) error {
 	if unreachable == nil {
 		unreachable = []Unreachable{}
@@ -81,7 +81,7 @@ func (n *Register) Others() []Address {
 	return n.others
 }
 
-// ReadOthers reads them anew.
+// ReadOthers reads them now.
 func (n *Register) ReadOthers(ctx context.Context) ([]Address, error) {
 	rows, err := n.q.NodeAddresses(ctx, n.self)
 	if err != nil {
@@ -94,7 +94,7 @@ func (n *Register) ReadOthers(ctx context.Context) ([]Address, error) {
 	return others, nil
 }
 
-// ReadReach says of every node that is alive where it is reached, and whom it cannot reach.
+// ReadReach returns for every live node where it is reached, and which nodes it cannot reach.
 func ReadReach(ctx context.Context, db dbsqlc.DBTX) ([]Reach, error) {
 	rows, err := dbsqlc.New(db).NodesReached(ctx)
 	if err != nil {

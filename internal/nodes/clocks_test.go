@@ -32,15 +32,16 @@ func TestHeartbeatsTellHowClocksStand(t *testing.T) {
 	require.Empty(t, dbclock.Ahead(999*time.Millisecond))
 }
 
-// A node that is gone and has told of a future, because the database's clock has been set back since: it counts as gone at once, and is reaped
-// when it has not moved for a minute.
+// A node that is gone has reported a future time, because the database's clock has been set back since. It counts as
+// gone at once, and is reaped when it has not moved for a minute.
 func TestANodeFromTheFutureIsGoneWhenItDoesNotMove(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	gone, alive := uuid.New(), uuid.New()
 	beat := func(node uuid.UUID) {
 		var journal nodes.Journal
-		_, err := nodes.New(b.Pool, node).Heartbeat(context.WithoutCancel(t.Context()), "host", "v1", &journal, map[string]int{"/hubs/admin": 1})
+		_, err := nodes.New(b.Pool, node).Heartbeat(context.WithoutCancel(t.Context()), "host", "v1", &journal,
+			map[string]int{"/hubs/admin": 1})
 		require.NoError(t, err)
 	}
 	beat(gone)
@@ -51,7 +52,8 @@ func TestANodeFromTheFutureIsGoneWhenItDoesNotMove(t *testing.T) {
 	require.Empty(t, running)
 	beat(alive)
 	var future bool
-	require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT bool_or(heartbeat_at > clock_timestamp()) FROM herald.node").Scan(&future))
+	require.NoError(t,
+		b.Pool.QueryRow(t.Context(), "SELECT bool_or(heartbeat_at > clock_timestamp()) FROM herald.node").Scan(&future))
 	require.False(t, future, "a heartbeat of any node brings it back")
 	b.Exec(t, "UPDATE herald.node SET heartbeat_at = heartbeat_at - interval '61 seconds' WHERE node_id = $1", gone)
 	reaped, err := register.Reap(t.Context())

@@ -12,15 +12,15 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// ErrLastNode is what draining the last node fails with that is alive and takes connections.
+// ErrLastNode is returned when the last node that is alive and takes connections is to be drained.
 var ErrLastNode = errors.New("no other node is alive and takes connections")
 
-// State is a registered node, as its last heartbeat told.
+// State is a registered node, as of its last heartbeat.
 type State struct {
 	Node        uuid.UUID
 	Host        string
 	Version     string
-	URL         string // where other nodes reach it; empty: it is of a release that tells none
+	URL         string // where other nodes reach it; empty: its release reports none
 	Connections int    // of all hubs
 	Draining    bool   // it was drained, or stops
 	Alive       bool   // its last heartbeat is a few seconds old at most
@@ -28,7 +28,7 @@ type State struct {
 	Silent      time.Duration // since its last heartbeat
 }
 
-// All returns every registered node, those that are silent, too. The newest 1,024 are.
+// All returns every registered node, including silent ones. The newest 1,024 are.
 func (n *Register) All(ctx context.Context) ([]State, error) {
 	rows, err := n.q.NodesRegistered(ctx)
 	if err != nil {
@@ -37,8 +37,9 @@ func (n *Register) All(ctx context.Context) ([]State, error) {
 	nodes := make([]State, len(rows))
 	for i, r := range rows {
 		nodes[i] = State{
-			Node: r.NodeID, Host: r.Host, Version: r.Version, URL: r.Url, Draining: r.Draining, Alive: r.Alive, StartedAt: r.StartedAt,
-			Silent: max(0, time.Duration(r.SilentSeconds*float64(time.Second))),
+			Node: r.NodeID, Host: r.Host, Version: r.Version, URL: r.Url, Draining: r.Draining, Alive: r.Alive,
+			StartedAt: r.StartedAt,
+			Silent:    max(0, time.Duration(r.SilentSeconds*float64(time.Second))),
 		}
 		var counts map[string]int
 		if err := json.Unmarshal(r.Connections, &counts); err != nil {
@@ -51,15 +52,16 @@ func (n *Register) All(ctx context.Context) ([]State, error) {
 	return nodes, nil
 }
 
-// Leaving has the next heartbeats say that this node takes no connections any more. It is not taken back.
+// Leaving makes the next heartbeats say that this node takes no more connections. It is not taken back.
 func (n *Register) Leaving() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.draining = true
 }
 
-// Drain says so at once. Without force it fails with [ErrLastNode], and changes nothing, where no other node is alive that takes connections; of two
-// nodes that are drained at once one stays. What fails otherwise, even with an answer that was lost, is undone by the next heartbeat.
+// Drain says so at once. Without force it fails with [ErrLastNode], and changes nothing, where no other live node
+// takes connections: of two nodes that are drained at once one stays. The next heartbeat undoes a Drain that failed
+// otherwise, even one whose answer was lost.
 func (n *Register) Drain(ctx context.Context, force bool) error {
 	n.row.Lock()
 	defer n.row.Unlock()

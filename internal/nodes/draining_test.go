@@ -24,7 +24,8 @@ func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 	}
 	beat(a, "kitchen-a")
 	beat(nodes.New(pool, silent), "kitchen-c")
-	_, err := pool.Exec(t.Context(), "UPDATE herald.node SET heartbeat_at = clock_timestamp() - interval '10 seconds' WHERE node_id = $1", silent)
+	_, err := pool.Exec(t.Context(),
+		"UPDATE herald.node SET heartbeat_at = clock_timestamp() - interval '10 seconds' WHERE node_id = $1", silent)
 	require.NoError(t, err)
 	state := func(host string) nodes.State {
 		t.Helper()
@@ -51,7 +52,8 @@ func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 	beat(a, "kitchen-a")
 	require.True(t, state("kitchen-a").Draining, "it is not taken back")
 	require.ErrorIs(t, b.Drain(t.Context(), false), nodes.ErrLastNode, "one that is drained does not count")
-	_, err = pool.Exec(t.Context(), "UPDATE herald.node SET draining = true WHERE host = 'kitchen-b'") // as with an answer that was lost
+	// As with an answer that was lost.
+	_, err = pool.Exec(t.Context(), "UPDATE herald.node SET draining = true WHERE host = 'kitchen-b'")
 	require.NoError(t, err)
 	beat(b, "kitchen-b")
 	require.False(t, state("kitchen-b").Draining, "the row says what the node does")
@@ -59,7 +61,7 @@ func TestANodeIsDrainedWhereAnotherStays(t *testing.T) {
 	require.True(t, state("kitchen-b").Draining)
 }
 
-// A node of the release before knows nothing of it, and its heartbeats change nothing.
+// A node of an earlier release does not know draining, and its heartbeats do not change it.
 func TestAHeartbeatOfTheReleaseBeforeLeavesDrainingAlone(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t).Pool(t)

@@ -13,20 +13,21 @@ import (
 const (
 	// stretchEntries is how many entries one row of the journal covers at most: 64 KiB of counts.
 	stretchEntries = 1 << 14
-	// journalEntries is how many counts are kept for a database that does not take them: 1 MiB, 13 s at 20,000 entries a second.
+	// journalEntries is how many counts are kept while the database takes none: 1 MiB, 13 s at 20,000 entries a second.
 	journalEntries = 1 << 18
 )
 
-// Journal notes to how many connections this node has handed each entry of the log, until that is written with the next heartbeat.
-// A stretch that the database does not take in time keeps its place and gives up its counts, oldest first, so that memory stays
-// bounded and what is written stays contiguous.
+// Journal notes to how many connections this node has handed each entry of the log, until the next heartbeat writes
+// it. A stretch that the database does not take in time keeps its place and gives up its counts, oldest first. So
+// memory stays bounded, and what is written stays contiguous.
 type Journal struct {
 	mu      sync.Mutex
 	end     int64 // the newest position noted
 	waiting []stretch
 	counted int // counts in waiting
 
-	// What has been handed to the database without its having answered. It is sent again as it is, for it may be there already.
+	// What has been handed to the database without an answer. It is sent again unchanged, because it may be there
+	// already.
 	sent    []stretch
 	sentEnd int64
 	number  int64 // of the newest row sent
@@ -40,7 +41,7 @@ type stretch struct {
 	at          time.Time
 }
 
-// Begin says that the broadcaster stands at position, wherever it stood before.
+// Begin notes that the broadcaster now stands at position, wherever it stood before.
 func (j *Journal) Begin(position int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -52,7 +53,8 @@ func (j *Journal) begin(position int64) {
 	j.waiting = append(j.waiting, stretch{first: position + 1, last: position, connections: []int32{}, at: time.Now()})
 }
 
-// Record notes that the entries from position first on were handed to so many connections each. It keeps nothing of connections.
+// Record notes to how many connections each of the entries from position first on was handed. It keeps no reference
+// to connections.
 func (j *Journal) Record(first int64, connections []int32) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -104,7 +106,7 @@ func (j *Journal) forget() {
 	j.waiting = kept
 }
 
-// take returns the rows to write, in order, and the position up to which this node has then told what it broadcast. They stay the
+// take returns the rows to write, in order, and the position where this node's journal ends with them. They stay the
 // same until written is called.
 func (j *Journal) take() (rows []stretch, end int64) {
 	j.mu.Lock()
@@ -120,7 +122,7 @@ func (j *Journal) take() (rows []stretch, end int64) {
 	return j.sent, j.sentEnd
 }
 
-// written says that the rows of take are in the database, and reports whether more have come since.
+// written notes that the rows of take are in the database, and reports whether more have come since.
 func (j *Journal) written() (more bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -128,7 +130,8 @@ func (j *Journal) written() (more bool) {
 	return len(j.waiting) > 0
 }
 
-// queue adds the statements that write rows. A row that was written before, by a statement whose answer was lost, stays as it is.
+// queueJournal adds the statements that write rows. A row that an earlier statement wrote, whose answer was lost,
+// stays as it is.
 func queueJournal(batch *pgx.Batch, node uuid.UUID, host string, rows []stretch) {
 	for _, s := range rows {
 		batch.Queue(dbsqlc.JournalAppend, node, s.number, host, s.first, s.last, time.Since(s.at).Seconds(), s.connections)

@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// lossy is a database whose answers get lost, or that is not there.
+// lossy is a database that is away, or whose answers get lost.
 type lossy struct {
 	*pgxpool.Pool
 
@@ -45,7 +45,7 @@ func (l *lossy) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResult
 	}
 }
 
-// row is one of the journal.
+// row is a row of the journal.
 type row struct {
 	Number, First, Last int64
 	Connections         []int32
@@ -87,7 +87,8 @@ func TestJournalIsWrittenWithTheHeartbeat(t *testing.T) {
 		{7, 9, 9, []int32{8}},
 	}, b.journal(t, fixture.NodeID))
 	require.Equal(t, int64(9), fixture.Scan[int64](t, b.Pool, "SELECT broadcast_position FROM herald.node"))
-	require.WithinDuration(t, time.Now(), fixture.Scan[time.Time](t, b.Pool, "SELECT min(broadcast_at) FROM herald.broadcast_journal"), time.Minute)
+	require.WithinDuration(t, time.Now(),
+		fixture.Scan[time.Time](t, b.Pool, "SELECT min(broadcast_at) FROM herald.broadcast_journal"), time.Minute)
 }
 
 func TestJournalIsWrittenOnceThoughAnswersAreLost(t *testing.T) {
@@ -117,7 +118,7 @@ func TestJournalIsWrittenOnceThoughAnswersAreLost(t *testing.T) {
 	}
 }
 
-// requireContiguous returns where the rows end.
+// requireContiguous requires that the rows continue each other, and returns where they end.
 func requireContiguous(t *testing.T, rows []row) int64 {
 	t.Helper()
 	for i := range rows {
@@ -155,7 +156,8 @@ func TestJournalIsBoundedWhileTheDatabaseIsAway(t *testing.T) {
 	require.Less(t, counted, 300_000, "counts were given up")
 	require.Greater(t, counted, 100_000)
 	require.NotNil(t, rows[len(rows)-1].Connections, "the oldest, not the newest")
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal WHERE connections IS NULL"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal WHERE connections IS NULL"))
 }
 
 func TestJournalIsPruned(t *testing.T) {
@@ -181,7 +183,7 @@ func TestJournalIsPruned(t *testing.T) {
 	require.Equal(t, []row{{3, 2, 2, []int32{1}}}, b.journal(t, alive))
 	require.Equal(t, []row{{2, 1, 1, []int32{1}}}, b.journal(t, idle), "a node's newest row stays")
 
-	// What the log no longer holds need not be told either.
+	// The journal need not have what the log no longer holds.
 	id := b.Insert(t, fixture.Cart())
 	b.Insert(t, fixture.Cart(fixture.Columns{"event_id": id}))
 	b.Relay(t)

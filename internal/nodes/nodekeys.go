@@ -28,49 +28,48 @@ const (
 	keyReadTimeout = 2 * time.Second
 )
 
-// KeysConfig says how [Keys] rotate. What is due goes by the database's clock.
+// KeysConfig says how [Keys] rotate. The database's clock decides what is due.
 type KeysConfig struct {
 	// DB is where the keys are.
 	DB dbsqlc.DBTX
 
-	// Every is how long a key is used before the next one is made.
-	// Defaults to a day.
+	// Every is how long a key is used before the next one is made. Defaults to a day.
 	Every time.Duration
 
-	// Lead is how long before its use a key is made: a node that cannot read the table for as long still knows every key that is used.
-	// Defaults to an hour.
+	// Lead is how long before its use a key is made. A node that cannot read the table for as long still knows every
+	// key in use. Defaults to an hour.
 	Lead time.Duration
 
-	// Overlap is how long a key opens what it has sealed when its successor is used.
-	// Defaults to 30 days.
+	// Overlap is how long a key still opens what it has sealed, from the first use of its successor. Defaults to 30
+	// days.
 	Overlap time.Duration
 
-	// Refresh is how often the table is read.
-	// Defaults to 30 s.
+	// Refresh is how often the table is read. Defaults to 30 s.
 	Refresh time.Duration
 
-	// Logger is told when the keys cannot be read.
-	// Defaults to [slog.Default].
+	// Logger is told when the keys cannot be read. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
-// Key is a key that the nodes share. What is made with it is for nodes alone: derive a key of its own for each purpose (HKDF).
+// Key is a key that the nodes share. Only nodes may see it: derive a key of its own for each purpose (HKDF).
 type Key struct {
 	ID     int32
 	Secret [32]byte
 }
 
-// String names the key, and keeps the secret.
+// String names the key without its secret.
 func (k Key) String() string { return "node key " + strconv.Itoa(int(k.ID)) }
 
-// LogValue is the same in the log.
+// LogValue is String, for the log.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// Keys are the keys that the nodes of one database share, as this node last read them. They rotate: a key is made by whichever node
-// sees first that it is due, is used Lead later, when all nodes have read it, and opens what it has sealed until Overlap after
-// its successor is used. So no key is refused that another node may have used, whether or not this node has read the table lately.
+// Keys are the keys that the nodes of one database share, as this node last read them. They rotate: the first node
+// that sees that a key is due makes it. The key is used Lead later, when all nodes have read it, and opens what it
+// has sealed until Overlap after its successor is used. So no node refuses a key that another node may have used,
+// even if it has not read the table lately.
 //
-// Load reads them for the first time; Run keeps them. Used and Find ask no database, but for Find of an id that is not known.
+// Load reads the keys for the first time; Run keeps them current. Used and Find do not ask the database, except Find
+// for an unknown id.
 type Keys struct {
 	cfg KeysConfig
 	q   *dbsqlc.Queries
@@ -79,7 +78,7 @@ type Keys struct {
 
 	mu      sync.Mutex
 	looked  time.Time     // when the table was last read for an unknown id
-	reading chan struct{} // closed when that is through; nil: it is not under way
+	reading chan struct{} // closed when that read ends; nil: none is under way
 }
 
 type knownKeys struct {
@@ -87,7 +86,7 @@ type knownKeys struct {
 	byID map[int32]Key
 }
 
-// NewKeys returns the keys of cfg.DB, which have to be loaded.
+// NewKeys returns the keys of cfg.DB. They have to be loaded.
 func NewKeys(cfg KeysConfig) *Keys {
 	cfg.Every = cmp.Or(cfg.Every, DefaultKeyEvery)
 	cfg.Lead = cmp.Or(cfg.Lead, DefaultKeyLead)
@@ -97,7 +96,7 @@ func NewKeys(cfg KeysConfig) *Keys {
 	return &Keys{cfg: cfg, q: dbsqlc.New(cfg.DB)}
 }
 
-// Load makes the next key where that is due, the first one among them, and reads all of them.
+// Load makes the next key where it is due, the first one included, and reads all keys.
 func (k *Keys) Load(ctx context.Context) error {
 	_, err := k.q.NodeKeyRotate(ctx, dbsqlc.NodeKeyRotateParams{
 		EverySeconds: k.cfg.Every.Seconds(), LeadSeconds: k.cfg.Lead.Seconds(), OverlapSeconds: k.cfg.Overlap.Seconds(),
@@ -105,7 +104,7 @@ func (k *Keys) Load(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("rotating the nodes' keys: %w", err)
 	}
-	return errors.Join(err, k.read(ctx)) // they are read all the same: a database that cannot be written to has keys
+	return errors.Join(err, k.read(ctx)) // keys are read all the same: a read-only database has them, too
 }
 
 func (k *Keys) read(ctx context.Context) error {
@@ -133,7 +132,8 @@ func (k *Keys) read(ctx context.Context) error {
 
 var errNoKeys = errors.New("reading the nodes' keys: there are none")
 
-// Run keeps the keys until ctx ends: it makes the next one when that is due, and reads those that other nodes have made.
+// Run keeps the keys current until ctx ends: it makes the next one when it is due, and reads those that other nodes
+// have made.
 func (k *Keys) Run(ctx context.Context) error {
 	ticker := time.NewTicker(k.cfg.Refresh)
 	defer ticker.Stop()
@@ -145,8 +145,9 @@ func (k *Keys) Run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		err := k.refresh(ctx)
-		if err != nil && ctx.Err() == nil && !failing { // once; the database's absence is no news half a minute later
-			k.cfg.Logger.WarnContext(ctx, "the nodes' keys were not read: those that are known stay in use", slog.Any("error", err))
+		if err != nil && ctx.Err() == nil && !failing { // logged once: the next read is half a minute away
+			k.cfg.Logger.WarnContext(ctx, "the nodes' keys were not read: those that are known stay in use",
+				slog.Any("error", err))
 		}
 		failing = err != nil
 	}
@@ -161,8 +162,9 @@ func (k *Keys) refresh(ctx context.Context) error {
 // Used is the key to use now, as the table was last read. Load must have succeeded.
 func (k *Keys) Used() Key { return k.known.Load().used }
 
-// Find returns the key with that id, and false where there is none. For an id that is not known the table is read, at most once a second
-// whatever is asked for: a key that is used was made long before, so whoever read the table within this second knows it.
+// Find returns the key with that id, and false where there is none. For unknown ids the table is read, at most once
+// a second for all ids together: a key in use was made long before, so a node that has read the table within this
+// second knows it.
 func (k *Keys) Find(ctx context.Context, id int32) (Key, bool) {
 	if key, ok := k.known.Load().byID[id]; ok {
 		return key, true
@@ -190,7 +192,8 @@ func (k *Keys) reread(ctx context.Context) {
 	k.looked, k.reading = time.Now(), reading
 	k.mu.Unlock()
 
-	// Not the request's own context: a client that sends an invented id and hangs up must not take the one look of this second from others.
+	// Not the request's own context: a client that sends an invented id and hangs up must not take the one read of this
+	// second from all other clients.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keyReadTimeout)
 	defer cancel()
 	if err := k.read(ctx); err != nil {

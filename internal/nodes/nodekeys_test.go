@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// watched counts how often the keys' table is read, and can fail to.
+// watched counts how often the keys' table is read, and can make reads fail.
 type watched struct {
 	*pgxpool.Pool
 
@@ -37,7 +37,7 @@ func (w *watched) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	return w.Pool.Query(ctx, sql, args...)
 }
 
-// keys returns a node's keys, read.
+// keys returns a node's keys, loaded.
 func (b *bundle) keys(t *testing.T) (*nodes.Keys, *watched) {
 	t.Helper()
 	db := &watched{Pool: b.Pool}
@@ -62,12 +62,13 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 	for range cap(others) {
 		keys := nodes.NewKeys(nodes.KeysConfig{DB: b.Conn(t)})
 		go func() {
-			_ = keys.Load(t.Context()) // Used tells
+			_ = keys.Load(t.Context()) // Used shows whether it succeeded
 			others <- keys.Used()
 		}()
 	}
 	require.Eventually(t, func() bool {
-		return fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM pg_locks WHERE relation = 'herald.node_key'::regclass AND NOT granted") == cap(others)
+		return fixture.Scan[int](t, b.Pool,
+			"SELECT count(*) FROM pg_locks WHERE relation = 'herald.node_key'::regclass AND NOT granted") == cap(others)
 	}, time.Minute, 10*time.Millisecond, "who starts together waits for the one who makes it")
 	require.NoError(t, tx.Commit(t.Context()))
 	for range cap(others) {
@@ -76,8 +77,8 @@ func TestNodesShareTheirKeysFromTheFirstOn(t *testing.T) {
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key"))
 }
 
-// The way of a key: made an hour ahead, used for a day, and good for a month for what it has sealed; and no node refuses any that another may
-// use, whenever it has read the table last.
+// A key is made an hour ahead, used for a day, and opens what it has sealed for a month. No node refuses a key that
+// another may use, whenever it has last read the table.
 //
 // Acceptance: A-471.
 func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
@@ -124,7 +125,8 @@ func TestKeysRotateAndNoneIsRefusedMeanwhile(t *testing.T) {
 	find(current, second)
 	b.elapse(t, 24*time.Hour)
 	require.NoError(t, current.Load(t.Context()))
-	require.Equal(t, 0, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key WHERE key_id = $1", first.ID), "the table does not grow")
+	require.Equal(t, 0, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key WHERE key_id = $1", first.ID),
+		"the table does not grow")
 }
 
 func TestKeysOutliveAClockThatIsSetBack(t *testing.T) {
@@ -135,13 +137,15 @@ func TestKeysOutliveAClockThatIsSetBack(t *testing.T) {
 	b.elapse(t, -400*24*time.Hour)
 	require.NoError(t, keys.Load(t.Context()))
 	require.Equal(t, first, keys.Used())
-	require.True(t, fixture.Scan[bool](t, b.Pool, "SELECT bool_and(activates_at <= clock_timestamp()) FROM herald.node_key"), "else none would rotate for a year")
+	require.True(t,
+		fixture.Scan[bool](t, b.Pool, "SELECT bool_and(activates_at <= clock_timestamp()) FROM herald.node_key"),
+		"else none would rotate for a year")
 	b.elapse(t, 25*time.Hour)
 	require.NoError(t, keys.Load(t.Context()))
 	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.node_key"))
 }
 
-// A node asks the database for an id that it does not know, but however many are invented, once a second.
+// A node asks the database for unknown ids, but only once a second, however many are invented.
 func TestInventedKeyIDsAskTheDatabaseOnceASecond(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -22,7 +22,8 @@ type Register struct {
 	self  uuid.UUID
 	clock *dbclock.Clock
 
-	row sync.Mutex // held while this node's row is written, so that no heartbeat that began before takes back that the node drains
+	// row is held while this node's row is written, so that an older heartbeat does not take back that the node drains.
+	row sync.Mutex
 
 	mu          sync.Mutex
 	url         string // where other nodes reach this one
@@ -31,28 +32,32 @@ type Register struct {
 	others      []Address // as the last heartbeat read them
 }
 
-// New returns the register as seen by the node self.
+// New returns the register as the node self sees it.
 func New(db postgres.Batcher, self uuid.UUID) *Register {
 	return &Register{db: db, q: dbsqlc.New(db), self: self}
 }
 
-// WithClock has each heartbeat read clock, and tell how far this machine's is off.
+// WithClock makes each heartbeat read clock, and report how far this machine's clock is off.
 func (n *Register) WithClock(clock *dbclock.Clock) *Register {
 	n.clock = clock
 	return n
 }
 
-// Heartbeat says that this node is alive, how many connections each hub has and what Tell was told, and writes what journal has noted: together,
-// so that the position in this node's row is always the end of its journal. More reports that journal has more to write. It reads where
-// the other nodes are reached, too: see [Register.Others].
-func (n *Register) Heartbeat(ctx context.Context, host, version string, journal *Journal, connections map[string]int) (more bool, err error) {
+// Heartbeat says that this node is alive, how many connections each hub has and what Tell was told, and writes what
+// journal has noted. It writes them together, so that the position in this node's row is always the end of its
+// journal. More reports whether journal has more to write. Heartbeat also reads where the other nodes are reached:
+// see [Register.Others].
+func (n *Register) Heartbeat(ctx context.Context, host, version string, journal *Journal,
+	connections map[string]int,
+) (more bool, err error) {
 	counts, err := json.Marshal(connections)
 	if err != nil {
 		return false, fmt.Errorf("encoding connection counts: %w", err)
 	}
 	skew := time.Duration(0)
 	if n.clock != nil {
-		// By itself, before the heartbeat: how long that takes to be written would make the answer less exact.
+		// The clock is read before the heartbeat, in a round trip of its own: the time to write would make the answer less
+		// exact.
 		if err := n.clock.Read(ctx, n.db); err != nil {
 			return false, err
 		}
@@ -73,7 +78,7 @@ func (n *Register) Heartbeat(ctx context.Context, host, version string, journal 
 	return journal.written(), nil
 }
 
-// Connections adds up the connections per hub path of the other nodes that are alive.
+// Connections returns the connections per hub path of the other live nodes, added up.
 func (n *Register) Connections(ctx context.Context) (map[string]int, error) {
 	rows, err := n.q.NodeConnections(ctx, n.self)
 	if err != nil {
@@ -92,8 +97,9 @@ func (n *Register) Connections(ctx context.Context) (map[string]int, error) {
 	return sum, nil
 }
 
-// Running returns how many nodes run on this database, for whoever must not meet one. A dump brings along the rows of those that ran when it
-// was made: such a row is not believed until its node has beaten again, or has been silent for as long as counts as gone.
+// Running returns how many nodes run on this database, for a caller that must not run beside one. A dump brings
+// along the rows of nodes that ran when it was made. So Running waits: a row counts once its node has beaten again,
+// and does not once the node has been silent for as long as counts as gone.
 func (n *Register) Running(ctx context.Context) (int, error) {
 	first, running := map[uuid.UUID]time.Time{}, map[uuid.UUID]bool{}
 	look := time.NewTicker(runningInterval)
@@ -130,7 +136,7 @@ func (n *Register) Running(ctx context.Context) (int, error) {
 // runningInterval is short beside a heartbeat's second.
 const runningInterval = 100 * time.Millisecond
 
-// Clock is how a node's clock stands, as its last heartbeat told.
+// Clock is a node's clock, as of its last heartbeat.
 type Clock struct {
 	Node uuid.UUID
 	Host string
@@ -167,7 +173,7 @@ func (n *Register) Reap(ctx context.Context) (int64, error) {
 	return reaped, nil
 }
 
-// PruneJournal removes what the journals, and the record of duplicates, need not tell any more.
+// PruneJournal removes what the journals, and the record of duplicates, need not show any more.
 func (n *Register) PruneJournal(ctx context.Context) error {
 	if err := n.q.JournalFromFuture(ctx); err != nil {
 		return fmt.Errorf("bringing the broadcast journal back from the future: %w", err)

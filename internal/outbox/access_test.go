@@ -17,7 +17,10 @@ import (
 func TestNewestOfGrantAndRevocationDecides(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, policy := range []string{fixture.Owner, "MustBeRestaurantOwner", "MustBeRestaurantStaff", "MustBeTeamCartMember"} {
+	for _, policy := range []string{
+		fixture.Owner, "MustBeRestaurantOwner", "MustBeRestaurantStaff",
+		"MustBeTeamCartMember",
+	} {
 		require.False(t, b.May(t, policy, fixture.OrderID, fixture.Customer))
 		b.Grant(t, policy, fixture.OrderID)
 		b.Grant(t, policy, fixture.OrderID)
@@ -25,7 +28,8 @@ func TestNewestOfGrantAndRevocationDecides(t *testing.T) {
 		require.False(t, b.May(t, policy, fixture.OrderID, "user-2"))
 		require.False(t, b.May(t, policy, fixture.CartID, fixture.Customer))
 		b.Revoke(t, policy, fixture.OrderID)
-		require.False(t, b.May(t, policy, fixture.OrderID, fixture.Customer), "one revocation takes back every grant before it")
+		require.False(t, b.May(t, policy, fixture.OrderID, fixture.Customer),
+			"one revocation takes back every grant before it")
 		b.Grant(t, policy, fixture.OrderID)
 		require.True(t, b.May(t, policy, fixture.OrderID, fixture.Customer))
 		b.Revoke(t, policy, fixture.OrderID)
@@ -38,7 +42,8 @@ func TestGrantsTakeEffectWithTheirTransaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	tx := b.Begin(t)
-	_, err := tx.Exec(t.Context(), "SELECT herald.grant_access($1, $2, $3)", fixture.Owner, fixture.OrderID, fixture.Customer)
+	_, err := tx.Exec(t.Context(), "SELECT herald.grant_access($1, $2, $3)", fixture.Owner, fixture.OrderID,
+		fixture.Customer)
 	require.NoError(t, err)
 	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 	require.NoError(t, tx.Rollback(t.Context()))
@@ -59,7 +64,10 @@ func TestGrantsRefuseWhatNobodyCouldMean(t *testing.T) {
 			{fixture.Owner, nil, fixture.Customer, "herald access: resource_id is missing", ""},
 			{fixture.Owner, fixture.OrderID, nil, "herald access: user_id must have 1 to 256 characters", ""},
 			{fixture.Owner, fixture.OrderID, "", "herald access: user_id must have 1 to 256 characters", ""},
-			{fixture.Owner, fixture.OrderID, strings.Repeat("u", 257), "herald access: user_id must have 1 to 256 characters", ""},
+			{
+				fixture.Owner, fixture.OrderID, strings.Repeat("u", 257), "herald access: user_id must have 1 to 256 characters",
+				"",
+			},
 		} {
 			_, err := b.Pool.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", test.policy, test.id, test.user)
 			refused, ok := errors.AsType[*pgconn.PgError](err)
@@ -101,7 +109,8 @@ func TestCustomerMayFollowFromTheFirstCommitOn(t *testing.T) {
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.access_grant"), "once")
 }
 
-// What is not the first event of an order that is delivered to its customer grants nothing, neither before the relay has come to it nor behind.
+// An event grants nothing unless it is the first event of an order that is delivered to its customer, neither before
+// the relay has come to it nor after.
 //
 // Acceptance: A-443, A-444.
 func TestEventsThatGrantNothing(t *testing.T) {
@@ -111,21 +120,53 @@ func TestEventsThatGrantNothing(t *testing.T) {
 		before, row fixture.Columns
 		past        bool
 	}{
-		"an id that was relayed":                    {before: fixture.Cart(fixture.Columns{"event_id": seen}), row: fixture.Order(fixture.Columns{"event_id": seen})},
-		"scheduled for later":                       {row: fixture.Order(fixture.Columns{"deliver_after": "9999-12-31 00:00:00+00"})},
-		"for the restaurant alone":                  {row: fixture.Order(fixture.Columns{"audience": "Restaurant"})},
-		"a payload without a number":                {row: fixture.Order(fixture.Columns{"payload": `{"status": "Placed"}`}), past: true},
-		"a payload whose time is none":              {row: fixture.Order(fixture.Columns{"payload": `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "soon"}`}), past: true},
-		"a payload that is none":                    {row: fixture.Order(fixture.Columns{"payload": `[]`}), past: true},
-		"a time that is none":                       {row: fixture.Order(fixture.Columns{"occurred_on_utc": "infinity"}), past: true},
-		"an unknown type":                           {row: fixture.Order(fixture.Columns{"event_type": "OrderSplit"}), past: true},
-		"no restaurant":                             {row: fixture.Order(fixture.Columns{"restaurant_id": nil}), past: true},
-		"another customer than the first event's":   {before: fixture.Order(fixture.Columns{"customer_id": "user-2"}), row: fixture.Order()},
-		"of a team cart with the id of an order":    {row: fixture.Cart(fixture.Columns{"resource_id": fixture.OrderID, "customer_id": fixture.Customer})},
-		"an id that is dead":                        {before: fixture.Order(fixture.Columns{"resource_id": uuid.New(), "event_id": seen, "payload": `{}`}), row: fixture.Order(fixture.Columns{"event_id": seen})},
-		"an id that is scheduled":                   {before: fixture.Cart(fixture.Columns{"event_id": seen, "deliver_after": "2999-01-01 00:00:00+00"}), row: fixture.Order(fixture.Columns{"event_id": seen})},
-		"an id of an unknown type, to be tried":     {before: fixture.Order(fixture.Columns{"resource_id": uuid.New(), "event_id": seen, "event_type": "OrderSplit"}), row: fixture.Order(fixture.Columns{"event_id": seen})},
-		"an id that was relayed, for another order": {before: fixture.Order(fixture.Columns{"resource_id": uuid.New(), "event_id": seen}), row: fixture.Order(fixture.Columns{"event_id": seen})},
+		"an id that was relayed": {
+			before: fixture.Cart(fixture.Columns{"event_id": seen}),
+			row:    fixture.Order(fixture.Columns{"event_id": seen}),
+		},
+		"scheduled for later": {row: fixture.Order(
+			fixture.Columns{"deliver_after": "9999-12-31 00:00:00+00"})},
+		"for the restaurant alone": {row: fixture.Order(fixture.Columns{"audience": "Restaurant"})},
+		"a payload without a number": {
+			row:  fixture.Order(fixture.Columns{"payload": `{"status": "Placed"}`}),
+			past: true,
+		},
+		"a payload whose time is none": {row: fixture.Order(
+			fixture.Columns{"payload": `{"orderNumber": "YZ-1", "status": "Placed", "deliveredAt": "soon"}`}), past: true},
+		"a payload that is none": {row: fixture.Order(fixture.Columns{"payload": `[]`}), past: true},
+		"a time that is none": {
+			row:  fixture.Order(fixture.Columns{"occurred_on_utc": "infinity"}),
+			past: true,
+		},
+		"an unknown type": {
+			row:  fixture.Order(fixture.Columns{"event_type": "OrderSplit"}),
+			past: true,
+		},
+		"no restaurant": {row: fixture.Order(fixture.Columns{"restaurant_id": nil}), past: true},
+		"another customer than the first event's": {
+			before: fixture.Order(fixture.Columns{"customer_id": "user-2"}),
+			row:    fixture.Order(),
+		},
+		"of a team cart with the id of an order": {row: fixture.Cart(fixture.Columns{
+			"resource_id": fixture.OrderID,
+			"customer_id": fixture.Customer,
+		})},
+		"an id that is dead": {before: fixture.Order(fixture.Columns{
+			"resource_id": uuid.New(),
+			"event_id":    seen, "payload": `{}`,
+		}), row: fixture.Order(fixture.Columns{"event_id": seen})},
+		"an id that is scheduled": {before: fixture.Cart(fixture.Columns{
+			"event_id":      seen,
+			"deliver_after": "2999-01-01 00:00:00+00",
+		}), row: fixture.Order(fixture.Columns{"event_id": seen})},
+		"an id of an unknown type, to be tried": {before: fixture.Order(fixture.Columns{
+			"resource_id": uuid.New(),
+			"event_id":    seen, "event_type": "OrderSplit",
+		}), row: fixture.Order(fixture.Columns{"event_id": seen})},
+		"an id that was relayed, for another order": {before: fixture.Order(fixture.Columns{
+			"resource_id": uuid.New(),
+			"event_id":    seen,
+		}), row: fixture.Order(fixture.Columns{"event_id": seen})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +185,8 @@ func TestEventsThatGrantNothing(t *testing.T) {
 				id := insert(t, test.row)
 				require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer), "before the relay has come to it")
 				b.Relay(t)
-				if status := b.Status(t, id)[0]; status.Status == "relayed" && status.Group == event.OrderGroup(fixture.OrderID) && test.before["customer_id"] != "user-2" {
+				if status := b.Status(t, id)[0]; status.Status == "relayed" && status.Group == event.OrderGroup(fixture.OrderID) &&
+					test.before["customer_id"] != "user-2" {
 					continue // published again in place of one that was never delivered: now it is the order's first
 				}
 				require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer), "behind it")
@@ -198,11 +240,13 @@ func TestRevocationGoesBeforeWhatAnOrderImplies(t *testing.T) {
 	b.Insert(t, fixture.Order())
 	require.True(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 	b.Revoke(t, fixture.Owner, fixture.OrderID)
-	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer), "before the relay read the order's event")
+	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer),
+		"before the relay read the order's event")
 	b.Relay(t)
 	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer), "behind it")
 	b.Insert(t, fixture.Order(fixture.Columns{"event_type": "OrderStatusChanged"}))
-	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer), "the order goes on, the revocation stays")
+	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer),
+		"the order goes on, the revocation stays")
 	b.Relay(t)
 	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 	b.Grant(t, fixture.Owner, fixture.OrderID)
@@ -219,7 +263,8 @@ func TestRevocationBeforeTheFirstEvent(t *testing.T) {
 	require.False(t, b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 }
 
-// A revocation travels the same line as the events, so that no node misses it, and takes no number in the group.
+// A revocation goes through the same line as the events, so that no node misses it, and takes no number in the
+// group.
 func TestRevocationEntersTheLogWithoutANumber(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -229,7 +274,8 @@ func TestRevocationEntersTheLogWithoutANumber(t *testing.T) {
 	b.Relay(t)
 	require.Equal(t, int64(1), b.Status(t, first)[0].Sequence)
 	require.Equal(t, int64(2), b.Status(t, second)[0].Sequence)
-	revoked := b.Status(t, fixture.Scan[uuid.UUID](t, b.Pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
+	revoked := b.Status(t,
+		fixture.Scan[uuid.UUID](t, b.Pool, "SELECT event_id FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
 	require.Len(t, revoked, 1)
 	require.Equal(t, int64(0), revoked[0].Sequence)
 	require.Equal(t, event.OrderGroup(fixture.OrderID), revoked[0].Group)

@@ -58,11 +58,13 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 	}{
 		"unknown type": {
 			fixture.Admin(fixture.Columns{"event_type": "OrderEaten"}),
-			"unknown event_type 'OrderEaten'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
+			"unknown event_type 'OrderEaten'",
+			"Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
 		},
 		"type in another casing": {
 			fixture.Order(fixture.Columns{"event_type": "orderplaced"}),
-			"unknown event_type 'orderplaced'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
+			"unknown event_type 'orderplaced'",
+			"Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
 		},
 		"order without its id": {
 			fixture.Order(fixture.Columns{"resource_id": nil}),
@@ -74,7 +76,8 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 		},
 		"order without its restaurant": {
 			fixture.Order(fixture.Columns{"restaurant_id": nil}),
-			"restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant", "Set restaurant_id.",
+			"restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant",
+			"Set restaurant_id.",
 		},
 		"order without its customer": {
 			fixture.Order(fixture.Columns{"customer_id": nil}),
@@ -96,11 +99,13 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 		},
 		"long customer id": {
 			fixture.Order(fixture.Columns{"customer_id": strings.Repeat("ü", 257)}),
-			"customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim.",
+			"customer_id has 257 characters; at most 256 are allowed",
+			"Use the id that the user's token carries in its sub claim.",
 		},
 		"long customer id that nobody needs": {
 			fixture.Cart(fixture.Columns{"customer_id": strings.Repeat("u", 257)}),
-			"customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim.",
+			"customer_id has 257 characters; at most 256 are allowed",
+			"Use the id that the user's token carries in its sub claim.",
 		},
 		"array as payload": {
 			fixture.Admin(fixture.Columns{"payload": `[1]`}),
@@ -116,19 +121,23 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 		},
 		"it happened in the infinite future": {
 			fixture.Cart(fixture.Columns{"occurred_on_utc": "infinity"}),
-			"occurred_on_utc infinity is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+			"occurred_on_utc infinity is not a time between the years 1 and 9999",
+			"Leave occurred_on_utc out for the current time.",
 		},
 		"it happened in the infinite past": {
 			fixture.Order(fixture.Columns{"occurred_on_utc": "-infinity"}),
-			"occurred_on_utc -infinity is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+			"occurred_on_utc -infinity is not a time between the years 1 and 9999",
+			"Leave occurred_on_utc out for the current time.",
 		},
 		"it happened too late": {
 			fixture.Admin(fixture.Columns{"occurred_on_utc": "10000-01-01 00:00:00+00"}),
-			"occurred_on_utc 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+			"occurred_on_utc 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999",
+			"Leave occurred_on_utc out for the current time.",
 		},
 		"it happened before Christ": {
 			fixture.Admin(fixture.Columns{"occurred_on_utc": "0044-03-15 12:00:00+00 BC"}),
-			"occurred_on_utc 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999", "Leave occurred_on_utc out for the current time.",
+			"occurred_on_utc 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999",
+			"Leave occurred_on_utc out for the current time.",
 		},
 		"never to be delivered": {
 			fixture.Order(fixture.Columns{"deliver_after": "infinity"}),
@@ -136,7 +145,8 @@ func TestOutboxRefusesWhatCannotBeDelivered(t *testing.T) {
 		},
 		"to be delivered since ever": {
 			fixture.Cart(fixture.Columns{"deliver_after": "-infinity"}),
-			"deliver_after -infinity is not a time between the years 1 and 9999", "Leave deliver_after null to deliver at once.",
+			"deliver_after -infinity is not a time between the years 1 and 9999",
+			"Leave deliver_after null to deliver at once.",
 		},
 		"long trace context": {
 			fixture.Cart(fixture.Columns{"traceparent": strings.Repeat("0", 513)}),
@@ -159,15 +169,20 @@ func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, row := range map[string]fixture.Columns{
-		"payload of 64 KiB":                       fixture.Cart(fixture.Columns{"payload": payloadOf(65536)}),
-		"customer id of 256 characters":           fixture.Order(fixture.Columns{"customer_id": strings.Repeat("ü", 256)}),
-		"for the restaurant without a customer":   fixture.Order(fixture.Columns{"customer_id": nil, "audience": "Restaurant"}),
-		"for the customer":                        fixture.Order(fixture.Columns{"audience": "Customer"}),
-		"no payload":                              fixture.Cart(),
-		"an audience that means nothing":          fixture.Cart(fixture.Columns{"audience": "Everybody"}),
-		"no audience where none is needed":        fixture.Admin(fixture.Columns{"audience": nil}),
-		"the first microsecond":                   fixture.Cart(fixture.Columns{"occurred_on_utc": "0001-01-01 00:00:00+00"}),
-		"the last microsecond":                    fixture.Cart(fixture.Columns{"occurred_on_utc": "9999-12-31 23:59:59.999999+00"}),
+		"payload of 64 KiB":             fixture.Cart(fixture.Columns{"payload": payloadOf(65536)}),
+		"customer id of 256 characters": fixture.Order(fixture.Columns{"customer_id": strings.Repeat("ü", 256)}),
+		"for the restaurant without a customer": fixture.Order(fixture.Columns{
+			"customer_id": nil,
+			"audience":    "Restaurant",
+		}),
+		"for the customer":                 fixture.Order(fixture.Columns{"audience": "Customer"}),
+		"no payload":                       fixture.Cart(),
+		"an audience that means nothing":   fixture.Cart(fixture.Columns{"audience": "Everybody"}),
+		"no audience where none is needed": fixture.Admin(fixture.Columns{"audience": nil}),
+		"the first microsecond": fixture.Cart(
+			fixture.Columns{"occurred_on_utc": "0001-01-01 00:00:00+00"}),
+		"the last microsecond": fixture.Cart(
+			fixture.Columns{"occurred_on_utc": "9999-12-31 23:59:59.999999+00"}),
 		"delivered after a time that is long ago": fixture.Cart(fixture.Columns{"deliver_after": "0001-01-01 00:00:00+00"}),
 		"trace context of 512 characters":         fixture.Cart(fixture.Columns{"traceparent": strings.Repeat("0", 512)}),
 	} {
@@ -179,8 +194,8 @@ func TestOutboxTakesWhatIsJustAllowed(t *testing.T) {
 	}
 }
 
-// The table and the functions of SQL take every type of the catalogue, with the least that it needs and with all that it
-// takes.
+// The table and the SQL functions take every type of the catalogue, with the least that it needs and with all that
+// it takes.
 //
 // Acceptance: A-321, A-322, A-323.
 func TestEveryEventTypeIsTaken(t *testing.T) {
@@ -207,7 +222,7 @@ func TestEveryEventTypeIsTaken(t *testing.T) {
 	}
 }
 
-// What stands for something else than a value gets PostgreSQL's own refusal, which names the column.
+// An argument that does not stand for a value gets PostgreSQL's own refusal, which names the column.
 func TestColumnsThatCannotBeNull(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -220,13 +235,14 @@ func TestColumnsThatCannotBeNull(t *testing.T) {
 	}
 }
 
-// The functions refuse what the table refuses, with the table's words, and what only they can know with words of their own.
+// The functions refuse what the table refuses, in the table's words. What only they can know they refuse in words of
+// their own.
 //
 // Acceptance: A-336, A-338, A-504.
 func TestPublishFunctionsRefuse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	// What a call passes in place of its defaults, as named arguments.
+	// The arguments that a call passes in place of its defaults, by name.
 	orderCall := func(argument, value string) string {
 		arguments := map[string]string{
 			"event_type": "'OrderPlaced'", "order_id": quote(fixture.OrderID), "order_number": "'YZ-1'", "status": "'Placed'",
@@ -235,10 +251,13 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 		return call("publish_order_event", arguments, argument, value)
 	}
 	cartCall := func(eventType, argument, value string) string {
-		return call("publish_teamcart_event", map[string]string{"event_type": "'" + eventType + "'", "team_cart_id": quote(fixture.CartID)}, argument, value)
+		return call("publish_teamcart_event",
+			map[string]string{"event_type": "'" + eventType + "'", "team_cart_id": quote(fixture.CartID)}, argument, value)
 	}
 	adminCall := func(argument, value string) string {
-		return call("publish_admin_event", map[string]string{"event_type": "'RevenueUpdate'", "payload": `'{"dailyRevenue": 1, "totalRevenue30d": 2}'`}, argument, value)
+		return call("publish_admin_event",
+			map[string]string{"event_type": "'RevenueUpdate'", "payload": `'{"dailyRevenue": 1, "totalRevenue30d": 2}'`},
+			argument, value)
 	}
 	const (
 		objectHint  = "Pass the event's own fields as an object with camelCase keys, or '{}'."
@@ -252,47 +271,184 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 	cartHint := "Use one of " + cartTypes + familyHint
 	adminHint := "Use one of " + adminTypes + familyHint
 	for _, test := range []struct{ name, sql, message, hint string }{
-		{"order: no type", orderCall("event_type", "NULL"), "herald.outbox: event_type is missing", "Use one of " + orderTypes + "."},
-		{"order: another family's type", orderCall("event_type", "'CartLocked'"), "herald.publish_order_event: 'CartLocked' is not an order event", orderHint},
-		{"order: no order", orderCall("order_id", "NULL"), "herald.outbox: order_id is missing: an event of type OrderPlaced needs the id of its order", "Set order_id."},
-		{"order: no number", orderCall("order_number", "NULL"), "herald.outbox: order_number is missing: an event of type OrderPlaced needs it", "Set order_number to a string that is not empty."},
-		{"order: no status", orderCall("status", "NULL"), "herald.outbox: status is missing: an event of type OrderPlaced needs it", "Set status to a string that is not empty."},
-		{"order: no restaurant", orderCall("restaurant_id", "NULL"), "herald.outbox: restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant", "Set restaurant_id."},
-		{"order: no customer", orderCall("customer_id", "NULL"), "herald.outbox: customer_id is missing: an event of type OrderPlaced for audience Both needs the id of the user who placed the order", "Set customer_id, or audience to Restaurant."},
-		{"order: long customer id", orderCall("customer_id", "repeat('u', 257)"), "herald.outbox: customer_id has 257 characters; at most 256 are allowed", "Use the id that the user's token carries in its sub claim."},
-		{"order: unknown audience", orderCall("audience", "'Everybody'"), "herald.outbox: unknown audience 'Everybody'", "Use Restaurant, Customer or Both."},
-		{"order: infinite occurrence", orderCall("occurred_on_utc", "'infinity'"), "herald.outbox: occurred_on_utc infinity is not a time between the years 1 and 9999", timeHint},
-		{"order: infinite delivery", orderCall("deliver_after", "'infinity'"), "herald.outbox: deliver_after infinity is not a time between the years 1 and 9999", deliverHint},
-		{"order: infinite estimate", orderCall("estimated_delivery_time", "'infinity'"), "herald.outbox: estimated_delivery_time infinity is not a time between the years 1 and 9999", rangeHint},
-		{"order: infinite delivery time", orderCall("actual_delivery_time", "'-infinity'"), "herald.outbox: actual_delivery_time -infinity is not a time between the years 1 and 9999", rangeHint},
-		{"order: delivered too late", orderCall("delivered_at", "'10000-01-01 00:00:00+00'"), "herald.outbox: delivered_at 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999", rangeHint},
-		{"order: updated before Christ", orderCall("last_update_timestamp", "'0044-03-15 12:00:00+00 BC'"), "herald.outbox: last_update_timestamp 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999", rangeHint},
-		{"cart: no type", cartCall("CartUpdated", "event_type", "NULL"), "herald.outbox: event_type is missing", "Use one of " + cartTypes + "."},
-		{"cart: another family's type", cartCall("OrderPlaced", "user_id", "NULL"), "herald.publish_teamcart_event: 'OrderPlaced' is not a team cart event", cartHint},
-		{"cart: no cart", cartCall("CartLocked", "team_cart_id", "NULL"), "herald.outbox: team_cart_id is missing: an event of type CartLocked needs the id of its team cart", "Set team_cart_id."},
-		{"cart: payment without its user", cartCall("CartPaymentEvent", "status", "'Paid'"), "herald.outbox: user_id is missing: an event of type CartPaymentEvent needs it", "Set user_id to a string that is not empty."},
-		{"cart: payment without its status", cartCall("CartPaymentEvent", "user_id", "'user-1'"), "herald.outbox: status is missing: an event of type CartPaymentEvent needs it", "Set status to a string that is not empty."},
-		{"cart: conversion without its order", cartCall("CartConverted", "order_id", "NULL"), "herald.outbox: order_id is missing: an event of type CartConverted needs it", "Set order_id to a UUID, and not the all-zero one."},
-		{"cart: oversized status", cartCall("CartUpdated", "status", "repeat('x', 65537 - 14)"), "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", sizeHint},
-		{"cart: infinite occurrence", cartCall("CartUpdated", "occurred_on_utc", "'-infinity'"), "herald.outbox: occurred_on_utc -infinity is not a time between the years 1 and 9999", timeHint},
-		{"cart: infinite delivery", cartCall("CartUpdated", "deliver_after", "'infinity'"), "herald.outbox: deliver_after infinity is not a time between the years 1 and 9999", deliverHint},
-		{"admin: no type", adminCall("event_type", "NULL"), "herald.outbox: event_type is missing", "Use one of " + adminTypes + "."},
-		{"admin: another family's type", adminCall("event_type", "'OrderPlaced'"), "herald.publish_admin_event: 'OrderPlaced' is not an admin event", adminHint},
-		{"admin: Herald's own type", adminCall("event_type", "'AccessRevoked'"), "herald.publish_admin_event: 'AccessRevoked' is not an admin event", adminHint},
-		{"admin: string as payload", adminCall("payload", `'"text"'`), "herald.outbox: payload is string, not a JSON object", objectHint},
-		{"admin: JSON null as payload", adminCall("payload", `'null'`), "herald.outbox: payload is null, not a JSON object", objectHint},
-		{"admin: oversized payload", adminCall("payload", `jsonb_build_object('dailyRevenue', 1, 'totalRevenue30d', 2, 'a', repeat('x', 65537 - 50))`), "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", sizeHint},
-		{"order: an empty number", orderCall("order_number", "' '"), "herald.outbox: order_number is empty", "Set order_number to a string that is not empty."},
-		{"order: an unknown type", orderCall("event_type", "'Banana'"), "herald.outbox: unknown event_type 'Banana'", "Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes},
-		{"order: extra is a list", orderCall("extra", "'[1]'"), "herald.outbox: extra is not a JSON object", "Pass further fields of the payload as an object, or null."},
-		{"order: extra is a text", orderCall("extra", `'"text"'`), "herald.outbox: extra is not a JSON object", "Pass further fields of the payload as an object, or null."},
-		{"order: extra ends clients", orderCall("extra", `'{"__proto__": 1}'`), "herald.outbox: payload has a key named __proto__, which ends clients", "Give the key another name."},
-		{"order: a long trace context", orderCall("traceparent", "repeat('t', 513)"), "herald.outbox: traceparent has 513 characters; at most 512 are allowed", "Pass a W3C trace context, or null."},
-		{"cart: a status only in extra", "SELECT herald.publish_teamcart_event('CartPaymentEvent', " + quote(fixture.CartID) + `, 'user-1', extra => '{"status": "Paid"}')`, "herald.outbox: status is missing: an event of type CartPaymentEvent needs it", "Set status to a string that is not empty."},
-		{"cart: conversion to no order", cartCall("CartConverted", "order_id", "'00000000-0000-0000-0000-000000000000'"), "herald.outbox: order_id is missing: the all-zero UUID is an id that was not set", "Set order_id to a UUID, and not the all-zero one."},
-		{"admin: no payload", adminCall("payload", "NULL"), "herald.outbox: payload is missing", "Pass the event's own fields as an object with camelCase keys."},
-		{"admin: nothing", "SELECT herald.publish_admin_event()", "herald.outbox: event_type is missing; payload is missing", "Pass the event's own fields as an object with camelCase keys."},
-		{"cart: nothing", "SELECT herald.publish_teamcart_event()", "herald.outbox: event_type is missing; team_cart_id is missing: an event of type CartUpdated needs the id of its team cart", "Use one of " + cartTypes + ". Set team_cart_id."},
+		{
+			"order: no type", orderCall("event_type", "NULL"), "herald.outbox: event_type is missing",
+			"Use one of " + orderTypes + ".",
+		},
+		{
+			"order: another family's type", orderCall("event_type", "'CartLocked'"),
+			"herald.publish_order_event: 'CartLocked' is not an order event", orderHint,
+		},
+		{
+			"order: no order", orderCall("order_id", "NULL"),
+			"herald.outbox: order_id is missing: an event of type OrderPlaced needs the id of its order", "Set order_id.",
+		},
+		{
+			"order: no number", orderCall("order_number", "NULL"),
+			"herald.outbox: order_number is missing: an event of type OrderPlaced needs it",
+			"Set order_number to a string that is not empty.",
+		},
+		{
+			"order: no status", orderCall("status", "NULL"),
+			"herald.outbox: status is missing: an event of type OrderPlaced needs it",
+			"Set status to a string that is not empty.",
+		},
+		{
+			"order: no restaurant", orderCall("restaurant_id", "NULL"),
+			"herald.outbox: restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant",
+			"Set restaurant_id.",
+		},
+		{
+			"order: no customer", orderCall("customer_id", "NULL"),
+			"herald.outbox: customer_id is missing: an event of type OrderPlaced for audience Both needs the id of the user who placed the order", "Set customer_id, or audience to Restaurant.",
+		},
+		{
+			"order: long customer id", orderCall("customer_id", "repeat('u', 257)"),
+			"herald.outbox: customer_id has 257 characters; at most 256 are allowed",
+			"Use the id that the user's token carries in its sub claim.",
+		},
+		{
+			"order: unknown audience", orderCall("audience", "'Everybody'"), "herald.outbox: unknown audience 'Everybody'",
+			"Use Restaurant, Customer or Both.",
+		},
+		{
+			"order: infinite occurrence", orderCall("occurred_on_utc", "'infinity'"),
+			"herald.outbox: occurred_on_utc infinity is not a time between the years 1 and 9999", timeHint,
+		},
+		{
+			"order: infinite delivery", orderCall("deliver_after", "'infinity'"),
+			"herald.outbox: deliver_after infinity is not a time between the years 1 and 9999", deliverHint,
+		},
+		{
+			"order: infinite estimate", orderCall("estimated_delivery_time", "'infinity'"),
+			"herald.outbox: estimated_delivery_time infinity is not a time between the years 1 and 9999", rangeHint,
+		},
+		{
+			"order: infinite delivery time", orderCall("actual_delivery_time", "'-infinity'"),
+			"herald.outbox: actual_delivery_time -infinity is not a time between the years 1 and 9999", rangeHint,
+		},
+		{
+			"order: delivered too late", orderCall("delivered_at", "'10000-01-01 00:00:00+00'"),
+			"herald.outbox: delivered_at 10000-01-01 00:00:00+00 is not a time between the years 1 and 9999", rangeHint,
+		},
+		{
+			"order: updated before Christ", orderCall("last_update_timestamp", "'0044-03-15 12:00:00+00 BC'"),
+			"herald.outbox: last_update_timestamp 0044-03-15 12:00:00+00 BC is not a time between the years 1 and 9999",
+			rangeHint,
+		},
+		{
+			"cart: no type", cartCall("CartUpdated", "event_type", "NULL"), "herald.outbox: event_type is missing",
+			"Use one of " + cartTypes + ".",
+		},
+		{
+			"cart: another family's type", cartCall("OrderPlaced", "user_id", "NULL"),
+			"herald.publish_teamcart_event: 'OrderPlaced' is not a team cart event", cartHint,
+		},
+		{
+			"cart: no cart", cartCall("CartLocked", "team_cart_id", "NULL"),
+			"herald.outbox: team_cart_id is missing: an event of type CartLocked needs the id of its team cart",
+			"Set team_cart_id.",
+		},
+		{
+			"cart: payment without its user", cartCall("CartPaymentEvent", "status", "'Paid'"),
+			"herald.outbox: user_id is missing: an event of type CartPaymentEvent needs it",
+			"Set user_id to a string that is not empty.",
+		},
+		{
+			"cart: payment without its status", cartCall("CartPaymentEvent", "user_id", "'user-1'"),
+			"herald.outbox: status is missing: an event of type CartPaymentEvent needs it",
+			"Set status to a string that is not empty.",
+		},
+		{
+			"cart: conversion without its order", cartCall("CartConverted", "order_id", "NULL"),
+			"herald.outbox: order_id is missing: an event of type CartConverted needs it",
+			"Set order_id to a UUID, and not the all-zero one.",
+		},
+		{
+			"cart: oversized status", cartCall("CartUpdated", "status", "repeat('x', 65537 - 14)"),
+			"herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", sizeHint,
+		},
+		{
+			"cart: infinite occurrence", cartCall("CartUpdated", "occurred_on_utc", "'-infinity'"),
+			"herald.outbox: occurred_on_utc -infinity is not a time between the years 1 and 9999", timeHint,
+		},
+		{
+			"cart: infinite delivery", cartCall("CartUpdated", "deliver_after", "'infinity'"),
+			"herald.outbox: deliver_after infinity is not a time between the years 1 and 9999", deliverHint,
+		},
+		{
+			"admin: no type", adminCall("event_type", "NULL"), "herald.outbox: event_type is missing",
+			"Use one of " + adminTypes + ".",
+		},
+		{
+			"admin: another family's type", adminCall("event_type", "'OrderPlaced'"),
+			"herald.publish_admin_event: 'OrderPlaced' is not an admin event", adminHint,
+		},
+		{
+			"admin: Herald's own type", adminCall("event_type", "'AccessRevoked'"),
+			"herald.publish_admin_event: 'AccessRevoked' is not an admin event", adminHint,
+		},
+		{
+			"admin: string as payload", adminCall("payload", `'"text"'`), "herald.outbox: payload is string, not a JSON object",
+			objectHint,
+		},
+		{
+			"admin: JSON null as payload", adminCall("payload", `'null'`), "herald.outbox: payload is null, not a JSON object",
+			objectHint,
+		},
+		{
+			"admin: oversized payload",
+			adminCall("payload", `jsonb_build_object('dailyRevenue', 1, 'totalRevenue30d', 2, 'a', repeat('x', 65537 - 50))`),
+			"herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", sizeHint,
+		},
+		{
+			"order: an empty number", orderCall("order_number", "' '"), "herald.outbox: order_number is empty",
+			"Set order_number to a string that is not empty.",
+		},
+		{
+			"order: an unknown type", orderCall("event_type", "'Banana'"), "herald.outbox: unknown event_type 'Banana'",
+			"Use one of " + orderTypes + ", " + cartTypes + ", " + adminTypes + ". " + ownTypes,
+		},
+		{
+			"order: extra is a list", orderCall("extra", "'[1]'"), "herald.outbox: extra is not a JSON object",
+			"Pass further fields of the payload as an object, or null.",
+		},
+		{
+			"order: extra is a text", orderCall("extra", `'"text"'`), "herald.outbox: extra is not a JSON object",
+			"Pass further fields of the payload as an object, or null.",
+		},
+		{
+			"order: extra ends clients", orderCall("extra", `'{"__proto__": 1}'`),
+			"herald.outbox: payload has a key named __proto__, which ends clients", "Give the key another name.",
+		},
+		{
+			"order: a long trace context", orderCall("traceparent", "repeat('t', 513)"),
+			"herald.outbox: traceparent has 513 characters; at most 512 are allowed", "Pass a W3C trace context, or null.",
+		},
+		{
+			"cart: a status only in extra",
+			"SELECT herald.publish_teamcart_event('CartPaymentEvent', " +
+				quote(fixture.CartID) + `, 'user-1', extra => '{"status": "Paid"}')`,
+			"herald.outbox: status is missing: an event of type CartPaymentEvent needs it",
+			"Set status to a string that is not empty.",
+		},
+		{
+			"cart: conversion to no order", cartCall("CartConverted", "order_id", "'00000000-0000-0000-0000-000000000000'"),
+			"herald.outbox: order_id is missing: the all-zero UUID is an id that was not set",
+			"Set order_id to a UUID, and not the all-zero one.",
+		},
+		{
+			"admin: no payload", adminCall("payload", "NULL"), "herald.outbox: payload is missing",
+			"Pass the event's own fields as an object with camelCase keys.",
+		},
+		{
+			"admin: nothing", "SELECT herald.publish_admin_event()", "herald.outbox: event_type is missing; payload is missing",
+			"Pass the event's own fields as an object with camelCase keys.",
+		},
+		{
+			"cart: nothing", "SELECT herald.publish_teamcart_event()",
+			"herald.outbox: event_type is missing; team_cart_id is missing: an event of type CartUpdated needs the id of its team cart", "Use one of " + cartTypes + ". Set team_cart_id.",
+		},
 		{
 			"order: nothing", "SELECT herald.publish_order_event()", "herald.outbox: event_type is missing; order_id is missing: an event of type OrderPlaced needs the id of its order; " +
 				"restaurant_id is missing: an event of type OrderPlaced needs the id of the order's restaurant; " +
@@ -301,8 +457,14 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 			"Use one of " + orderTypes + ". Set order_id. Set restaurant_id. Set customer_id, or audience to Restaurant. " +
 				"Set order_number to a string that is not empty. Set status to a string that is not empty.",
 		},
-		{"admin: infinite occurrence", adminCall("occurred_on_utc", "'infinity'"), "herald.outbox: occurred_on_utc infinity is not a time between the years 1 and 9999", timeHint},
-		{"admin: infinite delivery", adminCall("deliver_after", "'-infinity'"), "herald.outbox: deliver_after -infinity is not a time between the years 1 and 9999", deliverHint},
+		{
+			"admin: infinite occurrence", adminCall("occurred_on_utc", "'infinity'"),
+			"herald.outbox: occurred_on_utc infinity is not a time between the years 1 and 9999", timeHint,
+		},
+		{
+			"admin: infinite delivery", adminCall("deliver_after", "'-infinity'"),
+			"herald.outbox: deliver_after -infinity is not a time between the years 1 and 9999", deliverHint,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -315,7 +477,8 @@ func TestPublishFunctionsRefuse(t *testing.T) {
 	}
 }
 
-// The order function builds its payload itself, so its limit is met from outside: one byte more than what fits is refused.
+// The order function builds its payload itself, so the test meets its limit from outside: one byte too many is
+// refused.
 //
 // Acceptance: A-330.
 func TestOrderPayloadAtItsLimit(t *testing.T) {
@@ -325,9 +488,11 @@ func TestOrderPayloadAtItsLimit(t *testing.T) {
 	var id string
 	require.NoError(t, b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 1, fixture.RestaurantID).Scan(&id))
 	frame := fixture.Scan[int](t, b.Pool, "SELECT octet_length(payload::text) FROM herald.outbox WHERE event_id = $1", id)
-	require.NoError(t, b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 65537-frame, fixture.RestaurantID).Scan(&id))
+	require.NoError(t,
+		b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 65537-frame, fixture.RestaurantID).Scan(&id))
 	err := b.Pool.QueryRow(t.Context(), publish, fixture.OrderID, 65538-frame, fixture.RestaurantID).Scan(&id)
-	requireRefused(t, err, "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed", "Send ids and let the client fetch what is large.")
+	requireRefused(t, err, "herald.outbox: payload has 65537 bytes; at most 65536 (64 KiB) are allowed",
+		"Send ids and let the client fetch what is large.")
 }
 
 // call is a SELECT of a function with named arguments, one of which is replaced or added.

@@ -20,11 +20,12 @@ import (
 // ErrNotDead is returned for an event that is no dead letter.
 var ErrNotDead = errors.New("the event is not a dead letter")
 
-// ErrRowLost is returned for a dead letter whose row says that it was written at what is no time: no job can carry that.
-var ErrRowLost = errors.New("its row's written_at is not a time between the years 1 and 9999: publish the event anew, or drop it")
+// ErrRowLost is returned for a dead letter whose row has a written_at that is no time: no job can carry that.
+var ErrRowLost = errors.New(
+	"its row's written_at is not a time between the years 1 and 9999: publish the event anew, or drop it")
 
-// DeadLetter is an event that could not be turned into messages: one that is not tried again by itself (StatusDead), or one that is
-// (StatusRetrying).
+// DeadLetter is an event that could not be turned into messages. It is not tried again by itself (StatusDead), or it
+// is (StatusRetrying).
 type DeadLetter struct {
 	EventID    uuid.UUID  `json:"eventId"`
 	Type       event.Type `json:"eventType"`       // empty where retention has dropped the event's row
@@ -32,8 +33,8 @@ type DeadLetter struct {
 	ResourceID uuid.UUID  `json:"resourceId"`      // uuid.Nil for admin events
 	WrittenAt  time.Time  `json:"writtenAt"`       // zero where that is no time between the years 1 and 9999
 	DiedAt     time.Time  `json:"diedAt,omitzero"` // zero for one that is tried again
-	// FailingSince is when it failed first, NextAttemptAt when it is tried again, by the database's clock; zero for a dead one, and the latter
-	// while it is being tried.
+	// FailingSince is when it failed first, NextAttemptAt when it is tried again, by the database's clock. Both are
+	// zero for a dead event; NextAttemptAt is zero while the event is being tried.
 	FailingSince  time.Time `json:"failingSince,omitzero"`
 	NextAttemptAt time.Time `json:"nextAttemptAt,omitzero"`
 	Attempts      int       `json:"attempts"`
@@ -41,7 +42,7 @@ type DeadLetter struct {
 	Job           int64     `json:"-"`      // that tries it again
 }
 
-// Since is when it died, or failed first.
+// Since is when the event died, or failed first.
 func (d *DeadLetter) Since() time.Time {
 	if d.State == StatusRetrying {
 		return d.FailingSince
@@ -49,7 +50,7 @@ func (d *DeadLetter) Since() time.Time {
 	return d.DiedAt
 }
 
-// Cursor is what a list goes on from behind d, as text; [ParseDeadCursor] reads it.
+// Cursor is the text from which a list goes on behind d. [ParseDeadCursor] reads it.
 func (d *DeadLetter) Cursor() string {
 	if d.State == StatusRetrying {
 		return retryingCursor + strconv.FormatInt(d.Job, 10)
@@ -59,7 +60,7 @@ func (d *DeadLetter) Cursor() string {
 
 const retryingCursor = StatusRetrying + "_"
 
-// ParseDeadCursor returns what a list goes on from; nil where text is no [DeadLetter.Cursor].
+// ParseDeadCursor returns the place from which a list goes on; nil where text is no [DeadLetter.Cursor].
 func ParseDeadCursor(text string) *DeadLetter {
 	if job, ok := strings.CutPrefix(text, retryingCursor); ok {
 		id, err := strconv.ParseInt(job, 10, 64)
@@ -80,8 +81,8 @@ func ParseDeadCursor(text string) *DeadLetter {
 	return &DeadLetter{State: StatusDead, DiedAt: diedAt, EventID: eventID}
 }
 
-// DeadLetters returns at most limit events that are not tried again, the newest first: from the newest on where before is nil, else those
-// behind it.
+// DeadLetters returns at most limit events that are not tried again, the newest first. It begins behind before, or
+// with the newest where before is nil.
 func DeadLetters(ctx context.Context, db dbsqlc.DBTX, before *DeadLetter, limit int) ([]DeadLetter, error) {
 	params := dbsqlc.DeadLetterListParams{
 		DiedBefore: farFuture, EventBefore: uuid.Max, MaxLetters: int32(limit), //nolint:gosec // bounded by the caller
@@ -114,7 +115,8 @@ func scanDeadLetter(row pgx.CollectableRow) (d DeadLetter, err error) {
 // farFuture is later than any dead letter.
 var farFuture = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
 
-// CountDeadLetters returns how many events are not tried again, counted up to most, and for how long the oldest has been one.
+// CountDeadLetters returns how many events are not tried again, counted up to most, and for how long the oldest has
+// been dead.
 func CountDeadLetters(ctx context.Context, db dbsqlc.DBTX, most int) (letters int, oldest time.Duration, err error) {
 	row, err := dbsqlc.New(db).DeadLetterCount(ctx, int32(most)) //nolint:gosec // a constant of the caller's
 	if err != nil {
@@ -123,8 +125,8 @@ func CountDeadLetters(ctx context.Context, db dbsqlc.DBTX, most int) (letters in
 	return int(row.Letters), time.Duration(row.OldestSeconds * float64(time.Second)), nil
 }
 
-// Exhume takes an event out of the dead letters, within tx, and returns its place and why it died. It fails with [ErrNotDead], and with
-// [ErrRowLost] for one that nothing can find again.
+// Exhume takes an event out of the dead letters, within tx, and returns its place and why it died. It fails with
+// [ErrNotDead], and with [ErrRowLost] for an event whose row cannot be found again.
 func Exhume(ctx context.Context, tx pgx.Tx, eventID uuid.UUID) (Ref, string, error) {
 	ref := Ref{EventID: eventID}
 	var written pgtype.Timestamptz
@@ -142,8 +144,8 @@ func Exhume(ctx context.Context, tx pgx.Tx, eventID uuid.UUID) (Ref, string, err
 	return ref, reason, nil
 }
 
-// Drop makes a dead letter one that is listed no more; by says who wants so. Its event is never delivered unless it is retried. It fails with
-// [ErrNotDead] where it is none, or was dropped before.
+// Drop takes a dead letter off the list; by names who asked for it. Its event is never delivered unless it is
+// retried. It fails with [ErrNotDead] where the event is no dead letter, or was dropped before.
 func Drop(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, by string) error {
 	dropped, err := dbsqlc.New(db).DeadLetterDrop(ctx, dbsqlc.DeadLetterDropParams{EventID: eventID, ByWhom: whom(by)})
 	if err != nil {
@@ -155,7 +157,7 @@ func Drop(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, by string) err
 	return nil
 }
 
-// Show returns the outbox's row of an event as JSON, by the names of its columns. It fails with [ErrRowGone].
+// Show returns an event's row of the outbox as JSON, by the names of its columns. It fails with [ErrRowGone].
 func Show(ctx context.Context, db dbsqlc.DBTX, ref Ref) ([]byte, error) {
 	row, err := dbsqlc.New(db).OutboxShow(ctx, dbsqlc.OutboxShowParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt})
 	switch {

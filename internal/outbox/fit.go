@@ -17,8 +17,9 @@ const (
 	maxTraceCharacters = 512
 )
 
-// Targets returns the groups that receive the row's event, as [event.Event.Groups] does. It fails with an [*event.UndeliverableError] also
-// where a column holds what the outbox refuses: the row was written past its checks, or by a release that had others.
+// Targets returns the groups that receive the row's event, as [event.Event.Groups] does. It also fails with an
+// [*event.UndeliverableError] where a column holds what the outbox refuses: the row was written past its checks, or
+// under a release with other checks.
 func (r *Row) Targets() ([]event.Group, error) {
 	if r.unfit != "" {
 		return nil, &event.UndeliverableError{EventID: r.ID, Reason: r.unfit}
@@ -26,13 +27,14 @@ func (r *Row) Targets() ([]event.Group, error) {
 	return r.Groups()
 }
 
-// IsHopeless says whether err is about an event that no later attempt can deliver. One of a type that is not known may be of a newer release.
+// IsHopeless reports whether err is about an event that no later attempt can deliver. An event of an unknown type
+// may be of a newer release, so it is not hopeless.
 func IsHopeless(err error) bool {
 	undeliverable, ok := errors.AsType[*event.UndeliverableError](err)
 	return ok && !undeliverable.UnknownType
 }
 
-// unfit says which column holds something that no event has, and what is wrong with it.
+// unfit says which column holds a value that no event has, and what is wrong with it.
 func (c *rowColumns) unfit() string {
 	switch {
 	case c.tooLarge != "":
@@ -90,7 +92,7 @@ func (c *rowColumns) unfitTime() string {
 	return ""
 }
 
-// characters counts them where a text can have more than most.
+// characters counts the characters of a text that can have more than most.
 func characters(text string, most int) int {
 	if len(text) <= most {
 		return len(text)
@@ -100,7 +102,7 @@ func characters(text string, most int) int {
 
 const maxReason = 1000 // bytes
 
-// ShortReason is what is written down of a reason: a producer may have had its say in it.
+// ShortReason is the form in which a reason is recorded: a producer may have written parts of it.
 func ShortReason(reason string) string {
 	reason = strings.ToValidUTF8(strings.ReplaceAll(reason, "\x00", ""), "�")
 	if len(reason) <= maxReason {

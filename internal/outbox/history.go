@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// What a [Step] can be.
+// The kinds of [Step].
 const (
 	StepDied    = "died"
 	StepRetried = "retried"
@@ -20,11 +20,11 @@ const (
 )
 
 const (
-	historyMost = 100 // steps of an event that are told
+	historyMost = 100 // steps of an event that are returned
 	whomMost    = 200 // bytes of a name
 )
 
-// Step is something that has become of an event which could not be delivered.
+// Step is something that happened to an event that could not be delivered.
 type Step struct {
 	At       time.Time `json:"at"`
 	What     string    `json:"what"`              // one of the Step… constants
@@ -33,7 +33,7 @@ type Step struct {
 	Detail   string    `json:"detail,omitempty"`  // why it died, or what of it was changed
 }
 
-// Note writes down that somebody has decided about an event, within the transaction of it.
+// Note records a decision about an event, within the transaction of that decision.
 func Note(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, what, by, detail string) error {
 	params := dbsqlc.DeadLetterNoteParams{EventID: eventID, What: what, ByWhom: whom(by)}
 	if detail = ShortReason(detail); detail != "" {
@@ -45,20 +45,24 @@ func Note(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID, what, by, deta
 	return nil
 }
 
-// History returns what has become of an event, the newest hundred steps, in order.
+// History returns what has happened to an event, in order: the newest hundred steps.
 func History(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Step, error) {
-	rows, err := dbsqlc.New(db).DeadLetterHistory(ctx, dbsqlc.DeadLetterHistoryParams{EventID: eventID, Most: historyMost})
+	rows, err := dbsqlc.New(db).DeadLetterHistory(ctx,
+		dbsqlc.DeadLetterHistoryParams{EventID: eventID, Most: historyMost})
 	if err != nil {
 		return nil, fmt.Errorf("reading what became of event %s: %w", eventID, err)
 	}
 	steps := make([]Step, len(rows))
 	for i, row := range rows {
-		steps[i] = Step{At: row.At, What: row.What, By: postgres.OrZero(row.ByWhom), Attempts: int(postgres.OrZero(row.Attempts)), Detail: postgres.OrZero(row.Detail)}
+		steps[i] = Step{
+			At: row.At, What: row.What, By: postgres.OrZero(row.ByWhom),
+			Attempts: int(postgres.OrZero(row.Attempts)), Detail: postgres.OrZero(row.Detail),
+		}
 	}
 	return steps, nil
 }
 
-// whom is a name as it is written down; nil for nobody's.
+// whom is a name in its recorded form; nil for an empty one.
 func whom(by string) *string {
 	if by == "" {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Insert writes one event as a producer would. What the outbox refuses comes back as an error that says what is wrong and what to
+// Insert writes one event as a producer would. Where the outbox refuses it the error says what is wrong and what to
 // do.
 func Insert(ctx context.Context, db dbsqlc.DBTX, row *Row) error {
 	params := dbsqlc.OutboxInsertParams{

@@ -17,8 +17,9 @@ func TestInsertWritesAsAProducerWould(t *testing.T) {
 	b := setup(t)
 	due := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
 	row := &outbox.Row{DeliverAfter: due, Event: event.Event{
-		ID: uuid.New(), Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID, CustomerID: fixture.Customer,
-		Audience: event.Restaurant, Payload: []byte(`{"orderNumber": "YZ-1", "status": "Placed"}`),
+		ID: uuid.New(), Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID,
+		CustomerID: fixture.Customer,
+		Audience:   event.Restaurant, Payload: []byte(`{"orderNumber": "YZ-1", "status": "Placed"}`),
 	}}
 	require.NoError(t, outbox.Insert(t.Context(), b.Pool, row))
 	stored := b.written(t, row.ID)
@@ -31,7 +32,10 @@ func TestInsertWritesAsAProducerWould(t *testing.T) {
 	require.WithinDuration(t, due, *stored.DeliverAfter, 0)
 	require.WithinDuration(t, time.Now(), stored.OccurredOn, time.Minute)
 
-	minimal := &outbox.Row{Event: event.Event{ID: uuid.New(), Type: event.CartLocked, ResourceID: fixture.CartID, Payload: []byte(`{}`)}}
+	minimal := &outbox.Row{Event: event.Event{
+		ID: uuid.New(), Type: event.CartLocked, ResourceID: fixture.CartID,
+		Payload: []byte(`{}`),
+	}}
 	require.NoError(t, outbox.Insert(t.Context(), b.Pool, minimal))
 	require.False(t, b.written(t, minimal.ID).RestaurantID.Valid)
 
@@ -46,8 +50,9 @@ func TestInsertOfAnOrderWithoutAudience(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	row := &outbox.Row{Event: event.Event{
-		ID: uuid.New(), Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID, CustomerID: fixture.Customer,
-		Payload: []byte(`{"orderNumber": "YZ-1", "status": "Placed"}`),
+		ID: uuid.New(), Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID,
+		CustomerID: fixture.Customer,
+		Payload:    []byte(`{"orderNumber": "YZ-1", "status": "Placed"}`),
 	}}
 	require.NoError(t, outbox.Insert(t.Context(), b.Pool, row))
 	require.Equal(t, "Both", *b.written(t, row.ID).Audience, "both is the default")

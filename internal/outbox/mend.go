@@ -20,14 +20,17 @@ import (
 
 // Why an event is not mended.
 var (
-	ErrRelayed   = errors.New("the event has been relayed: clients have it as it was; publish another one to correct it")
-	ErrWaiting   = errors.New("the event has not failed, or was mended already, and waits to be relayed; see herald trace")
-	ErrNotKnown  = errors.New("no event with this id has been committed, or it is older than the retention; see herald trace")
+	ErrRelayed = errors.New("the event has been relayed: clients have it as it was; publish another one to correct it")
+	ErrWaiting = errors.New(
+		"the event has not failed, or was mended already, and waits to be relayed; see herald trace")
+	ErrNotKnown = errors.New(
+		"no event with this id has been committed, or it is older than the retention; see herald trace")
 	ErrMoved     = errors.New("the event is being retried, buried or relayed at this moment; try again")
-	ErrUnchanged = errors.New("nothing of the event would be another; herald dead retry tries again to deliver it as it is")
+	ErrUnchanged = errors.New(
+		"nothing of the event would be another; herald dead retry tries again to deliver it as it is")
 )
 
-// RefusedError says why an event is not what a publish would take, in the outbox's words.
+// RefusedError says why a publish would refuse an event, in the outbox's words.
 type RefusedError struct{ Problem, Hint string }
 
 func (e *RefusedError) Error() string {
@@ -37,7 +40,7 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s (%s)", e.Problem, e.Hint)
 }
 
-// Mending is what of an event is to be another. What is nil stays as it is. The all-zero UUID, or an empty text, takes a value away.
+// Mending is a change of an event. A nil field stays as it is. The all-zero UUID, or an empty text, removes a value.
 type Mending struct {
 	Payload                  json.RawMessage // instead of the whole payload
 	Merge                    json.RawMessage // fields that are set in the payload; the others stay
@@ -49,9 +52,10 @@ type Mending struct {
 	TraceParent              *string
 }
 
-// Empty says that nothing would be another.
+// Empty reports whether nothing would change.
 func (m *Mending) Empty() bool {
-	return m.Payload == nil && m.Merge == nil && m.Type == nil && m.ResourceID == nil && m.RestaurantID == nil && m.CustomerID == nil &&
+	return m.Payload == nil && m.Merge == nil && m.Type == nil && m.ResourceID == nil && m.RestaurantID == nil &&
+		m.CustomerID == nil &&
 		m.Audience == nil && m.OccurredOn == nil && m.DeliverAfter == nil && !m.AtOnce && m.TraceParent == nil
 }
 
@@ -63,7 +67,7 @@ type Mended struct {
 	DeliverAfter time.Time
 }
 
-// String names what was changed, and shows none of it.
+// String names what was changed, without values.
 func (m *Mended) String() string {
 	named := slices.Clone(m.Columns)
 	for i, column := range named {
@@ -74,8 +78,8 @@ func (m *Mended) String() string {
 	return strings.Join(named, ", ")
 }
 
-// Mend changes an event's row within tx, which holds whatever would deliver it. It fails with [ErrRelayed], [ErrRowGone], [ErrUnchanged] or a
-// [*RefusedError], and tx is of no use then.
+// Mend changes an event's row within tx. Tx must hold locks on everything that would deliver the event. It fails
+// with [ErrRelayed], [ErrRowGone], [ErrUnchanged] or a [*RefusedError]; tx is of no use then.
 func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 	q := dbsqlc.New(tx)
 	relayed, err := q.EventIsRelayed(ctx, ref.EventID)
@@ -94,8 +98,9 @@ func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 		return Mended{}, &RefusedError{"what is to be merged into the payload is not a JSON object", ""}
 	}
 	changed, err := q.MendApply(ctx, dbsqlc.MendApplyParams{
-		Seq: ref.Seq, WrittenAt: ref.WrittenAt, EventType: (*string)(m.Type), ResourceID: nullID(m.ResourceID), RestaurantID: nullID(m.RestaurantID),
-		CustomerID: m.CustomerID, Audience: m.Audience, Payload: m.Payload, Merge: m.Merge, OccurredOnUtc: m.OccurredOn,
+		Seq: ref.Seq, WrittenAt: ref.WrittenAt, EventType: (*string)(m.Type), ResourceID: nullID(m.ResourceID),
+		RestaurantID: nullID(m.RestaurantID),
+		CustomerID:   m.CustomerID, Audience: m.Audience, Payload: m.Payload, Merge: m.Merge, OccurredOnUtc: m.OccurredOn,
 		AtOnce: m.AtOnce, DeliverAfter: m.DeliverAfter, Traceparent: m.TraceParent,
 	})
 	switch {
@@ -106,7 +111,8 @@ func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 	case len(changed.Changed) == 0:
 		return Mended{}, ErrUnchanged
 	case changed.IsOwn && !changed.WasOwn:
-		return Mended{}, &RefusedError{"event_type AccessRevoked is Herald's own", "herald.revoke_access writes such events."}
+		return Mended{},
+			&RefusedError{"event_type AccessRevoked is Herald's own", "herald.revoke_access writes such events."}
 	}
 	if _, err := q.MendCheck(ctx, dbsqlc.MendCheckParams{Seq: ref.Seq, WrittenAt: ref.WrittenAt}); err != nil {
 		return Mended{}, refused(err)
@@ -125,7 +131,7 @@ func Mend(ctx context.Context, tx pgx.Tx, ref Ref, m *Mending) (Mended, error) {
 	return Mended{Columns: changed.Changed, Fields: changed.Fields, DeliverAfter: row.DeliverAfter}, nil
 }
 
-// refused turns what the database says of a value into a [*RefusedError].
+// refused turns the database's error about a value into a [*RefusedError].
 func refused(err error) error {
 	answer, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -135,7 +141,7 @@ func refused(err error) error {
 	switch {
 	case answer.Code == checkViolation:
 		return &RefusedError{strings.TrimPrefix(answer.Message, "herald.outbox: "), answer.Hint}
-	case postgres.Unreadable(err): // jsonb cannot hold it, say
+	case postgres.Unreadable(err): // for example a value that jsonb cannot hold
 		return &RefusedError{answer.Message, answer.Hint}
 	default:
 		return fmt.Errorf("mending the event: %w", err)

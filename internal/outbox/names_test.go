@@ -12,9 +12,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// qualified are the functions that have no search_path of their own, because setting one costs a call about 10 µs, and name everything in
-// full instead: what each event or each pass calls. TestFunctionsMeetNoShadow calls them. A function whose body the server has parsed when it was
-// created (RETURN …) is bound to its names since.
+// qualified are the functions without a search_path of their own, because setting one costs a call about 10 µs. They
+// qualify every name instead: each event or each pass calls them. TestFunctionsMeetNoShadow calls them, too. A
+// function whose body the server parsed at its creation (RETURN …) has been bound to its names since.
 func qualified() map[string]string {
 	return map[string]string{
 		"accept_event":           "each published event",
@@ -35,11 +35,12 @@ func qualified() map[string]string {
 	}
 }
 
-// Every function of Herald finds its names in pg_catalog and herald, whatever the session that calls it looks through.
+// Every function of Herald finds its names in pg_catalog and herald, whatever the calling session's path is.
 func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	rows, err := b.Pool.Query(t.Context(), `SELECT p.proname::text, coalesce(array_to_string(p.proconfig, ';'), '') AS config FROM pg_proc p
+	rows, err := b.Pool.Query(t.Context(),
+		`SELECT p.proname::text, coalesce(array_to_string(p.proconfig, ';'), '') AS config FROM pg_proc p
 		WHERE p.pronamespace = 'herald'::regnamespace AND p.prosqlbody IS NULL`)
 	require.NoError(t, err)
 	type function struct{ Name, Config string }
@@ -56,11 +57,12 @@ func TestEveryFunctionSaysWhereItLooks(t *testing.T) {
 				path = value
 			}
 		}
-		require.Contains(t, []string{"pg_catalog, herald, pg_temp", "pg_catalog, pg_temp"}, path, "%s: set its search_path, or name all in full and list it here", f.Name)
+		require.Contains(t, []string{"pg_catalog, herald, pg_temp", "pg_catalog, pg_temp"}, path,
+			"%s: set its search_path, or name all in full and list it here", f.Name)
 	}
 }
 
-// naive returns a session that meets the shadows wherever it names something without its schema.
+// naive returns a session that meets the shadows wherever it uses a name without a schema.
 func (b *bundle) naive(t *testing.T) *pgx.Conn {
 	t.Helper()
 	b.Shadow(t)
@@ -73,7 +75,8 @@ func (b *bundle) naive(t *testing.T) *pgx.Conn {
 	return conn
 }
 
-// A session with a schema of shadows before all others, and in its pg_temp, calls every function, and none meets a shadow.
+// A session with a schema of shadows before all others, and in its pg_temp, calls every function, and none meets a
+// shadow.
 func TestFunctionsMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -114,7 +117,10 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 	}
 	// The days are older than the retention.
 	days := b.oldDays(t)
-	for _, statement := range []string{"SELECT herald.retire_log_day($1)", "SELECT * FROM herald.retire_outbox_day($1, 10000)"} {
+	for _, statement := range []string{
+		"SELECT herald.retire_log_day($1)",
+		"SELECT * FROM herald.retire_outbox_day($1, 10000)",
+	} {
 		for _, day := range days {
 			_, err := naive.Exec(t.Context(), statement, day)
 			require.NoError(t, err, statement)
@@ -122,7 +128,7 @@ func TestFunctionsMeetNoShadow(t *testing.T) {
 	}
 }
 
-// oldDays are those of either table that end more than a week ago.
+// oldDays are the days of either table that end more than a week ago.
 func (b *bundle) oldDays(t *testing.T) []string {
 	t.Helper()
 	rows, err := b.Pool.Query(t.Context(), `SELECT d::text FROM herald.days_before('outbox', now() - interval '7 days') d
@@ -134,8 +140,8 @@ func (b *bundle) oldDays(t *testing.T) []string {
 	return days
 }
 
-// What the relay, its jobs and the retention ask goes through sessions that have their path: with shadows everywhere an event goes its whole way.
-// `make test-shadows` runs the packages' tests like this.
+// The statements of the relay, its jobs and the retention run in sessions that have their path: with shadows
+// everywhere an event goes its whole way. `make test-shadows` runs the packages' tests like this.
 func TestQueriesMeetNoShadow(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// privileges lists what a role may do to everything in the schema, from the catalog: tables, views and partitions (also column
-// by column), sequences, functions, and the schema itself.
+// privileges lists what a role may do to everything in the schema, from the catalog: tables, views and partitions
+// (also column by column), sequences, functions, and the schema itself.
 const privileges = `
 SELECT format('%s on schema %s', p, n.nspname)
 FROM pg_namespace n, unnest('{USAGE,CREATE}'::text[]) p
@@ -73,7 +73,8 @@ func TestProducersMayPublishAndNothingElse(t *testing.T) {
 	}
 	for _, function := range []string{
 		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "set_platform_stats", "event_status",
-		"uuidv7", "utc", "judge_event", "refuse_event", "payload_problems", "payload_fields", "other_type", "utc_or_text", // what an insert's default, the functions and the check call in the producer's name
+		// These are called with the producer's rights by an insert's default, the functions and the check.
+		"uuidv7", "utc", "judge_event", "refuse_event", "payload_problems", "payload_fields", "other_type", "utc_or_text",
 	} {
 		want = append(want, "EXECUTE on "+function)
 	}
@@ -88,7 +89,8 @@ func TestARoleOfItsOwnMayDoNothing(t *testing.T) {
 	require.Empty(t, b.privileges(t, b.Login(t).Config().User))
 }
 
-// What the catalog says, tried out: everything that a producer does works over a producer's login, and reading does not.
+// The catalog's answers, tried out: with a producer's login everything that a producer does works, and reading does
+// not.
 //
 // Acceptance: A-313, A-335, A-346.
 func TestProducersLoginAtWork(t *testing.T) {
@@ -96,11 +98,17 @@ func TestProducersLoginAtWork(t *testing.T) {
 	b := setup(t)
 	producer := b.Login(t, "herald_producer")
 	ids := []uuid.UUID{
-		fixture.Scan[uuid.UUID](t, producer, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", fixture.OrderID, fixture.RestaurantID),
+		fixture.Scan[uuid.UUID](t, producer,
+			"SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1')", fixture.OrderID,
+			fixture.RestaurantID),
 		fixture.Scan[uuid.UUID](t, producer, "SELECT herald.publish_teamcart_event('CartLocked', $1)", fixture.CartID),
-		fixture.Scan[uuid.UUID](t, producer, `SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`),
+		fixture.Scan[uuid.UUID](t, producer,
+			`SELECT herald.publish_admin_event('RevenueUpdate', '{"dailyRevenue": 1, "totalRevenue30d": 2}')`),
 	}
-	for _, row := range []fixture.Columns{fixture.Order(), fixture.Cart(), fixture.Admin(fixture.Columns{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})} {
+	for _, row := range []fixture.Columns{
+		fixture.Order(), fixture.Cart(),
+		fixture.Admin(fixture.Columns{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}),
+	} {
 		id, err := fixture.Insert(t, producer, row)
 		require.NoError(t, err)
 		ids = append(ids, id)
@@ -115,7 +123,8 @@ func TestProducersLoginAtWork(t *testing.T) {
 	}
 	b.Relay(t)
 	for _, id := range ids {
-		require.Equal(t, "relayed", fixture.Scan[string](t, producer, "SELECT status FROM herald.event_status($1) LIMIT 1", id))
+		require.Equal(t, "relayed",
+			fixture.Scan[string](t, producer, "SELECT status FROM herald.event_status($1) LIMIT 1", id))
 	}
 	for _, sql := range []string{
 		"SELECT payload FROM herald.outbox",
@@ -141,7 +150,8 @@ func TestProducersLoginAtWork(t *testing.T) {
 	}
 }
 
-// A service that says who may follow what is granted the two functions by name; what they write is then written in the owner's name.
+// A service that decides on access is granted the two functions by name. What they write is written with the owner's
+// rights.
 func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -152,20 +162,26 @@ func TestAccessIsGrantedByWhoeverMay(t *testing.T) {
 		require.NoError(t, err)
 	})
 	for _, function := range []string{"grant_access", "revoke_access"} {
-		_, err := service.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", fixture.Owner, fixture.OrderID, fixture.Customer)
+		_, err := service.Exec(t.Context(), "SELECT herald."+function+"($1, $2, $3)", fixture.Owner, fixture.OrderID,
+			fixture.Customer)
 		require.NoError(t, err)
 		require.Equal(t, function == "grant_access", b.May(t, fixture.Owner, fixture.OrderID, fixture.Customer))
 	}
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox WHERE event_type = 'AccessRevoked'"))
 }
 
-// AccessRevoked takes people out of groups: whoever may insert events may not insert this one, whatever functions he puts in its way.
+// AccessRevoked takes people out of groups. A login that may insert events may not insert this one, whatever
+// functions it puts in its way.
 //
 // Acceptance: A-324.
 func TestOnlyTheOutboxOwnersWriteRevocations(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	row := fixture.Columns{"event_type": "AccessRevoked", "resource_id": fixture.OrderID, "payload": `{"policy": "MustBeOrderOwner", "userId": "user-1"}`}
+	row := fixture.Columns{
+		"event_type": "AccessRevoked", "resource_id": fixture.OrderID,
+		"payload": `{"policy": "MustBeOrderOwner", "userId": "user-1"}`,
+	}
 	producer := b.Login(t, "herald_producer")
 	b.Exec(t, `CREATE SCHEMA evil;
 		CREATE FUNCTION evil.pg_has_role(name, oid, text) RETURNS boolean LANGUAGE sql RETURN true;

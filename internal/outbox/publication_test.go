@@ -14,7 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A publication of all tables, as logical replication and change data capture make one, takes no UPDATE and no DELETE from Herald.
+// Logical replication and change data capture make a publication of all tables. Herald's UPDATEs and DELETEs still
+// work.
 func TestAPublicationOfAllTablesIsInNobodysWay(t *testing.T) {
 	t.Parallel()
 	c := pgtest.NewCluster(t, map[string]string{"wal_level": "logical"})
@@ -58,10 +59,12 @@ func TestAPublicationOfAllTablesIsInNobodysWay(t *testing.T) {
 	everyTableTakesChanges(t, b)
 }
 
-// everyTableTakesChanges asks the server to delete nothing from each table, River's and goose's too: it refuses before it looks for rows.
+// everyTableTakesChanges asks the server to delete nothing from each table, River's and goose's too: the server
+// refuses before it looks for rows.
 func everyTableTakesChanges(t *testing.T, b *bundle) {
 	t.Helper()
-	rows, err := b.Pool.Query(t.Context(), "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind = 'r'")
+	rows, err := b.Pool.Query(t.Context(),
+		"SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'herald'::regnamespace AND c.relkind = 'r'")
 	require.NoError(t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

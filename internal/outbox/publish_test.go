@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// The functions as the contract lists them: every argument by name, type and default, and what comes back.
+// The functions as the contract lists them: every argument by name, type and default, and the result.
 //
 // Acceptance: A-190, A-301, A-340, A-341, A-342, A-344, A-506, A-507.
 func TestSignaturesOfTheProducersFunctions(t *testing.T) {
@@ -29,24 +29,33 @@ func TestSignaturesOfTheProducersFunctions(t *testing.T) {
 				"estimated_delivery_time timestamp with time zone DEFAULT NULL::timestamp with time zone, " +
 				"actual_delivery_time timestamp with time zone DEFAULT NULL::timestamp with time zone, " +
 				"delivered_at timestamp with time zone DEFAULT NULL::timestamp with time zone, " +
-				"last_update_timestamp timestamp with time zone DEFAULT NULL::timestamp with time zone, " + times + extra + trace, "uuid",
+				"last_update_timestamp timestamp with time zone DEFAULT NULL::timestamp with time zone, " + times + extra + trace,
+			"uuid",
 		},
 		"publish_teamcart_event": {
 			"event_type text DEFAULT NULL::text, team_cart_id uuid DEFAULT NULL::uuid, user_id text DEFAULT NULL::text, status text DEFAULT NULL::text, order_id uuid DEFAULT NULL::uuid, " +
 				times + extra + trace, "uuid",
 		},
-		"publish_admin_event": {"event_type text DEFAULT NULL::text, payload jsonb DEFAULT NULL::jsonb, " + times + trace, "uuid"},
-		"set_platform_stats":  {"stats jsonb", "void"},
-		"grant_access":        {"policy text, resource_id uuid, user_id text", "void"},
-		"revoke_access":       {"policy text, resource_id uuid, user_id text", "void"},
-		"can_subscribe":       {"policy text, resource_id uuid, user_id text", "boolean"},
-		"event_status": {"event_id uuid", `TABLE(status text, written_at timestamp with time zone, deliver_after timestamp with time zone, ` +
-			`relayed_at timestamp with time zone, relayed_by uuid, group_name text, "position" bigint, sequence bigint, detail text, relayed_host text, outbox_seq bigint, attempts integer, ` +
-			`next_attempt_at timestamp with time zone, settled_at timestamp with time zone, times_published bigint, broadcasts jsonb)`},
+		"publish_admin_event": {
+			"event_type text DEFAULT NULL::text, payload jsonb DEFAULT NULL::jsonb, " + times + trace,
+			"uuid",
+		},
+		"set_platform_stats": {"stats jsonb", "void"},
+		"grant_access":       {"policy text, resource_id uuid, user_id text", "void"},
+		"revoke_access":      {"policy text, resource_id uuid, user_id text", "void"},
+		"can_subscribe":      {"policy text, resource_id uuid, user_id text", "boolean"},
+		"event_status": {
+			"event_id uuid",
+			`TABLE(status text, written_at timestamp with time zone, deliver_after timestamp with time zone, ` +
+				`relayed_at timestamp with time zone, relayed_by uuid, group_name text, "position" bigint, sequence bigint, detail text, relayed_host text, outbox_seq bigint, attempts integer, ` +
+				`next_attempt_at timestamp with time zone, settled_at timestamp with time zone, times_published bigint, broadcasts jsonb)`,
+		},
 	} {
 		var arguments, result string
-		require.NoError(t, b.Pool.QueryRow(t.Context(), `SELECT pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
-			FROM pg_proc p WHERE p.pronamespace = 'herald'::regnamespace AND p.proname = $1`, name).Scan(&arguments, &result), name)
+		require.NoError(t,
+			b.Pool.QueryRow(t.Context(), `SELECT pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+			FROM pg_proc p WHERE p.pronamespace = 'herald'::regnamespace AND p.proname = $1`, name).Scan(&arguments, &result),
+			name)
 		require.Equal(t, want.arguments, arguments, name)
 		require.Equal(t, want.result, result, name)
 	}
@@ -69,7 +78,8 @@ type written struct {
 
 func (b *bundle) written(t *testing.T, id uuid.UUID) written {
 	t.Helper()
-	rows, err := b.Pool.Query(t.Context(), `SELECT event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload,
+	rows, err := b.Pool.Query(t.Context(),
+		`SELECT event_id, event_type, resource_id, restaurant_id, customer_id, audience, payload,
 		occurred_on_utc, deliver_after, traceparent, written_at FROM herald.outbox WHERE event_id = $1`, id)
 	require.NoError(t, err)
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[written])
@@ -82,11 +92,13 @@ func TestOrderFunctionWritesEveryArgument(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own := uuid.New()
-	id := fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_order_event(event_type => 'OrderStatusChanged', order_id => $1,
+	id := fixture.Scan[uuid.UUID](t, b.Pool,
+		`SELECT herald.publish_order_event(event_type => 'OrderStatusChanged', order_id => $1,
 		order_number => 'YZ-"1024"', status => 'Preparing', restaurant_id => $2, customer_id => 'user-1', audience => 'Customer',
 		estimated_delivery_time => '2025-01-20 17:35:00+07', actual_delivery_time => '2025-01-20 10:36:00.25+00',
 		delivered_at => '2025-01-20 10:37:00+00', last_update_timestamp => '2025-01-20 10:04:00+00',
-		occurred_on_utc => '2025-01-20 10:05:00+00', event_id => $3, deliver_after => '2025-01-20 10:06:00+00')`, fixture.OrderID, fixture.RestaurantID, own)
+		occurred_on_utc => '2025-01-20 10:05:00+00', event_id => $3, deliver_after => '2025-01-20 10:06:00+00')`,
+		fixture.OrderID, fixture.RestaurantID, own)
 	require.Equal(t, own, id)
 	row := b.written(t, id)
 	require.Equal(t, "OrderStatusChanged", row.EventType)
@@ -96,7 +108,8 @@ func TestOrderFunctionWritesEveryArgument(t *testing.T) {
 	require.Equal(t, "Customer", *row.Audience)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 5, 0, 0, time.UTC), row.OccurredOn, 0)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
-	require.JSONEq(t, `{"orderNumber": "YZ-\"1024\"", "status": "Preparing", "lastUpdateTimestamp": "2025-01-20T10:04:00.000000Z",
+	require.JSONEq(t,
+		`{"orderNumber": "YZ-\"1024\"", "status": "Preparing", "lastUpdateTimestamp": "2025-01-20T10:04:00.000000Z",
 		"estimatedDeliveryTime": "2025-01-20T10:35:00.000000Z", "actualDeliveryTime": "2025-01-20T10:36:00.250000Z",
 		"deliveredAt": "2025-01-20T10:37:00.000000Z"}`, string(row.Payload))
 }
@@ -106,7 +119,8 @@ func TestDefaultsOfAnOrderEvent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	before := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
-	id := fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1', audience => NULL)",
+	id := fixture.Scan[uuid.UUID](t, b.Pool,
+		"SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1', audience => NULL)",
 		fixture.OrderID, fixture.RestaurantID)
 	after := fixture.Scan[time.Time](t, b.Pool, "SELECT clock_timestamp()")
 	row := b.written(t, id)
@@ -117,21 +131,25 @@ func TestDefaultsOfAnOrderEvent(t *testing.T) {
 	var payload map[string]any
 	require.NoError(t, json.Unmarshal(row.Payload, &payload))
 	require.Equal(t, map[string]any{
-		"orderNumber": "YZ-1", "status": "Placed", "estimatedDeliveryTime": nil, "actualDeliveryTime": nil, "deliveredAt": nil,
+		"orderNumber": "YZ-1", "status": "Placed", "estimatedDeliveryTime": nil, "actualDeliveryTime": nil,
+		"deliveredAt":         nil,
 		"lastUpdateTimestamp": row.OccurredOn.UTC().Format("2006-01-02T15:04:05.000000Z"),
 	}, payload, "an order is up to date when its event occurred")
 }
 
-// Whatever the producer's session says of time zone and date style, the payload is in UTC.
+// Whatever time zone and date style the producer's session has, the payload is in UTC.
 func TestPayloadTimesDoNotDependOnTheSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	tx := b.Begin(t)
-	_, err := tx.Exec(t.Context(), "SET LOCAL timezone = 'Asia/Ho_Chi_Minh'; SET LOCAL datestyle = 'German'; SET LOCAL search_path = pg_temp")
+	_, err := tx.Exec(t.Context(),
+		"SET LOCAL timezone = 'Asia/Ho_Chi_Minh'; SET LOCAL datestyle = 'German'; SET LOCAL search_path = pg_temp")
 	require.NoError(t, err)
-	id := fixture.Scan[uuid.UUID](t, tx, `SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1',
+	id := fixture.Scan[uuid.UUID](t, tx,
+		`SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'user-1',
 		last_update_timestamp => '2025-01-20T10:05:00Z')`, fixture.OrderID, fixture.RestaurantID)
-	require.Equal(t, "2025-01-20T10:05:00.000000Z", fixture.Scan[string](t, tx, "SELECT payload->>'lastUpdateTimestamp' FROM herald.outbox WHERE event_id = $1", id))
+	require.Equal(t, "2025-01-20T10:05:00.000000Z",
+		fixture.Scan[string](t, tx, "SELECT payload->>'lastUpdateTimestamp' FROM herald.outbox WHERE event_id = $1", id))
 }
 
 // Acceptance: A-050, A-325, A-329, A-341.
@@ -141,16 +159,23 @@ func TestTeamCartFunctionWritesWhatItIsGiven(t *testing.T) {
 	for _, test := range []struct{ sql, eventType, payload string }{
 		{"'CartUpdated', $1", "CartUpdated", `{}`},
 		{"'CartPaymentEvent', $1, 'user-2', 'Paid'", "CartPaymentEvent", `{"userId": "user-2", "status": "Paid"}`},
-		{"'CartConverted', $1, order_id => '" + fixture.OrderID.String() + "'", "CartConverted", `{"orderId": "` + fixture.OrderID.String() + `"}`},
+		{
+			"'CartConverted', $1, order_id => '" + fixture.OrderID.String() + "'", "CartConverted",
+			`{"orderId": "` + fixture.OrderID.String() + `"}`,
+		},
 	} {
-		row := b.written(t, fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event("+test.sql+")", fixture.CartID))
+		row := b.written(t,
+			fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event("+test.sql+")", fixture.CartID))
 		require.Equal(t, test.eventType, row.EventType)
 		require.Equal(t, fixture.CartID, row.ResourceID.UUID)
 		require.JSONEq(t, test.payload, string(row.Payload))
 	}
 	own := uuid.New()
-	row := b.written(t, fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_teamcart_event(event_type => 'CartExpired', team_cart_id => $1,
-		occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $2, deliver_after => '2025-01-20T10:06:00Z')`, fixture.CartID, own))
+	row := b.written(t,
+		fixture.Scan[uuid.UUID](t, b.Pool,
+			`SELECT herald.publish_teamcart_event(event_type => 'CartExpired', team_cart_id => $1,
+		occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $2, deliver_after => '2025-01-20T10:06:00Z')`, fixture.CartID,
+			own))
 	require.Equal(t, own, row.EventID)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 5, 0, 0, time.UTC), row.OccurredOn, 0)
 	require.WithinDuration(t, time.Date(2025, 1, 20, 10, 6, 0, 0, time.UTC), *row.DeliverAfter, 0)
@@ -161,7 +186,8 @@ func TestAdminFunctionWritesWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own := uuid.New()
-	row := b.written(t, fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_admin_event(event_type => 'RevenueUpdate',
+	row := b.written(t,
+		fixture.Scan[uuid.UUID](t, b.Pool, `SELECT herald.publish_admin_event(event_type => 'RevenueUpdate',
 		payload => '{"dailyRevenue": 1.50, "totalRevenue30d": 2}', occurred_on_utc => '2025-01-20T10:05:00Z', event_id => $1, deliver_after => '2025-01-20T10:06:00Z')`, own))
 	require.Equal(t, own, row.EventID)
 	require.Equal(t, "RevenueUpdate", row.EventType)
@@ -201,7 +227,9 @@ func TestEventsOfOneTransactionOccurOneAfterTheOther(t *testing.T) {
 	} {
 		fixture.Scan[uuid.UUID](t, tx, sql)
 	}
-	require.True(t, fixture.Scan[bool](t, tx, "SELECT count(DISTINCT occurred_on_utc) = 4 AND min(occurred_on_utc) > now() FROM herald.outbox"))
+	require.True(t,
+		fixture.Scan[bool](t, tx,
+			"SELECT count(DISTINCT occurred_on_utc) = 4 AND min(occurred_on_utc) > now() FROM herald.outbox"))
 }
 
 // Acceptance: A-318.
@@ -223,13 +251,17 @@ func TestGeneratedIdsAreUUIDv7(t *testing.T) {
 		}
 		previous = id
 	}
-	require.Equal(t, 1000, fixture.Scan[int](t, b.Pool, "SELECT count(DISTINCT herald.uuidv7()) FROM generate_series(1, 1000)"))
-	for _, id := range []uuid.UUID{b.Insert(t, fixture.Cart()), fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event('CartLocked', $1)", fixture.CartID)} {
+	require.Equal(t, 1000,
+		fixture.Scan[int](t, b.Pool, "SELECT count(DISTINCT herald.uuidv7()) FROM generate_series(1, 1000)"))
+	for _, id := range []uuid.UUID{
+		b.Insert(t, fixture.Cart()),
+		fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event('CartLocked', $1)", fixture.CartID),
+	} {
 		require.Equal(t, uuid.Version(7), id.Version())
 	}
 }
 
-// What the outbox says about a transaction that is rolled back, wholly or to a savepoint: nothing.
+// A transaction that is rolled back, wholly or to a savepoint, leaves nothing in the outbox.
 //
 // Acceptance: A-316.
 func TestRolledBackEventsWereNeverThere(t *testing.T) {
@@ -265,7 +297,7 @@ func TestRolledBackEventsWereNeverThere(t *testing.T) {
 	require.Equal(t, int64(2), b.Status(t, nested)[0].Sequence)
 }
 
-// The idempotent retry: whatever failed between commit and answer, the producer publishes again with the same id.
+// The idempotent retry: after any failure between commit and answer the producer publishes again with the same id.
 //
 // Acceptance: A-319, A-345.
 func TestAnIdThatIsPublishedAgainIsRelayedOnce(t *testing.T) {
@@ -274,7 +306,9 @@ func TestAnIdThatIsPublishedAgainIsRelayedOnce(t *testing.T) {
 	own := uuid.New()
 	again := func() {
 		t.Helper()
-		require.Equal(t, own, fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2)", fixture.CartID, own))
+		require.Equal(t, own,
+			fixture.Scan[uuid.UUID](t, b.Pool, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2)",
+				fixture.CartID, own))
 	}
 	again()
 	again()

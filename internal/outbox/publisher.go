@@ -22,7 +22,9 @@ type Publisher struct {
 func NewPublisher(db dbsqlc.DBTX) *Publisher { return &Publisher{q: dbsqlc.New(db)} }
 
 // PublishAdmin writes an admin event and returns its id: eventID, or a new one where that is uuid.Nil.
-func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage, eventID uuid.UUID) (uuid.UUID, error) {
+func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage,
+	eventID uuid.UUID,
+) (uuid.UUID, error) {
 	id, err := p.q.AdminEventPublish(ctx, dbsqlc.AdminEventPublishParams{
 		EventType: string(eventType), Payload: payload, EventID: uuid.NullUUID{UUID: eventID, Valid: eventID != uuid.Nil},
 	})
@@ -32,7 +34,7 @@ func (p *Publisher) PublishAdmin(ctx context.Context, eventType event.Type, payl
 	return id, nil
 }
 
-// PlatformStats are the snapshot's eight fields, of which one that was never set is null, and their age.
+// PlatformStats are the snapshot's eight fields and their age. A field that was never set is null.
 type PlatformStats struct {
 	TotalUsers        json.RawMessage `json:"totalUsers"`
 	ActiveUsers       json.RawMessage `json:"activeUsers"`
@@ -45,7 +47,7 @@ type PlatformStats struct {
 	SetAt             time.Time       `json:"setAt"` // when the newest of them was set, by the database's clock
 }
 
-// PlatformStats returns the statistics and when the newest of them was set; ok is false where none ever was.
+// PlatformStats returns the statistics and when the newest of them was set; ok is false where none was ever set.
 func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, setAt time.Time, ok bool, err error) {
 	rows, err := p.q.PlatformStats(ctx)
 	if err != nil {
@@ -54,7 +56,8 @@ func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, set
 	fields := map[string]*json.RawMessage{
 		"totalUsers": &stats.TotalUsers, "activeUsers": &stats.ActiveUsers, "newUsersToday": &stats.NewUsersToday,
 		"websitesGenerated": &stats.WebsitesGenerated, "imagesGenerated": &stats.ImagesGenerated,
-		"failedGenerations": &stats.FailedGenerations, "totalRevenue": &stats.TotalRevenue, "revenueToday": &stats.RevenueToday,
+		"failedGenerations": &stats.FailedGenerations, "totalRevenue": &stats.TotalRevenue,
+		"revenueToday": &stats.RevenueToday,
 	}
 	for _, f := range fields {
 		*f = json.RawMessage("null")
@@ -73,7 +76,8 @@ func (p *Publisher) PlatformStats(ctx context.Context) (stats PlatformStats, set
 	return stats, setAt, ok, nil
 }
 
-// ReadStatsAge returns how long ago the newest of the platform's statistics was set, by the database's clock; set is false where none ever was.
+// ReadStatsAge returns how long ago the newest of the platform's statistics was set, by the database's clock; set is
+// false where none was ever set.
 func ReadStatsAge(ctx context.Context, db dbsqlc.DBTX) (age time.Duration, set bool, err error) {
 	seconds, err := dbsqlc.New(db).PlatformStatsAge(ctx)
 	if err != nil {
@@ -82,9 +86,9 @@ func ReadStatsAge(ctx context.Context, db dbsqlc.DBTX) (age time.Duration, set b
 	return max(0, time.Duration(seconds*float64(time.Second))), seconds >= 0, nil
 }
 
-// BroadcastStats publishes an AnalyticsUpdate within tx where the statistics differ from those of the last one, all of its fields have been set
-// and the last AnalyticsUpdate of all is at least interval old by the database's clock. It reports whether it did. Whoever does so at the
-// same time waits.
+// BroadcastStats publishes an AnalyticsUpdate within tx. It does so where the statistics differ from those of the
+// last one, all of its fields have been set, and the last AnalyticsUpdate of all is at least interval old by the
+// database's clock. It reports whether it did. Concurrent calls wait for each other.
 func BroadcastStats(ctx context.Context, tx pgx.Tx, interval time.Duration) (published bool, err error) {
 	q := dbsqlc.New(tx)
 	if err := q.StatsBroadcastLock(ctx); err != nil {

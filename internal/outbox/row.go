@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Row is one row of the outbox that nobody has relayed yet.
+// Row is one row of the outbox that has not been relayed yet.
 type Row struct {
 	event.Event
 	Seq          int64
@@ -23,11 +23,11 @@ type Row struct {
 	DeliverAfter time.Time // zero: at once
 	Duplicate    bool      // an event of this id is in the log already
 
-	unfit   string             // what is wrong with a column, whatever the event's type says
-	written pgtype.Timestamptz // as it stands in the row, where that is no time and WrittenAt is zero
+	unfit   string             // what is wrong with a column, for any type of event
+	written pgtype.Timestamptz // the row's value where that is no time and WrittenAt is zero
 }
 
-// Exactly is when the row was written as it stands there, which may be what is no time here: with its seq it is where the row is found.
+// Exactly is when the row was written, as the row has it, which may be no time in Go. With its seq it finds the row.
 func (r *Row) Exactly() pgtype.Timestamptz {
 	if r.written.Valid {
 		return r.written
@@ -51,7 +51,8 @@ type Ref struct {
 // Ref returns the row's place.
 func (r *Row) Ref() Ref { return Ref{EventID: r.ID, Seq: r.Seq, WrittenAt: r.WrittenAt} }
 
-// Deliverable says whether AppendLater could deliver an event, without waiting for the relay's lock: it fails as AppendLater would.
+// Deliverable reports whether AppendLater could deliver an event, without waiting for the relay's lock. It fails as
+// AppendLater would.
 func Deliverable(ctx context.Context, db postgres.Batcher, ref Ref) error {
 	row, err := readRow(ctx, db, ref)
 	switch {

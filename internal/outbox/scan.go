@@ -9,8 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// EventColumns are the columns that make an event, in types that are read without reflection: half of the time that a pass spends
-// outside the database is spent on reading and writing columns.
+// EventColumns are the columns that make an event, in types that are read without reflection: half of the time that
+// a pass spends outside the database goes into reading and writing columns.
 type EventColumns struct {
 	ID                              [16]byte
 	Type                            string
@@ -20,7 +20,7 @@ type EventColumns struct {
 	OccurredOn                      pgtype.Timestamptz
 }
 
-// Event is what they make.
+// Event is the event that the columns make.
 func (c *EventColumns) Event() event.Event {
 	return event.Event{
 		ID:           c.ID,
@@ -35,7 +35,7 @@ func (c *EventColumns) Event() event.Event {
 	}
 }
 
-// HasTime says whether the event occurred at a time that JSON and clients have a form for.
+// HasTime reports whether the event occurred at a time that JSON and clients have a form for.
 func (c *EventColumns) HasTime() bool { return isClock(c.OccurredOn) }
 
 // rowColumns are the columns of a row of BatchRead or OutboxRows.
@@ -43,14 +43,16 @@ type rowColumns struct {
 	EventColumns
 
 	written, deliverAfter pgtype.Timestamptz
-	tooLarge              string // the columns that are, and so were not read
+	tooLarge              string // the columns that are too large, and so were not read
 }
 
-// ScanRow reads a row of BatchRead or OutboxRows, whatever it holds, and how much its payload is with those before it in its batch.
+// ScanRow reads a row of BatchRead or OutboxRows, whatever it holds. It sets bytes to the size of the payloads of
+// the batch up to this row.
 func ScanRow(row pgx.CollectableRow, bytes *int64) (Row, error) {
 	var c rowColumns
 	var r Row
-	err := row.Scan(&r.Seq, &c.written, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID, &c.Audience, &c.Payload,
+	err := row.Scan(&r.Seq, &c.written, &c.ID, &c.Type, &c.ResourceID, &c.RestaurantID, &c.CustomerID, &c.Audience,
+		&c.Payload,
 		&c.OccurredOn, &c.deliverAfter, &c.TraceText, &r.Duplicate, &c.tooLarge, bytes)
 	if err != nil {
 		return Row{}, err //nolint:wrapcheck // wrapped once, by the batch's reader
@@ -62,7 +64,7 @@ func ScanRow(row pgx.CollectableRow, bytes *int64) (Row, error) {
 	return r, nil
 }
 
-// isClock says whether t is a time that JSON and clients have a form for.
+// isClock reports whether t is a time that JSON and clients have a form for.
 func isClock(t pgtype.Timestamptz) bool {
 	if !t.Valid || t.InfinityModifier != pgtype.Finite {
 		return false
@@ -71,7 +73,7 @@ func isClock(t pgtype.Timestamptz) bool {
 	return year >= 1 && year <= 9999
 }
 
-// clock is t, or the zero time where t is none.
+// clock is t, or the zero time where t is no such time.
 func clock(t pgtype.Timestamptz) time.Time {
 	if !isClock(t) {
 		return time.Time{}

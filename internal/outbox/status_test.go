@@ -26,11 +26,15 @@ func TestTraceTellsWhereAnEventIs(t *testing.T) {
 	}}, b.Status(t, stranger))
 
 	id := b.Insert(t, fixture.Order())
-	requireWhereabouts(t, []outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now(), OutboxSeq: 1, TimesPublished: 1}}, b.Status(t, id))
+	requireWhereabouts(t,
+		[]outbox.Whereabouts{{Status: "waiting", WrittenAt: time.Now(), OutboxSeq: 1, TimesPublished: 1}}, b.Status(t, id))
 
 	due := time.Now().Add(time.Hour)
 	scheduled := b.Insert(t, fixture.Cart(fixture.Columns{"deliver_after": due}))
-	wantScheduled := []outbox.Whereabouts{{Status: "scheduled", WrittenAt: time.Now(), DeliverAfter: due, OutboxSeq: 2, TimesPublished: 1}}
+	wantScheduled := []outbox.Whereabouts{{
+		Status: "scheduled", WrittenAt: time.Now(), DeliverAfter: due, OutboxSeq: 2,
+		TimesPublished: 1,
+	}}
 	requireWhereabouts(t, wantScheduled, b.Status(t, scheduled))
 
 	overdue := b.Insert(t, fixture.Cart(fixture.Columns{"deliver_after": time.Now().Add(-time.Hour)}))
@@ -57,8 +61,9 @@ func TestTraceTellsWhereAnEventIs(t *testing.T) {
 	b.Exec(t, "DELETE FROM herald.river_job WHERE kind = 'retry_event'")
 	b.Bury(t, poison, errors.New("orderNumber is missing"))
 	requireWhereabouts(t, []outbox.Whereabouts{{
-		Status: "dead", WrittenAt: time.Now(), Detail: "orderNumber is missing", OutboxSeq: 4, Attempts: 10, TimesPublished: 1,
-		SettledAt: time.Now(),
+		Status: "dead", WrittenAt: time.Now(), Detail: "orderNumber is missing", OutboxSeq: 4, Attempts: 10,
+		TimesPublished: 1,
+		SettledAt:      time.Now(),
 	}}, b.Status(t, poison))
 }
 
@@ -122,7 +127,8 @@ func TestPlatformStatisticsAreMerged(t *testing.T) {
 	}
 }
 
-// What earlier releases stored and no event can carry, or the table's owner has written, counts as never set.
+// A value that earlier releases stored and no event can carry, or that the table's owner has written, counts as
+// never set.
 //
 // Acceptance: A-440.
 func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
@@ -143,7 +149,8 @@ func TestPlatformStatisticsThatNoEventCarries(t *testing.T) {
 	stats.SetAt = time.Time{}
 	encoded, err := json.Marshal(stats)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"totalUsers": 12, "activeUsers": 1000, "newUsersToday": null, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
+	require.JSONEq(t,
+		`{"totalUsers": 12, "activeUsers": 1000, "newUsersToday": null, "websitesGenerated": 9007199254740991, "imagesGenerated": 0,
 		"failedGenerations": null, "totalRevenue": -1.7976931348623157e308, "revenueToday": null, "setAt": "0001-01-01T00:00:00Z"}`, string(encoded))
 	require.Equal(t, "12", string(stats.TotalUsers), "a count is whole")
 	tx := b.Begin(t)
@@ -160,17 +167,43 @@ func TestPlatformStatisticsThatAreRefused(t *testing.T) {
 		{`NULL`, "herald.set_platform_stats: stats is null, not a JSON object", ""},
 		{`'null'`, "herald.set_platform_stats: stats is null, not a JSON object", ""},
 		{`'[]'`, "herald.set_platform_stats: stats is array, not a JSON object", ""},
-		{`'{"totalUser": 1}'`, "herald.set_platform_stats: unknown field 'totalUser'", "The fields are totalUsers, activeUsers, newUsersToday, " +
-			"websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday."},
+		{
+			`'{"totalUser": 1}'`, "herald.set_platform_stats: unknown field 'totalUser'",
+			"The fields are totalUsers, activeUsers, newUsersToday, " +
+				"websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday.",
+		},
 		{`'{"totalUsers": "1"}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
-		{`'{"totalRevenue": 1e400}'`, "herald.set_platform_stats: totalRevenue is 1" + strings.Repeat("0", 31) + ", which is not a number that a 64-bit float holds", ""},
-		{`'{"revenueToday": -1e309}'`, "herald.set_platform_stats: revenueToday is -1" + strings.Repeat("0", 30) + ", which is not a number that a 64-bit float holds", ""},
-		{`'{"activeUsers": -12.5}'`, "herald.set_platform_stats: activeUsers is -12.5, which is not a whole number from 0 to 9007199254740991", ""},
-		{`'{"activeUsers": 12.5}'`, "herald.set_platform_stats: activeUsers is 12.5, which is not a whole number from 0 to 9007199254740991", ""},
-		{`'{"newUsersToday": -1}'`, "herald.set_platform_stats: newUsersToday is -1, which is not a whole number from 0 to 9007199254740991", ""},
-		{`'{"totalUsers": 1, "imagesGenerated": 9007199254740992}'`, "herald.set_platform_stats: imagesGenerated is 9007199254740992, which is not a whole number from 0 to 9007199254740991", ""},
-		{`'{"` + strings.Repeat("x", 100) + `": 1}'`, "herald.set_platform_stats: unknown field '" + strings.Repeat("x", 64) + "'", "The fields are totalUsers, " +
-			"activeUsers, newUsersToday, websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday."},
+		{
+			`'{"totalRevenue": 1e400}'`,
+			"herald.set_platform_stats: totalRevenue is 1" + strings.Repeat("0", 31) +
+				", which is not a number that a 64-bit float holds", "",
+		},
+		{
+			`'{"revenueToday": -1e309}'`,
+			"herald.set_platform_stats: revenueToday is -1" + strings.Repeat("0", 30) +
+				", which is not a number that a 64-bit float holds", "",
+		},
+		{
+			`'{"activeUsers": -12.5}'`,
+			"herald.set_platform_stats: activeUsers is -12.5, which is not a whole number from 0 to 9007199254740991", "",
+		},
+		{
+			`'{"activeUsers": 12.5}'`,
+			"herald.set_platform_stats: activeUsers is 12.5, which is not a whole number from 0 to 9007199254740991", "",
+		},
+		{
+			`'{"newUsersToday": -1}'`,
+			"herald.set_platform_stats: newUsersToday is -1, which is not a whole number from 0 to 9007199254740991", "",
+		},
+		{
+			`'{"totalUsers": 1, "imagesGenerated": 9007199254740992}'`,
+			"herald.set_platform_stats: imagesGenerated is 9007199254740992, which is not a whole number from 0 to 9007199254740991", "",
+		},
+		{
+			`'{"` + strings.Repeat("x", 100) + `": 1}'`,
+			"herald.set_platform_stats: unknown field '" + strings.Repeat("x", 64) + "'", "The fields are totalUsers, " +
+				"activeUsers, newUsersToday, websitesGenerated, imagesGenerated, failedGenerations, totalRevenue, revenueToday.",
+		},
 		{`'{"activeUsers": 1, "totalUsers": null}'`, "herald.set_platform_stats: totalUsers is not a number", ""},
 	} {
 		_, err := b.Pool.Exec(t.Context(), "SELECT herald.set_platform_stats("+test.stats+")")

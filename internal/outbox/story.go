@@ -8,14 +8,14 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Story is all that can be told of an event.
+// Story is everything that is known of an event.
 type Story struct {
 	EventID        uuid.UUID     `json:"eventId"`
 	Status         string        `json:"status"`         // one of the Status… constants
-	TimesPublished int           `json:"timesPublished"` // rows of the outbox with this id, as far as they have been looked at
+	TimesPublished int           `json:"timesPublished"` // rows of the outbox with this id, up to a limit
 	Places         []Whereabouts `json:"places"`         // one for each group, else one that says why there is none
 	Duplicates     []Whereabouts `json:"duplicates"`     // one for each time that the id was published again
-	History        []Step        `json:"history"`        // of an event that could not be delivered: its deaths, and what was decided
+	History        []Step        `json:"history"`        // its deaths and what was decided about it
 }
 
 // Tracer tells the stories of events.
@@ -26,7 +26,7 @@ type Tracer struct {
 // NewTracer returns a tracer over db, typically a pool.
 func NewTracer(db dbsqlc.DBTX) *Tracer { return &Tracer{db} }
 
-// Story tells where an event is and how it got there. One that nobody knows of has a story, too, of StatusUnknown.
+// Story tells where an event is and how it got there. An unknown event has a story, too, of StatusUnknown.
 func (t *Tracer) Story(ctx context.Context, eventID uuid.UUID) (Story, error) {
 	found, err := Trace(ctx, t.db, eventID)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// What a Whereabouts says of an event.
+// The statuses of a Whereabouts.
 const (
 	StatusWaiting   = "waiting"   // to be relayed
 	StatusScheduled = "scheduled" // until DeliverAfter
@@ -63,8 +63,8 @@ const eventStatus = `SELECT status, written_at, deliver_after, relayed_at, relay
 	relayed_host, outbox_seq, attempts, next_attempt_at, settled_at, times_published, broadcasts
 	FROM herald.event_status($1)`
 
-// Trace tells where an event is: one answer for each group that it has a place in, else one that says why it has none; behind these,
-// one for each time that its id was published again.
+// Trace tells where an event is. It returns one answer for each group in which the event has a place, or one that
+// says why it has none. Behind these comes one answer for each time that its id was published again.
 func Trace(ctx context.Context, db dbsqlc.DBTX, eventID uuid.UUID) ([]Whereabouts, error) {
 	rows, err := db.Query(ctx, eventStatus, eventID)
 	if err != nil {

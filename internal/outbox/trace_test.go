@@ -66,7 +66,7 @@ func reached(w outbox.Whereabouts) map[uuid.UUID]any {
 	return counts
 }
 
-// reachedAs is reached with the event relayed, and what has been broadcast since gone, that much earlier.
+// reachedAs is reached with the event relayed, and what has been broadcast since deleted, that much earlier.
 func reachedAs(t *testing.T, b *bundle, id uuid.UUID, earlier string) map[uuid.UUID]any {
 	t.Helper()
 	b.Exec(t, "DELETE FROM herald.broadcast_journal WHERE broadcast_at > (SELECT relayed_at FROM herald.relayed_event WHERE event_id = $1)", id)
@@ -91,11 +91,12 @@ func TestTraceTellsOfDuplicates(t *testing.T) {
 		require.Equal(t, want, found[i].Status)
 		require.Equal(t, 3, found[i].TimesPublished)
 	}
-	require.Equal(t, []int64{1, 1, 2, 3}, []int64{found[0].OutboxSeq, found[1].OutboxSeq, found[2].OutboxSeq, found[3].OutboxSeq})
+	require.Equal(t, []int64{1, 1, 2, 3},
+		[]int64{found[0].OutboxSeq, found[1].OutboxSeq, found[2].OutboxSeq, found[3].OutboxSeq})
 	require.Equal(t, "of row 1 of the outbox, at position 1", found[2].Detail)
 	require.False(t, found[3].SettledAt.Before(found[3].WrittenAt.Add(-time.Second)))
 
-	// Two copies that are due later: the first that is delivered makes the other one a duplicate.
+	// Two copies that are due later: the first that is delivered makes the other a duplicate.
 	later := b.Insert(t, fixture.Cart(fixture.Columns{"deliver_after": due}))
 	b.Insert(t, fixture.Cart(fixture.Columns{"event_id": later, "deliver_after": due}))
 	b.Relay(t)
@@ -116,7 +117,8 @@ func TestTraceTellsOfDuplicates(t *testing.T) {
 
 func (b *bundle) refs(t *testing.T, id uuid.UUID) []outbox.Ref {
 	t.Helper()
-	rows, err := b.Pool.Query(t.Context(), "SELECT event_id, seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq", id)
+	rows, err := b.Pool.Query(t.Context(),
+		"SELECT event_id, seq, written_at FROM herald.outbox WHERE event_id = $1 ORDER BY seq", id)
 	require.NoError(t, err)
 	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[outbox.Ref])
 	require.NoError(t, err)

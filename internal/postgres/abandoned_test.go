@@ -29,7 +29,7 @@ func killHerald(t *testing.T, dir string) int {
 	return server
 }
 
-// Whether the kernel has ended the server (Linux) or it still runs, the next start comes through.
+// Whether the kernel has ended the server (Linux) or it still runs, the next start succeeds.
 func TestClusterStartsAfterItsProcessWasKilled(t *testing.T) {
 	t.Parallel()
 	dir := reachableDir(t)

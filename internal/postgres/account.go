@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// account is whom the server runs as. PostgreSQL refuses to run as root.
+// account is the user that the server runs as. PostgreSQL refuses to run as root.
 type account struct {
 	name  string
 	uid   uint32
@@ -21,8 +21,8 @@ type account struct {
 	other bool // not the account that this process runs as
 }
 
-// accountFor returns the account for the cluster in dir: this process's own, or under root the one that owns the data, else
-// postgres, else nobody.
+// accountFor returns the account for the cluster in dir: this process's own; or under root the owner of the data,
+// else postgres, else nobody.
 func accountFor(dir string) (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide
@@ -56,8 +56,8 @@ func accountName(uid uint32) string {
 	return id
 }
 
-// command prepares a program to run as the account, in dir, in a process group of its own and with a small environment: PGPORT
-// and its like must not reach the server.
+// command prepares a program to run as the account, in dir, in a process group of its own and with a small
+// environment: PGPORT and the like must not reach the server.
 func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
@@ -72,8 +72,8 @@ func (a account) command(ctx context.Context, dir, program string, args ...strin
 	return cmd
 }
 
-// canEnter reports whether the account can work in dir: every directory above it must let it through. It asks the kernel, which
-// knows of access lists and mounts that permission bits do not tell.
+// canEnter reports whether the account can work in dir: every directory above must let it through. It asks the
+// kernel, which knows access lists and mounts that permission bits do not show.
 func (a account) canEnter(ctx context.Context, dir string) (bool, error) {
 	if !a.other {
 		return true, nil
@@ -99,7 +99,7 @@ func (a account) own(path string) error {
 	return nil
 }
 
-// adopt gives the tree at path to the account unless it has it: data that was copied into place by root, for example.
+// adopt gives the tree at path to the account unless the account owns it: root may have copied data into place.
 func (a account) adopt(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Address returns where a connection string leads, host:port/database, for logs and messages: without user, password or options.
-// Of an unreadable string it says no more than that.
+// Address returns where a connection string leads, host:port/database, for logs and messages: without user, password
+// or options. For an unreadable string it says only that it is unreadable.
 func Address(dsn string) string {
 	config, err := pgconn.ParseConfig(dsn)
 	if err != nil {
@@ -31,8 +31,8 @@ func address(config *pgconn.Config) string {
 	return host + "/" + config.Database
 }
 
-// unreadable replaces pgx's error about a connection string, which quotes the string: its redaction knows the regular places of a
-// password, and this string is not regular.
+// unreadable replaces pgx's error about a connection string, because that error quotes the string: pgx redacts a
+// password in its regular places, and this string is not regular.
 func unreadable(dsn string, err error) error {
 	reason := "it is neither a URL (postgres://user:password@host:5432/database) nor key=value pairs"
 	var parse *pgconn.ParseConfigError
@@ -50,7 +50,8 @@ type unreadableError struct{ setting, reason string }
 
 func (e *unreadableError) Error() string { return e.setting + " cannot be read: " + e.reason }
 
-// CheckAddress says what is wrong with the connection string that a setting holds, without asking anybody: what it leads to may come later.
+// CheckAddress returns what is wrong with the connection string that a setting holds. It asks no server: the
+// database may come up later.
 func CheckAddress(setting, dsn string) error {
 	_, err := (Options{}).withDefaults().config(dsn)
 	if unreadable, ok := errors.AsType[*unreadableError](err); ok {
@@ -59,7 +60,7 @@ func CheckAddress(setting, dsn string) error {
 	return err
 }
 
-// checkHosts refuses names that no host can have, which pgx would look for as long as it is let.
+// checkHosts refuses names that no host can have. pgx would look for them until its time-out.
 func checkHosts(config *pgconn.Config) error {
 	hosts := []string{config.Host}
 	for _, fallback := range config.Fallbacks {
@@ -67,14 +68,17 @@ func checkHosts(config *pgconn.Config) error {
 	}
 	for _, host := range hosts {
 		if !strings.HasPrefix(host, "/") && !strings.HasPrefix(host, "@") && !isHost(host) {
-			return &unreadableError{databaseSetting, fmt.Sprintf("%q is neither a host's name nor an IP address nor the directory of a socket", host)}
+			return &unreadableError{
+				databaseSetting,
+				fmt.Sprintf("%q is neither a host's name nor an IP address nor the directory of a socket", host),
+			}
 		}
 	}
 	return nil
 }
 
-// isHost reports whether text can be an IP address or a host's name: labels of letters, digits, hyphens and, as some networks have
-// them, underscores. What ends in a number is an address or nothing (192.168.1, 256.1.1.1).
+// isHost reports whether text can be an IP address or a host's name: labels of letters, digits, hyphens and, as some
+// networks have them, underscores. A text that ends in a number is an address or nothing (192.168.1, 256.1.1.1).
 func isHost(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {
 		return true

@@ -33,7 +33,8 @@ type binaries struct {
 
 func (b binaries) path(program string) string { return filepath.Join(b.dir, program) }
 
-// usualPlaces lists where packages put server binaries that are not on PATH: Debian, PGDG's RPMs, Alpine, Homebrew, Postgres.app.
+// usualPlaces lists where packages put server binaries that are not on PATH: Debian, PGDG's RPMs, Alpine, Homebrew,
+// Postgres.app.
 func usualPlaces() []string {
 	return []string{
 		"/usr/lib/postgresql/*/bin",
@@ -46,8 +47,9 @@ func usualPlaces() []string {
 	}
 }
 
-// findBinaries returns binaries of the given major version, or of any supported one where major is 0. Places are patterns of
-// directories; earlier lists come first, and within a list the newest version. It returns errNoBinaries where there are none.
+// findBinaries returns binaries of the given major version, or of any supported one where major is 0. Places are
+// patterns of directories; earlier lists come first, and within a list the newest version. It returns errNoBinaries
+// where there are none.
 func findBinaries(ctx context.Context, places [][]string, major int) (binaries, error) {
 	fits := func(b binaries) bool {
 		return (major == 0 || b.major == major) && b.major >= OldestVersion && b.major <= NewestVersion
@@ -75,7 +77,7 @@ func namedBinaries(ctx context.Context, binDir string, major int) (binaries, err
 		return binaries{}, fmt.Errorf("HERALD_POSTGRES_BIN %q: %w", binDir, err)
 	}
 	b, err := inspect(ctx, dir)
-	if err != nil { // perhaps the installation's root was named
+	if err != nil { // the setting may name the installation's root
 		var inner error
 		if b, inner = inspect(ctx, filepath.Join(dir, "bin")); inner != nil {
 			return binaries{}, fmt.Errorf("HERALD_POSTGRES_BIN has no PostgreSQL server binaries: %w", err)

@@ -33,8 +33,8 @@ const (
 type ClusterConfig struct {
 	// DataDir is the directory that the cluster lives under. Defaults to ".herald".
 	DataDir string
-	// BinDir holds the server binaries postgres and initdb. Defaults to those on PATH, else the newest supported ones in the usual
-	// places, else they are downloaded.
+	// BinDir holds the server binaries postgres and initdb. Defaults to those on PATH, else the newest supported ones
+	// in the usual places, else they are downloaded.
 	BinDir string
 	// Port is the TCP port on 127.0.0.1. Defaults to that of the last start where it is still free, else to a free one.
 	Port int
@@ -79,14 +79,14 @@ type Cluster struct {
 	mu       sync.Mutex
 	port     int
 	process  *process  // nil when stopped
-	began    time.Time // when that was started, and where its part of the log begins
+	began    time.Time // when it was started, and where its part of the log begins
 	logBegin int64
 	sockets  string // the directory of the Unix socket
 }
 
 // StartCluster starts the cluster under config.DataDir, creating it where there is none, and returns when it accepts
-// connections. It returns an error that wraps [ErrClusterInUse] while another process runs it. The cluster runs until Stop,
-// whatever becomes of ctx.
+// connections. It returns an error that wraps [ErrClusterInUse] while another process runs the cluster. The cluster
+// runs until Stop, even when ctx ends.
 func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	c := &Cluster{config: config.withDefaults()}
 	if err := c.prepare(ctx); err != nil {
@@ -102,7 +102,7 @@ func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	return c, nil
 }
 
-// prepare does what is needed once per process: the place, the lock, the binaries, the data.
+// prepare does what a process needs once: the place, the lock, the binaries, the data.
 func (c *Cluster) prepare(ctx context.Context) (err error) {
 	if c.home, c.account, err = locate(ctx, c.config); err != nil {
 		return err
@@ -114,7 +114,8 @@ func (c *Cluster) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.binaries, err = c.findOrDownload(ctx, [][]string{filepath.SplitList(os.Getenv("PATH")), usualPlaces()}, major); err != nil {
+	if c.binaries, err = c.findOrDownload(ctx, [][]string{filepath.SplitList(os.Getenv("PATH")), usualPlaces()},
+		major); err != nil {
 		return err
 	}
 	if err = c.binaries.usableBy(ctx, c.account); err != nil {
@@ -147,7 +148,7 @@ func (c *Cluster) DatabaseDSN(name string) string {
 	return u.String()
 }
 
-// SocketDSN is the connection string of the database herald over the Unix socket, the shorter way for this process itself.
+// SocketDSN is the connection string of the database herald over the Unix socket, which is faster for this process.
 func (c *Cluster) SocketDSN() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,7 +177,7 @@ func (c *Cluster) Location() string { return c.home.dir }
 // LogFile is the path of the server's own log.
 func (c *Cluster) LogFile() string { return c.home.path(logFile) }
 
-// Done is closed when the running server has ended, by Stop, by Kill, or by itself. After Restart there is a new one.
+// Done is closed when the running server has ended, by Stop, by Kill, or by itself. Restart makes a new channel.
 func (c *Cluster) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,8 +189,9 @@ func (c *Cluster) Done() <-chan struct{} {
 	return c.process.done
 }
 
-// Stop shuts the server down in order: connections are cut, transactions rolled back, a checkpoint written. When that takes
-// longer than the stop time-out or ctx, the server is stopped hard; the next start then recovers. Stopping twice is allowed.
+// Stop shuts the server down in order: connections are cut, transactions rolled back, a checkpoint written. When
+// that takes longer than the stop time-out or ctx, the server is stopped hard, and the next start recovers. Stopping
+// twice is allowed.
 func (c *Cluster) Stop(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -238,7 +240,7 @@ func (c *Cluster) Restart(ctx context.Context) error {
 	return c.start(ctx, true)
 }
 
-// forget drops the ended process and what it leaves behind.
+// forget drops the ended process and the files that it leaves behind.
 func (c *Cluster) forget() {
 	c.process = nil
 	if c.sockets != "" && c.sockets != c.home.path(socketDir) {
@@ -248,14 +250,15 @@ func (c *Cluster) forget() {
 
 func (c *Cluster) unlock() {
 	if c.lock != nil {
-		// Closing alone releases it only when no child that is being started just now has inherited it.
+		// Closing alone does not release the lock while a child that is just being started has inherited it.
 		_ = syscall.Flock(int(c.lock.Fd()), syscall.LOCK_UN)
 		_ = c.lock.Close()
 		c.lock = nil
 	}
 }
 
-// openSockets makes the directory of the Unix socket, within the 100 bytes that a socket's path may have everywhere.
+// openSockets makes the directory of the Unix socket, within the 100 bytes that a socket's path may have on all
+// systems.
 func (c *Cluster) openSockets() error {
 	const longest = 100 - len("/.s.PGSQL.65535")
 	dir := c.home.path(socketDir)

@@ -128,7 +128,8 @@ func TestClusterTakesAnotherPortWhenItsOwnIsTaken(t *testing.T) {
 // Acceptance: A-420.
 func TestClusterSurvivesKill(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, ClusterConfig{Settings: map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}})
+	c := startCluster(t,
+		ClusterConfig{Settings: map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}})
 	keep(t, c.DSN())
 	dsn, done := c.DSN(), c.Done()
 
@@ -174,7 +175,7 @@ func TestClusterHasOneUser(t *testing.T) {
 	require.Equal(t, 1, scan[int](t, c.DSN(), "SELECT 1"), "the first is unharmed")
 }
 
-// abandon runs a server on c's data as a killed Herald leaves it behind: alive, and nobody holds the lock.
+// abandon runs a server on c's data as a killed Herald leaves it behind: alive, with the lock free.
 func abandon(t *testing.T, c *Cluster) *exec.Cmd {
 	t.Helper()
 	require.NoError(t, c.Stop(t.Context()))
@@ -252,7 +253,8 @@ func TestClusterIgnoresTerminalSignals(t *testing.T) {
 func TestClusterTellsWhyItDidNotStart(t *testing.T) {
 	t.Parallel()
 	_, err := StartCluster(t.Context(), ClusterConfig{
-		DataDir: reachableDir(t), Disposable: true, Logger: discard(), Settings: map[string]string{"shared_buffers": "a lot"},
+		DataDir: reachableDir(t), Disposable: true, Logger: discard(),
+		Settings: map[string]string{"shared_buffers": "a lot"},
 	})
 	require.ErrorContains(t, err, "shared_buffers")
 	require.NotErrorIs(t, err, ErrClusterInUse)

@@ -33,7 +33,8 @@ type Database interface {
 	dbsqlc.DBTX
 }
 
-// Unreadable says whether err is about a value that was to be read, and not about the database or the way to it.
+// Unreadable reports whether err is about the value that was to be read, and not about the database or the
+// connection.
 func Unreadable(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		const outOfMemory = "53200"
@@ -44,7 +45,7 @@ func Unreadable(err error) bool {
 	return ok
 }
 
-// OrZero is what a column holds, or the zero value where that is NULL.
+// OrZero is a column's value, or the zero value where it is NULL.
 func OrZero[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -8,7 +8,8 @@ import (
 // tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7), which package syscall lacks.
 const tcpUserTimeout = 0x12
 
-// setUserTimeout returns a dialer's control function that gives a connection up when the other side acknowledges nothing for d.
+// setUserTimeout returns a dialer's control function. It makes the kernel give a connection up when the other side
+// acknowledges nothing for d.
 func setUserTimeout(d time.Duration) func(network, address string, conn syscall.RawConn) error {
 	return func(network, _ string, conn syscall.RawConn) error {
 		if network == "unix" {

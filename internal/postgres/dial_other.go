@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// setUserTimeout returns nothing: only Linux has the option. Keepalive notices a vanished database, later.
+// setUserTimeout returns nil: only Linux has the option. Elsewhere keepalive notices a vanished database, later.
 func setUserTimeout(time.Duration) func(network, address string, conn syscall.RawConn) error {
 	return nil
 }

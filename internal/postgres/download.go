@@ -14,8 +14,8 @@ import (
 	embedded "github.com/fergusstrange/embedded-postgres"
 )
 
-// findOrDownload returns the binaries for data of the given major version (0: none yet): from the directory that is configured, else from
-// places, else those that were downloaded before, else it downloads them.
+// findOrDownload returns the binaries for data of the given major version (0: none yet): from the configured
+// directory, else from places, else those that were downloaded before, else it downloads them.
 func (c *Cluster) findOrDownload(ctx context.Context, places [][]string, major int) (binaries, error) {
 	if c.config.BinDir != "" {
 		return namedBinaries(ctx, c.config.BinDir, major)
@@ -25,21 +25,26 @@ func (c *Cluster) findOrDownload(ctx context.Context, places [][]string, major i
 	if !errors.Is(err, errNoBinaries) {
 		return b, err
 	}
-	c.config.Logger.InfoContext(ctx, "no PostgreSQL server on this machine, downloading one", slog.String("from", c.config.Repository))
+	c.config.Logger.InfoContext(ctx, "no PostgreSQL server on this machine, downloading one",
+		slog.String("from", c.config.Repository))
 	if b, err = c.download(ctx, major); err != nil {
 		made := ""
 		if major != 0 {
 			made = fmt.Sprintf(" (the data was made by PostgreSQL %d)", major)
 		}
-		return binaries{}, fmt.Errorf("no PostgreSQL %d to %d server found on this machine%s and none could be downloaded: %w; "+
-			"install PostgreSQL, set HERALD_POSTGRES_BIN to the directory of its server binaries, or set HERALD_DATABASE_URL",
-			OldestVersion, NewestVersion, made, err)
+		return binaries{},
+			fmt.Errorf("no PostgreSQL %d to %d server found on this machine%s and none could be downloaded: %w; "+
+				"install PostgreSQL, set HERALD_POSTGRES_BIN to the directory of its server binaries, or set HERALD_DATABASE_URL",
+				OldestVersion, NewestVersion, made, err)
 	}
 	return b, nil
 }
 
 func (c *Cluster) download(ctx context.Context, major int) (binaries, error) {
-	versions := map[int]embedded.PostgresVersion{0: embedded.V18, 15: embedded.V15, 16: embedded.V16, 17: embedded.V17, 18: embedded.V18}
+	versions := map[int]embedded.PostgresVersion{
+		0: embedded.V18, 15: embedded.V15, 16: embedded.V16, 17: embedded.V17,
+		18: embedded.V18,
+	}
 	version, ok := versions[major]
 	if !ok {
 		return binaries{}, fmt.Errorf("PostgreSQL %d is not supported", major)
@@ -57,8 +62,9 @@ func (c *Cluster) download(ctx context.Context, major int) (binaries, error) {
 		return binaries{}, err
 	}
 	target := filepath.Join(c.home.path(binariesDir), strconv.Itoa(major))
-	// The module can only download as part of a start, which is neither wanted here (this package starts the server itself) nor
-	// possible for root. The encoding does not exist, so initdb refuses and Start ends behind the download.
+	// The module can only download as part of a start. A start is not wanted here (this package starts the server
+	// itself) and not possible for root. The encoding does not exist, so initdb refuses it and Start ends after the
+	// download.
 	downloader := embedded.NewDatabase(embedded.DefaultConfig().
 		Version(version).
 		BinaryRepositoryURL(c.config.Repository).
@@ -85,8 +91,8 @@ func (c *Cluster) download(ctx context.Context, major int) (binaries, error) {
 	return inspect(ctx, filepath.Join(target, "bin"))
 }
 
-// openToAll lets every user read and run the tree: the server's account is not the one that unpacked it, and the umask may be
-// strict.
+// openToAll lets every user read and run the tree: another account than the server's unpacked it, and the umask may
+// be strict.
 func openToAll(tree string) error {
 	err := filepath.WalkDir(tree, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type()&fs.ModeSymlink != 0 {

@@ -9,13 +9,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// finalCodes are the SQLSTATEs that waiting does not mend: no such login or not from here, a wrong password, no such database, a right
-// that is missing.
+// finalCodes are the SQLSTATEs that waiting does not mend: no such login or not from here, a wrong password, no such
+// database, a missing right.
 var finalCodes = []string{"28000", "28P01", "3D000", "42501"} //nolint:gochecknoglobals // a constant
 
-// Final reports whether what err tells stays as it is until somebody changes the configuration, the rights or the schema: see finalCodes,
-// a server of another version, a certificate that does not verify, an address that is none, migrations that are missing or fail. All else passes: a
-// server that is down, starting, full, a standby or not to be found yet.
+// Final reports whether err lasts until the configuration, the rights or the schema are changed: see finalCodes, a
+// server of another version, a certificate that does not verify, an address that is none, migrations that are
+// missing or fail. All other errors pass: a server that is down, starting, full, a standby or not to be found yet.
 func Final(err error) bool {
 	for _, sentinel := range []error{ErrUnsupported, ErrNotMigrated, ErrBeforeRelease, ErrThroughPooler} {
 		if errors.Is(err, sentinel) {
@@ -27,7 +27,7 @@ func Final(err error) bool {
 	return unreadable || migration || badCertificate(err) || finalCode(err)
 }
 
-// finalCode looks at all that err is made of: of several hosts each has its say.
+// finalCode looks at all errors that err is made of: with several hosts there is one for each.
 func finalCode(err error) bool {
 	switch e := err.(type) { //nolint:errorlint // the tree is walked here
 	case nil:
@@ -42,7 +42,8 @@ func finalCode(err error) bool {
 	return false
 }
 
-// badCertificate knows what crypto/tls says, and what pgx does where only the authority is verified (sslmode=verify-ca).
+// badCertificate knows the errors of crypto/tls, and those of pgx where only the authority is verified
+// (sslmode=verify-ca).
 func badCertificate(err error) bool {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)

@@ -29,15 +29,15 @@ const (
 
 // Functions is the set of SQL functions that a release brings.
 type Functions struct {
-	// Version is the sum of the versions of the files: it rises with every change of one of them. 0: there are none.
+	// Version is the sum of the versions of the files: it rises with every change of a file. 0: there are none.
 	Version int
-	// Checksum is of all that is executed.
+	// Checksum covers all that is executed.
 	Checksum string
 
 	sql string
 }
 
-// versionLine begins every file of the set: its version, and the checksum of what follows, which a test compares.
+// versionLine begins every file of the set: its version, and the checksum of the rest, which a test compares.
 var versionLine = regexp.MustCompile(`^(?:--|#) version ([0-9]+), checksum ([0-9a-f]+)\n`)
 
 // placeholder stands in a function for a list of event_types.txt.
@@ -87,7 +87,8 @@ func ReadFunctions(files fs.FS) (Functions, error) {
 	return set, nil
 }
 
-// functionsVersion is the version of [ReadFunctions] alone, from the first lines: readiness asks for it each time.
+// functionsVersion is only the version of [ReadFunctions], from the files' first lines: every readiness check asks
+// for it.
 func functionsVersion(files fs.FS) (sum int, err error) {
 	names, err := fs.Glob(files, functionsDir+"/*")
 	if err != nil {
@@ -122,7 +123,7 @@ func firstLine(files fs.FS, name string) ([]byte, error) {
 	return line[:n], nil
 }
 
-// cutVersion returns the version of a file and what follows it.
+// cutVersion returns the version of a file and the rest of the file.
 func cutVersion(name string, file []byte) (version int, rest []byte, err error) {
 	line := versionLine.FindSubmatch(file)
 	if line == nil {
@@ -146,7 +147,8 @@ func eventTypes(file []byte) map[string]string {
 	return lists
 }
 
-// applyFunctions applies the set in one transaction, unless the database has it or a newer one. It returns what it applied.
+// applyFunctions applies the set in one transaction, unless the database has it or a newer one. It returns what it
+// applied.
 func applyFunctions(ctx context.Context, pool *pgxpool.Pool, set Functions, logger *slog.Logger) ([]Migration, error) {
 	if set.Version == 0 {
 		return nil, nil
@@ -190,8 +192,8 @@ func functionsMigration(version int) Migration {
 	return Migration{Line: FunctionsLine, Version: int64(version), Name: functionsDir}
 }
 
-// closeFunctions takes from all roles what PostgreSQL gives to all: the execution of a new function. What producers call is
-// granted to their role function by function.
+// closeFunctions revokes from all roles what PostgreSQL grants to all: executing a new function. The functions that
+// producers call are granted to their role one by one.
 func closeFunctions(ctx context.Context, db execer) error {
 	if _, err := db.Exec(ctx, "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA "+Schema+" FROM PUBLIC"); err != nil {
 		return fmt.Errorf("closing the functions of the schema %s: %w", Schema, err)

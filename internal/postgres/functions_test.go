@@ -20,7 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "raise the versions of the files in migrations/functions that have changed")
 
-// A file whose functions have changed has a higher version: else a database that has the earlier ones would keep them.
+// A file whose functions have changed has a higher version: otherwise a database with the earlier ones would keep
+// them.
 func TestEveryFileOfFunctionsSaysItsVersion(t *testing.T) {
 	t.Parallel()
 	names, err := fs.Glob(migrations.FS, functionsDir+"/*")
@@ -43,10 +44,12 @@ func TestEveryFileOfFunctionsSaysItsVersion(t *testing.T) {
 			}
 			first := fmt.Sprintf("%s version %d, checksum %s", comment, version+1, want)
 			if *update {
-				require.NoError(t, os.WriteFile(filepath.Join("../../migrations", name), append([]byte(first+"\n"), rest...), 0o644))
+				require.NoError(t,
+					os.WriteFile(filepath.Join("../../migrations", name), append([]byte(first+"\n"), rest...), 0o644))
 				continue
 			}
-			require.Failf(t, "a version is missing", "%s has changed: its first line is %q (`make functions` writes it)", name, first)
+			require.Failf(t, "a version is missing", "%s has changed: its first line is %q (`make functions` writes it)", name,
+				first)
 		}
 	}
 }
@@ -54,8 +57,9 @@ func TestEveryFileOfFunctionsSaysItsVersion(t *testing.T) {
 // setOf is a set of functions of which one returns answer.
 func setOf(version int, answer string) fstest.MapFS {
 	files := fstest.MapFS{
-		"00001_one.sql": file("CREATE TABLE herald.function_set (singleton boolean PRIMARY KEY DEFAULT true, version integer, checksum text, applied_at timestamptz DEFAULT now());"),
-		typesFile:       {Data: []byte("# version 1, checksum 0\norder_types = " + answer + "\n")},
+		"00001_one.sql": file(
+			"CREATE TABLE herald.function_set (singleton boolean PRIMARY KEY DEFAULT true, version integer, checksum text, applied_at timestamptz DEFAULT now());"),
+		typesFile: {Data: []byte("# version 1, checksum 0\norder_types = " + answer + "\n")},
 	}
 	files["functions/one.sql"] = &fstest.MapFile{Data: fmt.Appendf(nil,
 		"-- version %d, checksum 0\nCREATE OR REPLACE FUNCTION herald.answer() RETURNS text LANGUAGE sql AS 'SELECT ''@order_types@''';\n", version)}
@@ -87,9 +91,11 @@ func TestFunctionsAreAppliedAnewWhenTheyChange(t *testing.T) {
 	applied, _ = migrate(setOf(1, "first"))
 	require.Zero(t, applied, "they are there")
 	require.NoError(t, CheckMigrated(t.Context(), pool, setOf(1, "first")))
-	require.False(t, scan[bool](t, c.DSN(), "SELECT proacl::text LIKE '%{=X%' OR proacl IS NULL FROM pg_proc WHERE proname = 'answer'"), "no function is for all roles")
+	require.False(t,
+		scan[bool](t, c.DSN(), "SELECT proacl::text LIKE '%{=X%' OR proacl IS NULL FROM pg_proc WHERE proname = 'answer'"),
+		"no function is for all roles")
 
-	// A node of the next release needs its own; one that does not migrate says so.
+	// A node of the next release needs its own functions; one that does not migrate says so.
 	require.ErrorContains(t, CheckMigrated(t.Context(), pool, setOf(2, "second")), "1 of ")
 	_, missing := pending(t, pool, setOf(2, "second"))
 	require.Equal(t, 1, missing)
@@ -97,16 +103,17 @@ func TestFunctionsAreAppliedAnewWhenTheyChange(t *testing.T) {
 	require.Equal(t, 1, applied)
 	require.Equal(t, "second", answer())
 
-	// One of the release before leaves them as they are, and works with them.
+	// A node of the release before leaves them as they are, and works with them.
 	applied, log := migrate(setOf(1, "first"))
 	require.Zero(t, applied)
 	require.Equal(t, "second", answer())
-	require.Contains(t, log, "level=INFO msg=\"the database has the functions of a newer release, which stay\" version=3 own_version=2")
+	require.Contains(t, log,
+		"level=INFO msg=\"the database has the functions of a newer release, which stay\" version=3 own_version=2")
 	require.NoError(t, CheckMigrated(t.Context(), pool, setOf(1, "first")))
 	_, missing = pending(t, pool, setOf(1, "first"))
 	require.Zero(t, missing)
 
-	// What is under development has no new version yet.
+	// A set under development has no new version yet.
 	applied, _ = migrate(setOf(2, "edited"))
 	require.Equal(t, 1, applied)
 	require.Equal(t, "edited", answer())
@@ -130,9 +137,17 @@ func TestFunctionsAreAppliedInOneTransaction(t *testing.T) {
 func TestFunctionsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for says, change := range map[string]func(files fstest.MapFS){
-		"functions/one.sql does not begin with its version": func(files fstest.MapFS) { files["functions/one.sql"].Data = []byte("SELECT 1;") },
-		"event_types.txt has no list @order_types@":         func(files fstest.MapFS) { files[typesFile].Data = []byte("# version 1, checksum 0\n") },
-		"reading the event types":                           func(files fstest.MapFS) { delete(files, typesFile) },
+		"functions/one.sql does not begin with its version": func(
+			files fstest.MapFS,
+		) {
+			files["functions/one.sql"].Data = []byte("SELECT 1;")
+		},
+		"event_types.txt has no list @order_types@": func(
+			files fstest.MapFS,
+		) {
+			files[typesFile].Data = []byte("# version 1, checksum 0\n")
+		},
+		"reading the event types": func(files fstest.MapFS) { delete(files, typesFile) },
 	} {
 		files := setOf(1, "first")
 		change(files)

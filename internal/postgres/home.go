@@ -14,10 +14,10 @@ import (
 	"syscall"
 )
 
-// What lies in a cluster's home.
+// The names in a cluster's home.
 const (
 	dataDir      = "data"
-	newDataDir   = "data.new" // initdb's work until it is complete
+	newDataDir   = "data.new" // initdb's result until it is complete
 	socketDir    = "socket"
 	binariesDir  = "binaries" // downloaded server binaries, by major version
 	passwordFile = "password"
@@ -34,15 +34,16 @@ const (
 	elsewhereDefault = "/var/lib/herald"
 )
 
-// home is the directory that holds a cluster and what Herald keeps about it. It belongs to whoever runs Herald; only the data
-// and the socket directory inside belong to the server's account, so that this account cannot lead root's writes astray.
+// home is the directory that holds a cluster and Herald's files about it. It belongs to the user that runs Herald.
+// Only the data and the socket directory inside belong to the server's account, so that this account cannot lead
+// root's writes astray.
 type home struct{ dir string }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
 
-// locate finds or makes the home of config's cluster. Where Herald runs as root and the server's account cannot enter the data
-// directory (it lies below /root, say), the home goes to [elsewhereDefault], under a name of its own, and the data directory
-// keeps its path. The name is random, so that deleting the data directory means a fresh start.
+// locate finds or makes the home of config's cluster. Where Herald runs as root and the server's account cannot
+// enter the data directory (it lies below /root, say), the home goes to [elsewhereDefault], under a random name, and
+// the data directory keeps its path. The name is random so that deleting the data directory means a fresh start.
 func locate(ctx context.Context, config ClusterConfig) (home, account, error) {
 	base, err := filepath.Abs(config.DataDir)
 	if err != nil {
@@ -72,13 +73,14 @@ func locate(ctx context.Context, config ClusterConfig) (home, account, error) {
 		return home{}, account{}, fmt.Errorf("user %s, whom the database runs as, cannot enter %s: "+
 			"let it through, or choose another HERALD_DATA_DIR", owner.name, h.dir)
 	}
-	_ = os.Remove(h.dir) // empty; it would only look like the cluster
+	_ = os.Remove(h.dir) // empty: it would only look like the cluster
 	if h, err = moveAway(base, config.elsewhere); err != nil {
 		return home{}, account{}, err
 	}
 	if enters, err = owner.canEnter(ctx, h.dir); err != nil || !enters {
-		return home{}, account{}, errors.Join(err, fmt.Errorf("user %s, whom the database runs as, can enter neither %s nor %s: "+
-			"choose another HERALD_DATA_DIR", owner.name, base, h.dir))
+		return home{}, account{},
+			errors.Join(err, fmt.Errorf("user %s, whom the database runs as, can enter neither %s nor %s: "+
+				"choose another HERALD_DATA_DIR", owner.name, base, h.dir))
 	}
 	config.Logger.InfoContext(ctx, "the database's user cannot enter the data directory, so the cluster lies elsewhere",
 		slog.String("user", owner.name), slog.String("data_dir", base), slog.String("location", h.dir))
@@ -116,8 +118,8 @@ func moveAway(base, elsewhere string) (home, error) {
 	return home{dir}, nil
 }
 
-// makeDir makes a directory and those above it: such that others can pass through where root makes them, private otherwise.
-// What exists stays as it is.
+// makeDir makes a directory and those above it: passable for others where root makes them, private otherwise. What
+// exists stays as it is.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -129,13 +131,13 @@ func makeDir(dir string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	if err == nil && os.Geteuid() == 0 { // the umask has no say in a chmod
+	if err == nil && os.Geteuid() == 0 { // the umask does not affect a chmod
 		err = os.Chmod(dir, 0o755) //nolint:gosec // the server's user passes through it; what it holds is 0700 and 0600
 	}
 	return err //nolint:wrapcheck // names the path, and every caller adds what it was for
 }
 
-// acquire takes the lock that says: a living process runs this cluster.
+// acquire takes the lock that says that a living process runs this cluster.
 func (h home) acquire() (*os.File, error) {
 	f, err := os.OpenFile(h.path(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -169,7 +171,7 @@ func (h home) dataVersion() (int, error) {
 	return major, nil
 }
 
-// readPassword returns the cluster's password, making one at the first time.
+// readPassword returns the cluster's password. The first call makes it.
 func (h home) readPassword() (string, error) {
 	text, err := os.ReadFile(h.path(passwordFile))
 	if err == nil {

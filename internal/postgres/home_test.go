@@ -9,14 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Root's server runs as somebody who cannot enter a private directory; an ordinary user's server is the user's.
+// Root's server runs as a user that cannot enter a private directory. An ordinary user's server runs as that user.
 //
 // Acceptance: A-419.
 func TestClusterInAPrivateDirectory(t *testing.T) {
 	t.Parallel()
 	private := filepath.Join(reachableDir(t), "private")
 	require.NoError(t, os.Mkdir(private, 0o700))
-	config := ClusterConfig{DataDir: filepath.Join(private, "data"), elsewhere: filepath.Join(reachableDir(t), "elsewhere")}
+	config := ClusterConfig{
+		DataDir:   filepath.Join(private, "data"),
+		elsewhere: filepath.Join(reachableDir(t), "elsewhere"),
+	}
 	c := startCluster(t, config)
 	keep(t, c.DSN())
 
@@ -36,7 +39,8 @@ func TestClusterInAPrivateDirectory(t *testing.T) {
 
 	require.NoError(t, os.RemoveAll(config.DataDir))
 	fresh := startCluster(t, config)
-	require.False(t, scan[bool](t, fresh.DSN(), "SELECT to_regclass('kept') IS NOT NULL"), "deleting the data directory means a fresh start")
+	require.False(t, scan[bool](t, fresh.DSN(), "SELECT to_regclass('kept') IS NOT NULL"),
+		"deleting the data directory means a fresh start")
 }
 
 // Acceptance.

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// initialize makes the data directory: UTF-8, sorted by code point, so that the order of text is the same on every machine.
+// initialize makes the data directory: UTF-8, sorted by code point, so that text sorts the same on every machine.
 func (c *Cluster) initialize(ctx context.Context) error {
 	c.config.Logger.InfoContext(ctx, "creating the embedded PostgreSQL's data",
 		slog.Int("version", c.binaries.major), slog.String("location", c.home.dir))
-	// The locale C.UTF-8 knows the letters of Unicode; where it does not exist C, which knows only those of ASCII, does.
+	// The locale C.UTF-8 knows the letters of Unicode. Where it does not exist C does, which knows only those of ASCII.
 	out, err := c.initdb(ctx, "C.UTF-8")
 	if err != nil && strings.Contains(out, "invalid locale") {
 		out, err = c.initdb(ctx, "C")
@@ -44,7 +44,7 @@ func (c *Cluster) initdb(ctx context.Context, locale string) (string, error) {
 	defer func() { _ = os.Remove(password) }()
 	args := []string{
 		"--pgdata=" + dir, "--username=" + superuser, "--pwfile=" + password, "--encoding=UTF8", "--locale=" + locale,
-		"--auth-local=trust", // whoever can enter the socket's directory is the owner or root
+		"--auth-local=trust", // only the owner and root can enter the socket's directory
 		"--auth-host=scram-sha-256", "--no-instructions",
 	}
 	if c.config.Disposable {
@@ -54,7 +54,8 @@ func (c *Cluster) initdb(ctx context.Context, locale string) (string, error) {
 	return string(out), err
 }
 
-// passwordForInitdb writes the password to a file that the server's account can read, for as long as initdb runs.
+// passwordForInitdb writes the password to a file that the server's account can read. The file exists while initdb
+// runs.
 func (c *Cluster) passwordForInitdb() (string, error) {
 	f, err := os.CreateTemp(c.home.dir, "pwfile-")
 	if err != nil {

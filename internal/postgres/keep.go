@@ -10,19 +10,20 @@ import (
 )
 
 const (
-	// Between the server's end and its next start: doubled each time.
+	// The rest between the server's end and its next start, doubled each time.
 	restartFirst = 500 * time.Millisecond
 	restartMost  = 30 * time.Second
 	// restartAttempts is how often in a row the server may end, or fail to start: about two minutes.
 	restartAttempts = 10
-	// steadyAfter is how long a server has to run for its next end to be the first of a row.
+	// steadyAfter is how long a server has to run so that its next end begins a new row.
 	steadyAfter = time.Minute
-	// lastWords bounds what is read of the log of a server that has ended.
+	// lastWords bounds how much is read of the log of a server that has ended.
 	lastWords = 16 << 10
 )
 
-// Keep watches over the server until ctx ends or the server is stopped. One that ends by itself (killed, its disk full) is told of
-// with the last lines of its log, and started again; where that has failed ten times in a row, Keep returns why.
+// Keep watches the server until ctx ends or the server is stopped. A server that ends by itself (killed, its disk
+// full) is started again, and its end is logged with the last lines of its log. Where the server has ended or failed
+// to start ten times in a row, Keep returns why.
 func (c *Cluster) Keep(ctx context.Context) error {
 	k := keeper{cluster: c, delay: restartFirst, most: restartMost}
 	for {
@@ -36,7 +37,7 @@ func (c *Cluster) Keep(ctx context.Context) error {
 		case <-p.done:
 		}
 		if !c.ended(ctx, p) {
-			continue // it was told to
+			continue // Herald ended it
 		}
 		if time.Since(began) > steadyAfter {
 			k = keeper{cluster: c, delay: restartFirst, most: restartMost}
@@ -54,7 +55,7 @@ func (c *Cluster) running() (p *process, began time.Time) {
 	return c.process, c.began
 }
 
-// ended tells the end of p, and says whether it was p's own.
+// ended logs the end of p, and reports whether p ended by itself.
 func (c *Cluster) ended(ctx context.Context, p *process) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,7 +80,7 @@ func (c *Cluster) lastWords() string {
 		return ""
 	}
 	from := min(max(c.logBegin, info.Size()-lastWords), info.Size())
-	text, _ := io.ReadAll(io.NewSectionReader(f, from, lastWords)) // what could be read is better than nothing
+	text, _ := io.ReadAll(io.NewSectionReader(f, from, lastWords)) // a part is better than nothing
 	return string(text)
 }
 
@@ -91,7 +92,7 @@ type keeper struct {
 	failed  int
 }
 
-// restart starts the server again, as often as it takes.
+// restart starts the server again, and retries.
 func (k *keeper) restart(ctx context.Context) error {
 	for {
 		if k.failed++; k.failed > restartAttempts {
@@ -108,11 +109,12 @@ func (k *keeper) restart(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		k.cluster.config.Logger.ErrorContext(ctx, "the embedded PostgreSQL does not start", slog.Any("error", err), slog.Duration("retry_in", k.delay))
+		k.cluster.config.Logger.ErrorContext(ctx, "the embedded PostgreSQL does not start", slog.Any("error", err),
+			slog.Duration("retry_in", k.delay))
 	}
 }
 
-// startAgain starts the server on the same port, unless somebody else has.
+// startAgain starts the server on the same port, unless another call has.
 func (c *Cluster) startAgain(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

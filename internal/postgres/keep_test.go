@@ -33,7 +33,7 @@ func (l *locked) String() string {
 
 const keepPatience = time.Minute
 
-// A server that ends by itself is told of, with its last words, and comes back with its data on its port.
+// A server that ends by itself is logged, with its last words, and comes back with its data on its port.
 //
 // Acceptance: A-428.
 func TestKeepStartsAServerThatEndedByItself(t *testing.T) {
@@ -86,7 +86,7 @@ func TestKeepGivesUpWhereTheServerCannotBe(t *testing.T) {
 	c.binaries = programs
 }
 
-// Stopping, killing and restarting it are no news.
+// Stopping, killing and restarting the server is not logged as an end.
 func TestKeepLeavesAloneWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	var log locked

@@ -17,14 +17,14 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// Schema is the Postgres schema that everything of Herald's lies in, River's tables and the migrations' own among them.
+// Schema is the Postgres schema of everything of Herald's, including River's tables and the migrations' own.
 const Schema = "herald"
 
 const (
 	versionTable = Schema + ".goose_db_version"
 	riverTable   = Schema + ".river_migration"
 
-	// connectionsToMigrate are in use at once: the lock's and those of the step under it.
+	// connectionsToMigrate is how many are in use at once: the lock's and those of the step under it.
 	connectionsToMigrate = 3
 )
 
@@ -45,8 +45,9 @@ type Migration struct {
 }
 
 // ErrThroughPooler is returned for a connection string that leads through a pooler where sessions are needed.
-var ErrThroughPooler = errors.New("migrations hold a lock over many transactions, which they cannot through a pooler: " +
-	"set HERALD_LISTEN_DATABASE_URL to the database itself")
+var ErrThroughPooler = errors.New(
+	"migrations hold a lock over many transactions, which they cannot through a pooler: " +
+		"set HERALD_LISTEN_DATABASE_URL to the database itself")
 
 // RefusePooler fails with [ErrThroughPooler] where a pooler stands before pool's database.
 func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
@@ -60,13 +61,14 @@ func RefusePooler(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // Migrate applies what is pending: first the goose migrations in files, then River's, then the functions (see
-// [ReadFunctions]), unless the database has those of a newer release. It returns what it applied. Processes that migrate one
-// database at once take turns. Where the login lacks a right ([LackingError]) or the schema is too old ([ErrBeforeRelease])
-// nothing is changed. The pool needs a session of its own per connection (no pooler in between that multiplexes
-// transactions, see [RefusePooler]), and at least three.
+// [ReadFunctions]), unless the database has those of a newer release. It returns what it applied. Processes that
+// migrate one database at once take turns. Where the login lacks a right ([LackingError]) or the schema is too old
+// ([ErrBeforeRelease]) nothing is changed. The pool needs a session of its own per connection (no pooler in between
+// that multiplexes transactions, see [RefusePooler]), and at least three connections.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger *slog.Logger) ([]Migration, error) {
 	if pool.Config().MaxConns < connectionsToMigrate {
-		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate, pool.Config().MaxConns)
+		return nil, fmt.Errorf("migrating needs %d connections, and the pool is limited to %d", connectionsToMigrate,
+			pool.Config().MaxConns)
 	}
 	if err := mayMigrate(ctx, pool); err != nil {
 		return nil, err
@@ -116,7 +118,10 @@ func migrateHerald(ctx context.Context, pool *pgxpool.Pool, files fs.FS, logger 
 	}
 	applied := make([]Migration, 0, len(results))
 	for _, r := range results {
-		m := Migration{Line: HeraldLine, Version: r.Source.Version, Name: r.Source.Path, Applied: true, AppliedAt: time.Now()}
+		m := Migration{
+			Line: HeraldLine, Version: r.Source.Version, Name: r.Source.Path, Applied: true,
+			AppliedAt: time.Now(),
+		}
 		applied = append(applied, m)
 		logApplied(ctx, logger, m, r.Duration)
 	}
@@ -146,11 +151,13 @@ func migrateRiver(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) 
 
 func logApplied(ctx context.Context, logger *slog.Logger, m Migration, took time.Duration) {
 	logger.InfoContext(ctx, "migration applied",
-		slog.String("line", m.Line), slog.Int64("version", m.Version), slog.String("name", m.Name), slog.Duration("took", took))
+		slog.String("line", m.Line), slog.Int64("version", m.Version), slog.String("name", m.Name),
+		slog.Duration("took", took))
 }
 
 func newProvider(db *sql.DB, files fs.FS) (*goose.Provider, error) {
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(versionTable),
+		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("reading Herald's migrations: %w", err)
 	}
@@ -158,7 +165,7 @@ func newProvider(db *sql.DB, files fs.FS) (*goose.Provider, error) {
 }
 
 func newRiverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {
-	// River's own log line per version would say twice what logApplied says.
+	// River's own log line per version would repeat what logApplied says.
 	config := &rivermigrate.Config{Schema: Schema, Logger: slog.New(slog.DiscardHandler)}
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), config)
 	if err != nil {

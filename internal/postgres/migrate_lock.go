@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// lockTable is what a process that migrates holds the lock of, in a transaction that stays open meanwhile. An advisory lock would be
-	// anybody's to take, and to keep.
+	// lockTable is the table whose lock a migrating process holds, in a transaction that stays open meanwhile. Any role
+	// could take an advisory lock, and keep it.
 	lockTable = Schema + ".migration_lock"
 
-	// The lock is tried for, not waited for: a waiting statement holds a snapshot, and an index that is being built concurrently
-	// under the lock would wait for that in turn.
+	// The lock is tried for, not waited for: a waiting statement holds a snapshot, and an index that is being built
+	// concurrently under the lock would wait for that snapshot in turn.
 	lockInterval = time.Second
 	lockPatience = 10 * time.Minute
 	lockToldOf   = time.Minute // between two lines in the log
@@ -27,8 +27,11 @@ const (
 	unlockTimeout = 5 * time.Second
 )
 
-// underLock calls f while no other process does so in this database. It waits for one that does, as long as patience lasts.
-func underLock(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, patience time.Duration, f func() error) (err error) {
+// underLock calls f while no other process does so in this database. It waits for another process until patience
+// ends.
+func underLock(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, patience time.Duration,
+	f func() error,
+) (err error) {
 	if err := makeLock(ctx, pool); err != nil {
 		return err
 	}
@@ -51,14 +54,19 @@ func underLock(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, pat
 	return f()
 }
 
-// makeLock makes sure of the schema and of the lock's table in it. It asks first: creating needs a right on the database that the owner of
-// an existing schema need not have. Of several that create at once all but one fail, and find it there.
+// makeLock makes sure of the schema and of the lock's table in it. It looks first: creating needs a right on the
+// database that the owner of an existing schema need not have. Of several that create at once all but one fail, and
+// find it there.
 func makeLock(ctx context.Context, pool *pgxpool.Pool) error {
 	const attempts = 10
-	create := []string{"CREATE SCHEMA IF NOT EXISTS " + Schema, "CREATE TABLE IF NOT EXISTS " + lockTable + " (singleton boolean PRIMARY KEY)"}
+	create := []string{
+		"CREATE SCHEMA IF NOT EXISTS " + Schema,
+		"CREATE TABLE IF NOT EXISTS " + lockTable + " (singleton boolean PRIMARY KEY)",
+	}
 	for attempt := 1; ; attempt++ {
 		var schema, table bool
-		err := pool.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL, to_regclass($2) IS NOT NULL", Schema, lockTable).Scan(&schema, &table)
+		err := pool.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL, to_regclass($2) IS NOT NULL", Schema,
+			lockTable).Scan(&schema, &table)
 		for i, exists := range []bool{schema, table} {
 			if err == nil && !exists {
 				_, err = pool.Exec(ctx, create[i])
@@ -69,7 +77,8 @@ func makeLock(ctx context.Context, pool *pgxpool.Pool) error {
 		}
 		const uniqueViolation, duplicateSchema, duplicateTable, duplicateObject = "23505", "42P06", "42P07", "42710"
 		server, ok := errors.AsType[*pgconn.PgError](err)
-		if !ok || attempt == attempts || !slices.Contains([]string{uniqueViolation, duplicateSchema, duplicateTable, duplicateObject}, server.Code) {
+		if !ok || attempt == attempts ||
+			!slices.Contains([]string{uniqueViolation, duplicateSchema, duplicateTable, duplicateObject}, server.Code) {
 			return fmt.Errorf("creating the schema %s: %w", Schema, err)
 		}
 	}
@@ -82,7 +91,7 @@ func takeLock(ctx context.Context, conn *pgx.Conn, logger *slog.Logger, patience
 		tx, err := tryLock(ctx, conn)
 		const lockNotAvailable = "55P03"
 		if server, ok := errors.AsType[*pgconn.PgError](err); !ok || server.Code != lockNotAvailable {
-			return tx, err // it is there, or never will be
+			return tx, err // the lock is held, or never will be
 		}
 		holder := lockHolder(ctx, conn)
 		if time.Since(told) >= lockToldOf {
@@ -90,8 +99,9 @@ func takeLock(ctx context.Context, conn *pgx.Conn, logger *slog.Logger, patience
 			logger.InfoContext(ctx, "waiting for another process that migrates this database", slog.String("holder", holder))
 		}
 		if waited := time.Since(start); waited >= patience {
-			return nil, fmt.Errorf("another process has been migrating this database for %s: %s; wait for it, or end it with pg_terminate_backend, "+
-				"and migrate again", waited.Round(time.Second), holder)
+			return nil, fmt.Errorf(
+				"another process has been migrating this database for %s: %s; wait for it, or end it with pg_terminate_backend, "+
+					"and migrate again", waited.Round(time.Second), holder)
 		}
 		select {
 		case <-ctx.Done():
@@ -106,8 +116,9 @@ func tryLock(ctx context.Context, conn *pgx.Conn) (pgx.Tx, error) {
 	if err != nil {
 		return nil, fmt.Errorf("beginning to migrate: %w", err)
 	}
-	// The transaction idles while others do the work.
-	_, err = tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE "+lockTable+" IN EXCLUSIVE MODE NOWAIT")
+	// The transaction idles while other sessions do the work.
+	_, err = tx.Exec(ctx,
+		"SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE "+lockTable+" IN EXCLUSIVE MODE NOWAIT")
 	if err != nil {
 		_ = tx.Rollback(ctx) // it failed already
 		return nil, fmt.Errorf("taking the migrations' lock: %w", err)
@@ -115,11 +126,13 @@ func tryLock(ctx context.Context, conn *pgx.Conn) (pgx.Tx, error) {
 	return tx, nil
 }
 
-// lockHolder says who holds the lock. Of another role's session the server tells little to a role that is no monitor.
+// lockHolder says which session holds the lock. The server shows little of another role's session to a role that is
+// no monitor.
 func lockHolder(ctx context.Context, conn *pgx.Conn) string {
 	var pid int
 	var application, role, since string
-	err := conn.QueryRow(ctx, `SELECT l.pid, coalesce(nullif(a.application_name, ''), 'unknown'), coalesce(a.usename::text, 'unknown'),
+	err := conn.QueryRow(ctx,
+		`SELECT l.pid, coalesce(nullif(a.application_name, ''), 'unknown'), coalesce(a.usename::text, 'unknown'),
 			coalesce(to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'unknown')
 		FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 		WHERE l.locktype = 'relation' AND l.relation = $1::regclass AND l.granted AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The lock is Herald's own: the advisory key that releases before took is anybody's to take and keeps nobody waiting, and a login that may only
-// publish cannot take the table's. Who waits for it says for whom.
+// The lock is Herald's own. Anybody can take the advisory key of earlier releases, and delays no migration with it;
+// a login that may only publish cannot take the table's lock. A process that waits for the lock says for whom.
 //
 // Acceptance: A-385.
 func TestWhoWaitsForTheMigrationsLockSaysForWhom(t *testing.T) {
@@ -34,11 +34,13 @@ func TestWhoWaitsForTheMigrationsLockSaysForWhom(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	_, err = somebody.Exec(t.Context(), "SET application_name = 'a deployment'; BEGIN; LOCK TABLE herald.migration_lock IN EXCLUSIVE MODE")
+	_, err = somebody.Exec(t.Context(),
+		"SET application_name = 'a deployment'; BEGIN; LOCK TABLE herald.migration_lock IN EXCLUSIVE MODE")
 	require.NoError(t, err)
 	var log bytes.Buffer
 	called := false
-	err = underLock(t.Context(), pool, slog.New(slog.NewTextHandler(&log, nil)), time.Millisecond, func() error { called = true; return nil })
+	err = underLock(t.Context(), pool, slog.New(slog.NewTextHandler(&log, nil)), time.Millisecond,
+		func() error { called = true; return nil })
 	require.ErrorContains(t, err, `application "a deployment"`)
 	require.ErrorContains(t, err, "pid ")
 	require.ErrorContains(t, err, "pg_terminate_backend")
@@ -48,6 +50,7 @@ func TestWhoWaitsForTheMigrationsLockSaysForWhom(t *testing.T) {
 
 	_, err = somebody.Exec(t.Context(), "ROLLBACK")
 	require.NoError(t, err)
-	require.NoError(t, underLock(t.Context(), pool, discard(), time.Millisecond, func() error { called = true; return nil }))
+	require.NoError(t,
+		underLock(t.Context(), pool, discard(), time.Millisecond, func() error { called = true; return nil }))
 	require.True(t, called)
 }

@@ -51,7 +51,8 @@ func TestMigrateAppliesHeraldsAndRivers(t *testing.T) {
 
 	done, err := Migrate(t.Context(), pool, twoMigrations(), discard())
 	require.NoError(t, err)
-	require.Equal(t, Migration{Line: HeraldLine, Version: 1, Name: "00001_one.sql", Applied: true, AppliedAt: done[0].AppliedAt}, done[0])
+	require.Equal(t,
+		Migration{Line: HeraldLine, Version: 1, Name: "00001_one.sql", Applied: true, AppliedAt: done[0].AppliedAt}, done[0])
 	require.Equal(t, RiverLine, done[2].Line)
 	for _, table := range []string{"herald.one", "herald.two", "herald.river_job", "herald.goose_db_version"} {
 		require.NoError(t, pool.QueryRow(t.Context(), "SELECT to_regclass($1) IS NOT NULL", table).Scan(&exists))
@@ -86,7 +87,8 @@ func TestCheckMigratedMissesRiversToo(t *testing.T) {
 	pool := emptyDatabase(t)
 	_, err := Migrate(t.Context(), pool, twoMigrations(), discard())
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), "DELETE FROM herald.river_migration WHERE version = (SELECT max(version) FROM herald.river_migration)")
+	_, err = pool.Exec(t.Context(),
+		"DELETE FROM herald.river_migration WHERE version = (SELECT max(version) FROM herald.river_migration)")
 	require.NoError(t, err)
 	err = CheckMigrated(t.Context(), pool, twoMigrations())
 	require.ErrorIs(t, err, ErrNotMigrated)
@@ -138,7 +140,10 @@ func TestMigrateInASchemaThatIsGiven(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
 	admin := connect(t, c.SocketDSN())
-	for _, sql := range []string{"CREATE ROLE herald_producer NOLOGIN", "CREATE ROLE modest LOGIN", "CREATE SCHEMA herald AUTHORIZATION modest", "REVOKE CREATE ON DATABASE herald FROM PUBLIC"} {
+	for _, sql := range []string{
+		"CREATE ROLE herald_producer NOLOGIN", "CREATE ROLE modest LOGIN",
+		"CREATE SCHEMA herald AUTHORIZATION modest", "REVOKE CREATE ON DATABASE herald FROM PUBLIC",
+	} {
 		_, err := admin.Exec(t.Context(), sql)
 		require.NoError(t, err)
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// stopOrphan ends a server that a Herald left behind when it was killed. The caller holds the home's lock, so nobody living
+// stopOrphan ends a server that a killed Herald left behind. The caller holds the home's lock, so no living Herald
 // runs that server.
 func (c *Cluster) stopOrphan(ctx context.Context) error {
 	data := c.home.path(dataDir)
@@ -29,7 +29,7 @@ func (c *Cluster) stopOrphan(ctx context.Context) error {
 	line, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || pid <= 1 || !servesData(pid, data) {
-		// The file is stale. PostgreSQL replaces it by itself, unless the number in it is by now that of another process.
+		// The file is stale. PostgreSQL replaces it by itself, unless another process has its number by now.
 		if err == nil && pid > 1 && !alive(pid) {
 			return nil
 		}
@@ -38,7 +38,8 @@ func (c *Cluster) stopOrphan(ctx context.Context) error {
 		}
 		return nil
 	}
-	c.config.Logger.WarnContext(ctx, "stopping a server that was left running", slog.Int("pid", pid), slog.String("location", c.home.dir))
+	c.config.Logger.WarnContext(ctx, "stopping a server that was left running", slog.Int("pid", pid),
+		slog.String("location", c.home.dir))
 	for _, step := range []struct {
 		signal  syscall.Signal
 		timeout time.Duration

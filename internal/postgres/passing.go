@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Passing reports whether a statement failed because of the connection, of the server's state or of others at work, and not because of
-// itself: it may succeed later on another connection. Whether it had its effect is not known.
+// Passing reports whether a statement failed because of the connection, the server's state or concurrent
+// transactions, and not because of itself: it may succeed later on another connection. Whether it had its effect is
+// unknown.
 func Passing(err error) bool {
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// Classes of SQLSTATE: connection, transaction state (a time-out), rollback, resources, locks, intervention, system.
@@ -21,5 +22,6 @@ func Passing(err error) bool {
 		return !Final(err)
 	}
 	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
+	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }

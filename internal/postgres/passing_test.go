@@ -15,11 +15,15 @@ import (
 func TestPassing(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
-		&pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "53300"}, io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: errors.New("reset")},
+		&pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "53300"}, io.ErrUnexpectedEOF,
+		&net.OpError{Op: "read", Err: errors.New("reset")},
 	} {
 		require.True(t, Passing(fmt.Errorf("wrapped: %w", err)), "%#v", err)
 	}
-	for _, err := range []error{&pgconn.PgError{Code: "42P01"}, ErrNotMigrated, pgx.ErrNoRows, errors.New("anything else")} {
+	for _, err := range []error{
+		&pgconn.PgError{Code: "42P01"}, ErrNotMigrated, pgx.ErrNoRows,
+		errors.New("anything else"),
+	} {
 		require.False(t, Passing(fmt.Errorf("wrapped: %w", err)), "%#v", err)
 	}
 }

@@ -29,23 +29,25 @@ const (
 
 // Options says how a pool connects.
 type Options struct {
-	// MaxConns bounds the connections. Defaults to pool_max_conns of the connection string, else 4 per CPU and at least 10.
+	// MaxConns bounds the connections. Defaults to pool_max_conns of the connection string, else 4 per CPU and at least
+	// 10.
 	MaxConns int32
-	// ApplicationName is what pg_stat_activity shows. Defaults to application_name of the connection string, else "herald".
+	// ApplicationName is what pg_stat_activity shows. Defaults to application_name of the connection string, else
+	// "herald".
 	ApplicationName string
 	// Wait is how long Open waits for a database that cannot be used; negative: not at all. Defaults to 1 minute.
 	Wait time.Duration
-	// Waiter waits in Wait's place, for whoever has more steps to wait for. Defaults to one of Open's own.
+	// Waiter waits in Wait's place, for a caller with more steps to wait for. Defaults to one of Open's own.
 	Waiter *Waiter
 	// Writing says that the database has to take writes: a standby is waited for. Defaults to false.
 	Writing bool
 	// ConnectTimeout bounds one attempt. Defaults to connect_timeout of the connection string, else 5 seconds.
 	ConnectTimeout time.Duration
-	// TCPUserTimeout is how long sent data may stay unacknowledged before either side gives the connection up, which is how a
-	// database that vanished from the network is noticed (on Linux). Defaults to 15 seconds.
+	// TCPUserTimeout is how long sent data may stay unacknowledged before either side gives the connection up. That is
+	// how a database that vanished from the network is noticed (on Linux). Defaults to 15 seconds.
 	TCPUserTimeout time.Duration
-	// IdleInTransactionTimeout is how long a transaction may sit idle before the server ends it, so that a stuck process holds no
-	// locks. Defaults to 1 minute.
+	// IdleInTransactionTimeout is how long a transaction may sit idle before the server ends it, so that a stuck
+	// process holds no locks. Defaults to 1 minute.
 	IdleInTransactionTimeout time.Duration
 	// Tracer follows the queries. Defaults to none.
 	Tracer pgx.QueryTracer
@@ -61,10 +63,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Open returns a pool on the database of the connection string (a URL or key=value pairs), which has been reached once. It waits
-// for a database that is down, refuses connections, is starting or has no connection left, and fails at once where [Final] says that
-// waiting does not help. Where a pooler stands in between, the pool's queries need nothing that a pooler takes away between two
-// transactions, unless default_query_exec_mode in the connection string says how to ask. The caller closes the pool.
+// Open returns a pool on the database of the connection string (a URL or key=value pairs), which has been reached
+// once. It waits for a database that is down, refuses connections, is starting or has no connection left, and fails
+// at once where [Final] says that waiting does not help. Behind a pooler the pool's queries need nothing that a
+// pooler takes away between two transactions, unless default_query_exec_mode in the connection string chooses
+// another mode. The caller closes the pool.
 func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, error) {
 	o := options.withDefaults()
 	config, err := o.config(dsn)
@@ -91,9 +94,9 @@ func Open(ctx context.Context, dsn string, options Options) (*pgxpool.Pool, erro
 	return pool, nil
 }
 
-// withoutStatements returns a pool in the place of one that leads through a pooler. It prepares no statements by name: the next
-// transaction may be another session's, which does not know them. What it learns of a statement it keeps on this side, so that a
-// query stays one round trip.
+// withoutStatements returns a pool to use behind a pooler, in the place of the given one. It prepares no statements
+// by name: the next transaction may be another session's, which does not know them. It caches statement descriptions
+// on this side, so that a query stays one round trip.
 func (o Options) withoutStatements(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
 	config := pool.Config()
 	pool.Close()
@@ -107,7 +110,8 @@ func (o Options) withoutStatements(ctx context.Context, pool *pgxpool.Pool) (*pg
 	return pool, nil
 }
 
-// await returns when the database answers, and whether it does so through a pooler, or fails when it will not or did not in time.
+// await returns when the database answers, and reports whether it does so through a pooler. It fails when the
+// database will not answer or did not in time.
 func (o Options) await(ctx context.Context, pool *pgxpool.Pool) (pooled bool, err error) {
 	at := address(&pool.Config().ConnConfig.Config)
 	waiter := cmp.Or(o.Waiter, &Waiter{Address: at, Limit: o.Wait, Logger: o.Logger})
@@ -143,7 +147,8 @@ func (o Options) config(dsn string) (*pgxpool.Config, error) {
 		config.MaxConns = int32(max(connectionsLeast, connectionsPerCPU*runtime.NumCPU())) //nolint:gosec // far below 2^31
 	}
 	conn := config.ConnConfig
-	conn.RuntimeParams["application_name"] = cmp.Or(o.ApplicationName, conn.RuntimeParams["application_name"], applicationNameDefault)
+	conn.RuntimeParams["application_name"] = cmp.Or(o.ApplicationName, conn.RuntimeParams["application_name"],
+		applicationNameDefault)
 	conn.Tracer = o.Tracer
 	switch {
 	case o.ConnectTimeout > 0:

@@ -39,7 +39,8 @@ func TestOpenSetsTheSession(t *testing.T) {
 
 func TestOpenKeepsWhatTheConnectionStringSays(t *testing.T) {
 	t.Parallel()
-	config, err := Options{}.withDefaults().config("postgres://u@h/d?application_name=mine&pool_max_conns=3&connect_timeout=9")
+	config, err := Options{}.withDefaults().config(
+		"postgres://u@h/d?application_name=mine&pool_max_conns=3&connect_timeout=9")
 	require.NoError(t, err)
 	require.Equal(t, "mine", config.ConnConfig.RuntimeParams["application_name"])
 	require.EqualValues(t, 3, config.MaxConns)
@@ -75,7 +76,10 @@ func TestOpenWaitsForADatabaseThatIsDown(t *testing.T) {
 
 	var log bytes.Buffer
 	waiting := make(chan struct{}, 100)
-	logger := slog.New(notify{slog.NewTextHandler(&log, nil), "waiting for the database", func() { waiting <- struct{}{} }})
+	logger := slog.New(notify{
+		slog.NewTextHandler(&log, nil), "waiting for the database",
+		func() { waiting <- struct{}{} },
+	})
 	opened := make(chan error, 1)
 	go func() {
 		pool, err := Open(t.Context(), dsn, Options{Logger: logger})
@@ -129,7 +133,8 @@ func TestOpenKeepsSecretsOutOfErrors(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{
 		"postgres://u:sesame%zz@host/d", "postgres://u:sesame@host:99999999/d", "host=h password=sesame port=x",
-		"host=h password='sesame", "sesame", "postgres://u:ses ame@[::1/d", "postgres://u@h/d?sslmode=sesame&password=sesame",
+		"host=h password='sesame", "sesame", "postgres://u:ses ame@[::1/d",
+		"postgres://u@h/d?sslmode=sesame&password=sesame",
 	} {
 		_, err := Open(t.Context(), dsn, Options{Wait: -1, Logger: discard()})
 		require.ErrorContains(t, err, "HERALD_DATABASE_URL cannot be read", dsn)

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// endSignalHard makes PostgreSQL end at once and all its processes with it, leaving recovery to the next start.
+// endSignalHard makes PostgreSQL and all its processes end at once, leaving recovery to the next start.
 const endSignalHard = syscall.SIGQUIT
 
 // process is a running server. Its goroutine ends with it.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the server has ended
-	err  error         // how it ended; to be read behind done
+	err  error         // how it ended; valid once done is closed
 }
 
-// startProcess runs cmd in a thread that lives as long as the process: the kernel's parent-death signal follows the thread
-// that forked, not the program.
+// startProcess runs cmd in a thread that lives as long as the process: the kernel sends the parent-death signal when
+// the thread that forked ends, not when the program does.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	endWithParent(cmd.SysProcAttr)
 	p := &process{cmd: cmd, done: make(chan struct{})}
@@ -44,8 +44,8 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// end sends the signal and waits until the server has ended. When ctx is done first it is told to end at once, and at last
-// killed.
+// end sends the signal and waits until the server has ended. When ctx is done first the server is told to end at
+// once, and at last killed.
 func (p *process) end(ctx context.Context, signal syscall.Signal) error {
 	_ = p.cmd.Process.Signal(signal) // fails only where it has ended
 	select {

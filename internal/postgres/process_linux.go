@@ -8,10 +8,11 @@ import (
 	"syscall"
 )
 
-// endWithParent has the kernel shut the server down in order when this process dies without doing so.
+// endWithParent makes the kernel shut the server down in order when this process dies without doing so.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
 
-// servesData reports whether the process is a PostgreSQL server on the data directory: a server's working directory is its data.
+// servesData reports whether the process is a PostgreSQL server on the data directory: a server's working directory
+// is its data.
 func servesData(pid int, data string) bool {
 	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if err != nil || !strings.HasPrefix(string(comm), "postgres") {

@@ -13,7 +13,7 @@ import (
 // endWithParent does nothing: only Linux tells a process of its parent's death. The next start stops the orphan.
 func endWithParent(*syscall.SysProcAttr) {}
 
-// servesData reports whether the process is a PostgreSQL server on the data directory, which stands among its arguments.
+// servesData reports whether the process is a PostgreSQL server on the data directory, which is among its arguments.
 func servesData(pid int, data string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
 	defer cancel()

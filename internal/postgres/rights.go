@@ -8,10 +8,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// producerRole is what producers' logins are members of. Roles belong to the server, so it outlives the database.
+// producerRole is the role that producers' logins are members of. Roles belong to the server, so it outlives the
+// database.
 const producerRole = "herald_producer"
 
-// Lack is something that a login needs to migrate its database and does not have, and the statement with which an administrator gives it.
+// Lack is a right that a login lacks to migrate its database, and the statement with which an administrator grants
+// it.
 type Lack struct{ What, SQL string }
 
 // LackingError is returned by [Migrate] before it has changed anything.
@@ -25,7 +27,8 @@ func (e *LackingError) Error() string {
 	for i, lack := range e.Lacks {
 		lines[i] = "\n  " + lack.What
 	}
-	return fmt.Sprintf("%s lacks what migrating needs, and nothing was changed:%s\n`herald migrate roles` prints the SQL for an administrator",
+	return fmt.Sprintf(
+		"%s lacks what migrating needs, and nothing was changed:%s\n`herald migrate roles` prints the SQL for an administrator",
 		e.Login, strings.Join(lines, ""))
 }
 
@@ -44,7 +47,8 @@ func Lacking(ctx context.Context, pool *pgxpool.Pool) (login string, lacks []Lac
 		FROM (SELECT c.relowner AS owner FROM pg_class c WHERE c.relnamespace = to_regnamespace($1)
 			UNION ALL SELECT p.proowner FROM pg_proc p WHERE p.pronamespace = to_regnamespace($1)) o
 		WHERE NOT pg_has_role(o.owner, 'USAGE')`, Schema, producerRole).
-		Scan(&login, &loginName, &database, &createsRoles, &producer, &schema, &createsSchemas, &ownsSchema, &owner, &foreign, &owners)
+		Scan(&login, &loginName, &database, &createsRoles, &producer, &schema, &createsSchemas, &ownsSchema, &owner,
+			&foreign, &owners)
 	if err != nil {
 		return "", nil, fmt.Errorf("reading the login's rights: %w", err)
 	}
@@ -67,7 +71,8 @@ func Lacking(ctx context.Context, pool *pgxpool.Pool) (login string, lacks []Lac
 		})
 	case foreign > 0:
 		lacks = append(lacks, Lack{
-			fmt.Sprintf("%d tables and functions in the schema %s belong to %s, of which %s is no member", foreign, Schema, owners, login),
+			fmt.Sprintf("%d tables and functions in the schema %s belong to %s, of which %s is no member", foreign, Schema,
+				owners, login),
 			fmt.Sprintf("GRANT %s TO %s;", owners, loginName),
 		})
 	}

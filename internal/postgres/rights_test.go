@@ -21,7 +21,8 @@ func loginOf(t *testing.T, admin *pgxpool.Pool, dsn, login string, creation ...s
 	return openPool(t, dsn+" user="+login+" password=sesame", Options{})
 }
 
-// The owner of a database who may not create roles is told so before anything has changed, and what an administrator is to run is enough.
+// The owner of a database who may not create roles learns that before anything has changed. The statements for the
+// administrator are enough.
 //
 // Acceptance.
 func TestMigratingSaysWhatItLacksBeforeItBegins(t *testing.T) {
@@ -34,7 +35,10 @@ func TestMigratingSaysWhatItLacksBeforeItBegins(t *testing.T) {
 		creation []string
 		lacks    []string
 	}{
-		"owner":    {[]string{"ALTER DATABASE " + database + " OWNER TO owner"}, []string{"the role herald_producer does not exist"}},
+		"owner": {
+			[]string{"ALTER DATABASE " + database + " OWNER TO owner"},
+			[]string{"the role herald_producer does not exist"},
+		},
 		"outsider": {nil, []string{"the role herald_producer does not exist", "may not create one in the database"}},
 	} {
 		pool := loginOf(t, admin, keyValues(t, cluster), login, test.creation...)
@@ -48,7 +52,8 @@ func TestMigratingSaysWhatItLacksBeforeItBegins(t *testing.T) {
 			require.Contains(t, lacks[i].What, lack)
 		}
 		var schemas int
-		require.NoError(t, admin.QueryRow(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname = 'herald'").Scan(&schemas))
+		require.NoError(t,
+			admin.QueryRow(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname = 'herald'").Scan(&schemas))
 		require.Zero(t, schemas, "nothing was changed")
 	}
 
@@ -80,5 +85,8 @@ func keyValues(t *testing.T, cluster *Cluster) string {
 	config, err := pgxpool.ParseConfig(cluster.DSN())
 	require.NoError(t, err)
 	c := config.ConnConfig
-	return strings.Join([]string{"host=" + c.Host, "port=" + strconv.Itoa(int(c.Port)), "dbname=" + c.Database, "sslmode=disable"}, " ")
+	return strings.Join([]string{
+		"host=" + c.Host, "port=" + strconv.Itoa(int(c.Port)), "dbname=" + c.Database,
+		"sslmode=disable",
+	}, " ")
 }

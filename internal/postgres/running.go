@@ -17,8 +17,8 @@ var ErrNotRunning = errors.New("no embedded PostgreSQL is running; `herald dev` 
 
 const probeTimeout = time.Second
 
-// RunningDSN returns the connection string of the cluster that another process runs in a data directory, or an error that wraps
-// [ErrNotRunning].
+// RunningDSN returns the connection string of the cluster that another process runs in a data directory, or an error
+// that wraps [ErrNotRunning].
 func RunningDSN(dataDirectory string) (string, error) {
 	base, err := filepath.Abs(dataDirectory)
 	if err != nil {
@@ -44,7 +44,7 @@ func RunningDSN(dataDirectory string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w (%w)", ErrNotRunning, err)
 	}
-	_ = probe.Close() // it was only to see
+	_ = probe.Close() // the connection was only a probe
 	return c.DSN(), nil
 }
 

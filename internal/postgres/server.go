@@ -8,21 +8,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrUnsupported says that the server's version is not one of those that this release supports.
+// ErrUnsupported says that this release does not support the server's version.
 var ErrUnsupported = errors.New("PostgreSQL 15 to 18 are supported")
 
 // ErrReadOnly says that the database takes no writes now.
-var ErrReadOnly = errors.New("the database is read-only: a standby that has not been promoted, or default_transaction_read_only is on")
+var ErrReadOnly = errors.New(
+	"the database is read-only: a standby that has not been promoted, or default_transaction_read_only is on")
 
 const versionsPerMajor = 10000 // how server_version_num counts
 
-// checkServer refuses a server that this release does not support: an older one lacks what Herald uses, and of a newer one it is not known
-// whether it keeps the rules of snapshots that exactly-once stands on. Where writing is needed it returns [ErrReadOnly] for a standby.
+// checkServer refuses a server that this release does not support. An older server lacks what Herald uses. Of a
+// newer one it is not known whether it keeps the rules of snapshots that exactly-once depends on. Where writing is
+// needed it returns [ErrReadOnly] for a standby.
 func checkServer(ctx context.Context, conn *pgx.Conn, writing bool) error {
 	var version int
 	var readOnly bool
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-		pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool`, pgx.QueryExecModeSimpleProtocol).Scan(&version, &readOnly)
+		pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool`,
+		pgx.QueryExecModeSimpleProtocol).Scan(&version, &readOnly)
 	if err != nil {
 		return fmt.Errorf("asking for the server's version: %w", err)
 	}
@@ -31,7 +34,8 @@ func checkServer(ctx context.Context, conn *pgx.Conn, writing bool) error {
 	case major < OldestVersion:
 		return fmt.Errorf("the server is PostgreSQL %d.%d: %w: upgrade the server", major, minor, ErrUnsupported)
 	case major > NewestVersion:
-		return fmt.Errorf("the server is PostgreSQL %d.%d: %w by this release: use a newer one of Herald", major, minor, ErrUnsupported)
+		return fmt.Errorf("the server is PostgreSQL %d.%d: %w by this release: use a newer one of Herald", major, minor,
+			ErrUnsupported)
 	case writing && readOnly:
 		return ErrReadOnly
 	}

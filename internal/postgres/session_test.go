@@ -9,18 +9,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hostile is what a database and a role may have for each setting that Herald's sessions depend on.
+// hostile are values that a database and a role may have for the settings that Herald's sessions depend on.
 func hostile() map[string]string {
 	settings := map[string]string{
-		"search_path": "public, pg_catalog", "default_transaction_isolation": "serializable", "default_transaction_read_only": "on",
-		"default_transaction_deferrable": "on", "statement_timeout": "5s", "lock_timeout": "1ms", "transaction_timeout": "6s",
-		"idle_session_timeout": "7s", "idle_in_transaction_session_timeout": "8s", "tcp_user_timeout": "1", "exit_on_error": "on",
-		"timezone": "Asia/Shanghai", "datestyle": "SQL, DMY", "intervalstyle": "sql_standard", "bytea_output": "escape",
+		"search_path": "public, pg_catalog", "default_transaction_isolation": "serializable",
+		"default_transaction_read_only":  "on",
+		"default_transaction_deferrable": "on", "statement_timeout": "5s", "lock_timeout": "1ms",
+		"transaction_timeout":  "6s",
+		"idle_session_timeout": "7s", "idle_in_transaction_session_timeout": "8s", "tcp_user_timeout": "1",
+		"exit_on_error": "on",
+		"timezone":      "Asia/Shanghai", "datestyle": "SQL, DMY", "intervalstyle": "sql_standard", "bytea_output": "escape",
 		"extra_float_digits": "-15", "client_encoding": "LATIN1", "standard_conforming_strings": "off", "array_nulls": "off",
 		"transform_null_equals": "on", "quote_all_identifiers": "on", "gin_fuzzy_search_limit": "1", "row_security": "off",
 		"restrict_nonsystem_relation_kind": "view", "plpgsql.extra_errors": "all", "check_function_bodies": "off",
-		"session_replication_role": "replica", "client_min_messages": "debug5", "jit": "on", "plan_cache_mode": "force_custom_plan",
-		"debug_parallel_query": "on", "force_parallel_mode": "on", "constraint_exclusion": "off", "default_table_access_method": "heap",
+		"session_replication_role": "replica", "client_min_messages": "debug5", "jit": "on",
+		"plan_cache_mode":      "force_custom_plan",
+		"debug_parallel_query": "on", "force_parallel_mode": "on", "constraint_exclusion": "off",
+		"default_table_access_method": "heap",
 	}
 	for _, s := range (Options{}).withDefaults().settings() {
 		if _, told := settings[s.name]; !told && s.value == "on" { // the planner's switches
@@ -36,7 +41,9 @@ func oppress(t *testing.T, c *Cluster) {
 	admin := connect(t, c.SocketDSN())
 	for name, value := range hostile() {
 		var known bool
-		require.NoError(t, admin.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_settings WHERE lower(name) = lower($1)", name).Scan(&known))
+		require.NoError(t,
+			admin.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_settings WHERE lower(name) = lower($1)",
+				name).Scan(&known))
 		if !known && name != "plpgsql.extra_errors" {
 			continue
 		}
@@ -74,7 +81,11 @@ func TestASessionHasItsSettingsWhateverTheDatabaseAndTheRoleSay(t *testing.T) {
 				continue
 			}
 			if got == nil {
-				require.Contains(t, []string{"transaction_timeout", "debug_parallel_query", "force_parallel_mode", "restrict_nonsystem_relation_kind"},
+				require.Contains(t,
+					[]string{
+						"transaction_timeout", "debug_parallel_query", "force_parallel_mode",
+						"restrict_nonsystem_relation_kind",
+					},
 					name, "an older server, or a newer one")
 				continue
 			}
@@ -112,15 +123,16 @@ func pointer(text sql.NullString) *string {
 	return &text.String
 }
 
-// Everything is migrated in a database of hostile settings, and the migrations find nothing but what they name: a schema that comes before
-// theirs has a type, a table and an operator of the names that they use.
+// Everything is migrated in a database of hostile settings. The migrations find only what they name, although a
+// schema before theirs has a type, a table and an operator of the names that they use.
 func TestMigratingInADatabaseOfHostileSettings(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, ClusterConfig{})
 	oppress(t, c)
 	pool := openPool(t, c.DSN(), Options{})
-	// What a role may not set for itself keeps it from nothing.
-	_, err := pool.Exec(t.Context(), "CREATE ROLE modest LOGIN; ALTER ROLE modest SET session_replication_role = 'replica'")
+	// A setting that a role may not set for itself does not stop it.
+	_, err := pool.Exec(t.Context(),
+		"CREATE ROLE modest LOGIN; ALTER ROLE modest SET session_replication_role = 'replica'")
 	require.NoError(t, err)
 	openPool(t, c.SocketDSN()+"&user=modest", Options{Wait: -1})
 

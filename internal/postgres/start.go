@@ -22,15 +22,16 @@ const (
 	pollInterval = 20 * time.Millisecond
 	// attemptTimeout bounds one attempt to connect to a server that is starting.
 	attemptTimeout = 5 * time.Second
-	// portAttempts bounds how many ports are tried when others take them in the moment between choosing and binding.
+	// portAttempts bounds how many ports are tried when other processes take them between choosing and binding.
 	portAttempts = 5
-	// logLimit is the size from which the server's log is begun anew at a start.
+	// logLimit is the size from which a start begins the server's log anew.
 	logLimit = 10 << 20
-	// logTail is how much of the server's log an error quotes.
+	// logTail is how many lines of the server's log an error quotes.
 	logTail = 20
 )
 
-// settings are the cluster's own: local, durable, and quick to answer. Names and values are of PostgreSQL 15 to 18.
+// settings are the cluster's own: local, durable, and quick to answer. Names and values exist in PostgreSQL 15 to
+// 18.
 func (c *Cluster) settings() map[string]string {
 	s := map[string]string{
 		"listen_addresses":        "127.0.0.1",
@@ -56,7 +57,7 @@ func (c *Cluster) settings() map[string]string {
 	return s
 }
 
-// start runs the server and waits until it accepts connections. With keepPort only the present port will do.
+// start runs the server and waits until it accepts connections. With keepPort it uses only the present port.
 func (c *Cluster) start(ctx context.Context, keepPort bool) error {
 	ctx, cancel := context.WithTimeout(ctx, c.config.StartTimeout)
 	defer cancel()
@@ -76,7 +77,7 @@ func (c *Cluster) start(ctx context.Context, keepPort bool) error {
 			c.config.Logger.InfoContext(ctx, "the embedded PostgreSQL is ready", slog.Int("version", c.binaries.major),
 				slog.Int("port", c.port), slog.String("location", c.home.dir), slog.Duration("took", time.Since(began)))
 			return c.ensureDatabase(ctx)
-		// The processes of a server that was killed take a moment to notice and to let go of its memory.
+		// The processes of a killed server take a moment to notice its death and to release its memory.
 		case strings.Contains(quoted, "pre-existing shared memory block") && ctx.Err() == nil:
 			if pause(ctx, 10*pollInterval) == nil {
 				continue
@@ -89,7 +90,7 @@ func (c *Cluster) start(ctx context.Context, keepPort bool) error {
 	}
 }
 
-// startOnce runs the server once. Where it fails, quoted is what the server logged.
+// startOnce runs the server once. Where that fails, quoted is what the server logged.
 func (c *Cluster) startOnce(ctx context.Context) (quoted string, err error) {
 	log, begin, err := c.openLog()
 	if err != nil {
@@ -110,7 +111,8 @@ func (c *Cluster) startOnce(ctx context.Context) (quoted string, err error) {
 	if err := c.awaitReady(ctx, p); err != nil {
 		_ = p.end(ctx, endSignalHard) // the cause is err
 		quoted = c.logged(begin)
-		return quoted, fmt.Errorf("starting the embedded PostgreSQL in %s: %w; its log ends:\n%s", c.home.dir, err, lastLines(quoted))
+		return quoted,
+			fmt.Errorf("starting the embedded PostgreSQL in %s: %w; its log ends:\n%s", c.home.dir, err, lastLines(quoted))
 	}
 	c.process, c.began, c.logBegin = p, time.Now(), begin
 	return "", nil
@@ -146,7 +148,8 @@ func (c *Cluster) ensureDatabase(ctx context.Context) error {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&exists); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)",
+		database).Scan(&exists); err != nil {
 		return fmt.Errorf("looking for the database %s: %w", database, err)
 	}
 	if exists {
@@ -158,7 +161,8 @@ func (c *Cluster) ensureDatabase(ctx context.Context) error {
 	return nil
 }
 
-// choosePort takes the configured port, or at the first attempt the last start's, or a free one, and remembers it.
+// choosePort takes the configured port; else, at the first attempt, the last start's; else a free one. It remembers
+// the port.
 func (c *Cluster) choosePort(attempt int) error {
 	if c.config.Port != 0 {
 		c.port = c.config.Port
@@ -179,7 +183,8 @@ func (c *Cluster) choosePort(attempt int) error {
 	return nil
 }
 
-// freePort returns a port below the range that systems hand out by themselves, so that nobody takes it while the server restarts.
+// freePort returns a port below the range that systems hand out by themselves, so that no other process gets it
+// while the server restarts.
 func freePort() (int, error) {
 	const lowest, highest, attempts = 15000, 32000, 100
 	for range attempts {
@@ -199,10 +204,10 @@ func portIsFree(port int) bool {
 	return l.Close() == nil
 }
 
-// openLog opens the server's log for appending and says where this start's part begins.
+// openLog opens the server's log for appending and returns where this start's part begins.
 func (c *Cluster) openLog() (*os.File, int64, error) {
 	if info, err := os.Stat(c.LogFile()); err == nil && info.Size() > logLimit {
-		_ = os.Rename(c.LogFile(), c.LogFile()+".old") // else it goes on growing
+		_ = os.Rename(c.LogFile(), c.LogFile()+".old") // where this fails the log goes on growing
 	}
 	f, err := os.OpenFile(c.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -20,8 +20,8 @@ const undefinedTable = "42P01" // the SQLSTATE, of a table in a schema that does
 // ErrNotMigrated says that the database lacks migrations that this release needs.
 var ErrNotMigrated = errors.New("the database is not migrated: run `herald migrate up`")
 
-// CheckMigrated returns an error that wraps [ErrNotMigrated] where migrations are pending. In a migrated database it costs one round
-// trip, so a busy one can still say that it is.
+// CheckMigrated returns an error that wraps [ErrNotMigrated] where migrations are pending. In a migrated database it
+// costs one round trip, so that a busy database can still answer.
 func CheckMigrated(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 	missing, err := lacking(ctx, pool, files)
 	if err == nil && missing == 0 {
@@ -49,7 +49,8 @@ func CheckMigrated(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
 	return nil
 }
 
-// lacking counts the migrations of this release that the database does not have. It fails where not even their tables are there.
+// lacking counts the migrations of this release that the database does not have. It fails where even their tables
+// are missing.
 func lacking(ctx context.Context, pool *pgxpool.Pool, files fs.FS) (missing int, err error) {
 	herald, err := heraldVersions(files)
 	if err != nil {
@@ -89,7 +90,7 @@ func heraldVersions(files fs.FS) ([]int64, error) {
 	return versions, nil
 }
 
-// riverVersions is what River's library brings, which does not change while the program runs.
+// riverVersions are the versions that River's library brings. They do not change while the program runs.
 var riverVersions = sync.OnceValues(func() ([]int64, error) { //nolint:gochecknoglobals // never changes
 	migrator, err := newRiverMigrator(nil)
 	if err != nil {
@@ -102,8 +103,8 @@ var riverVersions = sync.OnceValues(func() ([]int64, error) { //nolint:gocheckno
 	return versions, nil
 })
 
-// Status lists the migrations of this release, Herald's, then River's, then the functions, each with whether the database has
-// it. It changes nothing, not even in a database that has never been migrated.
+// Status lists the migrations of this release, Herald's, then River's, then the functions, each with whether the
+// database has it. It changes nothing, not even in a database that has never been migrated.
 func Status(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]Migration, error) {
 	if err := RefuseBeforeRelease(ctx, pool); err != nil {
 		return nil, err
@@ -186,7 +187,8 @@ func riverStatus(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
 	all := migrator.AllVersions()
 	migrations := make([]Migration, 0, len(all))
 	for _, m := range all {
-		migrations = append(migrations, Migration{Line: RiverLine, Version: int64(m.Version), Name: m.Name, Applied: applied[m.Version]})
+		migrations = append(migrations,
+			Migration{Line: RiverLine, Version: int64(m.Version), Name: m.Name, Applied: applied[m.Version]})
 	}
 	return migrations, nil
 }

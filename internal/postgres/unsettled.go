@@ -10,16 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Unsettled returns a statement for each setting that pool's sessions have otherwise than Herald needs it, which gives Herald's role the right
-// one. There are such behind a pooler, where Herald sets nothing, and for what only a superuser may set.
+// Unsettled returns a statement for each setting that pool's sessions have other than Herald needs it. The statement
+// gives Herald's role the right value. There are such settings behind a pooler, where Herald sets nothing, and among
+// those that only a superuser may set.
 func Unsettled(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	settings := Options{}.withDefaults().settings()
 	names, values := make([]string, len(settings)), make([]string, len(settings))
 	for i, s := range settings {
 		names[i], values[i] = s.name, s.value
 	}
-	// tcp_user_timeout is the pooler's to set.
-	rows, err := pool.Query(ctx, `SELECT s.name, v.value, s.vartype = 'string' AND s.name <> 'search_path', current_user::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text
+	// The pooler sets tcp_user_timeout.
+	rows, err := pool.Query(ctx,
+		`SELECT s.name, v.value, s.vartype = 'string' AND s.name <> 'search_path', current_user::pg_catalog.text, pg_catalog.current_database()::pg_catalog.text
 		FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) v (name, value)
 		JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) v.name
 		WHERE s.setting OPERATOR(pg_catalog.<>) v.value AND v.name OPERATOR(pg_catalog.<>) 'tcp_user_timeout' ORDER BY s.name`, names, values)
@@ -42,11 +44,12 @@ func Unsettled(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return statements, nil
 }
 
-// tellUnsettled says what sessions behind a pooler lack.
+// tellUnsettled logs the settings that sessions behind a pooler lack.
 func (o Options) tellUnsettled(ctx context.Context, pool *pgxpool.Pool) {
 	statements, err := Unsettled(ctx, pool)
 	if err == nil && len(statements) > 0 {
-		o.Logger.WarnContext(ctx, "a pooler stands before the database, so Herald cannot set what its sessions depend on: set it for the role",
+		o.Logger.WarnContext(ctx,
+			"a pooler stands before the database, so Herald cannot set what its sessions depend on: set it for the role",
 			slog.String("statements", strings.Join(statements, "; ")))
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"io/fs"
 )
 
-// Upgrade is [Migrate] for a connection string; direct, where it is not empty, is the same database without a pooler in between.
+// Upgrade is [Migrate] for a connection string. Direct, where it is not empty, is the same database without a pooler
+// in between.
 func Upgrade(ctx context.Context, dsn, direct string, files fs.FS, options Options) error {
 	options.Writing = true
 	pool, err := Open(ctx, cmp.Or(direct, dsn), options)
@@ -15,7 +16,7 @@ func Upgrade(ctx context.Context, dsn, direct string, files fs.FS, options Optio
 		return err
 	}
 	defer pool.Close()
-	if direct == "" { // a pooler that keeps sessions is told by setting it
+	if direct == "" { // setting direct says that a pooler there keeps sessions
 		if err := RefusePooler(ctx, pool); err != nil {
 			return err
 		}
@@ -27,7 +28,7 @@ func Upgrade(ctx context.Context, dsn, direct string, files fs.FS, options Optio
 	return err
 }
 
-// brokenMigrationError says that a migration fails by itself, which it does the next time, too.
+// brokenMigrationError says that a migration fails by itself. It will fail the next time, too.
 type brokenMigrationError struct{ err error }
 
 func (e *brokenMigrationError) Error() string { return fmt.Sprintf("migrating: %v", e.err) }

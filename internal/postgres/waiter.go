@@ -10,38 +10,38 @@ import (
 )
 
 const (
-	// Between two attempts at a database that is away.
+	// The rest between two attempts at a database that is away.
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 5 * time.Second
 
-	// waitingEvery is how often a wait without a limit is told again.
+	// waitingEvery is how often a wait without a limit is logged again.
 	waitingEvery = time.Minute
 )
 
-// Waiter tries again what failed because of the database, until it succeeds or [Final] says that it will not. One Waiter serves all the
-// steps of a start, so that a wait is told once, however many steps and attempts it takes: one log line, and one a minute. Its steps come
-// one after another.
+// Waiter retries what failed because of the database, until it succeeds or [Final] says that it will not. One Waiter
+// serves all steps of a start, so that a wait is logged once, however many steps and attempts it takes: one log
+// line, and one a minute. Its steps come one after another.
 type Waiter struct {
 	// Address is where the database is, for messages. Required.
 	Address string
-	// Limit is how long is waited, from the first step on; the error is the caller's to print then, and no log line has it. Negative: not at
-	// all. Defaults to for ever.
+	// Limit bounds the wait, from the first step on. The caller prints the error then, and no log line has it.
+	// Negative: no wait. Defaults to for ever.
 	Limit time.Duration
-	// Final says which errors end the wait. Defaults to [Final].
+	// Final reports which errors end the wait. Defaults to [Final].
 	Final func(error) bool
-	// Failed, where it is set, is told of each attempt that failed and is made again.
+	// Failed, where it is set, is called with the error of each attempt that failed and is made again.
 	Failed func(error)
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 
 	first  time.Time // when the first step began
-	since  time.Time // when the wait began; zero: none is on
-	told   time.Time // when it was told last
+	since  time.Time // when the wait began; zero: no wait
+	told   time.Time // when it was logged last
 	ending time.Time // Limit behind first
 }
 
-// Do calls attempt, which may be called again, until it succeeds. It returns what attempt returned where that is final, came too late, or
-// came when ctx had ended.
+// Do calls attempt, which may be called again, until it succeeds. It returns attempt's error where that is final,
+// came too late, or came when ctx had ended.
 func (w *Waiter) Do(ctx context.Context, attempt func(ctx context.Context) error) error {
 	if w.first.IsZero() {
 		w.first = time.Now()
@@ -99,7 +99,7 @@ func (w *Waiter) final(err error) bool {
 	return Final(err)
 }
 
-// tell says that there is a wait, where nothing has said so for a while.
+// tell logs that there is a wait, where that has not been logged for a while.
 func (w *Waiter) tell(ctx context.Context, err error) {
 	if w.Failed != nil {
 		w.Failed(err)
@@ -121,12 +121,14 @@ func (w *Waiter) tell(ctx context.Context, err error) {
 	w.logger().LogAttrs(ctx, slog.LevelWarn, "waiting for the database", attrs...)
 }
 
-// over ends a wait, which stays told: the next within a minute is the same to whoever reads the log.
+// over ends a wait, but keeps the time of its log line: to a reader of the log, a next wait within a minute is the
+// same one.
 func (w *Waiter) over(ctx context.Context) {
 	if w.since.IsZero() {
 		return
 	}
-	w.logger().DebugContext(ctx, "the database answers", slog.String("address", w.Address), slog.Duration("after", time.Since(w.since)))
+	w.logger().DebugContext(ctx, "the database answers", slog.String("address", w.Address),
+		slog.Duration("after", time.Since(w.since)))
 	w.since = time.Time{}
 }
 

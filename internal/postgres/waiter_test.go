@@ -22,32 +22,39 @@ import (
 func TestFinal(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
-		&pgconn.PgError{Code: "28000"}, &pgconn.PgError{Code: "28P01"}, &pgconn.PgError{Code: "3D000"}, &pgconn.PgError{Code: "42501"},
+		&pgconn.PgError{Code: "28000"}, &pgconn.PgError{Code: "28P01"}, &pgconn.PgError{Code: "3D000"},
+		&pgconn.PgError{Code: "42501"},
 		&tls.CertificateVerificationError{},
 		x509.UnknownAuthorityError{},
 		x509.HostnameError{},
 		x509.CertificateInvalidError{},
-		ErrUnsupported, ErrNotMigrated, ErrThroughPooler, unreadable("nowhere", errors.New("none")), &brokenMigrationError{errors.New("no such table")},
+		ErrUnsupported, ErrNotMigrated, ErrThroughPooler, unreadable("nowhere", errors.New("none")),
+		&brokenMigrationError{errors.New("no such table")},
 		errors.Join(&pgconn.PgError{Code: "57P03"}, &pgconn.PgError{Code: "28P01"}), // two hosts
 	} {
 		require.True(t, Final(fmt.Errorf("wrapped: %w", err)), "%#v", err)
 	}
 	for _, err := range []error{
-		&pgconn.PgError{Code: "57P03"}, &pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "53300"}, &pgconn.PgError{Code: "25006"},
+		&pgconn.PgError{Code: "57P03"}, &pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "53300"},
+		&pgconn.PgError{Code: "25006"},
 		&pgconn.PgError{Code: "08006"}, &pgconn.PgError{Code: "XX000"}, &pgconn.PgError{Code: "42P01"}, ErrReadOnly,
-		&net.DNSError{Name: "db", IsNotFound: true}, &net.OpError{Err: io.ErrUnexpectedEOF}, io.EOF, context.DeadlineExceeded,
+		&net.DNSError{Name: "db", IsNotFound: true}, &net.OpError{Err: io.ErrUnexpectedEOF}, io.EOF,
+		context.DeadlineExceeded,
 	} {
 		require.False(t, Final(fmt.Errorf("wrapped: %w", err)), "%#v", err)
 	}
 }
 
-// A wait is told when it begins, and once a minute, however many attempts and steps it takes.
+// A wait is logged when it begins, and once a minute, however many attempts and steps it takes.
 func TestAWaitIsToldOnceAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		var last error
-		w := Waiter{Address: "db:5432/d", Logger: slog.New(slog.NewTextHandler(&log, nil)), Failed: func(err error) { last = err }}
+		w := Waiter{
+			Address: "db:5432/d", Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Failed: func(err error) { last = err },
+		}
 		const minutes = 10
 		attempts, begun := 0, time.Now()
 		for range 2 { // steps
@@ -81,7 +88,7 @@ func TestAWaitIsToldOnceAMinute(t *testing.T) {
 	})
 }
 
-// A limited wait ends at its limit with what the last attempt said, which no log line has said before.
+// A limited wait ends at its limit with the last attempt's error, which no log line has had before.
 func TestAWaitHasItsLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +101,7 @@ func TestAWaitHasItsLimit(t *testing.T) {
 		require.Equal(t, 1, strings.Count(log.String(), "\n"))
 		require.NotContains(t, log.String(), "EOF")
 
-		// One that does not answer is cut off, and says what was said before.
+		// An attempt that does not answer is cut off, and the error is that of the attempt before.
 		w, begun = Waiter{Address: "db:5432/d", Limit: 10 * time.Second, Logger: discard()}, time.Now()
 		answers := []error{io.EOF}
 		err = w.Do(t.Context(), func(ctx context.Context) error {
@@ -129,8 +136,11 @@ func TestAWaitCanBeGivenUp(t *testing.T) {
 func TestHostsThatCanBeNone(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
-		"db": true, "db.example.": true, "db_1.shop-eu.internal": true, "127.0.0.1": true, "::1": true, "fe80::1%eth0": true, "1and1.example": true,
-		"": false, ".": false, "db..example": false, "256.1.1.1": false, "192.168.1": false, "db example": false, "db:5432": false,
+		"db": true, "db.example.": true, "db_1.shop-eu.internal": true, "127.0.0.1": true, "::1": true, "fe80::1%eth0": true,
+		"1and1.example": true,
+		"":              false, ".": false, "db..example": false, "256.1.1.1": false, "192.168.1": false,
+		"db example":            false,
+		"db:5432":               false,
 		strings.Repeat("a", 64): false, strings.Repeat("a.", 130) + "a": false,
 	} {
 		require.Equal(t, want, isHost(host), host)

@@ -7,10 +7,10 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// asideLogged is how many events of a batch have a line of their own when they are taken out of the line.
+// asideLogged is how many events of a batch get a log line of their own when they are taken out of the line.
 const asideLogged = 3
 
-// aside are the events of a batch that cannot be turned into messages, for one of two reasons.
+// aside holds the events of a batch that cannot be turned into messages, for one of two reasons.
 type aside struct {
 	level   slog.Level
 	what    string
@@ -19,7 +19,7 @@ type aside struct {
 }
 
 const (
-	// died is what the jobs say of an event as well.
+	// died is the jobs' log message for such an event, too.
 	died     = "an event died: it is not delivered unless it is mended or retried; see herald dead list"
 	setAside = "event set aside"
 )
@@ -28,7 +28,7 @@ func (a *aside) add(row *outbox.Row, reason error) {
 	a.rows, a.reasons = append(a.rows, row), append(a.reasons, reason)
 }
 
-// tell logs a few of them, and how many it has left out.
+// tell logs the first events, and how many it has left out.
 func (a *aside) tell(ctx context.Context, logger *slog.Logger) {
 	for i := range a.rows[:min(len(a.rows), asideLogged)] {
 		logger.Log(ctx, a.level, a.what, slog.Any("event", &a.rows[i].Event), slog.Any("reason", a.reasons[i])) //nolint:sloglint // one of two constants

@@ -11,19 +11,22 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// ErrRestored is returned for a database that was restored from a dump, or moved to another server by other means that give it new
-// transaction ids. The relay cannot tell what it has relayed; relaying on would lose events without a sign.
-var ErrRestored = errors.New("the database was restored from a dump or belongs to another server now, so its transaction ids mean nothing: " +
-	"stop every node and run `herald migrate reseed`")
+// ErrRestored is returned for a database that was restored from a dump, or moved to another server in another way
+// that gives it new transaction ids. The relay cannot tell what it has relayed: relaying on would lose events
+// silently.
+var ErrRestored = errors.New(
+	"the database was restored from a dump or belongs to another server now, so its transaction ids mean nothing: " +
+		"stop every node and run `herald migrate reseed`")
 
-// CheckEpoch says whether relaying can go on in this database: it fails with [ErrRestored] where it cannot.
+// CheckEpoch reports whether relaying can go on in this database. It fails with [ErrRestored] where it cannot.
 func CheckEpoch(ctx context.Context, db dbsqlc.DBTX) error {
 	_, err := readEpoch(ctx, dbsqlc.New(db))
 	return err
 }
 
-// EnterEpoch is what a relay does first. In a database that was promoted from a replica, or recovered to a point in time, it begins a
-// new epoch: the newest entries may be missing, and their positions are given anew. It returns the epoch, or [ErrRestored].
+// EnterEpoch is a relay's first step. In a database that was promoted from a replica, or recovered to a point in
+// time, it begins a new epoch: the newest entries may be missing, and their positions are given anew. It returns the
+// epoch, or [ErrRestored].
 func EnterEpoch(ctx context.Context, db postgres.Beginner) (epoch int64, began bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		q := dbsqlc.New(tx)

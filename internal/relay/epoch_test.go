@@ -22,10 +22,15 @@ func (l *memoryLog) lose(position int64) {
 func TestTheTailBeginsAnewWhereTheLogHasLostItsEnd(t *testing.T) {
 	t.Parallel()
 	for name, learn := range map[string]func(*relay.Tail, *memoryLog){
-		"by a batch of its own":             func(tail *relay.Tail, log *memoryLog) { tail.Offer(1, log.append(2)) },
-		"by a batch that seems to continue": func(tail *relay.Tail, log *memoryLog) { log.append(3); tail.Offer(1, log.append(2)) },
-		"by a notification":                 func(tail *relay.Tail, log *memoryLog) { log.append(2); tail.Look() },
-		"by what is behind its place":       func(tail *relay.Tail, log *memoryLog) { log.append(20); tail.Told(27) },
+		"by a batch of its own": func(tail *relay.Tail, log *memoryLog) { tail.Offer(1, log.append(2)) },
+		"by a batch that seems to continue": func(tail *relay.Tail,
+			log *memoryLog,
+		) {
+			log.append(3)
+			tail.Offer(1, log.append(2))
+		},
+		"by a notification":           func(tail *relay.Tail, log *memoryLog) { log.append(2); tail.Look() },
+		"by what is behind its place": func(tail *relay.Tail, log *memoryLog) { log.append(20); tail.Told(27) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +56,10 @@ func TestABatchOfTheLogThatWasLeftBehindIsNotBroadcast(t *testing.T) {
 	var log memoryLog
 	log.state = eventlog.State{Epoch: 2, Origin: 0}
 	to := &recorder{tb: t, moved: make(chan struct{}, 1)}
-	tail, err := relay.NewTail(relay.TailConfig{Log: &log, Broadcaster: to, Epoch: 2, PollInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	tail, err := relay.NewTail(relay.TailConfig{
+		Log: &log, Broadcaster: to, Epoch: 2, PollInterval: time.Hour,
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	require.NoError(t, err)
 	runTail(t, tail)
 	old := &memoryLog{}

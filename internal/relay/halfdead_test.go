@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// holding takes the relay's lock over conn, in a transaction that nobody goes on with.
+// holding takes the relay's lock over conn, in a transaction that does not go on.
 func holding(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	_, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 10})
@@ -32,8 +32,8 @@ func (b *bundle) elapsed(t *testing.T, id uuid.UUID, since time.Time) time.Durat
 	return took
 }
 
-// A node that is frozen in the middle of a transaction keeps the others from relaying for a second and not for longer, whichever of
-// the transactions it is that hold the relay's lock.
+// A node that is frozen in the middle of a transaction keeps the others from relaying for a second at most, in each
+// of the transactions that hold the relay's lock.
 func TestAFrozenNodeIsCutOff(t *testing.T) {
 	t.Parallel()
 	const second, margin = time.Second, 20 * time.Second // the margin is for a busy machine; the fault would be a minute
@@ -43,7 +43,8 @@ func TestAFrozenNodeIsCutOff(t *testing.T) {
 			t.Helper()
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
-			_, err = pass.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}}, uuid.New())
+			_, err = pass.AppendLater(t.Context(), tx, []outbox.Ref{{EventID: uuid.New(), Seq: 1, WrittenAt: time.Now()}},
+				uuid.New())
 			require.ErrorIs(t, err, outbox.ErrRowGone)
 		},
 	} {
@@ -63,7 +64,8 @@ func TestAFrozenNodeIsCutOff(t *testing.T) {
 	}
 }
 
-// When a node dies its connections close, and with them its transaction: the next look of any other goes on.
+// When a node dies its connections close, and its transaction ends with them: the next look of any other node goes
+// on.
 func TestAnotherNodeRelaysWhenOneDies(t *testing.T) {
 	t.Parallel()
 	const target, margin = 500 * time.Millisecond, 1500 * time.Millisecond
@@ -77,7 +79,8 @@ func TestAnotherNodeRelaysWhenOneDies(t *testing.T) {
 	require.Less(t, b.elapsed(t, id, since), target+margin)
 }
 
-// The network takes the listener's packets and says nothing: the connection is replaced, and meanwhile events are found all the same.
+// The network drops the listener's packets silently. The connection is replaced, and meanwhile events are still
+// found.
 func TestASilentListenConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

@@ -11,7 +11,7 @@ import (
 type Lag struct {
 	Waiting       int64   // rows, counted up to the limit
 	OldestSeconds float64 // 0 where none waits
-	Paused        bool    // so that they wait on purpose
+	Paused        bool    // they wait because of a pause
 }
 
 // ReadLag measures how far the relay is behind, counting at most limit rows.

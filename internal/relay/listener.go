@@ -15,7 +15,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The channels of herald's notifications.
+// The channels of Herald's notifications.
 const (
 	outboxChannel = "herald_outbox" // an armed producer has committed
 	logChannel    = "herald_log"    // a relay has committed; the payload is the log's position
@@ -24,24 +24,25 @@ const (
 
 const (
 	defaultLiveness = 5 * time.Second
-	listenRetryMost = 5 * time.Second // nothing waits for it: events are found by looking
+	listenRetryMost = 5 * time.Second // nothing waits for a notification: looks find events
 	strayInterval   = time.Minute
 )
 
-// ErrNotListening is returned where a LISTEN was accepted and no notification comes.
+// ErrNotListening is returned where a LISTEN was accepted but no notification arrives.
 var ErrNotListening = errors.New("notifications do not arrive: where a pooler stands before the database, " +
 	"set HERALD_LISTEN_DATABASE_URL to the database itself")
 
-// Listener turns notifications into wake-ups. It guarantees nothing: relay and tail look by themselves too.
+// Listener turns notifications into wake-ups. It guarantees nothing: relay and tail also look by themselves.
 type Listener struct {
-	// Connect opens a connection that is the listener's alone, and no pooler's.
+	// Connect opens a connection that only the listener uses, and that does not lead through a pooler.
 	Connect func(ctx context.Context) (*pgx.Conn, error)
 	// Probe notifies every listener, over another connection: see [Probe].
 	Probe func(ctx context.Context) error
-	// Own is the server's process for this node's own relay, whose batches need not be told of: they are handed over. Defaults to none.
+	// Own is the server process of this node's own relay. The listener ignores notifications of its batches, because
+	// they are handed over directly. Defaults to none.
 	Own func() uint32
 	// Outbox is called when there may be something to relay, Log when the log has reached position, Reconnected when
-	// anything may have been missed. None may block.
+	// notifications may have been missed. None may block.
 	Outbox      func()
 	Log         func(position int64)
 	Reconnected func()
@@ -54,7 +55,7 @@ type Listener struct {
 	leftOut   int
 }
 
-// Listening says whether notifications arrive.
+// Listening reports whether notifications arrive.
 func (l *Listener) Listening() bool { return l.listening.Load() }
 
 // Probe sends a notification to every listener.
@@ -68,7 +69,7 @@ func Probe(ctx context.Context, db interface {
 	return nil
 }
 
-// Run listens until ctx ends; a lost connection is replaced.
+// Run listens until ctx ends. It replaces a lost connection.
 func (l *Listener) Run(ctx context.Context) error {
 	silence := outage{logger: l.Logger, most: listenRetryMost}
 	for {
@@ -89,7 +90,8 @@ func (l *Listener) Run(ctx context.Context) error {
 	}
 }
 
-// Check connects, listens and returns nil when a notification has arrived. It fails with [ErrNotListening] where none does.
+// Check connects, listens and returns nil when a notification has arrived. It fails with [ErrNotListening] where
+// none arrives.
 func (l *Listener) Check(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -101,8 +103,8 @@ func (l *Listener) Check(ctx context.Context) error {
 	return err
 }
 
-// session listens over one connection until that fails or ctx ends. It calls alive whenever notifications have proved to
-// arrive.
+// session listens over one connection until the connection fails or ctx ends. It calls alive whenever a notification
+// proves that they arrive.
 func (l *Listener) session(ctx context.Context, alive func()) error {
 	liveness := cmp.Or(l.Liveness, defaultLiveness)
 	conn, err := l.connect(ctx, liveness)
@@ -112,7 +114,7 @@ func (l *Listener) session(ctx context.Context, alive func()) error {
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		_ = conn.Close(closing) // nothing is lost with it
+		_ = conn.Close(closing) // a connection holds nothing
 	}()
 	l.Reconnected()
 	if err := l.probe(ctx, liveness); err != nil { // a LISTEN that a pooler has swallowed looks like any other
@@ -151,7 +153,8 @@ func (l *Listener) connect(ctx context.Context, limit time.Duration) (*pgx.Conn,
 	}
 	listening, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if _, err := conn.Exec(listening, "LISTEN "+outboxChannel+"; LISTEN "+logChannel+"; LISTEN "+probeChannel); err != nil {
+	if _, err := conn.Exec(listening,
+		"LISTEN "+outboxChannel+"; LISTEN "+logChannel+"; LISTEN "+probeChannel); err != nil {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		_ = conn.Close(closing)
@@ -183,7 +186,7 @@ func (l *Listener) dispatch(ctx context.Context, n *pgconn.Notification) {
 	}
 }
 
-// stray tells of a notification that no relay sends. Any role of the cluster may send as many as it likes, of 8 kB each.
+// stray logs a notification that no relay sends. Any role of the cluster may send any number, of 8 kB each.
 func (l *Listener) stray(ctx context.Context, n *pgconn.Notification) {
 	l.leftOut++
 	l.strays.Interval = strayInterval

@@ -30,7 +30,8 @@ func TestFailuresAreCounted(t *testing.T) {
 	for range 3 {
 		<-tried
 	}
-	require.Eventually(t, func() bool { return counted.Of(counts, "relay_failures_total") >= 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return counted.Of(counts, "relay_failures_total") >= 2 }, 10*time.Second,
+		time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
 	require.Zero(t, counted.Of(counts, "relay_rows_total"))

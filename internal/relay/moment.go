@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// moment is when something happened last, by the monotonic clock: how long ago that is stays right while the wall clock is set.
+// moment is when something last happened, by the monotonic clock: its age stays right while the wall clock is set.
 type moment struct {
 	first atomic.Pointer[time.Time]
 	since atomic.Int64 // nanoseconds since first
@@ -20,7 +20,7 @@ func (m *moment) now() {
 	m.since.Store(int64(now.Sub(*m.first.Load())))
 }
 
-// at is zero where it has not happened.
+// at is zero where it has not happened yet.
 func (m *moment) at() time.Time {
 	first := m.first.Load()
 	if first == nil {

@@ -36,7 +36,7 @@ func (b *bundle) sweep(t *testing.T, conn *pgx.Conn) int {
 	return swept
 }
 
-// A transaction that has drawn its seq early and commits late is relayed when it commits, and delays nobody.
+// A transaction that has drawn its seq early and commits late is relayed when it commits, and delays no other.
 func TestALongTransactionDelaysOnlyItself(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
@@ -55,8 +55,8 @@ func TestALongTransactionDelaysOnlyItself(t *testing.T) {
 	require.Zero(t, b.sweep(t, relaying))
 }
 
-// A transaction that had its xid, but was the newest of all, when the relay took its snapshot: the snapshot does not list it, for
-// its xmax is only one above the newest xid that has ended.
+// A transaction had its xid, the newest of all, when the relay took its snapshot. The snapshot does not list it,
+// because its xmax is only one above the newest xid that has ended.
 func TestATransactionBehindTheSnapshotsXmaxIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
@@ -76,7 +76,7 @@ func TestATransactionBehindTheSnapshotsXmaxIsNotForgotten(t *testing.T) {
 	}
 }
 
-// A backlog is worked off in chunks between two fixed snapshots, whatever is committed meanwhile, and by whichever node.
+// A backlog is worked off in chunks between two fixed snapshots, whatever is committed meanwhile, and by any node.
 func TestABacklogIsWorkedOffInChunks(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *relay.Config) { c.BatchSize = 7 })
@@ -131,7 +131,8 @@ func TestARelayThatDiesInItsTransactionChangesNothing(t *testing.T) {
 	_, err := pass.Begin(t.Context(), first, pass.Reading{MaxRows: 10})
 	require.NoError(t, err)
 	var killed bool
-	require.NoError(t, second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))
+	require.NoError(t,
+		second.QueryRow(t.Context(), `SELECT pg_terminate_backend($1, 5000)`, first.PgConn().PID()).Scan(&killed))
 	require.True(t, killed)
 	require.Equal(t, 1, b.sweep(t, second))
 	require.Equal(t, []uuid.UUID{id}, b.ids())
@@ -144,7 +145,8 @@ func TestAnEventIDIsDeliveredOnce(t *testing.T) {
 	relaying, producer := b.conn(t), b.db.Conn(t)
 	id := uuid.New()
 	again := func() {
-		_, err := producer.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}', event_id => $1)`, id)
+		_, err := producer.Exec(t.Context(),
+			`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}', event_id => $1)`, id)
 		require.NoError(t, err)
 	}
 	tx, err := producer.Begin(t.Context())

@@ -8,15 +8,15 @@ import (
 
 const retryFirst = 100 * time.Millisecond
 
-// outage is what somebody who tries for ever says of it: one line when it begins, one when it is over.
+// outage logs for a loop that retries for ever: one line when the outage begins, one when it is over.
 type outage struct {
 	logger *slog.Logger
-	most   time.Duration // between two attempts
-	began  time.Time     // zero: there is none
+	most   time.Duration // the longest rest between two attempts
+	began  time.Time     // zero: there is no outage
 	delay  time.Duration
 }
 
-// failed notes a failure, with a line in the log if it is the first, and returns how long to wait before the next attempt.
+// failed notes a failure and returns how long to wait before the next attempt. The first failure is logged.
 func (o *outage) failed(ctx context.Context, message string, err error) time.Duration {
 	if o.began.IsZero() {
 		o.began, o.delay = time.Now(), retryFirst
@@ -28,7 +28,7 @@ func (o *outage) failed(ctx context.Context, message string, err error) time.Dur
 	return o.delay
 }
 
-// over notes that all is well, with a line in the log if it was not.
+// over notes a success, and logs it if an outage ends with it.
 func (o *outage) over(ctx context.Context, message string) {
 	if o.began.IsZero() {
 		return

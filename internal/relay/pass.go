@@ -15,7 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
-// Above this many rows in a pass, or when the pass before is closer than this, producers are spared the NOTIFY.
+// The relay disarms when a pass has more rows than this, or follows the pass before more closely than this.
+// Producers are then spared the NOTIFY.
 const (
 	busyRows     = 4
 	busyInterval = 5 * time.Millisecond
@@ -28,10 +29,10 @@ type Passed struct {
 	Armed bool // producers notify, from here on
 }
 
-// Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another relay at
-// work is a success: that one does not sleep before it has looked.
+// Sweep relays everything that waits, over a connection of the caller's, and returns how many rows it took. Another
+// relay at work is a success: that relay does not sleep before it has looked.
 func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
-	glance, err := pass.Peek(ctx, conn) // locks nothing: a sweep must not stand in the way of the relays that work
+	glance, err := pass.Peek(ctx, conn) // locks nothing: a sweep must not delay the relays at work
 	if err != nil || !glance.Waiting || glance.Paused {
 		return 0, err
 	}
@@ -54,12 +55,13 @@ func (r *Relay) Sweep(ctx context.Context, conn *pgx.Conn) (int, error) {
 	}
 }
 
-// enterEpoch is what a connection begins with.
+// enterEpoch is the first step on a new connection.
 func (r *Relay) enterEpoch(ctx context.Context, conn *pgx.Conn) error {
 	epoch, began, err := EnterEpoch(ctx, conn)
 	if began {
-		r.cfg.Logger.WarnContext(ctx, "the database was promoted or recovered, and may have lost the newest part of the log: clients are made to "+
-			"resume, and those that have seen what is lost are told that there is a gap", slog.Int64("epoch", epoch))
+		r.cfg.Logger.WarnContext(ctx,
+			"the database was promoted or recovered, and may have lost the newest part of the log: clients are made to "+
+				"resume, and those that have seen what is lost are told that there is a gap", slog.Int64("epoch", epoch))
 	}
 	return err
 }
@@ -70,7 +72,7 @@ func (r *Relay) Pass(ctx context.Context, conn *pgx.Conn) (Passed, error) {
 	return r.pass(ctx, conn, false, nil)
 }
 
-// pass is Pass with what is remembered of the pass before.
+// pass is Pass with the memory of the pass before.
 func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *pass.Memory) (_ Passed, err error) {
 	start := time.Now()
 	most := r.cfg.BatchSize
@@ -79,7 +81,8 @@ func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *p
 	}
 	defer func() {
 		if err != nil && !errors.Is(err, pass.ErrBusy) && !errors.Is(err, pass.ErrPaused) {
-			r.room.Store(int64(max(1, most/2))) // a batch that takes longer than a transaction of the relay's may is tried by halves
+			// A batch that takes longer than a transaction of the relay may take is tried by halves.
+			r.room.Store(int64(max(1, most/2)))
 		}
 	}()
 	p, err := pass.Begin(ctx, conn, pass.Reading{MaxRows: most, InTurn: inTurn})
@@ -89,7 +92,7 @@ func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *p
 		}
 		return Passed{}, err
 	}
-	r.room.Store(int64(2 * len(p.Rows))) // where rows are large, no more are looked at than fit into a batch
+	r.room.Store(int64(2 * len(p.Rows))) // where rows are large, the next pass reads few more than fit into a batch
 	if !p.Full() {
 		r.room.Store(0)
 	}
@@ -122,8 +125,8 @@ func (r *Relay) pass(ctx context.Context, conn *pgx.Conn, inTurn bool, memory *p
 	return Passed{Rows: len(p.Rows), More: p.Full(), Armed: p.Armed() && !disarm}, nil
 }
 
-// sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited, or appended to the log. It
-// returns the dead ones, of which nothing is said before the batch is committed.
+// sort decides what becomes of each row: dropped as a duplicate, a dead letter, set aside, kept for later, limited,
+// or appended to the log. It returns the dead rows, which are logged only when the batch is committed.
 func (r *Relay) sort(ctx context.Context, p *pass.Pass) (*pass.Entries, *aside, error) {
 	entries := pass.NewEntries(len(p.Rows))
 	seen := make(map[uuid.UUID]struct{}, len(p.Rows))

@@ -11,25 +11,25 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Pausing says whether the relay is paused.
+// Pausing is the relay's pause.
 type Pausing struct {
 	Since time.Time // zero where it is not
 	By    string    // who paused it, in their own words
-	// Position is the log's, RelayedAt when it last grew (zero: never).
+	// Position is the newest position of the log. RelayedAt is when the log last grew (zero: never).
 	Position  int64
 	RelayedAt time.Time
 }
 
-// Paused says whether the relay is.
+// Paused reports whether the relay is paused.
 func (p Pausing) Paused() bool { return !p.Since.IsZero() }
 
-// Pause makes every node leave what is committed where it is, until [Resume]. When it returns nothing is relayed any more: it waits for
-// the batch that is under way. It says whether it changed anything.
+// Pause makes every node leave committed events in the outbox until [Resume]. When it returns nothing is relayed any
+// more: it waits for the batch that is under way. It reports whether it changed anything.
 func Pause(ctx context.Context, db postgres.Beginner, by string) (bool, error) {
 	return setPause(ctx, db, true, by)
 }
 
-// Resume lets the nodes go on, from where they stopped.
+// Resume lets the nodes go on from where they stopped. It reports whether it changed anything.
 func Resume(ctx context.Context, db postgres.Beginner) (bool, error) {
 	return setPause(ctx, db, false, "")
 }
@@ -58,5 +58,8 @@ func ReadPausing(ctx context.Context, db dbsqlc.DBTX) (Pausing, error) {
 	if err != nil {
 		return Pausing{}, fmt.Errorf("reading the relay's pause: %w", err)
 	}
-	return Pausing{Since: postgres.OrZero(row.PausedAt), By: postgres.OrZero(row.PausedBy), Position: row.Position, RelayedAt: postgres.OrZero(row.RelayedAt)}, nil
+	return Pausing{
+		Since: postgres.OrZero(row.PausedAt), By: postgres.OrZero(row.PausedBy), Position: row.Position,
+		RelayedAt: postgres.OrZero(row.RelayedAt),
+	}, nil
 }

@@ -57,12 +57,13 @@ func TestAPausedRelayLosesNothing(t *testing.T) {
 	require.False(t, state.Paused())
 }
 
-// What has been worked off of a backlog is not worked off again after a pause in the middle of it.
+// After a pause in the middle of a backlog its finished part is not worked off again.
 func TestAPauseInABacklog(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	conn := b.Conn(t)
-	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", fixture.CartID)
+	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)",
+		fixture.CartID)
 	p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 	require.NoError(t, err)
 	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
@@ -75,7 +76,8 @@ func TestAPauseInABacklog(t *testing.T) {
 		require.NoError(t, err)
 	}
 	b.Relay(t)
-	require.Equal(t, "10 10", fixture.Scan[string](t, b.Pool, "SELECT count(*) || ' ' || max(sequence) FROM herald.event_log"))
+	require.Equal(t, "10 10",
+		fixture.Scan[string](t, b.Pool, "SELECT count(*) || ' ' || max(sequence) FROM herald.event_log"))
 }
 
 func TestAPauseWaitsForTheBatchThatIsUnderWay(t *testing.T) {
@@ -90,7 +92,8 @@ func TestAPauseWaitsForTheBatchThatIsUnderWay(t *testing.T) {
 		paused <- err
 	}()
 	require.Eventually(t, func() bool {
-		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
+		return fixture.Scan[bool](t, b.Pool,
+			"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
 	}, 30*time.Second, time.Millisecond)
 	require.Empty(t, paused)
 	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)

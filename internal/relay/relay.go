@@ -26,15 +26,15 @@ const (
 	settleStep   = time.Millisecond
 	busyPause    = 20 * time.Millisecond
 	busyPatience = 3 // looks
-	// Under load a relay that has caught up rests for as long as that took, but not for long: a transaction of the relay costs about the
-	// same for five rows as for fifty, and it is the producers who pay for it.
+	// restMost bounds the rest of a relay that has caught up under load. It rests for as long as the pass took: a
+	// transaction of the relay costs about the same for five rows as for fifty, and the producers pay for it.
 	restMost = 5 * time.Millisecond
 
-	retryMost    = 500 * time.Millisecond // whoever relays when a node dies, does so by then
+	retryMost    = 500 * time.Millisecond // another node relays by then when a node dies
 	closeTimeout = time.Second
 
-	// How long the database may take to answer. A connection over which nothing comes is replaced: what is at the other end may be
-	// gone without a word, and a proxy in between acknowledges what it does not pass on. Statements end before (package pass).
+	// How long the database may take to answer. A connection that stays silent is replaced: the other end may be gone
+	// silently, and a proxy in between acknowledges what it does not pass on. Statements end before (package pass).
 	lookTimeout = 5 * time.Second
 	passTimeout = time.Minute
 )
@@ -43,36 +43,38 @@ const (
 type Config struct {
 	// NodeID is recorded with every event that this node relays.
 	NodeID uuid.UUID
-	// Connect opens a connection to the database for this relay alone.
+	// Connect opens a connection to the database that only this relay uses.
 	Connect func(ctx context.Context) (*pgx.Conn, error)
 	// SetAside takes the events that are not relayed now.
 	SetAside SetAside
-	// Relayed is called with every batch that this node has committed, in position order, and the log's epoch. It must not block.
+	// Relayed is called with every batch that this node has committed, in position order, and with the log's epoch. It
+	// must not block.
 	Relayed func(epoch int64, batch []event.Logged)
-	// Contested is called with events of a committed batch that name another customer than their order's. Defaults to nobody.
+	// Contested is called with the events of a committed batch that name another customer than their order's. Defaults
+	// to doing nothing.
 	Contested func(ctx context.Context, events []pass.Contested)
-	// Metrics count what happens. Default to some that nobody reads.
+	// Metrics count what the relay does. Defaults to metrics that are registered nowhere.
 	Metrics *Metrics
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 	// BatchSize is how many events one transaction relays at most. Defaults to 1000.
 	BatchSize int
-	// PollInterval is how often a sleeping relay looks without having been told. Defaults to 100 ms.
+	// PollInterval is how often a sleeping relay looks without a wake-up. Defaults to 100 ms.
 	PollInterval time.Duration
 	// Settings is what an operator decides.
 	Settings
-	// Holder keeps the latest until the interval is over. Required where there is one.
+	// Holder keeps the latest event until the interval is over. Required where AnalyticsMinInterval is set.
 	Holder pass.Holder
 	// Linger is how long a relay goes on looking without finding anything before it arms. Defaults to 3 ms.
 	Linger time.Duration
 }
 
-// SetAside takes events out of the line, within the relay's transaction, so that they neither block those behind them nor get
-// lost.
+// SetAside takes events out of the line, within the relay's transaction. They neither block the events behind them
+// nor get lost.
 type SetAside interface {
 	// DeliverLater keeps the rows until their DeliverAfter.
 	DeliverLater(ctx context.Context, tx pgx.Tx, rows []*outbox.Row) error
-	// Retry keeps rows that could not be turned into messages by this release, and why: there is a reason for each.
+	// Retry keeps rows that this release could not turn into messages. There is a reason for each row.
 	Retry(ctx context.Context, tx pgx.Tx, rows []*outbox.Row, reasons []error) error
 }
 
@@ -113,23 +115,24 @@ func New(cfg Config) (*Relay, error) {
 func (r *Relay) Wake() {
 	select {
 	case r.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // a wake-up is pending already
 	}
 }
 
-// LastLook returns when the relay last looked at the outbox successfully, or saw that somebody else relays; zero before the first time. It
-// gets old where the database does not answer, and where events wait while somebody holds the lock and comes no further.
+// LastLook returns when the relay last looked at the outbox successfully, or saw that another relay makes progress;
+// zero before the first time. It gets old where the database does not answer, and where events wait while another
+// transaction holds the lock without progress.
 func (r *Relay) LastLook() time.Time { return r.alive.at() }
 
 // LastRelayed returns when this node last committed a batch; zero before the first one.
 func (r *Relay) LastRelayed() time.Time { return r.relayed.at() }
 
-// Backend is the number of the server's process that this relay's session is with, as its notifications carry it; 0 for none.
+// Backend is the number of the server process of this relay's session, as its notifications carry it; 0 for none.
 func (r *Relay) Backend() uint32 { return r.backend.Load() }
 
 func (r *Relay) looked() { r.alive.now() }
 
-// Run relays until ctx ends. A database that fails is tried again for ever.
+// Run relays until ctx ends. Where the database fails it retries for ever.
 func (r *Relay) Run(ctx context.Context) error {
 	failure := outage{logger: r.cfg.Logger, most: retryMost}
 	for {
@@ -147,7 +150,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 }
 
-// session relays over one connection until that fails or ctx ends. It calls well when it has looked for the first time.
+// session relays over one connection until the connection fails or ctx ends. It calls well when it has looked for
+// the first time.
 func (r *Relay) session(ctx context.Context, well func()) error {
 	conn, err := r.cfg.Connect(ctx)
 	if err != nil {

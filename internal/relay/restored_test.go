@@ -47,8 +47,8 @@ func TestAnEpochBeginsOnceWhateverTheNumberOfNodes(t *testing.T) {
 	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.epoch"))
 }
 
-// What was relayed before the epoch can be resumed from, and so can what was written in it; what was in the outbox by then may have been
-// seen in another order.
+// Events that were relayed before the epoch, and events written in it, can be resumed from. Events that were in the
+// outbox when it began may have been seen in another order.
 func TestOnlyCertainEventsAreCursorsAcrossEpochs(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -78,7 +78,8 @@ func TestOnlyCertainEventsAreCursorsAcrossEpochs(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrUnknownEvent)
 }
 
-// restore copies everything from one server to another, as pg_dump and psql do: the transaction ids of the first mean nothing there.
+// restore copies everything from one server to another, as pg_dump and psql do: the transaction ids of the first
+// mean nothing there.
 func restore(t *testing.T, from, to *fixture.Database) {
 	t.Helper()
 	src, dst := from.Conn(t), to.Conn(t)
@@ -89,7 +90,8 @@ func restore(t *testing.T, from, to *fixture.Database) {
 	}
 	exec("SET session_replication_role = replica")
 	for _, table := range []string{
-		"relay_checkpoint", "epoch", "stream_head", "relayed_event", "dead_letter", "access_grant", "outbox", "event_log", "river_job",
+		"relay_checkpoint", "epoch", "stream_head", "relayed_event", "dead_letter", "access_grant", "outbox", "event_log",
+		"river_job",
 	} {
 		exec("DELETE FROM herald." + table)
 		var copied bytes.Buffer
@@ -136,7 +138,8 @@ func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
 	require.Equal(t, []int64{3}, places(waiting))
 	require.Equal(t, []int64{4}, places(fresh))
 	require.NotEqual(t, "relayed", restored.Status(t, scheduled)[0].Status, "its job has it")
-	require.Equal(t, 1, fixture.Scan[int](t, restored.Pool, "SELECT count(*) FROM herald.river_job WHERE kind = 'deliver_scheduled'"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, restored.Pool, "SELECT count(*) FROM herald.river_job WHERE kind = 'deliver_scheduled'"))
 	log := eventlog.NewReader(restored.Pool)
 	_, err = log.Locate(t.Context(), cartGroup, waiting)
 	require.ErrorIs(t, err, eventlog.ErrUnknownEvent, "clients may have seen it behind others")
@@ -144,7 +147,7 @@ func TestARestoredDatabaseIsRefusedAndMended(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A dump that came from a server with more transactions behind it: the state is ahead of everything that this one knows.
+// A dump of a server with more transactions behind it: the state is ahead of everything that this server knows.
 func TestAStateAheadOfTheDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

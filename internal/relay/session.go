@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
-// session is the state machine that the package's doc draws.
+// session is the state machine that the package doc draws.
 type session struct {
 	*Relay
 	conn      *pgx.Conn
@@ -23,11 +23,11 @@ type session struct {
 
 	woken bool // by a notification, since the last pass
 	vain  vain
-	spent time.Time // since when looks find the count of those that notify used up; zero: it is not
+	spent time.Time // since when looks find the count of notifying transactions used up; zero: it is not
 	close time.Time // until when the relay looks closely
 
-	busy    int   // looks in a row at which somebody else had the lock
-	reached int64 // by whatever relay, at the last of these that counted
+	busy    int   // looks in a row at which another transaction had the lock
+	reached int64 // the seq that the relays had reached at the last peek
 	inTurn  bool  // the next look waits in line
 }
 
@@ -86,7 +86,7 @@ func (s *session) run(ctx context.Context, well func()) error {
 	}
 }
 
-// sleep returns when there is something to relay, or may be.
+// sleep returns when there is or may be something to relay.
 func (s *session) sleep(ctx context.Context) error {
 	for wait := settleStep; ; wait *= 2 {
 		if !s.armed {
@@ -113,11 +113,12 @@ func (s *session) sleep(ctx context.Context) error {
 			s.vain.found()
 			return nil
 		}
-		s.unsettled = slices.DeleteFunc(s.unsettled, func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
+		s.unsettled = slices.DeleteFunc(s.unsettled,
+			func(xid int64) bool { return !slices.Contains(glance.InProgress, xid) })
 	}
 }
 
-// settle arms and looks once more, whether anything waits.
+// settle arms, looks once more, and reports whether anything waits.
 func (s *session) settle(ctx context.Context) (waiting bool, err error) {
 	if err := s.arm(ctx); err != nil {
 		return false, err
@@ -131,7 +132,7 @@ func (s *session) settle(ctx context.Context) (waiting bool, err error) {
 	return glance.Waiting, nil
 }
 
-// wait returns when it is time to look, or whether a wake-up came first.
+// wait returns when it is time to look. It reports whether a wake-up came first.
 func (s *session) wait(ctx context.Context, wait time.Duration) (woken bool, err error) {
 	wake := s.wake
 	if throttled := s.vain.throttled(); throttled || time.Now().Before(s.close) {
@@ -152,9 +153,10 @@ func (s *session) wait(ctx context.Context, wait time.Duration) (woken bool, err
 	}
 }
 
-// count notes whether a look finds the count of those that notify used up: by transactions that stay open or roll back, or by a producer that
-// does nothing else. A commit notifies nobody meanwhile, so the relay looks closely. It begins the count anew only when that has lasted for a
-// while: transactions that are just committing need no others that notify beside them.
+// count notes whether a look finds the count of notifying transactions used up: by transactions that stay open or
+// roll back, or by a producer that does nothing else. Commits do not notify then, so the relay looks closely. It
+// begins the count anew only when the count has stayed used up for a PollInterval: transactions that are just
+// committing need no further ones that notify beside them.
 func (s *session) count(spent bool) {
 	now := time.Now()
 	switch {
@@ -169,7 +171,7 @@ func (s *session) count(spent bool) {
 	s.close = now.Add(closeFor)
 }
 
-// waitForResume returns when the relay is not paused any more. Nobody has to notify it meanwhile but the one who ends the pause.
+// waitForResume returns when the relay is not paused any more. Only the end of the pause needs to notify it.
 func (s *session) waitForResume(ctx context.Context) error {
 	s.armed = false
 	if err := s.disarm(ctx); err != nil {
@@ -206,8 +208,9 @@ func (s *session) step(ctx context.Context) (Passed, error) {
 	return done, err
 }
 
-// giveWay leaves the lock to whoever has it. Another node that relays will not sleep before it has looked. But those who hold it
-// for one event each, that was scheduled or is tried again, wait for it in line: where nobody has relayed for a while, so does this relay.
+// giveWay leaves the lock to its holder. Another node that relays does not sleep before it has looked. But jobs that
+// hold the lock for one event each, one that was scheduled or is tried again, wait for it in line: where no relay
+// has made progress for a while, this relay waits in line, too.
 func (s *session) giveWay(ctx context.Context) error {
 	if s.busy++; s.busy%busyPatience == 0 {
 		glance, err := s.peek(ctx)

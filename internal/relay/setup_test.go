@@ -123,7 +123,7 @@ func (b *bundle) has(id uuid.UUID) bool {
 	return false
 }
 
-// await returns when id has been relayed, and fails the test where that takes longer than patience.
+// await returns when id has been relayed. It fails the test where that takes longer than patience.
 func (b *bundle) await(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	deadline := time.NewTimer(patience)

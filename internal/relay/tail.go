@@ -24,15 +24,15 @@ const (
 type Source interface {
 	// ReadFrom returns the entries behind a position and, where there are any, the log's epoch.
 	ReadFrom(ctx context.Context, after int64, limit int) (entries []event.Logged, epoch int64, err error)
-	// State is the log's epoch, the position behind which that began, and the newest position.
+	// State returns the log's epoch, the position behind which that epoch began, and the newest position.
 	State(ctx context.Context) (eventlog.State, error)
 }
 
-// Broadcaster is where the tail leads.
+// Broadcaster is what the tail feeds.
 type Broadcaster interface {
 	// Position is the newest position that has been broadcast.
 	Position() int64
-	// Broadcast sends a batch whose first position follows Position. It fails where it does not.
+	// Broadcast sends a batch whose first position follows Position. It fails for any other batch.
 	Broadcast(ctx context.Context, batch []event.Logged) error
 	// Reset forgets everything, makes the clients resume, and goes on behind position.
 	Reset(ctx context.Context, position int64)
@@ -42,22 +42,23 @@ type Broadcaster interface {
 type TailConfig struct {
 	Log         Source
 	Broadcaster Broadcaster
-	// Epoch is the log's when the broadcaster's position was read from it.
+	// Epoch is the log's epoch when the broadcaster's position was read from it.
 	Epoch int64
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
-	// PollInterval is how often the tail looks without having been told. Defaults to 100 ms.
+	// PollInterval is how often the tail looks without a wake-up. Defaults to 100 ms.
 	PollInterval time.Duration
 }
 
-// Tail takes this node's broadcaster along the log, position by position. What this node's own relay has committed is handed over
-// directly; whatever else there is, or was missed, is read from the log. It is the broadcaster's only caller.
+// Tail takes this node's broadcaster along the log, position by position. Batches of this node's own relay are
+// handed over directly. All other entries, and missed ones, are read from the log. The tail is the broadcaster's
+// only caller.
 type Tail struct {
 	cfg     TailConfig
 	epoch   int64 // that the broadcaster's position is of
 	offered chan offer
 	wake    chan struct{}
-	told    atomic.Int64 // the newest position that somebody has told of
+	told    atomic.Int64 // the newest position of which a notification told
 	alive   moment
 }
 
@@ -79,8 +80,8 @@ func NewTail(cfg TailConfig) (*Tail, error) {
 	return &Tail{cfg: cfg, epoch: cfg.Epoch, offered: make(chan offer, offeredBatches), wake: make(chan struct{}, 1)}, nil
 }
 
-// Offer hands over a batch that this node's relay has committed. It never blocks: where the tail is behind, it reads the
-// batch from the log.
+// Offer hands over a batch that this node's relay has committed. It never blocks: where the tail is behind, it reads
+// the batch from the log.
 func (t *Tail) Offer(epoch int64, batch []event.Logged) {
 	select {
 	case t.offered <- offer{epoch, batch}:
@@ -89,7 +90,7 @@ func (t *Tail) Offer(epoch int64, batch []event.Logged) {
 	}
 }
 
-// Told says that the log has reached position. It never blocks.
+// Told notes that the log has reached position. It never blocks.
 func (t *Tail) Told(position int64) {
 	for {
 		told := t.told.Load()
@@ -103,20 +104,20 @@ func (t *Tail) Told(position int64) {
 	}
 }
 
-// Look makes the tail read the log at once, whatever it has been told.
+// Look makes the tail read the log at once, whatever position it was told.
 func (t *Tail) Look() { t.Told(math.MaxInt64) }
 
 // LastLook returns when the tail last did its work successfully.
 func (t *Tail) LastLook() time.Time { return t.alive.at() }
 
-// Run follows the log until ctx ends. Failures are logged and tried again.
+// Run follows the log until ctx ends. It logs failures and tries again.
 func (t *Tail) Run(ctx context.Context) error {
 	ticker := time.NewTicker(t.cfg.PollInterval)
 	defer ticker.Stop()
 	failure := outage{logger: t.cfg.Logger}
 	var (
 		vain  vain
-		again = time.NewTimer(closeLook) // while it listens to no wake-up
+		again = time.NewTimer(closeLook) // while the tail ignores wake-ups
 	)
 	again.Stop()
 	defer again.Stop()
@@ -144,7 +145,7 @@ func (t *Tail) Run(ctx context.Context) error {
 					vain.found()
 				}
 			}
-		case <-again.C: // one reading for all that was told meanwhile
+		case <-again.C: // one read for all positions told meanwhile
 			if vain.relax(t.wake); vain.throttled() {
 				before := t.cfg.Broadcaster.Position()
 				if err = t.catchUp(ctx); t.cfg.Broadcaster.Position() == before {
@@ -168,7 +169,7 @@ func (t *Tail) Run(ctx context.Context) error {
 	}
 }
 
-// follow broadcasts a batch that was handed over, reading from the log first what lies before it.
+// follow broadcasts a batch that was handed over. Entries before it are read from the log first.
 func (t *Tail) follow(ctx context.Context, o offer) error {
 	position := t.cfg.Broadcaster.Position()
 	if o.epoch == t.epoch && o.batch[len(o.batch)-1].Position <= position {
@@ -180,7 +181,7 @@ func (t *Tail) follow(ctx context.Context, o offer) error {
 	return t.cfg.Broadcaster.Broadcast(ctx, o.batch)
 }
 
-// followOffered broadcasts all that has been handed over, so that it is not read from the log instead.
+// followOffered broadcasts all batches that have been handed over, so that they are not read from the log instead.
 func (t *Tail) followOffered(ctx context.Context) error {
 	for {
 		select {
@@ -201,7 +202,8 @@ func (t *Tail) catchUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(batch) == 0 || epoch != t.epoch { // a log that has lost its end may have nothing behind the position, for a while
+		// A log that has lost its end may have nothing behind the position for a while.
+		if len(batch) == 0 || epoch != t.epoch {
 			changed, err := t.enterEpoch(ctx)
 			if err != nil {
 				return err
@@ -211,7 +213,8 @@ func (t *Tail) catchUp(ctx context.Context) error {
 			}
 		}
 		if position := t.cfg.Broadcaster.Position(); len(batch) > 0 && batch[0].Position > position+1 {
-			// Positions become visible in order, so those in between have been dropped since this node read the log last.
+			// Positions become visible in order, so the retention has dropped those in between since this node last read the
+			// log.
 			t.cfg.Logger.WarnContext(ctx, "the log's retention has overtaken this node, all clients resume",
 				slog.Int64("position", position), slog.Int64("oldest", batch[0].Position))
 			t.cfg.Broadcaster.Reset(ctx, batch[0].Position-1)
@@ -227,8 +230,8 @@ func (t *Tail) catchUp(ctx context.Context) error {
 	}
 }
 
-// enterEpoch makes the broadcaster begin anew where the log's epoch has changed: what it has broadcast behind the epoch's origin is
-// not in the log any more.
+// enterEpoch makes the broadcaster begin anew where the log's epoch has changed: what it has broadcast behind the
+// epoch's origin is no longer in the log.
 func (t *Tail) enterEpoch(ctx context.Context) (changed bool, err error) {
 	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	state, err := t.cfg.Log.State(reading)

@@ -115,7 +115,10 @@ func (r *recorder) await(t *testing.T, position int64) {
 func tailOf(t *testing.T, log *memoryLog) (*relay.Tail, *recorder) {
 	t.Helper()
 	to := &recorder{tb: t, moved: make(chan struct{}, 1)}
-	tail, err := relay.NewTail(relay.TailConfig{Log: log, Broadcaster: to, PollInterval: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	tail, err := relay.NewTail(relay.TailConfig{
+		Log: log, Broadcaster: to, PollInterval: time.Hour,
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	require.NoError(t, err)
 	return tail, to
 }
@@ -157,7 +160,7 @@ func TestTheTailReadsWhatItHadNoRoomFor(t *testing.T) {
 	t.Parallel()
 	var log memoryLog
 	tail, to := tailOf(t, &log)
-	for range 200 { // nobody follows yet
+	for range 200 { // before the tail follows
 		tail.Offer(0, log.append(2))
 	}
 	runTail(t, tail)

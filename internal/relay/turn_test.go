@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Those who relay a single event each, which was scheduled or is tried again, wait for the lock in line. However many they are, the
-// relay gets its turn.
+// Transactions that relay a single event each, one that was scheduled or is tried again, wait for the lock in line.
+// However many they are, the relay gets its turn.
 func TestARelayGetsItsTurn(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
@@ -37,7 +37,7 @@ func TestARelayGetsItsTurn(t *testing.T) {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	b.run(t)
 	producer := b.db.Conn(t)
-	const most = 60 // a handful until it waits in line, and there the four
+	const most = 60 // a few until the relay waits in line, and the four before it there
 	for range 3 {
 		id := publish(t, producer)
 		before := turns.Load()
@@ -46,13 +46,14 @@ func TestARelayGetsItsTurn(t *testing.T) {
 	}
 }
 
-// Whoever holds the lock and comes no further keeps every relay from its work, which their last looks must tell.
+// A transaction that holds the lock without progress keeps every relay from its work. The relays' last looks must
+// show that.
 func TestALookAtEventsThatNobodyRelaysIsNoLook(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	holder, err := b.db.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
-	defer func() { _ = holder.Rollback(context.Background()) }() // again, where the test has come so far
+	defer func() { _ = holder.Rollback(context.Background()) }() // has no effect when the test has come to its end
 	_, err = holder.Exec(t.Context(), "SELECT FROM herald.relay_lock FOR UPDATE")
 	require.NoError(t, err)
 	b.run(t)

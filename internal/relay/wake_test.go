@@ -13,8 +13,9 @@ import (
 	"github.com/yummyzoom/herald/internal/relay/pass"
 )
 
-// Nothing but notifications and the relay's own looks after arming can find an event here: the poll comes once an hour. Producers
-// commit at every distance from the moment in which the relay arms, so a wake-up that could be lost is lost.
+// Only notifications and the relay's own looks after arming can find an event here: the poll comes once an hour.
+// Producers commit at every distance from the moment in which the relay arms, so a wake-up that could be lost is
+// lost.
 func TestNoWakeUpIsLost(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *relay.Config) { c.PollInterval = time.Hour })
@@ -47,7 +48,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	}
 }
 
-// pause lets time pass between a producer's steps; it is the producer's behaviour, not a wait for anything.
+// pause lets time pass between a producer's steps. It is the producer's behaviour, not a wait.
 func pause(d time.Duration) { <-time.After(d) }
 
 // A transaction that began to write before the relay armed, and commits long after, while nothing else happens.
@@ -59,7 +60,7 @@ func TestACommitLongAfterArmingIsFound(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), `SELECT setval('herald.relay_armed', 0)`)
 	require.NoError(t, err)
-	late := publish(t, conn) // read a flag that says nobody sleeps
+	late := publish(t, conn) // read a flag that says that no relay sleeps
 	b.run(t)
 	other := b.db.Conn(t)
 	require.Eventually(t, func() bool {
@@ -72,7 +73,8 @@ func TestACommitLongAfterArmingIsFound(t *testing.T) {
 	b.await(t, late)
 }
 
-// Those that were to notify do not commit; what others commit meanwhile tells nobody, and is found by the next look.
+// The transactions that were to notify do not commit. Others that commit meanwhile do not notify; the next look
+// finds their events.
 func TestWhoNotifiesMayStayOpen(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
@@ -98,7 +100,8 @@ func TestTheRelayDisarmsUnderLoadAndArmsAtRest(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	conn := b.db.Conn(t)
-	_, err := conn.Exec(t.Context(), `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}') FROM generate_series(1, 50)`)
+	_, err := conn.Exec(t.Context(),
+		`SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}') FROM generate_series(1, 50)`)
 	require.NoError(t, err)
 	relaying, err := connector(b.db, relay.Configure)(t.Context())
 	require.NoError(t, err)

@@ -16,7 +16,8 @@ type advanced struct{}
 
 func (advanced) Advanced(within time.Duration) bool { return within >= 24*time.Hour }
 
-// A clock that jumps ahead makes everything old. Whether it is right now or was right before, a day later is soon enough.
+// A clock that jumps ahead makes everything old. Whether it is right now or was right before, dropping a day later
+// is soon enough.
 func TestNothingIsDroppedBehindAClockThatWasSetForward(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// A producer writes to a day while that gets its partition: its insert waits, and does not fail.
+// A producer writes to a day while the day gets its partition: its insert waits, and does not fail.
 func TestAProducerWritesWhileItsDayIsAttached(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -32,7 +32,8 @@ func TestAProducerWritesWhileItsDayIsAttached(t *testing.T) {
 			require.FailNow(t, "it does not wait")
 		default:
 		}
-		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted)", int64(pid))
+		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted)",
+			int64(pid))
 	}, 10*time.Second, time.Millisecond)
 	require.NoError(t, tx.Commit(t.Context()))
 	require.NoError(t, <-inserted)

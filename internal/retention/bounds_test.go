@@ -12,14 +12,15 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// A day is UTC's, whatever the session that makes its partition says of times.
+// A day is a UTC day, whatever time zone the session has that makes its partition.
 func TestADayIsUTCsWhateverTheSessionSays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	odd := b.Conn(t) // a session that is as the database and the role are
 	day := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 10)
 	for _, zone := range []string{
-		"Asia/Shanghai", "America/New_York", "Pacific/Kiritimati", "Africa/Cairo", "Asia/Kolkata", "America/Santiago", "<X>-12:34", "UTC",
+		"Asia/Shanghai", "America/New_York", "Pacific/Kiritimati", "Africa/Cairo", "Asia/Kolkata", "America/Santiago",
+		"<X>-12:34", "UTC",
 	} {
 		for _, style := range []string{"SQL, DMY", "SQL, MDY", "Postgres, DMY", "German, DMY", "ISO, YMD"} {
 			for _, interval := range []string{"sql_standard", "iso_8601"} {
@@ -32,19 +33,22 @@ func TestADayIsUTCsWhateverTheSessionSays(t *testing.T) {
 				require.True(t, fixture.Scan[bool](t, odd, "SELECT herald.ensure_partition($1, $2)", table, day), name)
 				require.False(t, fixture.Scan[bool](t, odd, "SELECT herald.ensure_partition($1, $2)", table, day), name)
 				var first, next time.Time
-				require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT b.first, b.next FROM herald.partition_bounds($1) b WHERE b.day = $2",
-					table, day).Scan(&first, &next), name)
+				require.NoError(t,
+					b.Pool.QueryRow(t.Context(), "SELECT b.first, b.next FROM herald.partition_bounds($1) b WHERE b.day = $2",
+						table, day).Scan(&first, &next), name)
 				require.Equal(t, []time.Time{day, day.AddDate(0, 0, 1)}, []time.Time{first.UTC(), next.UTC()}, name)
-				require.True(t, fixture.Scan[bool](t, odd, "SELECT b.first = $3 AND b.next = $4 FROM herald.partition_bounds($1) b WHERE b.day = $2",
-					table, day, day, day.AddDate(0, 0, 1)), name)
+				require.True(t,
+					fixture.Scan[bool](t, odd,
+						"SELECT b.first = $3 AND b.next = $4 FROM herald.partition_bounds($1) b WHERE b.day = $2",
+						table, day, day, day.AddDate(0, 0, 1)), name)
 				day = day.AddDate(0, 0, 1)
 			}
 		}
 	}
 }
 
-// shift makes the partitions of some days as releases before made them in a session of Shanghai's that writes dates as SQL does: by 14 hours too
-// late, for "CST" was read back as America's.
+// shift makes the partitions of some days as earlier releases made them in a session of Shanghai's that writes dates
+// as SQL does: by 14 hours too late, because "CST" was read back as America's.
 func (b *bundle) shift(t *testing.T, from, to int) {
 	t.Helper()
 	b.DropPartitions(t)
@@ -52,21 +56,23 @@ func (b *bundle) shift(t *testing.T, from, to int) {
 	for _, table := range []string{"outbox", "event_log"} {
 		for days := from; days <= to; days++ {
 			day := today.AddDate(0, 0, days)
-			b.Exec(t, fmt.Sprintf("CREATE TABLE herald.%s_p%s PARTITION OF herald.%s FOR VALUES FROM ('%s') TO ('%s')", table, day.Format("20060102"), table,
+			b.Exec(t, fmt.Sprintf("CREATE TABLE herald.%s_p%s PARTITION OF herald.%s FOR VALUES FROM ('%s') TO ('%s')", table,
+				day.Format("20060102"), table,
 				day.Add(14*time.Hour).Format(time.RFC3339), day.Add(38*time.Hour).Format(time.RFC3339)))
 		}
 	}
 }
 
-// A day's partition may hold rows of the next one, where an earlier release has made it: what is needed of them stays, and what is not old
-// enough does too.
+// A day's partition may hold rows of the next day, where an earlier release has made it. Rows that are needed stay,
+// and so do rows that are not old enough.
 func TestRetentionGoesByBoundsAndNotByNames(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.shift(t, -12, 0)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	later := time.Now().AddDate(1, 0, 0)
-	scheduled := b.Insert(t, fixture.Cart(fixture.Columns{"deliver_after": later, "written_at": today.AddDate(0, 0, -9).Add(13 * time.Hour)}))
+	scheduled := b.Insert(t,
+		fixture.Cart(fixture.Columns{"deliver_after": later, "written_at": today.AddDate(0, 0, -9).Add(13 * time.Hour)}))
 	require.Equal(t, fixture.Partition(today.AddDate(0, 0, -10)), b.Home(t, scheduled))
 	recent := b.Insert(t, fixture.Cart(fixture.Columns{"written_at": today.AddDate(0, 0, -7).Add(13 * time.Hour)}))
 	b.Relay(t)
@@ -89,7 +95,8 @@ func TestADayBehindAShiftedOneIsWhatIsLeftOfIt(t *testing.T) {
 	created, err := retention.EnsurePartitions(t.Context(), b.Pool, today, 2)
 	require.NoError(t, err)
 	require.Equal(t, 2*3, created)
-	rows, err := b.Pool.Query(t.Context(), "SELECT b.first FROM herald.partition_bounds('outbox') b WHERE b.day >= $1 ORDER BY b.first", today)
+	rows, err := b.Pool.Query(t.Context(),
+		"SELECT b.first FROM herald.partition_bounds('outbox') b WHERE b.day >= $1 ORDER BY b.first", today)
 	require.NoError(t, err)
 	begin, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
 	require.NoError(t, err)

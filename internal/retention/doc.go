@@ -1,15 +1,15 @@
 // Package retention makes the days of the outbox and the log, as partitions ahead of time, and drops what is older
-// than it has to be kept: [EnsurePartitions] and [Retention]. [ReadGrowth] says what the tables have become.
+// than it has to be kept: [EnsurePartitions] and [Retention]. [ReadGrowth] measures the tables.
 //
 // # Time
 //
-// The database's clock decides what is old, and may be set: for a day after it was seen to be set forward nothing is
-// dropped, and a day of the log that lies between others, by position, stays with them.
+// The database's clock decides what is old. That clock may be set: for a day after it was seen to be set forward
+// nothing is dropped, and a day of the log that lies between others, by position, stays with them.
 //
 // # Cost
 //
 // A day is dropped by one statement, however large it is. Everything else is deleted in transactions of ten thousand
-// rows. What waits for the lock of a partition gives up after 200 ms: producers queue behind it.
+// rows. A statement that waits for the lock of a partition gives up after 200 ms, because producers queue behind it.
 //
 // # Invariants
 //

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// Producers, the relay and a node go on while day after day is dropped under them, and other days are made: nobody fails, nothing
-// is lost.
+// Producers, the relay and a node go on while day after day is dropped and other days are made: none of them fails,
+// and nothing is lost.
 func TestDroppingWhileOthersWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -37,7 +37,8 @@ func TestDroppingWhileOthersWork(t *testing.T) {
 			for !stop.Load() {
 				err := pgx.BeginFunc(t.Context(), b.Pool, func(tx pgx.Tx) error {
 					for range 2 {
-						if _, err := tx.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)", fixture.CartID); err != nil {
+						if _, err := tx.Exec(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', $1)",
+							fixture.CartID); err != nil {
 							return err
 						}
 					}
@@ -82,11 +83,12 @@ func TestDroppingWhileOthersWork(t *testing.T) {
 	require.NoError(t, work.Wait())
 	b.Relay(t)
 	require.Equal(t, published.Load(),
-		fixture.Scan[int64](t, b.Pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1", event.TeamCartGroup(fixture.CartID).String()))
+		fixture.Scan[int64](t, b.Pool, "SELECT count(*) FROM herald.event_log WHERE group_name = $1",
+			event.TeamCartGroup(fixture.CartID).String()))
 	require.Equal(t, 400, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 
-// A writer that commits while the retention waits for its lock has written a row that nobody has relayed.
+// A writer that commits while the retention waits for its lock has written a row that has not been relayed.
 func TestARowThatIsCommittedWhileTheRetentionWaitsIsNotDropped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -105,7 +107,8 @@ func TestARowThatIsCommittedWhileTheRetentionWaitsIsNotDropped(t *testing.T) {
 			"SELECT r.stays FROM herald.partition_days('outbox') d, herald.retire_outbox_day(d, 10000) r WHERE d < current_date - 7").Scan(&stays)
 	}()
 	require.Eventually(t, func() bool {
-		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)", int(retiring.PgConn().PID()))
+		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)",
+			int(retiring.PgConn().PID()))
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, writer.Commit(t.Context()))
 	require.NoError(t, <-ended)
@@ -114,7 +117,7 @@ func TestARowThatIsCommittedWhileTheRetentionWaitsIsNotDropped(t *testing.T) {
 	require.Equal(t, "relayed", b.Status(t, id)[0].Status)
 }
 
-// Of two that change partitions one waits for the other, instead of both for each other.
+// Of two transactions that change partitions one waits for the other, instead of both for each other.
 func TestPartitionsAreChangedOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -127,7 +130,8 @@ func TestPartitionsAreChangedOneAfterTheOther(t *testing.T) {
 		ended <- err
 	}()
 	require.Eventually(t, func() bool {
-		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')")
+		return fixture.Scan[bool](t, b.Pool,
+			"SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')")
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, other.Rollback(t.Context()))
 	require.NoError(t, <-ended)
@@ -138,7 +142,10 @@ func TestADayThatAnotherHasDroppedIsNoError(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var stays, staysToo string
-	require.NoError(t, b.Pool.QueryRow(t.Context(), "SELECT herald.retire_log_day('2020-01-01'), r.stays FROM herald.retire_outbox_day('2020-01-01', 1) r").
-		Scan(&stays, &staysToo))
-	require.Equal(t, []string{"another node has just dropped it", "another node has just dropped it"}, []string{stays, staysToo})
+	require.NoError(t,
+		b.Pool.QueryRow(t.Context(),
+			"SELECT herald.retire_log_day('2020-01-01'), r.stays FROM herald.retire_outbox_day('2020-01-01', 1) r").
+			Scan(&stays, &staysToo))
+	require.Equal(t, []string{"another node has just dropped it", "another node has just dropped it"},
+		[]string{stays, staysToo})
 }

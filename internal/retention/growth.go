@@ -9,12 +9,12 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Growth is what a partitioned table has become.
+// Growth is the size of a partitioned table.
 type Growth struct {
 	Table         string // outbox or event_log
 	Bytes         float64
 	Rows          float64 // as the planner estimates them, from the last vacuum or analyze
-	Partitions    float64 // days; the default partition is none
+	Partitions    float64 // days; the default partition does not count
 	OldestSeconds float64 // age of the beginning of the oldest day
 }
 

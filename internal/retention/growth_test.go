@@ -23,7 +23,8 @@ func TestGrowth(t *testing.T) {
 		return byName
 	}
 	before := read()
-	require.InDelta(t, time.Since(time.Now().UTC().Truncate(24*time.Hour)).Seconds(), before["outbox"].OldestSeconds, 60, "today's")
+	require.InDelta(t, time.Since(time.Now().UTC().Truncate(24*time.Hour)).Seconds(), before["outbox"].OldestSeconds, 60,
+		"today's")
 	require.InDelta(t, 4, before["event_log"].Partitions, 0)
 	require.Positive(t, before["event_log"].Bytes)
 

@@ -22,9 +22,14 @@ func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 		publish func(t *testing.T, b *bundle) uuid.UUID
 		aged    string // what happens when it has become old
 	}{
-		"by a scheduled delivery": {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.Relayed(t, fixture.Cart(inAYear)) }, ""},
-		"by a retry":              {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.SetAside(t) }, ""},
-		"by a dead letter":        {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.Dead(t) }, ""},
+		"by a scheduled delivery": {func(t *testing.T,
+			b *bundle,
+		) uuid.UUID {
+			t.Helper()
+			return b.Relayed(t, fixture.Cart(inAYear))
+		}, ""},
+		"by a retry":       {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.SetAside(t) }, ""},
+		"by a dead letter": {func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.Dead(t) }, ""},
 		"by an entry that came late": {
 			func(t *testing.T, b *bundle) uuid.UUID { t.Helper(); return b.Relayed(t, fixture.Cart()) },
 			"UPDATE herald.event_log SET relayed_at = relayed_at + interval '8 days' WHERE event_id = $1",
@@ -54,7 +59,8 @@ func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 				Payload   string
 			}
 			read := func() place {
-				rows, err := b.Pool.Query(t.Context(), "SELECT seq, xid::text, written_at, payload::text FROM herald.outbox WHERE event_id = $1", id)
+				rows, err := b.Pool.Query(t.Context(),
+					"SELECT seq, xid::text, written_at, payload::text FROM herald.outbox WHERE event_id = $1", id)
 				require.NoError(t, err)
 				p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[place])
 				require.NoError(t, err)
@@ -71,7 +77,8 @@ func TestRowsThatAreStillNeededMoveToTheDefaultPartition(t *testing.T) {
 
 			state := fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state")
 			b.Relay(t)
-			require.Equal(t, state, fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"), "it is not read a second time")
+			require.Equal(t, state, fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"),
+				"it is not read a second time")
 			created, err := retention.EnsurePartitions(t.Context(), b.Pool, time.Now(), 5)
 			require.NoError(t, err)
 			require.Equal(t, 4, created, "days ahead are made beside it")
@@ -121,7 +128,8 @@ func TestRowsThatAreNotNeededAnyMoreGo(t *testing.T) {
 	}
 }
 
-// While rows are moved everybody waits, so there is a limit; a day beyond it stays a partition, with all its rows.
+// While rows are moved producers and the relay wait, so there is a limit. A day beyond it stays a partition, with
+// all its rows.
 func TestADayOfWhichTooMuchIsNeededStays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -145,7 +153,8 @@ func TestADayOfWhichTooMuchIsNeededStays(t *testing.T) {
 	require.Equal(t, left, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default"))
 }
 
-// A row that the check of today would refuse is not judged again when it moves: a dead letter keeps it, and its day goes.
+// A row that today's check would refuse is not checked again when it moves: a dead letter keeps it, and its day
+// goes.
 func TestARowThatTheCheckWouldRefuseMovesAllTheSame(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -154,7 +163,8 @@ func TestARowThatTheCheckWouldRefuseMovesAllTheSame(t *testing.T) {
 	b.Exec(t, `CREATE OR REPLACE FUNCTION herald.accept_event() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN RAISE EXCEPTION 'herald.outbox: unknown event_type %', NEW.event_type USING ERRCODE = 'check_violation'; END $$`)
 	require.Equal(t, 2, b.Retire(t).Days, "the log's and the outbox's")
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default WHERE event_id = $1", id))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.outbox_default WHERE event_id = $1", id))
 	_, err := fixture.Insert(t, b.Pool, fixture.Order(fixture.Columns{"written_at": time.Now().AddDate(0, 0, -9)}))
 	require.ErrorContains(t, err, "unknown event_type OrderPlaced", "what is inserted there is judged, before and behind")
 	require.NoError(t, outbox.Drop(t.Context(), b.Pool, id, "ops"))
@@ -176,7 +186,7 @@ func TestADayThatCannotBeDroppedStays(t *testing.T) {
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM "+day+" WHERE event_id = $1", id))
 }
 
-// What the default partitions have caught of a day is as old as anything else of that day.
+// Rows of a day in the default partitions are as old as the day's other rows.
 func TestTheDefaultPartitionsAreBoundToTheRetention(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

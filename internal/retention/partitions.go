@@ -13,10 +13,11 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// attachTimeout bounds how long attaching or dropping a partition may wait for its lock: whoever queues behind that lock waits too.
+// attachTimeout bounds how long attaching or dropping a partition waits for its lock, because producers queue behind
+// it.
 const attachTimeout = "SET LOCAL lock_timeout = '200ms'"
 
-// changePartitions makes tx the one that creates or drops a partition, waiting for others that do.
+// changePartitions makes tx the only one that creates or drops partitions. It waits for others that do.
 func changePartitions(ctx context.Context, tx pgx.Tx) error {
 	if err := dbsqlc.New(tx).PartitionsLock(ctx); err != nil {
 		return fmt.Errorf("waiting for others that change partitions: %w", err)
@@ -25,8 +26,8 @@ func changePartitions(ctx context.Context, tx pgx.Tx) error {
 	return err //nolint:wrapcheck // wrapped once, by the callers
 }
 
-// EnsurePartitions creates the missing daily partitions from today (UTC) to daysAhead days later, each in a transaction of its
-// own, and returns how many it made. A day that fails does not keep the others from being made.
+// EnsurePartitions creates the missing daily partitions from today (UTC) to daysAhead days later, each in a
+// transaction of its own, and returns how many it made. A day that fails does not keep the others from being made.
 func EnsurePartitions(ctx context.Context, db postgres.Beginner, today time.Time, daysAhead int) (int, error) {
 	created := 0
 	var failed []error

@@ -18,7 +18,8 @@ func TestPartitionsOfTheDaysAhead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	today := time.Now()
-	require.Equal(t, fixture.Partition(today), b.Home(t, b.Insert(t, fixture.Cart())), "the migrations made the first ones")
+	require.Equal(t, fixture.Partition(today), b.Home(t, b.Insert(t, fixture.Cart())),
+		"the migrations made the first ones")
 	created, err := retention.EnsurePartitions(t.Context(), b.Pool, today, 3)
 	require.NoError(t, err)
 	require.Zero(t, created)
@@ -50,8 +51,8 @@ func TestDefaultPartitionTakesWhatNoDayTakes(t *testing.T) {
 	require.Len(t, b.Status(t, id), 2)
 }
 
-// A node that comes back to a database whose days ran out: the days get their partitions, with what the default partitions
-// have caught meanwhile.
+// A node comes back to a database whose days ran out: the days get their partitions, with the rows that the default
+// partitions have caught meanwhile.
 func TestDaysThatTheDefaultPartitionHasCaughtGetTheirPartition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -77,7 +78,8 @@ func TestDaysThatTheDefaultPartitionHasCaughtGetTheirPartition(t *testing.T) {
 	require.Len(t, entries, 3)
 }
 
-// Moving locks readers out, so it is bounded: a day that has too much stays where it is, and the days behind it are made.
+// Moving locks readers out, so it is bounded: a day with too many rows stays where it is, and the days behind it are
+// made.
 func TestADayThatIsTooLargeToMoveStaysInTheDefaultPartition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -120,8 +122,8 @@ func TestWritersDoNotWaitForAttaching(t *testing.T) {
 	require.NoError(t, attaching.Rollback(t.Context()))
 }
 
-// Who waits for a lock makes everybody behind wait, so a lock that cannot be had is given up: this transaction has read the default
-// partition, as a dump would.
+// Later transactions queue behind a waiting lock, so a lock that cannot be had is given up. This transaction has
+// read the default partition, as a dump would.
 func TestALockThatCannotBeHadIsGivenUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -133,7 +135,8 @@ func TestALockThatCannotBeHadIsGivenUp(t *testing.T) {
 	timedOut, ok := errors.AsType[*pgconn.PgError](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, "55P03", timedOut.Code, "lock_not_available")
-	require.ErrorContains(t, err, "creating the partition of outbox for "+time.Now().UTC().AddDate(0, 0, 4).Format(time.DateOnly))
+	require.ErrorContains(t, err,
+		"creating the partition of outbox for "+time.Now().UTC().AddDate(0, 0, 4).Format(time.DateOnly))
 	require.GreaterOrEqual(t, time.Since(start), 200*time.Millisecond)
 	require.Less(t, time.Since(start), 10*time.Second, "others wait no longer than that, on however slow a machine")
 	require.Equal(t, 1, created, "the other table's day was to be had")

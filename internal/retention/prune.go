@@ -7,7 +7,7 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// repeat deletes chunk after chunk until there is less than a whole one.
+// repeat deletes chunk after chunk until a chunk is not full.
 func repeat(progress func(rows int64), chunk func() (int64, error)) error {
 	for {
 		rows, err := chunk()
@@ -27,8 +27,8 @@ func (r *Retention) pruneLogDefault(ctx context.Context, cutoff time.Time, progr
 	})
 }
 
-// pruneOutboxDefault walks the partition once: what is still needed stays in it, for as long as a year where an event is scheduled
-// that far ahead.
+// pruneOutboxDefault walks over the partition once. What is still needed stays in it: for as long as a year where an
+// event is scheduled that far ahead.
 func (r *Retention) pruneOutboxDefault(ctx context.Context, cutoff time.Time, progress func(rows int64)) error {
 	for after := int64(0); ; {
 		var pruned int64
@@ -50,15 +50,16 @@ func (r *Retention) pruneDeadLetters(ctx context.Context, _ time.Time, progress 
 	})
 }
 
-// pruneHistory forgets what became of events that could not be delivered, as long ago as it forgets what became of the others.
+// pruneHistory forgets what became of undeliverable events after the same time as what became of the others.
 func (r *Retention) pruneHistory(ctx context.Context, cutoff time.Time, progress func(rows int64)) error {
 	return repeat(progress, func() (int64, error) {
 		return r.q.DeadLetterHistoryPrune(ctx, dbsqlc.DeadLetterHistoryPruneParams{Cutoff: cutoff, Most: pruneChunk})
 	})
 }
 
-// forgetRelayed walks over the blocks that the index names. Rows deleted stay in the way until the table is vacuumed, so looking for
-// the next chunk from the start each time would take a time that grows with the square of their number.
+// forgetRelayed walks over the blocks that the index names. Deleted rows stay in the way until the table is
+// vacuumed: a search for the next chunk from the start each time would take a time that grows with the square of
+// their number.
 func (r *Retention) forgetRelayed(ctx context.Context, cutoff time.Time, progress func(rows int64)) error {
 	before, err := r.q.RelayedForgettable(ctx, cutoff)
 	if err != nil {
@@ -72,7 +73,8 @@ func (r *Retention) forgetRelayed(ctx context.Context, cutoff time.Time, progres
 		return nil
 	}
 	for block := *first; block <= *last; block += forgetBlocks {
-		rows, err := r.q.RelayedForget(ctx, dbsqlc.RelayedForgetParams{Before: before, FirstBlock: block, Blocks: forgetBlocks})
+		rows, err := r.q.RelayedForget(ctx,
+			dbsqlc.RelayedForgetParams{Before: before, FirstBlock: block, Blocks: forgetBlocks})
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func TestDuplicatesAreRecognisedWithinTheRetention(t *testing.T) {
 	require.Equal(t, int64(3), b.Status(t, forgotten)[0].Sequence, "the horizon is the retention")
 }
 
-// What the outbox still holds could be read again, so it must be recognised, however old it is.
+// A row that the outbox still holds could be read again, so its event must be recognised, however old it is.
 func TestEventsWhoseRowsStayAreNotForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -41,12 +41,14 @@ func TestEventsWhoseRowsStayAreNotForgotten(t *testing.T) {
 	b.Age(t, 9)
 	unread := b.Insert(t, fixture.Order(fixture.Columns{"written_at": time.Now().AddDate(0, 0, -9)}))
 	b.Retire(t)
-	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event"), "the day of the outbox is there")
+	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event"),
+		"the day of the outbox is there")
 	b.Relay(t)
 	b.Retire(t)
 	require.Zero(t, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event WHERE event_id = $1", before))
 	require.Equal(t, "outbox_default", b.Home(t, scheduled))
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event WHERE event_id = $1", scheduled))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event WHERE event_id = $1", scheduled))
 	require.Equal(t, "relayed", b.Status(t, unread)[0].Status)
 }
 
@@ -79,7 +81,8 @@ func TestDeadLettersAreForgottenOnceTheyAreDropped(t *testing.T) {
 	require.Len(t, letters, 1)
 	require.Equal(t, ids[2], letters[0].EventID)
 	require.Equal(t, event.OrderPlaced, letters[0].Type, "with its row")
-	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.dead_letter"), "that, and what was dropped just now")
+	require.Equal(t, 2, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.dead_letter"),
+		"that, and what was dropped just now")
 }
 
 // Acceptance.
@@ -117,7 +120,8 @@ func TestGroupsKeepTheirNumbering(t *testing.T) {
 
 	b.Age(t, 9)
 	b.Retire(t)
-	require.Equal(t, int64(3), fixture.Scan[int64](t, b.Pool, "SELECT sequence FROM herald.stream_head WHERE group_name = $1", group.String()))
+	require.Equal(t, int64(3),
+		fixture.Scan[int64](t, b.Pool, "SELECT sequence FROM herald.stream_head WHERE group_name = $1", group.String()))
 	b.Age(t, 89)
 	b.Retire(t)
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.stream_head"))
@@ -153,7 +157,9 @@ func TestGrants(t *testing.T) {
 	require.True(t, b.May(t, owner, active, fixture.Customer))
 	require.True(t, b.May(t, staff, fixture.RestaurantID, "cook"))
 	require.False(t, b.May(t, staff, fixture.RestaurantID, "thief"))
-	require.Equal(t, 3, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.access_grant WHERE source = 'explicit'"), "the newest word on each")
+	require.Equal(t, 3,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.access_grant WHERE source = 'explicit'"),
+		"the newest word on each")
 	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.access_grant WHERE source = 'event'"))
 }
 

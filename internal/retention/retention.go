@@ -22,20 +22,21 @@ const (
 
 	advancedHold = 24 * time.Hour
 
-	mostToMove   = 10_000 // rows of a day that are moved while everybody waits
+	mostToMove   = 10_000 // rows of a day that are moved while producers and the relay wait
 	pruneChunk   = 10_000 // rows that one transaction deletes at most
 	forgetBlocks = 90     // of 8 KiB, in which less than pruneChunk relayed events have room
 )
 
-// Config is how long what has been relayed is kept.
+// Config says how long relayed events are kept.
 type Config struct {
-	// Events is how long an event can be replayed, and another one of the same id is recognised as a duplicate. Whole days (UTC) are
-	// dropped, so it may be up to two days longer. Defaults to 168 hours.
+	// Events is how long an event can be replayed, and another event of the same id is recognised as a duplicate. Whole
+	// days (UTC) are dropped, so it may be up to two days longer. Defaults to 168 hours.
 	Events time.Duration
-	// Groups is how long a group whose events have all been dropped goes on with its numbering, and an order without events with
-	// the grants that its events implied. Defaults to 2160 hours.
+	// Groups is how long a group whose events have all been dropped goes on with its numbering, and how long an order
+	// without events keeps the grants that its events implied. Defaults to 2160 hours.
 	Groups time.Duration
-	// Clock, where it is set, keeps all as it is for a day after the database's clock was set forward: by a wrong clock everything is old.
+	// Clock, where it is set, makes the retention drop nothing for a day after the database's clock was set forward: by
+	// a wrong clock everything is old.
 	Clock interface {
 		Advanced(within time.Duration) bool
 	}
@@ -45,11 +46,11 @@ type Config struct {
 
 // Retention drops what is older than it has to be kept, and nothing that is still needed:
 //
-//	a day of the log     once every live node has broadcast it, and nothing that is kept lies before its end; each group's newest sequence
-//	                     is kept
-//	a day of the outbox  once each of its rows has been relayed, and the log of that day and of the next one is gone. An event is
-//	                     nearly always relayed within a day of being written; what needs its row for longer (an entry that came
-//	                     late, a job, a dead letter) keeps it, in the default partition
+//	a day of the log     once every live node has broadcast it, and nothing that is kept lies before its end; each
+//	                     group's newest sequence is kept
+//	a day of the outbox  once each of its rows has been relayed, and the log of that day and of the next one is gone.
+//	                     An event is nearly always relayed within a day of being written; what needs its row for
+//	                     longer (an entry that came late, a job, a dead letter) keeps it, in the default partition
 //	relayed events       once neither log nor outbox can show them again: until then their ids are recognised
 //
 // A day is dropped by one statement. Everything else is deleted in small transactions.
@@ -82,7 +83,7 @@ type Retired struct {
 	Rows int64 // deleted elsewhere
 }
 
-// Run drops what can be dropped now. A part that fails keeps no other one from being done, and is tried again by the next run.
+// Run drops what can be dropped now. A part that fails does not stop the others, and the next run tries it again.
 func (r *Retention) Run(ctx context.Context) (Retired, error) {
 	var done Retired
 	if r.cfg.Clock != nil && r.cfg.Clock.Advanced(advancedHold) {
@@ -94,10 +95,11 @@ func (r *Retention) Run(ctx context.Context) (Retired, error) {
 		return done, fmt.Errorf("reading the database's clock: %w", err)
 	}
 	errs := []error{
-		r.retireDays(ctx, "event_log", cutoff, &done, func(ctx context.Context, tx pgx.Tx, day pgtype.Date) (int, string, error) {
-			return r.retireLogDay(ctx, tx, day, cutoff)
-		}),
-		r.retireDays(ctx, "outbox", cutoff, &done, r.retireOutboxDay), // behind the log's days, which keep it
+		r.retireDays(ctx, "event_log", cutoff, &done,
+			func(ctx context.Context, tx pgx.Tx, day pgtype.Date) (int, string, error) {
+				return r.retireLogDay(ctx, tx, day, cutoff)
+			}),
+		r.retireDays(ctx, "outbox", cutoff, &done, r.retireOutboxDay), // after the log's days, which keep the outbox's
 	}
 	for _, part := range []struct {
 		what  string
@@ -122,7 +124,7 @@ func (r *Retention) Run(ctx context.Context) (Retired, error) {
 	return done, errors.Join(errs...)
 }
 
-// progress tells of long work while it goes on, and of any at its end.
+// progress logs long work while it goes on, and all work at its end.
 type progress struct {
 	what   string
 	logger *slog.Logger
@@ -162,7 +164,7 @@ func (r *Retention) retireDays(ctx context.Context, table string, cutoff time.Ti
 			if err := changePartitions(ctx, tx); err != nil {
 				return err
 			}
-			// A large day takes minutes, all but the last moment of them in nobody's way. ctx is the limit.
+			// A large day takes minutes, and blocks other transactions only in the last moment. ctx is the limit.
 			if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 				return err //nolint:wrapcheck // wrapped once, below
 			}
@@ -175,17 +177,21 @@ func (r *Retention) retireDays(ctx context.Context, table string, cutoff time.Ti
 			errs = append(errs, fmt.Errorf("dropping the partition of %s for %s: %w", table, name, err))
 		case stays != "":
 			done.Kept++
-			r.cfg.Logger.InfoContext(ctx, "a partition older than the retention stays", slog.String("table", table), slog.String("day", name),
+			r.cfg.Logger.InfoContext(ctx, "a partition older than the retention stays", slog.String("table", table),
+				slog.String("day", name),
 				slog.String("reason", stays))
 		default:
 			done.Days++
-			r.cfg.Logger.InfoContext(ctx, "partition dropped", slog.String("table", table), slog.String("day", name), slog.Int("moved_rows", moved))
+			r.cfg.Logger.InfoContext(ctx, "partition dropped", slog.String("table", table), slog.String("day", name),
+				slog.Int("moved_rows", moved))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date, cutoff time.Time) (moved int, stays string, err error) {
+func (r *Retention) retireLogDay(ctx context.Context, tx pgx.Tx, day pgtype.Date,
+	cutoff time.Time,
+) (moved int, stays string, err error) {
 	q := dbsqlc.New(tx)
 	overtaken, err := q.LogDayOvertaken(ctx, dbsqlc.LogDayOvertakenParams{Cutoff: cutoff, Day: day})
 	if err != nil {
@@ -205,15 +211,18 @@ const (
 	forgettableBlocks  = "SELECT first, last FROM herald.forgettable_blocks($1)"
 )
 
-func (r *Retention) retireOutboxDay(ctx context.Context, tx pgx.Tx, day pgtype.Date) (moved int, stays string, err error) {
+func (r *Retention) retireOutboxDay(ctx context.Context, tx pgx.Tx,
+	day pgtype.Date,
+) (moved int, stays string, err error) {
 	retire := func(tx pgx.Tx) error { return tx.QueryRow(ctx, retireOutboxDay, day, mostToMove).Scan(&moved, &stays) }
 	err = pgx.BeginFunc(ctx, tx, retire)
 	const checkViolation = "23514"
 	if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != checkViolation {
 		return moved, stays, err //nolint:wrapcheck // wrapped once, by retireDays
 	}
-	// A row that moves to the default partition is inserted there. One that came past the outbox's checks, or before they were what they are,
-	// is not judged again: a dead letter keeps its row. Nobody else writes to the default partition until this transaction ends.
+	// A row that moves to the default partition is inserted there. A row that was written past the outbox's checks, or
+	// before they were what they are, is not checked again: a dead letter keeps its row. No other transaction writes to
+	// the default partition until this one ends.
 	if _, err := tx.Exec(ctx, "ALTER TABLE herald.outbox_default DISABLE TRIGGER USER"); err != nil {
 		return 0, "", err //nolint:wrapcheck // as above
 	}

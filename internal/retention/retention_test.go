@@ -31,7 +31,9 @@ func TestDaysOlderThanTheRetentionAreDropped(t *testing.T) {
 	require.Equal(t, 1, inOutbox)
 	require.Equal(t, 2, inLog)
 	require.Zero(t, b.Days(t, "outbox")+b.Days(t, "event_log"))
-	require.Zero(t, fixture.Scan[int64](t, b.Pool, "SELECT pg_relation_size('herald.outbox_default') + pg_relation_size('herald.event_log_default')"),
+	require.Zero(t,
+		fixture.Scan[int64](t, b.Pool,
+			"SELECT pg_relation_size('herald.outbox_default') + pg_relation_size('herald.event_log_default')"),
 		"not a row has been touched on the way")
 	require.Equal(t, "unknown", b.Status(t, old)[0].Status)
 	require.Equal(t, retention.Retired{}, b.Retire(t), "nothing is left to do")
@@ -46,10 +48,13 @@ func TestTheLastMomentOfADay(t *testing.T) {
 	b := setup(t)
 	b.Exec(t, "SELECT herald.ensure_partition('event_log', ((now() - interval '168 hours') AT TIME ZONE 'UTC')::date - d) FROM generate_series(0, 1) d")
 	require.Equal(t, retention.Retired{Days: 1}, b.Retire(t))
-	require.True(t, fixture.Scan[bool](t, b.Pool, `SELECT min(d) = ((now() - interval '168 hours') AT TIME ZONE 'UTC')::date FROM herald.partition_days('event_log') d`))
+	require.True(t,
+		fixture.Scan[bool](t, b.Pool,
+			`SELECT min(d) = ((now() - interval '168 hours') AT TIME ZONE 'UTC')::date FROM herald.partition_days('event_log') d`))
 }
 
-// The outbox keeps a day longer than the log: what was written late in a day may have been relayed on the next one.
+// The outbox keeps a day longer than the log: a row that was written late in a day may have been relayed on the
+// next.
 func TestADayOfTheOutboxWaitsForTheLogs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -109,7 +114,8 @@ func TestRowsThatHaveNotBeenRelayedStay(t *testing.T) {
 			require.Equal(t, "relayed", b.Status(t, id)[0].Status)
 			require.Equal(t, int64(1), b.Status(t, id)[0].Sequence)
 			require.Equal(t, 1, b.Retire(t).Days)
-			entries, err := eventlog.NewReader(b.Pool).Read(t.Context(), event.TeamCartGroup(fixture.CartID), 0, math.MaxInt64, 10, 1<<20)
+			entries, err := eventlog.NewReader(b.Pool).Read(t.Context(), event.TeamCartGroup(fixture.CartID), 0, math.MaxInt64,
+				10, 1<<20)
 			require.NoError(t, err)
 			require.Len(t, entries, 1, "its entry came late and keeps its row")
 		})
@@ -129,7 +135,8 @@ func TestADayThatSomebodyStillWritesStays(t *testing.T) {
 	timedOut, ok := errors.AsType[*pgconn.PgError](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, "55P03", timedOut.Code, "lock_not_available")
-	require.ErrorContains(t, err, "dropping the partition of outbox for "+time.Now().UTC().AddDate(0, 0, -9).Format(time.DateOnly))
+	require.ErrorContains(t, err,
+		"dropping the partition of outbox for "+time.Now().UTC().AddDate(0, 0, -9).Format(time.DateOnly))
 	require.Equal(t, 1, done.Days, "the log's day")
 	require.NoError(t, long.Commit(t.Context()))
 	require.Equal(t, retention.Retired{Kept: 1}, b.Retire(t))
@@ -137,7 +144,7 @@ func TestADayThatSomebodyStillWritesStays(t *testing.T) {
 	require.Equal(t, "relayed", b.Status(t, id)[0].Status)
 }
 
-// With transaction ids of another life of the database nothing can be told of what has been relayed.
+// With transaction ids from another life of the database it is unknown what has been relayed.
 func TestNothingOfTheOutboxIsDroppedUnderAStateOfAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -154,7 +161,8 @@ func TestADayThatFailsKeepsNoOtherOneFromBeingDropped(t *testing.T) {
 	b.Age(t, 2)
 	b.Relayed(t, fixture.Order())
 	b.Age(t, 9)
-	b.Exec(t, `CREATE VIEW public.onlooker AS SELECT * FROM herald.event_log_p`+time.Now().UTC().AddDate(0, 0, -11).Format("20060102"))
+	b.Exec(t, `CREATE VIEW public.onlooker AS SELECT * FROM herald.event_log_p`+
+		time.Now().UTC().AddDate(0, 0, -11).Format("20060102"))
 	done, err := b.Retention().Run(t.Context())
 	require.ErrorContains(t, err, "other objects depend on it")
 	require.Equal(t, 1, done.Days)
@@ -178,7 +186,8 @@ func TestShorterRetention(t *testing.T) {
 	b.Relayed(t, fixture.Order())
 	b.Age(t, 3)
 	require.Zero(t, b.Retire(t))
-	done, err := retention.New(b.Pool, retention.Config{Events: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler)}).Run(t.Context())
+	done, err := retention.New(b.Pool,
+		retention.Config{Events: 24 * time.Hour, Logger: slog.New(slog.DiscardHandler)}).Run(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, retention.Retired{Days: 2, Rows: 1}, done)
 }

@@ -30,7 +30,8 @@ const (
 	busyPatience     = time.Minute
 )
 
-// While writers, relays, River and nodes that come and go are at work, audits of both sorts find nothing, at whatever moment they look.
+// While writers, relays, River and nodes that come and go are at work, audits of both kinds find nothing, whenever
+// they look.
 func TestAuditOfABusyDatabaseFindsNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -87,7 +88,8 @@ func TestAuditOfABusyDatabaseFindsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		_, position, at := b.busyState(t)
-		return position == at && fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.dead_letter WHERE dropped_at IS NULL") > 1
+		return position == at &&
+			fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.dead_letter WHERE dropped_at IS NULL") > 1
 	}, busyPatience, 20*time.Millisecond)
 	dead, err := letters.List(t.Context(), nil, 2)
 	require.NoError(t, err)
@@ -102,8 +104,10 @@ func TestAuditOfABusyDatabaseFindsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, found)
 	for _, what := range []string{
-		"FROM herald.duplicate_event", "FROM herald.dead_letter", "FROM herald.river_job WHERE kind = 'deliver_scheduled' AND state = 'completed'",
-		"FROM herald.river_job WHERE kind = 'retry_event' AND state <> 'completed'", "FROM herald.event_log WHERE sequence = 0",
+		"FROM herald.duplicate_event", "FROM herald.dead_letter",
+		"FROM herald.river_job WHERE kind = 'deliver_scheduled' AND state = 'completed'",
+		"FROM herald.river_job WHERE kind = 'retry_event' AND state <> 'completed'",
+		"FROM herald.event_log WHERE sequence = 0",
 	} {
 		require.Positive(t, fixture.Scan[int](t, b.Pool, "SELECT count(*) "+what), "there was none: %s", what)
 	}
@@ -117,38 +121,48 @@ func (f failing) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// busyState says whether everything that was written has been looked at, and how far the audit and the relay are.
+// busyState reports whether everything that was written has been looked at, and how far the audit and the relay are.
 func (b *bundle) busyState(t *testing.T) (settled bool, position, relayed int64) {
 	t.Helper()
 	status, err := selfcheck.ReadStatus(t.Context(), b.Pool)
 	require.NoError(t, err)
-	settled = fixture.Scan[bool](t, b.Pool, `SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.selfcheck_state a, herald.relay_state s
+	settled = fixture.Scan[bool](t, b.Pool,
+		`SELECT NOT EXISTS (SELECT FROM herald.outbox o, herald.selfcheck_state a, herald.relay_state s
 		WHERE NOT pg_visible_in_snapshot(o.xid, a.snapshot) OR NOT pg_visible_in_snapshot(o.xid, s.snapshot))`)
 	return settled, status.Position, status.RelayPosition
 }
 
-// busyTransaction does something of what producers do, or undoes it.
+// busyTransaction does something that producers do, or undoes it.
 func busyTransaction(ctx context.Context, conn *pgx.Conn, random *rand.Rand) error {
 	var again uuid.UUID
 	statements := []func(tx pgx.Tx) error{
 		func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, "SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', $1, 'user-1')", fixture.RestaurantID).Scan(&again)
+			return tx.QueryRow(ctx,
+				"SELECT herald.publish_order_event('OrderPlaced', gen_random_uuid(), 'YZ-1', 'Placed', $1, 'user-1')",
+				fixture.RestaurantID).Scan(&again)
 		},
 		func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, "SELECT herald.publish_order_event('OrderPlaced', $2, 'YZ-1', 'Placed', $1, 'user-1', 'Customer')", fixture.RestaurantID, fixture.OrderID).Scan(&again)
+			return tx.QueryRow(ctx,
+				"SELECT herald.publish_order_event('OrderPlaced', $2, 'YZ-1', 'Placed', $1, 'user-1', 'Customer')",
+				fixture.RestaurantID, fixture.OrderID).Scan(&again)
 		},
 		func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, "SELECT herald.publish_teamcart_event('CartUpdated', $1, deliver_after => now() + $2 * interval '1 ms')", fixture.CartID, random.IntN(2000)).Scan(&again)
+			return tx.QueryRow(ctx,
+				"SELECT herald.publish_teamcart_event('CartUpdated', $1, deliver_after => now() + $2 * interval '1 ms')",
+				fixture.CartID, random.IntN(2000)).Scan(&again)
 		},
 		func(tx pgx.Tx) error { // again, in this transaction or not
-			_, err := tx.Exec(ctx, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2)", fixture.CartID, uuid.NullUUID{UUID: again, Valid: again != uuid.Nil})
+			_, err := tx.Exec(ctx, "SELECT herald.publish_teamcart_event('CartUpdated', $1, event_id => $2)", fixture.CartID,
+				uuid.NullUUID{UUID: again, Valid: again != uuid.Nil})
 			return err
 		},
 		func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SET LOCAL session_replication_role = replica"); err != nil { // past the check, as of a newer release
+			// Past the check, as a newer release would.
+			if _, err := tx.Exec(ctx, "SET LOCAL session_replication_role = replica"); err != nil {
 				return err
 			}
-			_, err := tx.Exec(ctx, "INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id) VALUES ($3, $1, $2, 'user-1')",
+			_, err := tx.Exec(ctx,
+				"INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id) VALUES ($3, $1, $2, 'user-1')",
 				fixture.OrderID, fixture.RestaurantID, []string{"OrderPlaced", "OrderSplit"}[rand.IntN(2)])
 			return err
 		},
@@ -223,7 +237,10 @@ func (b *bundle) busyNode(ctx context.Context, t *testing.T) *busyNode {
 	require.NoError(t, err)
 	n.position.Store(state.Position)
 	n.journal.Begin(state.Position)
-	n.tail, err = relay.NewTail(relay.TailConfig{Log: log, Broadcaster: n, Epoch: state.Epoch, Logger: slog.New(slog.DiscardHandler), PollInterval: 10 * time.Millisecond})
+	n.tail, err = relay.NewTail(relay.TailConfig{
+		Log: log, Broadcaster: n, Epoch: state.Epoch,
+		Logger: slog.New(slog.DiscardHandler), PollInterval: 10 * time.Millisecond,
+	})
 	require.NoError(t, err)
 	n.relay, err = relay.New(relay.Config{
 		NodeID: n.id, SetAside: setAside, Relayed: n.tail.Offer, Logger: slog.New(slog.DiscardHandler), BatchSize: 5,
@@ -266,10 +283,14 @@ func (n *busyNode) run(ctx context.Context, t *testing.T) {
 	}
 }
 
-// busyJobs is River at work, and what seven hours of attempts do to some of the events that cannot be delivered.
+// busyJobs is River at work, and the effect of seven hours of attempts on some of the events that cannot be
+// delivered.
 func (b *bundle) busyJobs(ctx context.Context, t *testing.T, sweeper jobs.Sweeper) {
 	t.Helper()
-	work, err := jobs.New(jobs.Config{Pool: b.Pool, Sweeper: sweeper, NodeID: fixture.NodeID, Logger: slog.New(slog.DiscardHandler)})
+	work, err := jobs.New(jobs.Config{
+		Pool: b.Pool, Sweeper: sweeper, NodeID: fixture.NodeID,
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Error(err)
 		return

@@ -7,15 +7,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// mostLooks is at how many snapshots a chunk is looked at, at most.
+// mostLooks is in how many snapshots a chunk is looked at, at most.
 const mostLooks = 5
 
 var errLookAgain = errors.New("what was found has to be found again")
 
-// confirmed runs look in a snapshot, and again in a new one where it finds what it had not found before: only what two snapshots in a row show
-// is told, and recorded by record where that is set. A snapshot can be older than the partitions that are looked at: while a day is made or
-// dropped, rows move between it and the default partition, and one that waits for that finds them in neither. What look has changed is
-// undone, so it may be called again; what it sets outside counts after the last time.
+// confirmed runs look in a snapshot, and again in a new one where look finds something new. Only what two snapshots
+// in a row show is reported, and recorded by record where that is set. A snapshot can be older than the partitions
+// that it reads: while a day is made or dropped, rows move between its partition and the default one, and a read
+// that waits for that finds them in neither. The last of mostLooks looks counts as it is. What look has changed is
+// undone, so it may be called again; the last call's effects outside the transaction count.
 func (c *Checker) confirmed(ctx context.Context, access pgx.TxAccessMode, look func(tx pgx.Tx) ([]Discrepancy, error),
 	record func(tx pgx.Tx, found []Discrepancy) error,
 ) ([]Discrepancy, error) {

@@ -14,7 +14,7 @@ import (
 // DiscrepancyKind says what does not agree.
 type DiscrepancyKind string
 
-// What the self-check looks for.
+// The kinds of discrepancies that the self-check looks for.
 const (
 	LogPositionMissing  DiscrepancyKind = "log_position_missing"
 	LogPositionRepeated DiscrepancyKind = "log_position_repeated"
@@ -33,7 +33,8 @@ const (
 // DiscrepancyKinds returns all kinds.
 func DiscrepancyKinds() []DiscrepancyKind {
 	return []DiscrepancyKind{
-		LogPositionMissing, LogPositionRepeated, LogPositionBeyond, SequenceBroken, OutboxRowMissing, EventNotMarked, EventNotInLog,
+		LogPositionMissing, LogPositionRepeated, LogPositionBeyond, SequenceBroken, OutboxRowMissing, EventNotMarked,
+		EventNotInLog,
 		EventLost, JournalGap, JournalOverlap, JournalEndWrong, NodeBehind,
 	}
 }
@@ -60,7 +61,7 @@ func (k DiscrepancyKind) Advice() string {
 // Discrepancy is something that was found not to agree.
 type Discrepancy struct {
 	Kind    DiscrepancyKind `json:"kind"`
-	Subject string          `json:"subject"` // what it is about; one of a kind is told once a subject
+	Subject string          `json:"subject"` // what it is about; each kind is reported once a subject
 	Detail  string          `json:"detail"`
 	FoundAt time.Time       `json:"foundAt,omitzero"`
 	SeenAt  time.Time       `json:"seenAt,omitzero"`
@@ -74,7 +75,7 @@ func discrepanciesOf(encoded json.RawMessage) ([]Discrepancy, error) {
 	return found, nil
 }
 
-// recordDiscrepancies keeps what was found, within tx, and returns what was not known before.
+// recordDiscrepancies records what was found, within tx, and returns what was not known before.
 func recordDiscrepancies(ctx context.Context, tx pgx.Tx, found []Discrepancy) ([]Discrepancy, error) {
 	if len(found) == 0 {
 		return nil, nil
@@ -106,7 +107,8 @@ func recordDiscrepancies(ctx context.Context, tx pgx.Tx, found []Discrepancy) ([
 	return fresh, nil
 }
 
-// Discrepancies returns at most limit of what the continuous self-check has seen within that time, the latest first.
+// Discrepancies returns at most limit of the discrepancies that the continuous self-check has seen within that time,
+// the latest first.
 func Discrepancies(ctx context.Context, db dbsqlc.DBTX, within time.Duration, limit int) ([]Discrepancy, error) {
 	rows, err := dbsqlc.New(db).DiscrepancyList(ctx, dbsqlc.DiscrepancyListParams{
 		WithinSeconds: within.Seconds(), MaxRows: int32(limit), //nolint:gosec // bounded by the caller
@@ -116,7 +118,10 @@ func Discrepancies(ctx context.Context, db dbsqlc.DBTX, within time.Duration, li
 	}
 	found := make([]Discrepancy, len(rows))
 	for i, r := range rows {
-		found[i] = Discrepancy{Kind: DiscrepancyKind(r.Kind), Subject: r.Subject, Detail: r.Detail, FoundAt: r.FoundAt, SeenAt: r.SeenAt}
+		found[i] = Discrepancy{
+			Kind: DiscrepancyKind(r.Kind), Subject: r.Subject, Detail: r.Detail, FoundAt: r.FoundAt,
+			SeenAt: r.SeenAt,
+		}
 	}
 	return found, nil
 }

@@ -2,7 +2,7 @@ package selfcheck
 
 import "time"
 
-// InSteps makes the checker take a few rows at a time, and nodes that are behind no time to catch up.
+// InSteps makes the checker take a few rows at a time, and bounds the time that nodes have to catch up.
 func (c *Checker) InSteps(chunk int, patience time.Duration) *Checker {
 	c.chunk, c.patience = chunk, patience
 	return c

@@ -15,7 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// audited is a database in which everything that can become of an event has become of one, and a node that has broadcast it all.
+// audited is a database in which everything that can become of an event has become of one, and a node that has
+// broadcast it all.
 //
 //	positions 1–2   event 1, an order's, for both audiences
 //	positions 3–12  events 2 to 11, of a cart
@@ -73,7 +74,7 @@ func setupAudit(t *testing.T) *audited {
 	return b
 }
 
-// alive makes the node's heartbeat a new one.
+// alive renews the node's heartbeat.
 func (b *audited) alive(t *testing.T) {
 	t.Helper()
 	b.Exec(t, "UPDATE herald.node SET heartbeat_at = clock_timestamp()")

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	fullKept     = 1000 // discrepancies that a full check returns; what is more is counted
+	fullKept     = 1000 // discrepancies that a full check returns; further ones are counted
 	keepUpLook   = 200 * time.Millisecond
-	prunedWithin = 24 * time.Hour // behind the oldest entry, retention may have taken some things and not others
+	prunedWithin = 24 * time.Hour // so near the oldest entry retention may have dropped only some rows
 )
 
 // Report is what a full check looked at and found.
@@ -33,14 +33,17 @@ func (f *Report) add(found []Discrepancy) {
 	f.More += len(found) - room
 }
 
-// Progress is told how far a full check is with one of its parts.
+// Progress is called with how far a full check is with one of its parts.
 type Progress func(part string, done, total int64)
 
-// Full looks at all that is retained, chunk by chunk in bounded memory: each chunk in a snapshot of its own, so that no transaction of it is
-// long. It records nothing.
+// Full looks at all that is retained, chunk by chunk in bounded memory. Each chunk has a snapshot of its own, so no
+// transaction is long. It records nothing.
 func (c *Checker) Full(ctx context.Context, progress Progress) (*Report, error) {
 	full := &Report{}
-	for _, part := range []func(context.Context, *Report, Progress) error{c.fullLog, c.fullOutbox, c.fullMarks, c.fullNodes} {
+	for _, part := range []func(context.Context, *Report, Progress) error{
+		c.fullLog, c.fullOutbox, c.fullMarks,
+		c.fullNodes,
+	} {
 		if err := part(ctx, full, progress); err != nil {
 			return nil, err
 		}
@@ -48,7 +51,7 @@ func (c *Checker) Full(ctx context.Context, progress Progress) (*Report, error) 
 	return full, nil
 }
 
-// retained is where the log begins, in the snapshot of q, and since when everything must be there.
+// retained returns where the log begins, in the snapshot of q, and since when everything must be there.
 func retained(ctx context.Context, q *dbsqlc.Queries) (dbsqlc.CheckLogBoundsRow, *time.Time, error) {
 	bounds, err := q.CheckLogBounds(ctx)
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 
 const (
 	journalPage = 5000
-	// behindLooks is at how many looks in a row, and for how long altogether, a node must lack what had been relayed at the first of
-	// them: one that was frozen and goes on is behind for a moment.
+	// A node is reported as behind when it still lacks, after behindLooks looks in a row and keepUpPatience altogether,
+	// what had been relayed at the first of these looks: a node that was frozen and goes on is behind for a moment.
 	behindLooks    = 3
 	keepUpPatience = 5 * time.Second
-	// epochNotice is how long a node may write to a database of another epoch before that is noticed.
+	// epochNotice is how long a node may write to a database of another epoch before it must have noticed.
 	epochNotice = time.Minute
 )
 
@@ -28,8 +28,8 @@ type nodeCheck struct {
 	At    time.Time `json:"at,omitzero"`     // when that row was written
 	Epoch int64     `json:"epoch,omitempty"` // of the log when it was looked at; 0 in what earlier releases have left
 
-	MustReach int64     `json:"mustReach,omitempty"` // a position that it was behind at the last look
-	Looks     int       `json:"looks,omitempty"`     // at how many
+	MustReach int64     `json:"mustReach,omitempty"` // a position that it had not reached at the last look
+	Looks     int       `json:"looks,omitempty"`     // the number of such looks
 	Since     time.Time `json:"since,omitzero"`      // the first of them, by the database's clock
 }
 
@@ -41,8 +41,10 @@ type look struct {
 	patience time.Duration // with a node that is behind
 }
 
-// checkNodes looks at what is new in the journals, and at whether the nodes that are alive keep up with the log.
-func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeCheck, l look) ([]Discrepancy, error) {
+// checkNodes looks at what is new in the journals, and whether the live nodes keep up with the log.
+func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nodeCheck,
+	l look,
+) ([]Discrepancy, error) {
 	nodes, err := q.CheckNodes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the nodes: %w", err)
@@ -76,8 +78,10 @@ func checkNodes(ctx context.Context, q *dbsqlc.Queries, known map[uuid.UUID]*nod
 	return found, nil
 }
 
-// journal follows a node's journal from where it was left.
-func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID, epoch int64) ([]Discrepancy, error) {
+// journal follows a node's journal from where the last look ended.
+func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UUID,
+	epoch int64,
+) ([]Discrepancy, error) {
 	var found []Discrepancy
 	for {
 		rows, err := q.CheckJournal(ctx, dbsqlc.CheckJournalParams{NodeID: node, FromNumber: a.Number, MaxRows: journalPage})
@@ -102,7 +106,7 @@ func (a *nodeCheck) journal(ctx context.Context, q *dbsqlc.Queries, node uuid.UU
 	}
 }
 
-// follow says what is wrong with r behind the row before it.
+// follow returns what is wrong with r as the successor of the row before it.
 func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int64) *Discrepancy {
 	begins := r.FirstPosition > r.LastPosition
 	wrong := func(kind DiscrepancyKind, format string, args ...any) *Discrepancy {
@@ -115,11 +119,12 @@ func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int6
 	case a.Number == 0 && (r.Number > 1 || begins): // the rows before it have been pruned, or there are none
 		return nil
 	case r.Number != a.Number+1 && a.At.Before(r.EpochBeganAt) && r.BroadcastAt.After(r.EpochBeganAt.Add(-epochNotice)):
-		return nil // the database is another one, which lacks what the node has told the one before
+		return nil // another database, without the rows that the node wrote to the one before
 	case r.Number != a.Number+1 && a.Epoch != 0 && a.Epoch != epoch:
-		return nil // likewise, whatever its clock has said of when
+		return nil // likewise, whatever time its clock gave
 	case a.Number == 0:
-		return wrong(JournalGap, "does not say where it begins: its first row is for positions %d to %d", r.FirstPosition, r.LastPosition)
+		return wrong(JournalGap, "does not say where it begins: its first row is for positions %d to %d", r.FirstPosition,
+			r.LastPosition)
 	case r.Number != a.Number+1:
 		return wrong(JournalGap, "lacks its rows %d to %d, behind position %d", a.Number+1, r.Number-1, a.Last)
 	case begins || r.FirstPosition == a.Last+1:
@@ -131,20 +136,23 @@ func (a *nodeCheck) follow(node uuid.UUID, r *dbsqlc.CheckJournalRow, epoch int6
 	}
 }
 
-// ends says whether the journal ends where the node says that it is. A node of a release that keeps none has none.
+// ends reports where the journal does not end at the position in the node's row. A node of a release that keeps no
+// journal has none.
 func (a *nodeCheck) ends(n *dbsqlc.CheckNodesRow) []Discrepancy {
 	if a.Number == 0 || a.Last == n.BroadcastPosition {
 		return nil
 	}
 	return []Discrepancy{{
 		Kind: JournalEndWrong, Subject: fmt.Sprintf("node %s", n.NodeID),
-		Detail: fmt.Sprintf("node %s on %s says that it has broadcast up to position %d, and its journal ends at %d", n.NodeID, n.Host, n.BroadcastPosition, a.Last),
+		Detail: fmt.Sprintf("node %s on %s says that it has broadcast up to position %d, and its journal ends at %d",
+			n.NodeID, n.Host, n.BroadcastPosition, a.Last),
 	}}
 }
 
-// keepsUp says whether a node that is alive reaches what was relayed some looks ago.
+// keepsUp reports a live node that does not reach what was relayed some looks ago.
 func (a *nodeCheck) keepsUp(n *dbsqlc.CheckNodesRow, l look) []Discrepancy {
-	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) { // the log can have lost its end, the clock been set back
+	// The log can have lost its end, or the clock been set back.
+	if n.BroadcastPosition >= a.MustReach || a.MustReach > l.position || l.at.Before(a.Since) {
 		a.MustReach, a.Looks, a.Since = l.position, 0, l.at
 	}
 	if n.BroadcastPosition >= a.MustReach {
@@ -159,7 +167,8 @@ func (a *nodeCheck) keepsUp(n *dbsqlc.CheckNodesRow, l look) []Discrepancy {
 func behind(n *dbsqlc.CheckNodesRow, position int64) Discrepancy {
 	return Discrepancy{
 		Kind: NodeBehind, Subject: fmt.Sprintf("node %s", n.NodeID),
-		Detail: fmt.Sprintf("node %s on %s is alive and has broadcast up to position %d, but position %d was relayed a while ago",
+		Detail: fmt.Sprintf(
+			"node %s on %s is alive and has broadcast up to position %d, but position %d was relayed a while ago",
 			n.NodeID, n.Host, n.BroadcastPosition, position),
 	}
 }

@@ -20,21 +20,22 @@ const (
 	checkChunk = 5000 // log entries, and outbox rows, that one transaction looks at
 	mostLogged = 20   // discrepancies of one run that get a log line each
 
-	// What one run may take of the ten seconds to the next: a tenth of a core while the relay works off a backlog, which goes first, and
-	// most of one behind it, until it is current again: a burst of a million events is looked at within a minute of being relayed.
+	// How much of the ten seconds to the next run a run may take: a tenth of a core while the relay works off a
+	// backlog, because the relay goes first, and most of a core behind it, until the check is current again. So a burst
+	// of a million events is looked at within a minute of being relayed.
 	mostBeside = time.Second
 	mostBehind = 8 * time.Second
 )
 
 // Checker checks that what was committed to the outbox, what is in the log, and what each node has broadcast agree.
 //
-// [Checker.Run] is the continuous part: it looks at what is new since the last run, by any node, each thing once. [Checker.Full] looks at
-// all that is retained. Neither takes a lock that anybody else waits for.
+// [Checker.Run] is the continuous part: it looks at what is new since the last run, by any node, each thing once.
+// [Checker.Full] looks at all that is retained. Neither takes a lock that another transaction waits for.
 //
-// Nothing is reported that is merely under way. Each chunk is read in one snapshot of the database, and the relay settles a row of the
-// outbox in the very transaction that makes it visible in relay_state.snapshot: relayed, kept as a job, or dropped as a duplicate.
-// What is not visible there is not looked at yet. A job's effect and its completion are one transaction, too, as are a node's
-// journal and the position in its row.
+// Nothing is reported that is merely under way. Each chunk is read in one snapshot of the database, and the relay
+// settles a row of the outbox in the very transaction that makes it visible in relay_state.snapshot: relayed, kept
+// as a job, or dropped as a duplicate. What is not visible there is not looked at yet. A job's effect and its
+// completion are one transaction, too, as are a node's journal and the position in its row.
 type Checker struct {
 	db     postgres.TxBeginner
 	logger *slog.Logger
@@ -46,11 +47,14 @@ type Checker struct {
 
 // New returns a checker over db, typically a pool.
 func New(db postgres.TxBeginner, logger *slog.Logger) *Checker {
-	return &Checker{db: db, logger: logger, chunk: checkChunk, beside: mostBeside, behind: mostBehind, patience: keepUpPatience}
+	return &Checker{
+		db: db, logger: logger, chunk: checkChunk, beside: mostBeside, behind: mostBehind,
+		patience: keepUpPatience,
+	}
 }
 
-// Run looks at what is new, for a bounded time, records what it finds, and logs each discrepancy once. Where another run is under way
-// it does nothing.
+// Run looks at what is new, for a bounded time, records what it finds, and logs each discrepancy once. It does
+// nothing while another run is under way.
 func (c *Checker) Run(ctx context.Context) error {
 	var fresh []Discrepancy
 	start := time.Now()
@@ -63,7 +67,7 @@ func (c *Checker) Run(ctx context.Context) error {
 			budget = c.beside
 		}
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "40001" {
-			break // another run was quicker
+			break // another run has done it
 		}
 		if err != nil {
 			return err
@@ -72,17 +76,19 @@ func (c *Checker) Run(ctx context.Context) error {
 	}
 	for i, d := range fresh {
 		if i == mostLogged {
-			c.logger.ErrorContext(ctx, "the audit found more discrepancies: see herald check", slog.Int("more", len(fresh)-mostLogged))
+			c.logger.ErrorContext(ctx, "the audit found more discrepancies: see herald check",
+				slog.Int("more", len(fresh)-mostLogged))
 			break
 		}
-		c.logger.ErrorContext(ctx, "the audit found a discrepancy", slog.String("kind", string(d.Kind)), slog.String("subject", d.Subject),
+		c.logger.ErrorContext(ctx, "the audit found a discrepancy", slog.String("kind", string(d.Kind)),
+			slog.String("subject", d.Subject),
 			slog.String("detail", d.Detail), slog.String("advice", d.Kind.Advice()))
 	}
 	return nil
 }
 
-// next looks at one chunk, and at the nodes behind the last one. It returns what was not known before, whether there is more to look at,
-// and whether the relay works off a backlog beside it.
+// next looks at one chunk and, behind the last chunk, at the nodes. It returns what was not known before, whether
+// there is more to look at, and whether the relay works off a backlog meanwhile.
 func (c *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside bool, err error) {
 	_, err = c.confirmed(ctx, pgx.ReadWrite, func(tx pgx.Tx) ([]Discrepancy, error) {
 		q := dbsqlc.New(tx)
@@ -131,8 +137,8 @@ func (c *Checker) next(ctx context.Context) (fresh []Discrepancy, more, beside b
 	return fresh, more, beside, err
 }
 
-// inSnapshot runs f in a transaction of one snapshot, in which everything is found by index, whatever the statistics say of tables that
-// have just grown.
+// inSnapshot runs f in a transaction of one snapshot. Everything is found by index there, even where tables have
+// just grown and their statistics are old.
 func (c *Checker) inSnapshot(ctx context.Context, access pgx.TxAccessMode, f func(tx pgx.Tx) error) error {
 	tx, err := c.db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: access})
 	if err != nil {
@@ -200,24 +206,27 @@ func (c *Checker) outbox(ctx context.Context, q *dbsqlc.Queries) (_ []Discrepanc
 	return found, more, err
 }
 
-// Status is how the continuous self-check stands.
+// Status is the state of the continuous self-check.
 type Status struct {
 	Position      int64 // of the log, up to which has been looked
 	RelayPosition int64
 	RunAt         time.Time // zero before the first run
 	RelayedAt     time.Time // when the newest batch was relayed; zero before the first
-	// Idle and Behind are how long ago those two were, by the database's clock: less than nothing where it has been set back since.
+	// Idle and Behind are the ages of those two, by the database's clock: negative where it has been set back since.
 	Idle, Behind time.Duration
 	Found        map[DiscrepancyKind]int64
 }
 
-// ReadStatus returns how the continuous self-check stands, by whatever node it was run.
+// ReadStatus returns the state of the continuous self-check, whichever nodes run it.
 func ReadStatus(ctx context.Context, db dbsqlc.DBTX) (Status, error) {
 	row, err := dbsqlc.New(db).CheckStatus(ctx)
 	if err != nil {
 		return Status{}, fmt.Errorf("reading the audit's state: %w", err)
 	}
-	status := Status{Position: row.Position, RelayPosition: row.RelayPosition, RunAt: postgres.OrZero(row.RunAt), RelayedAt: postgres.OrZero(row.RelayedAt)}
+	status := Status{
+		Position: row.Position, RelayPosition: row.RelayPosition, RunAt: postgres.OrZero(row.RunAt),
+		RelayedAt: postgres.OrZero(row.RelayedAt),
+	}
 	status.Idle, status.Behind = row.Now.Sub(status.RunAt), row.Now.Sub(status.RelayedAt)
 	if err := json.Unmarshal(row.Found, &status.Found); err != nil {
 		return Status{}, fmt.Errorf("reading the audit's state: %w", err)

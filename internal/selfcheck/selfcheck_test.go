@@ -33,7 +33,7 @@ func TestAuditOfWhatAgreesFindsNothing(t *testing.T) {
 	require.Equal(t, int64(15), b.auditStatus(t).Position)
 }
 
-// Each kind of discrepancy is planted in what agreed, and both audits find and name it.
+// Each kind of discrepancy is planted in tables that agreed, and both audits find and name it.
 func TestAuditFindsWhatIsPlanted(t *testing.T) {
 	t.Parallel()
 	const node = "5f0c2e9a-0d3e-4f5e-8a52-6d4c0f1f2a01"
@@ -91,12 +91,14 @@ func TestAuditFindsWhatIsPlanted(t *testing.T) {
 			kind:  selfcheck.OutboxRowMissing, subject: func(*audited) string { return "position 7" },
 		},
 		"the mark of an event is deleted": {
-			plant: "DELETE FROM herald.relayed_event WHERE event_id = $1", args: func(b *audited) []any { return []any{b.order} },
-			kind: selfcheck.EventNotMarked, subject: func(b *audited) string { return event(b.order) },
+			plant: "DELETE FROM herald.relayed_event WHERE event_id = $1",
+			args:  func(b *audited) []any { return []any{b.order} },
+			kind:  selfcheck.EventNotMarked, subject: func(b *audited) string { return event(b.order) },
 		},
 		"the mark of an event leads astray": {
-			plant: "UPDATE herald.relayed_event SET first_position = 9 WHERE event_id = $1", args: func(b *audited) []any { return []any{b.order} },
-			kind: selfcheck.EventNotInLog, subject: func(b *audited) string { return event(b.order) },
+			plant: "UPDATE herald.relayed_event SET first_position = 9 WHERE event_id = $1",
+			args:  func(b *audited) []any { return []any{b.order} },
+			kind:  selfcheck.EventNotInLog, subject: func(b *audited) string { return event(b.order) },
 		},
 		"an event is marked as relayed that is not": {
 			plant: `WITH job AS (DELETE FROM herald.river_job WHERE args->>'event_id' = $1)
@@ -116,8 +118,9 @@ func TestAuditFindsWhatIsPlanted(t *testing.T) {
 			kind:  selfcheck.EventLost, subject: func(b *audited) string { return event(b.kept["retrying"]) },
 		},
 		"a dead letter is deleted": {
-			plant: "DELETE FROM herald.dead_letter WHERE event_id = $1", args: func(b *audited) []any { return []any{b.kept["dead"]} },
-			kind: selfcheck.EventLost, subject: func(b *audited) string { return event(b.kept["dead"]) },
+			plant: "DELETE FROM herald.dead_letter WHERE event_id = $1",
+			args:  func(b *audited) []any { return []any{b.kept["dead"]} },
+			kind:  selfcheck.EventLost, subject: func(b *audited) string { return event(b.kept["dead"]) },
 		},
 		"a row is passed over": { // as by a relay that forgets a transaction which ends late
 			plant: `WITH entry AS (DELETE FROM herald.event_log WHERE event_id = $1) DELETE FROM herald.relayed_event WHERE event_id = $1`,
@@ -213,13 +216,15 @@ func TestAuditKeepsTheNewestThousand(t *testing.T) {
 	b.Exec(t, "DELETE FROM herald.event_log WHERE position = 5")
 	b.run(t)
 	require.Equal(t, 1000, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.selfcheck_discrepancy"))
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.selfcheck_discrepancy WHERE kind = 'log_position_missing'"))
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool,
+			"SELECT count(*) FROM herald.selfcheck_discrepancy WHERE kind = 'log_position_missing'"))
 	found, err := selfcheck.Discrepancies(t.Context(), b.Pool, time.Hour, 5)
 	require.NoError(t, err)
 	require.Len(t, found, 5)
 }
 
-// What retention takes is nothing that is missing.
+// What retention has dropped does not count as missing.
 func TestAuditBehindRetention(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -238,7 +243,7 @@ func TestAuditBehindRetention(t *testing.T) {
 	b.Relay(t)
 	b.journal.Record(16, []int32{1})
 	require.NoError(t, fixture.Heartbeat(t.Context(), b.Pool, fixture.NodeID, &b.journal))
-	b.Exec(t, "DELETE FROM herald.broadcast_journal WHERE number <= 4") // of which nobody has looked at the last
+	b.Exec(t, "DELETE FROM herald.broadcast_journal WHERE number <= 4") // no check has looked at the last of these
 	require.Empty(t, b.run(t))
 	b.Exec(t, "DELETE FROM herald.event_log")
 	b.Exec(t, "DELETE FROM herald.broadcast_journal")
@@ -246,7 +251,7 @@ func TestAuditBehindRetention(t *testing.T) {
 	require.Empty(t, b.full(t).Found)
 }
 
-// A transaction that ends after the audit has looked at what came behind it is looked at when it has ended.
+// A transaction ends after the audit has looked at newer rows. Its rows are looked at when it has ended.
 func TestAuditOfATransactionThatEndsLate(t *testing.T) {
 	t.Parallel()
 	for name, plant := range map[string]string{
@@ -274,7 +279,7 @@ func TestAuditOfATransactionThatEndsLate(t *testing.T) {
 	}
 }
 
-// Behind a change of epochs nothing is compared with what was before it.
+// After a change of epochs nothing is compared with what was before it.
 func TestAuditBeginsAnewWithAnEpoch(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -285,7 +290,7 @@ func TestAuditBeginsAnewWithAnEpoch(t *testing.T) {
 	require.Empty(t, b.run(t))
 }
 
-// A replica that lagged lacks what the node has told of last, once.
+// A replica that lagged lacks the journal rows that the node wrote last, which is reported once.
 func TestAuditOfAJournalThatLostItsEnd(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// These are databases whose clock was set, wrongly and back, while Herald worked: rows that are newer have older times, or such that
-// have not come yet.
+// These are databases whose clock was set, wrongly and back, while Herald worked: newer rows have older times, or
+// times that have not come yet.
 
 func (b *audited) agrees(t *testing.T) {
 	t.Helper()
@@ -36,9 +36,11 @@ func TestAJournalIsPrunedInItsOrder(t *testing.T) {
 			nodes := nodes.New(b.Pool, fixture.NodeID)
 			require.NoError(t, nodes.PruneJournal(t.Context()))
 			b.agrees(t)
-			require.Equal(t, 3, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal WHERE broadcast_at <= clock_timestamp()"))
+			require.Equal(t, 3,
+				fixture.Scan[int](t, b.Pool,
+					"SELECT count(*) FROM herald.broadcast_journal WHERE broadcast_at <= clock_timestamp()"))
 
-			// With those before it, it goes.
+			// With the rows before it, it goes.
 			b.Exec(t, "UPDATE herald.broadcast_journal SET broadcast_at = broadcast_at - interval '3 days' WHERE number < 3")
 			require.NoError(t, nodes.PruneJournal(t.Context()))
 			require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.broadcast_journal"))
@@ -47,7 +49,7 @@ func TestAJournalIsPrunedInItsOrder(t *testing.T) {
 	}
 }
 
-// The log's oldest entry was relayed in a future that has been set back from since: it makes nothing else old.
+// The log's oldest entry was relayed in a future from which the clock has been set back: it makes nothing else old.
 func TestAnEntryFromTheFuturePrunesNoJournal(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -60,7 +62,7 @@ func TestAnEntryFromTheFuturePrunesNoJournal(t *testing.T) {
 	b.agrees(t)
 }
 
-// What a node that is gone has told last lies in the future: nobody waits for it to catch up.
+// The last heartbeat of a node that is gone lies in the future: the audit does not wait for the node to catch up.
 func TestANodeFromTheFutureIsNotBehind(t *testing.T) {
 	t.Parallel()
 	b := setupAudit(t)
@@ -79,8 +81,8 @@ func TestANodeFromTheFutureIsNotBehind(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// A replica that lagged was promoted while its clock was wrong. Whatever it says of when that was, a journal that lacks rows is the
-// database's loss.
+// A replica that lagged was promoted while its clock was wrong. Whatever time it gives for that, the database has
+// lost the rows that a journal lacks.
 func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 	t.Parallel()
 	for _, began := range []string{"5 days", "-5 days"} {
@@ -92,11 +94,13 @@ func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 				SELECT e.epoch + 1, e.system_identifier, e.timeline, s.position + 1, herald.last_seq(), now() + $1::interval FROM herald.epoch e, herald.relay_state s`, began)
 			b.Exec(t, `INSERT INTO herald.relay_checkpoint (version, epoch, position, snapshot, floor, stragglers, epoch_position, epoch_seq)
 				SELECT s.version + 1, s.epoch + 1, s.position, s.snapshot, s.floor, s.stragglers, s.position, 0 FROM herald.relay_state s`)
-			b.Exec(t, "UPDATE herald.broadcast_journal SET number = 7 WHERE number = 3") // looked at before; what comes behind it has a gap
+			// Looked at before; behind it there is a gap.
+			b.Exec(t, "UPDATE herald.broadcast_journal SET number = 7 WHERE number = 3")
 			b.journal.Record(15, []int32{1})
 			b.Exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 9, 'h', 15, 15)`, fixture.NodeID)
 			b.Exec(t, "UPDATE herald.node SET broadcast_position = 15")
-			b.Exec(t, "UPDATE herald.selfcheck_state SET nodes = jsonb_set(nodes, ARRAY[$1::text, 'number'], '7')", fixture.NodeID)
+			b.Exec(t, "UPDATE herald.selfcheck_state SET nodes = jsonb_set(nodes, ARRAY[$1::text, 'number'], '7')",
+				fixture.NodeID)
 			require.Empty(t, b.run(t), "the epoch is new")
 			require.Empty(t, b.run(t))
 			b.Exec(t, `INSERT INTO herald.broadcast_journal (node_id, number, host, first_position, last_position) VALUES ($1, 11, 'h', 16, 16)`, fixture.NodeID)
@@ -106,17 +110,20 @@ func TestAnEpochThatBeganAtAWrongTimeExcusesAJournal(t *testing.T) {
 	}
 }
 
-// For a day the clock was set back by twenty: that day of the log lies between days that are kept, and is needed with them.
+// For a day the clock was set back by twenty days: that day of the log lies between days that are kept, and is
+// needed with them.
 func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ids := []uuid.UUID{b.Relayed(t, fixture.Order()), b.Relayed(t, fixture.Order()), b.Relayed(t, fixture.Order())}
 	back := func(id uuid.UUID, days int) {
 		b.Exec(t, `SELECT herald.ensure_partition(p, (now() AT TIME ZONE 'UTC')::date - $1::int) FROM unnest('{outbox,event_log}'::text[]) p`, days)
-		b.Exec(t, "UPDATE herald.outbox SET written_at = written_at - make_interval(days => $2) WHERE event_id = $1", id, days)
+		b.Exec(t, "UPDATE herald.outbox SET written_at = written_at - make_interval(days => $2) WHERE event_id = $1", id,
+			days)
 		b.Exec(t, `UPDATE herald.event_log SET relayed_at = relayed_at - make_interval(days => $2),
 			outbox_written_at = outbox_written_at - make_interval(days => $2) WHERE event_id = $1`, id, days)
-		b.Exec(t, "UPDATE herald.relayed_event SET relayed_at = relayed_at - make_interval(days => $2) WHERE event_id = $1", id, days)
+		b.Exec(t, "UPDATE herald.relayed_event SET relayed_at = relayed_at - make_interval(days => $2) WHERE event_id = $1",
+			id, days)
 	}
 	back(ids[1], 20)
 	require.Equal(t, retention.Retired{Kept: 2}, b.Retire(t))
@@ -127,7 +134,9 @@ func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	require.Equal(t, "relayed", b.Status(t, ids[1])[0].Status)
 	inOutbox, inLog := b.Rows(t, ids[1])
 	require.Equal(t, "1 2", fmt.Sprint(inOutbox, inLog))
-	require.Equal(t, 1, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event WHERE event_id = $1", ids[1]), "its id is known")
+	require.Equal(t, 1,
+		fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.relayed_event WHERE event_id = $1", ids[1]),
+		"its id is known")
 
 	back(ids[0], 20) // as old as the day in between: nothing that is kept lies before it
 	require.Equal(t, 0, b.Retire(t).Kept)
@@ -137,8 +146,8 @@ func TestADayThatLiesBetweenOthersStaysWithThem(t *testing.T) {
 	require.Empty(t, full.Found)
 }
 
-// The clock was set forward to a day that has no partition, what is written lies in the default one, and the day's partition is made while an
-// audit waits for it: in its snapshot the rows are in neither.
+// The clock was set forward to a day that has no partition, so rows went to the default one. The day's partition is
+// made while an audit waits for it: in its snapshot the rows are in neither.
 func TestAuditWhileADayIsMade(t *testing.T) {
 	t.Parallel()
 	for name, audit := range map[string]func(ctx context.Context, a *selfcheck.Checker) ([]selfcheck.Discrepancy, error){
@@ -167,9 +176,11 @@ func TestAuditWhileADayIsMade(t *testing.T) {
 				done <- result{found, err}
 			}()
 			require.Eventually(t, func() bool {
-				return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = current_database())")
+				return fixture.Scan[bool](t, b.Pool,
+					"SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT l.granted AND d.datname = current_database())")
 			}, time.Minute, 5*time.Millisecond, "the audit waits")
-			_, err = tx.Exec(t.Context(), "SELECT herald.ensure_partition('outbox', (written_at AT TIME ZONE 'UTC')::date) FROM herald.outbox")
+			_, err = tx.Exec(t.Context(),
+				"SELECT herald.ensure_partition('outbox', (written_at AT TIME ZONE 'UTC')::date) FROM herald.outbox")
 			require.NoError(t, err)
 			require.NoError(t, tx.Commit(t.Context()))
 			r := <-done

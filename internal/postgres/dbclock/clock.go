@@ -11,17 +11,19 @@ import (
 )
 
 const (
-	// SkewTold is by how much the clocks of a node and of the database may differ without anybody being told.
+	// SkewTold is how much the clocks of a node and of the database may differ before that is reported.
 	SkewTold = time.Second
 
 	skewToldEvery = 10 * time.Minute
 	stepLeast     = time.Second // the least that is taken for a step of the database's clock
-	// A reading is kept for as long as newer ones took longer to come, and so are less exact, but no longer than quartz is good for.
+	// readingGood is how long a reading is kept in place of newer ones that took longer and so are less exact. Quartz
+	// is not good for longer.
 	readingGood = time.Minute
 )
 
-// Clock is the database's clock, as this process last read it: what it said, and how long ago that was by the monotonic clock of this
-// machine, which nobody sets. The wall clock of this machine has no part in it, however wrong it is and whenever it is set right.
+// Clock is the database's clock, as this process last read it: the time that it read, and how long ago that was by
+// this machine's monotonic clock, which cannot be set. The wall clock of this machine has no part in it, however
+// wrong it is and whenever it is set right.
 type Clock struct {
 	logger *slog.Logger
 
@@ -29,11 +31,12 @@ type Clock struct {
 	read    reading
 	looked  time.Time // by this machine's
 	skew    time.Duration
-	told    time.Time // of the skew
+	told    time.Time // when the skew was logged
 	stepped time.Time // when the database's clock was seen to be set forward, by this machine's
 }
 
-// reading is one look at the database's clock: it was at at, by half of within more or less, when this machine's was at local.
+// reading is one look at the database's clock: that clock stood at at, give or take half of within, when this
+// machine's stood at local.
 type reading struct {
 	at, local time.Time
 	within    time.Duration
@@ -41,7 +44,7 @@ type reading struct {
 
 func (r reading) now(local time.Time) time.Time { return r.at.Add(local.Sub(r.local)) }
 
-// New returns a clock that has not been read. Logger is told of steps and of skew.
+// New returns a clock that has not been read. It logs steps and skew to logger.
 func New(logger *slog.Logger) *Clock { return &Clock{logger: logger} }
 
 // Read reads the database's clock: one short round trip.
@@ -55,7 +58,7 @@ func (c *Clock) Read(ctx context.Context, db dbsqlc.DBTX) error {
 	return nil
 }
 
-// learn takes in what the database's clock said between two moments of this machine's.
+// learn takes in the database's time at, read between the moments sent and got of this machine's clock.
 func (c *Clock) learn(ctx context.Context, sent, at, got time.Time) {
 	took := got.Sub(sent)
 	fresh := reading{at, sent.Add(took / 2), took} //nolint:mnd // the middle
@@ -66,7 +69,8 @@ func (c *Clock) learn(ctx context.Context, sent, at, got time.Time) {
 	switch {
 	case c.read.at.IsZero():
 	case off.Abs() > tolerated+stepLeast:
-		c.logger.WarnContext(ctx, "the database's clock was set, or this machine slept", slog.Duration("by", off.Round(time.Millisecond)))
+		c.logger.WarnContext(ctx, "the database's clock was set, or this machine slept",
+			slog.Duration("by", off.Round(time.Millisecond)))
 		if off > 0 {
 			c.stepped = fresh.local
 		}
@@ -74,7 +78,7 @@ func (c *Clock) learn(ctx context.Context, sent, at, got time.Time) {
 		fresh = c.read
 	}
 	c.read, c.looked = fresh, got
-	// What is certain of it. The wall clock is read anew: it may have been set since the reading.
+	// The skew that is certain. The wall clock is read anew, because it may have been set since the reading.
 	wall := got.Round(0).Sub(c.read.now(got))
 	c.skew = max(wall.Abs()-c.read.within/2, 0) //nolint:mnd // half of it either way
 	if wall < 0 {
@@ -82,12 +86,13 @@ func (c *Clock) learn(ctx context.Context, sent, at, got time.Time) {
 	}
 	if c.skew.Abs() >= SkewTold && (c.told.IsZero() || got.Sub(c.told) > skewToldEvery) {
 		c.told = got
-		c.logger.WarnContext(ctx, "this machine's clock is wrong: events keep the database's time, tokens expire by this machine's",
+		c.logger.WarnContext(ctx,
+			"this machine's clock is wrong: events keep the database's time, tokens expire by this machine's",
 			slog.Duration("ahead_of_database", c.skew.Round(time.Millisecond)))
 	}
 }
 
-// Now is what the database's clock says. Before it has been read it is this machine's.
+// Now is the database's time. Before the clock has been read it is this machine's.
 func (c *Clock) Now() time.Time {
 	now := time.Now()
 	c.mu.Lock()
@@ -105,7 +110,8 @@ func (c *Clock) Age() time.Duration {
 	return time.Since(c.looked)
 }
 
-// Skew is by how much this machine's clock is ahead of the database's, at least: what the way there and back leaves open counts as none.
+// Skew is by how much this machine's clock is ahead of the database's, at least: the uncertainty of the round trip
+// is subtracted.
 func (c *Clock) Skew() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +125,7 @@ func (c *Clock) Advanced(within time.Duration) bool {
 	return !c.stepped.IsZero() && time.Since(c.stepped) < within
 }
 
-// Ahead puts a skew into words; "" where it is not worth any.
+// Ahead puts a skew into words; "" for one that is too small to mention.
 func Ahead(skew time.Duration) string {
 	rounded := skew.Abs().Round(100 * time.Millisecond) //nolint:mnd // what somebody reads
 	switch {
@@ -132,7 +138,7 @@ func Ahead(skew time.Duration) string {
 	}
 }
 
-// Read returns what the database's clock says.
+// Read returns the database's time.
 func Read(ctx context.Context, db dbsqlc.DBTX) (time.Time, error) {
 	now, err := dbsqlc.New(db).ClockRead(ctx)
 	if err != nil {

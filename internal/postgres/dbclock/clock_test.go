@@ -74,7 +74,7 @@ func TestSkewIsWhatIsCertainOfIt(t *testing.T) {
 	}
 }
 
-// What the machine's wall clock does while it runs is nothing to this clock, and what the database's does is told.
+// Setting the machine's wall clock does not affect this clock. Setting the database's clock is logged.
 func TestClockFollowsTheDatabasesSteps(t *testing.T) {
 	t.Parallel()
 	clock, logs := newClock()

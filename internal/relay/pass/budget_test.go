@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// spending counts round trips and statements: a batch is one of the former, a statement by itself one of each.
+// spending counts round trips and statements: a batch is one round trip, a single statement one of each.
 type spending struct{ trips, statements int }
 
 func (s *spending) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
@@ -39,7 +39,7 @@ func (s *spending) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tra
 }
 func (s *spending) TracePrepareEnd(context.Context, *pgx.Conn, pgx.TracePrepareEndData) {}
 
-// What a pass may cost, so that the step that adds to it is seen on the day it is made. The numbers stand in the package's doc.
+// The cost of a pass, so that a change that adds to it is seen when it is made. The numbers are in the package doc.
 func TestBudgetOfAPass(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

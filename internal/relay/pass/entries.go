@@ -12,7 +12,8 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// Entries collects what a transaction appends to the log: for each event one entry a group, numbered when they are written.
+// Entries collects what a transaction appends to the log: one entry for each event and group. The entries are
+// numbered when they are written.
 type Entries struct {
 	logged []event.Logged
 
@@ -32,14 +33,14 @@ type Entries struct {
 	events [][16]byte
 	firsts []int64
 
-	// The rows that are left out because their events are in the log already.
+	// The rows that are left out because their events are already in the log.
 	duplicates []*outbox.Row
 
-	// The rows whose events cannot be delivered, ever, by event: the last one counts.
+	// The rows whose events can never be delivered, by event: the last row of an event counts.
 	dead map[uuid.UUID]deadRow
 
-	// The customers that the orders' events name, in order, and who is each order's: by the first event of it here until the entries have
-	// been written, and then by its first event of all.
+	// The customers that the orders' events name, in order, and each order's customer: the one that its first event
+	// here names, until the entries have been written; then the one that its first event of all names.
 	named     []Contested
 	orders    []uuid.UUID
 	customers map[uuid.UUID]string
@@ -51,10 +52,11 @@ type deadRow struct {
 	reason error
 }
 
-// Contested is an event that names another customer than its order's first one. It is delivered and grants nothing.
+// Contested is an event that names another customer than its order's first event. It is delivered and grants
+// nothing.
 type Contested struct {
 	EventID, OrderID uuid.UUID
-	Customer         string // whom it names
+	Customer         string // the customer that it names
 }
 
 // NewEntries returns an empty collection for about size events.
@@ -102,7 +104,7 @@ func (e *Entries) Add(row *outbox.Row, groups []event.Group) {
 	}
 }
 
-// names notes whom row's event names as its order's customer.
+// names notes the customer that row's event names for its order.
 func (e *Entries) names(row *outbox.Row) {
 	if _, known := e.customers[row.ResourceID]; !known {
 		e.customers[row.ResourceID] = row.CustomerID
@@ -111,7 +113,8 @@ func (e *Entries) names(row *outbox.Row) {
 	e.named = append(e.named, Contested{EventID: row.ID, OrderID: row.ResourceID, Customer: row.CustomerID})
 }
 
-// Contested returns the events that name another customer than their order's, once the entries have been written.
+// Contested returns the events that name another customer than their order's. It is valid once the entries have been
+// written.
 func (e *Entries) Contested() []Contested {
 	var contested []Contested
 	for _, c := range e.named {
@@ -129,7 +132,7 @@ func (e *Entries) doubtful(seq int64) {
 	}
 }
 
-// Duplicate notes that row is left out because an event of its id has its place already, so that whoever asks can be told.
+// Duplicate notes that row is left out because an event of its id has its place already, so that a trace shows it.
 func (e *Entries) Duplicate(row *outbox.Row) { e.duplicates = append(e.duplicates, row) }
 
 // Bury notes that row becomes a dead letter, and why.
@@ -143,8 +146,8 @@ func (e *Entries) Bury(row *outbox.Row, reason error) {
 // Len returns the number of entries.
 func (e *Entries) Len() int { return len(e.logged) }
 
-// queue adds the statements that write the entries behind position, with what m knows already, and numbers the entries when they are
-// answered.
+// queue adds the statements that write the entries behind position, using what m knows already. It numbers the
+// entries when the statements are answered.
 func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy uuid.UUID) {
 	if len(e.logged) > 0 {
 		positions := make([]int64, len(e.logged))
@@ -177,7 +180,7 @@ func (e *Entries) queue(batch *pgx.Batch, m *Memory, position int64, relayedBy u
 	e.queueCustomers(batch, m)
 }
 
-// queueCustomers adds the statement that notes the orders' customers, where m does not know them.
+// queueCustomers adds the statement that notes the orders' customers that m does not know.
 func (e *Entries) queueCustomers(batch *pgx.Batch, m *Memory) {
 	var orders [][16]byte
 	var customers []string
@@ -200,7 +203,7 @@ func (e *Entries) queueCustomers(batch *pgx.Batch, m *Memory) {
 	})
 }
 
-// places are where rows are found again, as columns.
+// places are the keys by which rows are found again, as columns.
 type places struct {
 	ids        [][16]byte
 	seqs       []int64
@@ -215,12 +218,13 @@ func (p *places) add(row *outbox.Row) {
 	p.ids, p.seqs, p.writtenAts = append(p.ids, row.ID), append(p.seqs, row.Seq), append(p.writtenAts, row.Exactly())
 }
 
-// append adds the statement that writes the log. Where m knows all heads, the entries are numbered here, and the server need not
-// join them.
+// append adds the statement that writes the log. Where m knows all heads, the entries are numbered here, and the
+// server need not join them.
 func (e *Entries) append(batch *pgx.Batch, m *Memory, positions []int64) {
 	heads, all := m.heads(e.groups)
 	if !all {
-		batch.Queue(dbsqlc.LogAppend, e.groups, heads, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts, e.eventIDs).
+		batch.Queue(dbsqlc.LogAppend, e.groups, heads, positions, e.groupOrds, e.ordinals, e.outboxSeqs, e.writtenAts,
+			e.eventIDs).
 			Query(func(rows pgx.Rows) error {
 				heads, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 				if err != nil {

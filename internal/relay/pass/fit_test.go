@@ -21,7 +21,7 @@ import (
 	"github.com/yummyzoom/herald/migrations"
 )
 
-// A batch is bounded in bytes as well as in rows, and what it leaves is the next one's.
+// A batch is bounded in bytes as well as in rows. The next batch has the rest.
 func TestPassReadsSomeMegabytesAtATime(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -39,16 +39,19 @@ func TestPassReadsSomeMegabytesAtATime(t *testing.T) {
 	p.Rollback(t.Context())
 	b.Relay(t)
 	require.Equal(t, rows, fixture.Scan[int](t, b.Pool, "SELECT count(*) FROM herald.event_log"))
-	require.Equal(t, rows, fixture.Scan[int](t, b.Pool, `SELECT count(*) FROM herald.event_log l JOIN herald.outbox o ON o.seq = l.outbox_seq
+	require.Equal(t, rows,
+		fixture.Scan[int](t, b.Pool, `SELECT count(*) FROM herald.event_log l JOIN herald.outbox o ON o.seq = l.outbox_seq
 		WHERE o.seq - l.position = (SELECT min(seq) FROM herald.outbox) - 1`), "in order")
 }
 
-// arabic returns a database of the encoding ISO_8859_6: a byte that this has no character for cannot be sent to a client at all.
+// arabic returns a database of the encoding ISO_8859_6. A byte for which it has no character cannot be sent to a
+// client.
 func arabic(t *testing.T) *fixture.Database {
 	t.Helper()
 	db := pgtest.New(t)
 	name := "arabic_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	_, err := db.Conn(t).Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'ISO_8859_6' LC_COLLATE 'C' LC_CTYPE 'C'")
+	_, err := db.Conn(t).Exec(t.Context(),
+		"CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'ISO_8859_6' LC_COLLATE 'C' LC_CTYPE 'C'")
 	require.NoError(t, err)
 	dsn, err := url.Parse(db.DSN())
 	require.NoError(t, err)
@@ -64,7 +67,7 @@ func arabic(t *testing.T) *fixture.Database {
 	return &fixture.Database{Database: db, Pool: pool}
 }
 
-// What the server cannot even send is set aside like all else.
+// A row that the server cannot even send is set aside like all others.
 func TestRowsThatTheServerCannotSend(t *testing.T) {
 	t.Parallel()
 	b := arabic(t)
@@ -86,8 +89,9 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 		require.Contains(t, found.Detail, "its row cannot be read")
 	}
 
-	// An owner may do that to a row that has its place.
-	b.Exec(t, "UPDATE herald.outbox SET payload = jsonb_build_object('note', chr(161)) WHERE event_id = ANY ($1)", good[5:7])
+	// The owner may change a row like this after it has its place.
+	b.Exec(t, "UPDATE herald.outbox SET payload = jsonb_build_object('note', chr(161)) WHERE event_id = ANY ($1)",
+		good[5:7])
 	b.Exec(t, "UPDATE herald.outbox SET occurred_on_utc = 'infinity' WHERE event_id = $1", good[8])
 	log := eventlog.NewReader(b.Pool)
 	all, _, err := log.ReadFrom(t.Context(), 0, 1000)
@@ -108,7 +112,7 @@ func TestRowsThatTheServerCannotSend(t *testing.T) {
 	}
 }
 
-// Where a dead letter's row says it was written at what is no time, no job can find it again: it says so, and goes on being listed.
+// No job can find a dead letter whose row has a written_at that is no time. It says so, and stays on the list.
 func TestDeadLetterWhoseRowCannotBeFoundAgain(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)

@@ -12,9 +12,10 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres/dbsqlc"
 )
 
-// AppendLater gives events that were set aside their places in the log, within tx, behind everything that has been relayed and in the
-// order of refs. An event whose id is in the log already is a success without an entry. It fails with [outbox.ErrRowGone], [ErrPaused] or an
-// event.UndeliverableError. It returns the events that name another customer than their order's.
+// AppendLater gives events that were set aside their places in the log, within tx, behind everything that has been
+// relayed and in the order of refs. An event whose id is in the log already is a success without an entry. It fails
+// with [outbox.ErrRowGone], [ErrPaused] or an event.UndeliverableError. It returns the events that name another
+// customer than their order's.
 func AppendLater(ctx context.Context, tx pgx.Tx, refs []outbox.Ref, relayedBy uuid.UUID) ([]Contested, error) {
 	state, rows, err := lockRows(ctx, tx, refs)
 	if err != nil {
@@ -52,12 +53,16 @@ func AppendLater(ctx context.Context, tx pgx.Tx, refs []outbox.Ref, relayedBy uu
 	return entries.Contested(), nil
 }
 
-// lockRows waits for the lock and returns the state as its last holder has left it, and the rows: one round trip, for whoever waits
-// behind waits for each of them. It fails with [ErrPaused] and [outbox.ErrRowGone].
-func lockRows(ctx context.Context, tx pgx.Tx, refs []outbox.Ref) (state dbsqlc.StateReadRow, rows []outbox.Row, err error) {
+// lockRows waits for the lock, and returns the rows and the state as the lock's last holder has left it. It takes
+// one round trip, because every relay and job in the line behind waits for each round trip. It fails with
+// [ErrPaused] and [outbox.ErrRowGone].
+func lockRows(ctx context.Context, tx pgx.Tx,
+	refs []outbox.Ref,
+) (state dbsqlc.StateReadRow, rows []outbox.Row, err error) {
 	batch := outbox.NewReadBatch()
 	batch.Queue(dbsqlc.StateLockWait)
-	batch.Queue(dbsqlc.StateRead).QueryRow(func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
+	batch.Queue(dbsqlc.StateRead).QueryRow(
+		func(r pgx.Row) error { return r.Scan(&state.Position, &state.EpochSeq, &state.Paused) })
 	outbox.QueueRows(batch, refs, &rows)
 	err = tx.SendBatch(ctx, batch).Close()
 	switch {

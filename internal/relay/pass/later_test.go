@@ -55,7 +55,7 @@ func TestAppendLaterRefuses(t *testing.T) {
 	require.Zero(t, fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"))
 }
 
-// It waits for the relay that is at work instead of failing, for nobody else would take the event.
+// AppendLater waits for a relay at work instead of failing, because nothing else would deliver the event.
 func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -73,7 +73,8 @@ func TestAppendLaterWaitsForTheRelay(t *testing.T) {
 		})
 	}()
 	require.Eventually(t, func() bool {
-		return fixture.Scan[bool](t, b.Pool, "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")
+		return fixture.Scan[bool](t, b.Pool,
+			"SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND a.datname = current_database())")
 	}, waitTimeout, waitTick)
 	_, err = p.Commit(t.Context(), fixture.EntriesOf(t, p), fixture.NodeID, false)
 	require.NoError(t, err)

@@ -7,11 +7,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// Memory is what a relay that goes on where it left off itself need not read again: the newest sequences of groups, and whose orders
-// have been granted to whom. It belongs to one caller of Begin. The zero value is ready.
+// Memory is what a relay need not read again while it goes on where it left off itself: the newest sequences of
+// groups, and the customers to whom orders have been granted. It belongs to one caller of Begin. The zero value is
+// ready.
 //
-// Whatever appends to the log takes a step of the state, so what this caller learned with the step that it made itself is right, and
-// after any other means nothing.
+// Every transaction that appends to the log takes a step of the state. So what this caller learned with its own step
+// is right while that step is the newest, and means nothing after any other.
 type Memory struct {
 	step      int64 // of the state
 	since     time.Time
@@ -20,13 +21,14 @@ type Memory struct {
 }
 
 const (
-	// maxRemembered bounds each part of the memory: some ten megabytes.
+	// maxRemembered bounds each part of the memory, to some ten megabytes.
 	maxRemembered = 1 << 16
-	// forgetAfter is far below any retention: a group that is remembered has an entry in the log, and so the grants of its order stay.
+	// forgetAfter is far below any retention: a group that is remembered has an entry in the log, so the grants of its
+	// order stay.
 	forgetAfter = time.Hour
 )
 
-// recall forgets everything unless step is the one in which it was learned.
+// recall forgets everything unless step is the step in which it was learned.
 func (m *Memory) recall(step int64) {
 	if m != nil && (m.step != step || time.Since(m.since) > forgetAfter) {
 		clear(m.sequences)
@@ -35,7 +37,7 @@ func (m *Memory) recall(step int64) {
 	}
 }
 
-// heads returns the newest sequences of groups, with -1 for those that are not known, and whether all are.
+// heads returns the newest sequences of groups, with -1 for unknown groups, and whether all are known.
 func (m *Memory) heads(groups []string) (sequences []int64, all bool) {
 	sequences, all = make([]int64, len(groups)), true
 	for i, group := range groups {
@@ -51,7 +53,7 @@ func (m *Memory) heads(groups []string) (sequences []int64, all bool) {
 	return sequences, all
 }
 
-// customer returns whose an order is, where that is known.
+// customer returns the customer of an order, where it is known.
 func (m *Memory) customer(order uuid.UUID) (customer string, known bool) {
 	if m != nil {
 		customer, known = m.customers[order]
@@ -59,7 +61,7 @@ func (m *Memory) customer(order uuid.UUID) (customer string, known bool) {
 	return customer, known
 }
 
-// learn notes what entries have changed, in the step that their commit was.
+// learn notes what entries have changed, in the step of their commit.
 func (m *Memory) learn(step int64, e *Entries) {
 	if m == nil {
 		return

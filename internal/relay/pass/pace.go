@@ -15,15 +15,17 @@ import (
 
 // Holder keeps an event for later as a job.
 type Holder interface {
-	// Hold makes a job that delivers row at due, for a reason that its story tells, and returns the job's number.
+	// Hold makes a job that delivers row at due, for a reason that the event's story shows. It returns the job's
+	// number.
 	Hold(ctx context.Context, tx pgx.Tx, row *outbox.Row, due time.Time, reason string) (job int64, err error)
-	// Move makes the job deliver row instead, at due if it would later. It returns false where the job is being worked or has been.
+	// Move makes the job deliver row instead, at due if its own time is later. It returns false where the job is being
+	// worked or has been worked.
 	Move(ctx context.Context, tx pgx.Tx, job int64, row *outbox.Row, due time.Time) (moved bool, err error)
 }
 
-// Pace limits how often events of one type are relayed: once in an interval. Of those that come within it the latest is held until it
-// is over, and takes the place of the others, which are recorded as dropped. What is left out is left out before the log numbers it, so the
-// group's sequence has no holes.
+// Pace limits how often events of one type are relayed: once in an interval. The latest event that comes within the
+// interval is held until the interval is over. It takes the place of the others, which are recorded as dropped. They
+// are left out before the log numbers them, so the group's sequence has no holes.
 type Pace struct {
 	Interval time.Duration
 	Holder   Holder
@@ -31,14 +33,15 @@ type Pace struct {
 	superseded []superseded
 }
 
-// superseded is an event whose place another one has taken.
+// superseded is an event whose place a newer one has taken.
 type superseded struct {
 	outbox.Ref
 
 	by *outbox.Row
 }
 
-// Limit returns those of rows, which are of the outbox's order, that are relayed now; the pass's transaction keeps or drops the others.
+// Limit returns those of rows that are relayed now. The rows are in the outbox's order. The pass's transaction keeps
+// or drops the others.
 func (d *Pass) Limit(ctx context.Context, p Pace, rows []*outbox.Row) ([]*outbox.Row, error) {
 	newest := make(map[event.Type]*outbox.Row)
 	var types []string // in the order of their first event
@@ -68,7 +71,8 @@ func (d *Pass) Limit(ctx context.Context, p Pace, rows []*outbox.Row) ([]*outbox
 	var relayed []string
 	for _, t := range types {
 		row := newest[event.Type(t)]
-		if step := steps[row.Type]; step != nil && (step.HeldEventID.Valid || step.Now.Before(step.RelayedAt.Add(p.Interval))) {
+		if step := steps[row.Type]; step != nil &&
+			(step.HeldEventID.Valid || step.Now.Before(step.RelayedAt.Add(p.Interval))) {
 			if err := p.hold(ctx, tx, q, step, row); err != nil {
 				return nil, fmt.Errorf("holding event %s: %w", row.ID, err)
 			}
@@ -84,7 +88,8 @@ func (d *Pass) Limit(ctx context.Context, p Pace, rows []*outbox.Row) ([]*outbox
 	return now, p.drop(ctx, q)
 }
 
-// notAhead bounds times that lie in the future, because the database's clock was set back since, to what an interval from now explains.
+// notAhead bounds times that lie in the future, because the database's clock has been set back since, to an interval
+// from now.
 func notAhead(step *dbsqlc.PaceReadRow, interval time.Duration) {
 	if step.RelayedAt.After(step.Now) {
 		step.RelayedAt = step.Now
@@ -98,9 +103,11 @@ func (p *Pace) supersede(ref outbox.Ref, by *outbox.Row) {
 	p.superseded = append(p.superseded, superseded{ref, by})
 }
 
-// hold keeps row until the interval is over, in the place of the one that is held already. Where that one is just being delivered, the
-// next interval begins with it.
-func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbsqlc.PaceReadRow, row *outbox.Row) error {
+// hold keeps row until the interval is over, in the place of the row that is held already. Where that row is just
+// being delivered, the next interval begins with its delivery.
+func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbsqlc.PaceReadRow,
+	row *outbox.Row,
+) error {
 	due := step.RelayedAt.Add(p.Interval)
 	var job int64
 	moved := false
@@ -118,7 +125,8 @@ func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbs
 	}
 	if !moved {
 		var err error
-		reason := fmt.Sprintf("held until %s, unless a later one takes its place: one %s is relayed in %s", due.UTC().Format(time.RFC3339), row.Type, p.Interval)
+		reason := fmt.Sprintf("held until %s, unless a later one takes its place: one %s is relayed in %s",
+			due.UTC().Format(time.RFC3339), row.Type, p.Interval)
 		if job, err = p.Holder.Hold(ctx, tx, row, due, reason); err != nil {
 			return err
 		}
@@ -129,7 +137,7 @@ func (p *Pace) hold(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, step *dbs
 	})
 }
 
-// drop records what became of the events whose place others have taken.
+// drop records that the superseded events were dropped.
 func (p *Pace) drop(ctx context.Context, q *dbsqlc.Queries) error {
 	if len(p.superseded) == 0 {
 		return nil
@@ -144,7 +152,8 @@ func (p *Pace) drop(ctx context.Context, q *dbsqlc.Queries) error {
 		params.EventIds = append(params.EventIds, s.EventID)
 		params.OutboxSeqs = append(params.OutboxSeqs, s.Seq)
 		params.WrittenAts = append(params.WrittenAts, s.WrittenAt)
-		params.Reasons = append(params.Reasons, fmt.Sprintf("a later %s, event %s, came within %s and took its place", s.by.Type, s.by.ID, p.Interval))
+		params.Reasons = append(params.Reasons,
+			fmt.Sprintf("a later %s, event %s, came within %s and took its place", s.by.Type, s.by.ID, p.Interval))
 	}
 	if err := q.SupersededInsert(ctx, params); err != nil {
 		return fmt.Errorf("recording %d events whose place others have taken: %w", len(params.EventIds), err)
@@ -152,7 +161,7 @@ func (p *Pace) drop(ctx context.Context, q *dbsqlc.Queries) error {
 	return nil
 }
 
-// PrunePace deletes the steps that newer ones have replaced, but for a few.
+// PrunePace deletes the steps that newer steps have replaced, except for a few.
 func PrunePace(ctx context.Context, db dbsqlc.DBTX) error {
 	if _, err := dbsqlc.New(db).PacePrune(ctx); err != nil {
 		return fmt.Errorf("pruning what is known of how often events were relayed: %w", err)

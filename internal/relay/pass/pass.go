@@ -34,30 +34,31 @@ type Pass struct {
 	bytes   int64 // of payloads in Rows
 }
 
-// Armed says that producers are notifying.
+// Armed reports whether producers are notifying.
 func (d *Pass) Armed() bool { return d.state.Armed }
 
-// Epoch is the log's.
+// Epoch is the log's epoch.
 func (d *Pass) Epoch() int64 { return d.state.Epoch }
 
-// batchBytes is how much of payloads a pass reads, but for the row that makes it more: 64 KiB at most.
+// batchBytes is how many bytes of payloads a pass reads. The last row may exceed it by 64 KiB.
 const batchBytes = 8 << 20
 
-// Reading is how Begin reads.
+// Reading says how Begin reads.
 type Reading struct {
-	// MaxRows is how many rows are read at most.
+	// MaxRows bounds the rows that are read.
 	MaxRows int
-	// InTurn waits in line for the lock, four seconds at most, before Begin fails with [ErrBusy].
+	// InTurn makes Begin wait in line for the lock, for four seconds at most, before it fails with [ErrBusy].
 	InTurn bool
-	// unreadable is why only the places of rows are read.
+	// unreadable is set where only the places of the rows are read, and says why.
 	unreadable error
 }
 
-// Begin takes the lock and reads the next rows, oldest first, up to some megabytes of them. It fails with [ErrBusy] where another relay
-// holds the lock, and with [ErrPaused]; on any error the connection is out of the transaction or closed.
+// Begin takes the lock and reads the next rows, oldest first, up to some megabytes of them. It fails with [ErrBusy]
+// where another relay holds the lock, and with [ErrPaused]. On any error the connection is out of the transaction or
+// closed.
 //
-// A row that cannot be read stops nobody: fewer and fewer rows are read until there is only that one, of which Begin returns no more than
-// its place, and its Targets why.
+// A row that cannot be read does not stop the relay: fewer and fewer rows are read until that row is alone. Begin
+// then returns only its place, and its Targets say why.
 func Begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) {
 	d, err := begin(ctx, conn, reading)
 	for postgres.Unreadable(err) && reading.unreadable == nil {
@@ -78,7 +79,7 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) 
 	}
 	busy := false
 	batch := &pgx.Batch{}
-	batch.Queue("begin isolation level read committed read write") // whatever a session behind a pooler has for it
+	batch.Queue("begin isolation level read committed read write") // whatever mode a session behind a pooler has
 	batch.Queue(dbsqlc.TransactionSet)
 	batch.Queue(lock).QueryRow(func(row pgx.Row) error {
 		var locked *bool
@@ -91,11 +92,14 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) 
 	})
 	batch.Queue(dbsqlc.TargetSet).QueryRow(func(row pgx.Row) error {
 		s := &d.state
-		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling, &s.Armed, &s.Now)
+		return row.Scan(&s.Version, &s.Epoch, &s.Position, &s.EpochSeq, &s.Paused, &s.Set, &s.Resumed, &s.Floor, &s.Ceiling,
+			&s.Armed, &s.Now)
 	})
-	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows, batchBytes).Query(func(rows pgx.Rows) error {
+	batch.Queue(dbsqlc.BatchRead, reading.unreadable != nil, reading.MaxRows,
+		batchBytes).Query(func(rows pgx.Rows) error {
 		var err error
-		d.Rows, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (outbox.Row, error) { return outbox.ScanRow(row, &d.bytes) })
+		d.Rows, err = pgx.CollectRows(rows,
+			func(row pgx.CollectableRow) (outbox.Row, error) { return outbox.ScanRow(row, &d.bytes) })
 		return err //nolint:wrapcheck // wrapped once, by the batch's reader
 	})
 	err := conn.SendBatch(ctx, batch).Close()
@@ -123,22 +127,23 @@ func begin(ctx context.Context, conn *pgx.Conn, reading Reading) (*Pass, error) 
 	return d, nil
 }
 
-// Now is the database's time, by which events are due.
+// Now is the database's time, which decides what is due.
 func (d *Pass) Now() time.Time { return d.state.Now }
 
-// Full says that the window may hold more rows than this pass read.
+// Full reports whether the window may hold more rows than this pass read.
 func (d *Pass) Full() bool {
 	return len(d.Rows) == d.maxRows || d.bytes >= batchBytes
 }
 
-// Worthwhile says whether an empty pass should be committed all the same: it finishes a backlog, or it moves the window past
-// seqs that were drawn and rolled back, which every later look would step over again.
+// Worthwhile reports whether to commit a pass even if it is empty: it finishes a backlog, or it moves the window
+// past seqs that were drawn and rolled back, which every later look would step over again.
 func (d *Pass) Worthwhile() bool {
 	const rolledBackSeqs = 1000
 	return len(d.Rows) > 0 || d.state.Resumed || d.state.Ceiling-d.state.Floor > rolledBackSeqs
 }
 
-// Tx returns the open transaction for statements that belong into it, such as a job's insert. Do not commit it: Commit does.
+// Tx returns the open transaction for statements that belong into it, such as a job's insert. The caller must not
+// commit it: Commit does.
 func (d *Pass) Tx(ctx context.Context) (pgx.Tx, error) {
 	tx, err := d.conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: "savepoint set_aside"})
 	if err != nil {
@@ -147,9 +152,12 @@ func (d *Pass) Tx(ctx context.Context) (pgx.Tx, error) {
 	return tx, nil
 }
 
-// Commit appends rows to the log in the given order, advances the state past everything that Begin returned, and returns the new
-// entries in position order. On any error nothing has happened, unless the connection broke while the commit was under way.
-func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID, disarm bool) ([]event.Logged, error) {
+// Commit appends rows to the log in the given order, advances the state past everything that Begin returned, and
+// returns the new entries in position order. On any error nothing has happened, unless the connection broke during
+// the commit.
+func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID,
+	disarm bool,
+) ([]event.Logged, error) {
 	batch := &pgx.Batch{}
 	d.Memory.recall(d.state.Version)
 	entries.doubtful(d.state.EpochSeq)
@@ -162,7 +170,7 @@ func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID
 	}
 	if len(entries.logged) > 0 {
 		batch.Queue(dbsqlc.RelayedNotify, position)
-	} else { // no client is told of anything that a crash could take back: what it took back would be done again
+	} else { // clients learn nothing of this commit: after a crash that undoes it the pass is done again
 		batch.Queue("set local synchronous_commit to off")
 	}
 	if disarm {
@@ -177,7 +185,7 @@ func (d *Pass) Commit(ctx context.Context, entries *Entries, relayedBy uuid.UUID
 	return entries.logged, nil
 }
 
-// Rollback ends the transaction without a trace. Where even that fails the connection is closed.
+// Rollback ends the transaction without a trace. Where the rollback fails it closes the connection.
 func (d *Pass) Rollback(ctx context.Context) {
 	const rollbackTimeout = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
@@ -186,6 +194,6 @@ func (d *Pass) Rollback(ctx context.Context) {
 		return
 	}
 	if _, err := d.conn.Exec(ctx, "rollback"); err != nil {
-		_ = d.conn.Close(ctx) // a connection in an unknown state serves nobody
+		_ = d.conn.Close(ctx) // a connection in an unknown state is of no use
 	}
 }

@@ -42,8 +42,9 @@ func TestPassReturnsWhatWasWritten(t *testing.T) {
 	require.WithinDuration(t, time.Now(), row.WrittenAt, time.Minute)
 	row.Payload, row.DeliverAfter, row.OccurredOn, row.WrittenAt = nil, time.Time{}, time.Time{}, time.Time{}
 	require.Equal(t, outbox.Row{Seq: 1, Event: event.Event{
-		ID: id, Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID, CustomerID: fixture.Customer,
-		Audience: event.Customer, TraceParent: traceparent,
+		ID: id, Type: event.OrderPlaced, ResourceID: fixture.OrderID, RestaurantID: fixture.RestaurantID,
+		CustomerID: fixture.Customer,
+		Audience:   event.Customer, TraceParent: traceparent,
 	}}, row)
 
 	row = p.Rows[1]
@@ -102,7 +103,8 @@ func TestCommitNumbersEntries(t *testing.T) {
 	b.Insert(t, fixture.Order(fixture.Columns{"event_type": "OrderStatusChanged", "audience": "Restaurant"}))
 	first := relayAll(true)
 	require.Equal(t, []string{
-		"1 order 1 OrderPlaced", "2 restaurant 1 OrderPlaced", "3 teamcart 1 CartUpdated", "4 restaurant 2 OrderStatusChanged",
+		"1 order 1 OrderPlaced", "2 restaurant 1 OrderPlaced", "3 teamcart 1 CartUpdated",
+		"4 restaurant 2 OrderStatusChanged",
 	}, places(first))
 	told, err := listener.WaitForNotification(t.Context())
 	require.NoError(t, err)
@@ -130,12 +132,13 @@ func TestCommitNumbersEntries(t *testing.T) {
 	}
 }
 
-// A backlog larger than a batch is worked off between the same two snapshots; what comes meanwhile waits for its turn.
+// A backlog larger than a batch is worked off between the same two snapshots; newer events wait for their turn.
 func TestBacklogInChunks(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	conn := b.Conn(t)
-	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)", fixture.CartID)
+	b.Exec(t, "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 10)",
+		fixture.CartID)
 	for _, rows := range []int{4, 4, 2} {
 		p, err := pass.Begin(t.Context(), conn, pass.Reading{MaxRows: 4})
 		require.NoError(t, err)
@@ -180,7 +183,9 @@ func TestSeqsThatWereRolledBackAreSteppedOverOnce(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	tx := b.Begin(t)
-	_, err := tx.Exec(t.Context(), "INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 1001)", fixture.CartID)
+	_, err := tx.Exec(t.Context(),
+		"INSERT INTO herald.outbox (event_type, resource_id) SELECT 'CartUpdated', $1 FROM generate_series(1, 1001)",
+		fixture.CartID)
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	conn := b.Conn(t)
@@ -196,7 +201,7 @@ func TestSeqsThatWereRolledBackAreSteppedOverOnce(t *testing.T) {
 	p.Rollback(t.Context())
 }
 
-// Whatever fails between Begin and Commit: all or nothing.
+// Whatever fails between Begin and Commit, the pass happens as a whole or not at all.
 func TestPassThatCannotBeWrittenChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -235,7 +240,7 @@ func TestConnectionThatBreaks(t *testing.T) {
 	require.Equal(t, int64(1), fixture.Scan[int64](t, b.Pool, "SELECT position FROM herald.relay_state"))
 }
 
-// Statements of somebody else's share the pass's fate.
+// Statements of the caller's share the pass's fate.
 func TestStatementsInTheRelaysTransaction(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -261,8 +266,8 @@ func TestStatementsInTheRelaysTransaction(t *testing.T) {
 	require.Equal(t, "{1,1}", fixture.Scan[string](t, b.Pool, "SELECT array_agg(n)::text FROM public.effect"))
 }
 
-// The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous, the events of one
-// transaction in its order.
+// The invariants, whatever producers and relays do: each committed event once, positions and sequences contiguous,
+// the events of one transaction in its order.
 //
 // Acceptance.
 func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
@@ -286,7 +291,8 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 			}
 		}()
 		relay := func(rt *rapid.T) {
-			d, err := pass.Begin(ctx, rapid.SampledFrom(relays).Draw(rt, "relay"), pass.Reading{MaxRows: rapid.IntRange(1, 4).Draw(rt, "max rows")})
+			d, err := pass.Begin(ctx, rapid.SampledFrom(relays).Draw(rt, "relay"),
+				pass.Reading{MaxRows: rapid.IntRange(1, 4).Draw(rt, "max rows")})
 			require.NoError(rt, err)
 			if rapid.IntRange(0, 4).Draw(rt, "fails") == 0 {
 				d.Rollback(ctx)
@@ -304,7 +310,9 @@ func TestEveryCommittedEventIsRelayedOnce(t *testing.T) {
 					require.NoError(rt, err)
 				}
 				id := uuid.New()
-				_, err := writers[w].Exec(ctx, "INSERT INTO herald.outbox (event_id, event_type, resource_id) VALUES ($1, 'CartUpdated', $2)", id, fixture.CartID)
+				_, err := writers[w].Exec(ctx,
+					"INSERT INTO herald.outbox (event_id, event_type, resource_id) VALUES ($1, 'CartUpdated', $2)", id,
+					fixture.CartID)
 				require.NoError(rt, err)
 				pending[w] = append(pending[w], id)
 			},

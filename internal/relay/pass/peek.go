@@ -12,9 +12,9 @@ import (
 // Glance is what an idle relay sees without locking or writing anything.
 type Glance struct {
 	Paused     bool    // nothing is relayed
-	Reached    int64   // the seq that the relays are at, whichever relays
+	Reached    int64   // the seq that the relays have reached
 	Waiting    bool    // a pass would find something
-	Spent      bool    // as many notify as the armed relay asked for, and no relay has armed or disarmed since
+	Spent      bool    // as many notify as the armed relay lets, and no relay has armed or disarmed since
 	InProgress []int64 // the transactions that have an id and have not ended, anywhere in the cluster
 }
 
@@ -23,16 +23,18 @@ func Peek(ctx context.Context, conn *pgx.Conn) (Glance, error) {
 	var g dbsqlc.OutboxPeekRow
 	batch := &pgx.Batch{} // one transaction
 	batch.Queue(dbsqlc.TransactionSet)
-	batch.Queue(dbsqlc.OutboxPeek).QueryRow(func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Reached, &g.Waiting, &g.Spent, &g.InProgress) })
+	batch.Queue(dbsqlc.OutboxPeek).QueryRow(
+		func(row pgx.Row) error { return row.Scan(&g.Paused, &g.Reached, &g.Waiting, &g.Spent, &g.InProgress) })
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return Glance{}, fmt.Errorf("looking at the outbox: %w", err)
 	}
 	return Glance(g), nil
 }
 
-// The flag that producers read counts those that notify. From armed on it lets a few of them, up to 4, and from 5 on it is spent. A producer
-// that has read it in between and counts itself a moment later must not arm a relay that has disarmed meanwhile, so disarmed lies far behind
-// the end of the count and not before its beginning: where a count that was used up never comes.
+// The flag that producers read counts the transactions that notify. At armed it lets up to 4 of them notify; from 5
+// on it is spent. A producer may read the flag, and count itself a moment later, after the relay has disarmed. That
+// must not arm the relay. So disarmed lies far behind the end of the count, which a used-up count never reaches, and
+// not before its beginning.
 const (
 	armed    = 1
 	disarmed = 1 << 40
@@ -46,7 +48,7 @@ func Arm(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Disarm makes inserts notify nobody.
+// Disarm makes inserts notify no more.
 func Disarm(ctx context.Context, conn *pgx.Conn) error {
 	if err := dbsqlc.New(conn).ArmedSet(ctx, disarmed); err != nil {
 		return fmt.Errorf("disarming the wake-up: %w", err)

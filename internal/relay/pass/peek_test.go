@@ -68,12 +68,12 @@ func TestProducersNotifyOnlyAnArmedRelay(t *testing.T) {
 	_, err := listener.Exec(t.Context(), "LISTEN herald_outbox")
 	require.NoError(t, err)
 	b.Exec(t, "SELECT setval('herald.relay_armed', 0)")
-	b.Insert(t, fixture.Cart()) // tells nobody
+	b.Insert(t, fixture.Cart()) // does not notify
 	require.NoError(t, pass.Arm(t.Context(), relay))
 	quiet := b.Conn(t)
 	_, err = quiet.Exec(t.Context(), "SET herald.notify = off")
 	require.NoError(t, err)
-	_, err = fixture.Insert(t, quiet, fixture.Cart()) // tells nobody either
+	_, err = fixture.Insert(t, quiet, fixture.Cart()) // does not notify either
 	require.NoError(t, err)
 	b.Exec(t, "SELECT pg_notify('herald_outbox', 'between')")
 	b.Insert(t, fixture.Cart())
@@ -99,7 +99,7 @@ func TestFewProducersNotifyAnArmedRelay(t *testing.T) {
 	for i := range sessions {
 		sessions[i] = b.Conn(t)
 	}
-	for range 2 { // whoever arms again is notified again, by the next transactions of the same sessions
+	for range 2 { // a relay that arms again is notified again, by the same sessions' next transactions
 		require.NoError(t, pass.Arm(t.Context(), relay))
 		txs := make([]pgx.Tx, many)
 		for i := range txs {
@@ -114,7 +114,7 @@ func TestFewProducersNotifyAnArmedRelay(t *testing.T) {
 			require.NoError(t, tx.Commit(t.Context()))
 		}
 		require.False(t, fixture.Scan[bool](t, b.Pool, "SELECT herald.relay_is_armed()"))
-		b.Insert(t, fixture.Cart()) // tells nobody
+		b.Insert(t, fixture.Cart()) // does not notify
 		b.Exec(t, "SELECT pg_notify('herald_outbox', 'end')")
 		told := 0
 		for {

@@ -13,8 +13,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// What the statistics say of a table is older than the table, or true of what a migration has written to it in one transaction. The statements of
-// the hot path look at the same few pages all the same, with the plans that a session made when it began.
+// A table's statistics may be older than the table, or true of what a migration has written to it in one
+// transaction. The statements of the hot path look at the same few pages all the same, with the plans that a session
+// made at its beginning.
 func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -43,7 +44,8 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.Pool, func(tx pgx.Tx) error {
 		return fixture.WriteUnchecked(t.Context(), tx, func() error {
 			_, err := tx.Exec(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id)
-				SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`, fixture.RestaurantID, rows)
+				SELECT 'OrderPlaced', md5(n::text)::uuid, $1, 'user-' || n FROM generate_series(1, $2::int) n`,
+				fixture.RestaurantID, rows)
 			return err
 		})
 	}))
@@ -52,7 +54,7 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	b.Exec(t, "UPDATE pg_class SET reltuples = 100 * reltuples WHERE relnamespace = 'herald'::regnamespace AND relname LIKE 'outbox_p%' AND relkind = 'r'")
 	exec("%s", strings.ReplaceAll(dbsqlc.TransactionSet, ", true)", ", false)"))
 	for _, s := range statements {
-		if s.name == "can_subscribe" { // runs with the settings of whoever asks
+		if s.name == "can_subscribe" { // runs with the caller's settings
 			exec("PREPARE %s (uuid, text) AS %s", s.name, s.sql)
 			continue
 		}
@@ -74,7 +76,8 @@ func TestNoStatementReadsATableBecauseOfItsStatistics(t *testing.T) {
 	exec("SELECT set_config('herald.read', 'yes', false), set_config('herald.target', pg_current_snapshot()::text, false)")
 	for _, s := range statements {
 		// The better of two: the first may read the server's own catalogs.
-		read := min(pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)), pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)))
+		read := min(pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)),
+			pages(t, conn, fmt.Sprintf("EXECUTE %s%s", s.name, s.arguments)))
 		t.Log(s.name, read)
 		require.Less(t, read, 120, s.name)
 	}

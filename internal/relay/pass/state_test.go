@@ -15,7 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/fixture"
 )
 
-// A transaction that stays open keeps every version of every row that it may see. The relay's statements must not step over them.
+// A transaction that stays open keeps every version of every row that it may see. The relay's statements must not
+// step over these versions.
 func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -37,10 +38,12 @@ func TestLongTransactionsDoNotSlowTheRelayDown(t *testing.T) {
 	b.Exec(t, "SET enable_seqscan = off")
 	for _, statement := range []string{
 		"SELECT * FROM herald.relay_state",
-		"SELECT l.sequence FROM herald.event_log l WHERE l.group_name = 'restaurant:" + fixture.RestaurantID.String() + "' AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1",
+		"SELECT l.sequence FROM herald.event_log l WHERE l.group_name = 'restaurant:" + fixture.RestaurantID.String() +
+			"' AND l.sequence > 0 ORDER BY l.sequence DESC LIMIT 1",
 		"SELECT FROM herald.relay_lock FOR UPDATE",
 	} {
-		require.Less(t, buffers(t, b, statement), 40, "%s reads pages", statement) // 500 versions take more, each stepped over
+		// 500 versions take more pages, when each is stepped over.
+		require.Less(t, buffers(t, b, statement), 40, "%s reads pages", statement)
 	}
 }
 
@@ -88,7 +91,7 @@ func TestAGroupGoesOnBehindTheRetention(t *testing.T) {
 	require.Equal(t, int64(3), b.Status(t, last)[0].Sequence, "the log goes before")
 }
 
-// What a relay remembers is worth nothing once anybody else has taken a step.
+// A relay's memory is invalid once another transaction has taken a step.
 func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
@@ -108,16 +111,19 @@ func TestTheMemoryIsWorthNothingWhenAnotherRelayHasWorked(t *testing.T) {
 	require.Equal(t, int64(8), fixture.Scan[int64](t, b.Pool, "SELECT max(sequence) FROM herald.event_log"))
 }
 
-// An order's customer is the one of its first event in its group. A relay that remembers whose an order is, and one that asks, note it once, and
-// tell of each event that names another.
+// An order's customer is the one of its first event in its group. A relay that remembers an order's customer, and
+// one that asks for it, note it once, and report each event that names another.
 func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 	t.Parallel()
 	b := fixture.New(t)
 	other := uuid.New()
 	rows := []fixture.Columns{
-		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}), fixture.Order(), fixture.Order(), fixture.Order(fixture.Columns{"customer_id": "user-2"}),
-		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}), fixture.Order(fixture.Columns{"customer_id": "user-2", "audience": "Customer"}),
-		fixture.Order(fixture.Columns{"resource_id": other, "customer_id": "user-2"}), fixture.Order(fixture.Columns{"resource_id": other}),
+		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}), fixture.Order(), fixture.Order(),
+		fixture.Order(fixture.Columns{"customer_id": "user-2"}),
+		fixture.Order(fixture.Columns{"customer_id": "user-3", "audience": "Restaurant"}),
+		fixture.Order(fixture.Columns{"customer_id": "user-2", "audience": "Customer"}),
+		fixture.Order(fixture.Columns{"resource_id": other, "customer_id": "user-2"}),
+		fixture.Order(fixture.Columns{"resource_id": other}),
 	}
 	var told []string
 	relay := func(d *pass.Pass, memory *pass.Memory) {
@@ -153,7 +159,8 @@ func TestAnOrdersCustomerIsThatOfItsFirstEvent(t *testing.T) {
 				relay(begin(conn), memory)
 			}
 			require.Equal(t, []string{"user-2", "user-2", fixture.Customer}, told)
-			require.Equal(t, []string{fixture.Customer, "user-2"}, fixture.Scan[[]string](t, b.Pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant"))
+			require.Equal(t, []string{fixture.Customer, "user-2"},
+				fixture.Scan[[]string](t, b.Pool, "SELECT array_agg(user_id ORDER BY id) FROM herald.access_grant"))
 		}
 	}
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// Cluster is a server of the test's own, to be stopped, killed and restarted, with one migrated database. Its Stop, Kill and
-// Restart are those of [postgres.Cluster]; the address stays the same over all of them.
+// Cluster is a server of the test's own, to be stopped, killed and restarted, with one migrated database. Its Stop,
+// Kill and Restart are those of [postgres.Cluster]; the address stays the same.
 type Cluster struct {
 	*postgres.Cluster
 	*Database
 }
 
-// NewCluster returns a running server with settings ahead of pgtest's own ("fsync": "on" where a test kills it and wants its
-// data back). It is stopped and removed when the test ends.
+// NewCluster returns a running server with settings ahead of pgtest's own ("fsync": "on" where a test kills it and
+// needs its data afterwards). It is stopped and removed when the test ends.
 func NewCluster(tb testing.TB, settings map[string]string) *Cluster {
 	tb.Helper()
 	clearAway()
@@ -45,6 +45,7 @@ func (c *Cluster) Demote(tb testing.TB) {
 	var data string
 	require.NoError(tb, c.Pool(tb).QueryRow(tb.Context(), "SHOW data_directory").Scan(&data))
 	require.NoError(tb, c.Stop(tb.Context()))
-	duplicate(tb, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "standby.signal")) // whose owner is the right one
+	// The file that is copied has the right owner.
+	duplicate(tb, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "standby.signal"))
 	require.NoError(tb, c.Restart(tb.Context()))
 }

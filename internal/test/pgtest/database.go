@@ -17,13 +17,13 @@ import (
 
 const closeTimeout = 10 * time.Second // of a pool whose test has ended
 
-// Database is one test's.
+// Database is the database of one test.
 type Database struct {
 	Name    string
 	cluster *postgres.Cluster
 }
 
-// New returns a migrated database of the test's own. It is dropped when the test ends, whoever is still connected.
+// New returns a migrated database of the test's own. It is dropped when the test ends, even if it has connections.
 func New(tb testing.TB) *Database {
 	tb.Helper()
 	cluster, err := shared.get(tb.Context())
@@ -71,8 +71,8 @@ func (d *Database) PoolWith(tb testing.TB, options postgres.Options) *pgxpool.Po
 	return pool
 }
 
-// closePool closes pool, which waits for its connections: those of a transaction that a failed test has left open would never come back,
-// and the test would hang instead of saying why it failed.
+// closePool closes pool, which waits for its connections. A transaction that a failed test has left open would never
+// return its connection, and the test would hang instead of saying why it failed.
 func closePool(tb testing.TB, pool *pgxpool.Pool) {
 	tb.Helper()
 	closed := make(chan struct{})
@@ -84,8 +84,8 @@ func closePool(tb testing.TB, pool *pgxpool.Pool) {
 	}
 }
 
-// Conn returns a new connection to the database, closed when the test ends. Its session is as the database and the role say, but that it sees
-// no shadows where the run is [Shadowed]: it is the test's own.
+// Conn returns a new connection to the database, closed when the test ends. Its session has the settings of the
+// database and the role. Where the run is [Shadowed] it sees no shadows all the same: it is the test's own.
 func (d *Database) Conn(tb testing.TB) *pgx.Conn {
 	tb.Helper()
 	config, err := pgx.ParseConfig(d.DSN())

@@ -7,15 +7,16 @@
 //		pool := pgtest.New(t).Pool(t)
 //		…
 //
-// A test process has one server, started by the first test that asks for a database and stopped by [Main] behind the last; a
-// package whose tests ask for none pays nothing. The migrations run once, into a template that every database is a copy of, so
-// a database costs tens of milliseconds. Nothing is synced to disk.
+// A test process has one server. The first test that asks for a database starts it, and [Main] stops it after the
+// last test; a package whose tests ask for none pays nothing. The migrations run once, into a template. Every
+// database is a copy of the template, so it costs tens of milliseconds. Nothing is synced to disk.
 //
 // A test that stops, kills or reconfigures the server asks for one of its own with [NewCluster].
 //
-// With HERALD_TEST_SHADOWS every database has a schema that shadows all that pg_catalog and herald have, before all others on the path of a session
-// that does not say otherwise; each shadow fails when it is used ([Database.Shadow]). Herald's sessions and functions do not meet one.
+// With HERALD_TEST_SHADOWS every database has a schema that shadows everything in pg_catalog and herald. It comes
+// before all others on the path of a session that does not set its own; each shadow fails when it is used
+// ([Database.Shadow]). Herald's sessions and functions do not meet one.
 //
-// Whatever happens to the test process, no server stays behind: the kernel ends it with its parent (Linux), and the next test
-// process clears away the directories of those that were killed.
+// However the test process ends, no server stays behind: the kernel ends the server with its parent (Linux), and the
+// next test process removes the directories of killed ones.
 package pgtest

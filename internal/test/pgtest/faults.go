@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faults is what a proxy does to what passes. The proxy's mutex guards it.
+// faults is what a proxy does to the traffic. The proxy's mutex guards it.
 type faults struct {
-	code     string // of the error that answers whoever comes
+	code     string // of the error that answers new connections
 	ignoring bool
 
 	answers  int    // that have passed
@@ -20,7 +20,7 @@ type faults struct {
 	from, to []byte
 }
 
-// Answer answers whoever comes with an error of the SQLSTATE, until Reopen, and closes what is open.
+// Answer answers new connections with an error of the SQLSTATE, until Reopen, and closes the open ones.
 func (p *Proxy) Answer(code string) {
 	p.mu.Lock()
 	p.code = code
@@ -28,7 +28,7 @@ func (p *Proxy) Answer(code string) {
 	p.cut()
 }
 
-// Ignore takes the connections that come and answers nothing, until Reopen, and closes what is open.
+// Ignore accepts new connections without an answer, until Reopen, and closes the open ones.
 func (p *Proxy) Ignore() {
 	p.mu.Lock()
 	p.ignoring = true
@@ -36,15 +36,15 @@ func (p *Proxy) Ignore() {
 	p.cut()
 }
 
-// Behind calls then once, when the n-th answer from now on has been passed to a client: a piece of what the server says, which is
-// what the server sends at once.
+// Behind calls then once, when the n-th answer from now on has been passed to a client. An answer is a piece that
+// the server sends at once.
 func (p *Proxy) Behind(n int, then func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answers, p.at, p.then = 0, n, then
 }
 
-// Replace puts one text in the place of another of the same length in all that the server says from now on.
+// Replace replaces a text by another of the same length in everything that the server sends from now on.
 func (p *Proxy) Replace(tb testing.TB, from, to string) {
 	tb.Helper()
 	require.Len(tb, to, len(from))
@@ -53,7 +53,7 @@ func (p *Proxy) Replace(tb testing.TB, from, to string) {
 	p.from, p.to = []byte(from), []byte(to)
 }
 
-// answered sees what the server says.
+// answered sees what the server sends.
 func (p *Proxy) answered(piece []byte) (then func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,6 +74,9 @@ func refuse(client net.Conn, code string) {
 	if _, err := backend.ReceiveStartupMessage(); err != nil {
 		return
 	}
-	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code, Message: "refused by the test"})
+	backend.Send(&pgproto3.ErrorResponse{
+		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: code,
+		Message: "refused by the test",
+	})
 	_ = backend.Flush() // the client may be gone
 }

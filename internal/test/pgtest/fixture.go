@@ -13,11 +13,11 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// upgradedVariable lets every test database be one of the first release that was migrated: see [Upgraded].
+// upgradedVariable makes every test database a migrated one of the first release: see [Upgraded].
 const upgradedVariable = "HERALD_TEST_UPGRADED"
 
-// fixture is a dump of the schema as the first release has it, with a little in every table. `make fixture` made it. It is not
-// made anew after that release: what tests migrate is what operators have.
+// fixture is a dump of the schema as the first release has it, with a little in every table. `make fixture` made it.
+// It is not made anew after that release: what tests migrate is what operators have.
 //
 //go:embed testdata/fixture.sql
 var fixture string
@@ -25,8 +25,8 @@ var fixture string
 //go:embed testdata/emptied.sql
 var emptiedSQL string
 
-// Upgraded says whether this run gives every test a database that was restored from the fixture, migrated and emptied, as
-// `make test-upgraded` does, and not a new one.
+// Upgraded reports whether this run gives every test a database that was restored from the fixture, migrated and
+// emptied, as `make test-upgraded` does, and not a new one.
 func Upgraded() bool { return os.Getenv(upgradedVariable) != "" }
 
 // NewFixture returns a database as the first release left it, with its data. No later migration is applied.

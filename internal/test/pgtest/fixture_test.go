@@ -20,7 +20,8 @@ var update = flag.Bool("update", false, "make testdata/fixture.sql anew, with th
 //go:embed testdata/representative.sql
 var representative string
 
-// The fixture is the schema with something in every table: what a migration does to data is only seen where there is some.
+// The fixture is the schema with something in every table: a migration's effect on data is only seen where there is
+// data.
 func TestFixtureHasSomethingInEveryTable(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -48,8 +49,8 @@ func TestFixtureHasSomethingInEveryTable(t *testing.T) {
 	}
 }
 
-// makeFixture dumps a migrated database with the representative rows: as INSERTs, which any connection executes, without what
-// differs from one dump to the next.
+// makeFixture dumps a migrated database with the representative rows: as INSERTs, which any connection executes,
+// without what differs from one dump to the next.
 func makeFixture(t *testing.T) {
 	t.Helper()
 	d := create(t, New(t).cluster, "template0")
@@ -62,9 +63,11 @@ func makeFixture(t *testing.T) {
 	dump.Stderr = os.Stderr
 	out, err := dump.Output()
 	require.NoError(t, err)
-	out = regexp.MustCompile(`(?m)^(\\.*|-- Dumped .*|--|-- Name: .*|-- Data for .*|SET transaction_timeout.*)\n`).ReplaceAll(out, nil)
+	out = regexp.MustCompile(
+		`(?m)^(\\.*|-- Dumped .*|--|-- Name: .*|-- Data for .*|SET transaction_timeout.*)\n`).ReplaceAll(out, nil)
 	out = regexp.MustCompile(`\n{2,}`).ReplaceAll(out, []byte("\n\n"))
 	// From PostgreSQL 17 on a partition's seq is an identity column as its table's is.
-	out = regexp.MustCompile(`(?m)^(INSERT INTO herald\.outbox_\w+ \([^)]*\)) VALUES`).ReplaceAll(out, []byte("$1 OVERRIDING SYSTEM VALUE VALUES"))
+	out = regexp.MustCompile(`(?m)^(INSERT INTO herald\.outbox_\w+ \([^)]*\)) VALUES`).ReplaceAll(out,
+		[]byte("$1 OVERRIDING SYSTEM VALUE VALUES"))
 	require.NoError(t, os.WriteFile("testdata/fixture.sql", out, 0o644))
 }

@@ -13,7 +13,7 @@ import (
 
 const stopTimeout = 30 * time.Second
 
-// Main is what TestMain calls: it runs the tests, stops the server, does what comes after, looks for goroutines that the tests left
+// Main is for TestMain: it runs the tests, stops the server, calls after, looks for goroutines that the tests left
 // behind, and exits.
 func Main(m *testing.M, after ...func() error) { goleak.VerifyTestMain(stopping{m, after}) }
 

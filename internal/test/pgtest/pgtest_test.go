@@ -55,7 +55,8 @@ func TestServerIsOfTheVersionThatWasAskedFor(t *testing.T) {
 	var major int
 	var serves string
 	require.NoError(t, New(t).Pool(t).QueryRow(t.Context(),
-		"SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000").Scan(&serves, &major))
+		"SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000").Scan(&serves,
+		&major))
 	require.Contains(t, []int{15, 16, 17, 18}, major)
 	if dir := os.Getenv("HERALD_POSTGRES_BIN"); dir != "" {
 		asked, err := exec.CommandContext(t.Context(), filepath.Join(dir, "postgres"), "--version").Output()

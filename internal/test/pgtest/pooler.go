@@ -19,9 +19,9 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// Pooler is a connection pooler in transaction mode, as PgBouncer is one: each transaction gets one of a few sessions, and never
-// the one of the transaction before if it can be helped. It refuses startup parameters that it does not know, knows nothing of prepared
-// statements, and drops the notifications that reach a session which is nobody's.
+// Pooler is a connection pooler in transaction mode, like PgBouncer: each transaction gets one of a few sessions,
+// and if possible another one than the transaction before. It refuses startup parameters that it does not know, does
+// not know prepared statements, and drops the notifications that reach an idle session.
 type Pooler struct {
 	entrance
 
@@ -34,16 +34,20 @@ type Pooler struct {
 // NewPooler returns a pooler before db with the given number of sessions, which ends with the test.
 func NewPooler(tb testing.TB, db *Database, sessions int) *Pooler {
 	tb.Helper()
-	p := &Pooler{dsn: db.DSN(), statuses: statuses(tb, db), idle: make(chan *session, sessions), done: make(chan struct{})}
+	p := &Pooler{
+		dsn: db.DSN(), statuses: statuses(tb, db), idle: make(chan *session, sessions),
+		done: make(chan struct{}),
+	}
 	p.enter(tb, p.serve)
 	for range sessions {
 		require.True(tb, p.replace(), "connecting to the test database")
 	}
-	tb.Cleanup(func() { close(p.done) }) // before the entrance closes: nobody waits for a session any more
+	tb.Cleanup(func() { close(p.done) }) // before the entrance closes, so that no client waits for a session
 	return p
 }
 
-// DSN is the database's connection string, through the pooler. parameters, such as "default_query_exec_mode=exec", may be empty.
+// DSN is the database's connection string, through the pooler. parameters, such as "default_query_exec_mode=exec",
+// may be empty.
 func (p *Pooler) DSN(parameters string) string { return p.through(p.dsn, parameters) }
 
 // session is a connection to the server. Its reader runs for as long as it lives.
@@ -73,7 +77,7 @@ func (p *Pooler) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the test database's address: %w", err)
 	}
-	if Shadowed() { // what the README tells to give the role behind a pooler, where Herald sets no session
+	if Shadowed() { // what the README says to give the role behind a pooler, where Herald sets nothing
 		config.RuntimeParams["search_path"] = postgres.SearchPath
 	}
 	pg, err := pgconn.ConnectConfig(ctx, config)
@@ -98,7 +102,7 @@ func (p *Pooler) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// run passes on what the server says, until the connection ends.
+// run passes on what the server sends, until the connection ends.
 func (s *session) run() {
 	defer func() {
 		s.mu.Lock()
@@ -166,7 +170,7 @@ func (p *Pooler) take(client net.Conn) *session {
 			return nil
 		case s = <-p.idle:
 		}
-		if s.serve(client, func() { p.idle <- s }) { // there is room: it came from there
+		if s.serve(client, func() { p.idle <- s }) { // there is room: the session came from idle
 			return s
 		}
 		if !p.replace() {
@@ -175,7 +179,7 @@ func (p *Pooler) take(client net.Conn) *session {
 	}
 }
 
-// serve makes the session client's, and reports whether it lives.
+// serve makes the session client's, and reports whether it is alive.
 func (s *session) serve(client net.Conn, free func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,8 +190,8 @@ func (s *session) serve(client net.Conn, free func()) bool {
 	return true
 }
 
-// replace puts a new session in the place of one that has ended, or a dead one where the server is away, and reports whether it
-// lives.
+// replace puts a new session in the place of one that has ended, or a dead one where the server is away, and reports
+// whether it is alive.
 func (p *Pooler) replace() bool {
 	const timeout = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -245,10 +249,16 @@ func (p *Pooler) welcome(client net.Conn, from *bufio.Reader) bool {
 	if err != nil || !ok {
 		return false // it asks to cancel, which is refused by silence
 	}
-	known := []string{"user", "database", "application_name", "client_encoding", "datestyle", "timezone", "standard_conforming_strings"}
+	known := []string{
+		"user", "database", "application_name", "client_encoding", "datestyle", "timezone",
+		"standard_conforming_strings",
+	}
 	for name := range startup.Parameters {
 		if !slices.Contains(known, name) {
-			backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: " + name})
+			backend.Send(&pgproto3.ErrorResponse{
+				Severity: "FATAL", Code: "08P01",
+				Message: "unsupported startup parameter: " + name,
+			})
 			_ = backend.Flush()
 			return false
 		}

@@ -11,25 +11,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy stands between a test and its database, and hurts the connections that go through it. It does not hurt
-// those that come later, unless it is shut.
+// Proxy stands between a test and its database, and hurts the connections that go through it. It does not hurt later
+// ones, unless it is shut.
 type Proxy struct {
 	entrance
 
 	upstream, dsn string
 
 	mu       sync.Mutex
-	quiet    chan struct{} // closed: what is open now is silent from now on
+	quiet    chan struct{} // closed: the open connections are silent from now on
 	shut     bool
 	rejected int
 
 	faults
 }
 
-// Cut closes all that is open.
+// Cut closes all open connections.
 func (p *Proxy) Cut() { p.cut() }
 
-// Shut closes all that is open, and whatever comes until Reopen.
+// Shut closes all open connections, and every new one until Reopen.
 func (p *Proxy) Shut() {
 	p.mu.Lock()
 	p.shut = true
@@ -44,7 +44,7 @@ func (p *Proxy) Reopen() {
 	p.shut, p.code, p.ignoring = false, "", false
 }
 
-// Rejected returns how many came in vain.
+// Rejected returns how many connections were rejected.
 func (p *Proxy) Rejected() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func NewProxy(tb testing.TB, db *Database) *Proxy {
 // DSN is the database's connection string, through the proxy.
 func (p *Proxy) DSN() string { return p.through(p.dsn, "") }
 
-// Stall takes everything that either side of the open connections sends and passes nothing on: neither side is told.
+// Stall takes everything that either side of the open connections sends and passes nothing on; neither side notices.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *Proxy) serve(client net.Conn) {
 	both.Wait()
 }
 
-// dropUnless closes one side when the other has ended, unless neither is to be told of anything.
+// dropUnless closes one side when the other has ended, unless the connection is stalled.
 func (p *Proxy) dropUnless(quiet <-chan struct{}, conn net.Conn) {
 	select {
 	case <-quiet:
@@ -108,8 +108,8 @@ func (p *Proxy) dropUnless(quiet <-chan struct{}, conn net.Conn) {
 	}
 }
 
-// pass copies from one side to the other, and what comes once it is quiet to nobody. passing, where it is not nil, sees all before it is
-// passed on, may change it, and returns what is to be done then.
+// pass copies from one side to the other, and discards what comes once it is quiet. passing, where it is not nil,
+// sees everything before it is passed on, may change it, and returns what is to be done then.
 func pass(to, from net.Conn, quiet <-chan struct{}, passing func([]byte) (then func())) {
 	buffer := make([]byte, 32<<10)
 	for {

@@ -29,13 +29,15 @@ func (c *Cluster) Fork(tb testing.TB) *Replica {
 	return r
 }
 
-// Promote kills the primary and makes the replica the primary, at the same address. What was committed since Fork is lost.
+// Promote kills the primary and makes the replica the primary, at the same address. What was committed since Fork is
+// lost.
 func (r *Replica) Promote(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, r.cluster.Kill(tb.Context()))
 	require.NoError(tb, os.RemoveAll(r.data))
 	duplicate(tb, r.copy, r.data)
-	duplicate(tb, filepath.Join(r.data, "PG_VERSION"), filepath.Join(r.data, "standby.signal")) // whose owner is the right one
+	// The file that is copied has the right owner.
+	duplicate(tb, filepath.Join(r.data, "PG_VERSION"), filepath.Join(r.data, "standby.signal"))
 	require.NoError(tb, r.cluster.Restart(tb.Context()))
 	_, err := r.cluster.Pool(tb).Exec(tb.Context(), "SELECT pg_promote(true, 60)")
 	require.NoError(tb, err)

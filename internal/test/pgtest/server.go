@@ -19,11 +19,11 @@ const (
 	dirPattern = "herald-pgtest-"
 	template   = "herald_template"
 
-	// startingFor is the age up to which a lock that nobody holds may be one that is just about to be taken.
+	// startingFor is the age up to which a lock that is not held may be about to be taken.
 	startingFor = time.Minute
 )
 
-// shared is the test process's server. TestMain and the tests have no other way to meet.
+// shared is the test process's server. TestMain and the tests have no other way to share it.
 var shared server
 
 // server is a cluster with a migrated template, started when it is first asked for.
@@ -39,7 +39,7 @@ func (s *server) get(ctx context.Context) (*postgres.Cluster, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cluster == nil && s.err == nil {
-		s.err = s.start(context.WithoutCancel(ctx)) // it outlives the test that is the first to ask
+		s.err = s.start(context.WithoutCancel(ctx)) // the server outlives the first test that asks
 	}
 	return s.cluster, s.err
 }
@@ -83,7 +83,7 @@ func makeDir() (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// clearAway removes the directories of test processes that were killed: nobody holds their lock.
+// clearAway removes the directories of test processes that were killed: no process holds their lock.
 func clearAway() {
 	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPattern+"*", "postgres", "lock"))
 	for _, name := range locks {
@@ -101,13 +101,14 @@ func clearAway() {
 	}
 }
 
-// makeTemplate migrates a database that the tests' databases are copies of.
+// makeTemplate migrates the database that the tests' databases are copies of.
 func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
 	if err := execute(ctx, cluster, "CREATE DATABASE "+template); err != nil {
 		return err
 	}
 	if Shadowed() {
-		if err := shadow(ctx, cluster.DatabaseDSN(template), shadowsSQL, "ALTER ROLE CURRENT_USER SET search_path = "+shadowPath); err != nil {
+		if err := shadow(ctx, cluster.DatabaseDSN(template), shadowsSQL,
+			"ALTER ROLE CURRENT_USER SET search_path = "+shadowPath); err != nil {
 			return err
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shadowsVariable lets every test database have shadows: see [Database.Shadow].
+// shadowsVariable gives every test database shadows: see [Database.Shadow].
 const shadowsVariable = "HERALD_TEST_SHADOWS"
 
-// shadowPath is what a session finds its names by where nothing is done about it: the shadows before anything else.
+// shadowPath is the path on which an unprepared session finds names: the shadows before anything else.
 const shadowPath = `shadow, pg_catalog, "$user", public`
 
 //go:embed shadows.sql
@@ -23,15 +23,15 @@ var shadowsSQL string
 //go:embed shadows_own.sql
 var ownShadowsSQL string
 
-// Shadowed says whether this run gives every test database shadows, as `make test-shadows` does.
+// Shadowed reports whether this run gives every test database shadows, as `make test-shadows` does.
 func Shadowed() bool { return os.Getenv(shadowsVariable) != "" }
 
-// Shadow fills a schema with functions, operators, types and tables of all the names that pg_catalog and herald have, each of which fails when
-// it is used. Sessions find them before the real ones, unless they say otherwise; on PostgreSQL 17 and later each session finds the types and
-// tables in its pg_temp, too.
+// Shadow fills a schema with functions, operators, types and tables of all names in pg_catalog and herald, each of
+// which fails when it is used. Sessions find them before the real ones, unless they set their own path; on
+// PostgreSQL 17 and later each session finds the types and tables in its pg_temp, too.
 func (d *Database) Shadow(tb testing.TB) {
 	tb.Helper()
-	if Shadowed() { // it has them from the template
+	if Shadowed() { // the template has them already
 		return
 	}
 	require.NoError(tb, shadow(tb.Context(), d.DSN(), shadowsSQL, ownShadowsSQL))

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/migrations"
 )
 
-// A session that does nothing about its path meets the shadows in all that it names; one of Herald's does not.
+// A session that does not set its path meets the shadows in every name; a session of Herald's does not.
 func TestShadowsAreMet(t *testing.T) {
 	t.Parallel()
 	d := New(t)
@@ -20,12 +20,17 @@ func TestShadowsAreMet(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = naive.Close(t.Context()) })
 	var version int
-	require.NoError(t, naive.QueryRow(t.Context(), "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4").Scan(&version))
+	require.NoError(t,
+		naive.QueryRow(t.Context(),
+			"SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4").Scan(&version))
 	statements := []string{
-		"SELECT count(*) FROM herald.outbox", "SELECT * FROM pg_class", "SELECT 'x'::text", "SELECT now()", "SELECT 1 = 1", "SELECT 'a'::pg_catalog.text <> 'b'",
+		"SELECT count(*) FROM herald.outbox", "SELECT * FROM pg_class", "SELECT 'x'::text", "SELECT now()", "SELECT 1 = 1",
+		"SELECT 'a'::pg_catalog.text <> 'b'",
 		"SELECT '00000000-0000-0000-0000-000000000000'::pg_catalog.uuid = ANY ('{00000000-0000-0000-0000-000000000000}'::pg_catalog.uuid[])", "SELECT unnest($1::bigint[])", "SELECT format('%s', 1)", "SELECT array_agg(1)",
-		"SELECT jsonb_build_object('a', 1)", "SELECT * FROM outbox", "SELECT generate_series(1, 2)", "SELECT max(seq) FROM herald.outbox",
-		"SELECT coalesce(length('x'), 0)", "SELECT CASE 1 WHEN 1 THEN 1 END", "SELECT 1 IN (1, 2)", "SELECT nullif(1, 2)", "SELECT 1 IS DISTINCT FROM 2",
+		"SELECT jsonb_build_object('a', 1)", "SELECT * FROM outbox", "SELECT generate_series(1, 2)",
+		"SELECT max(seq) FROM herald.outbox",
+		"SELECT coalesce(length('x'), 0)", "SELECT CASE 1 WHEN 1 THEN 1 END", "SELECT 1 IN (1, 2)", "SELECT nullif(1, 2)",
+		"SELECT 1 IS DISTINCT FROM 2",
 		"SELECT lag(1) OVER ()", "SELECT num_nulls(1, 2)", "SELECT last_seq()",
 	}
 	const withLoginTriggers = 170000

@@ -23,7 +23,7 @@ type entrance struct {
 	open   map[net.Conn]struct{}
 }
 
-// enter opens a listener whose connections are given to serve; all of it ends with the test.
+// enter opens a listener whose connections are given to serve; all of them end with the test.
 func (e *entrance) enter(tb testing.TB, serve func(net.Conn)) {
 	tb.Helper()
 	var err error
@@ -44,7 +44,8 @@ func (e *entrance) enter(tb testing.TB, serve func(net.Conn)) {
 	tb.Cleanup(e.close)
 }
 
-// keep notes a connection, to be closed with the rest; where that has happened already it closes it and returns false.
+// keep notes a connection, to be closed with the others. Where the others are closed already it closes it and
+// returns false.
 func (e *entrance) keep(conn net.Conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -81,8 +82,8 @@ func (e *entrance) close() {
 	e.running.Wait()
 }
 
-// through returns the connection string of database with this entrance's address in the place of the server's, and parameters
-// added.
+// through returns the connection string of database with this entrance's address in the place of the server's, and
+// parameters added.
 func (e *entrance) through(database, parameters string) string {
 	u, err := url.Parse(database)
 	if err != nil {
