@@ -134,6 +134,19 @@ func PermissionForms() string {
 	return enumerated(forms, "and")
 }
 
+// PolicyNames are the names of all policies, as groups have them.
+func PolicyNames() []string {
+	var names []string
+	for i := range hubs {
+		for _, k := range hubs[i].Groups {
+			for _, p := range k.Policies {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names
+}
+
 // enumerated is a list of things in a sentence.
 func enumerated(all []string, conjunction string) string {
 	last := len(all) - 1

@@ -33,7 +33,8 @@ func (c *Cluster) stopOrphan(ctx context.Context) error {
 		if err == nil && pid > 1 && !alive(pid) {
 			return nil
 		}
-		if err := os.Remove(pidFile); err != nil {
+		// A server that is still ending may remove the file first.
+		if err := os.Remove(pidFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing a stale postmaster.pid: %w", err)
 		}
 		return nil

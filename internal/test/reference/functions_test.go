@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/yummyzoom/herald/internal/event"
+
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
@@ -93,8 +95,8 @@ var argumentTexts = map[string]string{
 	"payload":                         "The fields of the event's type.",
 	"extra":                           "Further fields of the payload.",
 	"traceparent":                     "W3C trace context.",
-	"resource_id":                     "The order, restaurant or team cart.",
-	"policy":                          "`MustBeOrderOwner`, `MustBeRestaurantOwner`, `MustBeRestaurantStaff` or `MustBeTeamCartMember`.",
+	"resource_id":                     "The resource that the policy is about: an order, for the first of them.",
+	"policy":                          "One of `" + strings.Join(event.PolicyNames(), "`, `") + "`.",
 	"stats":                           "Some of `totalUsers`, `activeUsers`, `newUsersToday`, `websitesGenerated`, `imagesGenerated`, `failedGenerations`, `totalRevenue`, `revenueToday`.",
 }
 
