@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/yummyzoom/herald/internal/event"
-
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
