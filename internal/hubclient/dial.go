@@ -55,13 +55,9 @@ func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, 
 		d.lifetime = *lasts
 	}
 	u.RawQuery = url.Values{"id": {n.ConnectionToken}}.Encode()
-	socket, response, err := websocket.Dial(
-		ctx,
-		u.String(),
-		&websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
-			HTTPClient: cfg.HTTPClient, HTTPHeader: header,
-		},
-	)
+	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
+		HTTPClient: cfg.HTTPClient, HTTPHeader: header,
+	})
 	if err != nil {
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 			return nil, d, &StatusError{Step: stepUpgrade, Code: response.StatusCode}
