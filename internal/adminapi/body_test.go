@@ -215,8 +215,7 @@ func TestWhatIsStoredIsWhatWasSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	w := b.post(
-		t,
-		"alert",
+		t, "alert",
 		`{"type":"info","message":"<b>\"Zoë\" & 🍕</b>","data":{"price":12.30,"big":123456789012345678901234567890,"bad":"\ud800"}}`,
 	)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)

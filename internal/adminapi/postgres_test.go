@@ -202,14 +202,12 @@ func TestEdgesOfWhatPostgresKeeps(t *testing.T) {
 	}
 	require.Equal(t, 6, l.sweep(t))
 
-	p := requireProblem(t, l.post(
-		t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1,", 30000)+`1]}}`,
-	),
+	p := requireProblem(
+		t, l.post(t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1,", 30000)+`1]}}`),
 		http.StatusBadRequest)
 	require.Contains(t, p.Errors["$"][0], "at most 65536 (64 KiB)")
-	p = requireProblem(t, l.post(
-		t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1e308,", 300)+`1]}}`,
-	),
+	p = requireProblem(
+		t, l.post(t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1e308,", 300)+`1]}}`),
 		http.StatusBadRequest)
 	require.Contains(t, p.Errors["$"][0], "payload has")
 }

@@ -114,10 +114,7 @@ func scriptedID(sequence int) uuid.UUID {
 func scriptedEvent(sequence, size int) string {
 	return fmt.Sprintf(
 		`{"type":1,"target":"ReceiveOrderPlaced","arguments":[{"eventId":"%s","sequence":%d,"orderNumber":"%s"}]}`,
-		scriptedID(sequence),
-		sequence,
-		strings.Repeat("x", size),
-	)
+		scriptedID(sequence), sequence, strings.Repeat("x", size))
 }
 
 func (f *followed) expectNumber(t *testing.T, n int64) {

@@ -99,10 +99,8 @@ func TestResume(t *testing.T) {
 		t.Helper()
 		method := "Resume" + h.name
 		require.JSONEq(
-			t,
-			`{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`,
-			c.must(method, id, nil),
-		)
+			t, `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`,
+			c.must(method, id, nil))
 		c.must("UnsubscribeFrom"+h.name, id)
 		first := s.publish(h.group(id), h.event)
 		s.publish(h.group(id), h.event)
