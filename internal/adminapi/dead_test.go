@@ -172,12 +172,10 @@ func TestDeadLettersAreMended(t *testing.T) {
 		t.Helper()
 		return b.serve(t, request(t, http.MethodPost, deadPath+"/"+id+"/mend", body))
 	}
-	requireOK(
-		t,
-		mend(`{"merge": {"orderNumber": "YZ-1", "n": 0.10}, "audience": "Restaurant", "customerId": "", "deliverAfter": "",
+	requireOK(t, mend(
+		`{"merge": {"orderNumber": "YZ-1", "n": 0.10}, "audience": "Restaurant", "customerId": "", "deliverAfter": "",
 		"restaurantId": "f47ac10b-58cc-4372-a567-0e02b2c3d479", "occurredOnUtc": "2026-01-20T10:30:00+01:00", "resourceId": null}`),
-		`{"message": "Dead letter mended", "eventId": "`+id+`", "changed": ["payload", "audience"]}`,
-	)
+		`{"message": "Dead letter mended", "eventId": "`+id+`", "changed": ["payload", "audience"]}`)
 	m := b.dead.mending
 	require.JSONEq(t, `{"orderNumber": "YZ-1", "n": 0.10}`, string(m.Merge))
 	require.Equal(t, []string{"Restaurant", "", orderID}, []string{*m.Audience, *m.CustomerID, m.RestaurantID.String()})

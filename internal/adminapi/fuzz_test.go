@@ -127,10 +127,8 @@ func FuzzBodiesIntoPostgres(f *testing.F) {
 	l := setupLive(f)
 	l.cfg.Rate = adminapi.NoLimit
 	_, err := l.pool.Exec(
-		f.Context(),
-		`SELECT herald.set_platform_stats('{"totalUsers":1,"activeUsers":1,"newUsersToday":1,
-		"websitesGenerated":1,"imagesGenerated":1,"totalRevenue":1}')`,
-	)
+		f.Context(), `SELECT herald.set_platform_stats('{"totalUsers":1,"activeUsers":1,"newUsersToday":1,
+		"websitesGenerated":1,"imagesGenerated":1,"totalRevenue":1}')`)
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, endpoint uint, key, body string) {
 		w := l.fuzzed(t, endpoint, key, body)

@@ -173,12 +173,9 @@ func TestStatisticsAsTheyWereSet(t *testing.T) {
 	_, err = l.pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"newUsersToday":12}')`)
 	require.NoError(t, err)
 	w := l.post(t, "broadcast/user-count", "")
-	requireOK(
-		t,
-		w,
-		fmt.Sprintf(`{"message":"User count update broadcasted","totalUsers":5432,"activeUsers":234,"newUsersToday":12,
-		"eventId":%q}`, eventID(t, w)),
-	)
+	requireOK(t, w, fmt.Sprintf(
+		`{"message":"User count update broadcasted","totalUsers":5432,"activeUsers":234,"newUsersToday":12,
+		"eventId":%q}`, eventID(t, w)))
 	require.Equal(t, 1, l.sweep(t))
 	require.Equal(t, "UserCountUpdate", l.poll(t, "resource=analytics&after="+uuid.Nil.String()).Events[0].Method)
 }

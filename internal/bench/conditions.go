@@ -23,9 +23,9 @@ func Conditions(ctx context.Context, conn *pgx.Conn) (map[string]any, error) {
 
 // TableBytes is a table's size, with its indexes and partitions.
 func TableBytes(ctx context.Context, conn *pgx.Conn, table string) (bytes int64, err error) {
-	err = conn.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(t.relid)), pg_total_relation_size($1::regclass))::bigint
-		FROM pg_partition_tree($1::regclass) t WHERE t.isleaf`, table).
-		Scan(&bytes)
+	err = conn.QueryRow(
+		ctx, `SELECT coalesce(sum(pg_total_relation_size(t.relid)), pg_total_relation_size($1::regclass))::bigint
+		FROM pg_partition_tree($1::regclass) t WHERE t.isleaf`, table).Scan(&bytes)
 	if err != nil {
 		return 0, fmt.Errorf("reading the size of %s: %w", table, err)
 	}

@@ -153,10 +153,8 @@ func special() map[string]*event.Event {
 		),
 		"alert-without-data": adminEvent(event.SystemAlert, `{"type": "error", "message": "API rate limit exceeded"}`),
 		"role-assignment": adminEvent(
-			event.AdminNotification,
-			`{"type": "role-assignment", "userId": "550e8400-e29b-41d4-a716-446655440000",
-			"roleName": "Moderator", "action": "assigned", "description": "beyond this form"}`,
-		),
+			event.AdminNotification, `{"type": "role-assignment", "userId": "550e8400-e29b-41d4-a716-446655440000",
+			"roleName": "Moderator", "action": "assigned", "description": "beyond this form"}`),
 		"system-event": adminEvent(event.AdminNotification, `{"type": "system-event", "eventType": "database_maintenance",
 			"description": "Scheduled maintenance completed successfully", "data": {"duration": "15 minutes"}}`),
 	}

@@ -70,14 +70,10 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	group := event.OrderGroup(id)
 	s := setup(t)
 	s.seventh(group, event.Event{
-		Type:         event.OrderStatusChanged,
-		ResourceID:   id,
-		RestaurantID: numbered(2),
-		Audience:     event.Both,
+		Type: event.OrderStatusChanged, ResourceID: id, RestaurantID: numbered(2), Audience: event.Both,
 		Payload: json.RawMessage(
 			`{"orderNumber": "YZ-1024", "status": "Preparing", "lastUpdateTimestamp": "2026-01-20T10:00:00.123456Z",
-			"estimatedDeliveryTime": "2026-01-20T17:00:00+07:00", "actualDeliveryTime": null}`,
-		),
+			"estimatedDeliveryTime": "2026-01-20T17:00:00+07:00", "actualDeliveryTime": null}`),
 	}, at.Add(250*time.Millisecond))
 	c := s.connectPacked(event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{group.String()}})
 	c.invoke("1", "ResumeOrder", id.String(), numbered(4).String())
@@ -100,12 +96,9 @@ func TestFramesAreThoseOfADotNetHub(t *testing.T) {
 	require.Equal(t, frameResumed, hex.EncodeToString(c.frame()))
 
 	s = setup(t)
-	s.seventh(
-		event.Alerts,
-		event.Event{Type: event.SystemAlert, Payload: json.RawMessage(`{"type": "warning", "message": "m",
-		"data": {"metric": "cpu", "value": 0.5, "threshold": 3, "at": "2026-01-20T10:00:00Z", "deep": {"a_b": null}}}`)},
-		at,
-	)
+	s.seventh(event.Alerts, event.Event{Type: event.SystemAlert, Payload: json.RawMessage(
+		`{"type": "warning", "message": "m",
+		"data": {"metric": "cpu", "value": 0.5, "threshold": 3, "at": "2026-01-20T10:00:00Z", "deep": {"a_b": null}}}`)}, at)
 	c = s.connectPacked(event.AdminPath, admin())
 	c.frame() // the greeting
 	c.invoke("1", "ResumeAlerts", numbered(4).String())
@@ -129,15 +122,11 @@ func TestTimesOfADotNetHub(t *testing.T) {
 	group := event.OrderGroup(id)
 	for range 300 {
 		s.log.append(group, &event.Event{
-			ID:           uuid.New(),
-			Type:         event.OrderStatusChanged,
-			ResourceID:   id,
-			RestaurantID: numbered(2),
-			OccurredOn:   time.Date(2026, 1, 20, 10, 0, 0, 1000, time.UTC),
+			ID: uuid.New(), Type: event.OrderStatusChanged, ResourceID: id, RestaurantID: numbered(2),
+			OccurredOn: time.Date(2026, 1, 20, 10, 0, 0, 1000, time.UTC),
 			Payload: json.RawMessage(
 				`{"orderNumber": "YZ-1024", "status": "Preparing", "lastUpdateTimestamp": "2026-01-20T10:00:00Z",
-				"estimatedDeliveryTime": "2600-01-01T00:00:00Z", "actualDeliveryTime": "1969-12-31T23:59:59Z"}`,
-			),
+				"estimatedDeliveryTime": "2600-01-01T00:00:00Z", "actualDeliveryTime": "1969-12-31T23:59:59Z"}`),
 		})
 	}
 	require.NoError(t, s.b.Broadcast(t.Context(), s.log.of(group)))

@@ -62,7 +62,7 @@ func TestGoClient(t *testing.T) {
 	require.EqualValues(t, 1, result["replayed"])
 	s.publish(g, change)
 	for _, want := range []float64{2, 3} {
-		require.Equal(t, want, object(t, within(t, receiver.changed))["sequence"]) //nolint:testifylint // a small whole number
+		require.Equal(t, want, object(t, within(t, receiver.changed))["sequence"]) //nolint:testifylint // a small integer
 	}
 	require.NoError(t, within(t, client.Invoke("UnsubscribeFromOrder", id)).Error)
 	require.Zero(t, s.b.Members(g))

@@ -129,14 +129,9 @@ func TestWhatAJavaScriptHandlerGetsIsDocumented(t *testing.T) {
 				name, _, _ := strings.Cut(line, "(")
 				said = append(said, name)
 			}
-			require.Equal(
-				t,
-				strings.Fields(
-					`ReceiveOrderStatusChanged result ReceivePaymentEvent result ConnectionEstablished RevenueUpdate result
-				ConnectionEstablished SystemAlert result ConnectionEstablished result ConnectionEstablished ErrorOccurred error`,
-				),
-				said,
-			)
+			require.Equal(t, strings.Fields(
+				`ReceiveOrderStatusChanged result ReceivePaymentEvent result ConnectionEstablished RevenueUpdate result
+				ConnectionEstablished SystemAlert result ConnectionEstablished result ConnectionEstablished ErrorOccurred error`), said)
 		})
 	}
 }

@@ -74,7 +74,7 @@ func (h *hub) tryToJoin(
 		case errors.Is(err, broadcast.ErrUnsubscribed):
 			return &signalr.HubError{Message: forbidden}
 		default:
-			h.catchUpWithRefresh(call.Conn, p, g) //nolint:contextcheck // the connection's, for it is about that and not the call
+			h.catchUpWithRefresh(call.Conn, p, g) //nolint:contextcheck // the connection's context, not the call's
 			return err
 		}
 	}

@@ -107,15 +107,9 @@ func next(status string) orderStep {
 
 func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer string, to orderStep) error {
 	_, err := tx.Exec(
-		ctx,
-		`INSERT INTO demo.orders (id, number, customer_id, restaurant_id, status) VALUES ($1, $2, $3, $4, $5)
+		ctx, `INSERT INTO demo.orders (id, number, customer_id, restaurant_id, status) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`,
-		id,
-		number,
-		customer,
-		RestaurantID,
-		to.status,
-	)
+		id, number, customer, RestaurantID, to.status)
 	if err != nil {
 		return fmt.Errorf("moving order %s: %w", id, err)
 	}
@@ -147,7 +141,8 @@ func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	}
 	eventType := cartEvents[turn%len(cartEvents)]
 	_, err = tx.Exec(ctx, `INSERT INTO demo.team_carts (id, host_id, status) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, TeamCartID, Customer, string(eventType))
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`,
+		TeamCartID, Customer, string(eventType))
 	if err != nil {
 		return fmt.Errorf("changing the team cart: %w", err)
 	}

@@ -33,14 +33,9 @@ func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first
 		for i, order := range orders {
 			ids[i] = eventOf(order, n)
 		}
-		_, err := conn.Exec(
-			ctx,
+		_, err := conn.Exec(ctx,
 			`SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
-			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`,
-			orders,
-			ids,
-			restaurant,
-		)
+			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, orders, ids, restaurant)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}

@@ -288,7 +288,7 @@ func (r *rateRun) figures(rate int, all []offeredRun) []bench.Figure {
 		of := func(what func(offeredRun) bench.Sample) []float64 {
 			return bench.ValuesOf(all, func(o offeredRun) float64 { return what(o).Percentile(p.share) })
 		}
-		milliseconds := func(v []float64) float64 { return math.Round(1000*bench.Median(v)) / 1000 } //nolint:mnd // to the microsecond
+		milliseconds := func(v []float64) float64 { return math.Round(1000*bench.Median(v)) / 1000 } //nolint:mnd // in µs
 		values := of(func(o offeredRun) bench.Sample { return o.herald.returned })
 		baselines := of(func(o offeredRun) bench.Sample { return o.baseline.sent })
 		each := maps.Clone(c)

@@ -161,21 +161,16 @@ func TestAdminMethods(t *testing.T) {
 	require.Equal(t, map[string]any{"type": "error", "message": refusal}, failure)
 
 	_, err := p.Exec(
-		t.Context(),
-		`SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":1,"newUsersToday":12,
-		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`,
-	)
+		t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":1,"newUsersToday":12,
+		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`)
 	require.NoError(t, err)
 	_, err = p.Exec(t.Context(), `SELECT herald.set_platform_stats('{"activeUsers":234}')`)
 	require.NoError(t, err)
 	stats := object(t, c.call(t, "GetPlatformStats"))
 	requireJust(t, stats, "setAt")
-	require.Equal(
-		t,
-		object(t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,
-		"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`),
-		stats,
-	)
+	require.Equal(t, object(
+		t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,
+		"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`), stats)
 
 	answer := object(t, c.call(t, "SendTestMessage", "Test payload"))
 	requireNow(t, answer)

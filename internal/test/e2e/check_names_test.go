@@ -26,10 +26,8 @@ func TestCheckWarnsOfWhatCouldBeFoundUnderAHeraldName(t *testing.T) {
 		return out
 	}
 	_, err := conn.Exec(
-		t.Context(),
-		`CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
-		LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT true'`,
-	)
+		t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
+		LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT true'`)
 	require.NoError(t, err)
 	out := check()
 	require.NotRegexp(t, `(?m)^warn +(sessions|schema public|HERALD_AUTHORIZE_FUNCTION|days)`, out)
@@ -38,16 +36,11 @@ func TestCheckWarnsOfWhatCouldBeFoundUnderAHeraldName(t *testing.T) {
 	}
 
 	yesterday := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -40)
-	_, err = conn.Exec(
-		t.Context(),
-		fmt.Sprintf(
-			`GRANT CREATE ON SCHEMA public TO PUBLIC; ALTER FUNCTION public.may_follow(text, uuid, text) RESET search_path;
+	_, err = conn.Exec(t.Context(), fmt.Sprintf(
+		`GRANT CREATE ON SCHEMA public TO PUBLIC; ALTER FUNCTION public.may_follow(text, uuid, text) RESET search_path;
 		CREATE TABLE herald.outbox_p%s PARTITION OF herald.outbox FOR VALUES FROM ('%s') TO ('%s')`,
-			yesterday.Format("20060102"),
-			yesterday.Add(14*time.Hour).Format(time.RFC3339),
-			yesterday.Add(38*time.Hour).Format(time.RFC3339),
-		),
-	)
+		yesterday.Format("20060102"),
+		yesterday.Add(14*time.Hour).Format(time.RFC3339), yesterday.Add(38*time.Hour).Format(time.RFC3339)))
 	require.NoError(t, err)
 	out = check()
 	require.Contains(t, out, "warn  schema public: PUBLIC may create functions and operators there")

@@ -61,13 +61,8 @@ func TestTheSameEventIDIsDeliveredOnce(t *testing.T) {
 	id := uuid.New()
 	for range 3 { // a service that does not know whether its first attempt succeeded
 		_, err := p.Exec(
-			t.Context(),
-			`INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
-			VALUES ($1, 'OrderPlaced', $2, $3, 'alice', '{"orderNumber":"YZ-1","status":"Placed"}')`,
-			id,
-			o.id,
-			o.restaurant,
-		)
+			t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
+			VALUES ($1, 'OrderPlaced', $2, $3, 'alice', '{"orderNumber":"YZ-1","status":"Placed"}')`, id, o.id, o.restaurant)
 		require.NoError(t, err)
 		require.Equal(t, id, publish(
 			t, p, "publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'alice', event_id => $3)", o.id,
@@ -145,8 +140,8 @@ func TestCustomerOfAnUncommittedOrderIsNobody(t *testing.T) {
 func TestOwnFunctionDecides(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	_, err := database.Pool(t).
-		Exec(t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
+	_, err := database.Pool(t).Exec(
+		t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
 		LANGUAGE plpgsql AS $$ BEGIN
 			IF user_id = 'broken' THEN RAISE EXCEPTION 'broken'; END IF;
 			IF user_id = 'slow' THEN PERFORM pg_sleep(10); END IF;

@@ -30,13 +30,8 @@ func buryAs(t *testing.T, db *pgxpool.Pool, o order, id string) {
 			return err
 		}
 		_, err := tx.Exec(
-			t.Context(),
-			`INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
-			VALUES ($3, 'OrderPlaced', $1, $2, 'alice', '{"status": "Placed"}')`,
-			o.id,
-			o.restaurant,
-			id,
-		)
+			t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
+			VALUES ($3, 'OrderPlaced', $1, $2, 'alice', '{"status": "Placed"}')`, o.id, o.restaurant, id)
 		return err
 	}))
 	require.True(t, eventually(func() bool {

@@ -28,10 +28,8 @@ func bury(t *testing.T, db *pgxpool.Pool) {
 		SELECT 'CartUpdated', gen_random_uuid(), '{}' FROM generate_series(1, $1)`, letters)
 	require.NoError(t, err)
 	_, err = db.Exec(
-		t.Context(),
-		`INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
-		SELECT event_id, seq, written_at, 'a test', 10 FROM herald.outbox`,
-	)
+		t.Context(), `INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
+		SELECT event_id, seq, written_at, 'a test', 10 FROM herald.outbox`)
 	require.NoError(t, err)
 }
 

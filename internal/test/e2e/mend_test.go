@@ -26,14 +26,9 @@ func undeliverable(t *testing.T, db *pgxpool.Pool, o order, eventType string, n 
 			return err
 		}
 		rows, err := tx.Query(
-			t.Context(),
-			`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
+			t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
 			SELECT $1, $2, $3, 'alice', jsonb_build_object('status', 'Placed', 'note', 'number ' || n) FROM generate_series(1, $4::int) n RETURNING event_id::text`,
-			eventType,
-			o.id,
-			o.restaurant,
-			n,
-		)
+			eventType, o.id, o.restaurant, n)
 		if err != nil {
 			return err
 		}
@@ -43,7 +38,8 @@ func undeliverable(t *testing.T, db *pgxpool.Pool, o order, eventType string, n 
 	require.True(t, eventually(func() bool {
 		var failed int
 		err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM herald.dead_letter WHERE event_id = ANY ($1::uuid[]))
-			+ (SELECT count(*) FROM herald.river_job WHERE kind = 'retry_event' AND args->>'event_id' = ANY ($1::text[]))`, ids).Scan(&failed)
+			+ (SELECT count(*) FROM herald.river_job WHERE kind = 'retry_event' AND args->>'event_id' = ANY ($1::text[]))`,
+			ids).Scan(&failed)
 		return err == nil && failed == n
 	}))
 	return ids

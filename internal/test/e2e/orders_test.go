@@ -51,16 +51,8 @@ func TestOrderEventsReachCustomerAndRestaurant(t *testing.T) {
 	owner := mint(t, auth.Grant{Subject: "carol", Permissions: []string{"RestaurantOwner:" + o.restaurant.String()}})
 	place := func(eventType, audience string) uuid.UUID {
 		return publish(
-			t,
-			p,
-			`publish_order_event($1, $2, 'YZ-1024', 'Preparing', $3, $4, $5, '2025-01-20T10:35:00Z', NULL, NULL,
-			'2025-01-20T12:05:00+02', '2025-01-20T10:05:00.25Z')`,
-			eventType,
-			o.id,
-			o.restaurant,
-			o.customer,
-			audience,
-		)
+			t, p, `publish_order_event($1, $2, 'YZ-1024', 'Preparing', $3, $4, $5, '2025-01-20T10:35:00Z', NULL, NULL,
+			'2025-01-20T12:05:00+02', '2025-01-20T10:05:00.25Z')`, eventType, o.id, o.restaurant, o.customer, audience)
 	}
 	first := place("OrderPlaced", "Both")
 

@@ -146,8 +146,8 @@ func TestLeavingAnOrderServicesOwnTables(t *testing.T) {
 func TestAnOwnFunctionThatIsSlowRefuses(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	_, err := db.Pool(t).
-		Exec(t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
+	_, err := db.Pool(t).Exec(
+		t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
 		LANGUAGE sql AS 'SELECT true FROM pg_sleep(CASE WHEN user_id = ''slow'' THEN 60 ELSE 0 END)'`)
 	require.NoError(t, err)
 	s, d := serve(t, db.DSN(), "HERALD_AUTHORIZE_FUNCTION=public.may_follow"), drive(t)

@@ -183,10 +183,8 @@ func TestExampleAdminHub(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, producer := serve(t, dsn), produce(t, dsn)
 	_, err := producer.Exec(
-		t.Context(),
-		`SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,
-		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`,
-	)
+		t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,
+		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`)
 	require.NoError(t, err)
 	p := run(t, "admin-hub.mjs", s.url, admin(t))
 	printed := func(label string) map[string]any {

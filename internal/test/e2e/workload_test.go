@@ -92,7 +92,8 @@ func (w *workload) transaction(ctx context.Context, o order) (events int, err er
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	for range 1 + rand.IntN(2) {
 		_, err = tx.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, $3,
-			(ARRAY['Both', 'Both', 'Both', 'Customer', 'Restaurant'])[1 + trunc(random() * 5)::int])`, o.id, o.restaurant, o.customer)
+			(ARRAY['Both', 'Both', 'Both', 'Customer', 'Restaurant'])[1 + trunc(random() * 5)::int])`,
+			o.id, o.restaurant, o.customer)
 		if err != nil {
 			return 0, err
 		}

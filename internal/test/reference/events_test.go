@@ -246,16 +246,8 @@ func TestTheExamplesArePublished(t *testing.T) {
 					restaurant, customer, audience = e.RestaurantID, e.CustomerID, e.Audience
 				}
 				_, err := pool.Exec(
-					t.Context(),
-					`INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload)
-					VALUES ($1, $2, $3, $4, $5, $6)`,
-					e.Type,
-					resource,
-					restaurant,
-					customer,
-					audience,
-					payload,
-				)
+					t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload)
+					VALUES ($1, $2, $3, $4, $5, $6)`, e.Type, resource, restaurant, customer, audience, payload)
 				return err
 			}
 			require.NoError(t, insert(v.payload(true)), "%v", v)
