@@ -46,7 +46,8 @@ func TestEveryAdminEndpointNeedsTheRole(t *testing.T) {
 			w := b.serve(t, r)
 			p := requireProblem(t, w, http.StatusUnauthorized)
 			challenge := "Bearer"
-			if authorization != "" { // RFC 6750 §3: it is not told what is wrong with the token, but that another is wanted
+			// RFC 6750 §3: the client learns that another token is wanted, not what is wrong with this one
+			if authorization != "" {
 				challenge = `Bearer error="invalid_token"`
 			}
 			require.Equal(t, challenge, w.Header().Get("WWW-Authenticate"), "%s %s", path, name)
@@ -94,7 +95,9 @@ func TestWrongMethodNamesTheRightOne(t *testing.T) {
 func TestUnknownPath(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, path := range []string{prefix, prefix + "nothing", prefix + "alert/", prefix + "Health", "/api/realtime", "/api/x"} {
+	for _, path := range []string{
+		prefix, prefix + "nothing", prefix + "alert/", prefix + "Health", "/api/realtime", "/api/x",
+	} {
 		requireProblem(t, b.get(t, path), http.StatusNotFound)
 	}
 }
@@ -154,7 +157,9 @@ func TestIdempotencyKeyBecomesTheEventID(t *testing.T) {
 		requireOK(t, b.serve(t, r), fmt.Sprintf(`{"message":"Error alert sent successfully","eventId":%q}`, key))
 		require.Equal(t, key, b.outbox.all()[0].ID)
 	}
-	for _, header := range [][]string{{"x"}, {""}, {uuid.Nil.String()}, {"{" + key.String() + "}"}, {key.String(), key.String()}} {
+	for _, header := range [][]string{
+		{"x"}, {""}, {uuid.Nil.String()}, {"{" + key.String() + "}"}, {key.String(), key.String()},
+	} {
 		for path, body := range map[string]string{"alert/error": `{"message":"m"}`, "broadcast/user-count": ""} {
 			b := setup(t)
 			r := request(t, http.MethodPost, prefix+path, body)
@@ -200,7 +205,8 @@ func TestStatisticsAreNeverInvented(t *testing.T) {
 		b := setup(t)
 		b.outbox.stats = nil
 		for _, w := range []*httptest.ResponseRecorder{
-			b.get(t, prefix+"platform-snapshot"), b.post(t, "broadcast/platform-update", ""), b.post(t, "broadcast/user-count", ""),
+			b.get(t, prefix+"platform-snapshot"), b.post(t, "broadcast/platform-update", ""),
+			b.post(t, "broadcast/user-count", ""),
 		} {
 			p := requireProblem(t, w, http.StatusServiceUnavailable)
 			require.Contains(t, p.Detail, "never been set")
@@ -229,7 +235,11 @@ func TestStatusTellsWhenTheServiceIsNotOperational(t *testing.T) {
 	require.Contains(t, b.log.String(), "the relay is behind")
 	health := b.get(t, prefix+"health")
 	require.Equal(t, http.StatusServiceUnavailable, health.Code)
-	require.JSONEq(t, `{"status":"unhealthy","service":"real-time","timestamp":"2026-01-20T10:30:00Z","websocketEndpoint":"/hubs/admin"}`, health.Body.String())
+	require.JSONEq(
+		t,
+		`{"status":"unhealthy","service":"real-time","timestamp":"2026-01-20T10:30:00Z","websocketEndpoint":"/hubs/admin"}`,
+		health.Body.String(),
+	)
 }
 
 func TestNewNeedsItsParts(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
-// access is who may use an endpoint.
+// access says who may use an endpoint.
 type access int
 
 const (
@@ -21,24 +21,24 @@ const (
 	administrator
 )
 
-// request is one that has been admitted.
+// request is an admitted request.
 type request struct {
 	*http.Request
 
-	principal *auth.Principal // nil where anybody is admitted
+	principal *auth.Principal // nil if the endpoint needs no token
 }
 
-// endpoint is one path with its one method.
+// endpoint is one path with one method.
 type endpoint struct {
 	method string
 	path   string
 	access access
-	// serve returns what is answered, of type [written], or to be encoded and answered with 200; or an error: a [*problem] or one that is logged and
-	// answered with 500.
+	// serve returns the answer: a [written], or a value that is encoded and answered with 200. It may fail with a
+	// [*problem]; any other error is logged and answered with 500.
 	serve func(r *request) (any, error)
 }
 
-// adminPath is where administrators see and tell what there is to be told.
+// adminPath precedes the paths of the administrators' endpoints.
 const adminPath = "/api/admin/realtime/"
 
 func (a *API) endpoints() []endpoint {
@@ -49,7 +49,10 @@ func (a *API) endpoints() []endpoint {
 		{http.MethodGet, admin + "platform-snapshot", administrator, a.platformSnapshot},
 		{http.MethodGet, "/api/realtime/events", authenticated, a.events},
 		{http.MethodGet, dead, administrator, a.listDead},
-		{http.MethodPost, dead + "/{eventId}/retry", administrator, a.deciding("Dead letter is tried again", DeadLetters.Retry)},
+		{
+			http.MethodPost, dead + "/{eventId}/retry", administrator,
+			a.deciding("Dead letter is tried again", DeadLetters.Retry),
+		},
 		{http.MethodPost, dead + "/{eventId}/mend", administrator, a.mendDead},
 		{http.MethodDelete, dead + "/{eventId}", administrator, a.deciding("Dead letter dropped", DeadLetters.Drop)},
 		{http.MethodGet, "/api/admin/outbox/events/{eventId}", administrator, a.traceEvent},

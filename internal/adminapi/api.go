@@ -23,16 +23,16 @@ import (
 )
 
 const (
-	// NoLimit as [Config.Rate] is as many requests as are made.
+	// NoLimit as [Config.Rate] turns the limit off.
 	NoLimit = -1.0
-	// AdminHubPathDefault is what health names.
+	// AdminHubPathDefault is the admin hub's path in GET health.
 	AdminHubPathDefault = event.AdminPath
 
-	// operationTimeout bounds what one request may ask of the database.
+	// operationTimeout bounds the database work of one request.
 	operationTimeout = 10 * time.Second
 )
 
-// Authenticator finds out who sent a request. [*auth.Verifier] is one.
+// Authenticator finds the principal of a request. [*auth.Verifier] is one.
 type Authenticator interface {
 	FromRequest(r *http.Request) (*auth.Principal, error)
 }
@@ -43,28 +43,30 @@ type Authorizer interface {
 	Authorize(ctx context.Context, p *auth.Principal, g event.Group) error
 }
 
-// Publisher is the outbox, as far as administrators write it. [*outbox.Publisher] is one.
+// Publisher is the part of the outbox that administrators use. [*outbox.Publisher] is one.
 type Publisher interface {
-	// PublishAdmin writes one admin event in a transaction of its own and returns its id: eventID, or a new one where that
-	// is uuid.Nil. An id that was published before is returned without an error.
+	// PublishAdmin writes one admin event in its own transaction and returns its id: eventID, or a new one if that is
+	// uuid.Nil. An id that was published before is returned without an error.
 	PublishAdmin(ctx context.Context, eventType event.Type, payload json.RawMessage, eventID uuid.UUID) (uuid.UUID, error)
-	// PlatformStats returns the platform's statistics and when the newest of them was set; ok is false where none ever was.
+	// PlatformStats returns the platform's statistics and when the newest of them was set. ok is false if none were
+	// ever set.
 	PlatformStats(ctx context.Context) (stats outbox.PlatformStats, setAt time.Time, ok bool, err error)
 }
 
 // Replayer reads the log of a group for a client that polls. [*Pager] is one.
 type Replayer interface {
-	// Replay returns the events of group after the cursor, in order, at most limit and not many more than [PageBytes] hold: from the
-	// beginning of what is retained where after is uuid.Nil, none where it is nil.
+	// Replay returns the events of group after the cursor, in order: at most limit, and not many more than [PageBytes]
+	// hold. With uuid.Nil as after it starts at the beginning of the retained events; with nil it returns none.
 	//
-	// Status is [Resumed] or [Gap]. With Resumed, lastEventID is the cursor to go on from: the last event returned, the
-	// cursor itself where nothing is behind it, the group's newest event where after is nil, uuid.Nil where there is none.
-	// With Gap there are no events, and lastEventID is the group's newest.
+	// Status is [Resumed] or [Gap]. With Resumed, lastEventID is the next cursor: the last event returned; the cursor
+	// itself if no event follows it; the group's newest event if after is nil; uuid.Nil if the group has none. With Gap
+	// there are no events, and lastEventID is the group's newest.
 	Replay(ctx context.Context, group event.Group, after *uuid.UUID, limit int) (status string, lastEventID uuid.UUID,
 		events []event.Logged, err error)
 }
 
-// Config connects the API. Authenticator, Authorizer, Publisher, Replayer, DeadLetters, Tracer, Connections and Fleet are required.
+// Config connects the API. Authenticator, Authorizer, Publisher, Replayer, DeadLetters, Tracer, Connections and
+// Fleet are required.
 type Config struct {
 	Authenticator Authenticator
 	Authorizer    Authorizer
@@ -74,25 +76,27 @@ type Config struct {
 	Tracer        Tracer
 	Connections   Connections
 	Fleet         Fleet
-	// Ready says whether the service is operational, which GET status reports. Defaults to always.
+	// Ready says whether the service is operational; GET status reports it. Defaults to always.
 	Ready func(ctx context.Context) error
 	// TeamCart says whether the team cart hub is on. Defaults to off.
 	TeamCart bool
-	// AdminHubPath is where the admin hub is. Defaults to /hubs/admin.
+	// AdminHubPath is the admin hub's path. Defaults to /hubs/admin.
 	AdminHubPath string
-	// ReplayLimit is the most that one page of events holds. Defaults to 1000.
+	// ReplayLimit is the most events of one page. Defaults to 1000.
 	ReplayLimit int
-	// Rate is how many requests a second a user may make of one endpoint, or [NoLimit]. Defaults to 50.
+	// Rate is how many requests per second a user may make to one endpoint, or [NoLimit]. Defaults to 50.
 	Rate float64
-	// Burst is how many requests a user may make of one endpoint at once. Defaults to 100.
+	// Burst is how many requests a user may make to one endpoint at once. Defaults to 100.
 	Burst int
-	// Audit is told who published, decided about a dead letter, disconnected or drained, or was refused. Defaults to one that writes to Logger.
+	// Audit records who published, decided about a dead letter, disconnected or drained, and who was refused. Defaults
+	// to a log that writes to Logger.
 	Audit *auditlog.Log
-	// WriteTimeout is how long a client may take for 64 KiB of an answer; for all of it, four times as long. Defaults to 30 s.
+	// WriteTimeout is how long a client may take for 64 KiB of an answer. The whole answer may take four times as long.
+	// Defaults to 30 s.
 	WriteTimeout time.Duration
 	// AllowsOrigin says whether pages of another origin may use the API, by CORS. Defaults to none.
 	AllowsOrigin func(origin string) bool
-	// Logger receives what went wrong. Defaults to slog.Default().
+	// Logger receives errors. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
@@ -110,9 +114,12 @@ type API struct {
 
 // New returns the API for cfg.
 func New(cfg Config) (*API, error) {
-	if cfg.Authenticator == nil || cfg.Authorizer == nil || cfg.Publisher == nil || cfg.Replayer == nil || cfg.DeadLetters == nil ||
+	if cfg.Authenticator == nil || cfg.Authorizer == nil || cfg.Publisher == nil || cfg.Replayer == nil ||
+		cfg.DeadLetters == nil ||
 		cfg.Tracer == nil || cfg.Connections == nil || cfg.Fleet == nil {
-		return nil, errors.New("adminapi: Authenticator, Authorizer, Publisher, Replayer, DeadLetters, Tracer, Connections and Fleet are required")
+		return nil, errors.New(
+			"adminapi: Authenticator, Authorizer, Publisher, Replayer, DeadLetters, Tracer, Connections and Fleet are required",
+		)
 	}
 	if (cfg.Rate < 0 && cfg.Rate != NoLimit) || cfg.Burst < 0 || cfg.ReplayLimit < 0 {
 		return nil, errors.New("adminapi: Rate, Burst and ReplayLimit must not be negative")
@@ -140,7 +147,7 @@ func New(cfg Config) (*API, error) {
 	}, nil
 }
 
-// Handler returns the API's handler, for "/api/" and [OpenAPIPath]. Whatever it does not know is a 404 problem.
+// Handler returns the API's handler, for "/api/" and [OpenAPIPath]. An unknown path is a 404 problem.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, e := range a.endpoints() {
@@ -152,7 +159,8 @@ func (a *API) Handler() http.Handler {
 	return a.cors(mux)
 }
 
-// ForNodes returns the handler of what other nodes may ask on behalf of administrators: about this node's connections, and to be drained.
+// ForNodes returns the handler for other nodes, which ask on behalf of administrators: about this node's
+// connections, and to drain it.
 func (a *API) ForNodes() http.Handler {
 	mux := http.NewServeMux()
 	for _, e := range a.endpoints() {
@@ -163,5 +171,5 @@ func (a *API) ForNodes() http.Handler {
 	return mux
 }
 
-// timestamp is the present as the API writes it.
+// timestamp is the present time in the API's form.
 func (a *API) timestamp() string { return a.cfg.Now().UTC().Format(time.RFC3339Nano) }

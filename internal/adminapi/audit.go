@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// entry is what the audit log is told about a request of somebody, or of nobody known.
+// entry is the audit log's entry for a request; p is nil if the sender is unknown.
 func (e *endpoint) entry(p *auth.Principal) auditlog.Entry {
 	entry := auditlog.Entry{Action: auditlog.Request, Path: e.path}
 	switch {
@@ -33,8 +33,8 @@ func (e *endpoint) entry(p *auth.Principal) auditlog.Entry {
 	return entry
 }
 
-// note tells the audit log of what has changed something, and of what the endpoint itself did not permit. A request that only
-// reads, or that was malformed, has done nothing.
+// note writes an audit entry for a request that changed something, or that the endpoint itself did not permit. A
+// request that only reads, or was malformed, has no effect and no entry.
 func (a *API) note(ctx context.Context, entry auditlog.Entry, answer any, err error) {
 	if p, ok := errors.AsType[*problem](err); ok && p.Status == http.StatusForbidden {
 		a.audit.Refused(ctx, entry, err)

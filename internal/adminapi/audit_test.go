@@ -13,7 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// TestTheAuditLogTellsWhoDidWhat: who published and who decided about a dead letter, and who was not let; not what was said.
+// TestTheAuditLogTellsWhoDidWhat: it tells who published, who decided about a dead letter and who was refused,
+// without contents.
 func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -28,10 +29,16 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	}
 	const body = `{"eventType":"maintenance","description":"confidential"}`
 	require.Equal(t, http.StatusOK, by("boss", http.MethodPost, prefix+"notify/system-event", body, "Admin"))
-	require.Equal(t, http.StatusBadRequest, by("boss", http.MethodPost, prefix+"notify/system-event", `{"eventType":"confidential"}`, "Admin"))
+	require.Equal(
+		t, http.StatusBadRequest,
+		by("boss", http.MethodPost, prefix+"notify/system-event", `{"eventType":"confidential"}`, "Admin"),
+	)
 	require.Equal(t, http.StatusOK, by("boss", http.MethodGet, prefix+"status", "", "Admin"))
 	require.Equal(t, http.StatusForbidden, by("mallory", http.MethodPost, prefix+"notify/system-event", body))
-	require.Equal(t, http.StatusForbidden, by("mallory", http.MethodGet, "/api/realtime/events?hub=customer-orders&resource="+uuid.NewString(), ""))
+	require.Equal(
+		t, http.StatusForbidden,
+		by("mallory", http.MethodGet, "/api/realtime/events?hub=customer-orders&resource="+uuid.NewString(), ""),
+	)
 	require.Equal(t, http.StatusOK, by("boss", http.MethodPost, deadPath+"/"+first+"/retry", "", "Admin"))
 	require.Equal(t, http.StatusOK, by("boss", http.MethodDelete, deadPath+"/"+second, "", "Admin"))
 

@@ -32,8 +32,8 @@ func readBody(r *http.Request) (*body, error) {
 	return &body{fields: fields, read: map[string]bool{}, errors: fieldErrors{}}, nil
 }
 
-// ignoreBody is for endpoints that take no body. One that comes nevertheless is held to the same rules, so that a sender who
-// takes the endpoint for another one learns of it, and is not looked at further.
+// ignoreBody is for endpoints that take no body. A body is held to the same rules nevertheless, so that a sender
+// that confuses two endpoints learns of it; its content is not used.
 func ignoreBody(r *http.Request) error {
 	start := bufio.NewReader(r.Body)
 	if _, err := start.Peek(1); errors.Is(err, io.EOF) {
@@ -68,13 +68,14 @@ func readJSON(r *http.Request) (any, error) {
 	return value, nil
 }
 
-// malformed names the body as a whole the way that ASP.NET Core does.
+// malformed names the body as a whole as ASP.NET Core does.
 func malformed(message string) *problem { return invalid(fieldErrors{"$": {message}}) }
 
 func checkContentType(h http.Header) error {
 	unsupported := func(detail string) error { return newProblem(http.StatusUnsupportedMediaType, detail) }
 	mediaType, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
-	isJSON := mediaType == jsonType || (strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json"))
+	isJSON := mediaType == jsonType ||
+		(strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json"))
 	if err != nil || !isJSON {
 		return unsupported("The body must have the Content-Type application/json.")
 	}
@@ -89,8 +90,8 @@ func checkContentType(h http.Header) error {
 
 const idempotencyHeader = "Idempotency-Key"
 
-// idempotencyKey returns the event id that the sender chose, or uuid.Nil. The draft of the header's specification puts the
-// key in quotes, its users mostly do not: both are understood.
+// idempotencyKey returns the event id that the sender chose, or uuid.Nil. The draft of the header's specification
+// puts the key in quotes; most users do not. Both are accepted.
 func idempotencyKey(h http.Header) (id uuid.UUID, ok bool) {
 	values := h.Values(idempotencyHeader)
 	if len(values) == 0 {
@@ -100,8 +101,8 @@ func idempotencyKey(h http.Header) (id uuid.UUID, ok bool) {
 	return id, ok && len(values) == 1 && id != uuid.Nil
 }
 
-// keyBeside returns the [idempotencyKey], or what is wrong with the request: err is what was found in the body, and where that
-// names fields, a bad key is named beside them.
+// keyBeside returns the [idempotencyKey], or what is wrong with the request. err is the body's error; if it names
+// fields, a bad key is named beside them.
 func keyBeside(err error, h http.Header) (uuid.UUID, error) {
 	key, ok := idempotencyKey(h)
 	if ok {
@@ -118,7 +119,7 @@ func keyBeside(err error, h http.Header) (uuid.UUID, error) {
 	return uuid.Nil, p
 }
 
-// encode writes v as JSON without escaping what HTML would need.
+// encode writes v as JSON without HTML escapes.
 func encode(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -31,7 +31,7 @@ const (
 
 func now() time.Time { return time.Date(2026, 1, 20, 10, 30, 0, 0, time.UTC) }
 
-// outboxRecorder is an outbox of one process. It takes what the event vocabulary can deliver, as the relay does.
+// outboxRecorder is an outbox in memory. Like the relay, it takes the events that the event vocabulary can deliver.
 type outboxRecorder struct {
 	mu     sync.Mutex
 	events []event.Logged
@@ -75,12 +75,13 @@ func (o *outboxRecorder) all() []event.Logged {
 	return o.events
 }
 
-// seedStats are the published document's example.
+// seedStats are the statistics of the published document's example.
 func seedStats() *outbox.PlatformStats {
 	n := func(s string) json.RawMessage { return json.RawMessage(s) }
 	return &outbox.PlatformStats{
 		TotalUsers: n("5432"), ActiveUsers: n("234"), NewUsersToday: n("12"), WebsitesGenerated: n("1203"),
-		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"), SetAt: now().Add(-time.Minute),
+		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"),
+		SetAt: now().Add(-time.Minute),
 	}
 }
 
@@ -90,7 +91,7 @@ type noGrants struct{}
 func (noGrants) QueryRow(context.Context, string, ...any) pgx.Row { return noGrants{} }
 func (noGrants) Scan(...any) error                                { return nil }
 
-// replays answers every replay with the same, and remembers what it was asked.
+// replays gives every replay the same answer, and remembers the parameters.
 type replays struct {
 	status string
 	last   uuid.UUID
@@ -102,12 +103,17 @@ type replays struct {
 	limit int
 }
 
-func (p *replays) Replay(_ context.Context, g event.Group, after *uuid.UUID, limit int) (string, uuid.UUID, []event.Logged, error) {
+func (p *replays) Replay(
+	_ context.Context,
+	g event.Group,
+	after *uuid.UUID,
+	limit int,
+) (string, uuid.UUID, []event.Logged, error) {
 	p.group, p.after, p.limit = g, after, limit
 	return p.status, p.last, p.events, p.err
 }
 
-// bundle is an API with everything around it. A test changes cfg before the first request.
+// bundle is an API with all its dependencies. A test changes cfg before the first request.
 type bundle struct {
 	cfg    adminapi.Config
 	outbox *outboxRecorder
@@ -138,14 +144,15 @@ func setup(tb testing.TB) *bundle {
 	checker, err := policy.New(policy.Config{Now: now, Logger: logger}, noGrants{})
 	require.NoError(tb, err)
 	b.cfg = adminapi.Config{
-		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead, Tracer: b.stories,
+		Authenticator: verifier, Authorizer: checker, Publisher: b.outbox, Replayer: b.replay, DeadLetters: b.dead,
+		Tracer:      b.stories,
 		Connections: b.fleet, Fleet: b.fleet,
 		TeamCart: true, Logger: logger, Now: now,
 	}
 	return b
 }
 
-// serve answers the request, and holds the answer against the OpenAPI document.
+// serve answers the request, and checks the answer against the OpenAPI document.
 func (b *bundle) serve(t *testing.T, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	if b.handler == nil {

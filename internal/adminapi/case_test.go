@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A field that is missing because its name is in another case, as .NET writes names unless it is told otherwise, is told so.
+// If a field is missing because its name is in another case, as .NET writes names by default, the error says so.
 //
 // Acceptance: A-508.
 func TestAFieldInAnotherCaseIsNamed(t *testing.T) {
@@ -27,7 +27,9 @@ func TestAFieldInAnotherCaseIsNamed(t *testing.T) {
 		"broadcast/revenue": {
 			`{"DailyRevenue":1,"totalRevenue30d":null}`,
 			map[string][]string{
-				"dailyRevenue":    {`The field is required. The body has "DailyRevenue": names are camelCase and matched exactly.`},
+				"dailyRevenue": {
+					`The field is required. The body has "DailyRevenue": names are camelCase and matched exactly.`,
+				},
 				"totalRevenue30d": {"The field is required."},
 			},
 		},
@@ -47,6 +49,9 @@ func TestAFieldInAnotherCaseIsNamed(t *testing.T) {
 			},
 		},
 	} {
-		require.Equal(t, test.errors, map[string][]string(requireProblem(t, b.post(t, endpoint, test.body), http.StatusBadRequest).Errors), endpoint)
+		require.Equal(
+			t, test.errors,
+			map[string][]string(requireProblem(t, b.post(t, endpoint, test.body), http.StatusBadRequest).Errors), endpoint,
+		)
 	}
 }

@@ -17,56 +17,58 @@ import (
 const (
 	connectionPageDefault = 100
 	connectionPageMaximum = 1000
-	// GroupsListed is how many groups of a connection are listed; the rest is counted.
+	// GroupsListed is how many groups of a connection are listed; the others are counted.
 	GroupsListed = 20
-	// nameMaximum bounds what is looked for.
+	// nameMaximum bounds the texts of a filter.
 	nameMaximum = 1024
 
 	connectionsPath = "/api/admin/realtime/connections"
 	disconnectPath  = connectionsPath + "/disconnect"
 )
 
-// Connection is one client's, as administrators see it.
+// Connection is a client's connection as administrators see it.
 type Connection struct {
 	ConnectionID string    `json:"connectionId"`
-	Hub          string    `json:"hub"` // its path
+	Hub          string    `json:"hub"` // the hub's path
 	User         string    `json:"user"`
 	Node         uuid.UUID `json:"node"`
 	Host         string    `json:"host"`
-	Address      string    `json:"address"`             // the client's
+	Address      string    `json:"address"`             // the client's address
 	Transport    string    `json:"transport,omitempty"` // empty while a client with stateful reconnect is away
 	ConnectedAt  time.Time `json:"connectedAt"`
 	Groups       []string  `json:"groups"`               // at most GroupsListed
-	MoreGroups   int       `json:"moreGroups,omitempty"` // that are not listed
+	MoreGroups   int       `json:"moreGroups,omitempty"` // how many are not listed
 }
 
-// ConnectionFilter says which connections are meant: those that fit all that is not empty.
+// ConnectionFilter selects the connections that match all its fields that are not empty.
 type ConnectionFilter struct {
 	User         string
 	Group        event.Group
 	ConnectionID string
 }
 
-// Connections are those of this node.
+// Connections are the connections of this node.
 type Connections interface {
-	// List returns the connections that fit and have an id behind after, by their ids, at most limit.
+	// List returns the matching connections with an id behind after, ordered by id, at most limit.
 	List(filter ConnectionFilter, after string, limit int) []Connection
-	// Disconnect closes those that fit, and asks their clients to come back where reconnect says so. It returns how many they were.
+	// Disconnect closes the matching connections and returns their number. With reconnect, their clients are asked to
+	// come back.
 	Disconnect(filter ConnectionFilter, reconnect bool) int
 }
 
-// connectionPage is the answer of GET connections. Next is the value of after for the next page, empty on the last one.
+// connectionPage is the answer of GET connections. Next is the value of after for the next page; it is empty on the
+// last page.
 type connectionPage struct {
 	Connections []Connection  `json:"connections"`
 	Next        string        `json:"next,omitempty"`
 	Unreachable []Unreachable `json:"unreachable"`
 }
 
-// connectionQuery is what GET connections is asked.
+// connectionQuery holds the parameters of GET connections.
 type connectionQuery struct {
 	filter ConnectionFilter
 	node   string // an id or a host; empty: any
-	after  string // the id of a connection
+	after  string // a connection's id
 	limit  int
 }
 
@@ -101,7 +103,7 @@ func parseConnectionQuery(r *http.Request) (q connectionQuery, err error) {
 	return q, nil
 }
 
-// parseGroup reads the field group in any casing: none where it is empty.
+// parseGroup reads the field group in any casing; an empty text is the zero Group.
 func parseGroup(errs fieldErrors, text string) event.Group {
 	g, err := event.ParseGroup(strings.ToLower(text))
 	if err != nil && text != "" && len(errs["group"]) == 0 {
@@ -110,10 +112,12 @@ func parseGroup(errs fieldErrors, text string) event.Group {
 	return g
 }
 
-// question asks another node for the same page of its own.
+// question asks another node for the same page of its own connections.
 func (q connectionQuery) question() question {
 	query := url.Values{"limit": {strconv.Itoa(q.limit)}}
-	for name, value := range map[string]string{"user": q.filter.User, "group": q.filter.Group.String(), "after": q.after} {
+	for name, value := range map[string]string{
+		"user": q.filter.User, "group": q.filter.Group.String(), "after": q.after,
+	} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -121,8 +125,8 @@ func (q connectionQuery) question() question {
 	return question{method: http.MethodGet, path: connectionsPath, query: query.Encode()}
 }
 
-// listConnections answers for this node, or, where no other node asks, for all. Pages go by the connections' ids over all nodes, so that a
-// node that comes, goes or does not answer moves none of the others' connections to another page.
+// listConnections answers for this node if another node asks, else for all nodes. Pages are ordered by connection id
+// over all nodes, so a node that comes, goes or does not answer moves no other node's connections to another page.
 func (a *API) listConnections(r *request) (any, error) {
 	q, err := parseConnectionQuery(r.Request)
 	if err != nil {
@@ -156,7 +160,7 @@ func (a *API) listConnections(r *request) (any, error) {
 	return written{json: answer, sent: leave}, err
 }
 
-// pageOf is the beginning of a list, and where it goes on.
+// pageOf is the first page of a list, with the place where the next one begins.
 func pageOf(list []Connection, limit int) connectionPage {
 	page := connectionPage{Connections: append([]Connection{}, list...), Unreachable: []Unreachable{}} // never null
 	if len(list) > limit {
@@ -186,7 +190,9 @@ func (a *API) disconnect(r *request) (any, error) {
 	reconnect := b.flag("reconnect")
 	b.nothingElse()
 	if filter == (ConnectionFilter{}) && len(b.errors) == 0 {
-		b.errors.add("$", "One of user, connectionId and group is required; where there are several, connections have to fit all.")
+		b.errors.add(
+			"$", "One of user, connectionId and group is required; where there are several, connections have to fit all.",
+		)
 	}
 	if err := b.err(); err != nil {
 		return nil, err
@@ -196,7 +202,9 @@ func (a *API) disconnect(r *request) (any, error) {
 		return nil, err
 	}
 	body := map[string]any{"reconnect": reconnect}
-	for name, value := range map[string]string{"user": filter.User, "group": filter.Group.String(), "connectionId": filter.ConnectionID} {
+	for name, value := range map[string]string{
+		"user": filter.User, "group": filter.Group.String(), "connectionId": filter.ConnectionID,
+	} {
 		if value != "" {
 			body[name] = value
 		}

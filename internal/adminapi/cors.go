@@ -12,10 +12,11 @@ const (
 	corsMaxAge  = "7200" // seconds; the longest that Chromium honours
 )
 
-// cors lets pages of the origins that are allowed read every answer, whatever it is, and answers what their browsers ask before.
+// cors lets pages of the allowed origins read every answer, including errors, and answers their browsers'
+// preflights.
 //
-// Other origins' pages get no such headers. Their requests are served like any other: a browser does not show them the answer, and
-// sends nothing of its own accord that the API would take for permission, a token least of all.
+// Pages of other origins get no such headers. Their requests are served like any other: the browser does not show
+// them the answer, and never sends by itself what the API takes for permission, above all no token.
 func (a *API) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -44,8 +45,8 @@ func (a *API) cors(next http.Handler) http.Handler {
 	})
 }
 
-// allowPreflight allows every method and header that means something here, and the headers that the page sends in addition: they
-// may mean something to what stands in between.
+// allowPreflight allows every method and header that the API uses, and the additional headers that the page sends: a
+// proxy in between may use them.
 func allowPreflight(h http.Header, r *http.Request) {
 	h.Add("Vary", "Access-Control-Request-Headers")
 	h.Set("Access-Control-Allow-Methods", corsMethods)

@@ -38,7 +38,10 @@ func TestPreflightOfAnAllowedPage(t *testing.T) {
 		require.Equal(t, page, h.Get("Access-Control-Allow-Origin"))
 		require.Equal(t, "true", h.Get("Access-Control-Allow-Credentials"))
 		require.Equal(t, "GET, HEAD, POST, DELETE", h.Get("Access-Control-Allow-Methods"))
-		require.Equal(t, "authorization, content-type, idempotency-key, authorization,content-type,x-page", h.Get("Access-Control-Allow-Headers"))
+		require.Equal(
+			t, "authorization, content-type, idempotency-key, authorization,content-type,x-page",
+			h.Get("Access-Control-Allow-Headers"),
+		)
 		require.Equal(t, "7200", h.Get("Access-Control-Max-Age"))
 		require.Equal(t, []string{"Origin", "Access-Control-Request-Headers"}, h.Values("Vary"))
 	}

@@ -24,16 +24,19 @@ const (
 
 // DeadLetters are the events that could not be delivered. [*jobs.DeadLetters] is one.
 type DeadLetters interface {
-	// List returns at most limit of them, behind before: those that are not tried again, the newest first, and then those that are.
+	// List returns at most limit dead letters behind before. Those that are not tried again come first, the newest
+	// first; then those that are.
 	List(ctx context.Context, before *outbox.DeadLetter, limit int) ([]outbox.DeadLetter, error)
-	// Retry has one tried again, Drop strikes it off the list; by is who wants so. Both fail with outbox.ErrNotDead.
+	// Retry tries a dead letter again, Drop removes it from the list; by is the administrator. Both fail with
+	// outbox.ErrNotDead.
 	Retry(ctx context.Context, eventID uuid.UUID, by string) error
 	Drop(ctx context.Context, eventID uuid.UUID, by string) error
-	// Mend changes one and has it relayed. It fails as [*jobs.DeadLetters] says.
+	// Mend changes a dead letter and has it relayed. It fails as [*jobs.DeadLetters] says.
 	Mend(ctx context.Context, eventID uuid.UUID, m *outbox.Mending, by string) (outbox.Mended, error)
 }
 
-// deadPage is the answer of GET /api/admin/outbox/dead. Next is the value of before for the next page, empty on the last one.
+// deadPage is the answer of GET /api/admin/outbox/dead. Next is the value of before for the next page; it is empty
+// on the last page.
 type deadPage struct {
 	DeadLetters []outbox.DeadLetter `json:"deadLetters"`
 	Next        string              `json:"next,omitempty"`
@@ -83,7 +86,7 @@ func (a *API) listDead(r *request) (any, error) {
 	return written{json: answer, sent: leave}, err
 }
 
-// shortened cuts a text that a producer may have had a hand in: a page has a thousand of them.
+// shortened cuts a text that may contain a producer's input: a page has up to a thousand of them.
 func shortened(text string) string {
 	const most = 1000
 	if len(text) <= most {
@@ -92,15 +95,18 @@ func shortened(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// decided is the answer to what was done about one dead letter.
+// decided is the answer to a decision about one dead letter.
 type decided struct {
 	Message string    `json:"message"`
 	EventID uuid.UUID `json:"eventId"`
-	Changed []string  `json:"changed,omitempty"` // columns of the outbox, of an event that was mended
+	Changed []string  `json:"changed,omitempty"` // outbox columns of a mended event
 }
 
-// deciding is the endpoint that does something about one dead letter.
-func (a *API) deciding(message string, do func(DeadLetters, context.Context, uuid.UUID, string) error) func(*request) (any, error) {
+// deciding is an endpoint that decides about one dead letter.
+func (a *API) deciding(
+	message string,
+	do func(DeadLetters, context.Context, uuid.UUID, string) error,
+) func(*request) (any, error) {
 	return func(r *request) (any, error) {
 		if err := ignoreBody(r.Request); err != nil {
 			return nil, err
@@ -117,7 +123,9 @@ func (a *API) deciding(message string, do func(DeadLetters, context.Context, uui
 			return nil, newProblem(http.StatusConflict, "The event cannot be tried again: "+outbox.ErrRowLost.Error()+".")
 		}
 		if err != nil {
-			a.logger.ErrorContext(r.Context(), "a dead letter could not be changed", slog.String("event_id", id.String()), slog.Any("error", err))
+			a.logger.ErrorContext(
+				r.Context(), "a dead letter could not be changed", slog.String("event_id", id.String()), slog.Any("error", err),
+			)
 			return nil, unavailable("The dead letter could not be changed.")
 		}
 		return decided{Message: message, EventID: id}, nil

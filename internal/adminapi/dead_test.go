@@ -27,8 +27,8 @@ const deadPath = "/api/admin/outbox/dead"
 type morgue struct {
 	letters []outbox.DeadLetter
 	retried []uuid.UUID
-	mending *outbox.Mending // the last
-	by      string          // who decided last
+	mending *outbox.Mending // the last one
+	by      string          // who made the last decision
 	err     error
 }
 
@@ -70,8 +70,10 @@ func dead(n int) []outbox.DeadLetter {
 	letters := make([]outbox.DeadLetter, n)
 	for i := range letters {
 		letters[i] = outbox.DeadLetter{
-			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), State: outbox.StatusDead, Type: event.OrderPlaced,
-			ResourceID: uuid.MustParse(orderID), WrittenAt: now(), DiedAt: now().Add(time.Hour - time.Duration(i)*time.Microsecond),
+			EventID: uuid.MustParse(fmt.Sprintf("7a1d0000-0000-4000-8000-%012d", i)), State: outbox.StatusDead,
+			Type:       event.OrderPlaced,
+			ResourceID: uuid.MustParse(orderID), WrittenAt: now(),
+			DiedAt:   now().Add(time.Hour - time.Duration(i)*time.Microsecond),
 			Attempts: 10, Reason: "payload: orderNumber is missing",
 		}
 	}
@@ -130,11 +132,13 @@ func TestDeadLettersAreRetriedAndDropped(t *testing.T) {
 	require.Contains(t, p.Errors, "eventId")
 	b.dead.err = errors.New("no database")
 	third := b.dead.letters[0].EventID
-	requireProblem(t, b.serve(t, request(t, http.MethodDelete, deadPath+"/"+third.String(), "")), http.StatusServiceUnavailable)
+	requireProblem(
+		t, b.serve(t, request(t, http.MethodDelete, deadPath+"/"+third.String(), "")), http.StatusServiceUnavailable,
+	)
 }
 
-// A page of dead letters has a bound, whatever made them die: what a producer wrote is in the reasons. Here, too, a user's pages are made a few
-// at a time, and each gives its place back.
+// A page of dead letters is bounded, whatever their reasons, which contain a producer's input. Here, too, a user's
+// pages are made a few at a time, and each frees its place.
 func TestAPageOfDeadLettersIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -156,8 +160,8 @@ func TestAPageOfDeadLettersIsBounded(t *testing.T) {
 	}
 }
 
-// A body says what is to be another; what it gets wrong is named, all of it, before anything is asked of the database. Who mends is the token's
-// subject, and the audit log has it without a payload.
+// A body lists an event's changes. All its errors are named before the database is asked. The audit log has the
+// token's subject as the one who mends, and no payload.
 //
 // Acceptance: A-514.
 func TestDeadLettersAreMended(t *testing.T) {
@@ -168,7 +172,8 @@ func TestDeadLettersAreMended(t *testing.T) {
 		t.Helper()
 		return b.serve(t, request(t, http.MethodPost, deadPath+"/"+id+"/mend", body))
 	}
-	requireOK(t, mend(`{"merge": {"orderNumber": "YZ-1", "n": 0.10}, "audience": "Restaurant", "customerId": "", "deliverAfter": "",
+	requireOK(t, mend(
+		`{"merge": {"orderNumber": "YZ-1", "n": 0.10}, "audience": "Restaurant", "customerId": "", "deliverAfter": "",
 		"restaurantId": "f47ac10b-58cc-4372-a567-0e02b2c3d479", "occurredOnUtc": "2026-01-20T10:30:00+01:00", "resourceId": null}`),
 		`{"message": "Dead letter mended", "eventId": "`+id+`", "changed": ["payload", "audience"]}`)
 	m := b.dead.mending
@@ -193,8 +198,10 @@ func TestDeadLettersAreMended(t *testing.T) {
 		require.ElementsMatch(t, named, slices.Collect(maps.Keys(p.Errors)), body)
 	}
 	for err, status := range map[error]int{
-		outbox.ErrNotKnown: http.StatusNotFound, outbox.ErrRowGone: http.StatusNotFound, outbox.ErrRelayed: http.StatusConflict,
-		outbox.ErrWaiting: http.StatusConflict, outbox.ErrUnchanged: http.StatusConflict, outbox.ErrMoved: http.StatusConflict, errors.New("no database"): http.StatusServiceUnavailable,
+		outbox.ErrNotKnown: http.StatusNotFound, outbox.ErrRowGone: http.StatusNotFound,
+		outbox.ErrRelayed: http.StatusConflict,
+		outbox.ErrWaiting: http.StatusConflict, outbox.ErrUnchanged: http.StatusConflict,
+		outbox.ErrMoved: http.StatusConflict, errors.New("no database"): http.StatusServiceUnavailable,
 		&outbox.RefusedError{Problem: "customer_id is missing", Hint: "Set customer_id."}: http.StatusBadRequest,
 	} {
 		b.dead.err = err
@@ -203,5 +210,8 @@ func TestDeadLettersAreMended(t *testing.T) {
 			require.Equal(t, []string{"customer_id is missing (Set customer_id.)"}, p.Errors["$"])
 		}
 	}
-	requireProblem(t, b.serve(t, request(t, http.MethodPost, deadPath+"/nobody/mend", `{"audience": "Both"}`)), http.StatusBadRequest)
+	requireProblem(
+		t, b.serve(t, request(t, http.MethodPost, deadPath+"/nobody/mend", `{"audience": "Both"}`)),
+		http.StatusBadRequest,
+	)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// The document lists the catalogue's hubs where a client names one.
+// Where a client names a hub, the document lists the catalogue's hubs.
 func TestTheDocumentNamesEveryHub(t *testing.T) {
 	t.Parallel()
 	w := setup(t).get(t, adminapi.OpenAPIPath)

@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// document is the OpenAPI document, as far as the tests look at it. A member that is not listed here fails the tests.
+// document is the part of the OpenAPI document that the tests read. A member that is not listed here fails the
+// tests.
 type document struct {
 	OpenAPI    string
 	Info       map[string]string
@@ -26,10 +27,10 @@ type document struct {
 	Paths      map[string]map[string]json.RawMessage
 	Components map[string]map[string]map[string]any
 
-	operations []operation // of Paths, by path
+	operations []operation // all of Paths, ordered by path
 }
 
-// operation is a path and one of its methods. References are followed, but for those within schemas.
+// operation is a path with one of its methods. References are resolved, except those within schemas.
 type operation struct {
 	method, path string
 
@@ -67,7 +68,7 @@ type answer struct {
 	Content     map[string]media
 }
 
-// documented is the document that is embedded.
+// documented is the embedded document.
 var documented = sync.OnceValue(func() *document {
 	d := &document{}
 	raw, err := os.ReadFile("openapi.json")
@@ -83,7 +84,7 @@ var documented = sync.OnceValue(func() *document {
 	return d
 })
 
-// strictly decodes JSON without floats, and refuses what it does not know.
+// strictly decodes JSON without floats, and refuses unknown members.
 func strictly(raw []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -144,7 +145,7 @@ func (d *document) follow(o *operation) error {
 	return nil
 }
 
-// component is what "#/components/kind/name" refers to.
+// component returns the target of "#/components/kind/name".
 func (d *document) component(ref string) map[string]any {
 	parts := strings.Split(ref, "/")
 	found, ok := d.Components[parts[2]][parts[3]]
@@ -175,10 +176,10 @@ func (o *operation) body() *media {
 	return nil
 }
 
-// needsToken says whether the document wants one.
+// needsToken says whether the operation requires a token.
 func (o *operation) needsToken() bool { return o.Security == nil || len(*o.Security) > 0 }
 
-// find returns the operation that a request is for, or nil.
+// find returns the request's operation, or nil.
 func (d *document) find(r *http.Request) *operation {
 	method := r.Method
 	if method == http.MethodHead {
@@ -196,7 +197,7 @@ func (d *document) find(r *http.Request) *operation {
 	return nil
 }
 
-// requireDocumented requires that the document knows the answer: its status, its headers, and its body.
+// requireDocumented requires that the document describes the answer: its status, its headers, and its body.
 func requireDocumented(t *testing.T, r *http.Request, w *httptest.ResponseRecorder) {
 	t.Helper()
 	d := documented()

@@ -15,14 +15,14 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// pageDefault is how many events a page holds where the client does not say.
+// pageDefault is how many events a page holds if the client does not say.
 const pageDefault = 100
 
-// PageBytes is what the events of one page take at most, unless there is only one: as their payloads in memory, and as the client is sent
-// them.
+// PageBytes is the most that the events of one page take, unless there is only one: as payloads in memory, and as
+// bytes sent to the client.
 const PageBytes = 1 << 20
 
-// pageQuery is what the client asks for.
+// pageQuery holds the client's parameters.
 type pageQuery struct {
 	group event.Group
 	after *uuid.UUID // nil: from now on
@@ -46,7 +46,7 @@ func (a *API) events(r *request) (any, error) {
 	return written{json: page, sent: leave}, nil
 }
 
-// page returns the answer of GET /api/realtime/events, which ends before the event that would not fit.
+// page returns the answer of GET /api/realtime/events, which ends before the first event that would not fit.
 func (a *API) page(r *request, query pageQuery) ([]byte, error) {
 	if err := a.authorize(r.Context(), r.principal, query.group); err != nil {
 		return nil, err
@@ -58,9 +58,10 @@ func (a *API) page(r *request, query pageQuery) ([]byte, error) {
 	}
 	var events []byte
 	for _, entry := range entries {
-		// An event that cannot be encoded is set aside before it gets its place in the log; one is there all the same if another
-		// release has put it there. A newer release may know its type, so that fails the request, and a node of that release will
-		// answer: to leave it out would be a hole that nobody is told of. What clients cannot read stays so, and is passed over as in a hub.
+		// An event that cannot be encoded is set aside before it gets its place in the log, so only another release can
+		// have put one there. If a newer release may know its type, the request fails, and a node of that release will
+		// answer: leaving the event out would be a silent hole. An event that no client can ever read is skipped, as in a
+		// hub.
 		longer, err := appendPageEvent(events, entry)
 		if err != nil && entry.Type.Family() != event.Unknown {
 			a.logger.ErrorContext(r.Context(), "event passed over", slog.Any("event", entry.Event), slog.Any("error", err))
@@ -80,16 +81,18 @@ func (a *API) page(r *request, query pageQuery) ([]byte, error) {
 	return append(append(page, events...), ']', '}', '\n'), nil
 }
 
-// pageFrameBytes has room for what is around a page's events.
+// pageFrameBytes has room for the JSON around a page's events.
 const pageFrameBytes = 128
 
-// appendPageEvent appends an event as a member of the group would have received it. What the payload brings is not read and written anew,
-// so every value is what the database holds.
+// appendPageEvent appends an event as a member of the group would have received it. The payload is not decoded and
+// encoded again, so every value is as in the database.
 func appendPageEvent(b []byte, entry event.Logged) ([]byte, error) {
 	if len(b) > 0 {
 		b = append(b, ',')
 	}
-	b = fmt.Appendf(b, `{"eventId":%q,"sequence":%d,"method":%q,"arguments":[`, entry.ID, entry.Sequence, entry.Type.Method())
+	b = fmt.Appendf(
+		b, `{"eventId":%q,"sequence":%d,"method":%q,"arguments":[`, entry.ID, entry.Sequence, entry.Type.Method(),
+	)
 	b, err := entry.AppendArguments(b, event.Plain)
 	if err != nil {
 		return nil, err
@@ -97,8 +100,11 @@ func appendPageEvent(b []byte, entry event.Logged) ([]byte, error) {
 	return fmt.Appendf(b, `],"occurredOnUtc":%q}`, entry.OccurredOn.UTC().Format(time.RFC3339Nano)), nil
 }
 
-// replay reads the log, few at a time.
-func (a *API) replay(ctx context.Context, query pageQuery) (status string, last uuid.UUID, entries []event.Logged, err error) {
+// replay reads the log, under a bound of concurrent reads.
+func (a *API) replay(
+	ctx context.Context,
+	query pageQuery,
+) (status string, last uuid.UUID, entries []event.Logged, err error) {
 	if err := a.reading.Acquire(ctx, 1); err != nil {
 		return "", uuid.Nil, nil, fmt.Errorf("waiting for the other pages: %w", err)
 	}
@@ -138,7 +144,7 @@ func (a *API) pageQuery(raw string) (pageQuery, error) {
 	return query, nil
 }
 
-// groupOf is the group that a hub's name and a resource mean: the resource is an id where the hub's groups belong to resources, else the
+// groupOf is the group of a hub's name and a resource: an id if the hub's groups belong to resources, else the
 // group's name.
 func groupOf(name, resource string, errs fieldErrors) event.Group {
 	hub, known := event.HubNamed(name)

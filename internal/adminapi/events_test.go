@@ -20,7 +20,7 @@ import (
 
 const events = "/api/realtime/events"
 
-// owner follows one order, one restaurant and one team cart.
+// owner is the token of a user who follows one order, one restaurant and one team cart.
 func owner(t *testing.T) string {
 	t.Helper()
 	return token(t, auth.Grant{Subject: "user-1", Permissions: []string{
@@ -40,7 +40,8 @@ func TestEventsPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	order, restaurant := uuid.MustParse(orderID), uuid.MustParse("f3b63b0c-3b2a-4f8c-9d6a-3a9d1a2a4b0e")
-	first, second := uuid.MustParse("0197a1b2-0000-7000-8000-000000000001"), uuid.MustParse("0197a1b2-0000-7000-8000-000000000002")
+	first, second := uuid.MustParse("0197a1b2-0000-7000-8000-000000000001"),
+		uuid.MustParse("0197a1b2-0000-7000-8000-000000000002")
 	b.replay.events = []event.Logged{
 		{
 			Event: &event.Event{
@@ -50,13 +51,17 @@ func TestEventsPage(t *testing.T) {
 			Group: event.OrderGroup(order), Position: 70, Sequence: 7,
 		},
 		{
-			Event: &event.Event{ID: second, Type: event.CartLocked, ResourceID: order, OccurredOn: now(), Payload: []byte(`{}`)},
+			Event: &event.Event{
+				ID: second, Type: event.CartLocked, ResourceID: order, OccurredOn: now(), Payload: []byte(`{}`),
+			},
 			Group: event.OrderGroup(order), Position: 71, Sequence: 8,
 		},
 	}
 	b.replay.last = second
 
-	w := b.getAs(t, owner(t), events+"?hub=customer-orders&resource="+strings.ToUpper(orderID)+"&after="+first.String()+"&limit=2")
+	w := b.getAs(
+		t, owner(t), events+"?hub=customer-orders&resource="+strings.ToUpper(orderID)+"&after="+first.String()+"&limit=2",
+	)
 	requireOK(t, w, fmt.Sprintf(`{"status":"resumed","lastEventId":%q,"events":[
 		{"eventId":%q,"sequence":7,"method":"ReceiveOrderStatusChanged","occurredOnUtc":"2026-01-20T10:30:00Z","arguments":[
 			{"orderId":%q,"orderNumber":"YZ-1024","status":"Preparing","restaurantId":%q,
@@ -79,15 +84,20 @@ func TestEventsQuery(t *testing.T) {
 		after *uuid.UUID
 		limit int
 	}{
-		"hub=customer-orders&resource=" + orderID:                                     {event.OrderGroup(id), nil, 100},
-		"hub=restaurant-orders&resource=" + orderID + "&after=":                       {event.RestaurantGroup(id), nil, 100},
-		"hub=teamcart&resource=" + orderID + "&after=" + uuid.Nil.String():            {event.TeamCartGroup(id), &beginning, 100},
+		"hub=customer-orders&resource=" + orderID:               {event.OrderGroup(id), nil, 100},
+		"hub=restaurant-orders&resource=" + orderID + "&after=": {event.RestaurantGroup(id), nil, 100},
+		"hub=teamcart&resource=" + orderID + "&after=" + uuid.Nil.String(): {
+			event.TeamCartGroup(id), &beginning, 100,
+		},
 		"hub=customer-orders&limit=1&resource=" + orderID + "&after=" + some.String(): {event.OrderGroup(id), &some, 1},
 		"hub=customer-orders&limit=1000&resource=" + orderID:                          {event.OrderGroup(id), nil, 1000},
 		"hub=customer-orders&limit=1001&resource=" + orderID:                          {event.OrderGroup(id), nil, 1000},
 	} {
 		b := setup(t)
-		requireOK(t, b.getAs(t, owner(t), events+"?"+query), `{"status":"resumed","lastEventId":"00000000-0000-0000-0000-000000000000","events":[]}`)
+		requireOK(
+			t, b.getAs(t, owner(t), events+"?"+query),
+			`{"status":"resumed","lastEventId":"00000000-0000-0000-0000-000000000000","events":[]}`,
+		)
 		require.Equal(t, want.group, b.replay.group, query)
 		require.Equal(t, want.after, b.replay.after, query)
 		require.Equal(t, want.limit, b.replay.limit, query)
@@ -166,7 +176,7 @@ func TestEventsFailures(t *testing.T) {
 	requireProblem(t, w, http.StatusServiceUnavailable)
 	require.NotContains(t, w.Body.String(), "10.0.0.7")
 
-	// What another release has put into the log, and clients cannot read, is passed over: the cursor is behind it.
+	// An event that another release has logged and clients cannot read is skipped: the cursor is behind it.
 	b = setup(t)
 	b.replay.events = alerts(3, 10)
 	b.replay.last = b.replay.events[2].ID
@@ -181,5 +191,7 @@ func TestEventsFailures(t *testing.T) {
 
 	b = setup(t)
 	b.replay.events = []event.Logged{{Event: &event.Event{Type: "FromTheFuture"}, Sequence: 1}}
-	requireProblem(t, b.getAs(t, owner(t), events+"?hub=customer-orders&resource="+orderID), http.StatusInternalServerError)
+	requireProblem(
+		t, b.getAs(t, owner(t), events+"?hub=customer-orders&resource="+orderID), http.StatusInternalServerError,
+	)
 }

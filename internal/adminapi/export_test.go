@@ -1,13 +1,13 @@
 package adminapi
 
-// Route is one that the API serves.
+// Route is a route of the API.
 type Route struct {
 	Method, Path  string
 	NeedsToken    bool
 	NeedsTheAdmin bool
 }
 
-// Routes are all that the API serves.
+// Routes returns all routes of the API.
 func (a *API) Routes() []Route {
 	var routes []Route
 	for _, e := range a.endpoints() {

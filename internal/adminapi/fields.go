@@ -22,8 +22,8 @@ const (
 	countMaximum = event.MaxCount
 )
 
-// body is a request's JSON object. Each method reads one field and notes what is wrong with it, so that the sender learns
-// of everything at once; what they return is of use only if errors stays empty.
+// body is a request's JSON object. Each method reads one field and notes its errors, so that the sender learns of
+// all errors at once. The values that they return are valid only if errors stays empty.
 type body struct {
 	fields map[string]any
 	read   map[string]bool // the fields that the endpoint knows
@@ -57,7 +57,7 @@ func (b *body) value(f *event.Field) any {
 	return b.fitting(f)
 }
 
-// fitting reads a field that has to be as the outbox wants it.
+// fitting reads a field with the outbox's rules for it.
 func (b *body) fitting(f *event.Field) any {
 	value, ok := b.required(f.Name)
 	if !ok {
@@ -77,8 +77,8 @@ func (b *body) field(name string) any {
 	return b.fields[name]
 }
 
-// extend adds to the payload what the body holds beyond the fields that the endpoint knows: it reaches the event as it is. It never
-// replaces one of the payload's own.
+// extend adds to the payload the body's fields that the endpoint does not know, unchanged. It never replaces one of
+// the payload's own.
 func (b *body) extend(payload map[string]any) {
 	for name, value := range b.fields {
 		if _, own := payload[name]; own || b.read[name] {
@@ -107,7 +107,7 @@ func (b *body) required(name string) (any, bool) {
 	return value, true
 }
 
-// otherCase says of a field that is missing that the body has it in another case, as .NET writes names unless it is told otherwise.
+// otherCase says that a missing field is there in another case, as .NET writes names by default.
 func (b *body) otherCase(name string) string {
 	for _, other := range slices.Sorted(maps.Keys(b.fields)) {
 		if other != name && strings.EqualFold(other, name) {
@@ -117,7 +117,7 @@ func (b *body) otherCase(name string) string {
 	return ""
 }
 
-// text reads a string that says something.
+// text reads a string that is not blank.
 func (b *body) text(name string) string {
 	value, ok := b.required(name)
 	if !ok {
@@ -135,7 +135,7 @@ func (b *body) text(name string) string {
 	return s
 }
 
-// word reads a name or an id: a string that says something in at most wordMaximum characters.
+// word reads a name or an id: a string that is not blank, of at most wordMaximum characters.
 func (b *body) word(name string) string {
 	s := b.text(name)
 	if utf8.RuneCountInString(s) > wordMaximum {
@@ -144,7 +144,7 @@ func (b *body) word(name string) string {
 	return s
 }
 
-// optional reads a string that says something, or is null or missing.
+// optional reads a string that is not blank, or is null or missing.
 func (b *body) optional(name string) string {
 	if b.field(name) == nil {
 		return ""
@@ -156,7 +156,7 @@ func (b *body) optional(name string) string {
 	return s
 }
 
-// flag reads true or false, which may be missing.
+// flag reads a boolean that may be missing.
 func (b *body) flag(name string) bool {
 	value := b.field(name)
 	set, ok := value.(bool)
@@ -166,7 +166,8 @@ func (b *body) flag(name string) bool {
 	return set
 }
 
-// nothingElse notes the fields that the endpoint does not know, where one that is misspelt would change what is done.
+// nothingElse notes the fields that the endpoint does not know, for endpoints where a misspelt field would change
+// the effect.
 func (b *body) nothingElse() {
 	for name := range b.fields {
 		if !b.read[name] {
@@ -224,7 +225,7 @@ func (b *body) count(name string) json.Number {
 	return n
 }
 
-// textOrNumber reads a value that is written like "2000ms" or 2000.
+// textOrNumber reads a value such as "2000ms" or 2000.
 func (b *body) textOrNumber(name string) any {
 	switch b.field(name).(type) {
 	case json.Number:
@@ -237,7 +238,7 @@ func (b *body) textOrNumber(name string) any {
 	}
 }
 
-// inner notes what is wrong with a member of an object that the body holds.
+// inner notes the errors of a member of an object in the body.
 func (b *body) inner(f *event.Field, object, name string) {
 	members, _ := b.fields[object].(map[string]any)
 	value := members[name]
@@ -271,7 +272,8 @@ func (b *body) note(name, complaint string) {
 	}
 }
 
-// checkValue returns what keeps Postgres from storing value as jsonb, or clients from reading it at level of a message, or nothing.
+// checkValue says why Postgres cannot store value as jsonb, or why clients cannot read it at this level of a
+// message; "" if they can.
 func checkValue(value any, level int) string {
 	switch v := value.(type) {
 	case string:
@@ -300,7 +302,7 @@ func checkValue(value any, level int) string {
 	return ""
 }
 
-// tooDeep is said of objects and lists that clients cannot read.
+// tooDeep is the error for objects and lists that clients cannot read.
 const tooDeep = "The field must not be nested so deeply: clients read 64 levels of a message, and this is at the fourth."
 
 func checkKey(key string) string {
@@ -323,7 +325,7 @@ func checkNumber(n json.Number) string {
 	}
 	f, err := n.Float64()
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	// Zero has any exponent, but Postgres does not read any.
+	// Zero may have any exponent, but Postgres does not read every exponent.
 	power, powerErr := strconv.Atoi(cmp.Or(exponent, "0"))
 	unreadable := powerErr != nil || power < -exponentMaximum || power > exponentMaximum
 	if err != nil || unreadable || (f == 0 && strings.ContainsAny(mantissa, "123456789")) {

@@ -20,46 +20,47 @@ import (
 )
 
 const (
-	// askTimeout is how long another node may take for its answer.
+	// askTimeout is how long another node may take to answer.
 	askTimeout = 2 * time.Second
-	// askedAtOnce is how many of them are asked at a time.
+	// askedAtOnce is how many nodes are asked at a time.
 	askedAtOnce = 16
-	// answerMaximum bounds what is read of one node: a page of connections with their groups has less.
+	// answerMaximum bounds the answer read from one node: a page of connections with their groups is smaller.
 	answerMaximum = 8 << 20
 )
 
-// ErrLastNode is what [Fleet.Drain] fails with where no other node takes connections.
+// ErrLastNode is returned by [Fleet.Drain] if no other node takes connections.
 var ErrLastNode = errors.New("no other node is alive and takes connections")
 
-// Node is a registered node, as its last heartbeat told.
+// Node is a registered node, as of its last heartbeat.
 type Node struct {
 	ID            uuid.UUID `json:"node"`
 	Host          string    `json:"host"`
 	Version       string    `json:"version"`
-	Address       string    `json:"address"` // where other nodes reach it; empty: it is of a release that tells none
+	Address       string    `json:"address"` // its address for other nodes; empty if its release announces none
 	Connections   int       `json:"connections"`
 	State         string    `json:"state"` // one of the states
 	StartedAt     time.Time `json:"startedAt"`
 	SilentSeconds float64   `json:"silentSeconds"` // since its last heartbeat
-	Self          bool      `json:"self"`          // it is the one that answers
+	Self          bool      `json:"self"`          // this is the node that answers
 }
 
 // The states of a node.
 const (
-	NodeReady    = "ready"    // it is alive and takes connections
-	NodeDraining = "draining" // it takes none, and asks those that it has to go: it was drained, or stops
-	NodeSilent   = "silent"   // it has not been heard of for some seconds
+	NodeReady    = "ready"    // the node is alive and takes connections
+	NodeDraining = "draining" // the node takes no connections and asks its clients to go: it was drained, or stops
+	NodeSilent   = "silent"   // the node has sent no heartbeat for some seconds
 )
 
 // Fleet is the nodes of one database.
 type Fleet interface {
 	// Self is this node.
 	Self() Node
-	// Nodes are all that are registered.
+	// Nodes returns all registered nodes.
 	Nodes(ctx context.Context) ([]Node, error)
-	// Ask has another node answer r, with at most limit bytes.
+	// Ask sends r to another node and reads at most limit bytes of its answer.
 	Ask(r *http.Request, node uuid.UUID, limit int) (status int, body []byte, err error)
-	// Drain takes this node out, and says whether that was done before. It fails with [ErrLastNode] unless force is set.
+	// Drain takes this node out of service; before says whether it was out already. It fails with [ErrLastNode] unless
+	// force is set.
 	Drain(ctx context.Context, force bool) (before bool, err error)
 }
 
@@ -70,7 +71,7 @@ type Unreachable struct {
 	Error string    `json:"error"`
 }
 
-// nodes are all that are registered, this one among them, by their ids.
+// nodes returns all registered nodes, including this one, ordered by id.
 func (a *API) nodes(ctx context.Context) ([]Node, error) {
 	nodes, err := a.cfg.Fleet.Nodes(ctx)
 	if err != nil {
@@ -79,7 +80,7 @@ func (a *API) nodes(ctx context.Context) ([]Node, error) {
 	}
 	self := a.cfg.Fleet.Self()
 	if !slices.ContainsFunc(nodes, func(n Node) bool { return n.ID == self.ID }) {
-		nodes = append(nodes, self) // its heartbeat has not come through yet
+		nodes = append(nodes, self) // its first heartbeat is not in the database yet
 	}
 	for i := range nodes {
 		nodes[i].Self = nodes[i].ID == self.ID
@@ -88,7 +89,8 @@ func (a *API) nodes(ctx context.Context) ([]Node, error) {
 	return nodes, nil
 }
 
-// nodesMeant are the nodes that a request is about: this one where another node asks, else all, or those of that id or host.
+// nodesMeant returns the nodes that a request is about: this one if another node asks; else all, or those with that
+// id or host.
 func (a *API) nodesMeant(r *request, named string) ([]Node, error) {
 	if signalr.Forwarded(r.Context()) {
 		return []Node{a.cfg.Fleet.Self()}, nil
@@ -106,14 +108,20 @@ func (a *API) nodesMeant(r *request, named string) ([]Node, error) {
 	return nodes, nil
 }
 
-// question is what other nodes are asked, with the token of the one who asks.
+// question is a request to other nodes, with the token of the administrator who asks.
 type question struct {
 	method, path, query string
 	body                any
 }
 
-// fromEach returns the answer of each node that gives one, asking them side by side, and names the others.
-func fromEach[T any](a *API, r *request, nodes []Node, here func() T, q question) (answers []T, unreachable []Unreachable) {
+// fromEach asks the nodes in parallel. It returns the answers, and names the nodes that gave none.
+func fromEach[T any](
+	a *API,
+	r *request,
+	nodes []Node,
+	here func() T,
+	q question,
+) (answers []T, unreachable []Unreachable) {
 	self := a.cfg.Fleet.Self().ID
 	found, errs := make([]T, len(nodes)), make([]error, len(nodes))
 	var asking errgroup.Group
@@ -132,7 +140,7 @@ func fromEach[T any](a *API, r *request, nodes []Node, here func() T, q question
 			found[i] = here()
 		}
 	}
-	_ = asking.Wait() // errs has them
+	_ = asking.Wait() // errs has the errors
 	answers, unreachable = make([]T, 0, len(nodes)), []Unreachable{}
 	for i, n := range nodes {
 		if errs[i] != nil {
@@ -151,7 +159,7 @@ func cmpError(err error, next func() error) error {
 	return next()
 }
 
-// ask has one other node answer.
+// ask sends the request to one other node.
 func (a *API) ask(r *request, n Node, q question) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
@@ -163,7 +171,9 @@ func (a *API) ask(r *request, n Node, q question) (status int, body []byte, err 
 	}
 	out := r.WithContext(ctx)
 	out.Method, out.Body, out.ContentLength = q.method, http.NoBody, 0
-	out.Header = http.Header{"Authorization": {cmp.Or(r.Header.Get("Authorization"), "Bearer "+r.URL.Query().Get("access_token"))}}
+	out.Header = http.Header{
+		"Authorization": {cmp.Or(r.Header.Get("Authorization"), "Bearer "+r.URL.Query().Get("access_token"))},
+	}
 	if len(raw) > 0 {
 		out.Body, out.ContentLength = readCloser{bytes.NewReader(raw)}, int64(len(raw))
 		out.Header.Set("Content-Type", jsonType)
@@ -178,7 +188,7 @@ type readCloser struct{ *bytes.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// readAnswer reads what another node has answered.
+// readAnswer decodes another node's answer.
 func readAnswer(status int, body []byte, into any) error {
 	if status == http.StatusOK {
 		if err := json.Unmarshal(body, into); err != nil {

@@ -21,7 +21,7 @@ import (
 // nodeID is the document's example.
 func nodeID() uuid.UUID { return uuid.MustParse("8f14e45f-ceea-467f-a0e6-1c7b7f2d9a11") }
 
-// fleet is a node with its connections, and others that answer what a test says.
+// fleet is a node with its connections, and other nodes with the answers that a test sets.
 type fleet struct {
 	connections []adminapi.Connection
 	others      []adminapi.Node
@@ -35,7 +35,9 @@ type fleet struct {
 }
 
 func newFleet() *fleet {
-	return &fleet{answer: func(*http.Request, uuid.UUID) (int, string, error) { return 0, "", errors.New("no node is there") }}
+	return &fleet{
+		answer: func(*http.Request, uuid.UUID) (int, string, error) { return 0, "", errors.New("no node is there") },
+	}
 }
 
 func (f *fleet) Self() adminapi.Node {
@@ -92,7 +94,8 @@ func (b *bundle) page(t *testing.T, query string) (p connectionPage) {
 	return p
 }
 
-// Pages go by the connections' ids over all nodes: none is missing or there twice, whatever the nodes hold.
+// Pages are ordered by connection id over all nodes: no connection is missing or listed twice, whichever node holds
+// it.
 func TestPagesOfConnectionsGoOverAllNodes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -130,7 +133,10 @@ func TestPagesOfConnectionsGoOverAllNodes(t *testing.T) {
 		for after := ""; ; {
 			p := b.page(t, fmt.Sprintf("limit=%d&after=%s", limit, after))
 			require.LessOrEqual(t, len(p.Connections), limit)
-			require.Equal(t, []adminapi.Unreachable{{Node: silent.ID, Host: silent.Host, Error: "it did not answer in time"}}, p.Unreachable)
+			require.Equal(
+				t, []adminapi.Unreachable{{Node: silent.ID, Host: silent.Host, Error: "it did not answer in time"}},
+				p.Unreachable,
+			)
 			for _, c := range p.Connections {
 				require.False(t, seen[c.ConnectionID])
 				require.Greater(t, c.ConnectionID, after)
@@ -145,7 +151,7 @@ func TestPagesOfConnectionsGoOverAllNodes(t *testing.T) {
 	}
 }
 
-// renewed is the same with allowances as at the beginning.
+// renewed is the same bundle with full allowances.
 func (b *bundle) renewed() *bundle {
 	renewed := *b
 	renewed.handler = nil
@@ -162,7 +168,7 @@ func sortConnections(list []adminapi.Connection) {
 	}
 }
 
-// Whatever another node answers, a page says whose connections are missing.
+// Whatever another node answers, a page names the nodes whose connections are missing.
 func TestOddAnswersOfOtherNodesAreNamed(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]string{
@@ -200,7 +206,9 @@ func TestDisconnectingIsHandedToOtherNodesAndAudited(t *testing.T) {
 	}
 	w := b.post(t, "connections/disconnect", `{"user":"bob","group":"ALERTS","reconnect":true}`)
 	requireOK(t, w, `{"message":"Connections closed","disconnected":3,"unreachable":[]}`)
-	require.Equal(t, `POST /api/admin/realtime/connections/disconnect {"group":"alerts","reconnect":true,"user":"bob"}`, asked)
+	require.Equal(
+		t, `POST /api/admin/realtime/connections/disconnect {"group":"alerts","reconnect":true,"user":"bob"}`, asked,
+	)
 	require.Equal(t, []adminapi.ConnectionFilter{{User: "bob", Group: event.Alerts}}, b.fleet.disconnected)
 	require.True(t, b.fleet.reconnect)
 	for _, part := range []string{"log=audit", "action=disconnect", "subject=admin-1", "target=bob", "group=alerts"} {
@@ -220,7 +228,10 @@ func TestDrainingIsAuditedAndSaysWhatIsInTheWay(t *testing.T) {
 	p := requireProblem(t, b.post(t, path, ""), http.StatusConflict)
 	require.Contains(t, p.Detail, "No other node is alive and takes connections")
 	require.False(t, b.fleet.drained)
-	requireOK(t, b.post(t, path, `{"force":true}`), `{"message":"Node is draining","node":"`+nodeID().String()+`","host":"kitchen-1"}`)
+	requireOK(
+		t, b.post(t, path, `{"force":true}`),
+		`{"message":"Node is draining","node":"`+nodeID().String()+`","host":"kitchen-1"}`,
+	)
 	for _, part := range []string{"log=audit", "action=drain_node", "subject=admin-1", "target=" + nodeID().String()} {
 		require.Contains(t, b.log.String(), part)
 	}
@@ -232,7 +243,9 @@ func TestDrainingIsAuditedAndSaysWhatIsInTheWay(t *testing.T) {
 	p = requireProblem(t, b.post(t, "nodes/kitchen-2/drain", ""), http.StatusConflict)
 	require.Contains(t, p.Detail, "name one by its id")
 	conflict := `{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.10","title":"Conflict","status":409,"detail":"It is the last one."}`
-	for answer, want := range map[string]int{conflict: http.StatusConflict, `{"title":"Not Found"}`: http.StatusServiceUnavailable} {
+	for answer, want := range map[string]int{
+		conflict: http.StatusConflict, `{"title":"Not Found"}`: http.StatusServiceUnavailable,
+	} {
 		b.fleet.answer = func(r *http.Request, node uuid.UUID) (int, string, error) {
 			require.Equal(t, other.ID, node)
 			require.Equal(t, prefix+"nodes/"+other.ID.String()+"/drain", r.URL.Path)
@@ -249,7 +262,8 @@ func TestDrainingIsAuditedAndSaysWhatIsInTheWay(t *testing.T) {
 	requireProblem(t, b.get(t, prefix+"connections"), http.StatusServiceUnavailable)
 }
 
-// A node that asks is answered for this node alone, whatever it names: nothing is asked in circles.
+// A node that another node asks answers for itself alone, whichever node the request names: no request goes in
+// circles.
 func TestAnotherNodeIsAnsweredForThisNodeAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -266,8 +280,12 @@ func TestAnotherNodeIsAnsweredForThisNodeAlone(t *testing.T) {
 	w := serve(request(t, http.MethodGet, prefix+"connections?node=another", ""))
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Contains(t, w.Body.String(), `"c1"`)
-	require.Equal(t, http.StatusNotFound, serve(request(t, http.MethodPost, prefix+"nodes/"+uuid.NewString()+"/drain", "")).Code)
-	for _, path := range []string{prefix + "nodes", prefix + "health", prefix + "alert", "/openapi.json", "/api/realtime/events"} {
+	require.Equal(
+		t, http.StatusNotFound, serve(request(t, http.MethodPost, prefix+"nodes/"+uuid.NewString()+"/drain", "")).Code,
+	)
+	for _, path := range []string{
+		prefix + "nodes", prefix + "health", prefix + "alert", "/openapi.json", "/api/realtime/events",
+	} {
 		require.Equal(t, http.StatusNotFound, serve(request(t, http.MethodGet, path, "")).Code, path)
 	}
 	r := request(t, http.MethodGet, prefix+"connections", "")

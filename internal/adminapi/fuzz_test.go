@@ -16,14 +16,15 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// posts are the document's operations with the method POST, but for those whose body makes no event.
+// posts are the document's POST operations, except those whose body makes no event.
 func posts() []operation {
 	return slices.DeleteFunc(ofTheAPI(), func(o operation) bool {
 		return o.method != http.MethodPost || o.body() != nil && !o.publishes()
 	})
 }
 
-// FuzzConnections: whatever the body, a disconnection is one that the document allows, or a problem, and nobody is disconnected.
+// FuzzConnections: any body leads to a disconnection that the document allows, or to a problem that disconnects no
+// client.
 func FuzzConnections(f *testing.F) {
 	f.Add(`{"user":"bob"}`)
 	f.Add(`{"group":"order:f47ac10b-58cc-4372-a567-0e02b2c3d479","reconnect":true}`)
@@ -40,12 +41,15 @@ func FuzzConnections(f *testing.F) {
 			require.Empty(t, b.fleet.disconnected)
 			return
 		}
-		require.Empty(t, documented().check(documented().component("#/components/schemas/Disconnection"), decode(t, []byte(body)), "$"))
+		require.Empty(
+			t,
+			documented().check(documented().component("#/components/schemas/Disconnection"), decode(t, []byte(body)), "$"),
+		)
 		require.NotContains(t, b.fleet.disconnected, adminapi.ConnectionFilter{})
 	})
 }
 
-// addBodies gives the fuzzer the document's bodies to begin with, and what may be difficult in one.
+// addBodies seeds the fuzzer with the document's bodies and with difficult values.
 func addBodies(f *testing.F) {
 	f.Helper()
 	for i, o := range posts() {
@@ -61,16 +65,21 @@ func addBodies(f *testing.F) {
 			require.NoError(f, err)
 			body := string(raw)
 			f.Add(uint(i), knownID().String(), body)
-			for _, difficult := range []string{`\ud800`, `\u0000`, "\xff\xed\xa0\x80", `'; DROP TABLE herald.outbox; --`, `a","message":"b`} {
+			for _, difficult := range []string{
+				`\ud800`, `\u0000`, "\xff\xed\xa0\x80", `'; DROP TABLE herald.outbox; --`, `a","message":"b`,
+			} {
 				add(strings.Replace(body, `":"`, `":"`+difficult, 1))
 			}
 			add(body[:len(body)-1] + `,"data":{"a":0e9999999999}}`)
-			add(body[:len(body)-1] + `,"data":{"a":[1e308,-0,0.1e-7,{"b":` + strings.Repeat("[", 60) + strings.Repeat("]", 60) + `}]}}`)
+			add(body[:len(body)-1] + `,"data":{"a":[1e308,-0,0.1e-7,{"b":` + strings.Repeat(
+				"[", 60,
+			) + strings.Repeat("]", 60) + `}]}}`)
 		}
 	}
 }
 
-// fuzzed makes the request. What the document does not allow is not answered with 200, and nothing is answered with 5xx.
+// fuzzed makes the request. A request that the document does not allow is not answered with 200, and no request with
+// 5xx.
 func (b *bundle) fuzzed(t *testing.T, endpoint uint, key, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	o := posts()[endpoint%uint(len(posts()))]
@@ -81,7 +90,9 @@ func (b *bundle) fuzzed(t *testing.T, endpoint uint, key, body string) *httptest
 	w := b.serve(t, r)
 	require.Empty(t, w.Header().Values("X-Injected"))
 	if w.Code != http.StatusOK {
-		require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}, w.Code, w.Body)
+		require.Contains(t, []int{
+			http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		}, w.Code, w.Body)
 		requireProblem(t, w, w.Code)
 		return w
 	}
@@ -94,7 +105,7 @@ func (b *bundle) fuzzed(t *testing.T, endpoint uint, key, body string) *httptest
 	return w
 }
 
-// FuzzBodies: whatever the body, the answer is 200 with exactly one deliverable event in the outbox, or a problem with none.
+// FuzzBodies: any body leads to 200 with exactly one deliverable event in the outbox, or to a problem with none.
 func FuzzBodies(f *testing.F) {
 	addBodies(f)
 	f.Fuzz(func(t *testing.T, endpoint uint, key, body string) {
@@ -110,12 +121,13 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-// FuzzBodiesIntoPostgres is FuzzBodies with the real outbox, which has rules of its own for what it takes.
+// FuzzBodiesIntoPostgres is FuzzBodies with the real outbox, which has its own rules.
 func FuzzBodiesIntoPostgres(f *testing.F) {
 	addBodies(f)
 	l := setupLive(f)
 	l.cfg.Rate = adminapi.NoLimit
-	_, err := l.pool.Exec(f.Context(), `SELECT herald.set_platform_stats('{"totalUsers":1,"activeUsers":1,"newUsersToday":1,
+	_, err := l.pool.Exec(
+		f.Context(), `SELECT herald.set_platform_stats('{"totalUsers":1,"activeUsers":1,"newUsersToday":1,
 		"websitesGenerated":1,"imagesGenerated":1,"totalRevenue":1}')`)
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, endpoint uint, key, body string) {
@@ -130,10 +142,13 @@ func FuzzBodiesIntoPostgres(f *testing.F) {
 	})
 }
 
-// taken returns what is in the outbox, and empties it.
+// taken returns the outbox's events, and empties it.
 func (l *live) taken(t *testing.T) []event.Logged {
 	t.Helper()
-	rows, err := l.pool.Query(context.WithoutCancel(t.Context()), `DELETE FROM herald.outbox RETURNING event_id, event_type, payload, occurred_on_utc`)
+	rows, err := l.pool.Query(
+		context.WithoutCancel(t.Context()),
+		`DELETE FROM herald.outbox RETURNING event_id, event_type, payload, occurred_on_utc`,
+	)
 	require.NoError(t, err)
 	published, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Logged, error) {
 		e := &event.Event{}
@@ -144,7 +159,7 @@ func (l *live) taken(t *testing.T) []event.Logged {
 	return published
 }
 
-// requireDeliverable requires that an event is the one that was answered for, and that its group can be sent it.
+// requireDeliverable requires that the event is the answered one, and that it can be sent to its group.
 func requireDeliverable(t *testing.T, published event.Logged, w *httptest.ResponseRecorder) {
 	t.Helper()
 	require.Equal(t, published.ID, eventID(t, w))

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// laidOutWidth is how long a line may be in which a value stands as a whole.
+// laidOutWidth is the longest line for a value on one line.
 const laidOutWidth = 148
 
-// laidOut is what stands between the braces of an object, so many levels deep: a member a line where it fits.
+// laidOut is the text between an object's braces, at this depth: one member a line where it fits.
 func laidOut(o object, level int) string {
 	lines := make([]string, 0, len(o))
 	for _, m := range o {
@@ -40,7 +40,7 @@ func laidOutValue(value any, level, before int) string {
 	}
 }
 
-// oneLine is a value in one line.
+// oneLine is a value on one line.
 func oneLine(value any) string {
 	var parts []string
 	switch v := value.(type) {

@@ -15,7 +15,8 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// mendDead is POST /api/admin/outbox/dead/{eventId}/mend. What its body leaves out, or is null there, stays as it is.
+// mendDead is POST /api/admin/outbox/dead/{eventId}/mend. A field that the body leaves out, or that is null there,
+// keeps its value.
 func (a *API) mendDead(r *request) (any, error) {
 	id, ok := event.ParseID(r.PathValue("eventId"))
 	if !ok {
@@ -38,23 +39,28 @@ func (a *API) mendDead(r *request) (any, error) {
 	}
 	for reason, status := range map[error]int{
 		outbox.ErrNotKnown: http.StatusNotFound, outbox.ErrRowGone: http.StatusNotFound,
-		outbox.ErrRelayed: http.StatusConflict, outbox.ErrWaiting: http.StatusConflict, outbox.ErrRowLost: http.StatusConflict,
+		outbox.ErrRelayed: http.StatusConflict, outbox.ErrWaiting: http.StatusConflict,
+		outbox.ErrRowLost:   http.StatusConflict,
 		outbox.ErrUnchanged: http.StatusConflict, outbox.ErrMoved: http.StatusConflict,
 	} {
 		if errors.Is(err, reason) {
 			return nil, newProblem(status, strings.ToUpper(reason.Error()[:1])+reason.Error()[1:]+".")
 		}
 	}
-	a.logger.ErrorContext(r.Context(), "a dead letter could not be mended", slog.String("event_id", id.String()), slog.Any("error", err))
+	a.logger.ErrorContext(
+		r.Context(), "a dead letter could not be mended", slog.String("event_id", id.String()), slog.Any("error", err),
+	)
 	return nil, unavailable("The dead letter could not be mended.")
 }
 
-// mending reads what of an event is to be another. A field of another name is an error: it would seem to have had an effect.
+// mending reads the changes to an event. A field of another name is an error: it would seem to have had an effect.
 func (b *body) mending() *outbox.Mending {
 	m := &outbox.Mending{
-		Payload: b.fieldsOf("payload"), Merge: b.fieldsOf("merge"), ResourceID: b.optionalID("resourceId"), RestaurantID: b.optionalID("restaurantId"),
-		CustomerID: b.optionalText("customerId"), Audience: b.optionalText("audience"), TraceParent: b.optionalText("traceparent"),
-		OccurredOn: b.optionalTime("occurredOnUtc"), Type: (*event.Type)(b.optionalText("eventType")),
+		Payload: b.fieldsOf("payload"), Merge: b.fieldsOf("merge"), ResourceID: b.optionalID("resourceId"),
+		RestaurantID: b.optionalID("restaurantId"),
+		CustomerID:   b.optionalText("customerId"), Audience: b.optionalText("audience"),
+		TraceParent: b.optionalText("traceparent"),
+		OccurredOn:  b.optionalTime("occurredOnUtc"), Type: (*event.Type)(b.optionalText("eventType")),
 	}
 	if after := b.field("deliverAfter"); after == "" {
 		m.AtOnce = true
@@ -70,13 +76,16 @@ func (b *body) mending() *outbox.Mending {
 		}
 	}
 	if len(b.errors) == 0 && m.Empty() {
-		b.errors.add("$", "Say what is to be another: payload or merge, eventType, resourceId, restaurantId, customerId, audience, "+
-			"occurredOnUtc, deliverAfter, traceparent.")
+		b.errors.add(
+			"$",
+			"Say what is to be another: payload or merge, eventType, resourceId, restaurantId, customerId, audience, "+
+				"occurredOnUtc, deliverAfter, traceparent.",
+		)
 	}
 	return m
 }
 
-// fieldsOf reads an object that may be left out, and returns it as JSON.
+// fieldsOf reads an object that may be missing, and returns it as JSON.
 func (b *body) fieldsOf(name string) json.RawMessage {
 	value := b.field(name)
 	if value == nil {
@@ -127,7 +136,9 @@ func (b *body) optionalTime(name string) *time.Time {
 	}
 	at, err := time.Parse(time.RFC3339Nano, *text)
 	if err != nil {
-		b.errors[name] = []string{fmt.Sprintf("The field must be a time as RFC 3339 writes it, such as %s.", "2026-01-20T10:30:00Z")}
+		b.errors[name] = []string{
+			fmt.Sprintf("The field must be a time as RFC 3339 writes it, such as %s.", "2026-01-20T10:30:00Z"),
+		}
 	}
 	return &at
 }

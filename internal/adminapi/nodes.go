@@ -30,7 +30,7 @@ type drained struct {
 	Host    string    `json:"host"`
 }
 
-// drainNode takes one node out: this one, or the one that is named, which is asked to.
+// drainNode drains this node, or asks the named node to drain itself.
 func (a *API) drainNode(r *request) (any, error) {
 	force, err := readForce(r.Request)
 	if err != nil {
@@ -47,12 +47,17 @@ func (a *API) drainNode(r *request) (any, error) {
 		method: http.MethodPost, path: nodesPath + "/" + node.ID.String() + "/drain", body: map[string]any{"force": force},
 	})
 	var done drained
-	if err == nil && status == http.StatusConflict { // it says itself what is in the way
+	if err == nil && status == http.StatusConflict { // the node's own problem says why it refuses
 		return nil, passedOn(body)
 	}
 	if err = cmpError(err, func() error { return readAnswer(status, body, &done) }); err != nil {
-		a.logger.WarnContext(r.Context(), "a node could not be drained", slog.String("drained_node", node.ID.String()), slog.Any("error", err))
-		return nil, newProblem(http.StatusServiceUnavailable, "The node "+node.ID.String()+" on "+shortened(node.Host)+" could not be drained: "+
+		a.logger.WarnContext(
+			r.Context(), "a node could not be drained", slog.String("drained_node", node.ID.String()),
+			slog.Any("error", err),
+		)
+		return nil, newProblem(http.StatusServiceUnavailable, "The node "+node.ID.String()+" on "+shortened(
+			node.Host,
+		)+" could not be drained: "+
 			shortened(err.Error()))
 	}
 	return done, nil
@@ -67,7 +72,7 @@ func passedOn(body []byte) *problem {
 	return said
 }
 
-// readForce reads a body that may be left out.
+// readForce reads a body that may be missing.
 func readForce(r *http.Request) (force bool, err error) {
 	if r.ContentLength == 0 {
 		return false, nil
@@ -95,7 +100,9 @@ func (a *API) nodeMeant(r *request) (Node, error) {
 		return Node{}, err
 	}
 	if len(nodes) > 1 {
-		return Node{}, newProblem(http.StatusConflict, "Several nodes are on "+shortened(named)+": name one by its id, see GET "+nodesPath+".")
+		return Node{}, newProblem(
+			http.StatusConflict, "Several nodes are on "+shortened(named)+": name one by its id, see GET "+nodesPath+".",
+		)
 	}
 	return nodes[0], nil
 }
@@ -104,8 +111,11 @@ func (a *API) drainSelf(r *request, force bool) (any, error) {
 	before, err := a.cfg.Fleet.Drain(r.Context(), force)
 	switch self := a.cfg.Fleet.Self(); {
 	case errors.Is(err, ErrLastNode):
-		return nil, newProblem(http.StatusConflict, "No other node is alive and takes connections, so that the clients of this one would have nowhere to go. "+
-			`Start another node first, or send {"force":true}.`)
+		return nil, newProblem(
+			http.StatusConflict,
+			"No other node is alive and takes connections, so that the clients of this one would have nowhere to go. "+
+				`Start another node first, or send {"force":true}.`,
+		)
 	case err != nil:
 		a.logger.ErrorContext(r.Context(), "this node could not be drained", slog.Any("error", err))
 		return nil, unavailable("The node could not be drained.")

@@ -11,12 +11,12 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// OpenAPIPath is where the document that describes all this is served.
+// OpenAPIPath is the path of the OpenAPI document.
 const OpenAPIPath = "/openapi.json"
 
-// openAPIBase describes the endpoints of this package that publish no event, and the node's own beside them (/healthz,
-// /readyz, /metrics). In the places of $publications and $bodies come those of the catalogue of events, and what they
-// take; in that of $hubs the names of the catalogue of hubs.
+// openAPIBase describes this package's endpoints that publish no event, and the node's own (/healthz, /readyz,
+// /metrics). The catalogue of events replaces $publications and $bodies, and the names of the catalogue of hubs
+// replace $hubs.
 //
 //go:embed openapi.base.json
 var openAPIBase string
@@ -26,8 +26,8 @@ func openAPI(*request) (any, error) {
 	return written{json: document}, err
 }
 
-// openAPIDocument is the whole document. The tests hold every request and every answer that they make against it, and
-// compare it with openapi.json, which is there to be read.
+// openAPIDocument is the whole document. The tests check all their requests and answers against it, and compare it
+// with openapi.json, a copy for readers.
 var openAPIDocument = sync.OnceValues(func() (json.RawMessage, error) { //nolint:gochecknoglobals // it is made once
 	var publications, bodies object
 	for _, t := range tagged() {
@@ -49,14 +49,14 @@ var openAPIDocument = sync.OnceValues(func() (json.RawMessage, error) { //nolint
 	return json.RawMessage(document), nil
 })
 
-// publication is an endpoint of the catalogue, and the type of event that it publishes.
+// publication is an endpoint of the catalogue with its event type.
 type publication struct {
 	event.Endpoint
 
 	of event.Type
 }
 
-// publications are the catalogue's endpoints.
+// publications returns the catalogue's endpoints.
 func publications() (all []publication) {
 	for _, t := range event.Types() {
 		for _, e := range t.Endpoints() {
@@ -66,7 +66,7 @@ func publications() (all []publication) {
 	return all
 }
 
-// tagged are the publications of each of the document's tags, in its order.
+// tagged returns the publications of each of the document's tags, in the document's order.
 func tagged() (groups [][]publication) {
 	var document struct{ Tags []struct{ Name string } }
 	if json.Unmarshal([]byte(openAPIBase), &document) != nil {
@@ -79,7 +79,7 @@ func tagged() (groups [][]publication) {
 	return groups
 }
 
-// describe is what the document says of an endpoint.
+// describe is the document's entry for an endpoint.
 func describe(p publication) (object, error) {
 	about := fmt.Sprintf("Sends `%s`", p.of)
 	if kind := p.Fixed["type"]; kind != "" {
@@ -120,7 +120,7 @@ func describe(p publication) (object, error) {
 	return append(operation, member{"responses", p.responses()}), nil
 }
 
-// responses are what an endpoint answers.
+// responses are the answers of an endpoint.
 func (p publication) responses() object {
 	const exampleID = "0197a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
 	var required []any

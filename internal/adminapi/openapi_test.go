@@ -26,19 +26,23 @@ import (
 // knownID is an event that can be traced and is a dead letter: the document's example.
 func knownID() uuid.UUID { return uuid.MustParse("0197a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b") }
 
-// setupKnowing is setup with everything that the document's examples ask for.
+// setupKnowing is setup with all data that the document's examples ask for.
 func setupKnowing(t *testing.T) *bundle {
 	t.Helper()
 	b := setup(t)
-	b.dead.letters = []outbox.DeadLetter{{EventID: knownID(), State: outbox.StatusDead, Type: event.OrderPlaced, WrittenAt: now(), DiedAt: now(), Attempts: 10}}
+	b.dead.letters = []outbox.DeadLetter{{
+		EventID: knownID(), State: outbox.StatusDead, Type: event.OrderPlaced, WrittenAt: now(), DiedAt: now(),
+		Attempts: 10,
+	}}
 	b.stories.known = map[uuid.UUID]outbox.Story{knownID(): {
 		EventID: knownID(), Status: outbox.StatusWaiting, TimesPublished: 1,
-		Places: []outbox.Whereabouts{{Status: outbox.StatusWaiting, WrittenAt: now()}}, Duplicates: []outbox.Whereabouts{}, History: []outbox.Step{},
+		Places:     []outbox.Whereabouts{{Status: outbox.StatusWaiting, WrittenAt: now()}},
+		Duplicates: []outbox.Whereabouts{}, History: []outbox.Step{},
 	}}
 	return b
 }
 
-// ofTheAPI are the document's operations but for the node's own.
+// ofTheAPI are the document's operations, except the node's own.
 func ofTheAPI() []operation {
 	return slices.DeleteFunc(slices.Clone(documented().operations), func(o operation) bool {
 		return slices.Contains(operationsPaths(), o.path)
@@ -47,7 +51,8 @@ func ofTheAPI() []operation {
 
 func operationsPaths() []string { return []string{"/healthz", "/metrics", "/readyz"} }
 
-// call makes the operation's request with its parameters' examples, those in change taking other values, "" leaving one out.
+// call makes the operation's request with its parameters' examples. change overrides some of them; "" leaves one
+// out.
 func (b *bundle) call(t *testing.T, o operation, body string, change map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
 	path, query, header := o.path, url.Values{}, http.Header{}
@@ -103,7 +108,7 @@ func encode(t *testing.T, value any) string {
 
 var update = flag.Bool("update", false, "write openapi.json instead of comparing with it")
 
-// The document that is served is made of the catalogue of events; openapi.json is a copy to be read.
+// The served document is made from the catalogue of events; openapi.json is a copy for readers.
 func TestOpenAPIDocumentIsServed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -149,7 +154,7 @@ func TestEveryRouteIsInTheOpenAPIDocument(t *testing.T) {
 	}
 }
 
-// Components that nothing refers to would be left behind by a change.
+// A change must not leave components behind that nothing refers to.
 func TestEveryComponentIsReferredTo(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("openapi.json")
@@ -207,7 +212,8 @@ func TestExamplesOfRequestsAreAccepted(t *testing.T) {
 	}
 }
 
-// What the document demands of a field is what the handler demands: whatever breaks it is refused, and the field named.
+// The handler demands of a field what the document demands: any value that breaks the document's rule is refused,
+// and the field named.
 //
 // Acceptance: A-441.
 func TestWhatTheDocumentDemandsOfABodyIsDemanded(t *testing.T) {
@@ -222,7 +228,9 @@ func TestWhatTheDocumentDemandsOfABodyIsDemanded(t *testing.T) {
 		refused := func(body map[string]any, fields ...any) {
 			t.Helper()
 			b := setup(t)
-			p := requireProblem(t, b.call(t, o, encode(t, body), map[string]string{"Idempotency-Key": ""}), http.StatusBadRequest)
+			p := requireProblem(
+				t, b.call(t, o, encode(t, body), map[string]string{"Idempotency-Key": ""}), http.StatusBadRequest,
+			)
 			require.ElementsMatch(t, fields, anys(maps.Keys(p.Errors)), "%s %v", o.path, body)
 			require.Empty(t, b.outbox.all())
 			require.NotEmpty(t, d.check(s, decode(t, []byte(encode(t, body))), "$"), "%s %v", o.path, body)
@@ -243,7 +251,7 @@ func TestWhatTheDocumentDemandsOfABodyIsDemanded(t *testing.T) {
 // leftOut stands for a field that is missing.
 const leftOut = "\x00left out"
 
-// wrongValues are some that break a schema, for everything that it demands.
+// wrongValues returns values that break a schema, at least one for each of its rules.
 func wrongValues(s schema, required bool) []any {
 	wrong := []any{[]any{}, true}
 	if required {
@@ -322,7 +330,9 @@ func TestABadKeyIsNamedBesideTheFields(t *testing.T) {
 		}
 		s := documented().component(o.body().Schema["$ref"].(string))
 		p := requireProblem(t, setup(t).call(t, o, `{}`, bad), http.StatusBadRequest)
-		require.ElementsMatch(t, append(slices.Clone(list(s["required"])), "Idempotency-Key"), anys(maps.Keys(p.Errors)), o.path)
+		require.ElementsMatch(
+			t, append(slices.Clone(list(s["required"])), "Idempotency-Key"), anys(maps.Keys(p.Errors)), o.path,
+		)
 		p = requireProblem(t, setup(t).call(t, o, `{"`, bad), http.StatusBadRequest)
 		require.ElementsMatch(t, []any{"$", "Idempotency-Key"}, anys(maps.Keys(p.Errors)), o.path)
 	}
@@ -332,7 +342,9 @@ func TestTokensAreDemandedWhereTheDocumentSaysSo(t *testing.T) {
 	t.Parallel()
 	for _, o := range ofTheAPI() {
 		b := setupKnowing(t)
-		r := httptest.NewRequestWithContext(t.Context(), o.method, strings.ReplaceAll(o.path, "{eventId}", knownID().String()), nil)
+		r := httptest.NewRequestWithContext(
+			t.Context(), o.method, strings.ReplaceAll(o.path, "{eventId}", knownID().String()), nil,
+		)
 		if !o.needsToken() {
 			require.Equal(t, http.StatusOK, b.serve(t, r).Code)
 			continue

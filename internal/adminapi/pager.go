@@ -19,9 +19,9 @@ const (
 
 // Pager serves replays page by page from the log.
 //
-// It is the same promise as a hub's resume: every later event, in order, or a gap that is told of. The head is read first,
-// so that what comes in while a page is read is found by the next poll, and the client of a gap holds a cursor that is not
-// newer than the state it fetches afterwards.
+// Its promise is that of a hub's resume: every later event, in order, or an announced gap. The head is read first.
+// So the next poll finds events that arrive while a page is read, and after a gap the client's cursor is not newer
+// than the state that it fetches afterwards.
 type Pager struct {
 	log   eventlog.Log
 	limit int
@@ -56,7 +56,13 @@ func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID,
 }
 
 // page returns the events behind after, at most limit. The all-zero id stands for the beginning.
-func page(ctx context.Context, replay *eventlog.Replay, after uuid.UUID, head eventlog.Head, limit int) ([]event.Logged, error) {
+func page(
+	ctx context.Context,
+	replay *eventlog.Replay,
+	after uuid.UUID,
+	head eventlog.Head,
+	limit int,
+) ([]event.Logged, error) {
 	cursor := eventlog.Cursor{Kind: eventlog.After, EventID: after}
 	if after == uuid.Nil {
 		cursor = eventlog.Cursor{Kind: eventlog.Beginning}

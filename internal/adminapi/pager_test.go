@@ -17,10 +17,10 @@ import (
 
 var group = event.OrderGroup(uuid.MustParse(orderID))
 
-// shelf is the log of one group in memory. Behind each Read something may happen, as it does in a database.
+// shelf is the log of one group in memory. As in a database, events may come and go after each Read.
 type shelf struct {
 	entries []event.Logged
-	pruned  int // how many have left the retention
+	pruned  int // how many events have left the retention
 	err     error
 
 	afterLocate func()
@@ -30,7 +30,8 @@ func (s *shelf) append(n int) {
 	for range n {
 		sequence := int64(len(s.entries) + 1)
 		s.entries = append(s.entries, event.Logged{
-			Event: &event.Event{ID: uuid.New(), Type: event.CartUpdated}, Group: group, Position: sequence * 3, Sequence: sequence,
+			Event: &event.Event{ID: uuid.New(), Type: event.CartUpdated}, Group: group, Position: sequence * 3,
+			Sequence: sequence,
 		})
 	}
 }
@@ -78,25 +79,41 @@ func TestPager(t *testing.T) {
 		last           int // sequence; 0 for none
 		page           []int64
 	}{
-		"live":                      {5, 0, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 5, nil},
-		"live in an empty group":    {0, 0, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 0, nil},
-		"nothing missed":            {5, 0, func(s *shelf) *uuid.UUID { return s.id(5) }, adminapi.Resumed, 5, nil},
-		"something missed":          {5, 0, func(s *shelf) *uuid.UUID { return s.id(3) }, adminapi.Resumed, 5, []int64{4, 5}},
-		"more than a page missed":   {9, 0, func(s *shelf) *uuid.UUID { return s.id(1) }, adminapi.Resumed, 4, []int64{2, 3, 4}},
-		"just within the limit":     {11, 0, func(s *shelf) *uuid.UUID { return s.id(1) }, adminapi.Resumed, 4, []int64{2, 3, 4}},
+		"live":                   {5, 0, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 5, nil},
+		"live in an empty group": {0, 0, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 0, nil},
+		"nothing missed":         {5, 0, func(s *shelf) *uuid.UUID { return s.id(5) }, adminapi.Resumed, 5, nil},
+		"something missed": {
+			5, 0, func(s *shelf) *uuid.UUID { return s.id(3) }, adminapi.Resumed, 5, []int64{4, 5},
+		},
+		"more than a page missed": {
+			9, 0, func(s *shelf) *uuid.UUID { return s.id(1) }, adminapi.Resumed, 4, []int64{2, 3, 4},
+		},
+		"just within the limit": {
+			11, 0, func(s *shelf) *uuid.UUID { return s.id(1) }, adminapi.Resumed, 4, []int64{2, 3, 4},
+		},
 		"beyond the limit":          {12, 0, func(s *shelf) *uuid.UUID { return s.id(1) }, adminapi.Gap, 12, nil},
 		"unknown":                   {5, 0, func(*shelf) *uuid.UUID { id := uuid.New(); return &id }, adminapi.Gap, 5, nil},
 		"unknown in an empty group": {0, 0, func(*shelf) *uuid.UUID { id := uuid.New(); return &id }, adminapi.Gap, 0, nil},
 		"older than the retention":  {5, 3, func(s *shelf) *uuid.UUID { return s.id(2) }, adminapi.Gap, 5, nil},
-		"from the beginning":        {5, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 3, []int64{1, 2, 3}},
-		"from what is left of it":   {14, 12, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 14, []int64{13, 14}},
+		"from the beginning": {
+			5, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 3, []int64{1, 2, 3},
+		},
+		"from what is left of it": {
+			14, 12, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 14, []int64{13, 14},
+		},
 		"the beginning, just within the limit": {
 			10, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 3, []int64{1, 2, 3},
 		},
-		"the beginning, beyond the limit":          {11, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Gap, 11, nil},
-		"from the beginning where nothing is left": {5, 5, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil},
-		"live where nothing is left":               {5, 5, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 0, nil},
-		"the beginning of an empty group":          {0, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil},
+		"the beginning, beyond the limit": {
+			11, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Gap, 11, nil,
+		},
+		"from the beginning where nothing is left": {
+			5, 5, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil,
+		},
+		"live where nothing is left": {5, 5, func(*shelf) *uuid.UUID { return nil }, adminapi.Resumed, 0, nil},
+		"the beginning of an empty group": {
+			0, 0, func(*shelf) *uuid.UUID { return &uuid.UUID{} }, adminapi.Resumed, 0, nil,
+		},
 		"pruned between finding and reading": {
 			9, 0, func(s *shelf) *uuid.UUID { s.afterLocate = func() { s.pruned = 4 }; return s.id(2) }, adminapi.Gap, 9, nil,
 		},
@@ -136,8 +153,8 @@ func TestPagerPassesErrorsOn(t *testing.T) {
 	}
 }
 
-// A client that polls from the cursor it was given last, while events are published and leave the retention, sees every
-// event once and in order, except where it was told of a gap.
+// A client polls from its last cursor while events are published and leave the retention. It sees every event once
+// and in order, except where a gap was announced.
 //
 // Acceptance.
 func TestPollingNeverSkipsSilently(t *testing.T) {
@@ -147,14 +164,14 @@ func TestPollingNeverSkipsSilently(t *testing.T) {
 		limit := rapid.IntRange(1, 20).Draw(t, "replay limit")
 		pager := adminapi.NewPager(s, limit)
 		cursor := &uuid.UUID{}
-		var seen int64 // everything up to here was delivered or declared missing
+		var seen int64 // every event up to here was delivered or declared missing
 		anything := false
 		t.Repeat(map[string]func(*rapid.T){
 			"publish": func(t *rapid.T) { s.append(rapid.IntRange(1, 8).Draw(t, "events")) },
 			"prune": func(t *rapid.T) {
 				s.pruned = rapid.IntRange(s.pruned, len(s.entries)).Draw(t, "up to")
 				if !anything {
-					seen = int64(s.pruned) // "the beginning" is that of what is retained
+					seen = int64(s.pruned) // the beginning of the retained events
 				}
 			},
 			"poll": func(t *rapid.T) {
@@ -174,7 +191,9 @@ func TestPollingNeverSkipsSilently(t *testing.T) {
 					require.Equal(t, seen+1, e.Sequence)
 					seen, anything = e.Sequence, true
 				}
-				require.True(t, len(page) > 0 || newest == seen || s.pruned == len(s.entries), "an empty page means that nothing is behind")
+				require.True(
+					t, len(page) > 0 || newest == seen || s.pruned == len(s.entries), "an empty page means that nothing is behind",
+				)
 			},
 		})
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// alerts are entries of the alerts' group whose messages take so many bytes as JSON.
+// alerts returns entries of the alerts' group whose messages take this many bytes as JSON.
 func alerts(n, bytes int) (entries []event.Logged) {
 	for i := range n {
 		e := &event.Event{
@@ -44,8 +44,8 @@ func getPage(t *testing.T, b *bundle) (page gotPage, bytes int) {
 	return page, w.Body.Len()
 }
 
-// Whatever the log returns: a page ends before the event that would make it larger than 1 MiB, and its cursor is the last event that it
-// has. A larger event is a page.
+// For any events of the log, a page ends before the event that would make it larger than 1 MiB, and its cursor is
+// its last event. A larger event is a page by itself.
 //
 // Acceptance.
 func TestAPageIsBoundedAsTheClientGetsIt(t *testing.T) {
@@ -59,17 +59,24 @@ func TestAPageIsBoundedAsTheClientGetsIt(t *testing.T) {
 		require.Positive(t, n)
 		require.Equal(t, b.replay.events[n-1].ID, page.LastEventID)
 		require.True(t, bytes <= adminapi.PageBytes || n == 1, "%d events in %d bytes", n, bytes)
-		require.True(t, n == 100 || bytes+bytes/n+256 > adminapi.PageBytes, "%d events in %d bytes, and room for more", n, bytes)
+		require.True(
+			t, n == 100 || bytes+bytes/n+256 > adminapi.PageBytes, "%d events in %d bytes, and room for more", n, bytes,
+		)
 	}
 }
 
-// heldReplays answer when they are let go.
+// heldReplays answer when the test releases them.
 type heldReplays struct {
 	arrived chan struct{}
 	held    chan struct{}
 }
 
-func (h *heldReplays) Replay(ctx context.Context, _ event.Group, _ *uuid.UUID, _ int) (string, uuid.UUID, []event.Logged, error) {
+func (h *heldReplays) Replay(
+	ctx context.Context,
+	_ event.Group,
+	_ *uuid.UUID,
+	_ int,
+) (string, uuid.UUID, []event.Logged, error) {
 	h.arrived <- struct{}{}
 	select {
 	case <-h.held:
@@ -78,8 +85,8 @@ func (h *heldReplays) Replay(ctx context.Context, _ event.Group, _ *uuid.UUID, _
 	return adminapi.Resumed, uuid.Nil, nil, nil
 }
 
-// A user has a few pages in progress; the others wait a moment and are then told to come again, without an answer from the log. Other
-// users do not notice.
+// A user has a few pages in progress. The user's further requests wait a moment and are then told to come again,
+// without reading the log. Other users are not affected.
 //
 // Acceptance: A-454.
 func TestPagesAreMadeAFewAtATime(t *testing.T) {

@@ -9,39 +9,40 @@ import (
 )
 
 const (
-	// pagesPerUser and pagesOfNode are how many pages of events, and of dead letters, are made and written at once, each of which takes a few megabytes at most. One user's
-	// slow readers leave the others' places alone.
+	// pagesPerUser and pagesOfNode bound how many pages of events, and of dead letters, are made and written at once.
+	// Each page takes a few megabytes at most. A user's slow readers do not take other users' places.
 	pagesPerUser, pagesOfNode = 4, 64
-	// pagesRead is how many of them read the log at once: the rest of the pool's connections is for others.
+	// pagesRead is how many pages read the log at once. The pool's other connections stay free for other work.
 	pagesRead = 2
-	// placeWait is how long a request waits for its place, and waitingPerUser how many of a user's do; the others are told at once to come
-	// again.
+	// placeWait is how long a request waits for its place. waitingPerUser is how many of a user's requests may wait;
+	// further ones are told at once to come again.
 	placeWait      = 500 * time.Millisecond
 	waitingPerUser = 32
 
 	tooManyPages = "Too many pages are asked for at once: ask for one after the other."
 )
 
-// places bounds what is in progress at once, for each user and in all. It remembers those users only who have something in progress.
+// places bounds the requests in progress, for each user and in total. It remembers only users with a request in
+// progress.
 type places struct {
 	perUser int64
 	all     *semaphore.Weighted
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the fields below
 	users map[string]*userPlaces
 }
 
 type userPlaces struct {
 	*semaphore.Weighted
 
-	requests int // those in progress and those that wait
+	requests int // in progress or waiting
 }
 
 func newPlaces(perUser, all int64) *places {
 	return &places{perUser: perUser, all: semaphore.NewWeighted(all), users: make(map[string]*userPlaces)}
 }
 
-// take waits for a place, or reports that there was none in time. The caller gives it back by leave.
+// take waits for a place; ok is false if none became free in time. The caller frees the place with leave.
 func (p *places) take(ctx context.Context, user string) (leave func(), ok bool) {
 	own := p.enter(user)
 	if own == nil {

@@ -50,7 +50,7 @@ func setupLive(tb testing.TB) *live {
 	return &live{bundle: b, pool: pool, relay: r}
 }
 
-// nothingSetAside fails where an event is not relayed at once: this API's always are.
+// nothingSetAside fails if an event is not relayed at once: this API's events always are.
 type nothingSetAside struct{}
 
 func (nothingSetAside) DeliverLater(context.Context, pgx.Tx, []*outbox.Row) error {
@@ -61,7 +61,7 @@ func (nothingSetAside) Retry(_ context.Context, _ pgx.Tx, _ []*outbox.Row, reaso
 	return errors.Join(reasons...)
 }
 
-// sweep relays what was published, and returns how many events that were.
+// sweep relays the published events, and returns their number.
 func (l *live) sweep(t *testing.T) int {
 	t.Helper()
 	conn, err := l.pool.Acquire(t.Context())
@@ -104,7 +104,9 @@ func eventID(t *testing.T, w *httptest.ResponseRecorder) uuid.UUID {
 func TestPublishedEventsArriveAtAPoller(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)
-	require.Equal(t, livePage{Status: adminapi.Resumed, Events: l.poll(t, "resource=alerts").Events}, l.poll(t, "resource=alerts"))
+	require.Equal(
+		t, livePage{Status: adminapi.Resumed, Events: l.poll(t, "resource=alerts").Events}, l.poll(t, "resource=alerts"),
+	)
 
 	var ids []uuid.UUID
 	for i := range 5 {
@@ -157,7 +159,9 @@ func TestStatisticsAsTheyWereSet(t *testing.T) {
 	l := setupLive(t)
 	requireProblem(t, l.get(t, prefix+"platform-snapshot"), http.StatusServiceUnavailable)
 
-	_, err := l.pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"totalRevenue":98765.40}')`)
+	_, err := l.pool.Exec(
+		t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"totalRevenue":98765.40}')`,
+	)
 	require.NoError(t, err)
 	_, err = l.pool.Exec(t.Context(), "UPDATE herald.platform_stats SET set_at = '2026-01-20 10:29:00.5+00'")
 	require.NoError(t, err)
@@ -169,13 +173,15 @@ func TestStatisticsAsTheyWereSet(t *testing.T) {
 	_, err = l.pool.Exec(t.Context(), `SELECT herald.set_platform_stats('{"newUsersToday":12}')`)
 	require.NoError(t, err)
 	w := l.post(t, "broadcast/user-count", "")
-	requireOK(t, w, fmt.Sprintf(`{"message":"User count update broadcasted","totalUsers":5432,"activeUsers":234,"newUsersToday":12,
+	requireOK(t, w, fmt.Sprintf(
+		`{"message":"User count update broadcasted","totalUsers":5432,"activeUsers":234,"newUsersToday":12,
 		"eventId":%q}`, eventID(t, w)))
 	require.Equal(t, 1, l.sweep(t))
 	require.Equal(t, "UserCountUpdate", l.poll(t, "resource=analytics&after="+uuid.Nil.String()).Events[0].Method)
 }
 
-// What the checks admit, Postgres keeps; what grows over the outbox's limit as jsonb is the sender's fault, and said.
+// Postgres keeps every value that the checks admit. A body that exceeds the outbox's limit only as jsonb is reported
+// as the sender's error.
 func TestEdgesOfWhatPostgresKeeps(t *testing.T) {
 	t.Parallel()
 	l := setupLive(t)
@@ -183,18 +189,22 @@ func TestEdgesOfWhatPostgresKeeps(t *testing.T) {
 		"an unpaired surrogate":   `{"type":"info","message":"\ud800 \udc00","data":{"\ud800":"\udbff"}}`,
 		"bytes that are no UTF-8": "{\"type\":\"info\",\"message\":\"\xff\xfe\",\"data\":{\"\xc3\":\"\xed\xa0\x80\"}}",
 		"numbers at the edge":     `{"type":"info","message":"m","data":{"a":[1e308,-1.7976931348623157e308,5e-324,-0,0e999]}}`,
-		"deep":                    `{"type":"info","message":"m","data":{"a":` + strings.Repeat("[", 60) + strings.Repeat("]", 60) + `}}`,
-		"a name twice":            `{"type":"info","message":"m","data":{"a":1,"a":2}}`,
-		"control characters":      `{"type":"info","message":"\u0001\u001f\u007f\u2028","data":null}`,
+		"deep": `{"type":"info","message":"m","data":{"a":` + strings.Repeat(
+			"[", 60,
+		) + strings.Repeat("]", 60) + `}}`,
+		"a name twice":       `{"type":"info","message":"m","data":{"a":1,"a":2}}`,
+		"control characters": `{"type":"info","message":"\u0001\u001f\u007f\u2028","data":null}`,
 	} {
 		require.Equal(t, http.StatusOK, l.post(t, "alert", body).Code, name)
 	}
 	require.Equal(t, 6, l.sweep(t))
 
-	p := requireProblem(t, l.post(t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1,", 30000)+`1]}}`),
+	p := requireProblem(
+		t, l.post(t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1,", 30000)+`1]}}`),
 		http.StatusBadRequest)
 	require.Contains(t, p.Errors["$"][0], "at most 65536 (64 KiB)")
-	p = requireProblem(t, l.post(t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1e308,", 300)+`1]}}`),
+	p = requireProblem(
+		t, l.post(t, "alert", `{"type":"info","message":"m","data":{"a":[`+strings.Repeat("1e308,", 300)+`1]}}`),
 		http.StatusBadRequest)
 	require.Contains(t, p.Errors["$"][0], "payload has")
 }

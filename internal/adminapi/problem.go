@@ -10,12 +10,13 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// fieldErrors maps a field to what is wrong with it.
+// fieldErrors maps a field to its errors.
 type fieldErrors map[string][]string
 
 func (e fieldErrors) add(field, message string) { e[field] = append(e[field], message) }
 
-// problem is an answer that is not a success, in the form of RFC 9457. A problem is an error so that it can be returned.
+// problem is an answer that is not a success, in the form of RFC 9457. It is an error so that it can be returned as
+// one.
 type problem struct {
 	Type   string      `json:"type"`
 	Title  string      `json:"title"`
@@ -30,7 +31,8 @@ func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
 func newProblem(status int, detail string) *problem {
 	return &problem{
-		Type: problemReference(status), Title: http.StatusText(status), Status: status, Detail: detail, header: http.Header{},
+		Type: problemReference(status), Title: http.StatusText(status), Status: status, Detail: detail,
+		header: http.Header{},
 	}
 }
 
@@ -48,18 +50,20 @@ func tooMany(detail string, wait time.Duration) *problem {
 	return p
 }
 
-// unauthorized answers a request without a token, or one whose token was refused for err.
+// unauthorized answers a request without a token, or with a token that was refused with err.
 func unauthorized(err error) *problem {
 	challenge := "Bearer"
 	if refusal, ok := errors.AsType[*auth.TokenError](err); ok {
 		challenge = refusal.Challenge()
 	}
-	p := newProblem(http.StatusUnauthorized, "A valid token is required: Authorization: Bearer, or the query value access_token.")
+	p := newProblem(
+		http.StatusUnauthorized, "A valid token is required: Authorization: Bearer, or the query value access_token.",
+	)
 	p.header.Set("WWW-Authenticate", challenge)
 	return p
 }
 
-// problemReference is the section that defines the status, as ASP.NET Core fills it in.
+// problemReference links to the section that defines the status, as ASP.NET Core does.
 func problemReference(status int) string {
 	const rfc9110 = "https://tools.ietf.org/html/rfc9110#section-"
 	switch status {

@@ -15,15 +15,15 @@ import (
 
 const checkViolation = "23514"
 
-// published is the answer to every POST that publishes: the message, what the endpoint repeats of the event, and the
-// event's id.
+// published is the answer to every POST that publishes: the message, the event's fields that the endpoint repeats,
+// and the event's id.
 type published struct {
 	Message  string
 	Repeated object
 	EventID  uuid.UUID
 }
 
-// MarshalJSON writes them as one object.
+// MarshalJSON writes all of them as one object.
 func (p published) MarshalJSON() ([]byte, error) {
 	answer := append(object{{"message", p.Message}}, p.Repeated...)
 	return []byte(oneLine(append(answer, member{"eventId", p.EventID}))), nil
@@ -52,7 +52,7 @@ func (a *API) publishing(p publication) func(r *request) (any, error) {
 	}
 }
 
-// fromBody makes the event's payload of the request's body.
+// fromBody makes the event's payload from the request's body.
 func (a *API) fromBody(r *request, p publication) (payload map[string]any, key uuid.UUID, err error) {
 	b, err := readBody(r.Request)
 	if err == nil {
@@ -64,7 +64,7 @@ func (a *API) fromBody(r *request, p publication) (payload map[string]any, key u
 	return payload, key, err
 }
 
-// payload reads the fields that the endpoint takes, and puts them where they go.
+// payload reads the fields that the endpoint takes, and puts them in their places.
 func (b *body) payload(e event.Endpoint) map[string]any {
 	payload, given := map[string]any{}, []string{}
 	for i := range e.Body {
@@ -106,8 +106,8 @@ func (a *API) publish(r *request, eventType event.Type, payload map[string]any, 
 	if err == nil {
 		return id, nil
 	}
-	// The outbox states what it does not take in words that are meant for the producer. After the checks above, what is left
-	// is a payload that is larger as jsonb than it was as a body.
+	// The outbox's refusals are written for the producer. After the checks above, the only remaining one is a payload
+	// that is larger as jsonb than it was as a body.
 	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == checkViolation {
 		return uuid.Nil, invalid(fieldErrors{"$": {strings.TrimPrefix(refusal.Message, "herald.outbox: ")}})
 	}

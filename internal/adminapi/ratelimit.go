@@ -10,13 +10,14 @@ import (
 // limiterGenerationSize bounds the limiter's memory: at most twice as many users-at-endpoints are remembered.
 const limiterGenerationSize = 4096
 
-// limiter gives each user an allowance at each endpoint. It remembers those of the present and the previous generation: a
-// generation ends when it is full, and whoever did not come during a whole one begins anew with a full allowance.
+// limiter gives each user an allowance at each endpoint. It remembers the allowances of the present and the previous
+// generation. A generation ends when it is full. A user without a request during a whole generation starts again
+// with a full allowance.
 type limiter struct {
 	limit rate.Limit
 	burst int
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	current  map[limitKey]*rate.Limiter
 	previous map[limitKey]*rate.Limiter
 }
@@ -31,7 +32,7 @@ func newLimiter(perSecond float64, burst int) *limiter {
 	return l
 }
 
-// wait takes one request from the allowance and returns 0, or returns how long until there is one to take.
+// wait takes one request from the allowance and returns 0, or returns how long until a request is allowed.
 func (l *limiter) wait(now time.Time, user, endpoint string) time.Duration {
 	reservation := l.allowance(limitKey{user, endpoint}).ReserveN(now, 1)
 	delay := reservation.DelayFrom(now)

@@ -15,7 +15,7 @@ func schemaOf(body []event.BodyField) object {
 	for i := range body {
 		f := &body[i].Field
 		if strings.Contains(f.Name, ".") {
-			continue // told with the object
+			continue // described with the object
 		}
 		if !f.Optional {
 			required = append(required, f.Name)
@@ -43,7 +43,7 @@ func propertyOf(f *event.Field, body []event.BodyField) (schema object) {
 			schema = append(schema, member{"description", text})
 		}
 	}
-	const says = `\S` // something
+	const says = `\S` // a character that is not blank
 	word := object{{"maxLength", event.MaxWord}, {"pattern", says}}
 	switch f.Kind {
 	case event.KindText:
@@ -81,7 +81,7 @@ func propertyOf(f *event.Field, body []event.BodyField) (schema object) {
 	return schema
 }
 
-// ofMembers says what an object's members have to be.
+// ofMembers describes the members of an object.
 func ofMembers(f *event.Field, body []event.BodyField) string {
 	var names []string
 	for i := range body {
@@ -112,7 +112,7 @@ type object []member
 
 type member struct {
 	name  string
-	value any // what encoding/json takes, [object] and lists of those
+	value any // any value that encoding/json takes, an [object], or a list of those
 }
 
 func (o object) has(name string) bool {
@@ -124,7 +124,7 @@ func (o object) has(name string) bool {
 	return false
 }
 
-// inOrder reads JSON so that its objects keep their order.
+// inOrder reads JSON and keeps the order of its objects' members.
 func inOrder(text string) (any, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()

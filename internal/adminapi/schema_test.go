@@ -16,11 +16,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// schema is a JSON Schema, as far as the OpenAPI document uses it. Numbers are json.Number throughout.
+// schema is a JSON Schema, as far as the OpenAPI document uses it. All numbers are json.Number.
 type schema map[string]any
 
-// check returns what keeps value from fitting, one line each. A keyword that it does not know is such a line, too: nothing that the
-// document says goes unchecked.
+// check returns why value does not fit, one reason a line. An unknown keyword is also a reason, so that every rule
+// of the document is checked.
 func (d *document) check(s schema, value any, at string) (complaints []string) {
 	complain := func(format string, args ...any) {
 		complaints = append(complaints, at+": "+fmt.Sprintf(format, args...))
@@ -47,7 +47,8 @@ func (d *document) check(s schema, value any, at string) (complaints []string) {
 				complain("%q does not match %s", text, argument)
 			}
 		case "maxLength":
-			if text, ok := value.(string); ok && beyond(json.Number(strconv.Itoa(utf8.RuneCountInString(text))), "maximum", argument.(json.Number)) {
+			if text, ok := value.(string); ok &&
+				beyond(json.Number(strconv.Itoa(utf8.RuneCountInString(text))), "maximum", argument.(json.Number)) {
 				complain("has %d characters", utf8.RuneCountInString(text))
 			}
 		case "format":
@@ -59,7 +60,8 @@ func (d *document) check(s schema, value any, at string) (complaints []string) {
 				complain("%s is beyond the %s %s", n, keyword, argument)
 			}
 		case "minItems":
-			if items, ok := value.([]any); ok && beyond(json.Number(strconv.Itoa(len(items))), "minimum", argument.(json.Number)) {
+			if items, ok := value.([]any); ok &&
+				beyond(json.Number(strconv.Itoa(len(items))), "minimum", argument.(json.Number)) {
 				complain("has %d items", len(items))
 			}
 		case "items":

@@ -28,7 +28,7 @@ func TestSeedReads(t *testing.T) {
 		"setAt":"2026-01-20T10:29:00Z"}}`)
 }
 
-// The published document's POST examples, and what the members of the group receive.
+// The published document's POST examples, and the messages that the group's members receive.
 //
 // Acceptance: A-107, A-108, A-109, A-110, A-111, A-112, A-113, A-114, A-115, A-116, A-117, A-118, A-119, A-123, A-124,
 // A-125, A-126, A-127, A-128, A-131, A-179, A-268, A-350, A-351, A-354, A-355, A-356, A-357, A-358, A-359, A-423.
@@ -37,7 +37,7 @@ func TestSeedPublications(t *testing.T) {
 	for endpoint, test := range map[string]struct {
 		body      string
 		message   string
-		numbers   string // fields that the answer has beside message and eventId
+		numbers   string // fields of the answer beside message and eventId
 		group     event.Group
 		method    string
 		broadcast string // the argument's fields between timestamp and eventId
@@ -123,20 +123,22 @@ func TestSeedPublications(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, test.method, invocation.Method)
 			require.Len(t, invocation.Arguments, 1)
-			inOrder := fmt.Sprintf(`{"timestamp":"2026-01-20T10:30:00Z",%s,"eventId":%q,"sequence":1}`, test.broadcast, published.ID)
+			inOrder := fmt.Sprintf(
+				`{"timestamp":"2026-01-20T10:30:00Z",%s,"eventId":%q,"sequence":1}`, test.broadcast, published.ID,
+			)
 			require.Equal(t, inOrder, string(invocation.Arguments[0]))
 		})
 	}
 }
 
-// The document's lists of values: each is taken, and comes out as it went in.
+// The document's lists of values: each value is accepted, and reaches clients unchanged.
 //
 // Acceptance: A-121, A-129.
 func TestEveryAlertTypeAndEveryAction(t *testing.T) {
 	t.Parallel()
 	for endpoint, test := range map[string]struct {
 		field, body string
-		values      map[string]string // to the severity that follows, or empty
+		values      map[string]string // with the severity that follows from it, or empty
 	}{
 		"alert": {
 			"type", `{"type":%q,"message":"m"}`,

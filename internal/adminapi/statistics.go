@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// health tells what /readyz does, in the document's form, and without a reason: it needs no token.
+// health reports the state of /readyz in the document's form, without a reason, because it needs no token.
 func (a *API) health(r *request) (any, error) {
 	status, code := "healthy", http.StatusOK
 	if a.cfg.Ready(r.Context()) != nil {
@@ -51,8 +51,8 @@ func (a *API) platformSnapshot(r *request) (any, error) {
 	}{a.timestamp(), stats}, nil
 }
 
-// fromStatistics makes the event's payload of the platform's statistics. There is no body; one that comes is held to the
-// limits.
+// fromStatistics makes the event's payload from the platform's statistics. It takes no body; a body is still held to
+// the limits.
 func (a *API) fromStatistics(r *request, p publication) (payload map[string]any, key uuid.UUID, err error) {
 	if key, err = keyBeside(ignoreBody(r.Request), r.Header); err != nil {
 		return nil, uuid.Nil, err
@@ -80,7 +80,7 @@ func (a *API) fromStatistics(r *request, p publication) (payload map[string]any,
 	return payload, key, checkComplete(missing)
 }
 
-// platformStats returns the statistics, or a 503 where none were ever set: numbers are not invented.
+// platformStats returns the statistics, or a 503 if none were ever set: Herald invents no numbers.
 func (a *API) platformStats(r *request) (outbox.PlatformStats, error) {
 	stats, _, ok, err := a.cfg.Publisher.PlatformStats(r.Context())
 	if err != nil {
@@ -94,7 +94,7 @@ func (a *API) platformStats(r *request) (outbox.PlatformStats, error) {
 	return stats, nil
 }
 
-// checkComplete returns a 503 that names those of a broadcast's statistics that were never set.
+// checkComplete returns a 503 that names the broadcast's statistics that were never set.
 func checkComplete(missing []string) error {
 	if len(missing) == 0 {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/yummyzoom/herald/internal/outbox"
 )
 
-// Tracer tells where events are. [*outbox.Tracer] is one.
+// Tracer finds where events are. [*outbox.Tracer] is one.
 type Tracer interface {
-	// Story of an event that nobody knows of is one of outbox.StatusUnknown.
+	// Story of an unknown event has the status outbox.StatusUnknown.
 	Story(ctx context.Context, eventID uuid.UUID) (outbox.Story, error)
 }
 
@@ -24,11 +24,16 @@ func (a *API) traceEvent(r *request) (any, error) {
 	}
 	story, err := a.cfg.Tracer.Story(r.Context(), id)
 	if err != nil {
-		a.logger.ErrorContext(r.Context(), "an event could not be traced", slog.String("event_id", id.String()), slog.Any("error", err))
+		a.logger.ErrorContext(
+			r.Context(), "an event could not be traced", slog.String("event_id", id.String()), slog.Any("error", err),
+		)
 		return nil, unavailable("The event could not be traced.")
 	}
 	if story.Status == outbox.StatusUnknown {
-		return nil, newProblem(http.StatusNotFound, "No event with this id has been committed, or it is older than the retention. "+outbox.UnknownAdvice)
+		return nil, newProblem(
+			http.StatusNotFound,
+			"No event with this id has been committed, or it is older than the retention. "+outbox.UnknownAdvice,
+		)
 	}
 	return story, nil
 }

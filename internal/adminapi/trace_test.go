@@ -17,7 +17,7 @@ import (
 
 const tracePath = "/api/admin/outbox/events/"
 
-// stories tells those it knows.
+// stories is a Tracer of the stories that it holds.
 type stories struct {
 	known map[uuid.UUID]outbox.Story
 	err   error
@@ -34,22 +34,29 @@ func (s *stories) Story(_ context.Context, id uuid.UUID) (outbox.Story, error) {
 func TestEventsAreTraced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, nodeID := uuid.MustParse("7a1d0000-0000-4000-8000-000000000001"), uuid.MustParse("7a1d0000-0000-4000-8000-000000000002")
+	id, nodeID := uuid.MustParse("7a1d0000-0000-4000-8000-000000000001"),
+		uuid.MustParse("7a1d0000-0000-4000-8000-000000000002")
 	three := 3
 	b.stories.known = map[uuid.UUID]outbox.Story{id: {
 		EventID: id, Status: outbox.StatusRelayed, TimesPublished: 2,
 		Places: []outbox.Whereabouts{{
-			Status: outbox.StatusRelayed, OutboxSeq: 17, WrittenAt: now(), RelayedAt: now().Add(time.Millisecond), RelayedBy: nodeID,
-			RelayedHost: "kitchen-1", Group: event.OrderGroup(uuid.MustParse(orderID)), Position: 40, Sequence: 2, TimesPublished: 2,
+			Status: outbox.StatusRelayed, OutboxSeq: 17, WrittenAt: now(), RelayedAt: now().Add(time.Millisecond),
+			RelayedBy:   nodeID,
+			RelayedHost: "kitchen-1", Group: event.OrderGroup(uuid.MustParse(orderID)), Position: 40, Sequence: 2,
+			TimesPublished: 2,
 			Broadcasts: []outbox.Broadcast{
 				{NodeID: nodeID, Host: "kitchen-1", BroadcastAt: now().Add(time.Second), Connections: &three},
 				{NodeID: nodeID, Host: "kitchen-1", BroadcastAt: now().Add(time.Second)},
 			},
 		}},
 		Duplicates: []outbox.Whereabouts{{
-			Status: outbox.StatusDuplicate, OutboxSeq: 18, WrittenAt: now(), SettledAt: now(), Detail: "of row 17 of the outbox, at position 40",
+			Status: outbox.StatusDuplicate, OutboxSeq: 18, WrittenAt: now(), SettledAt: now(),
+			Detail: "of row 17 of the outbox, at position 40",
 		}},
-		History: []outbox.Step{{At: now(), What: outbox.StepDied, Attempts: 10, Detail: "why"}, {At: now(), What: outbox.StepMended, By: "anna", Detail: "payload"}},
+		History: []outbox.Step{
+			{At: now(), What: outbox.StepDied, Attempts: 10, Detail: "why"},
+			{At: now(), What: outbox.StepMended, By: "anna", Detail: "payload"},
+		},
 	}}
 	requireOK(t, b.get(t, tracePath+id.String()), `{
 		"eventId": "7a1d0000-0000-4000-8000-000000000001", "status": "relayed", "timesPublished": 2,

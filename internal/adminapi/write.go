@@ -14,7 +14,8 @@ const (
 	jsonType    = "application/json"
 	problemType = "application/problem+json"
 
-	// answerPatience is how many times the write time-out the whole of an answer may take: one place of a page is not held for hours.
+	// answerPatience is how many write time-outs the whole of an answer may take, so that a slow client cannot hold a
+	// page's place for hours.
 	answerPatience = 4
 )
 
@@ -22,7 +23,7 @@ const (
 type written struct {
 	json   []byte
 	status int    // 0: 200
-	sent   func() // called when the answer has been written, or could not be; nil: nothing
+	sent   func() // called when the answer has been written or has failed; may be nil
 }
 
 func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, p *problem) {
@@ -32,10 +33,12 @@ func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, p *problem) {
 
 func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentType string, body any) {
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Cache-Control", "no-store") // answers are about one user, at one moment
+	w.Header().Set("Cache-Control", "no-store") // an answer is about one user at one moment
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	to := &patientWriter{w, http.NewResponseController(w), a.cfg.WriteTimeout, time.Now().Add(answerPatience * a.cfg.WriteTimeout)}
+	to := &patientWriter{
+		w, http.NewResponseController(w), a.cfg.WriteTimeout, time.Now().Add(answerPatience * a.cfg.WriteTimeout),
+	}
 	var err error
 	if done, ok := body.(written); ok {
 		_, err = to.Write(done.json)
@@ -49,12 +52,13 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, contentT
 	}
 }
 
-// patientWriter gives a client that reads slowly its time for each piece, and one that does not read at all no more than that.
+// patientWriter gives a client that reads slowly the write time-out for each piece. A client that does not read at
+// all gets one write time-out.
 type patientWriter struct {
 	to         io.Writer
 	controller *http.ResponseController
 	timeout    time.Duration
-	end        time.Time // of all patience
+	end        time.Time // the deadline of the whole answer
 }
 
 func (p *patientWriter) Write(b []byte) (written int, err error) {
@@ -64,7 +68,7 @@ func (p *patientWriter) Write(b []byte) (written int, err error) {
 		if deadline.After(p.end) {
 			deadline = p.end
 		}
-		_ = p.controller.SetWriteDeadline(deadline) // a test's recorder takes none
+		_ = p.controller.SetWriteDeadline(deadline) // a test's recorder has no deadline
 		n, err := p.to.Write(rest)
 		written += n
 		if err != nil {

@@ -21,13 +21,13 @@ type Figure struct {
 	Name       string         `json:"name"`
 	Value      float64        `json:"value"`
 	Unit       string         `json:"unit"`
-	Baseline   float64        `json:"baseline"` // the same measure of what it is compared with
-	Ratio      float64        `json:"ratio"`    // value / baseline; 0 where there is no baseline
+	Baseline   float64        `json:"baseline"` // the same measure of the baseline
+	Ratio      float64        `json:"ratio"`    // value / baseline; 0 without a baseline
 	Runs       int            `json:"runs"`
 	Conditions map[string]any `json:"conditions"`
 }
 
-// Print writes figures as lines of JSON, or for a person.
+// Print writes figures as lines of JSON, or as text for a reader.
 func Print(out io.Writer, figures []Figure, asJSON bool) error {
 	for _, f := range figures {
 		if f.Baseline != 0 {
@@ -50,7 +50,7 @@ func Print(out io.Writer, figures []Figure, asJSON bool) error {
 	return nil
 }
 
-// number is v for a person.
+// number is v as text for a reader.
 func number(v float64) string {
 	const manyDigits = 1000
 	if math.Abs(v) >= manyDigits {
@@ -59,7 +59,7 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// Median returns the value in the middle, or the mean of the two that are.
+// Median returns the middle value, or the mean of the two middle ones.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -72,7 +72,7 @@ func Median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Ratios returns each value by its baseline, to two places.
+// Ratios returns each value divided by its baseline, to two places.
 func Ratios(values, baselines []float64) []float64 {
 	r := make([]float64, len(values))
 	for i := range r {
@@ -81,7 +81,7 @@ func Ratios(values, baselines []float64) []float64 {
 	return r
 }
 
-// Sample is durations of which percentiles are taken.
+// Sample is a set of durations.
 type Sample []time.Duration
 
 // Percentile returns the duration below which the share p of the sample lies, in milliseconds (nearest rank).
@@ -94,7 +94,7 @@ func (s Sample) Percentile(p float64) float64 {
 	return float64(sorted[rank-1]) / float64(time.Millisecond)
 }
 
-// Mean is the sum divided by how many there are.
+// Mean is the mean of the sample.
 func (s Sample) Mean() float64 {
 	if len(s) == 0 {
 		return 0
@@ -106,7 +106,7 @@ func (s Sample) Mean() float64 {
 	return float64(sum) / float64(len(s)) / float64(time.Millisecond)
 }
 
-// ValuesOf returns one value of each.
+// ValuesOf returns one value of each element.
 func ValuesOf[T any](all []T, what func(T) float64) []float64 {
 	values := make([]float64, len(all))
 	for i := range all {

@@ -42,7 +42,9 @@ func TestAPersonReadsAFigure(t *testing.T) {
 	}
 	require.NoError(t, Print(&out, figures, false))
 	lines := strings.Split(out.String(), "\n")
-	require.Equal(t, []string{"a", "123457", "/s", "baseline", "246913", "ratio", "0.50", "runs", "5"}, strings.Fields(lines[0]))
+	require.Equal(
+		t, []string{"a", "123457", "/s", "baseline", "246913", "ratio", "0.50", "runs", "5"}, strings.Fields(lines[0]),
+	)
 	require.Equal(t, []string{"b", "0.250", "s", "runs", "3"}, strings.Fields(lines[1]))
 }
 
@@ -57,6 +59,8 @@ func TestAFigureIsOneLineOfJSON(t *testing.T) {
 	require.NoError(t, Print(&out, figures, true))
 	lines := strings.Split(out.String(), "\n")
 	require.Len(t, lines, len(figures)+1)
-	require.JSONEq(t, `{"name":"a","value":3,"unit":"ms","baseline":2,"ratio":1.5,"runs":1,"conditions":{"events":10}}`, lines[0])
+	require.JSONEq(
+		t, `{"name":"a","value":3,"unit":"ms","baseline":2,"ratio":1.5,"runs":1,"conditions":{"events":10}}`, lines[0],
+	)
 	require.JSONEq(t, `{"name":"b","value":1,"unit":"ms","baseline":0,"ratio":0,"runs":1,"conditions":null}`, lines[1])
 }

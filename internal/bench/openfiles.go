@@ -2,16 +2,23 @@ package bench
 
 import "fmt"
 
-// spareFiles is what a process has open beside its connections.
+// spareFiles is how many files a process has open beside its connections.
 const spareFiles = 200
 
-// enoughOpenFiles says what to do where limit is too low for so many connections.
+// enoughOpenFiles fails with advice if limit is too low for this many connections.
 func enoughOpenFiles(connections int, limit uint64) error {
 	need := uint64(max(connections, 0)) + spareFiles
 	if need <= limit {
 		return nil
 	}
-	return fmt.Errorf("%d connections need %d open files in a process, and the limit is %d: raise it (in a shell, as root: "+
-		"ulimit -Hn %d; in a container: --ulimit nofile=%d; with systemd: LimitNOFILE=%d), or measure fewer connections",
-		connections, need, limit, need, need, need)
+	return fmt.Errorf(
+		"%d connections need %d open files in a process, and the limit is %d: raise it (in a shell, as root: "+
+			"ulimit -Hn %d; in a container: --ulimit nofile=%d; with systemd: LimitNOFILE=%d), or measure fewer connections",
+		connections,
+		need,
+		limit,
+		need,
+		need,
+		need,
+	)
 }

@@ -2,5 +2,5 @@
 
 package bench
 
-// CheckOpenFiles has nothing to check: there is no limit of the kind.
+// CheckOpenFiles checks nothing: this system has no such limit.
 func CheckOpenFiles(int) error { return nil }

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// CheckOpenFiles says what to do where a process may not have so many connections open. Go has raised the limit as far as it may.
+// CheckOpenFiles fails with advice if the process may not have this many connections open. Go has already raised the
+// limit as far as it may.
 func CheckOpenFiles(connections int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// HubPath is the hub whose clients are measured.
+// HubPath is the hub of the measured clients.
 const HubPath = event.CustomerOrdersPath
 
 // NewOrders returns the ids of n orders.

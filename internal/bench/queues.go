@@ -12,15 +12,17 @@ import (
 )
 
 const (
-	// QueuePoll is how often is looked whether the queues are empty.
+	// QueuePoll is how often the queues are read while waiting for them to be empty.
 	QueuePoll = 10 * time.Millisecond
-	// relayWithin is how long the server may take to relay what a bench has published.
+	// relayWithin is how long the server may take to relay a bench's events.
 	relayWithin = 5 * time.Minute
 )
 
-// AwaitEmpty returns when nothing waits in the outbox, and the server at url has broadcast the whole log.
+// AwaitEmpty returns when no row waits in the outbox, and the server at url has broadcast the whole log.
 func AwaitEmpty(ctx context.Context, conn *pgx.Conn, url string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"))
+	ctx, cancel := context.WithTimeoutCause(
+		ctx, relayWithin, errors.New("the server does not relay what was published: does it use another database?"),
+	)
 	defer cancel()
 	for {
 		glance, err := pass.Peek(ctx, conn)

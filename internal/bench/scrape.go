@@ -13,13 +13,13 @@ import (
 
 const scrapeTimeout = 5 * time.Second
 
-// Metrics is what a server says of itself, by the series' name with its labels.
+// Metrics holds a server's metrics, by the series' name with its labels.
 type Metrics map[string]float64
 
-// rememberedFor is how long a server gives the same metrics again, and a little more.
+// rememberedFor is a little longer than a server repeats the same metrics.
 const rememberedFor = 1100 * time.Millisecond
 
-// ScrapeAnew reads a server's metrics as they are now.
+// ScrapeAnew reads a server's present metrics.
 func ScrapeAnew(ctx context.Context, url string) (Metrics, error) {
 	if err := Wait(ctx, rememberedFor); err != nil {
 		return nil, err
@@ -55,12 +55,14 @@ func Scrape(ctx context.Context, url string) (Metrics, error) {
 		return nil, fmt.Errorf("reading the server's metrics: %w", err)
 	}
 	if _, ok := m[BatchCount]; !ok {
-		return nil, errors.New("the server's metrics do not tell how long the relay's batches took: is it a herald, and are its metrics at this address?")
+		return nil, errors.New(
+			"the server's metrics do not tell how long the relay's batches took: is it a herald, and are its metrics at this address?",
+		)
 	}
 	return m, nil
 }
 
-// Series that the benches read. The first is there from the start.
+// Series that the benches read. The first exists from the start.
 const (
 	BatchCount        = "herald_relay_batch_duration_seconds_count"
 	batchSeconds      = "herald_relay_batch_duration_seconds_sum"
@@ -72,7 +74,7 @@ const (
 	Collections       = "go_gc_duration_seconds_count"
 )
 
-// BatchMeanSince is the mean duration of a relay's batch since before, in milliseconds.
+// BatchMeanSince is the mean duration of the relay's batches since before, in milliseconds.
 func (m Metrics) BatchMeanSince(before Metrics) float64 {
 	batches := m[BatchCount] - before[BatchCount]
 	if batches == 0 {

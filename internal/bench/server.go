@@ -2,7 +2,7 @@ package bench
 
 // Server is the server process that a bench measures.
 type Server struct {
-	// URL is where it serves, PID its process on this machine, Secret the key of its tokens.
+	// URL is its address, PID its process on this machine, Secret the key of its tokens.
 	URL    string
 	PID    int
 	Secret string

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// UserHZ is what Linux counts CPU time in, towards processes: hundredths of a second on every architecture.
+// UserHZ is the unit of CPU time that Linux shows to processes: hundredths of a second on every architecture.
 const UserHZ = 100
 
 // CPUTime returns the CPU time that a process has used so far, in user mode and in the kernel.
@@ -19,12 +19,12 @@ func CPUTime(pid int) (time.Duration, error) {
 	return s.own, err
 }
 
-// stat is what the kernel says of a process.
+// stat is the kernel's record of a process.
 type stat struct {
 	name     string
 	parent   int
 	own      time.Duration // CPU time
-	children time.Duration // CPU time of the children that have ended
+	children time.Duration // CPU time of children that have ended
 }
 
 func readStat(pid int) (stat, error) {
@@ -35,7 +35,8 @@ func readStat(pid int) (stat, error) {
 	return parseStat(pid, raw)
 }
 
-// parseStat reads what proc(5) describes. The second field is the program's name in parentheses and may hold anything.
+// parseStat parses the format of proc(5). The second field is the program's name in parentheses and may hold any
+// character.
 func parseStat(pid int, raw []byte) (stat, error) {
 	const ppid, utime, stime, cutime, cstime, afterName = 4, 14, 15, 16, 17, 3
 	begin, end := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
@@ -58,7 +59,7 @@ func parseStat(pid int, raw []byte) (stat, error) {
 	}, nil
 }
 
-// FamilyCPU returns the CPU time that a process and all its children have used so far, those that have ended included.
+// FamilyCPU returns the CPU time that a process and all its children have used so far, including ended children.
 func FamilyCPU(parent int) (time.Duration, error) {
 	s, err := readStat(parent)
 	if err != nil {
@@ -81,7 +82,7 @@ func FamilyCPU(parent int) (time.Duration, error) {
 	return used, nil
 }
 
-// PeakResidentBytes returns how much memory of a process has been in RAM at most.
+// PeakResidentBytes returns the largest size of a process in RAM.
 func PeakResidentBytes(pid int) (int64, error) {
 	status, err := readProc(pid, "status")
 	if err != nil {
@@ -99,7 +100,7 @@ func PeakResidentBytes(pid int) (int64, error) {
 	return 0, fmt.Errorf("reading the memory of process %d: there is no VmHWM in its status", pid)
 }
 
-// ResidentBytes returns how much memory of a process is in RAM.
+// ResidentBytes returns the size of a process in RAM.
 func ResidentBytes(pid int) (int64, error) {
 	statm, err := readProc(pid, "statm")
 	if err != nil {

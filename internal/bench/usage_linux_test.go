@@ -49,8 +49,12 @@ func TestWhatTheKernelSaysOfAProcessIsRead(t *testing.T) {
 	const line = "42 (a (strange) name) S 7 42 42 0 -1 4194560 1100 0 0 0 100 20 300 4 20 0 1 0 12345 1000000 200"
 	s, err := parseStat(42, []byte(line))
 	require.NoError(t, err)
-	require.Equal(t, stat{name: "a (strange) name", parent: 7, own: 1200 * time.Millisecond, children: 3040 * time.Millisecond}, s)
-	for _, wrong := range []string{"", "42", "42 (short) S 7", "42 (n) S x 42 42 0 -1 4194560 1100 0 0 0 100 20 300 4 20"} {
+	require.Equal(
+		t, stat{name: "a (strange) name", parent: 7, own: 1200 * time.Millisecond, children: 3040 * time.Millisecond}, s,
+	)
+	for _, wrong := range []string{
+		"", "42", "42 (short) S 7", "42 (n) S x 42 42 0 -1 4194560 1100 0 0 0 100 20 300 4 20",
+	} {
 		_, err := parseStat(42, []byte(wrong))
 		require.ErrorContains(t, err, "process 42", wrong)
 	}

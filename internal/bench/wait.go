@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// WarmUpShare is the part of a run that is run beforehand.
+// WarmUpShare: a warm-up takes this fraction of a run, one eighth.
 const WarmUpShare = 8
 
 // AnswerWithin is how long a server may take for one answer.

@@ -11,7 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-// BenchmarkBroadcast is one event to a group of so many members; the difference between two sizes is what a member costs.
+// BenchmarkBroadcast sends one event to groups of several sizes. The difference between two sizes is the cost of the
+// members.
 func BenchmarkBroadcast(b *testing.B) {
 	for _, members := range []int{1, 10, 1000} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
@@ -38,7 +39,7 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-// BenchmarkResumeFromRing is a client that comes back so many events later.
+// BenchmarkResumeFromRing is a client that comes back several events later.
 func BenchmarkResumeFromRing(b *testing.B) {
 	for _, behind := range []int{0, 10, 1000} {
 		b.Run(fmt.Sprintf("behind=%d", behind), func(b *testing.B) {
@@ -65,7 +66,7 @@ func BenchmarkResumeFromRing(b *testing.B) {
 	}
 }
 
-// BenchmarkSubscribe is the cost of joining and leaving a group of one's own.
+// BenchmarkSubscribe is the cost of joining and leaving a group with no other member.
 func BenchmarkSubscribe(b *testing.B) {
 	bc, err := New(Config{Logger: discard()}, newEventLog())
 	if err != nil {

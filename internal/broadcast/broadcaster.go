@@ -13,21 +13,21 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// Conn is a client's connection, as [*signalr.Conn] is one. Its context is done before it is handed to
-// [Broadcaster.Disconnect]. After Send has once returned an error, it returns one for ever.
+// Conn is a client's connection, such as [*signalr.Conn]. Its context is done before it is handed to
+// [Broadcaster.Disconnect]. Once Send has returned an error, every later Send returns one.
 type Conn interface {
 	ID() string
 	User() signalr.User
 	Context() context.Context
 	// Send queues m and never blocks. It is called under a group's lock and must not call back.
 	Send(m *signalr.Message) error
-	// Queue is Send, but where flush is true the client is sent nothing before Flush, which is then called once.
+	// Queue is Send, but where flush is true, the message is written only by Flush. The caller then calls Flush once.
 	Queue(m *signalr.Message) (flush bool, err error)
 	// Flush writes what is queued. It does not block, but may take as long as a system call.
 	Flush()
 	// WaitQueue waits until fewer than below bytes are queued.
 	WaitQueue(ctx context.Context, below int) error
-	// CloseFor ends it: why is what the log says, text what the client sees.
+	// CloseFor ends the connection: why goes to the log, text to the client.
 	CloseFor(why signalr.CloseReason, text string, allowReconnect bool)
 }
 
@@ -40,19 +40,19 @@ type Broadcaster struct {
 	shards [shardCount]shard
 	links  [shardCount]linkShard
 
-	// broadcasting makes a second caller of Broadcast wait, who is then told that it is not contiguous.
+	// broadcasting serialises Broadcast. A second caller waits, and then fails as not contiguous.
 	broadcasting sync.Mutex
 	position     atomic.Int64 // of the newest entry that every group has handled; written under broadcasting
 	ring         ring
 	unflushed    unflushed
-	handed       []int32 // to how many connections each entry of the batch was handed
+	handed       []int32 // for each entry of the batch: the connections that got it
 
 	groups, members atomic.Int64
 
-	build func(event.Logged, event.Shape) (*signalr.Message, error) // buildMessage, unless a test looks on
+	build func(event.Logged, event.Shape) (*signalr.Message, error) // buildMessage, unless a test replaces it
 }
 
-// New returns a Broadcaster that stands at position 0.
+// New returns a Broadcaster at position 0.
 func New(cfg Config, log eventlog.Log) (*Broadcaster, error) {
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
@@ -82,7 +82,7 @@ func (b *Broadcaster) Start(position int64) {
 // Position is the position of the newest entry that has been broadcast.
 func (b *Broadcaster) Position() int64 { return b.position.Load() }
 
-// Stats returns how much b holds.
+// Stats returns what b holds at this moment.
 func (b *Broadcaster) Stats() Stats {
 	return Stats{
 		RingEntries: b.ring.entries.Load(),
@@ -92,9 +92,9 @@ func (b *Broadcaster) Stats() Stats {
 	}
 }
 
-// Broadcast hands the entries of batch, which continue at Position, to the members of their groups. It never waits for a
-// client. It has one caller, which follows the log; a batch that starts too early or too late, or has a hole, is refused whole
-// with [ErrNotContiguous], so that the caller reads the log again behind Position.
+// Broadcast hands the entries of batch, which continue at Position, to the members of their groups. It never waits
+// for a client. Its one caller follows the log. A batch that starts too early or too late, or has a hole, is refused
+// whole with [ErrNotContiguous]; the caller then reads the log again from Position.
 func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error {
 	b.broadcasting.Lock()
 	defer b.broadcasting.Unlock()
@@ -121,14 +121,14 @@ func (b *Broadcaster) Broadcast(ctx context.Context, batch []event.Logged) error
 	return nil
 }
 
-// flush lets the clients have what they were queued, and only then makes room in the ring: nobody waits for that.
+// flush writes the queued messages, and only then evicts from the ring, so that no client waits for the eviction.
 func (b *Broadcaster) flush() {
 	b.unflushed.flush()
 	b.evict()
 }
 
-// handle passes on one entry and returns what it led to. Position is advanced behind the delivery, and the ring makes room later still
-// (flush): the proof in the package documentation stands on this order.
+// handle delivers one entry and returns the outcome. Position advances after the delivery, and the ring evicts later
+// still (flush): the proof in the package documentation depends on this order.
 func (b *Broadcaster) handle(ctx context.Context, l event.Logged) outcome {
 	var out outcome
 	if l.Type.Family() == event.Control {
@@ -142,7 +142,7 @@ func (b *Broadcaster) handle(ctx context.Context, l event.Logged) outcome {
 	return out
 }
 
-// deliver takes l into the ring and queues it for every member of its group.
+// deliver adds l to the ring and queues it for every member of its group.
 func (b *Broadcaster) deliver(ctx context.Context, l event.Logged, out *outcome) {
 	s := b.shard(l.Group)
 	s.mu.Lock()
@@ -157,19 +157,19 @@ func (b *Broadcaster) deliver(ctx context.Context, l event.Logged, out *outcome)
 		switch why := b.offer(ctx, m, e, out); why {
 		case present:
 			i++
-		default: // the last member has taken the place of m
+		default: // the last member has taken m's slot
 			b.remove(m, why)
 			out.dropped = append(out.dropped, drop{m.conn, why})
 		}
 	}
 }
 
-// offer gives e to m, at once or when its replay has ended, and says whether m may stay.
+// offer gives e to m, at once or when m's replay has ended. It returns present, or why m has to leave.
 func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outcome) departure {
 	if m.since.sequence == unknown {
 		m.since.sequence = e.Sequence - 1
 	}
-	if e.Sequence <= m.skip && !m.catchingUp { // what a resume has to skip is known at its end
+	if e.Sequence <= m.skip && !m.catchingUp { // a resume knows only at its end what to skip
 		return present
 	}
 	message := b.message(ctx, e, m.shape)
@@ -196,14 +196,14 @@ func (b *Broadcaster) offer(ctx context.Context, m *member, e *entry, out *outco
 	return present
 }
 
-// outcome is what one entry led to, acted on once the locks are released.
+// outcome is the effect of one entry. It is acted on after the locks are released.
 type outcome struct {
 	messages int
-	pending  int // members that get it when their replay has ended
-	largest  int // of the messages, in bytes
+	pending  int // members that get the entry when their replay has ended
+	largest  int // size of the largest message, in bytes
 	dropped  []drop
 
-	// Of a revocation: whom it concerns, and where.
+	// Of a revocation: the group and the user.
 	group   event.Group
 	revoked string
 }

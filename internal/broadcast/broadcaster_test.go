@@ -240,7 +240,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	require.ErrorContains(t, err, "log")
 }
 
-// quiet is a connection that takes everything.
+// quiet is a connection that accepts every message.
 type quiet struct{ ctx context.Context }
 
 func (*quiet) ID() string                                 { return "quiet" }

@@ -8,11 +8,13 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-// catchUp sends, from the log, what the client needs up to P, while the member holds back what arrives live. No lock is held.
+// catchUp sends, from the log, the events up to P that the client lacks. Meanwhile the member holds back live
+// events. No lock is held.
 func (r *resume) catchUp(ctx context.Context) (status string, err error) {
 	replay := &eventlog.Replay{
 		Log: r.log, Group: r.name, UpTo: r.at,
-		Limit: r.cfg.ReplayLimit, ChunkBytes: r.cfg.ReplayBytes / 2, Timeout: r.cfg.HistoryTimeout, // beside what waits in the queue
+		// the other half waits in the queue
+		Limit: r.cfg.ReplayLimit, ChunkBytes: r.cfg.ReplayBytes / 2, Timeout: r.cfg.HistoryTimeout,
 	}
 	if !r.head.known {
 		newest, err := replay.Head(ctx)
@@ -47,14 +49,14 @@ func (r *resume) catchUp(ctx context.Context) (status string, err error) {
 	return Resumed, nil
 }
 
-// sendAll sends the events of a replay. A hole, which the retention may tear at any moment, is a gap, even behind events
-// that have been sent.
+// sendAll sends the events of a replay. The retention may tear a hole at any moment: a hole is a gap, even behind
+// events that have been sent.
 func (r *resume) sendAll(ctx context.Context, chunks *eventlog.Chunks) error {
-	queued := 0 // since the last wait
+	queued := 0 // bytes since the last wait
 	for {
 		entries, err := chunks.Next(ctx, r.cfg.ReplayLimit)
 		for i, l := range entries {
-			entries[i] = event.Logged{} // a client that does not read holds what is queued for it, and not what led to that
+			entries[i] = event.Logged{} // a client that does not read holds only its queue, not the entries behind it
 			m := r.encode(ctx, l, r.shape)
 			if m == nil {
 				continue
@@ -78,7 +80,7 @@ func (r *resume) sendAll(ctx context.Context, chunks *eventlog.Chunks) error {
 	}
 }
 
-// end takes the lock again for the moment of joining, or undoes what begin did.
+// end takes the lock again to join the member, or undoes begin.
 func (r *resume) end(ctx context.Context, status string, failed error) error {
 	m := r.member
 	s := m.group.shard
@@ -88,7 +90,8 @@ func (r *resume) end(ctx context.Context, status string, failed error) error {
 		return why.err()
 	}
 	if failed == nil {
-		// If nothing has come since P, this is still the head. None at all may be the work of the retention: not worth keeping.
+		// If nothing has come since P, this is still the head. An empty group may be the work of the retention and is not
+		// kept.
 		if !m.group.head.known && r.headAtP.sequence > 0 {
 			m.group.head = r.headAtP
 		}

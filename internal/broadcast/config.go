@@ -12,27 +12,28 @@ import (
 
 // Config holds a [Broadcaster]'s settings. The zero value is the default.
 type Config struct {
-	// Settings is what an operator decides. What is left out has its default.
+	// Settings are the operator's choices. A missing one has its default.
 	Settings
 
-	// ReplayBytes is how many bytes of replayed events may wait in one connection's queue, and twice what may have been read from the log
-	// for it beside that. Half of the queue leaves room for what arrives live in the meantime. Defaults to 512 KiB.
+	// ReplayBytes is how many bytes of replayed events may wait in one connection's queue. Up to half as many may have
+	// been read from the log and not queued yet. Half of the queue leaves room for live events in the meantime.
+	// Defaults to 512 KiB.
 	ReplayBytes int
-	// PendingBytes bounds the live events that wait, for each member, until its replay has ended. Defaults to 256 KiB.
+	// PendingBytes bounds, for each member, the live events that wait for the end of its replay. Defaults to 256 KiB.
 	PendingBytes int
 	// HistoryTimeout bounds each read from the log. Defaults to 10 s.
 	HistoryTimeout time.Duration
-	// DrainTimeout is how long a replay waits for a client that does not read what it asked for. Defaults to 30 s.
+	// DrainTimeout is how long a replay waits for a client that does not read. Defaults to 30 s.
 	DrainTimeout time.Duration
-	// Logger receives what an operator should know. Defaults to slog.Default().
+	// Logger receives messages for the operator. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Metrics count what happens. Default to some that nobody reads.
+	// Metrics count events, messages and members. Default to metrics without a registry.
 	Metrics *Metrics
-	// Revoked is told which connections of a user a revocation has taken out of a group, so that somebody can look whether they may
-	// be there all the same, by their token or because access was granted again before the revocation was read: those would be left
-	// without events and without a word. It must not block. Defaults to nothing.
+	// Revoked receives the connections of a user that a revocation has removed from a group. The user may still have
+	// access: by the token, or because access was granted again before the revocation was read. Without a new check
+	// such a connection would silently get no events. Revoked must not block. Defaults to nothing.
 	Revoked func(userID string, g event.Group, conns []Conn)
-	// Journal is told what has become of every entry. Defaults to nothing.
+	// Journal records the delivery of every entry. Defaults to nothing.
 	Journal Journal
 }
 

@@ -6,14 +6,15 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// ErrNotContiguous is returned by [Broadcaster.Broadcast] for a batch that does not continue at the broadcaster's position.
+// ErrNotContiguous is returned by [Broadcaster.Broadcast] for a batch that does not continue at the broadcaster's
+// position.
 var ErrNotContiguous = errors.New("batch does not continue at the broadcaster's position")
 
-// ErrStale is returned by the methods of an [Admission] when access to the group has been revoked since, perhaps for another
-// user: the permission has to be checked again, with a new Admission.
+// ErrStale is returned by the methods of an [Admission] when access to the group has been revoked since, perhaps for
+// another user. The caller has to check the permission again, with a new Admission.
 var ErrStale = errors.New("access was revoked while the permission was being checked")
 
-// ErrDisconnected is returned when the connection is gone, or could take no more messages and is being closed.
+// ErrDisconnected is returned when the connection is gone, or its queue is full and it is being closed.
 var ErrDisconnected = errors.New("connection is closed")
 
 // Errors that reach the client, word for word.

@@ -23,7 +23,7 @@ type user string
 func (u user) ID() string         { return string(u) }
 func (user) ExpiresAt() time.Time { return time.Time{} }
 
-// messages remembers what each message was built from.
+// messages remembers the content of each message.
 type messages struct {
 	built sync.Map // *signalr.Message → content
 	count atomic.Int64
@@ -61,7 +61,7 @@ type client struct {
 	limit    int
 
 	mu     sync.Mutex
-	stuck  bool // reads nothing
+	stuck  bool // the client reads nothing
 	queued int
 	room   chan struct{}
 	closed string
@@ -102,7 +102,7 @@ func (c *client) Send(m *signalr.Message) error {
 	return nil
 }
 
-// Queue is Send: what is in the queue will be received. What becomes of Flush is for the tests that count them.
+// Queue is Send: the client receives all that is in its queue. Other tests count the calls of Flush.
 func (c *client) Queue(m *signalr.Message) (flush bool, err error) { return true, c.Send(m) }
 
 func (c *client) Flush() {}
@@ -168,7 +168,7 @@ func (c *client) sequences(g event.Group) []int64 {
 	return s
 }
 
-// eventLog is the log in memory, of which the broadcaster has seen a part.
+// eventLog is a log in memory, of which the broadcaster has seen a part.
 type eventLog struct {
 	mu      sync.Mutex
 	entries []event.Logged
@@ -234,13 +234,15 @@ func (h *eventLog) revoke(g event.Group, u user) event.Logged {
 	return l
 }
 
-// truncate loses what is behind position.
+// truncate loses the entries behind position.
 func (h *eventLog) truncate(position int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.entries = h.entries[:position:position]
 	for g, entries := range h.groups {
-		h.groups[g] = slices.DeleteFunc(slices.Clone(entries), func(l event.Logged) bool { return l.Position > int64(position) })
+		h.groups[g] = slices.DeleteFunc(
+			slices.Clone(entries), func(l event.Logged) bool { return l.Position > int64(position) },
+		)
 	}
 }
 
@@ -284,7 +286,12 @@ func (h *eventLog) Head(_ context.Context, g event.Group, at int64) (id uuid.UUI
 	return id, sequence, nil
 }
 
-func (h *eventLog) Read(_ context.Context, g event.Group, after, upTo int64, limit, maxBytes int) ([]event.Logged, error) {
+func (h *eventLog) Read(
+	_ context.Context,
+	g event.Group,
+	after, upTo int64,
+	limit, maxBytes int,
+) ([]event.Logged, error) {
 	if err := h.step("read"); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type writer struct {
 	mu      sync.Mutex
 	queued  int
 	flushed []int
-	busy    bool // a writer of its own runs: whoever queues need not flush
+	busy    bool // its own writer is running: a sender need not flush
 }
 
 func (w *writer) Queue(*signalr.Message) (flush bool, err error) {
@@ -35,7 +35,7 @@ func (w *writer) Flush() {
 	w.queued = 0
 }
 
-// follow returns a broadcaster whose group has so many members.
+// follow returns a broadcaster whose group has this many members.
 func follow(t *testing.T, members int) (*Broadcaster, []*writer) {
 	t.Helper()
 	b, err := New(Config{Logger: discard()}, newEventLog())
@@ -48,7 +48,7 @@ func follow(t *testing.T, members int) (*Broadcaster, []*writer) {
 	return b, writers
 }
 
-// events returns so many entries of one group, with so many bytes of payload on top.
+// events returns n events of one group, each with size extra bytes of payload.
 func events(log *eventLog, n, size int) []event.Logged {
 	batch := make([]event.Logged, n)
 	for i := range batch {
@@ -58,7 +58,7 @@ func events(log *eventLog, n, size int) []event.Logged {
 	return batch
 }
 
-// Every member is written to once in a batch, whether the caller does it alone or has it shared.
+// Every member is written to once in a batch, whether the caller does it alone or with helpers.
 func TestBatchIsWrittenAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, members := range []int{1, flushShare - 1, flushShare, 1000} {
@@ -70,7 +70,9 @@ func TestBatchIsWrittenAtOnce(t *testing.T) {
 		for _, w := range writers {
 			require.Equal(t, []int{10, 10, 10}, w.flushed, "%d members", members)
 		}
-		require.NotContains(t, b.unflushed.conns[:cap(b.unflushed.conns)], writers[0], "a connection is held that is flushed")
+		require.NotContains(
+			t, b.unflushed.conns[:cap(b.unflushed.conns)], writers[0], "a connection is held that is flushed",
+		)
 	}
 }
 

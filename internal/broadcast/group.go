@@ -11,24 +11,24 @@ import (
 
 const shardCount = 64
 
-// shard is a part of the groups, with one lock for all of them.
+// shard is one part of the groups, under one lock.
 type shard struct {
 	mu          sync.Mutex
 	groups      map[event.Group]*group
-	revocations uint64 // handled so far, of all the shard's groups
+	revocations uint64 // handled so far, over all groups of the shard
 }
 
-// group exists while it has members or entries in the ring. Everything in it is guarded by its shard's lock.
+// group exists while it has members or entries in the ring. Its shard's lock guards all its fields.
 type group struct {
 	name    event.Group
 	shard   *shard
 	members []*member
 	recent  []*entry // contiguous sequences, the newest last
-	handled int64    // position of the newest entry handled, 0 for none since the group exists
+	handled int64    // position of the newest entry handled since the group exists; 0 for none
 	head    head     // the newest event, where known
 }
 
-// head is the newest event of a group as far as it has been broadcast.
+// head is the newest event of a group that has been broadcast.
 type head struct {
 	eventID  uuid.UUID
 	sequence int64
@@ -39,8 +39,8 @@ func (b *Broadcaster) shard(name event.Group) *shard {
 	return &b.shards[maphash.Comparable(b.seed, name)%shardCount]
 }
 
-// group returns the group called name and creates it where it does not exist. The caller holds s's lock, and calls discard
-// if it then leaves the group without a member and without an entry.
+// group returns the group called name, and creates it if it does not exist. The caller holds s's lock, and calls
+// discard if it then leaves the group without a member and without an entry.
 func (b *Broadcaster) group(s *shard, name event.Group) *group {
 	g := s.groups[name]
 	if g == nil {
@@ -51,8 +51,8 @@ func (b *Broadcaster) group(s *shard, name event.Group) *group {
 	return g
 }
 
-// discard forgets g if there is nothing to remember, so that memory follows the members and the ring, not all groups that
-// there have ever been.
+// discard forgets g if it has no member and no entry, so that memory grows with the members and the ring, not with
+// all groups that ever existed.
 func (b *Broadcaster) discard(g *group) {
 	if len(g.members) == 0 && len(g.recent) == 0 && g.shard.groups[g.name] == g {
 		delete(g.shard.groups, g.name)
@@ -60,8 +60,8 @@ func (b *Broadcaster) discard(g *group) {
 	}
 }
 
-// joinPosition is the position P that divides the group's entries for whoever joins now, under the lock: up to P they have
-// been handled and will not come live, behind P they will. The package documentation has the proof.
+// joinPosition is the position P for a member that joins now, under the lock. The group's entries up to P have been
+// handled and will not come live; those behind P will. The package documentation has the proof.
 func (b *Broadcaster) joinPosition(g *group) int64 { return max(b.position.Load(), g.handled) }
 
 // Members returns how many connections are in g.

@@ -1,12 +1,12 @@
 package broadcast
 
-// Journal is told what has become of every entry, by the caller of Broadcast, once a batch. It must not block.
+// Journal records the delivery of every entry. The caller of Broadcast calls it once a batch. It must not block.
 type Journal interface {
-	// Begin: the broadcaster now stands at position, wherever it stood before.
+	// Begin: the broadcaster now stands at position, whatever its position was before.
 	Begin(position int64)
-	// Record: the entries at positions first, first+1, … have been handed to so many connections each, as they came: queued, or
-	// kept until a replay to that connection has ended. What resumes replay is not counted. The slice is the Broadcaster's own: it
-	// is used again when Record has returned.
+	// Record: the entries at positions first, first+1, … have been handed to this many connections each: queued, or
+	// kept until a replay to that connection has ended. Replayed events are not counted. The Broadcaster reuses the
+	// slice after Record has returned.
 	Record(first int64, connections []int32)
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// diary is a Journal that keeps everything.
+// diary is a Journal that keeps every record.
 type diary struct {
 	begun       []int64
 	first       int64
@@ -35,19 +35,20 @@ func TestJournalCountsWhoWasHandedEachEntry(t *testing.T) {
 	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, Journal: d})
 	bu.Start(0)
 	require.Equal(t, []int64{0}, d.begun)
-	first := bu.publish(cartGroup, 1) // nobody is there
+	first := bu.publish(cartGroup, 1) // the group has no member
 	a, b := bu.client("a"), bu.client("b")
 	require.NoError(t, bu.Subscribe(a, cartGroup, event.Plain))
 	bu.publish(cartGroup, 1)
 
-	// Two events come while b's replay of the first is under way: they are handed to b, too, though later. The replay is not counted.
+	// Two events come while b's replay of the first is under way: they too are handed to b, though later. The replay is
+	// not counted.
 	bu.log.between = func(string) error { bu.publish(cartGroup, 1); return nil }
 	bu.resume(b, cartGroup, after(first))
 	bu.log.between = nil
 	during := bu.Position() - 2
 	require.Positive(t, during)
 	bu.publish(cartGroup, 1)
-	bu.publish(orderGroup, 1) // nobody is in this group
+	bu.publish(orderGroup, 1) // this group has no member
 	bu.log.revoke(cartGroup, a.user)
 	bu.catchUp()
 	bu.publish(cartGroup, 1)

@@ -8,13 +8,13 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// linkShard is a part of the connections that are, or were, in a group.
+// linkShard is one part of the connections that are, or were, in a group.
 type linkShard struct {
 	mu    sync.Mutex
 	links map[Conn]*link
 }
 
-// link knows the groups of one connection. Its lock is taken inside a group's lock, never the other way round.
+// link lists the groups of one connection. Its lock is taken inside a group's lock, never the other way round.
 type link struct {
 	conn    Conn
 	mu      sync.Mutex
@@ -109,7 +109,7 @@ func (b *Broadcaster) Joined(c Conn, g event.Group) bool {
 	return slices.ContainsFunc(l.members, func(m *member) bool { return m.group.name == g })
 }
 
-// Disconnect takes c out of all its groups, for good: its context must be done.
+// Disconnect removes c from all its groups, for good. c's context must be done.
 func (b *Broadcaster) Disconnect(c Conn) {
 	s := b.linkShard(c)
 	s.mu.Lock()
@@ -132,8 +132,9 @@ func (b *Broadcaster) Disconnect(c Conn) {
 	}
 }
 
-// settle ends every join. A connection that closed meanwhile has perhaps been disconnected already, and its link made anew:
-// as its context is done before Disconnect is called, one of the two sees the other's work.
+// settle ends every join. A connection that closed meanwhile may already have been disconnected, and this join made
+// its link anew. Its context is done before Disconnect is called, so either Disconnect finds the link or settle
+// finds the context done.
 func (b *Broadcaster) settle(c Conn, err error) error {
 	if c.Context().Err() != nil {
 		b.Disconnect(c)

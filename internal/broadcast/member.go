@@ -15,11 +15,12 @@ type member struct {
 
 	shape event.Shape
 	since since
-	// skip is the sequence up to which the client has the group's events already: its cursor was ahead of this node. Else 0.
+	// skip is the sequence up to which the client already has the group's events, because its cursor was ahead of this
+	// node. Else 0.
 	skip int64
 
 	catchingUp   bool
-	pending      []*entry // while catching up: what has arrived live
+	pending      []*entry // live events that came while catching up
 	pendingBytes int
 
 	left atomic.Int32 // a departure
@@ -28,10 +29,10 @@ type member struct {
 	linkSlot  int // index in link.members, guarded by the link's lock
 }
 
-// since says from where on this connection has been sent everything of a group.
+// since says from which event on this connection has been sent all of a group's events.
 type since struct {
-	sequence int64 // of the last event that was not sent, or unknown until the first one comes
-	resumed  bool  // the client named this event, so naming it again means that it wants the same again
+	sequence int64 // of the last event that was not sent, or unknown until the first event comes
+	resumed  bool  // the client named this event; naming it again asks for the same events again
 }
 
 const unknown = -1
@@ -77,7 +78,7 @@ func (d departure) String() string {
 	}
 }
 
-// err is what a resume ends with that finds its member gone.
+// err is the error of a resume whose member has left for this reason.
 func (d departure) err() error {
 	switch d {
 	case present:
@@ -91,7 +92,7 @@ func (d departure) err() error {
 	}
 }
 
-// gone says why m has left, or present.
+// gone says why m has left; present if it has not.
 func (m *member) gone() departure { return departure(m.left.Load()) }
 
 // add makes the connection of l a member of g.
@@ -110,7 +111,7 @@ func (b *Broadcaster) add(l *link, g *group, shape event.Shape) (*member, error)
 	return m, nil
 }
 
-// remove takes m out of its group. The caller holds the group's lock and has seen that m is still a member.
+// remove takes m out of its group. The caller holds the group's lock and knows that m is still a member.
 func (b *Broadcaster) remove(m *member, why departure) {
 	g := m.group
 	last := len(g.members) - 1

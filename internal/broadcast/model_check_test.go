@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-// receive checks a message at the moment at which it is queued.
+// receive checks a message at the moment it is queued.
 func (w *world) receive(p *peer, c content) {
 	pl := p.places[c.Group]
 	want := pl.shape
@@ -50,13 +50,13 @@ func (w *world) joined(pl *place, g event.Group, r Result) {
 	case r.Status == Gap:
 		require.NotEqual(t, eventlog.Live, c.cursor.Kind)
 		tooFar := upTo()-x > w.limit
-		if c.cursor.Kind == eventlog.Beginning { // where that is depends on what the ring and the log still held
+		if c.cursor.Kind == eventlog.Beginning { // the start depends on what the ring and the log still hold
 			for x = c.cut; x <= cut && !tooFar; x++ {
 				tooFar = upTo()-x > w.limit
 			}
 		}
 		missing := c.cursor.Kind == eventlog.After && (x == 0 || x <= cut)
-		torn := cut > c.cut // while it was being replayed
+		torn := cut > c.cut // the retention dropped events during the replay
 		require.True(t, tooFar || missing || torn, "a gap without a reason: cursor %d head %d cut %d", x, c.head, cut)
 		require.True(t, r.Replayed == 0 || torn)
 		if !pl.member {
@@ -87,13 +87,13 @@ func (w *world) joined(pl *place, g event.Group, r Result) {
 		}
 	}
 	require.Equal(t, newest, r.Sequence)
-	if newest > cut || r.LastEventID != uuid.Nil { // else nothing is left of the group
+	if newest > cut || r.LastEventID != uuid.Nil { // else no event of the group is left
 		require.Equal(t, all[newest-1].ID, r.LastEventID)
 	}
 	pl.member, pl.next = true, newest+1
 }
 
-// checkQuiet compares everybody's place when nothing is under way: nothing is missing.
+// checkQuiet compares every place with the model when no resume is under way: nothing is missing.
 func (w *world) checkQuiet() {
 	members := 0
 	for _, p := range w.peers {

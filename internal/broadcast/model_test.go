@@ -17,9 +17,9 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// TestNoGapNoDuplicate drives one broadcaster through random interleavings. Whatever a resume reads from the log, or waits
-// for, is a point at which anything else may happen. Each connection's part of the world is checked message by message
-// against what the package documentation promises.
+// TestNoGapNoDuplicate drives one broadcaster through random interleavings. Each read from the log and each wait of
+// a resume is a point at which anything else may happen. Each connection's messages are checked one by one against
+// the promises of the package documentation.
 //
 // Acceptance.
 func TestNoGapNoDuplicate(t *testing.T) {
@@ -53,7 +53,7 @@ type world struct {
 	resuming []*place // the innermost call last
 }
 
-// peer is one connection and what it has to be in, by the model.
+// peer is one connection and, by the model, its groups.
 type peer struct {
 	*client
 	places map[event.Group]*place
@@ -76,9 +76,9 @@ type call struct {
 	replayed []int64
 	cut      int64
 	stale    bool
-	left     error // why it ended early
+	left     error // why the resume ended early
 	shape    event.Shape
-	was      event.Shape // the member's before
+	was      event.Shape // the member's shape before
 }
 
 func (pl *place) catchingUp() bool { return pl.call != nil && pl.call.began && !pl.call.joined }
@@ -110,7 +110,7 @@ func newWorld(t *rapid.T) *world {
 		DrainTimeout: time.Millisecond,
 		Logger:       discard(),
 	}
-	for { // until no two of the groups share a lock, and with it their revocations: a failure must come again
+	for { // until no two of the groups share a lock, and with it their revocations: a failure must be reproducible
 		var err error
 		w.b, err = New(cfg, w.log)
 		require.NoError(t, err)
@@ -257,7 +257,7 @@ func (w *world) resume(p *peer, g event.Group, pl *place) {
 		require.False(w.t, c.joined)
 		require.True(w.t, c.stale)
 		pl.shape = c.was
-	case conn.closed != "": // it went away meanwhile
+	case conn.closed != "": // the connection closed meanwhile
 	case c.left != nil:
 		require.ErrorIs(w.t, err, c.left)
 	case err != nil:
@@ -265,11 +265,11 @@ func (w *world) resume(p *peer, g event.Group, pl *place) {
 		if c.began {
 			pl.shape = c.was
 		}
-		if !pl.member { // it was not, or was taken out before the resume began
+		if !pl.member { // it was no member, or was removed before the resume began
 			require.NotContains(w.t, w.b.Groups(p.client), g)
 			return
 		}
-		// A member stays one, and gets what was held back.
+		// A member stays one, and gets the events that were held back.
 		live := int(w.heads[g] - pl.next + 1)
 		if live > 0 {
 			require.GreaterOrEqual(w.t, len(c.replayed), live)

@@ -7,8 +7,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// objects are the objects that each type of event has for an argument, as the protocols know them. They are made for the
-// first event: the catalogue is complete by then.
+// objects describes, for the protocols, the object that each type of event has for an argument. It is built at the
+// first event; the catalogue is complete by then.
 var objects = sync.OnceValue(describe) //nolint:gochecknoglobals // a constant table
 
 func describe() map[event.Type]*signalr.Object {

@@ -27,7 +27,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// sends is how many events one group is sent in the tests of order.
+// sends is how many events the tests of order send to one group.
 const sends = 100_000
 
 // TestOrderToOneClient: 100,000 group sends over a real WebSocket.
@@ -41,8 +41,8 @@ func TestOrderToOneClient(t *testing.T) {
 	})
 }
 
-// TestOrderToClientsThatComeAndGo: of 100,000 group sends each of 100 clients has all those of its visits. Every twentieth takes
-// up at each visit where the last one ended, and so has all of them.
+// TestOrderToClientsThatComeAndGo: 100,000 group sends, and 100 clients that come and go. Each client has all events
+// of its visits. Every twentieth client resumes at each visit where the last one ended, and so has all events.
 func TestOrderToClientsThatComeAndGo(t *testing.T) {
 	t.Parallel()
 	s := serveGroup(t)
@@ -82,9 +82,12 @@ func serveGroup(t *testing.T) *groupServer {
 	s := &groupServer{}
 	s.more = sync.NewCond(&s.mu)
 	var err error
-	s.Broadcaster, err = New(Config{Settings: Settings{ReplayLimit: sends, RingBytes: 64 << 10}, ReplayBytes: 1 << 30, PendingBytes: 1 << 30, Logger: discard()}, numbered{})
+	s.Broadcaster, err = New(Config{
+		Settings: Settings{ReplayLimit: sends, RingBytes: 64 << 10}, ReplayBytes: 1 << 30, PendingBytes: 1 << 30,
+		Logger: discard(),
+	}, numbered{})
 	require.NoError(t, err)
-	// The queues have room for everything: it is order that is tested, and the race detector makes clients slow.
+	// The queues have room for every event: the test is about order, and the race detector makes clients slow.
 	cfg := signalr.Config{
 		Settings: signalr.DefaultSettings(), Logger: discard(),
 		Authenticate: func(*http.Request) (signalr.User, error) { return user("u"), nil },
@@ -122,7 +125,7 @@ func serveGroup(t *testing.T) *groupServer {
 	return s
 }
 
-// run sends everything while the visitors are at it.
+// run sends every event while the visitors come and go.
 func (s *groupServer) run(t *testing.T, visitors ...func()) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -150,13 +153,13 @@ func (s *groupServer) await(n int64) {
 	}
 }
 
-// visitor is a client that comes and goes, and sees that what it is sent is contiguous.
+// visitor is a client that comes and goes, and checks that its events are contiguous.
 type visitor struct {
 	t    *testing.T
 	conn net.Conn
 	in   *bufio.Reader
 	had  int64 // the sequence of the last event that it received, or behind which it joined
-	live bool  // it has asked to join behind whatever there is: nothing may come before the answer
+	live bool  // it joined behind the head at that moment, so no event may come before the answer
 }
 
 func (s *groupServer) visitor(t *testing.T) *visitor {
@@ -184,13 +187,13 @@ func (v *visitor) send(record string) {
 	}
 }
 
-// fail ends the visitor's part: it is not on the test's goroutine.
+// fail ends the visitor; it does not run on the test's goroutine.
 func (v *visitor) fail(format string, args ...any) {
 	v.t.Errorf(format, args...)
 	v.had = sends
 }
 
-// next takes in one record, and returns the result of what it is the answer to, else nil.
+// next reads one record. It returns the result if the record answers an invocation, else nil.
 func (v *visitor) next() json.RawMessage {
 	_ = v.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	h, err := ws.ReadHeader(v.in)
@@ -228,7 +231,7 @@ func (v *visitor) completion(record []byte) json.RawMessage {
 	return m.Result
 }
 
-// answer takes in records until the answer to the last invocation.
+// answer reads records until the answer to the last invocation.
 func (v *visitor) answer() json.RawMessage {
 	for {
 		if result := v.next(); result != nil {
@@ -251,7 +254,7 @@ func (v *visitor) join(last uuid.UUID) {
 	}
 }
 
-// receive takes in events up to the number n.
+// receive reads events up to number n.
 func (v *visitor) receive(n int64) {
 	for v.had < min(n, sends) {
 		v.next()

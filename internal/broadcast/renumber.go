@@ -1,8 +1,9 @@
 package broadcast
 
-// renumber is what happens when l is the first event of a group that was without any for so long that its numbering has been
-// forgotten: its sequence says nothing beside those that this node knows. The members who have been told of a sequence (by a resume, or
-// are about to be) come back and resume; the others have only been sent what came live, and go on. The caller holds g's lock.
+// renumber handles the first event of a group that had none for so long that its numbering was forgotten. The
+// sequence of l cannot be compared with those that this node knows. Members that have been told a sequence by a
+// resume, or are about to be, have to come back and resume. The others have only been sent live events, and stay.
+// The caller holds g's lock.
 func (b *Broadcaster) renumber(g *group, out *outcome) {
 	for _, e := range g.recent {
 		b.uncache(e)
@@ -15,7 +16,7 @@ func (b *Broadcaster) renumber(g *group, out *outcome) {
 			i++
 			continue
 		}
-		b.remove(m, leftRenumbered) // the last member has taken its place
+		b.remove(m, leftRenumbered) // the last member has taken its slot
 		out.dropped = append(out.dropped, drop{m.conn, leftRenumbered})
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"log/slog"
 )
 
-// Reset forgets every entry and goes on behind position, which may be an older one: the log has lost what this node has broadcast
-// behind it, or what it has not broadcast yet. All members leave their groups, and their connections are closed so that they come
-// back and resume, from the log as it is now. Like Broadcast, it is called by the one who follows the log.
+// Reset forgets every entry and goes on behind position, which may be an older one. It is called when the log has
+// lost entries that this node has broadcast, or has yet to broadcast. All members leave their groups. Their
+// connections are closed, so that the clients come back and resume from the log as it is now. Only the goroutine
+// that follows the log calls it, as with Broadcast.
 func (b *Broadcaster) Reset(ctx context.Context, position int64) {
 	b.broadcasting.Lock()
 	defer b.broadcasting.Unlock()
-	// First the position: whoever joins a group after it was cleared joins at the new one, and who joined before is taken out.
+	// The position comes first: a member that joins a cleared group joins at the new position, and one that joined
+	// before is removed.
 	b.position.Store(position)
 	var out outcome
 	for i := range b.shards {
@@ -20,10 +22,12 @@ func (b *Broadcaster) Reset(ctx context.Context, position int64) {
 	b.ring.oldest, b.ring.newest = nil, nil
 	b.cfg.Journal.Begin(position)
 	b.report(ctx, &out)
-	b.cfg.Logger.InfoContext(ctx, "groups cleared", slog.Int64("position", position), slog.Int("members", len(out.dropped)))
+	b.cfg.Logger.InfoContext(
+		ctx, "groups cleared", slog.Int64("position", position), slog.Int("members", len(out.dropped)),
+	)
 }
 
-// clear takes all members out of a shard's groups, and all entries out of the ring.
+// clear removes all members from a shard's groups, and the groups' entries from the ring.
 func (b *Broadcaster) clear(s *shard, out *outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

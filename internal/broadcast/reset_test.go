@@ -34,12 +34,15 @@ func TestResetMakesEverybodyResume(t *testing.T) {
 	require.Equal(t, lost.Position-1, after.Position, "a position that had been given")
 	require.Len(t, one.sequences(cartGroup), 5, "it is sent no more")
 	back := bu.client("back")
-	require.Equal(t, Gap, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: lost.ID}).Status, "what it has seen last is lost")
+	require.Equal(
+		t, Gap, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: lost.ID}).Status,
+		"what it has seen last is lost",
+	)
 	again := bu.client("again")
 	require.Equal(t, 1, bu.resume(again, cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: kept.ID}).Replayed)
 }
 
-// An event that clients may have seen in another order is no cursor, although the ring holds it.
+// An event that clients may have seen in another order is no cursor, even if the ring holds it.
 func TestADoubtfulEventInTheRingIsLeftToTheLog(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{})
@@ -49,11 +52,15 @@ func TestADoubtfulEventInTheRingIsLeftToTheLog(t *testing.T) {
 	next := bu.log.publish(cartGroup)
 	require.NoError(t, bu.Broadcast(t.Context(), []event.Logged{next}))
 	bu.log.groups[cartGroup][0].Doubtful = true
-	require.Equal(t, Gap, bu.resume(bu.client("c"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: l.ID}).Status)
-	require.Equal(t, Resumed, bu.resume(bu.client("d"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: next.ID}).Status)
+	require.Equal(
+		t, Gap, bu.resume(bu.client("c"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: l.ID}).Status,
+	)
+	require.Equal(
+		t, Resumed, bu.resume(bu.client("d"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: next.ID}).Status,
+	)
 }
 
-// Whoever joins while the broadcaster is reset either joins at the new position or has to come back.
+// A client that joins during a reset either joins at the new position or has to come back.
 func TestJoiningDuringResets(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{})
@@ -70,8 +77,10 @@ func TestJoiningDuringResets(t *testing.T) {
 				}
 				c := newClient(bu.messages, "c", "u")
 				gap := false
-				joined := func(r Result) { gap = r.Status == Gap }                                                                // of what the log has just lost
-				_ = bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: first.ID}, event.Plain, joined) // it may be reset
+				// a gap over the events that the log has just lost
+				joined := func(r Result) { gap = r.Status == Gap }
+				// the reset may end it
+				_ = bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: first.ID}, event.Plain, joined)
 				c.end()
 				bu.Disconnect(c)
 				for i, sequence := range c.sequences(cartGroup) {

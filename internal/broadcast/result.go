@@ -16,8 +16,9 @@ const (
 type Result struct {
 	Status   string `json:"status"`
 	Replayed int    `json:"replayed"` // events that this call sent
-	// LastEventID and Sequence are the newest event of the group at the moment of joining, or uuid.Nil where the log holds none of
-	// the group, with the sequence of the last one that it held, 0 for none: the client's cursor from here on.
+	// LastEventID and Sequence are the newest event of the group at the moment of joining: the client's cursor from
+	// here on. If the log holds no event of the group, LastEventID is uuid.Nil and Sequence that of the last event that
+	// it held, 0 for none.
 	LastEventID uuid.UUID `json:"lastEventId"`
 	Sequence    int64     `json:"sequence"`
 }

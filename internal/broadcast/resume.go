@@ -11,14 +11,22 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// Resume joins c to g behind what cur says the client has, and calls joined in between: every event up to the result's has
-// then been queued, and no later one. It returns when that is done, which for a long replay takes as long as the client takes
-// to read. The package documentation says what is sent to a connection that is a member already.
+// Resume joins c to g behind the cursor cur, and calls joined in between: every event up to the result's has then
+// been queued, and no later one. It returns when that is done; a long replay takes as long as the client takes to
+// read. The package documentation says what a connection that is already a member is sent.
 //
-// joined runs under the group's lock: it queues the answer and must neither block nor call the Broadcaster. It is called at
-// most once; where it was not, the error says why: [ErrRevoked], [ErrUnsubscribed], [ErrDisconnected], [ErrResuming],
-// [ErrTooManySubscriptions], or what the log or ctx failed with. After such an error c is a member only if it was before.
-func (b *Broadcaster) Resume(ctx context.Context, c Conn, g event.Group, cur eventlog.Cursor, shape event.Shape, joined func(Result)) error {
+// joined runs under the group's lock: it queues the answer and must neither block nor call the Broadcaster. It is
+// called at most once. If it was not called, the error says why: [ErrRevoked], [ErrUnsubscribed], [ErrDisconnected],
+// [ErrResuming], [ErrTooManySubscriptions], or the error of the log or ctx. After such an error c is a member only
+// if it was before.
+func (b *Broadcaster) Resume(
+	ctx context.Context,
+	c Conn,
+	g event.Group,
+	cur eventlog.Cursor,
+	shape event.Shape,
+	joined func(Result),
+) error {
 	for {
 		if err := b.Admit(g).Resume(ctx, c, cur, shape, joined); err != ErrStale { //nolint:errorlint // never wrapped
 			return err
@@ -27,7 +35,13 @@ func (b *Broadcaster) Resume(ctx context.Context, c Conn, g event.Group, cur eve
 }
 
 // Resume is [Broadcaster.Resume], or [ErrStale].
-func (a Admission) Resume(ctx context.Context, c Conn, cur eventlog.Cursor, shape event.Shape, joined func(Result)) error {
+func (a Admission) Resume(
+	ctx context.Context,
+	c Conn,
+	cur eventlog.Cursor,
+	shape event.Shape,
+	joined func(Result),
+) error {
 	started := time.Now()
 	r := &resume{Broadcaster: a.b, conn: c, name: a.group, cursor: cur, shape: shape, joined: joined, source: SourceRing}
 	err := r.run(ctx, a)
@@ -43,17 +57,17 @@ type resume struct {
 	conn   Conn
 	name   event.Group
 	cursor eventlog.Cursor
-	shape  event.Shape // from begin on, the member's
+	shape  event.Shape // once begin has run, the member's
 	joined func(Result)
 
-	// Set under the group's lock by begin.
+	// begin sets these under the group's lock.
 	member  *member
 	fresh   bool        // the connection was not a member before
-	was     event.Shape // else, what the member had
+	was     event.Shape // the member's shape before, if not fresh
 	at      int64       // P
-	head    head        // at P, where known; at last, the newest event that the client knows of
+	head    head        // at P, where known; at the end, the newest event that the client knows of
 	headAtP head
-	earlier since // of a member that is not fresh
+	earlier since // the member's since before, if not fresh
 
 	source string
 	result Result
@@ -61,7 +75,7 @@ type resume struct {
 
 func (r *resume) run(ctx context.Context, a Admission) error {
 	if r.cursor.Kind != eventlog.Live {
-		// What earlier resumes of this connection have queued must not add up to an overflow.
+		// Events queued by earlier resumes of this connection must not add up to an overflow.
 		if err := r.awaitRoom(ctx); err != nil {
 			return err
 		}
@@ -75,7 +89,8 @@ func (r *resume) run(ctx context.Context, a Admission) error {
 	return r.end(ctx, status, err)
 }
 
-// begin joins the connection. If everything that it needs is at hand it is done, else the member is left catching up at P.
+// begin joins the connection. If memory holds every event that the client needs, the resume is done; else the member
+// is left catching up at P.
 func (r *resume) begin(ctx context.Context, a Admission) (done bool, err error) {
 	l := r.link(r.conn)
 	s := r.shard(r.name)
@@ -113,7 +128,7 @@ func (r *resume) begin(ctx context.Context, a Admission) (done bool, err error) 
 	return true, r.finish(ctx, status)
 }
 
-// fromRing returns what to send if the group's recent entries show it, and if it fits into the queue.
+// fromRing returns the events to send if the group's recent entries show them all and they fit into the queue.
 func (r *resume) fromRing(ctx context.Context, g *group) (entries []*entry, status string, ok bool) {
 	if !r.head.known {
 		return nil, "", false
@@ -146,14 +161,14 @@ func (r *resume) fromRing(ctx context.Context, g *group) (entries []*entry, stat
 	return entries, Resumed, true
 }
 
-// findInRing returns the cursor's sequence if the ring shows it. It looks no further back than a replay may reach, because
-// it does so under the lock; an older cursor is found in the log.
+// findInRing returns the cursor's sequence if the ring shows it. It runs under the lock, so it looks no further back
+// than a replay may reach; an older cursor is found in the log.
 func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
 	if r.cursor.Kind == eventlog.Beginning {
 		return 0, len(g.recent) > 0 && g.recent[0].Sequence == 1
 	}
 	if r.cursor.EventID == g.head.eventID {
-		return g.head.sequence, true // whether ring and log still hold it or not, it lacks nothing
+		return g.head.sequence, true // the client lacks nothing, whether ring and log still hold the event or not
 	}
 	for i := len(g.recent) - 1; i >= 0 && i >= len(g.recent)-1-r.cfg.ReplayLimit; i-- {
 		if g.recent[i].ID == r.cursor.EventID {
@@ -163,7 +178,7 @@ func (r *resume) findInRing(g *group) (sequence int64, ok bool) {
 	return 0, false
 }
 
-// span decides what a client needs that has the group's events up to sequence x.
+// span returns the events that a client lacks if it has the group's events up to sequence x.
 func (r *resume) span(x int64) eventlog.Span {
 	upTo := r.head.sequence
 	if r.earlier.sequence == unknown { // no event has come since it joined
@@ -175,17 +190,17 @@ func (r *resume) span(x int64) eventlog.Span {
 	return eventlog.Span{After: x, Through: max(upTo, x)}
 }
 
-// settled notes what the client has once p has been sent, for this resume's result and the next one's.
+// settled notes what the client has once p has been sent, for this resume's result and for the next resume.
 func (r *resume) settled(p eventlog.Span) {
 	if r.fresh || r.earlier.fills(p.After) {
 		r.earlier = since{sequence: p.After, resumed: true}
 	}
-	if p.After > r.head.sequence { // this node is behind the one that the client comes from
+	if p.After > r.head.sequence { // the client comes from a node that is ahead of this one
 		r.head = head{eventID: r.cursor.EventID, sequence: p.After, known: true}
 	}
 }
 
-// send queues one replayed message; nil stands for an event that cannot be encoded.
+// send queues one replayed message; nil is an event that cannot be encoded.
 func (r *resume) send(m *signalr.Message) error {
 	if m == nil {
 		return nil
@@ -197,7 +212,7 @@ func (r *resume) send(m *signalr.Message) error {
 	return nil
 }
 
-// finish completes the call and lets the live events through. The caller holds the group's lock.
+// finish completes the call and lets live events through. The caller holds the group's lock.
 func (r *resume) finish(ctx context.Context, status string) error {
 	m := r.member
 	m.skip = 0
@@ -210,7 +225,7 @@ func (r *resume) finish(ctx context.Context, status string) error {
 	return r.release(ctx)
 }
 
-// release sends what has arrived live meanwhile and makes the member live. The caller holds the group's lock.
+// release sends the live events that came meanwhile, and makes the member live. The caller holds the group's lock.
 func (r *resume) release(ctx context.Context) error {
 	m := r.member
 	pending := m.pending

@@ -14,7 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// TestResult tells the same story to a broadcaster that holds the events in its ring, and to one that has to read the log.
+// TestResult runs the same cases with a broadcaster that holds the events in its ring, and with one that has to read
+// the log.
 //
 // Acceptance.
 func TestResult(t *testing.T) {
@@ -30,7 +31,9 @@ func TestResult(t *testing.T) {
 			bu.publish(cartGroup, 3)
 			third := bu.log.groups[cartGroup][2]
 			whole := bu.client("whole")
-			require.Equal(t, Result{Resumed, 3, third.ID, 3}, bu.resume(whole, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
+			require.Equal(
+				t, Result{Resumed, 3, third.ID, 3}, bu.resume(whole, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}),
+			)
 			require.Equal(t, []int64{1, 2, 3}, whole.sequences(cartGroup))
 
 			bu.publish(cartGroup, 4)
@@ -46,7 +49,9 @@ func TestResult(t *testing.T) {
 			far := bu.client("far")
 			require.Equal(t, gap, bu.resume(far, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
 			require.Equal(t, gap, bu.resume(bu.client("further"), cartGroup, after(bu.log.groups[cartGroup][0])))
-			require.Equal(t, gap, bu.resume(bu.client("unknown"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: uuid.New()}))
+			require.Equal(
+				t, gap, bu.resume(bu.client("unknown"), cartGroup, eventlog.Cursor{Kind: eventlog.After, EventID: uuid.New()}),
+			)
 			foreign := bu.publish(orderGroup, 1)
 			require.Equal(t, gap, bu.resume(bu.client("foreign"), cartGroup, after(foreign)))
 
@@ -67,10 +72,13 @@ func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	bu.log.cut[cartGroup] = 3
 	require.Equal(t, Gap, bu.resume(bu.client("cut"), cartGroup, after(entries[1])).Status)
 	beginning := bu.client("beginning")
-	require.Equal(t, Result{Resumed, 3, entries[5].ID, 6}, bu.resume(beginning, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
+	require.Equal(
+		t, Result{Resumed, 3, entries[5].ID, 6},
+		bu.resume(beginning, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}),
+	)
 	require.Equal(t, []int64{4, 5, 6}, beginning.sequences(cartGroup))
 
-	// The retention comes between the location of the cursor and the read of what follows it.
+	// The retention runs between locating the cursor and reading what follows it.
 	bu.log.between = func(call string) error {
 		if call == "read" {
 			bu.log.cut[cartGroup] = 5
@@ -80,7 +88,8 @@ func TestEventsOlderThanTheRetentionAreAGap(t *testing.T) {
 	require.Equal(t, Result{Gap, 0, entries[5].ID, 6}, bu.resume(bu.client("torn"), cartGroup, after(entries[3])))
 }
 
-// A group that was quiet for longer than the retention goes on with its numbering, and whoever joins it meanwhile has a cursor.
+// A group without events for longer than the retention keeps its numbering, and a client that joins it meanwhile has
+// a cursor.
 //
 // Acceptance.
 func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
@@ -93,7 +102,7 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 			dropped := bu.log.groups[cartGroup][4]
 			bu.log.cut[cartGroup] = 6
 			position := bu.Position()
-			bu = restarted(bu, Config{Settings: Settings{RingBytes: ring}}) // and so knows nothing of the group
+			bu = restarted(bu, Config{Settings: Settings{RingBytes: ring}}) // a new broadcaster that knows nothing of the group
 			bu.Start(position)
 
 			nothing := Result{Resumed, 0, uuid.Nil, 6}
@@ -106,13 +115,18 @@ func TestGroupWhoseEventsHaveAllBeenDropped(t *testing.T) {
 			require.Equal(t, []int64{7, 8}, live.sequences(cartGroup))
 			require.Equal(t, []int64{7, 8}, beginning.sequences(cartGroup))
 			back := bu.client("back")
-			require.Equal(t, Result{Resumed, 2, last.ID, 8}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
-			require.Equal(t, []int64{7, 8}, back.sequences(cartGroup), "the cursor that they were given replays what came since")
+			require.Equal(
+				t, Result{Resumed, 2, last.ID, 8}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}),
+			)
+			require.Equal(
+				t, []int64{7, 8}, back.sequences(cartGroup), "the cursor that they were given replays what came since",
+			)
 		})
 	}
 }
 
-// eventlog.After the retention of groups an event may be the first of its group again, while members wait for the one behind the last.
+// After the retention of groups, an event may be the first of its group again while members wait for the event that
+// follows the last one.
 //
 // Acceptance: A-252.
 func TestNumberingThatBeginsAnew(t *testing.T) {
@@ -137,19 +151,23 @@ func TestNumberingThatBeginsAnew(t *testing.T) {
 			require.Equal(t, 1, bu.dropped(DroppedRenumbered))
 
 			back := bu.client("back")
-			require.Equal(t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}))
+			require.Equal(
+				t, Result{Resumed, 1, first.ID, 1}, bu.resume(back, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning}),
+			)
 			second := bu.publish(cartGroup, 1)
 			require.Equal(t, []int64{1, 2}, back.sequences(cartGroup))
 			require.Equal(t, Result{Resumed, 0, second.ID, 2}, bu.resume(subscribed, cartGroup, after(second)))
 			require.Equal(t, []int64{1, 2, 3, 1, 2}, subscribed.sequences(cartGroup), "what it has had does not come again")
 
 			last := bu.publish(cartGroup, 3)
-			require.Equal(t, Result{Resumed, 4, last.ID, 5}, bu.resume(late, cartGroup, after(first)), "all that it says it lacks")
+			require.Equal(
+				t, Result{Resumed, 4, last.ID, 5}, bu.resume(late, cartGroup, after(first)), "all that it says it lacks",
+			)
 		})
 	}
 }
 
-// A client that has the newest event lacks nothing, whoever still holds that event.
+// A client that has the newest event lacks nothing, even if neither ring nor log still holds that event.
 func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{Settings: Settings{RingBytes: 1}})
@@ -158,10 +176,13 @@ func TestCursorThatIsTheHeadIsNoGapWhenItsEventIsDropped(t *testing.T) {
 	last := bu.publish(cartGroup, 3)
 	bu.log.cut[cartGroup] = 3
 	require.Equal(t, Result{Resumed, 0, last.ID, 3}, bu.resume(bu.client("back"), cartGroup, after(last)))
-	require.Equal(t, Result{Gap, 0, last.ID, 3}, bu.resume(bu.client("behind"), cartGroup, after(bu.log.groups[cartGroup][1])))
+	require.Equal(
+		t, Result{Gap, 0, last.ID, 3}, bu.resume(bu.client("behind"), cartGroup, after(bu.log.groups[cartGroup][1])),
+	)
 }
 
-// TestCursorAheadOfThisNode: the client comes from a node that had broadcast more. What it has must not come again.
+// TestCursorAheadOfThisNode: the client comes from a node that had broadcast more. Events that it has must not come
+// again.
 func TestCursorAheadOfThisNode(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{})
@@ -347,7 +368,7 @@ func TestLongReplayGoesAtTheClientsPace(t *testing.T) {
 	waits := 0
 	c.waiting = func() {
 		waits++
-		c.setStuck(false) // it reads all, and stops again
+		c.setStuck(false) // it reads everything, and stops again
 		c.setStuck(true)
 	}
 	result := bu.resume(c, cartGroup, eventlog.Cursor{Kind: eventlog.Beginning})
@@ -372,7 +393,7 @@ func TestClientThatDoesNotReadItsReplay(t *testing.T) {
 	require.Equal(t, 1, bu.dropped(DroppedDrain))
 }
 
-// TestRingThatDoesNotFitIntoTheQueue: what is in memory is still sent at the client's pace.
+// TestRingThatDoesNotFitIntoTheQueue: events from memory too are sent at the client's pace.
 func TestRingThatDoesNotFitIntoTheQueue(t *testing.T) {
 	t.Parallel()
 	bu := setup(t, Config{ReplayBytes: 4000})

@@ -9,31 +9,32 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// ring holds the recent entries of all groups in the order of their positions. The list belongs to the caller of Broadcast;
-// each entry is in its group's recent too, which is guarded by the group's lock.
+// ring holds the recent entries of all groups in the order of their positions. The list belongs to the caller of
+// Broadcast. Each entry is also in its group's recent, which the group's lock guards.
 type ring struct {
 	oldest, newest *entry
 	bytes, entries atomic.Int64
 }
 
-// entryOverhead is an estimate of what an entry takes beside payload and messages: the entry, the event, its share of the group.
+// entryOverhead estimates an entry's memory beside payload and messages: the entry, the event, its share of the
+// group.
 const entryOverhead = 512
 
-// entry is one entry of the log with the messages made of it. All but next is guarded by the lock of its group.
+// entry is one entry of the log with its messages. The lock of its group guards all but next.
 type entry struct {
 	event.Logged
 	group    *group
 	next     *entry
 	messages [2]*signalr.Message // by shape, each built when the first member needs it
 	broken   [2]bool             // by shape: it could not be built
-	cached   bool                // it is in its group's recent, and cost is in the ring's bytes
+	cached   bool                // the entry is in its group's recent, and the ring's bytes include its cost
 	cost     int64
 }
 
 // push appends l to the ring and makes it the head of g.
 func (b *Broadcaster) push(ctx context.Context, g *group, l event.Logged) *entry {
 	if n := len(g.recent); n > 0 && g.recent[n-1].Sequence+1 != l.Sequence {
-		// Replaying over this would be a silent hole. The log decides what becomes of those who resume.
+		// Replaying over this would be a silent hole. Resumes read the log instead.
 		b.cfg.Logger.ErrorContext(ctx, "sequence of a group is not contiguous", slog.String("group", g.name.String()),
 			slog.Int64("expected", g.recent[n-1].Sequence+1), slog.Int64("sequence", l.Sequence))
 		for _, e := range g.recent {
@@ -56,14 +57,14 @@ func (b *Broadcaster) push(ctx context.Context, g *group, l event.Logged) *entry
 	return e
 }
 
-// evict takes the oldest entries out until the ring is within its bound.
+// evict removes the oldest entries until the ring is within its bound.
 func (b *Broadcaster) evict() {
 	for b.ring.bytes.Load() > b.cfg.RingBytes && b.ring.oldest != nil {
 		e := b.ring.oldest
 		if b.ring.oldest = e.next; e.next == nil {
 			b.ring.newest = nil
 		}
-		e.next = nil // an entry that waits for a member must not hold all that came after it
+		e.next = nil // an entry that waits for a member must not hold all later ones
 		g := e.group
 		g.shard.mu.Lock()
 		if e.cached {
@@ -82,7 +83,7 @@ func (b *Broadcaster) uncache(e *entry) {
 	b.ring.entries.Add(-1)
 }
 
-// message returns e's message in shape, or nil where it cannot be built.
+// message returns e's message in shape, or nil if it cannot be built.
 func (b *Broadcaster) message(ctx context.Context, e *entry, shape event.Shape) *signalr.Message {
 	if int(shape) >= e.Type.Shapes() {
 		shape = event.Plain
@@ -103,11 +104,11 @@ func (b *Broadcaster) message(ctx context.Context, e *entry, shape event.Shape) 
 	return e.messages[shape]
 }
 
-// messageCost is what a message takes: its frame, and that of another protocol.
+// messageCost is a message's memory: its frame, and that of another protocol.
 func messageCost(m *signalr.Message) int64 { return 2 * int64(m.Size()) }
 
-// encode builds the message of an entry. The relay checks every event before it gives it a place in the log, so a failure
-// means that another release wrote it; it must not stop the ones behind it.
+// encode builds the message of an entry. The relay checks every event before it gives it a place in the log, so a
+// failure means that another release wrote the entry. The failure must not stop later entries.
 func (b *Broadcaster) encode(ctx context.Context, l event.Logged, shape event.Shape) *signalr.Message {
 	m, err := b.build(l, shape)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/counted"
 )
 
-// bundle is a broadcaster, the log behind it, and what it counted.
+// bundle is a broadcaster, the log behind it, and its metrics.
 type bundle struct {
 	*Broadcaster
 	t        *testing.T
@@ -40,12 +40,12 @@ func restarted(bu *bundle, cfg Config) *bundle {
 	return next
 }
 
-// counted is what the broadcaster has counted.
+// counted is the value of one of the broadcaster's metrics.
 func (bu *bundle) counted(name string, labels ...string) int {
 	return counted.Of(bu.counts, name, labels...)
 }
 
-// dropped is how many subscriptions ended for that reason alone.
+// dropped is how many members were dropped, provided that all were for this reason.
 func (bu *bundle) dropped(reason string) int {
 	bu.t.Helper()
 	n := bu.counted("subscriptions_dropped_total", reason)
@@ -69,13 +69,13 @@ func (bu *bundle) publish(g event.Group, n int) (last event.Logged) {
 	return last
 }
 
-// catchUp broadcasts what the log holds behind the broadcaster's position.
+// catchUp broadcasts the log's entries behind the broadcaster's position.
 func (bu *bundle) catchUp() {
 	bu.t.Helper()
 	require.NoError(bu.t, bu.Broadcast(bu.t.Context(), bu.log.entries[bu.Position():]))
 }
 
-// resume must succeed.
+// resume resumes, and fails the test on an error.
 func (bu *bundle) resume(c *client, g event.Group, cur eventlog.Cursor) Result {
 	bu.t.Helper()
 	var result *Result

@@ -16,9 +16,9 @@ const (
 	DroppedPending = "pending"
 	// DroppedDrain: the client did not read the replayed events.
 	DroppedDrain = "drain"
-	// DroppedReset: the log has lost entries, and everybody resumes.
+	// DroppedReset: the log has lost entries, and every client resumes.
 	DroppedReset = "reset"
-	// DroppedRenumbered: the numbering of a group without events was forgotten, and begins anew.
+	// DroppedRenumbered: the numbering of a group without events was forgotten, and starts again.
 	DroppedRenumbered = "renumbered"
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-// TestConcurrentResumes lets clients come and go, on real goroutines, while events flow. Each keeps what it has received over
+// TestConcurrentResumes lets clients come and go, on real goroutines, while events flow. Each keeps the events of
 // all its connections: in the end that is every event, once, in order.
 //
 // Acceptance: A-231.
@@ -48,7 +48,7 @@ func TestConcurrentResumes(t *testing.T) {
 						if err != nil {
 							t.Error(err)
 						}
-						if visit == visits { // the last one stays until it has all
+						if visit == visits { // the last visit lasts until it has every event
 							c.await(events, had)
 						}
 						if rand.IntN(2) == 0 {
@@ -80,7 +80,7 @@ func TestConcurrentResumes(t *testing.T) {
 	}
 }
 
-// await waits until c has received the last of n events, now or in an earlier life.
+// await waits until c has received the last of n events, now or in an earlier visit.
 func (c *client) await(n int64, had []content) {
 	done := make(chan struct{})
 	c.mu.Lock()
@@ -97,12 +97,13 @@ func (c *client) await(n int64, had []content) {
 	<-done
 }
 
-// TestJoiningAForgottenGroup: with nothing in the ring, a group is forgotten whenever its only member leaves, so each join
-// depends on the broadcaster's position alone.
+// TestJoiningAForgottenGroup: with nothing in the ring, a group is forgotten whenever its only member leaves, so
+// each join depends on the broadcaster's position alone.
 func TestJoiningAForgottenGroup(t *testing.T) {
 	t.Parallel()
 	const events = 100_000
-	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, PendingBytes: math.MaxInt}) // a join may be without a processor for any number of events
+	// a join may lose the processor for any number of events
+	bu := setup(t, Config{Settings: Settings{RingBytes: 1}, PendingBytes: math.MaxInt})
 	log := &headOnly{}
 	bu.Broadcaster.log = log
 	done := make(chan struct{})
@@ -116,7 +117,9 @@ func TestJoiningAForgottenGroup(t *testing.T) {
 			}
 			c := newClient(bu.messages, "c", "u")
 			var at Result
-			if err := bu.Resume(c.ctx, c, cartGroup, eventlog.Cursor{Kind: eventlog.Live}, event.Plain, func(r Result) { at = r }); err != nil {
+			if err := bu.Resume(
+				c.ctx, c, cartGroup, eventlog.Cursor{Kind: eventlog.Live}, event.Plain, func(r Result) { at = r },
+			); err != nil {
 				t.Error(err)
 			}
 			for range i % 3 { // stay for a while, or not

@@ -7,16 +7,16 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// Admission is taken before a permission is checked and spent when the connection joins. If access has been revoked between
-// the two, joining returns [ErrStale]: the answer of the check may be older than the revocation, which found no member to take
-// out of the group. After the join, the revocation finds the member.
+// Admission is taken before a permission is checked and spent when the connection joins. If access has been revoked
+// between the two, joining returns [ErrStale]: the answer of the check may be older than the revocation, which found
+// no member to remove. A revocation after the join finds the member.
 type Admission struct {
 	b           *Broadcaster
 	group       event.Group
 	revocations uint64
 }
 
-// Admit returns an Admission to g. It is cheap and refuses nobody: the check of the permission comes next.
+// Admit returns an Admission to g. It is cheap and checks no permission: the caller does that next.
 func (b *Broadcaster) Admit(g event.Group) Admission {
 	s := b.shard(g)
 	s.mu.Lock()
@@ -24,7 +24,8 @@ func (b *Broadcaster) Admit(g event.Group) Admission {
 	return Admission{b: b, group: g, revocations: s.revocations}
 }
 
-// Subscribe joins c to g, live from now on. Joining a second time changes nothing but the shape: the one that was asked for last holds. It fails with [ErrTooManySubscriptions] or [ErrDisconnected].
+// Subscribe joins c to g, live from now on. Joining a second time only changes the shape to the new one. It fails
+// with [ErrTooManySubscriptions] or [ErrDisconnected].
 func (b *Broadcaster) Subscribe(c Conn, g event.Group, shape event.Shape) error {
 	for {
 		if err := b.Admit(g).Subscribe(c, shape); err != ErrStale { //nolint:errorlint // never wrapped
@@ -54,7 +55,7 @@ func (a Admission) subscribe(l *link, shape event.Shape) error {
 	return err
 }
 
-// Unsubscribe takes c out of g, if it is a member.
+// Unsubscribe removes c from g, if it is a member.
 func (b *Broadcaster) Unsubscribe(c Conn, g event.Group) {
 	l := b.known(c)
 	if l == nil {
@@ -70,8 +71,7 @@ func (b *Broadcaster) Unsubscribe(c Conn, g event.Group) {
 	}
 }
 
-// revoke takes the connections of the user whose grant was revoked out of the group, and makes those stale that are just
-// being admitted.
+// revoke removes the user's connections from the group, and makes Admissions that are being checked stale.
 func (b *Broadcaster) revoke(ctx context.Context, l event.Logged, out *outcome) {
 	s := b.shard(l.Group)
 	s.mu.Lock()
@@ -85,7 +85,7 @@ func (b *Broadcaster) revoke(ctx context.Context, l event.Logged, out *outcome) 
 	r, err := l.Revocation()
 	why := leftRevoked
 	if err != nil {
-		// Whom it concerns cannot be told, so everybody has to ask again.
+		// The entry does not say whose access was revoked, so every member has to ask again.
 		b.undeliverable(ctx, l, err)
 		why = leftUnreadable
 	}

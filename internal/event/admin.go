@@ -2,15 +2,15 @@ package event
 
 import "strconv"
 
-// adminObject is what an admin event's payload is read into.
+// adminObject holds what Herald reads from an admin event's payload.
 type adminObject struct {
 	*form
 
-	values [mostFields][]byte // of the form's fields, as they stand in the payload; nil where missing
-	extras bool               // there is more
+	values [mostFields][]byte // the form's fields as the payload has them; nil where missing
+	extras bool               // the payload has further fields
 }
 
-// owns says whether a field of the payload has the name of one of the object's own.
+// owns says whether name is one of the object's own field names.
 func (f *form) owns(name []byte) bool {
 	switch string(name) {
 	case "timestamp", "eventId", "sequence":
@@ -20,7 +20,7 @@ func (f *form) owns(name []byte) bool {
 	}
 }
 
-// adminObject reads the payload, or says why it does not fit. Names are matched exactly.
+// adminObject reads the payload, or says why it does not fit. Names match exactly.
 func (e *Event) adminObject() (o adminObject, err error) {
 	r := e.Type.row()
 	var known bool
@@ -65,7 +65,7 @@ func (l Logged) adminArguments(list *argumentList) error {
 	return nil
 }
 
-// value is that of a field: where a text says nothing, what is implied.
+// value returns the field's value, or the implied value where the payload's text is blank.
 func (o *adminObject) value(i int) []byte {
 	rule := o.implied[i]
 	if rule == nil || isText(o.values[i]) {
@@ -88,7 +88,7 @@ func appendValue(b, value []byte) []byte {
 	return append(b, value...)
 }
 
-// member returns the member of this name of an object, or nil for none and for what is no object.
+// member returns the object's member of this name, or nil if there is none or object is no JSON object.
 func member(object []byte, wanted string) (found []byte) {
 	s := scanUsed(object)
 	for name, value, ok := s.next(); ok; name, value, ok = s.next() {

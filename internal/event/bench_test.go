@@ -6,7 +6,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// What each event costs on its way: the groups that receive it, once, and its arguments, once a group and shape.
+// The cost of one event: its groups, computed once, and its arguments, once for each group and shape.
 func BenchmarkEvent(b *testing.B) {
 	for _, test := range []struct {
 		name  string

@@ -1,10 +1,10 @@
 package event
 
-// The catalogue of events: one row for each type. All that knows event types reads it: routing, validation, what
-// clients are sent, the REST endpoints with their OpenAPI schemas, the reference, the simulated services, and the
-// tests. SQL has the same list for what producers write, and tests compare the two.
+// The catalogue of events has one row for each type. All code that knows event types reads it: routing, validation,
+// the messages to clients, the REST endpoints with their OpenAPI schemas, the reference, the simulated services, and
+// the tests. SQL has the same list for what producers write; tests compare the two.
 
-// orderPayload is what every order event takes.
+// orderPayload returns the fields that every order event takes.
 func orderPayload() []Field {
 	return []Field{
 		{Name: "orderNumber", Kind: KindText, Example: `"YZ-1024"`, Description: "What people call the order."},
@@ -28,7 +28,7 @@ func orderPayload() []Field {
 	}
 }
 
-// Fields that several types take.
+// Fields that several types share.
 //
 //nolint:gochecknoglobals // constants
 var (

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is wrong with a row is said with the row's name, before anything is served by it.
+// An invalid row is refused before anything uses it, and the error names the row.
 func TestRowsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	admin := func(change func(d *Definition)) Definition {
@@ -77,7 +77,8 @@ func TestRowsThatCannotBe(t *testing.T) {
 	}
 }
 
-// Where a row says nothing of an endpoint's body, it takes the type's fields without those that the endpoint sets.
+// Where a row does not define an endpoint's body, the body has the type's fields without those that the endpoint
+// sets.
 func TestBodiesFollowFromTheFields(t *testing.T) {
 	t.Parallel()
 	bodies := map[string][]string{}
@@ -106,7 +107,7 @@ func TestBodiesFollowFromTheFields(t *testing.T) {
 		`"data":{"cpuUsage":92,"threshold":85}}`}}, without.Examples)
 }
 
-// The examples that documents show are what the outbox takes.
+// The outbox accepts the examples in the documents.
 func TestExamplesFit(t *testing.T) {
 	t.Parallel()
 	for _, eventType := range Types() {
@@ -120,7 +121,7 @@ func TestExamplesFit(t *testing.T) {
 	}
 }
 
-// A type of a newer release is of no family, is sent to nobody and has no fields.
+// A type of a newer release has no family, no receivers and no fields.
 func TestATypeThatIsNoRow(t *testing.T) {
 	t.Parallel()
 	const newer Type = "CartSplit"

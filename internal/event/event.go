@@ -37,8 +37,8 @@ type Logged struct {
 	Group    Group
 	Position int64 // contiguous over the whole log, from 1
 	Sequence int64 // contiguous within Group, from 1; 0 for [AccessRevoked]
-	// Doubtful: clients may have seen the event before, in another order, because the database has lost what it had logged. It is
-	// no place to resume from.
+	// Doubtful: clients may have seen the event before, in another order, because the database has lost what it had
+	// logged. A client cannot resume from it.
 	Doubtful bool
 }
 
@@ -46,7 +46,8 @@ type Logged struct {
 type UndeliverableError struct {
 	EventID uuid.UUID
 	Reason  string
-	// UnknownType says that this release does not know the event's type, which a newer one may. All else cannot mend itself.
+	// UnknownType says that this release does not know the event's type. A newer release may. No other cause mends
+	// itself.
 	UnknownType bool
 }
 
@@ -58,7 +59,7 @@ func (e *Event) undeliverable(format string, args ...any) error {
 	return &UndeliverableError{EventID: e.ID, Reason: fmt.Sprintf(format, args...)}
 }
 
-// unfit says of a field of the payload that it is missing, or not what is wanted.
+// unfit reports a field of the payload that is missing or has another value than wanted.
 func (e *Event) unfit(name string, value []byte, wanted string) error {
 	if isNull(value) {
 		return e.undeliverable("payload: %s is missing", name)
@@ -66,9 +67,9 @@ func (e *Event) unfit(name string, value []byte, wanted string) error {
 	return e.undeliverable("payload: %s is %.64s, not %s", name, value, wanted)
 }
 
-// Groups returns the groups that receive e, in the order in which they are numbered. It fails with an [*UndeliverableError]
-// for an event that no release of this vocabulary can route, and checks the payload too, so that an event that has been
-// given its place in the log can always be encoded.
+// Groups returns the groups that receive e, in the order in which they are numbered. It fails with an
+// [*UndeliverableError] for an event that no release of this vocabulary can route. It checks the payload too, so an
+// event that has its place in the log can always be encoded.
 func (e *Event) Groups() ([]Group, error) {
 	if err := e.checkPayload(); err != nil {
 		return nil, err
@@ -97,5 +98,6 @@ func (e *Event) Groups() ([]Group, error) {
 		return []Group{r.Group}, nil
 	case Unknown:
 	}
-	return nil, &UndeliverableError{EventID: e.ID, Reason: fmt.Sprintf("unknown event_type %q", e.Type), UnknownType: true}
+	return nil,
+		&UndeliverableError{EventID: e.ID, Reason: fmt.Sprintf("unknown event_type %q", e.Type), UnknownType: true}
 }

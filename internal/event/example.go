@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Example is a payload of an event of type t in one of its [Type.Forms], made of the fields' examples: with all that
-// have one, or only with those that must be there.
+// Example returns a payload of an event of type t in one of its [Type.Forms], made of the fields' examples: all of
+// them if full, else only those of required fields.
 func (t Type) Example(form string, full bool) json.RawMessage {
 	r := t.row()
 	b := []byte{'{'}
@@ -33,7 +33,7 @@ func appendExample(b []byte, name, value string) []byte {
 	return append(b, value...)
 }
 
-// example is a body of the fields' own examples.
+// example returns a body of the fields' own examples.
 func (e *Endpoint) example() string {
 	b := []byte{'{'}
 	for i := range e.Body {

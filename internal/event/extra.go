@@ -1,7 +1,7 @@
 package event
 
-// appendExtras appends to an object that is not closed yet what its payload has beyond the fields that own knows: in the payload's order,
-// and as it stands there. The payload has been read before and has no problem.
+// appendExtras appends, to an object that is not closed yet, the payload's fields that own does not know: unchanged,
+// in the payload's order. The payload has been read before and has no problem.
 func appendExtras(b, payload []byte, own func(name []byte) bool) []byte {
 	s := scanPayload(payload)
 	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
@@ -16,7 +16,7 @@ func appendExtras(b, payload []byte, own func(name []byte) bool) []byte {
 	return b
 }
 
-// appendName appends a member's name as JSON. Hardly one needs an escape.
+// appendName appends a member's name as JSON. Hardly any name needs an escape.
 func appendName(b, name []byte) []byte {
 	for _, c := range name {
 		if c < ' ' || c == '"' || c == '\\' {

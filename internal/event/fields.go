@@ -5,22 +5,23 @@ import (
 	"strings"
 )
 
-// FieldKind is what a field of a payload has to be. The outbox judges by the same kinds (herald.payload_fields), and so does the REST API.
+// FieldKind says which values a payload field accepts. The outbox (herald.payload_fields) and the REST API use the
+// same kinds.
 type FieldKind string
 
 // The kinds.
 const (
-	KindText   FieldKind = "text"   // a string that says something
-	KindWord   FieldKind = "word"   // one of at most MaxWord characters: a name, an id
+	KindText   FieldKind = "text"   // a string that is not blank
+	KindWord   FieldKind = "word"   // a text of at most MaxWord characters: a name, an id
 	KindOne    FieldKind = "one"    // one of the field's Values
 	KindTime   FieldKind = "time"   // RFC 3339 with an offset
-	KindUUID   FieldKind = "uuid"   // in any of the forms that PostgreSQL reads, and not all zero
+	KindUUID   FieldKind = "uuid"   // in any form that PostgreSQL reads, and not all zero
 	KindCount  FieldKind = "count"  // a whole number from 0 that JavaScript keeps exactly
 	KindAmount FieldKind = "amount" // a number from 0 that a 64-bit float holds
 	KindNumber FieldKind = "number" // a number that a 64-bit float holds
-	KindObject FieldKind = "object" // with whatever belongs to it
-	KindShort  FieldKind = "short"  // where it is a string, of at most MaxWord characters; of any other type it may be anything
-	// KindMeasure is a number, or a string as of a KindWord: 2000 or "2000ms". Only bodies of the REST API have it.
+	KindObject FieldKind = "object" // with any members
+	KindShort  FieldKind = "short"  // a string of at most MaxWord characters, or a value of any other type
+	// KindMeasure is a number, or a string as for KindWord: 2000 or "2000ms". Only bodies of the REST API use it.
 	KindMeasure FieldKind = "measure"
 )
 
@@ -31,21 +32,21 @@ const (
 	MaxCount = 1<<53 - 1
 )
 
-// Field is what an event type takes in its payload, by this name: names are matched exactly. What a payload holds beside its type's fields is the
+// Field is a payload field that an event type takes. Names match exactly. Further fields of a payload are the
 // producer's.
 type Field struct {
-	Name        string // behind a dot that of a member of the object: data.metric
+	Name        string // data.metric for a member of the object data
 	Kind        FieldKind
-	Optional    bool     // it may be missing, or null
-	Values      []string // the allowed ones, of a [KindOne]
-	Form        string   // of a type with forms, whose field it is; empty: every form's
-	ID          bool     // text that may be an id: one in the canonical form is sent in lower case
-	Implied     *Implied // where it is text that says nothing
+	Optional    bool     // may be missing or null
+	Values      []string // the allowed values of a [KindOne]
+	Form        string   // the form that has the field, of a type with forms; empty: every form
+	ID          bool     // the text may be an id: one in the canonical form is sent in lower case
+	Implied     *Implied // the value where the text is blank
 	Description string
-	Example     string // a value, in JSON; empty: it is in no example
+	Example     string // a value, in JSON; empty: the field is in no example
 }
 
-// Wanted says in words what the field takes, for documents and for whom it has been refused.
+// Wanted says in words what the field takes, for documents and error messages.
 func (f *Field) Wanted() string {
 	switch f.Kind {
 	case KindText:
@@ -73,6 +74,7 @@ func (f *Field) Wanted() string {
 	}
 }
 
-// Fields returns what an event of type t takes in its payload, in the order in which its clients see it; of a type with
-// forms those of each form in turn, behind the field that selects it. Members of an object follow behind all others.
+// Fields returns the payload fields of an event of type t, in the order in which clients see them. Of a type with
+// forms it returns the fields of each form in turn, behind the field that selects the form. Members of an object
+// come last.
 func (t Type) Fields() []Field { return slices.Clone(t.row().Fields) }

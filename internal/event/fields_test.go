@@ -10,7 +10,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// What documents are made of says something of each field, and the fields are those that clients are sent.
+// The documents describe each field, and the described fields are those that clients receive.
 func TestFieldsAreDescribed(t *testing.T) {
 	t.Parallel()
 	for _, eventType := range event.Types() {
@@ -37,7 +37,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 	}
 }
 
-// A change of what a caller was given changes no table.
+// A caller that changes the returned slice does not change the catalogue.
 func TestFieldsAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	for _, eventType := range event.Types() {

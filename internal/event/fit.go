@@ -14,8 +14,8 @@ import (
 // mostFields has room for the fields of every event type.
 const mostFields = 16
 
-// checkPayload is what a payload has to be before its event gets its place in the log: each field that its type takes in its form. It names every
-// field that is wrong.
+// checkPayload checks each field of the payload that the event's type takes in its form, before the event gets its
+// place in the log. It names every field that is wrong.
 func (e *Event) checkPayload() error {
 	r := e.Type.row()
 	scanner := scanPayload(e.Payload)
@@ -26,7 +26,7 @@ func (e *Event) checkPayload() error {
 		return nil
 	case Order, Admin:
 	}
-	f, _ := r.formOf(e.Payload) // without one, the field that selects it does not fit
+	f, _ := r.formOf(e.Payload) // without a form, the field that selects it does not fit
 	var values [mostFields][]byte
 	for name, value, ok := scanner.next(); ok; name, value, ok = scanner.next() {
 		if i := f.index(name); i >= 0 {
@@ -54,7 +54,7 @@ func (e *Event) checkPayload() error {
 	return nil
 }
 
-// misfit says what is wrong with a value that does not fit.
+// misfit says why the value does not fit.
 func (f *Field) misfit(value []byte) string {
 	if isNull(value) {
 		return f.Name + " is missing"
@@ -62,10 +62,11 @@ func (f *Field) misfit(value []byte) string {
 	return fmt.Sprintf("%s is %.64s, not %s", f.Name, value, f.Wanted())
 }
 
-// Fits says whether the field may have this value, in JSON; null, or nothing, where it is missing.
+// Fits says whether the field accepts this JSON value: null, or nothing, stands for a missing field.
 func (f *Field) Fits(value []byte) bool { return f.fits(value) }
 
-// fits says whether the field may have this value, as it stands in the payload. herald.payload_problems and the REST API's bodies say the same.
+// fits says whether the field accepts this value, as it stands in the payload. herald.payload_problems and the REST
+// API follow the same rules.
 func (f *Field) fits(value []byte) bool {
 	if isNull(value) {
 		return f.Optional
@@ -102,11 +103,11 @@ func isShort(value []byte) bool {
 	return len(value)-len(`""`) <= MaxWord || utf8.RuneCountInString(unquote(value)) <= MaxWord
 }
 
-// isTime says whether a value is a time that can be told as one of the years 1 to 9999 wherever its zone is: at their first and last day
-// herald.payload_problems takes those of UTC only.
+// isTime says whether the value is a time of the years 1 to 9999 in every zone. As in herald.payload_problems, a
+// time on the first or last day of that range has to be in UTC.
 func isTime(value []byte) bool {
 	t, ok := readTime(value)
-	if !ok || bytes.IndexByte(value, ',') >= 0 { // package time reads a comma for a point
+	if !ok || bytes.IndexByte(value, ',') >= 0 { // package time reads a comma as a point
 		return false
 	}
 	if text := value[1:]; bytes.HasPrefix(text, []byte("0001-01-01")) || bytes.HasPrefix(text, []byte("9999-12-31")) {
@@ -124,7 +125,7 @@ func isCount(value []byte) bool {
 	return err == nil && n <= MaxCount
 }
 
-// isFloat says whether a 64-bit float holds a number, and not as zero unless it is.
+// isFloat says whether a 64-bit float holds the number; a number that is not zero must not become zero.
 func isFloat(value []byte) bool {
 	n, err := strconv.ParseFloat(string(value), 64)
 	return err == nil && (n != 0 || isZero(value))

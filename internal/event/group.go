@@ -9,18 +9,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// Group is a SignalR group: those who follow one resource, or one of the admin hub's. It is comparable, so it can be the key of a map, and
-// takes 24 bytes. The zero Group is none.
+// Group is a SignalR group: the followers of one resource, or one of the admin hub's groups. It is comparable, so it
+// can be the key of a map, and takes 24 bytes. The zero Group is none.
 //
-// [Group.String] is its name to clients, in the database and in logs: "order:{uuid}" with the UUID in lower-case canonical form, "alerts".
+// [Group.String] is its name to clients, in the database and in logs: "order:{uuid}" with the UUID in lower-case
+// canonical form, or "alerts".
 type Group struct {
 	kind unique.Handle[kind]
 	id   uuid.UUID
 }
 
-// kind is what a [Group] has of its row in the catalogue of hubs.
+// kind is a [Group]'s link to its row in the catalogue of hubs.
 type kind struct {
-	name  string // up to the colon; of a group that has no resource, or is not known, all of it
+	name  string // up to the colon; the whole name of a group without a resource or of an unknown one
 	shape shape
 }
 
@@ -52,7 +53,7 @@ var (
 	Alerts       = Group{kind: kinds["alerts"]}
 )
 
-// place is where a kind of groups stands in the catalogue of hubs.
+// place is a kind's position in the catalogue of hubs.
 type place struct {
 	hub  *Hub
 	kind *GroupKind
@@ -80,7 +81,7 @@ func handles(hubs []Hub) map[string]unique.Handle[kind] {
 	return all
 }
 
-// OrderGroup is the group of those who follow one order.
+// OrderGroup is the group of one order's followers.
 func OrderGroup(id uuid.UUID) Group { return Group{order, id} }
 
 // RestaurantGroup is the group of those who follow all orders of one restaurant.
@@ -89,8 +90,9 @@ func RestaurantGroup(id uuid.UUID) Group { return Group{restaurant, id} }
 // TeamCartGroup is the group of one team cart's members.
 func TeamCartGroup(id uuid.UUID) Group { return Group{teamCart, id} }
 
-// ParseGroup reads a group's name as String writes it. A name that this release does not know, which a newer one may, comes back with an
-// error as a Group of that name all the same, so that what the log holds of it can be passed over and told.
+// ParseGroup reads a group's name as String writes it. A name that this release does not know may be one of a newer
+// release: it comes back with an error and as a Group of that name, so that a reader of the log can skip and report
+// it.
 func ParseGroup(name string) (Group, error) {
 	prefix, text, hasID := strings.Cut(name, ":")
 	if k, known := kinds[prefix]; known && hasID == (k.Value().shape == ofResource) {
@@ -116,7 +118,8 @@ func isLower(text string, id uuid.UUID) bool {
 
 const idLength = 36 // of a UUID in its canonical form
 
-// ParseID reads a UUID in its canonical form of 36 characters, in either case; [uuid.Parse] would take braces and URNs too. It allocates nothing.
+// ParseID reads a UUID in its canonical form of 36 characters, in either case. [uuid.Parse] would also take braces
+// and URNs. It allocates nothing.
 func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
 	if len(text) != idLength || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return uuid.Nil, false
@@ -133,7 +136,8 @@ func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
 	return id, true
 }
 
-// Row returns the hub that has the group, and the group's kind there; known is false for a group that this release does not know, and for none.
+// Row returns the hub that has the group, and the group's kind there. known is false for the zero Group and for a
+// group that this release does not know.
 func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
 	r, known := places[g.Kind()]
 	if !known {
@@ -142,7 +146,8 @@ func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
 	return *r.hub, *r.kind, true
 }
 
-// Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" where this release does not know it.
+// Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" for a group that this
+// release does not know.
 func (g Group) Kind() string {
 	if g.IsZero() || g.kind.Value().shape == unknownShape {
 		return ""
@@ -150,13 +155,13 @@ func (g Group) Kind() string {
 	return g.kind.Value().name
 }
 
-// ID is the id of the resource whose group it is, or [uuid.Nil] for the admin hub's.
+// ID is the id of the group's resource, or [uuid.Nil] for the admin hub's groups.
 func (g Group) ID() uuid.UUID { return g.id }
 
-// IsZero says whether g is none.
+// IsZero says whether g is the zero Group.
 func (g Group) IsZero() bool { return g == Group{} }
 
-// String is the group's name, "" for none.
+// String is the group's name, "" for the zero Group.
 func (g Group) String() string {
 	if g.IsZero() {
 		return ""

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// hubRoot is in front of every hub's name in its path.
+// hubRoot precedes every hub's name in its path.
 const hubRoot = "/hubs/"
 
 // The hubs' paths.
@@ -26,7 +26,8 @@ const (
 	MustBeTeamCartMember  = "MustBeTeamCartMember"
 )
 
-// hubs is the catalogue of hubs. What is served, permitted, documented and followed by a client comes from these rows.
+// hubs is the catalogue of hubs. The served hubs, their permissions, the documents and the Go client all come from
+// these rows.
 var hubs = []Hub{ //nolint:gochecknoglobals // a constant table
 	{Path: CustomerOrdersPath, Title: "CustomerOrders", Groups: []GroupKind{{
 		Name: "order", Method: "Order", Resource: "order", ID: "orderId",
@@ -34,7 +35,9 @@ var hubs = []Hub{ //nolint:gochecknoglobals // a constant table
 	}}},
 	{Path: RestaurantOrdersPath, Title: "RestaurantOrders", Groups: []GroupKind{{
 		Name: "restaurant", Method: "Restaurant", Resource: "restaurant", ID: "restaurantId",
-		Policies: []Policy{{MustBeRestaurantOwner, []string{"RestaurantOwner"}}, {MustBeRestaurantStaff, []string{"RestaurantStaff"}}},
+		Policies: []Policy{
+			{MustBeRestaurantOwner, []string{"RestaurantOwner"}}, {MustBeRestaurantStaff, []string{"RestaurantStaff"}},
+		},
 	}}},
 	{Path: TeamCartPath, Title: "TeamCart", Setting: "HERALD_FEATURE_TEAMCART", Groups: []GroupKind{{
 		Name: "teamcart", Method: "Cart", Resource: "cart", ID: "teamCartId", Cursor: true,
@@ -51,40 +54,43 @@ var hubs = []Hub{ //nolint:gochecknoglobals // a constant table
 // Hub is a row of the catalogue of hubs.
 type Hub struct {
 	Path  string
-	Title string // what declarations call it
-	// Setting is the switch without which the hub is not there. Empty: it always is.
+	Title string // the hub's name in declarations
+	// Setting is the switch that turns the hub on. Empty: the hub is always there.
 	Setting string
 	// Admin: only users with the admin role may connect, and they may join every group.
 	Admin bool
-	// Groups are the kinds of groups that the hub's methods are about: one kind that belongs to a resource, or any number of kinds that do not.
+	// Groups are the kinds of groups of the hub's methods: one kind that belongs to a resource, or any number of kinds
+	// that do not.
 	Groups []GroupKind
 }
 
-// GroupKind is what the groups have in common whose names are the same up to the colon.
+// GroupKind is what groups with the same name up to the colon have in common.
 type GroupKind struct {
-	Name     string // up to the colon; of a kind without a resource the name of its only group
-	Method   string // what the hub's methods call it: SubscribeToOrder
-	Resource string // what its groups belong to, as documents call it; empty: there is one group, and no id
-	ID       string // what documents call the resource's id
-	// Policies are those that open its groups, each by itself. None: the admin role does.
+	Name     string // up to the colon; the whole name of the only group of a kind without a resource
+	Method   string // its name in the hub's methods: the Order of SubscribeToOrder
+	Resource string // the resource's name in documents; empty: there is one group, and no id
+	ID       string // the name of the resource's id in documents
+	// Policies are those that open its groups; each one is enough. None: the admin role opens them.
 	Policies []Policy
-	// Cursor: the events' arguments say nothing of their place, so a resume can ask for a trailing one that does.
+	// Cursor: the events' arguments do not carry their position, so a resume can ask for a trailing argument that does.
 	Cursor bool
-	// JoinedByAll: whoever connects to the hub is in the group, so there is a method to resume it and none to subscribe.
+	// JoinedByAll: every connection to the hub is in the group, so there is a method to resume it and none to
+	// subscribe.
 	JoinedByAll bool
 }
 
 // Policy is a question about a user and a resource.
 type Policy struct {
 	Name string
-	// Permissions are the names of a token's permissions that answer it with a yes, each with a colon and the resource's id behind it.
+	// Permissions are the names of the token permissions that satisfy the policy. In the token, a colon and the
+	// resource's id follow the name.
 	Permissions []string
 }
 
 // Hubs returns the catalogue of hubs.
 func Hubs() []Hub { return slices.Clone(hubs) }
 
-// HubNamed returns the hub of a name such as "customer-orders".
+// HubNamed returns the hub with a name such as "customer-orders".
 func HubNamed(name string) (Hub, bool) { return HubAt(hubRoot + name) }
 
 // HubAt returns the hub at a path such as "/hubs/customer-orders".
@@ -96,7 +102,7 @@ func HubAt(path string) (Hub, bool) {
 	return hubs[at], true
 }
 
-// HubNames are the names of all hubs.
+// HubNames returns the names of all hubs.
 func HubNames() []string {
 	names := make([]string, len(hubs))
 	for i := range hubs {
@@ -105,7 +111,8 @@ func HubNames() []string {
 	return names
 }
 
-// GroupForms says how groups' names look: "order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics or alerts".
+// GroupForms lists the forms of group names: "order:ID, restaurant:ID, teamcart:ID, admins, user-activity, analytics
+// or alerts".
 func GroupForms() string {
 	var forms []string
 	for i := range hubs {
@@ -119,7 +126,8 @@ func GroupForms() string {
 	return enumerated(forms, "or")
 }
 
-// PermissionForms says how permissions look that open groups: "OrderOwner:{id}, …, TeamCartMember:{id} and TeamCartHost:{id}".
+// PermissionForms lists the forms of permissions that open groups: "OrderOwner:{id}, …, TeamCartMember:{id} and
+// TeamCartHost:{id}".
 func PermissionForms() string {
 	var forms []string
 	for i := range hubs {
@@ -134,7 +142,7 @@ func PermissionForms() string {
 	return enumerated(forms, "and")
 }
 
-// PolicyNames are the names of all policies, as groups have them.
+// PolicyNames returns the names of all policies, in the order of the groups that they open.
 func PolicyNames() []string {
 	var names []string
 	for i := range hubs {
@@ -147,13 +155,13 @@ func PolicyNames() []string {
 	return names
 }
 
-// enumerated is a list of things in a sentence.
+// enumerated joins names as in a sentence.
 func enumerated(all []string, conjunction string) string {
 	last := len(all) - 1
 	return strings.Join(all[:last], ", ") + " " + conjunction + " " + all[last]
 }
 
-// Name is the hub's in metrics and queries: "customer-orders".
+// Name is the hub's name in metrics and queries: "customer-orders".
 func (h Hub) Name() string { return strings.TrimPrefix(h.Path, hubRoot) }
 
 // SubscribeMethod is the hub's method that joins a group of the kind.
@@ -162,13 +170,13 @@ func (k GroupKind) SubscribeMethod() string { return "SubscribeTo" + k.Method }
 // UnsubscribeMethod is the hub's method that leaves a group of the kind.
 func (k GroupKind) UnsubscribeMethod() string { return "UnsubscribeFrom" + k.Method }
 
-// ResumeMethod is the hub's method that joins a group of the kind and replays what was missed.
+// ResumeMethod is the hub's method that joins a group of the kind and replays missed events.
 func (k GroupKind) ResumeMethod() string { return "Resume" + k.Method }
 
-// Group is the kind's group of a resource; of a kind without resources its only one.
+// Group is the kind's group of a resource; a kind without resources has only one.
 func (k GroupKind) Group(id uuid.UUID) Group { return Group{kinds[k.Name], id} }
 
-// PolicyNames are the names of the policies that open the kind's groups.
+// PolicyNames returns the names of the policies that open the kind's groups.
 func (k GroupKind) PolicyNames() []string {
 	names := make([]string, len(k.Policies))
 	for i, p := range k.Policies {

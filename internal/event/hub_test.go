@@ -9,7 +9,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// What readers of the catalogue of hubs rely on.
+// Rules that readers of the catalogue of hubs rely on.
 func TestTheCatalogueOfHubs(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

@@ -21,8 +21,8 @@ type Shape int
 const (
 	// Plain is the form that the seeds describe.
 	Plain Shape = iota
-	// WithCursor is what a client asks for: it adds {"eventId","sequence","occurredOnUtc"} behind a team cart event's positional arguments. Every other
-	// family carries these in its object anyway, so for them the two shapes are the same.
+	// WithCursor adds {"eventId","sequence","occurredOnUtc"} behind a team cart event's positional arguments; a client
+	// asks for it. Every other family carries these in its object anyway, so its two shapes are the same.
 	WithCursor
 )
 
@@ -34,7 +34,8 @@ func (t Type) Shapes() int {
 	return 1
 }
 
-// Invocation builds what the clients of l's group receive, or fails with an [*UndeliverableError] where Groups would.
+// Invocation builds what the clients of l's group receive. It fails with an [*UndeliverableError] where Groups
+// would.
 func (l Logged) Invocation(shape Shape) (Invocation, error) {
 	list := argumentList{b: make([]byte, 0, l.ArgumentsSize())}
 	if err := l.appendArguments(&list, shape); err != nil {
@@ -49,8 +50,8 @@ func (l Logged) Invocation(shape Shape) (Invocation, error) {
 	return inv, nil
 }
 
-// AppendArguments appends the arguments of l's Invocation with commas between them, which is how nearly all clients are sent
-// them.
+// AppendArguments appends the arguments of l's Invocation with commas between them: the form in which nearly all
+// clients receive them.
 func (l Logged) AppendArguments(b []byte, shape Shape) ([]byte, error) {
 	list := argumentList{b: b}
 	if err := l.appendArguments(&list, shape); err != nil {
@@ -59,9 +60,9 @@ func (l Logged) AppendArguments(b []byte, shape Shape) ([]byte, error) {
 	return list.b, nil
 }
 
-// ArgumentsSize is how many bytes AppendArguments is unlikely to exceed.
+// ArgumentsSize estimates the size of AppendArguments' output in bytes, on the high side.
 func (l Logged) ArgumentsSize() int {
-	const orderObject, cursorObject = 384, 128 // without what the payload has
+	const orderObject, cursorObject = 384, 128 // without the payload's further fields
 	if l.Type.Family() == Order {
 		return len(l.Payload) + orderObject
 	}
@@ -87,17 +88,17 @@ func (l Logged) appendArguments(list *argumentList, shape Shape) error {
 	return l.undeliverable("event type %q is not sent to clients", l.Type)
 }
 
-// argumentList is JSON values that are appended to b with commas between them. Every event of every group passes here.
+// argumentList appends JSON values to b with commas between them. Every event passes here for every group.
 type argumentList struct {
 	b     []byte
-	ends  [maxArguments]int // of each of them, in b
+	ends  [maxArguments]int // where each value ends in b
 	count int
 }
 
 // maxArguments has room for the fields of every team cart event and its cursor.
 const maxArguments = mostFields + 1
 
-// begin returns what the next argument is to be appended to, and end takes the result.
+// begin returns the slice to which the next argument is appended; end takes the result.
 func (a *argumentList) begin() []byte {
 	if a.count > 0 {
 		return append(a.b, ',')

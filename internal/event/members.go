@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Kind is what a member of an event's object holds, for those who write it in other forms than JSON.
+// Kind is what a member of an event's object holds, for protocols that write other forms than JSON.
 type Kind int
 
 const (
-	// Value is text, an id, an object, or null: what its JSON says.
+	// Value is text, an id, an object, or null, as its JSON says.
 	Value Kind = iota
 	// Instant is a time, or null: RFC 3339 in JSON.
 	Instant
@@ -23,7 +23,7 @@ type Member struct {
 	Kind Kind
 }
 
-// orderMembers are those of OrderStatusBroadcastDto, with sequence behind it.
+// orderMembers are the members of OrderStatusBroadcastDto, followed by sequence.
 var orderMembers = []Member{ //nolint:gochecknoglobals // a constant table
 	{"orderId", Value},
 	{"orderNumber", Value},
@@ -38,18 +38,18 @@ var orderMembers = []Member{ //nolint:gochecknoglobals // a constant table
 	{"sequence", Numeric},
 }
 
-// cursorMembers are those of a team cart event's trailing argument, its only object.
+// cursorMembers are the members of a team cart event's trailing argument, its only object.
 var cursorMembers = []Member{ //nolint:gochecknoglobals // a constant table
 	{"eventId", Value},
 	{"sequence", Numeric},
 	{"occurredOnUtc", Instant},
 }
 
-// Members lists the members that are Herald's own of the object that invocations of t have for an argument, in the order in which they stand
-// there; of a type with several forms those of all. What follows the last of them is the payload's.
+// Members lists Herald's own members of the object in invocations of t, in their order there; of a type with several
+// forms it lists the members of all. The payload's further members follow them.
 func (t Type) Members() []Member { return slices.Clone(t.row().members) }
 
-// ownMembers are the type's Members.
+// ownMembers computes the type's Members.
 func (r *row) ownMembers() []Member {
 	switch r.Family {
 	case Order:
@@ -69,7 +69,7 @@ func (r *row) ownMembers() []Member {
 	return nil
 }
 
-// form is that in which protocols write a field of this kind.
+// form is the form in which protocols write a field of this kind.
 func (k FieldKind) form() Kind {
 	switch k {
 	case KindTime:

@@ -33,7 +33,7 @@ func members(t *testing.T, object json.RawMessage) (all []named) {
 	return all
 }
 
-// The table says of every object in front, in its order, what is in it, and nothing else: other protocols are written by it.
+// The table lists exactly the leading members of each object, in order: other protocols rely on it when they write.
 func TestMembersAreThoseThatAreWritten(t *testing.T) {
 	t.Parallel()
 	seen := map[event.Type]map[string]bool{}

@@ -2,8 +2,8 @@ package event
 
 import "iter"
 
-// MembersOf yields the members of a JSON object in their order, name and value as they stand there, without allocating for names that have no
-// escapes. It ends at what is no JSON, and yields nothing of what is no object.
+// MembersOf yields the members of a JSON object in their order, names and values unchanged. It allocates only for
+// names with escapes. It ends at invalid JSON, and yields nothing if object is no JSON object.
 func MembersOf(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		s := scanUsed(object)

@@ -8,9 +8,9 @@ import (
 
 // orderFields is the payload of an order event: the fields of OrderStatusBroadcastDto that are not columns.
 type orderFields struct {
-	number, status json.RawMessage // as they stand in the payload, nil where missing or null
+	number, status json.RawMessage // as in the payload, nil where missing or null
 	times          [orderTimes]optionalTime
-	extras         bool // there is more
+	extras         bool // the payload has further fields
 }
 
 type optionalTime struct {
@@ -33,7 +33,7 @@ var orderTimeNames = [orderTimes]string{ //nolint:gochecknoglobals // a constant
 	"lastUpdateTimestamp", "estimatedDeliveryTime", "actualDeliveryTime", "deliveredAt",
 }
 
-// orderFields reads the payload, or says why it does not fit. Names are matched exactly.
+// orderFields reads the payload, or says why it does not fit. Names match exactly.
 func (e *Event) orderFields() (f orderFields, err error) {
 	s := scanPayload(e.Payload)
 	for name, value, ok := s.next(); ok; name, value, ok = s.next() {
@@ -73,7 +73,7 @@ func (e *Event) orderFields() (f orderFields, err error) {
 	return f, nil
 }
 
-// isOrderName says whether a field of the payload has the name of one of the object's own.
+// isOrderName says whether name is one of the object's own field names.
 func isOrderName(name []byte) bool {
 	for i := range orderMembers {
 		if orderMembers[i].Name == string(name) {
@@ -92,14 +92,14 @@ func readTime(value []byte) (t optionalTime, ok bool) {
 	if value[0] != '"' || t.UnmarshalJSON(value) != nil {
 		return t, false
 	}
-	// A zone can move the year out of what four digits hold.
+	// Converting to UTC can move the year beyond four digits.
 	year := t.UTC().Year()
 	return t, year >= 1 && year <= 9999
 }
 
-// orderArguments is the one argument of an order event, OrderStatusBroadcastDto in the field order of the published document,
-// with sequence behind it, and behind that what else the payload has. It is written out by hand because every order event of every group
-// passes here.
+// orderArguments writes the one argument of an order event: OrderStatusBroadcastDto in the field order of the
+// published document, then sequence, then the payload's further fields. It is written by hand because every order
+// event passes here for every group.
 func (l Logged) orderArguments(list *argumentList) error {
 	f, err := l.orderFields()
 	if err != nil {

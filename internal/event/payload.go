@@ -11,36 +11,37 @@ import (
 )
 
 const (
-	// MaxLevels is how deeply a message nests that clients can read, its own object and the list of its arguments included: System.Text.Json
-	// gives up behind it.
+	// MaxLevels is the deepest nesting of a message that clients can read, its own object and the list of its arguments
+	// included. System.Text.Json fails beyond it.
 	MaxLevels = 64
-	// PayloadLevel is the level of an event's object in its message, behind those two.
+	// PayloadLevel is the level of an event's object in its message, below those two.
 	PayloadLevel = 3
-	// ForbiddenKey is what no object of an event may have for a key: Microsoft's MessagePack client ends over it.
+	// ForbiddenKey is a key that no object of an event may have: Microsoft's MessagePack client ends its connection
+	// over it.
 	ForbiddenKey = "__proto__"
 )
 
-// payloadScanner reads the members of a payload one after another, as they stand there, without copying them or allocating. It
-// takes what encoding/json takes for valid, and passes on only what clients can read.
+// payloadScanner reads the members of a payload in turn, unchanged, without copying or allocating. It accepts what
+// encoding/json accepts, and passes on only what clients can read.
 type payloadScanner struct {
 	json    jsonscan.Scanner
 	begun   bool
 	problem string // why next has ended, or empty
 }
 
-// scanPayload is for payloads whose members are passed on.
+// scanPayload scans a payload whose members are all passed on.
 func scanPayload(payload []byte) payloadScanner {
 	return payloadScanner{json: jsonscan.Forbidding(payload, MaxLevels-PayloadLevel+1, ForbiddenKey)}
 }
 
-// scanUsed is for payloads of which only the named fields are passed on: what else is in them does not matter.
+// scanUsed scans a payload of which only the named fields are passed on; its other fields do not matter.
 func scanUsed(payload []byte) payloadScanner {
 	const asDeepAsJSON = 10_000 // encoding/json's own limit
 	return payloadScanner{json: jsonscan.New(payload, asDeepAsJSON)}
 }
 
-// next returns the next member: its name, and its value as it stands in the payload. It returns false behind the last one, or where
-// there is a problem.
+// next returns the next member: its name, and its value as it stands in the payload. It returns false at the end or
+// at a problem.
 func (s *payloadScanner) next() (name, value []byte, ok bool) {
 	if s.problem != "" {
 		return nil, nil, false
@@ -85,20 +86,21 @@ func (s *payloadScanner) err(e *Event) error {
 	return e.undeliverable("payload: %s", s.problem)
 }
 
-// isNull says whether a value is null, or not there.
+// isNull says whether a value is null or missing.
 func isNull(value []byte) bool { return len(value) == 0 || value[0] == 'n' }
 
 func isString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
 
-// Blanks are the characters that say nothing in a text.
+// Blanks are the characters of a blank text.
 const Blanks = " \t\n\v\f\r"
 
-// isText says whether a value is a string that says something. What a space is beyond ASCII depends on whom one asks, so those say something.
+// isText says whether a value is a string that is not blank. Libraries differ about spaces beyond ASCII, so those do
+// not count as blank.
 func isText(value []byte) bool {
 	if !isString(value) {
 		return false
 	}
-	if first := value[1]; first > ' ' && first != '"' && first != '\\' { // nearly all
+	if first := value[1]; first > ' ' && first != '"' && first != '\\' { // nearly all texts
 		return true
 	}
 	return strings.Trim(unquote(value), Blanks) != ""
@@ -116,7 +118,7 @@ func orNull(value []byte) json.RawMessage {
 	return value
 }
 
-// unquote returns what a JSON string says, and nothing for any other value.
+// unquote returns a JSON string's text, and "" for any other value.
 func unquote(value []byte) (text string) {
 	if json.Unmarshal(value, &text) != nil {
 		return ""
@@ -124,7 +126,7 @@ func unquote(value []byte) (text string) {
 	return text
 }
 
-// textOf is what a JSON string says, and nothing of any other value. It copies only what has escapes.
+// textOf returns a JSON string's text, and nothing for any other value. It copies only strings with escapes.
 func textOf(value []byte) []byte {
 	if !isString(value) || bytes.IndexByte(value, '\\') >= 0 {
 		return []byte(unquote(value))

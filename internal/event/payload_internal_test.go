@@ -9,13 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the scanner takes is what encoding/json takes for an object, and the members are the same.
+// The scanner accepts the objects that encoding/json accepts, and finds the same members.
 func FuzzScannedPayload(f *testing.F) {
 	for _, payload := range []string{
-		`{}`, ` { } `, `{"orderNumber": "YZ-1", "status": "Placed"}`, `{"a": 1, "a": "b", "A": null}`, "{\"a\": \"\xff\"}", `{} x`, `{"a": "a\n\u0041\ud800"}`,
-		`{"a": 1,}`, `{"a": "a" "b": "b"}`, `{"a": "b"`, `{"a"`, `{"a": {"b": [1, {"c": null}, [], {}]}, "d": -0.5e+10}`, `{"a": 01}`, `{"a": 1.}`, `{"a": 1e}`,
-		`{"a": -}`, `{"a": nul}`, `{"a": truex}`, `{"a": "\u00g0"}`, `{"a": "\x"}`, "{\"a\": \"\x01\"}", `null`, `[]`, ``, `"`, `{"\u0061": 1}`, `{"a\"b": {}}`,
-		"{\t\"a\"\r:\n1}", `{"a": [1,]}`, `{"a": {"b" 1}}`, `{"__proto__": 1}`, `{"a": [{"__proto__": 1}]}`, `{"\u005f_proto__": 1}`,
+		`{}`, ` { } `, `{"orderNumber": "YZ-1", "status": "Placed"}`, `{"a": 1, "a": "b", "A": null}`,
+		"{\"a\": \"\xff\"}", `{} x`, `{"a": "a\n\u0041\ud800"}`,
+		`{"a": 1,}`, `{"a": "a" "b": "b"}`, `{"a": "b"`, `{"a"`, `{"a": {"b": [1, {"c": null}, [], {}]}, "d": -0.5e+10}`,
+		`{"a": 01}`, `{"a": 1.}`, `{"a": 1e}`,
+		`{"a": -}`, `{"a": nul}`, `{"a": truex}`, `{"a": "\u00g0"}`, `{"a": "\x"}`, "{\"a\": \"\x01\"}", `null`, `[]`, ``,
+		`"`, `{"\u0061": 1}`, `{"a\"b": {}}`,
+		"{\t\"a\"\r:\n1}", `{"a": [1,]}`, `{"a": {"b" 1}}`, `{"__proto__": 1}`, `{"a": [{"__proto__": 1}]}`,
+		`{"\u005f_proto__": 1}`,
 	} {
 		f.Add([]byte(payload))
 	}
@@ -24,7 +28,7 @@ func FuzzScannedPayload(f *testing.F) {
 		valid := json.Unmarshal(payload, &want) == nil && bytes.TrimLeft(payload, " \n\r\t")[0] == '{'
 		s, members := scanUsed(payload), map[string]json.RawMessage{}
 		for name, value, ok := s.next(); ok; name, value, ok = s.next() {
-			members[unquote(quote(string(name)))] = value // with U+FFFD for what is no UTF-8, as encoding/json has it
+			members[unquote(quote(string(name)))] = value // with U+FFFD for invalid UTF-8, as encoding/json has it
 		}
 		require.Equal(t, valid, s.problem == "", s.problem)
 		if !valid {
@@ -43,12 +47,14 @@ func FuzzScannedPayload(f *testing.F) {
 			require.NoError(t, json.Unmarshal(payload, &anything))
 			require.True(t, readable(anything, PayloadLevel))
 		} else {
-			require.True(t, strings.Contains(strict.problem, "deeper") || strings.Contains(strict.problem, ForbiddenKey), strict.problem)
+			require.True(
+				t, strings.Contains(strict.problem, "deeper") || strings.Contains(strict.problem, ForbiddenKey), strict.problem,
+			)
 		}
 	})
 }
 
-// readable says whether clients can read value, of which an object or list is at level.
+// readable says whether clients can read value, whose outermost object or list is at level.
 func readable(value any, level int) bool {
 	switch v := value.(type) {
 	case []any:
@@ -74,12 +80,17 @@ func readable(value any, level int) bool {
 func TestIDsAreReadAsPostgreSQLReadsThem(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{
-		"f47ac10b-58cc-4372-a567-0e02b2c3d479": true, "F47AC10B-58CC-4372-A567-0E02B2C3D479": true, "{f47ac10b-58cc-4372-a567-0e02b2c3d479}": true,
-		"f47ac10b58cc4372a5670e02b2c3d479": true, "f47a-c10b-58cc-4372-a567-0e02-b2c3-d479": true, "urn:uuid:f47ac10b-58cc-4372-a567-0e02b2c3d479": true,
+		"f47ac10b-58cc-4372-a567-0e02b2c3d479": true, "F47AC10B-58CC-4372-A567-0E02B2C3D479": true,
+		"{f47ac10b-58cc-4372-a567-0e02b2c3d479}": true,
+		"f47ac10b58cc4372a5670e02b2c3d479":       true, "f47a-c10b-58cc-4372-a567-0e02-b2c3-d479": true,
+		"urn:uuid:f47ac10b-58cc-4372-a567-0e02b2c3d479": true,
 		"URN:UUID:F47AC10B-58CC-4372-A567-0E02B2C3D479": true, "{F47AC10B58CC4372A5670E02B2C3D479}": true,
-		"": false, "{}": false, "{f47ac10b-58cc-4372-a567-0e02b2c3d479": false, "f47ac10b-58cc-4372-a567-0e02b2c3d479}": false, "-f47ac10b58cc4372a5670e02b2c3d479": false,
-		"f47ac10b--58cc-4372-a567-0e02b2c3d479": false, "f47ac10b-58cc-4372-a567-0e02b2c3d479-": false, "f4-7ac10b58cc4372a5670e02b2c3d479": false,
-		"g47ac10b-58cc-4372-a567-0e02b2c3d479": false, "f47ac10b-58cc-4372-a567-0e02b2c3d47": false, "f47ac10b-58cc-4372-a567-0e02b2c3d4799": false, "YZ-1": false,
+		"": false, "{}": false, "{f47ac10b-58cc-4372-a567-0e02b2c3d479": false,
+		"f47ac10b-58cc-4372-a567-0e02b2c3d479}": false, "-f47ac10b58cc4372a5670e02b2c3d479": false,
+		"f47ac10b--58cc-4372-a567-0e02b2c3d479": false, "f47ac10b-58cc-4372-a567-0e02b2c3d479-": false,
+		"f4-7ac10b58cc4372a5670e02b2c3d479":    false,
+		"g47ac10b-58cc-4372-a567-0e02b2c3d479": false, "f47ac10b-58cc-4372-a567-0e02b2c3d47": false,
+		"f47ac10b-58cc-4372-a567-0e02b2c3d4799": false, "YZ-1": false,
 	} {
 		id, got := parseID(quote(text))
 		require.Equal(t, ok, got, text)

@@ -1,6 +1,6 @@
 package event
 
-// Revocation is what an [AccessRevoked] event says: this user loses this group.
+// Revocation is the content of an [AccessRevoked] event: this user loses this group.
 type Revocation struct {
 	Group  Group
 	Policy string

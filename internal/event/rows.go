@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// catalogue is what the program goes by. It is complete before anything reads it, and never changes: rows that do not
-// come from Go are to be added here.
+// catalogue holds the program's rows. It is complete before anything reads it, and never changes. Rows from another
+// source than Go are to be added here.
 var catalogue = func() *rows { //nolint:gochecknoglobals // a constant table
 	all, err := newRows(definitions())
 	if err != nil {
@@ -17,7 +17,7 @@ var catalogue = func() *rows { //nolint:gochecknoglobals // a constant table
 	return all
 }()
 
-// rows are the catalogue, made ready for what every event does: one look-up by its type.
+// rows are the catalogue, prepared so that each event needs one look-up by its type.
 type rows struct {
 	all []*row
 	of  map[Type]*row
@@ -25,38 +25,38 @@ type rows struct {
 
 type row struct {
 	Definition
-	plain   *form            // of a type without forms; else it has the one field that selects the form
-	forms   map[string]*form // nil where the type has none
+	plain   *form            // the form of a type without forms; else it has only the field that selects the form
+	forms   map[string]*form // nil for a type without forms
 	members []Member
 }
 
-// form is what a payload takes.
+// form lists what a payload takes.
 type form struct {
 	fields  []Field     // in the order in which clients see them
-	implied []*implied  // of each of fields; nil: nothing
-	inner   []innerRule // the members of their objects that have rules
+	implied []*implied  // for each of fields; nil: none
+	inner   []innerRule // members of the fields' objects that have rules
 }
 
 // innerRule is a field that is a member of an object.
 type innerRule struct {
 	Field
-	of   int    // the object, in the form's fields
-	name string // within it
+	of   int    // the object's index in the form's fields
+	name string // the member's name in the object
 }
 
 // implied is [Implied] with its places found and its values written.
 type implied struct {
-	of     int // the object, in the form's fields
+	of     int // the object's index in the form's fields
 	member string
 	by     int
 	values map[string][]byte
 	other  []byte
 }
 
-// noRow is that of the types that this release does not know.
+// noRow is the row of types that this release does not know.
 var noRow = &row{plain: &form{}} //nolint:gochecknoglobals // a constant
 
-// row is the catalogue's for the type.
+// row returns the type's row in the catalogue.
 func (t Type) row() *row {
 	if r := catalogue.of[t]; r != nil {
 		return r
@@ -121,7 +121,7 @@ func newRow(d Definition) (*row, error) {
 	return r, err
 }
 
-// forms are the names of a type's forms, or nil.
+// forms returns the names of a type's forms, or nil.
 func (d *Definition) forms() []string {
 	if !slices.ContainsFunc(d.Fields, func(f Field) bool { return f.Form != "" }) {
 		return nil
@@ -158,7 +158,7 @@ func (d *Definition) check() error {
 	return nil
 }
 
-// newForm finds the places of what the fields say of each other.
+// newForm resolves the fields' references to each other.
 func newForm(fields []Field) (*form, error) {
 	f := &form{}
 	for _, field := range fields {
@@ -206,7 +206,7 @@ func (f *form) imply(from *Implied) (*implied, error) {
 	return rule, nil
 }
 
-// index is the place of the field of this name, or -1.
+// index returns the place of the field of this name, or -1.
 func (f *form) index(name []byte) int {
 	for i := range f.fields {
 		if f.fields[i].Name == string(name) {
@@ -216,7 +216,7 @@ func (f *form) index(name []byte) int {
 	return -1
 }
 
-// formOf is the form of a payload; ok is false where its type has forms and none is of that name.
+// formOf returns the form of a payload. ok is false if its type has forms and none has that name.
 func (r *row) formOf(payload []byte) (f *form, ok bool) {
 	if r.forms == nil {
 		return r.plain, true
@@ -228,7 +228,7 @@ func (r *row) formOf(payload []byte) (f *form, ok bool) {
 	return f, true
 }
 
-// publishedBy completes an endpoint of the type, or says what it has that the type does not.
+// publishedBy completes an endpoint of the type, or reports what the endpoint has and the type does not.
 func (r *row) publishedBy(e *Endpoint) error {
 	f, known := r.forms[e.Form]
 	if r.forms == nil {

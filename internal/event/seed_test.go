@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// published returns what stands between start and end in one of the two published documents.
+// published returns the text between start and end in one of the two published documents.
 func published(t *testing.T, document, start, end string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../testdata/seeds/" + document)
@@ -31,8 +31,13 @@ func published(t *testing.T, document, start, end string) string {
 func TestOrderPayloadIsThePublishedOne(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
-	require.NoError(t, json.Compact(&want, []byte(published(t, "realtime-events-api.md", "##### Payload: `OrderStatusBroadcastDto`\n\n```json", "```"))))
-	for _, eventType := range []event.Type{event.OrderPlaced, event.OrderPaymentSucceeded, event.OrderPaymentFailed, event.OrderStatusChanged} {
+	require.NoError(t, json.Compact(
+		&want,
+		[]byte(published(t, "realtime-events-api.md", "##### Payload: `OrderStatusBroadcastDto`\n\n```json", "```")),
+	))
+	for _, eventType := range []event.Type{
+		event.OrderPlaced, event.OrderPaymentSucceeded, event.OrderPaymentFailed, event.OrderStatusChanged,
+	} {
 		inv := invoke(t, orderEvent(eventType, preparing), event.Plain)
 		require.Equal(t, "Receive"+string(eventType), inv.Method)
 		require.Len(t, inv.Arguments, 1)
@@ -67,7 +72,7 @@ func TestTeamCartInvocationsAreThePublishedOnes(t *testing.T) {
 	}
 }
 
-// What the document shows to a listener of the admin hub: these fields are there.
+// The fields that the document shows to a listener of the admin hub are there.
 //
 // Acceptance: A-082, A-083, A-084, A-088, A-091, A-094.
 func TestAdminObjectsHaveThePublishedFields(t *testing.T) {
@@ -87,14 +92,14 @@ func TestAdminObjectsHaveThePublishedFields(t *testing.T) {
 	}
 }
 
-// The document's request bodies as payloads: every value arrives as it was sent.
+// With the document's request bodies as payloads, every value arrives as it was sent.
 //
 // Acceptance: A-255.
 func TestAdminObjectsCarryThePublishedBodies(t *testing.T) {
 	t.Parallel()
 	for path, test := range map[string]struct {
 		eventType event.Type
-		form      string // what the body leaves to its path
+		form      string // the body leaves it to the endpoint's path
 		severity  string
 	}{
 		"broadcast/generation-metrics": {eventType: event.GenerationMetricsUpdate},
@@ -106,7 +111,12 @@ func TestAdminObjectsCarryThePublishedBodies(t *testing.T) {
 		"notify/role-assignment":       {eventType: event.AdminNotification, form: "role-assignment"},
 		"notify/system-event":          {eventType: event.AdminNotification, form: "system-event"},
 	} {
-		body := published(t, "admin-realtime-api.md", "POST /api/admin/realtime/"+path+"\nAuthorization: Bearer {token}\nContent-Type: application/json\n", "```")
+		body := published(
+			t,
+			"admin-realtime-api.md",
+			"POST /api/admin/realtime/"+path+"\nAuthorization: Bearer {token}\nContent-Type: application/json\n",
+			"```",
+		)
 		var want map[string]any
 		require.NoError(t, json.Unmarshal([]byte(body), &want))
 		if test.form != "" {

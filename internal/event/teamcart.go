@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// cartArguments are the positional arguments of a team cart event: its fields, in their order. Ids are in their
-// canonical form. Whatever else the payload has is not sent.
+// cartArguments writes the positional arguments of a team cart event: its fields, in their order. Ids take their
+// canonical form. The payload's further fields are not sent.
 func (e *Event) cartArguments(list *argumentList) error {
 	f := e.Type.row().plain
 	var values [mostFields][]byte
@@ -30,7 +30,8 @@ func (e *Event) cartArguments(list *argumentList) error {
 	return nil
 }
 
-// cartArgument adds one. A text may be one that the outbox does not take any more: it has been logged, so it is sent.
+// cartArgument writes one argument. The outbox may no longer accept its text; the event is in the log, so it is
+// sent.
 func (e *Event) cartArgument(list *argumentList, f *Field, value []byte) error {
 	const canonical = len(`"00000000-0000-0000-0000-000000000000"`)
 	var id uuid.UUID
@@ -53,8 +54,8 @@ func (e *Event) cartArgument(list *argumentList, f *Field, value []byte) error {
 	return nil
 }
 
-// parseID reads a UUID from a JSON string, in any of the forms that PostgreSQL reads, or as a URN: with braces or without, in either case, with a
-// hyphen behind any four digits or without.
+// parseID reads a UUID from a JSON string, in any form that PostgreSQL reads, or as a URN: with or without braces,
+// in either case, with or without a hyphen behind any four digits.
 func parseID(value []byte) (id uuid.UUID, ok bool) {
 	const urn, digits, group = "urn:uuid:", 32, 4
 	if !isString(value) {

@@ -5,8 +5,8 @@ import "slices"
 // Type names what happened. The set is closed, and the catalogue has a row for each: the outbox refuses any other.
 type Type string
 
-// The names below are for the catalogue's rows, tests, benches and the simulation. A type needs none of them: its row
-// may have its name as a text.
+// The names below are for the catalogue's rows, tests, benches and the simulation. A type needs no name here: its
+// row may have a text.
 
 // Order events. Each is an OrderStatusBroadcastDto to the order's group, the restaurant's, or both.
 const (
@@ -37,9 +37,9 @@ const (
 	AdminNotification       Type = "AdminNotification"
 )
 
-// AccessRevoked is Herald's own: herald.revoke_access writes it, and every node that reads it in the log takes the
-// user's connections out of the group. It travels the same line as the events so that it can be neither lost nor
-// overtaken; no client ever sees it, and it takes no number in the group's sequence.
+// AccessRevoked is Herald's own type. herald.revoke_access writes it, and every node that reads it in the log
+// removes the user's connections from the group. It travels in the log with the events so that it can be neither
+// lost nor overtaken. No client ever sees it, and it takes no number in the group's sequence.
 const AccessRevoked Type = "AccessRevoked"
 
 // Types lists the types that clients see.
@@ -53,7 +53,7 @@ func Types() []Type {
 	return types
 }
 
-// Family says which of the rules for targets and payload an event type follows.
+// Family selects the rules for an event type's targets and payload.
 type Family int
 
 // The families of event types.
@@ -71,7 +71,7 @@ func (t Type) Family() Family { return t.row().Family }
 // Method returns the name of the client method that an event of type t invokes.
 func (t Type) Method() string { return t.row().Method }
 
-// Forms lists the forms that the payload may have. Where there is only one, it has no name.
+// Forms lists the forms that the payload may have. A type's only form has no name.
 func (t Type) Forms() []string {
 	if names := t.row().Definition.forms(); names != nil {
 		return slices.Clone(names)
@@ -79,8 +79,7 @@ func (t Type) Forms() []string {
 	return []string{""}
 }
 
-// Endpoints lists the endpoints of the admin REST API that publish events of type t, with all that follows from its
-// fields filled in.
+// Endpoints lists the endpoints of the admin REST API that publish events of type t, with all defaults filled in.
 func (t Type) Endpoints() []Endpoint { return slices.Clone(t.row().Endpoints) }
 
 // Methods lists the client methods of all types, each once.

@@ -11,30 +11,32 @@ import (
 	"github.com/philippseith/signalr"
 )
 
-// readBuffer is the size of the pieces in which philippseith's client reads; it keeps one such buffer per connection.
+// readBuffer is the size of the pieces in which philippseith's client reads; it keeps one such buffer per
+// connection.
 const readBuffer = 4 << 10
 
-// Invocation is a client method that the server called.
+// Invocation is the server's call of a client method.
 type Invocation struct {
 	Method     string
 	Arguments  []json.RawMessage
 	ReceivedAt time.Time // when its WebSocket message had been read
 }
 
-// Connection is one connection to a hub, which is not renewed when it is lost; its token is, before it expires, where the server says when. Its methods may be called concurrently.
+// Connection is one connection to a hub. A lost connection is not renewed. Its token is, before it expires, if the
+// server says when. Its methods may be called concurrently.
 type Connection struct {
 	wire   *wire
 	client signalr.Client
-	turn   chan struct{}  // holds the invocation that is under way
+	turn   chan struct{}  // held by the invocation in progress
 	calls  sync.WaitGroup // their goroutines
 	closed sync.Once
 }
 
-// Connect connects to the hub at a path such as "/hubs/customer-orders" and returns once hands are shaken. ctx bounds the
-// connect only, as cfg.ConnectTimeout does. A server that refuses is a [*StatusError].
+// Connect connects to the hub at a path such as "/hubs/customer-orders" and returns after the handshake. ctx bounds
+// the connect only, as cfg.ConnectTimeout does. A server's refusal is a [*StatusError].
 //
-// on is called for every invocation, in the order in which the server sent them, by the goroutine that reads: while it runs
-// nothing else is read, and it must not call Invoke or Close. Nil ignores them.
+// on is called for every invocation, in the order in which the server sent them, by the goroutine that reads. While
+// it runs nothing else is read, and it must not call Invoke or Close. With nil, invocations are ignored.
 func Connect(ctx context.Context, cfg Config, hub string, on func(Invocation)) (*Connection, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -56,7 +58,7 @@ func connect(ctx context.Context, cfg Config, hub string, deliver func(received)
 	}
 	w := newWire(ctx, cfg, socket, d.id, deliver)
 	client, err := signalr.NewClient(w.Context(), //nolint:contextcheck // the wire's is ctx without its end
-		signalr.WithConnection(w), // without a connector: this client's reconnects are not wanted
+		signalr.WithConnection(w), // no connector: this client's reconnects are not wanted
 		signalr.TransferFormat(signalr.TransferFormatText),
 		signalr.HandshakeTimeout(cfg.ConnectTimeout),
 		signalr.KeepAliveInterval(cfg.KeepAliveInterval),
@@ -92,14 +94,14 @@ func (w *wire) shakeHands(ctx context.Context) error {
 	}
 }
 
-// ID returns the connection's id, as negotiate gave it out.
+// ID returns the connection's id from negotiate.
 func (c *Connection) ID() string { return c.wire.ConnectionID() }
 
 // Done is closed when the connection has ended.
 func (c *Connection) Done() <-chan struct{} { return c.wire.done }
 
-// Err returns why the connection has ended: a [*ServerClosedError], [ErrClosed], or what reading or writing failed with. It is
-// nil while the connection lives.
+// Err returns why the connection has ended: a [*ServerClosedError], [ErrClosed], or the error of reading or writing.
+// It is nil while the connection lives.
 func (c *Connection) Err() error {
 	select {
 	case <-c.wire.done:
@@ -109,15 +111,15 @@ func (c *Connection) Err() error {
 	}
 }
 
-// Invoke calls a method of the hub and returns its result, "null" for a method that has none, or a [*HubError] with the
-// server's text. When it returns, the connection's function has been called for every invocation that the server sent before
-// its answer. Calls made meanwhile wait: the server runs them one after another anyway, and philippseith's client can give
-// concurrent ones the same id.
+// Invoke calls a method of the hub and returns its result, "null" for a method without one, or a [*HubError] with
+// the server's text. When it returns, the connection's function has been called for every invocation that the server
+// sent before its answer. Concurrent calls wait for each other: the server runs them one after another anyway, and
+// philippseith's client can give two of them the same id.
 func (c *Connection) Invoke(ctx context.Context, method string, args ...any) (json.RawMessage, error) {
 	return c.invoke(ctx, false, method, args...)
 }
 
-// invoke is Invoke. The answer to a call of the connection's own is not delivered.
+// invoke is Invoke. The completion of a call of the connection's own is not delivered.
 func (c *Connection) invoke(ctx context.Context, own bool, method string, args ...any) (json.RawMessage, error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -142,7 +144,7 @@ func (c *Connection) invoke(ctx context.Context, own bool, method string, args .
 	}
 }
 
-// drain reads results to the end, without which philippseith's client leaks a goroutine. Value and error come one after the
+// drain reads results to the end; else philippseith's client leaks a goroutine. Value and error come one after the
 // other, in any order.
 func drain(results <-chan signalr.InvokeResult) (all signalr.InvokeResult) {
 	for r := range results {
@@ -156,7 +158,7 @@ func drain(results <-chan signalr.InvokeResult) (all signalr.InvokeResult) {
 	return all
 }
 
-// result reads the record that the wire has made the completion's result.
+// result decodes the record that the wire passed on as the completion's result.
 func (c *Connection) result(method string, r signalr.InvokeResult) (json.RawMessage, error) {
 	record, ok := r.Value.(string)
 	if !ok {
@@ -164,7 +166,7 @@ func (c *Connection) result(method string, r signalr.InvokeResult) (json.RawMess
 		if err == nil {
 			err = r.Error
 		}
-		if err == nil { // the client's way to say that it was stopped
+		if err == nil { // the client stops its calls this way
 			err = ErrClosed
 		}
 		return nil, fmt.Errorf("invoking %s: %w", method, err)
@@ -182,7 +184,7 @@ func (c *Connection) result(method string, r signalr.InvokeResult) (json.RawMess
 	return m.Result, nil
 }
 
-// Close says goodbye to the server, which has two seconds to answer, and lets go of everything that the connection holds.
+// Close says goodbye to the server, which has two seconds to answer, and releases all resources of the connection.
 func (c *Connection) Close() {
 	c.closed.Do(func() {
 		if c.Err() == nil {

@@ -67,7 +67,10 @@ func TestInvokeReturnsTheServersError(t *testing.T) {
 	_, err := c.Invoke(t.Context(), "Fail")
 	var failed *hubclient.HubError
 	require.ErrorAs(t, err, &failed)
-	require.Equal(t, hubclient.HubError{Method: "Fail", Message: "An unexpected error occurred invoking 'Fail' on the server."}, *failed)
+	require.Equal(
+		t, hubclient.HubError{Method: "Fail", Message: "An unexpected error occurred invoking 'Fail' on the server."},
+		*failed,
+	)
 	_, err = c.Invoke(t.Context(), "Nothing") // the connection lives on
 	require.NoError(t, err)
 }
@@ -88,7 +91,7 @@ func TestInvokeConcurrently(t *testing.T) {
 	calls.Wait()
 }
 
-// Whatever the server sent before its answer has been delivered when Invoke returns, in order.
+// When Invoke returns, every invocation that the server sent before its answer has been delivered, in order.
 func TestInvokeReturnsBehindInvocations(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, anOrder())
@@ -115,7 +118,7 @@ func TestInvokeGivesUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	bored := errors.New("bored")
 	failed := make(chan error, 2)
-	for range 2 { // one under way, one waiting for its turn
+	for range 2 { // one in progress, one waiting for its turn
 		go func() {
 			_, err := c.Invoke(ctx, "Hang")
 			failed <- err

@@ -17,7 +17,7 @@ const (
 	stepNegotiate = "negotiate"
 	stepUpgrade   = "upgrade"
 
-	// maxNegotiation bounds what is read of the answer to negotiate.
+	// maxNegotiation bounds how much of negotiate's answer is read.
 	maxNegotiation = 64 << 10
 )
 
@@ -30,7 +30,7 @@ type negotiation struct {
 	Error            string `json:"error"`
 }
 
-// dial asks for a token, negotiates and upgrades. It does not shake hands.
+// dial asks for a token, negotiates and upgrades. It does no handshake.
 func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, d dialled, err error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
@@ -103,7 +103,7 @@ func negotiate(ctx context.Context, client *http.Client, hub *url.URL, header ht
 	return n, nil
 }
 
-// withoutURL takes the URL, which carries the secret connection token, out of the error's text.
+// withoutURL removes the URL, which carries the secret connection token, from the error's text.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err

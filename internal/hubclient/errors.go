@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// ErrClosed is why a connection ended that [Connection.Close] ended.
+// ErrClosed is the error of a connection that [Connection.Close] ended.
 var ErrClosed = errors.New("connection is closed")
 
 var (
@@ -23,7 +23,7 @@ var (
 	errNotAResult     = errors.New("server's answer to the resume is not a result")
 )
 
-// StatusError is an HTTP answer that is not what a connect needs.
+// StatusError is an HTTP answer with which a connect cannot go on.
 type StatusError struct {
 	Step string // "negotiate", "upgrade" or "refresh"
 	Code int
@@ -33,9 +33,9 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s: server answers %d %s", e.Step, e.Code, http.StatusText(e.Code))
 }
 
-// permanent says that trying again will not help. Only negotiate decides: an upgrade is refused with 404 where the server
-// has been restarted since negotiate, or where another node has taken the request, and with 401 where the token has just
-// expired; the next negotiate tells.
+// permanent says that trying again will not help. Only negotiate's status decides this. An upgrade is refused with
+// 404 if the server has been restarted since negotiate, or if another node got the request, and with 401 if the
+// token has just expired; the next negotiate shows which.
 func (e *StatusError) permanent() bool {
 	if e.Step != stepNegotiate {
 		return false
@@ -54,15 +54,15 @@ func (e *HubError) Error() string { return e.Method + ": " + e.Message }
 // Forbidden says that the user may not join the group.
 func (e *HubError) Forbidden() bool { return strings.HasSuffix(e.Message, " HubException: Forbidden") }
 
-// permanent tells a refusal, or a server that does not know the method, from a failure that may pass, such as a token that has just
-// expired. A refusal may pass, too: see [Config.ForbiddenPatience].
+// permanent is true for a refusal, or a server that does not know the method; false for a failure that may pass,
+// such as a token that has just expired. A refusal may pass, too: see [Config.ForbiddenPatience].
 func (e *HubError) permanent() bool {
 	return e.Forbidden() || strings.HasPrefix(e.Message, "Failed to invoke ")
 }
 
 // ServerClosedError is the server's Close message.
 type ServerClosedError struct {
-	Text           string // empty where the server gave no reason
+	Text           string // empty if the server gave no reason
 	AllowReconnect bool
 }
 
@@ -76,11 +76,12 @@ func (e *ServerClosedError) Error() string {
 
 func (e *ServerClosedError) permanent() bool { return !e.AllowReconnect }
 
-// ContiguityError says that the server broke its promise: an event of the group is missing, or came twice or out of order.
+// ContiguityError says that the server broke its promise: an event of the group is missing, or came twice or out of
+// order.
 type ContiguityError struct {
 	Group   event.Group
-	Want    int64     // the sequence that had to come next
-	Got     int64     // the sequence that came, or that the server says is the newest
+	Want    int64     // the next sequence expected
+	Got     int64     // the sequence that came, or that the server names as the newest
 	EventID uuid.UUID // the event that came
 }
 
@@ -97,11 +98,11 @@ func (e *handlerError) Error() string   { return e.err.Error() }
 func (e *handlerError) Unwrap() error   { return e.err }
 func (e *handlerError) permanent() bool { return true }
 
-// errNoNegotiation is what an answer is that no hub gives.
+// errNoNegotiation is the error for an answer that no hub gives.
 var errNoNegotiation = errors.New("not an answer to negotiate: is a hub's server there?")
 
-// hopeless says whether err is of a kind that a first attempt need not repeat: what answers there is no hub, or is not to be trusted. Later the
-// same may be a proxy before a server that is down.
+// hopeless says whether err ends a Follow that has not connected yet: the answer comes from no hub, or is not to be
+// trusted. Later the same error may come from a proxy before a server that is down.
 func hopeless(err error) bool {
 	if errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, errNoNegotiation) {
 		return true

@@ -10,35 +10,37 @@ import (
 )
 
 const (
-	// queueLength is how many invocations may wait for a handler; then the socket is not read until it has caught up.
+	// queueLength is how many invocations may wait for a handler. A full queue stops reading from the socket.
 	queueLength = 256
 
 	// settledAfter is how long a subscription has to last for the backoff to start over without an event.
 	settledAfter = 5 * time.Second
 )
 
-// Hooks tell what becomes of a [Follow]. Each may be nil. They run on Follow's goroutine, like the handler.
+// Hooks report the states of a [Follow]. Each may be nil. They run on Follow's goroutine, like the handler.
 type Hooks struct {
-	// OnConnected: hands are shaken, the group is not yet resumed.
+	// OnConnected: the handshake is done, the group is not yet resumed.
 	OnConnected func()
-	// OnDisconnected: the connection is lost, or could not be made, and will be tried again.
+	// OnDisconnected: the connection is lost, or could not be made, and Follow will try again.
 	OnDisconnected func(err error)
-	// OnResumed: everything up to the result's event has been handled, and what follows is live.
+	// OnResumed: every event up to the result's has been handled, and later ones are live.
 	OnResumed func(Result)
-	// OnGap: the server cannot say what was missed. State has to be fetched anew; what follows is live.
+	// OnGap: the server cannot say which events are missing. The state has to be fetched anew; later events are live.
 	OnGap func(Result)
 }
 
-// Follow calls handle for every event of the group, exactly once and in order, on the goroutine that calls Follow. It
-// reconnects and resumes by itself. It returns
+// Follow calls handle for every event of the group, exactly once and in order, on the goroutine that calls Follow.
+// It reconnects and resumes by itself. It returns
 //   - the cause of ctx's end, once that ends;
-//   - what handle failed with, wrapped: the event counts as not handled;
-//   - a [*HubError] where the server refuses the group, for [Config.ForbiddenPatience] if it had let Follow in before, or does not know the method, a [*StatusError] where it answers
-//     negotiate with 401, 403 or 404, a [*ServerClosedError] where it forbids to reconnect;
-//   - where there has been no connection yet, what tells that there is no hub: a certificate that does not verify, a server that does not speak TLS,
-//     an answer that no hub gives;
-//   - a [*ContiguityError] where the server skipped, repeated or reordered an event;
-//   - what is wrong with cfg or sub.
+//   - the handler's error, wrapped: the event counts as not handled;
+//   - a [*HubError] if the server does not know the method, or refuses the group, for [Config.ForbiddenPatience] if
+//     it had let Follow in before;
+//   - a [*StatusError] if the server answers negotiate with 401, 403 or 404;
+//   - a [*ServerClosedError] if the server forbids to reconnect;
+//   - before the first connection, an error that shows that there is no hub: a certificate that does not verify, a
+//     server that does not speak TLS, an answer that no hub gives;
+//   - a [*ContiguityError] if the server skipped, repeated or reordered an event;
+//   - an error about cfg or sub.
 //
 // When it returns, the connection is closed.
 func Follow(ctx context.Context, cfg Config, sub Subscription, handle func(Event) error, hooks Hooks) error {
@@ -77,17 +79,17 @@ type follower struct {
 	how     resumption
 	hooks   Hooks
 	place   *place
-	attempt int // connects since the last that was good for something
+	attempt int // connects since the last successful one
 
 	connected bool      // there has been a connection
 	joined    bool      // the server has let it into the group before
-	forbidden time.Time // since when it has refused every attempt; zero where the last one ended otherwise
+	forbidden time.Time // the time of the first of the latest refusals in a row; zero if the last attempt ended otherwise
 }
 
-// forbiddenAttempts is into how many parts of [Config.ForbiddenPatience] the attempts divide it at least.
+// forbiddenAttempts is the least number of attempts within [Config.ForbiddenPatience].
 const forbiddenAttempts = 5
 
-// mayPass says whether err is a refusal of a group that was open before, and not for too long.
+// mayPass says whether err is the refusal of a group that was open before, within the patience.
 func (f *follower) mayPass(err error) bool {
 	var refusal *HubError
 	if !f.joined || !errors.As(err, &refusal) || !refusal.Forbidden() {
@@ -100,7 +102,7 @@ func (f *follower) mayPass(err error) bool {
 	return time.Since(f.forbidden) < f.cfg.ForbiddenPatience
 }
 
-// wait waits for the next attempt's turn.
+// wait waits until the next attempt is due.
 func (f *follower) wait(ctx context.Context) error {
 	pause := f.cfg.Backoff[min(f.attempt, len(f.cfg.Backoff)-1)]
 	if !f.forbidden.IsZero() {
@@ -117,7 +119,7 @@ func (f *follower) wait(ctx context.Context) error {
 	}
 }
 
-// outcome is what the resume's Invoke returned.
+// outcome is the return of the resume's Invoke.
 type outcome struct {
 	result []byte
 	err    error
@@ -137,7 +139,7 @@ func (f *follower) once(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()   //nolint:contextcheck // its own time-outs bound it, also when ctx has ended
-	defer close(quit) // before Close, which waits until the server's goodbye has been read
+	defer close(quit) // runs before Close, which waits until the server's goodbye has been read
 	f.connected = true
 	if f.hooks.OnConnected != nil {
 		f.hooks.OnConnected()
@@ -160,7 +162,7 @@ func (f *follower) once(ctx context.Context) error {
 	return f.read(ctx, c, queue, answer)
 }
 
-// read handles what the connection delivers, in its order. The completion of the resume stands in that order too.
+// read handles the connection's deliveries in order. The completion of the resume has its place in that order too.
 func (f *follower) read(ctx context.Context, c *Connection, queue <-chan received, answer <-chan outcome) error {
 	patience := time.NewTimer(f.cfg.ResumeTimeout)
 	defer patience.Stop()
@@ -192,7 +194,7 @@ func (f *follower) read(ctx context.Context, c *Connection, queue <-chan receive
 				return err
 			}
 		case <-c.Done():
-			// What came before the end is as good as ever.
+			// Events that came before the end are still valid.
 			for len(queue) > 0 && ctx.Err() == nil {
 				if err := handle(<-queue); err != nil {
 					return err
@@ -204,7 +206,7 @@ func (f *follower) read(ctx context.Context, c *Connection, queue <-chan receive
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := ctx.Err(); err != nil { // before the next event, of which there may be many
+		if err := ctx.Err(); err != nil { // before the next event: many may be queued
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
-// followed is a Follow under way, and all that it says.
+// followed is a Follow in progress with all its calls.
 type followed struct {
 	events       chan hubclient.Event
 	results      chan hubclient.Result // of OnResumed and OnGap
@@ -29,7 +29,12 @@ func follow(t *testing.T, cfg hubclient.Config, sub hubclient.Subscription) *fol
 	return followWith(t, cfg, sub, func(hubclient.Event) error { return nil })
 }
 
-func followWith(t *testing.T, cfg hubclient.Config, sub hubclient.Subscription, handle func(hubclient.Event) error) *followed {
+func followWith(
+	t *testing.T,
+	cfg hubclient.Config,
+	sub hubclient.Subscription,
+	handle func(hubclient.Event) error,
+) *followed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &followed{
@@ -54,7 +59,7 @@ func followWith(t *testing.T, cfg hubclient.Config, sub hubclient.Subscription, 
 	return f
 }
 
-// expect expects the events numbered from to to and nothing else.
+// expect expects the events numbered from to to, and no others.
 func (f *followed) expect(t *testing.T, h *hub, from, to int64) {
 	t.Helper()
 	for n := from; n <= to; n++ {
@@ -120,7 +125,7 @@ func TestFollowFromNowOn(t *testing.T) {
 	f.expect(t, h, 6, 7)
 }
 
-// What is published while the first connection is away is not missed, although nothing had been received before.
+// Events published while the first connection is away are not missed, although no event had been received before.
 //
 // Acceptance: A-237.
 func TestFollowFromNowOnOfAnEmptyGroup(t *testing.T) {
@@ -194,7 +199,7 @@ func (h *hub) closeAll(reason string, allowReconnect bool) {
 	})
 }
 
-// The server closes the connection when its token expires; a new one is asked for, and nothing is lost.
+// The server closes the connection when its token expires. Follow asks for a new token, and loses no event.
 func TestFollowRenewsTheToken(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, anOrder())
@@ -229,9 +234,11 @@ func TestFollowReportsAGap(t *testing.T) {
 	f.expect(t, h, 1, 2)
 	h.kill()
 	h.publish(event.OrderPlaced, 3)
-	h.do(func() { h.first = 4 }) // the retention has passed
+	h.do(func() { h.first = 4 }) // the retention has dropped the earlier events
 	h.start(t)
-	require.Equal(t, hubclient.Result{Status: hubclient.Gap, LastEventID: h.log[4].ID, Sequence: 5}, within(t, f.results, "OnGap"))
+	require.Equal(
+		t, hubclient.Result{Status: hubclient.Gap, LastEventID: h.log[4].ID, Sequence: 5}, within(t, f.results, "OnGap"),
+	)
 	h.publish(event.OrderPlaced, 1)
 	f.expect(t, h, 6, 6)
 	h.kill()
@@ -248,7 +255,7 @@ func TestFollowNoticesAHole(t *testing.T) {
 	}{
 		"live":       {false, 3},
 		"replayed":   {true, 3},
-		"at the end": {true, 2}, // nothing comes behind the hole, but the answer to the resume says that something should have
+		"at the end": {true, 2}, // no event follows the hole, but the answer to the resume names a later one
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -296,7 +303,9 @@ func TestFollowEndsWithTheHandler(t *testing.T) {
 	h := newHub(t, anOrder())
 	h.publish(event.OrderPlaced, 3)
 	enough := errors.New("enough")
-	f := followWith(t, h.config(), hubclient.Subscription{Group: h.group, LastEventID: &uuid.Nil}, func(e hubclient.Event) error {
+	f := followWith(t, h.config(), hubclient.Subscription{
+		Group: h.group, LastEventID: &uuid.Nil,
+	}, func(e hubclient.Event) error {
 		if e.Sequence == 2 {
 			return enough
 		}
@@ -307,14 +316,16 @@ func TestFollowEndsWithTheHandler(t *testing.T) {
 	require.Empty(t, f.events)
 }
 
-// A handler that stands still stops the reading, not the connection's end.
+// A handler that stands still stops the reading, but not the detection of the connection's end.
 func TestFollowWaitsForASlowHandler(t *testing.T) {
 	t.Parallel()
 	const events = 2000
 	h := newHub(t, anOrder())
 	h.publish(event.OrderPlaced, events)
 	gate := make(chan struct{})
-	f := followWith(t, h.config(), hubclient.Subscription{Group: h.group, LastEventID: &uuid.Nil}, func(hubclient.Event) error {
+	f := followWith(t, h.config(), hubclient.Subscription{
+		Group: h.group, LastEventID: &uuid.Nil,
+	}, func(hubclient.Event) error {
 		<-gate
 		return nil
 	})
@@ -331,14 +342,15 @@ func TestFollowTeamCart(t *testing.T) {
 	h := newHub(t, event.TeamCartGroup(uuid.Must(uuid.NewV7())))
 	f := follow(t, h.config(), hubclient.Subscription{Group: h.group, LastEventID: &uuid.Nil})
 	for _, kind := range []event.Type{
-		event.CartUpdated, event.CartLocked, event.CartPaymentEvent, event.CartReadyToConfirm, event.CartConverted, event.CartExpired,
+		event.CartUpdated, event.CartLocked, event.CartPaymentEvent, event.CartReadyToConfirm, event.CartConverted,
+		event.CartExpired,
 	} {
 		h.publish(kind, 1)
 	}
 	f.expect(t, h, 1, 6)
 }
 
-// Every connection of the admin hub is in the admins group, whatever it follows.
+// Every connection of the admin hub is in the admins group, whichever group it follows.
 func TestFollowLeavesTheAdminsGroupAside(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, event.Alerts)
@@ -355,7 +367,7 @@ func TestFollowLeavesTheAdminsGroupAside(t *testing.T) {
 	f.expect(t, h, 1, 2)
 }
 
-// The admins group is joined on connect, so that its live events can come before the replay; they are put in order.
+// The admins group is joined on connect, so its live events can come before the replay; Follow puts them in order.
 func TestFollowAdmins(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, event.Admins)
@@ -376,7 +388,9 @@ func TestFollowRefusesNonsense(t *testing.T) {
 		err := hubclient.Follow(t.Context(), h.config(), hubclient.Subscription{Group: group}, nil, hubclient.Hooks{})
 		require.ErrorContains(t, err, "following")
 	}
-	for _, cfg := range []hubclient.Config{{}, {URL: "localhost:5006"}, {URL: "ws://h"}, {URL: "http://h", ServerTimeout: -1}} {
+	for _, cfg := range []hubclient.Config{
+		{}, {URL: "localhost:5006"}, {URL: "ws://h"}, {URL: "http://h", ServerTimeout: -1},
+	} {
 		err := hubclient.Follow(t.Context(), cfg, hubclient.Subscription{Group: h.group}, nil, hubclient.Hooks{})
 		require.ErrorContains(t, err, "configuring the hub client")
 	}

@@ -35,10 +35,10 @@ type herald struct {
 	current     *node
 	broadcaster *broadcast.Broadcaster
 	position    int64
-	packed      bool // what its clients speak
+	packed      bool // its clients' protocol
 }
 
-// inBothProtocols runs a test with clients that speak JSON, and with clients that speak MessagePack.
+// inBothProtocols runs a test with JSON clients and with MessagePack clients.
 func inBothProtocols(t *testing.T, test func(t *testing.T, h *herald)) {
 	t.Helper()
 	for name, packed := range map[string]bool{"JSON": false, "MessagePack": true} {
@@ -93,7 +93,7 @@ func (h *herald) commit(g event.Group, kind event.Type, n int) {
 	}
 }
 
-// broadcast is the tail: it hands over what the log has behind the position.
+// broadcast does the tail's work: it hands over the log's entries behind the position.
 func (h *herald) broadcast(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
@@ -125,7 +125,12 @@ func (h *herald) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID,
 	return id, sequence, nil
 }
 
-func (h *herald) Read(_ context.Context, g event.Group, after, upTo int64, limit, _ int) (found []event.Logged, _ error) {
+func (h *herald) Read(
+	_ context.Context,
+	g event.Group,
+	after, upTo int64,
+	limit, _ int,
+) (found []event.Logged, _ error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range h.groups[g] {
@@ -161,8 +166,8 @@ func (h *herald) config(subject string) hubclient.Config {
 	}
 }
 
-// Followers of every kind of group get every event once and in order while the server is killed again and again, and while
-// the log is ahead of the broadcast.
+// Followers of every kind of group get every event once and in order while the server is killed again and again, and
+// while the log is ahead of the broadcast.
 //
 // Acceptance.
 func TestFollowHerald(t *testing.T) {
@@ -195,11 +200,11 @@ func followHerald(t *testing.T, h *herald) {
 			}
 			h.broadcast(t)
 		}
-		h.current.kill() // with what is in the queues and the sockets
+		h.current.kill() // with the contents of the queues and the sockets
 		for g, kind := range kinds {
 			h.commit(g, kind, events)
 		}
-		h.start(t) // behind what it has to broadcast
+		h.start(t) // the server has entries left to broadcast
 		h.broadcast(t)
 		last += 2 * events
 		for _, f := range followers {
@@ -238,7 +243,7 @@ func TestFollowHeraldGap(t *testing.T) {
 func followHeraldGap(t *testing.T, h *herald) {
 	t.Helper()
 	g := anOrder()
-	h.commit(g, event.OrderPlaced, 1200) // more than are replayed
+	h.commit(g, event.OrderPlaced, 1200) // more than one replay may have
 	h.broadcast(t)
 	for name, id := range map[string]uuid.UUID{"unknown": uuid.New(), "too far behind": h.log[0].ID} {
 		f := follow(t, h.config("u"), hubclient.Subscription{Group: g, LastEventID: &id})
@@ -261,7 +266,8 @@ func followHeraldKeepsTheOrder(t *testing.T, h *herald) {
 	f := follow(t, h.config("u"), hubclient.Subscription{Group: g})
 	within(t, f.results, "OnResumed")
 	for n := range int64(events) {
-		if n%100 == 0 { // not all at once: a client that is a megabyte behind is sent away, and a gap if it is 1000 events
+		// in parts: a client that is a megabyte behind is disconnected, and one that is 1000 events behind gets a gap
+		if n%100 == 0 {
 			h.commit(g, event.OrderStatusChanged, 100)
 			h.broadcast(t)
 		}

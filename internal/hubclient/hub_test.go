@@ -30,11 +30,11 @@ type hub struct {
 	log      []event.Logged
 	members  map[*signalr.Conn]bool
 	refusal  error
-	autoJoin bool  // on connect, as the admins group is
+	autoJoin bool  // join on connect, as with the admins group
 	resumes  int   // answered
 	skip     int64 // a sequence that is never sent
 	tokens   map[string]time.Time
-	status   int // an HTTP status for everybody
+	status   int // an HTTP status for every request
 
 	address string
 	current *node
@@ -68,10 +68,12 @@ func (h *hub) config() hubclient.Config {
 	}
 }
 
-// start starts a server at the address of the last.
+// start starts a server at the last server's address.
 func (h *hub) start(t *testing.T) {
 	t.Helper()
-	cfg := signalr.Config{Settings: signalr.DefaultSettings(), Logger: slog.New(slog.DiscardHandler), Authenticate: h.authenticate}
+	cfg := signalr.Config{
+		Settings: signalr.DefaultSettings(), Logger: slog.New(slog.DiscardHandler), Authenticate: h.authenticate,
+	}
 	cfg.QueueBytes = 64 << 20
 	server, err := signalr.New(cfg)
 	require.NoError(t, err)
@@ -122,15 +124,23 @@ func (h *hub) methods() *signalr.Hub {
 		defer h.mu.Unlock()
 		delete(h.members, c)
 	})
-	signalr.Method2(s, "ResumeOrder", func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID) (any, error) {
-		return nil, h.resume(call, last)
-	})
-	signalr.Method3(s, "ResumeCart", func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID, withCursor bool) (any, error) {
-		if !withCursor {
-			return nil, errors.New("a follower cannot do without the cursor")
-		}
-		return nil, h.resume(call, last)
-	})
+	signalr.Method2(
+		s,
+		"ResumeOrder",
+		func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID) (any, error) {
+			return nil, h.resume(call, last)
+		},
+	)
+	signalr.Method3(
+		s,
+		"ResumeCart",
+		func(_ context.Context, call *signalr.Call, _ uuid.UUID, last *uuid.UUID, withCursor bool) (any, error) {
+			if !withCursor {
+				return nil, errors.New("a follower cannot do without the cursor")
+			}
+			return nil, h.resume(call, last)
+		},
+	)
 	for _, name := range []string{"ResumeAdmins", "ResumeAlerts"} {
 		signalr.Method1(s, name, func(_ context.Context, call *signalr.Call, last *uuid.UUID) (any, error) {
 			return nil, h.resume(call, last)
@@ -140,7 +150,7 @@ func (h *hub) methods() *signalr.Hub {
 	return s
 }
 
-// resume joins and replays in one, as the contract says.
+// resume joins and replays in one step, as the contract says.
 func (h *hub) resume(call *signalr.Call, last *uuid.UUID) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -195,7 +205,9 @@ func (h *hub) publish(kind event.Type, n int) {
 
 func (h *hub) next(kind event.Type) event.Logged {
 	n := int64(len(h.log) + 1)
-	e := &event.Event{ID: uuid.Must(uuid.NewV7()), Type: kind, OccurredOn: time.Date(2026, 1, 1, 0, 0, 0, int(n)*1000, time.UTC)}
+	e := &event.Event{
+		ID: uuid.Must(uuid.NewV7()), Type: kind, OccurredOn: time.Date(2026, 1, 1, 0, 0, 0, int(n)*1000, time.UTC),
+	}
 	switch kind.Family() {
 	case event.Order:
 		e.Payload = fmt.Appendf(nil, `{"orderNumber":"YZ-%d","status":"Preparing"}`, n)

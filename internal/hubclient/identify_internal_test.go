@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An event is what Herald's own members say, in JSON's names and in .NET's, whatever stands behind them.
+// Herald's own members identify an event, in JSON's names and in .NET's, whatever members follow.
 func TestEventsAreReadByBothNames(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse("2b3f90a2-2c1c-4a64-a20f-2a2d0cdbb4f1")
@@ -25,13 +25,18 @@ func TestEventsAreReadByBothNames(t *testing.T) {
 		"others behind":               `{"timestamp":"2026-01-20T10:00:00Z","eventId":` + places + `,"sequence":7,"EventId":"mine","Sequence":[],"eventid":5,"SEQUENCE":9,"occurredOnUtc":"x"}`,
 		"others behind those of .NET": `{"Timestamp":"2026-01-20T10:00:00Z","EventId":` + places + `,"Sequence":7,"eventID":5,"OccurredOnUtc":0}`,
 	} {
-		e, ok := eventOf(Invocation{Method: "M", Arguments: []json.RawMessage{json.RawMessage(`"first"`), json.RawMessage(object)}})
+		e, ok := eventOf(
+			Invocation{Method: "M", Arguments: []json.RawMessage{json.RawMessage(`"first"`), json.RawMessage(object)}},
+		)
 		require.True(t, ok, name)
 		require.Equal(t, id, e.EventID, name)
 		require.EqualValues(t, 7, e.Sequence, name)
 		require.True(t, at.Equal(e.OccurredOn), name)
 	}
-	for _, none := range []string{`"text"`, `{}`, `{"timestamp":"2026-01-20T10:00:00Z","message":"m"}`, `{"eventId":"x","sequence":1}`, `{"sequence":"1"}`, `{"sequence":0}`, `null`, ``} {
+	for _, none := range []string{
+		`"text"`, `{}`, `{"timestamp":"2026-01-20T10:00:00Z","message":"m"}`, `{"eventId":"x","sequence":1}`,
+		`{"sequence":"1"}`, `{"sequence":0}`, `null`, ``,
+	} {
 		_, ok := eventOf(Invocation{Arguments: []json.RawMessage{json.RawMessage(none)}})
 		require.False(t, ok, none)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// node is one server process, as far as its clients can tell.
+// node is one server process, as clients see it.
 type node struct {
 	address string
 	server  *signalr.Server
@@ -30,7 +30,8 @@ func startNode(t *testing.T, address string, server *signalr.Server, handler htt
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &node{
-		address: listener.Addr().String(), server: server, stop: cancel, done: make(chan struct{}), sockets: make(map[net.Conn]bool),
+		address: listener.Addr().String(), server: server, stop: cancel, done: make(chan struct{}),
+		sockets: make(map[net.Conn]bool),
 	}
 	n.http = &http.Server{ReadHeaderTimeout: patience, ConnState: n.track, Handler: handler}
 	var running sync.WaitGroup
@@ -50,7 +51,7 @@ func (n *node) track(c net.Conn, s http.ConnState) {
 	n.sockets[c] = true
 }
 
-// kill ends the server as SIGKILL would: every socket is gone, nobody says goodbye.
+// kill ends the server as SIGKILL would: every socket is gone, without a goodbye.
 func (n *node) kill() {
 	_ = n.http.Close()
 	n.mu.Lock()

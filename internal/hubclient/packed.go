@@ -12,12 +12,12 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// deepest is how deeply what a server sends may nest: more than any client reads.
+// deepest is how deeply a server's records may nest: more than any client reads.
 const deepest = 100
 
 var errPacked = errors.New("server sent what is no MessagePack message")
 
-// cutPacked cuts the first record off data, which holds whole ones.
+// cutPacked cuts the first record off data, which holds whole records.
 func cutPacked(data []byte) (record, rest []byte, err error) {
 	length, prefix := binary.Uvarint(data)
 	if prefix <= 0 || length > uint64(len(data)-prefix) { //nolint:gosec // not more than the prefix
@@ -27,8 +27,8 @@ func cutPacked(data []byte) (record, rest []byte, err error) {
 	return data[prefix:end], data[end:], nil
 }
 
-// unpack turns a message of the MessagePack protocol into the JSON protocol's record. What the wire has no use for becomes a ping: a sign of
-// life.
+// unpack turns a message of the MessagePack protocol into a record of the JSON protocol. A message that the wire
+// does not use becomes a ping: a sign of life.
 func unpack(record []byte) ([]byte, error) {
 	u := unpacking{d: msgpack.NewDecoder(bytes.NewReader(record))}
 	elements, err := u.d.DecodeArrayLen()
@@ -78,17 +78,17 @@ const (
 	resultGiven = 3
 )
 
-// unpacking is a record in the making. Its first error makes all that follows nothing.
+// unpacking builds a record. After its first error, all calls do nothing.
 type unpacking struct {
 	d    *msgpack.Decoder
-	left int // elements of the message that have not been taken
+	left int // elements of the message that are left
 	b    []byte
 	err  error
 }
 
 func (u *unpacking) begin(kind int) { u.b = fmt.Appendf(u.b, `{"type":%d`, kind) }
 
-// more says whether there is one more element, and takes its place.
+// more says whether there is one more element, and counts it as taken.
 func (u *unpacking) more() bool {
 	if u.err == nil && u.left <= 0 {
 		u.err = errors.New("it is too short")
@@ -110,7 +110,8 @@ func (u *unpacking) integer() (n int) {
 	return n
 }
 
-// take makes the next element a member of the record. Nil is left out: JSON's records have no invocationId or error then.
+// take makes the next element a member of the record. Nil is left out: JSON's records then have no invocationId or
+// error.
 func (u *unpacking) take(name string) {
 	if !u.more() {
 		return
@@ -123,7 +124,8 @@ func (u *unpacking) take(name string) {
 	u.b, u.err = appendUnpacked(u.b, u.d, 0)
 }
 
-// appendUnpacked appends a value as JSON, members in their order, which a Go map would not keep: a timestamp in RFC 3339, binary data in base64.
+// appendUnpacked appends a value as JSON: members in their order, which a Go map would not keep, a timestamp in RFC
+// 3339, binary data in base64.
 func appendUnpacked(b []byte, d *msgpack.Decoder, depth int) ([]byte, error) {
 	code, err := d.PeekCode()
 	switch {
@@ -171,7 +173,7 @@ func appendUnpackedMembers(b []byte, d *msgpack.Decoder, depth int) ([]byte, err
 	return append(b, '}'), err
 }
 
-// appendValue appends a Go value as JSON, unless there is an error already.
+// appendValue appends a Go value as JSON, unless err is set already.
 func appendValue(b []byte, v any, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
@@ -185,8 +187,8 @@ func appendValue(b []byte, v any, err error) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// pack turns a record of the JSON protocol, as philippseith's client writes it, into a message of the MessagePack protocol: an invocation, a
-// ping, or a goodbye.
+// pack turns a record of the JSON protocol, as philippseith's client writes it, into a message of the MessagePack
+// protocol: an invocation, a ping, or a goodbye.
 func pack(record []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(bytes.TrimSuffix(record, []byte{recordSeparator})))
 	d.UseNumber()
@@ -220,7 +222,7 @@ func pack(record []byte) ([]byte, error) {
 	return append(binary.AppendUvarint(nil, uint64(packed.Len())), packed.Bytes()...), nil //nolint:gosec // not negative
 }
 
-// packable gives the numbers of a decoded JSON value the types that MessagePack has.
+// packable gives the numbers of a decoded JSON value the types of MessagePack.
 func packable(v any) any {
 	switch v := v.(type) {
 	case json.Number:

@@ -38,7 +38,8 @@ func TestMessagesBecomeRecords(t *testing.T) {
 		require.Equal(t, want, string(got), packed)
 	}
 	for _, broken := range []string{
-		"", "c0", "90", "91", "91 a161", "93 01 80 c0", "96 01 80 c0 a154", "94 03 80 a131 03", "95 03 80 a131 03 c1", "92 07 91", "96 01 80 c0 a154 91 d4 05 00 90",
+		"", "c0", "90", "91", "91 a161", "93 01 80 c0", "96 01 80 c0 a154", "94 03 80 a131 03", "95 03 80 a131 03 c1",
+		"92 07 91", "96 01 80 c0 a154 91 d4 05 00 90",
 		"96 01 80 c0 a154 91 81 91 90 c0 90", "96 01 80 c0 a154" + strings.Repeat("91", 200) + "c0 90",
 	} {
 		_, err := unpack(bytesOf(t, broken))

@@ -14,16 +14,17 @@ import (
 // maxHeld bounds the events that wait for the answer to a resume of the admins group.
 const maxHeld = 10_000
 
-// place is where in its group a follower stands, over all its connections.
+// place is a follower's place in its group, over all its connections.
 type place struct {
 	group  event.Group
 	handle func(Event) error
 
 	cursor   *uuid.UUID // the last event handled; nil: from now on
-	sequence int64      // its number
-	known    bool       // whether sequence is: a cursor from the caller has none
+	sequence int64      // the cursor's sequence
+	known    bool       // whether sequence is known: a caller's cursor comes without it
 
-	// On one connection: events that have to wait for the answer, and the number of the first that was taken for the replay's.
+	// Of one connection: the events that wait for the answer, and the sequence of the first event that was taken for
+	// one of the replay.
 	joining bool
 	held    []Event
 	first   int64
@@ -39,8 +40,8 @@ func newPlace(sub Subscription, handle func(Event) error) *place {
 
 // connected begins a connection.
 func (p *place) connected() {
-	// Connecting to the admin hub joins the admins group, live; the resume then sends what lies before that. Nothing else is
-	// sent before the answer but what was asked for.
+	// Connecting to the admin hub joins the admins group, live; the resume then sends earlier events. Other groups'
+	// events come only after the resume has been asked for.
 	p.joining, p.held, p.first = p.group == event.Admins, nil, 0
 }
 
@@ -56,11 +57,12 @@ func (p *place) receive(i Invocation) (handled bool, err error) {
 	return true, p.accept(e)
 }
 
-// join handles an event that comes before the answer: one of the replay, or one that was sent live before that. What continues the place is
-// handled at once, however much is replayed, so that nothing of it is lost with the connection.
+// join handles an event that comes before the answer: one of the replay, or one that was sent live before the
+// replay. An event that continues the place is handled at once, however long the replay, so that a lost connection
+// does not cost it.
 func (p *place) join(e Event) (handled bool, err error) {
 	switch {
-	case e.Sequence < p.first: // the replay's, and what was taken for it was live
+	case e.Sequence < p.first: // a replayed event: the one taken for the first of the replay was live
 		return false, &ContiguityError{Group: p.group, Want: p.first, Got: e.Sequence, EventID: e.EventID}
 	case p.known && e.Sequence <= p.sequence:
 		return false, nil
@@ -76,8 +78,8 @@ func (p *place) join(e Event) (handled bool, err error) {
 	}
 }
 
-// begin handles what is held up to the first hole, from the lowest number on: so long a run is the replay of a cursor whose number is
-// unknown.
+// begin handles the held events up to the first hole, from the lowest sequence on. A run of that length is the
+// replay of a cursor whose sequence is unknown.
 func (p *place) begin(e Event) error {
 	held := slices.Concat(p.held, []Event{e})
 	slices.SortFunc(held, func(a, b Event) int { return cmp.Compare(a.Sequence, b.Sequence) })
@@ -93,7 +95,8 @@ func (p *place) begin(e Event) error {
 	return nil
 }
 
-// foreign tells the events of the admins group, in which every connection of the admin hub is, from the group's.
+// foreign says whether e is an event of the admins group while another group is followed: every connection of the
+// admin hub is in the admins group.
 func (p *place) foreign(e Event) bool {
 	group, of := event.AdminGroup(e.Method)
 	return of && group == event.Admins && p.group != event.Admins
@@ -114,7 +117,7 @@ func (p *place) stand(id uuid.UUID, sequence int64) {
 	p.cursor, p.sequence, p.known = &id, sequence, true
 }
 
-// joined reads the answer to the resume: everything up to the result's event has been received.
+// joined reads the answer to the resume: every event up to the result's has been received.
 func (p *place) joined(answer []byte) (Result, error) {
 	var r Result
 	if err := json.Unmarshal(answer, &r); err != nil {
@@ -122,7 +125,7 @@ func (p *place) joined(answer []byte) (Result, error) {
 	}
 	switch r.Status {
 	case Gap:
-		p.joining, p.held = false, nil // the state that is fetched now has them
+		p.joining, p.held = false, nil // the state that is fetched now includes them
 		p.stand(r.LastEventID, r.Sequence)
 		return r, nil
 	case Resumed:
@@ -151,8 +154,8 @@ func (p *place) resumed(r Result) error {
 	return nil
 }
 
-// missing puts the events that were sent live before the replay behind it, and leaves out what came both ways and what a
-// node that lags behind the last one has sent up to the cursor.
+// missing sorts the events that were sent live before the replay behind it. It leaves out events that came both
+// ways, and events up to the cursor, sent by a node that is behind the last one.
 func (p *place) missing(held []Event, r Result) []Event {
 	if r.LastEventID == *p.cursor {
 		return nil

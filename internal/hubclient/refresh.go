@@ -15,16 +15,16 @@ import (
 const (
 	stepRefresh = "refresh"
 
-	// refreshMargin is how long before its end a token is replaced, where it lasts for twice that and more. Shorter ones are at half of
-	// their lifetime. So does the .NET client.
+	// refreshMargin is how long before its end a token is replaced, if it lasts for at least twice that. A shorter
+	// token is replaced at half of its lifetime. The .NET client does the same.
 	refreshMargin = 5 * time.Minute
-	// leastLifetime is what must be left of a token for another attempt to be worth it.
+	// leastLifetime is the lifetime left below which another attempt is not worth it.
 	leastLifetime = time.Second
-	// connectionTokenHeader is where POST …/refresh looks for the connection token.
+	// connectionTokenHeader is the header in which POST …/refresh expects the connection token.
 	connectionTokenHeader = "X-SignalR-Connection-Token" //nolint:gosec // a name
 )
 
-// refreshAfter is how long a token that lasts for so long is kept.
+// refreshAfter is how long a token with this lifetime is kept.
 func refreshAfter(lifetime time.Duration) time.Duration {
 	if lifetime < 2*refreshMargin {
 		return lifetime / 2
@@ -32,8 +32,9 @@ func refreshAfter(lifetime time.Duration) time.Duration {
 	return lifetime - refreshMargin
 }
 
-// keepFresh gives the connection a new token before the one that it has ends, for as long as both last. What fails is tried again with
-// half of the time that is left; where nothing helps the server closes the connection, which is opened again as after any end.
+// keepFresh gives the connection a new token before its present one ends, for as long as the connection lives. A
+// failed attempt is repeated after half of the time that is left. If no attempt succeeds the server closes the
+// connection, which is opened again as after any end.
 func (c *Connection) keepFresh(d dialled) {
 	end := d.at.Add(d.lifetime)
 	for left := d.lifetime; left >= leastLifetime; {
@@ -58,10 +59,11 @@ func (c *Connection) keepFresh(d dialled) {
 	}
 }
 
-// errSameToken says that there is no new token yet.
+// errSameToken: Token has returned no new token yet.
 var errSameToken = errors.New("the token is still the same")
 
-// refresh asks for a token and gives it to the server, which says how long it lasts; nil: without an end.
+// refresh asks for a token and gives it to the server. lasts is the server's answer how long it lasts; nil: without
+// an end.
 func (c *Connection) refresh(d dialled) (token string, lasts *time.Duration, err error) {
 	ctx, cancel := context.WithTimeoutCause(c.wire.Context(), d.cfg.ConnectTimeout, errConnectTimeout)
 	defer cancel()
@@ -81,8 +83,8 @@ func (c *Connection) refresh(d dialled) (token string, lasts *time.Duration, err
 	return token, lasts, err
 }
 
-// mayTryMethod says whether the hub's method may succeed where the request has failed: on a server that knows no such request, on another
-// node of it, behind a proxy. A token that was refused is refused by either.
+// mayTryMethod says whether the hub's method may succeed after the request failed: on a server that does not know
+// the request, on another node, behind a proxy. A refused token is refused by either.
 func mayTryMethod(err error) bool {
 	status, ok := errors.AsType[*StatusError](err)
 	return !ok || status.Code != http.StatusUnauthorized && status.Code != http.StatusForbidden
@@ -126,7 +128,7 @@ func lifetimeOf(seconds *int32) *time.Duration {
 	return &lifetime
 }
 
-// refreshByMethod is the hub's own method, which servers know that do not know the request.
+// refreshByMethod calls the hub's own method, which also servers know that do not know the request.
 func (c *Connection) refreshByMethod(ctx context.Context, token string) (*time.Duration, error) {
 	raw, err := c.invoke(ctx, true, "RefreshToken", token)
 	if err != nil {
@@ -142,13 +144,13 @@ func (c *Connection) refreshByMethod(ctx context.Context, token string) (*time.D
 	return &lasts, nil
 }
 
-// dialled is what a connect has come to.
+// dialled is the result of dialling.
 type dialled struct {
 	cfg             Config
 	hub             *url.URL
 	id              string
 	connectionToken string
-	token           string        // that it was dialled with
-	at              time.Time     // when that was looked at, at the latest
-	lifetime        time.Duration // how long it lasts from then; 0: not known, or for ever
+	token           string        // the token used
+	at              time.Time     // the latest time at which the server can have checked it
+	lifetime        time.Duration // how long the token lasts from then; 0: unknown, or for ever
 }

@@ -22,10 +22,10 @@ import (
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
-// lasting is how long a token lasts, in an answer.
+// lasting matches a token's lifetime in an answer.
 var lasting = regexp.MustCompile(`"tokenLifetimeSeconds":\d+}`)
 
-// front stands before Herald and says that tokens last for a second. It answers refreshes itself, where it is told to.
+// front is a proxy before Herald that says that tokens last for a second. It answers refreshes itself if told to.
 type front struct {
 	url       string
 	refreshes atomic.Int64
@@ -63,7 +63,7 @@ func newFront(t *testing.T, h *herald) *front {
 	return f
 }
 
-// tokens mints tokens that are all different.
+// tokens returns a Token function whose tokens all differ.
 func tokens(ttl time.Duration) func(context.Context) (string, error) {
 	var n atomic.Int64
 	return func(context.Context) (string, error) {
@@ -72,7 +72,8 @@ func tokens(ttl time.Duration) func(context.Context) (string, error) {
 	}
 }
 
-// A follower outlives many tokens on one connection: by the request, and where the server does not know that, by the method.
+// A follower outlives many tokens on one connection: by the request, and by the method on a server that does not
+// know the request.
 //
 // Acceptance: A-501.
 func TestFollowIsKeptFresh(t *testing.T) {
@@ -108,7 +109,8 @@ func TestFollowIsKeptFresh(t *testing.T) {
 	}
 }
 
-// Where no refresh succeeds the server closes the connection, and the follower comes back with a new token and has missed nothing.
+// If no refresh succeeds the server closes the connection, and the follower comes back with a new token and misses
+// no event.
 func TestFollowThatCannotBeKeptFresh(t *testing.T) {
 	t.Parallel()
 	h := newHerald(t)
@@ -129,7 +131,7 @@ func TestFollowThatCannotBeKeptFresh(t *testing.T) {
 	f.expectNumber(t, 2)
 }
 
-// A token that is always the same is not sent again.
+// A token that stays the same is not sent again.
 func TestATokenThatDoesNotChangeIsNotRefreshed(t *testing.T) {
 	t.Parallel()
 	h := newHerald(t)

@@ -23,17 +23,19 @@ func TestFollowEndsWhenRefused(t *testing.T) {
 	h := newHub(t, anOrder())
 	h.refusal = &signalr.HubError{Message: "Forbidden"}
 	cfg := h.config()
-	cfg.ForbiddenPatience = patience // which is for those who have been let in before
+	cfg.ForbiddenPatience = patience // it is for followers that were let in before
 	f := follow(t, cfg, hubclient.Subscription{Group: h.group})
 	err := within(t, f.ended, "the end")
 	var refused *hubclient.HubError
 	require.ErrorAs(t, err, &refused)
 	require.True(t, refused.Forbidden())
-	require.Equal(t, "An unexpected error occurred invoking 'ResumeOrder' on the server. HubException: Forbidden", refused.Message)
+	require.Equal(
+		t, "An unexpected error occurred invoking 'ResumeOrder' on the server. HubException: Forbidden", refused.Message,
+	)
 	require.Empty(t, f.disconnected)
 }
 
-// A server whose database is away refuses everybody, also those who were in the group a moment ago.
+// A server whose database is away refuses every client, also those that were in the group a moment ago.
 func TestFollowTriesAgainWhereItHasBeenLetIn(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, anOrder())
@@ -75,7 +77,7 @@ func TestFollowEndsWhenItIsRefusedForLong(t *testing.T) {
 
 func TestFollowEndsWhereTheMethodDoesNotExist(t *testing.T) {
 	t.Parallel()
-	h := newHub(t, event.Analytics) // which the hub of these tests does not have
+	h := newHub(t, event.Analytics) // the hub of these tests does not have this group
 	f := follow(t, h.config(), hubclient.Subscription{Group: h.group})
 	var refused *hubclient.HubError
 	require.ErrorAs(t, within(t, f.ended, "the end"), &refused)
@@ -127,7 +129,7 @@ func TestFollowEndsAtARefusedNegotiate(t *testing.T) {
 	})
 }
 
-// What is there is no hub, or cannot be trusted: waiting for it would be in vain.
+// The answer comes from no hub, or cannot be trusted: waiting would be in vain.
 //
 // Acceptance: A-544.
 func TestFollowEndsWhereThereIsNoHub(t *testing.T) {
@@ -139,7 +141,7 @@ func TestFollowEndsWhereThereIsNoHub(t *testing.T) {
 		}
 	}
 	plain, encrypted := httptest.NewServer(page(http.StatusOK)), httptest.NewUnstartedServer(page(http.StatusOK))
-	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that end
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // about handshakes that end
 	encrypted.StartTLS()
 	wrong := httptest.NewServer(page(http.StatusMethodNotAllowed))
 	for _, server := range []*httptest.Server{plain, encrypted, wrong} {

@@ -19,7 +19,7 @@ import (
 	"github.com/yummyzoom/herald/internal/hubclient"
 )
 
-// script is a server that says exactly what it is told to: each connection takes the next scene, the last one stays.
+// script is a server that follows a script: each connection takes the next scene, and the last scene repeats.
 type script struct {
 	url    string
 	mu     sync.Mutex
@@ -36,7 +36,7 @@ type stage struct {
 func play(t *testing.T, scenes ...func(*stage)) *script {
 	t.Helper()
 	s := &script{scenes: scenes}
-	ctx, cancel := context.WithCancel(context.Background()) // a hijacked request's own does not end
+	ctx, cancel := context.WithCancel(context.Background()) // the context of a hijacked request does not end
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /hubs/customer-orders/negotiate", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"negotiateVersion":1,"connectionId":"public","connectionToken":"a secret","availableTransports":[]}`)
@@ -89,7 +89,7 @@ func (s *stage) listen() {
 	_ = s.socket.Close(websocket.StatusNormalClosure, "")
 }
 
-// greet shakes hands and answers the resume as that of a group that has had nothing.
+// greet does the handshake and answers the resume as for a group without events.
 func (s *stage) greet() {
 	s.read()
 	s.say(`{}`)
@@ -98,7 +98,10 @@ func (s *stage) greet() {
 
 func (s *stage) resumed(sequence int) {
 	s.read()
-	s.say(fmt.Sprintf(`{"type":3,"invocationId":"1","result":{"status":"resumed","lastEventId":"%s","sequence":%d}}`, scriptedID(sequence), sequence))
+	s.say(fmt.Sprintf(
+		`{"type":3,"invocationId":"1","result":{"status":"resumed","lastEventId":"%s","sequence":%d}}`,
+		scriptedID(sequence), sequence,
+	))
 }
 
 func scriptedID(sequence int) uuid.UUID {
@@ -109,7 +112,8 @@ func scriptedID(sequence int) uuid.UUID {
 }
 
 func scriptedEvent(sequence, size int) string {
-	return fmt.Sprintf(`{"type":1,"target":"ReceiveOrderPlaced","arguments":[{"eventId":"%s","sequence":%d,"orderNumber":"%s"}]}`,
+	return fmt.Sprintf(
+		`{"type":1,"target":"ReceiveOrderPlaced","arguments":[{"eventId":"%s","sequence":%d,"orderNumber":"%s"}]}`,
 		scriptedID(sequence), sequence, strings.Repeat("x", size))
 }
 
@@ -118,7 +122,7 @@ func (f *followed) expectNumber(t *testing.T, n int64) {
 	require.Equal(t, n, within(t, f.events, "event").Sequence)
 }
 
-// A server that upgrades and then says nothing is given up, and so is one that dies in the middle of the handshake.
+// Follow gives up a server that upgrades and then says nothing, and one that dies in the middle of the handshake.
 func TestStuckHandshake(t *testing.T) {
 	t.Parallel()
 	for name, scene := range map[string]func(*stage){
@@ -152,7 +156,7 @@ func TestStuckHandshake(t *testing.T) {
 	}
 }
 
-// What comes in one message with the handshake's answer is not lost, nor is what is longer than any buffer.
+// Records in one message with the handshake's answer are not lost, nor are records longer than any buffer.
 func TestCoalescedAndLongMessages(t *testing.T) {
 	t.Parallel()
 	s := play(t, func(s *stage) {
@@ -169,7 +173,7 @@ func TestCoalescedAndLongMessages(t *testing.T) {
 	require.Empty(t, f.disconnected)
 }
 
-// A server that has gone silent is noticed.
+// A server that goes silent is noticed.
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	s := play(t,
@@ -213,7 +217,7 @@ func TestServerThatSendsEventsOnly(t *testing.T) {
 	require.Empty(t, f.disconnected)
 }
 
-// A server that pings but never answers the resume is left.
+// Follow leaves a server that pings but never answers the resume.
 func TestUnansweredResume(t *testing.T) {
 	t.Parallel()
 	s := play(t,
@@ -226,10 +230,12 @@ func TestUnansweredResume(t *testing.T) {
 	f.expectNumber(t, 1)
 }
 
-// An answer that is none is no reason to believe anything.
+// A nonsensical answer to the resume is an error.
 func TestNonsensicalAnswer(t *testing.T) {
 	t.Parallel()
-	for _, result := range []string{`null`, `{}`, `{"status":"perhaps"}`, `"resumed"`, `{"status":"resumed","lastEventId":"x"}`} {
+	for _, result := range []string{
+		`null`, `{}`, `{"status":"perhaps"}`, `"resumed"`, `{"status":"resumed","lastEventId":"x"}`,
+	} {
 		t.Run(result, func(t *testing.T) {
 			t.Parallel()
 			s := play(t, func(s *stage) {
@@ -246,7 +252,7 @@ func TestNonsensicalAnswer(t *testing.T) {
 	}
 }
 
-// The admins group is joined live on connect, so the server sends what is missing behind what is new.
+// The admins group is joined live on connect, so the server sends the missing events behind new ones.
 func TestAdminsOutOfOrder(t *testing.T) {
 	t.Parallel()
 	notice := func(n int) string {
@@ -258,12 +264,19 @@ func TestAdminsOutOfOrder(t *testing.T) {
 		result int
 		want   []int64
 	}{
-		"replay behind live": {new(scriptedID(2)), []string{notice(6), notice(7), notice(3), notice(4), notice(5)}, 7, []int64{3, 4, 5, 6, 7, 8}},
+		"replay behind live": {
+			new(scriptedID(2)),
+			[]string{notice(6), notice(7), notice(3), notice(4), notice(5)},
+			7,
+			[]int64{3, 4, 5, 6, 7, 8},
+		},
 		"from the beginning": {&uuid.Nil, []string{notice(3), notice(1), notice(2)}, 3, []int64{1, 2, 3, 8}},
-		"both ways":          {new(scriptedID(2)), []string{notice(3), notice(4), notice(3), notice(4)}, 4, []int64{3, 4, 8}},
-		"a node behind":      {new(scriptedID(7)), []string{notice(6)}, 7, []int64{8}},
-		"up to the cursor":   {new(scriptedID(6)), []string{notice(5), notice(6), notice(7)}, 7, []int64{7, 8}},
-		"from now on":        {nil, []string{notice(6), notice(7)}, 7, []int64{8}},
+		"both ways": {
+			new(scriptedID(2)), []string{notice(3), notice(4), notice(3), notice(4)}, 4, []int64{3, 4, 8},
+		},
+		"a node behind":    {new(scriptedID(7)), []string{notice(6)}, 7, []int64{8}},
+		"up to the cursor": {new(scriptedID(6)), []string{notice(5), notice(6), notice(7)}, 7, []int64{7, 8}},
+		"from now on":      {nil, []string{notice(6), notice(7)}, 7, []int64{8}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -285,7 +298,7 @@ func TestAdminsOutOfOrder(t *testing.T) {
 	}
 }
 
-// However much is replayed, and whatever was sent live before, it is handled as it comes.
+// However long the replay, and whatever live events came before it, each event is handled as it comes.
 func TestAdminsThatHaveMissedMuch(t *testing.T) {
 	t.Parallel()
 	const missed = 25_000
@@ -314,7 +327,7 @@ func TestAdminsThatHaveMissedMuch(t *testing.T) {
 				s.say(notice(missed+1), notice(missed+2))
 				replay(s, cursor+1, missed-1000)
 				_ = s.socket.Close(websocket.StatusNormalClosure, "")
-			}, func(s *stage) { // goes on where that one was
+			}, func(s *stage) { // goes on where the last connection was
 				s.read()
 				s.say(`{}`)
 				replay(s, missed-999, missed)
@@ -322,7 +335,9 @@ func TestAdminsThatHaveMissedMuch(t *testing.T) {
 				s.say(notice(missed + 1))
 				s.listen()
 			})
-			f := follow(t, s.config(), hubclient.Subscription{Hub: event.CustomerOrdersPath, Group: event.Admins, LastEventID: last})
+			f := follow(
+				t, s.config(), hubclient.Subscription{Hub: event.CustomerOrdersPath, Group: event.Admins, LastEventID: last},
+			)
 			for n := cursor + 1; n <= missed+1; n++ {
 				f.expectNumber(t, int64(n))
 			}
@@ -330,7 +345,7 @@ func TestAdminsThatHaveMissedMuch(t *testing.T) {
 	}
 }
 
-// A client's method that wants an answer is none of ours, and the server is told so.
+// A server's invocation that wants an answer is not supported, and the server is told so.
 func TestServerThatAsks(t *testing.T) {
 	t.Parallel()
 	answered := make(chan string, 1)
@@ -359,7 +374,7 @@ func TestCloseOfAStuckServer(t *testing.T) {
 	require.ErrorIs(t, c.Err(), hubclient.ErrClosed)
 }
 
-// What the server sent before it closed the connection for good is handled.
+// Events that the server sent before it closed the connection for good are handled.
 func TestEventsBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	const events = 200

@@ -13,7 +13,7 @@ import (
 
 // Subscription is a group and the place in it from which to follow.
 type Subscription struct {
-	// Hub is the hub's path. Empty: the one that has the group.
+	// Hub is the hub's path. Empty: the hub that has the group.
 	Hub string
 	// Group is the group to follow.
 	Group event.Group
@@ -21,10 +21,10 @@ type Subscription struct {
 	LastEventID *uuid.UUID
 }
 
-// Event is an event of the group that is followed.
+// Event is an event of the followed group.
 type Event struct {
 	Method     string
-	Arguments  []json.RawMessage // as received: a team cart event has its cursor object behind the positional ones
+	Arguments  []json.RawMessage // as received: a team cart event has its cursor object behind the positional arguments
 	EventID    uuid.UUID
 	Sequence   int64 // contiguous within the group
 	OccurredOn time.Time
@@ -37,7 +37,7 @@ const (
 	Gap     = event.Gap
 )
 
-// Result is the server's answer to a resume: where in the group the client stands from now on.
+// Result is the server's answer to a resume: the client's new place in the group.
 type Result struct {
 	Status      string    `json:"status"`
 	Replayed    int       `json:"replayed"`
@@ -45,12 +45,12 @@ type Result struct {
 	Sequence    int64     `json:"sequence"`
 }
 
-// resumption is how a group is resumed.
+// resumption says how a group is resumed.
 type resumption struct {
 	hub    string
 	method string
-	args   []any // in front of the cursor
-	behind []any // it
+	args   []any // before the cursor
+	behind []any // behind the cursor
 }
 
 func (s Subscription) resumption() (resumption, error) {
@@ -63,15 +63,16 @@ func (s Subscription) resumption() (resumption, error) {
 		r.args = []any{s.Group.ID().String()}
 	}
 	if kind.Cursor {
-		// The place of such an event is in a trailing argument, which has to be asked for; without it nothing can be resumed.
+		// These events carry their place in a trailing argument, which has to be asked for; nothing can be resumed without
+		// it.
 		r.behind = []any{true}
 	}
 	return r, nil
 }
 
-// eventOf reads the event out of an invocation. Every event says in its last argument, an object, which one it is: the payload
-// of order and admin events, the cursor of team cart events. What does not is no event: ConnectionEstablished, ErrorOccurred.
-// So a method that this release does not know is followed too.
+// eventOf reads the event from an invocation. Every event names itself in its last argument, an object: the payload
+// of order and admin events, the cursor of team cart events. An invocation without such an argument is no event:
+// ConnectionEstablished, ErrorOccurred. So a method that this release does not know is followed too.
 func eventOf(i Invocation) (Event, bool) {
 	if len(i.Arguments) == 0 {
 		return Event{}, false
@@ -83,8 +84,9 @@ func eventOf(i Invocation) (Event, bool) {
 	return e, true
 }
 
-// identify reads which event an object is, by the names of JSON or by those that a .NET hub writes over MessagePack. Names are matched exactly,
-// and the first of a name counts: Herald's own members stand in front, and behind them whatever a payload holds, EventId and eventid included.
+// identify reads which event an object is, by the names of JSON or by those that a .NET hub writes over MessagePack.
+// Names match exactly, and the first member of a name counts: Herald's own members come first. The payload's own
+// members follow and may have any name, EventId and eventid included.
 func (e *Event) identify(object []byte) bool {
 	var id, sequence, timed bool
 	for name, value := range event.MembersOf(object) {

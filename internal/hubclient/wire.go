@@ -21,7 +21,7 @@ const (
 	// writeTimeout is how long one write may take before the server counts as stuck.
 	writeTimeout = 10 * time.Second
 
-	// farewellTimeout is how long each side's goodbye is waited for.
+	// farewellTimeout is how long to wait for each side's goodbye.
 	farewellTimeout = 2 * time.Second
 )
 
@@ -33,7 +33,7 @@ const (
 	typeClose      = 7
 )
 
-// message holds the fields of every record that the wire looks at.
+// message holds the fields of records that the wire reads.
 type message struct {
 	Type           int               `json:"type"`
 	InvocationID   string            `json:"invocationId"`
@@ -44,39 +44,39 @@ type message struct {
 	AllowReconnect bool              `json:"allowReconnect"`
 }
 
-// received is what the wire delivers, in the order in which the server sent it.
+// received is one delivery of the wire, in the server's order.
 type received struct {
 	Invocation
-	answer bool // not an invocation: the completion of one of ours, whose result follows in Invoke
+	answer bool // no invocation but the completion of our call; Invoke returns its result
 }
 
-// wire is the transport below philippseith's client. It shows its client only what the client handles well; the package
-// documentation says what that is and why.
+// wire is the transport below philippseith's client. It hides from the client what the client handles badly; the
+// package documentation lists these things.
 type wire struct {
 	*signalr.ConnectionBase
 	socket  *websocket.Conn
 	deliver func(received)
 	cancel  context.CancelFunc
-	packed  bool // the server is spoken to in MessagePack; the client sees JSON all the same
+	packed  bool // the server speaks MessagePack; the client sees JSON all the same
 
-	greeting sync.Once // what is written first
+	greeting sync.Once // the first write
 
 	// Of the goroutine that reads; philippseith's client has one at a time.
 	greeted   bool
-	arrived   time.Time // when what is in unread arrived
-	unread    []byte    // records that have not been looked at
-	upward    []byte    // what the client reads next
+	arrived   time.Time // when unread arrived
+	unread    []byte    // records not yet processed
+	upward    []byte    // bytes that the client reads next
 	pingEvery time.Duration
-	pinged    time.Time          // when the client last read something
+	pinged    time.Time          // when the client was last sent something to read
 	farewell  *ServerClosedError // the server's goodbye
 
-	own atomic.Bool // the call that is under way is the connection's, not its user's
+	own atomic.Bool // the call in progress is the connection's, not its user's
 
 	handshake chan error // receives once
 
 	once sync.Once
 	done chan struct{} // closed at the end
-	err  error         // why; written before done is closed
+	err  error         // the cause; written before done is closed
 }
 
 func newWire(ctx context.Context, cfg Config, socket *websocket.Conn, id string, deliver func(received)) *wire {
@@ -93,7 +93,7 @@ func newWire(ctx context.Context, cfg Config, socket *websocket.Conn, id string,
 	}
 }
 
-// end makes err the reason of the end, unless there is one already, and cuts the connection.
+// end cuts the connection, and records err as the cause unless there is one already.
 func (w *wire) end(err error) {
 	w.once.Do(func() {
 		w.err = err
@@ -102,7 +102,7 @@ func (w *wire) end(err error) {
 	w.cancel()
 }
 
-// Read gives philippseith's client its next bytes: whole records in whatever pieces p has room for.
+// Read gives philippseith's client its next bytes: whole records, in pieces of p's size.
 func (w *wire) Read(p []byte) (int, error) {
 	for len(w.upward) == 0 {
 		if err := w.next(); err != nil {
@@ -110,7 +110,7 @@ func (w *wire) Read(p []byte) (int, error) {
 				err = w.farewell
 			}
 			w.end(err)
-			// As text: the client reads on for ever, and without a pause, where the chain holds an io.EOF.
+			// As text: on an error chain with io.EOF the client reads on for ever, without a pause.
 			return 0, errors.New(w.err.Error())
 		}
 	}
@@ -119,7 +119,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next takes one record.
+// next processes one record.
 func (w *wire) next() error {
 	for len(w.unread) == 0 {
 		if err := w.receive(); err != nil {
@@ -137,7 +137,8 @@ func (w *wire) next() error {
 	return w.take(&m, record)
 }
 
-// record takes one from what is unread, as the JSON protocol has it. The handshake's answer is JSON in both protocols.
+// record cuts the next record from unread, in the form of the JSON protocol. The handshake's answer is JSON in both
+// protocols.
 func (w *wire) record() (record []byte, err error) {
 	if w.packed && w.greeted {
 		if record, w.unread, err = cutPacked(w.unread); err != nil {
@@ -205,8 +206,8 @@ func (w *wire) pass(record []byte) {
 	w.pinged = w.arrived
 }
 
-// passWhole passes a completion on whose result is the record itself, as a string, and which never is an error: Invoke gets
-// the server's own bytes, and can tell the server's errors from the client's.
+// passWhole passes on a completion whose result is the whole record, as a string, and which is never an error. So
+// Invoke gets the server's own bytes, and can tell the server's errors from the client's.
 func (w *wire) passWhole(id string, record []byte) error {
 	b, err := json.Marshal(struct {
 		Type         int    `json:"type"`
@@ -220,8 +221,8 @@ func (w *wire) passWhole(id string, record []byte) error {
 	return nil
 }
 
-// showLife keeps the client's time-out from striking while the server sends events only, which it does not see: a server
-// sends no pings then.
+// showLife passes a ping to the client while the server sends only events: the client does not see those, and a
+// server sends no pings then. Else the client's time-out would strike.
 func (w *wire) showLife() {
 	if w.arrived.Sub(w.pinged) >= w.pingEvery {
 		w.pass(fmt.Appendf(nil, `{"type":%d}`, typePing))
@@ -244,10 +245,10 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// packedHandshake is the handshake of the MessagePack protocol: itself JSON.
+// packedHandshake is the handshake of the MessagePack protocol, which is itself JSON.
 const packedHandshake = `{"protocol":"messagepack","version":1}` + "\x1e"
 
-// send writes a record of the JSON protocol in the one that the server is spoken to in.
+// send writes a record of the JSON protocol in the server's protocol.
 func (w *wire) send(ctx context.Context, record []byte) error {
 	if !w.packed {
 		return w.socket.Write(ctx, websocket.MessageText, record) //nolint:wrapcheck // the callers say what it was about
@@ -264,8 +265,8 @@ func (w *wire) send(ctx context.Context, record []byte) error {
 	return w.socket.Write(ctx, websocket.MessageBinary, message) //nolint:wrapcheck // likewise
 }
 
-// goodbye recognises the Close message with which the client's loop ends, whatever ended it: a server that is silent for too
-// long, for one. It is the only sign of that, and is not sent: its text is the client's own, not the server's business.
+// goodbye recognises the Close message with which the client's loop ends for any cause, such as a server that is
+// silent for too long. It is the only sign of that end, and is not sent: its text is the client's own.
 func goodbye(record []byte) (text string, leaving bool) {
 	if !bytes.HasPrefix(record, []byte(`{"type":7`)) {
 		return "", false
@@ -277,7 +278,7 @@ func goodbye(record []byte) (text string, leaving bool) {
 	return m.Error, true
 }
 
-// leave says goodbye and waits, not for long, until the server has too.
+// leave says goodbye and waits a short time for the server's goodbye.
 func (w *wire) leave() {
 	ctx, cancel := context.WithTimeout(w.Context(), farewellTimeout)
 	defer cancel()

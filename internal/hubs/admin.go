@@ -36,14 +36,15 @@ type testReceived struct {
 	Echo      string    `json:"echo"`
 }
 
-// noStats is what GetPlatformStats says rather than invent numbers.
+// noStats is GetPlatformStats' answer when no statistics were ever set: Herald invents no numbers.
 const noStats = "Platform statistics have never been set; herald.set_platform_stats sets them"
 
-// administration registers the methods of the admin hub that are about no group.
+// administration registers the admin hub's methods that belong to no group.
 func (h *hub) administration() {
 	h.OnConnected(h.adminConnected)
 	h.OnFailed(func(c *signalr.Conn, text string) {
-		_ = c.SendValues("ErrorOccurred", errorOccurred{"error", text, h.now()}) // if it cannot be sent, the completion cannot either
+		// if it cannot be sent, the completion cannot either
+		_ = c.SendValues("ErrorOccurred", errorOccurred{"error", text, h.now()})
 	})
 	signalr.Method0(h.Hub, "GetPlatformStats", h.getPlatformStats)
 	signalr.Method0(h.Hub, "GetConnectionCount", h.getConnectionCount)
@@ -55,13 +56,15 @@ func (h *hub) administration() {
 	})
 }
 
-// adminConnected greets an administrator and joins the groups of all of them. The role has been checked with the request;
-// it is checked again because this is the door.
+// adminConnected greets an administrator and joins the groups that all administrators are in. The request's role has
+// been checked already; it is checked again because this opens the groups.
 func (h *hub) adminConnected(ctx context.Context, c *signalr.Conn) error {
 	if p := principal(c); p == nil || !p.HasRole(h.cfg.AdminRole) {
 		return fmt.Errorf("connecting to the admin hub: %w", signalr.ErrForbidden)
 	}
-	if err := c.SendValues("ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"}); err != nil {
+	if err := c.SendValues(
+		"ConnectionEstablished", connectionEstablished{c.ID(), h.now(), "Connected to admin hub"},
+	); err != nil {
 		return err
 	}
 	for _, kind := range h.row.Groups {

@@ -18,7 +18,7 @@ import (
 
 func admin() auth.Grant { return auth.Grant{Subject: "boss", Roles: []string{"Admin"}} }
 
-// connectAdmin connects and takes the greeting.
+// connectAdmin connects and reads the greeting.
 func (s *server) connectAdmin() (c *client, connectionID string) {
 	s.t.Helper()
 	c = s.connect(event.AdminPath, admin())
@@ -59,7 +59,9 @@ func TestAdministratorsAreGreetedAndInTheirGroup(t *testing.T) {
 	c, _ := s.connectAdmin()
 	c.must("SendTestMessage", "the group is joined by now")
 	s.publish(event.Admins, event.Event{
-		Type: event.AdminNotification, Payload: json.RawMessage(`{"type":"role-assignment","userId":"u","roleName":"r","action":"assigned"}`),
+		Type: event.AdminNotification, Payload: json.RawMessage(
+			`{"type":"role-assignment","userId":"u","roleName":"r","action":"assigned"}`,
+		),
 	})
 	c.receivesMessage("the group is joined by now")
 	require.Equal(t, "AdminNotification", c.next().Target)
@@ -125,7 +127,7 @@ func TestRefusalsOnTheAdminHub(t *testing.T) {
 	}
 }
 
-// toldOf takes an ErrorOccurred with this text.
+// toldOf reads an ErrorOccurred with this text.
 func (c *client) toldOf(text string) {
 	c.t.Helper()
 	in := c.next()
@@ -137,7 +139,7 @@ func (c *client) toldOf(text string) {
 	require.Equal(c.t, map[string]any{"type": "error", "message": text}, fields)
 }
 
-// receivesMessage takes a ReceiveMessage with this text.
+// receivesMessage reads a ReceiveMessage with this text.
 func (c *client) receivesMessage(text string) {
 	c.t.Helper()
 	in := c.next()
@@ -148,7 +150,8 @@ func (c *client) receivesMessage(text string) {
 	require.Equal(c.t, text, got)
 }
 
-// Whatever fails on the admin hub, its caller is told twice, with the same text: before the completion, or without one.
+// Every failure of a call on the admin hub reaches its caller twice, with the same text: first as ErrorOccurred,
+// then in the completion if there is one.
 //
 // Acceptance: A-148.
 func TestEveryFailureOnTheAdminHubIsToldTwice(t *testing.T) {
@@ -164,12 +167,18 @@ func TestEveryFailureOnTheAdminHubIsToldTwice(t *testing.T) {
 		{"An unexpected error occurred invoking 'getconnectioncount' on the server.", "getconnectioncount", nil},
 		{"An unexpected error occurred invoking 'GetPlatformStats' on the server. HubException: Platform statistics have never been set; " +
 			"herald.set_platform_stats sets them", "GetPlatformStats", nil},
-		{"Failed to invoke 'NoSuchMethod' due to an error on the server. HubException: Method does not exist.", "NoSuchMethod", nil},
+		{
+			"Failed to invoke 'NoSuchMethod' due to an error on the server. HubException: Method does not exist.",
+			"NoSuchMethod", nil,
+		},
 		{"Failed to invoke '' due to an error on the server. HubException: Method does not exist.", "", nil},
 		{"Failed to invoke 'SendTestMessage' due to an error on the server.", "SendTestMessage", nil},
 		{"Failed to invoke 'SendTestMessage' due to an error on the server.", "SendTestMessage", []any{1}},
 		{"Failed to invoke 'ResumeAlerts' due to an error on the server.", "ResumeAlerts", []any{"nonsense"}},
-		{"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized", "RefreshToken", []any{"nonsense"}},
+		{
+			"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized", "RefreshToken",
+			[]any{"nonsense"},
+		},
 	} {
 		require.Equal(t, call.text, c.call(call.method, call.args...).Error)
 		require.Len(t, c.seen, 1, "it comes before the completion, and once")
@@ -202,10 +211,15 @@ func TestGetPlatformStats(t *testing.T) {
 	require.Equal(t, "ErrorOccurred", c.next().Target)
 	s.stats.set.Store(&outbox.PlatformStats{
 		TotalUsers: n("5432"), ActiveUsers: n("234"), NewUsersToday: n("12"), WebsitesGenerated: n("1203"),
-		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"), SetAt: time.Date(2026, 1, 20, 10, 29, 0, 0, time.UTC),
+		ImagesGenerated: n("3847"), FailedGenerations: n("5"), TotalRevenue: n("98765.43"), RevenueToday: n("1234.56"),
+		SetAt: time.Date(2026, 1, 20, 10, 29, 0, 0, time.UTC),
 	})
-	require.Equal(t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,`+
-		`"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56,"setAt":"2026-01-20T10:29:00Z"}`, c.must("GetPlatformStats"))
+	require.Equal(
+		t,
+		`{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,`+
+			`"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56,"setAt":"2026-01-20T10:29:00Z"}`,
+		c.must("GetPlatformStats"),
+	)
 }
 
 // Acceptance: A-139, A-271.
@@ -227,7 +241,10 @@ func TestGetConnectionCount(t *testing.T) {
 	open[event.AdminPath] = 1
 	require.Equal(t, open, s.hubs.Connections(s.signalr))
 	s.counts.away.Store(true)
-	require.Equal(t, "An unexpected error occurred invoking 'GetConnectionCount' on the server.", c.call("GetConnectionCount").Error)
+	require.Equal(
+		t, "An unexpected error occurred invoking 'GetConnectionCount' on the server.",
+		c.call("GetConnectionCount").Error,
+	)
 }
 
 // Acceptance: A-140, A-147, A-273.

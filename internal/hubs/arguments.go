@@ -9,8 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-// ID is a UUID as an argument: the canonical form of 36 characters, in any casing, as System.Text.Json reads a Guid. What is
-// anything else does not bind.
+// ID is a UUID as an argument: the canonical form of 36 characters, in any casing, as System.Text.Json reads a Guid.
+// Any other text does not bind.
 type ID uuid.UUID
 
 var errNotCanonical = errors.New("not a UUID in its canonical form")

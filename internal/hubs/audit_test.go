@@ -31,7 +31,7 @@ func (j *journal) audited(t *testing.T) (lines []audited) {
 	return lines
 }
 
-// TestTheAuditLogTellsWhoConnectedAndSubscribed: and who was refused; what they were sent is not in it.
+// TestTheAuditLogTellsWhoConnectedAndSubscribed: it also tells who was refused, and has no message contents.
 func TestTheAuditLogTellsWhoConnectedAndSubscribed(t *testing.T) {
 	t.Parallel()
 	var log journal
@@ -42,7 +42,10 @@ func TestTheAuditLogTellsWhoConnectedAndSubscribed(t *testing.T) {
 	c.must("SubscribeToOrder", id(mine))
 	c.refused("Forbidden", "SubscribeToOrder", id(foreign))
 	c.refused("Forbidden", "ResumeOrder", id(foreign), nil)
-	s.publish(mine, event.Event{Type: event.OrderPlaced, Payload: json.RawMessage(`{"orderNumber":"confidential","status":"Placed"}`)})
+	s.publish(
+		mine,
+		event.Event{Type: event.OrderPlaced, Payload: json.RawMessage(`{"orderNumber":"confidential","status":"Placed"}`)},
+	)
 	c.next()
 	c.must("ResumeOrder", id(mine), uuid.Nil)
 	c.must("UnsubscribeFromOrder", id(mine))
@@ -72,7 +75,10 @@ func TestTheAuditLogTellsWhoConnectedAndSubscribed(t *testing.T) {
 	boss.must("SubscribeToAlerts")
 	lines = log.audited(t)
 	require.Len(t, lines, 2)
-	require.Equal(t, audited{"INFO", "audit", "connect", event.AdminPath, "boss", "", "ok", "", "", lines[1].ConnectionID}, lines[0])
+	require.Equal(
+		t, audited{"INFO", "audit", "connect", event.AdminPath, "boss", "", "ok", "", "", lines[1].ConnectionID},
+		lines[0],
+	)
 	require.Equal(t, "alerts", lines[1].Group)
 	s.post(event.AdminPath+"/negotiate", s.token(auth.Grant{Subject: "mallory"}))
 	lines = log.audited(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// An administrator is told of what fails with the database away, as of everything that fails, and no more than that it failed.
+// An administrator is told of a call that fails because the database is away, as of every failure, and only that it
+// failed.
 //
 // Acceptance: A-148.
 func TestAnAdministratorIsToldThatTheDatabaseIsAway(t *testing.T) {

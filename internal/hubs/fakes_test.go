@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/policy"
 )
 
-// guard allows the groups that the token names as permissions, and the admin groups to administrators.
+// guard allows the groups that the token lists as permissions, and the admin groups to administrators.
 type guard struct {
 	mu    sync.Mutex
 	err   error
@@ -97,7 +97,12 @@ func (m *memory) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID,
 	return id, sequence, nil
 }
 
-func (m *memory) Read(_ context.Context, g event.Group, after, upTo int64, limit, _ int) (found []event.Logged, _ error) {
+func (m *memory) Read(
+	_ context.Context,
+	g event.Group,
+	after, upTo int64,
+	limit, _ int,
+) (found []event.Logged, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range m.of(g) {

@@ -20,13 +20,15 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// What a delivery to one more member, and an invocation with its completion, may allocate, counted over the hubs' real sockets.
+// The allocations allowed for a delivery to one more member, and for an invocation with its completion, counted over
+// the hubs' real sockets.
 const (
 	budgetDelivery   = 0
 	budgetInvocation = 17
 )
 
-// allocations returns how many allocations do makes, without what else the process does: the least of some attempts.
+// allocations counts the allocations of do: the least of several attempts, to exclude those of the rest of the
+// process.
 func allocations(do func()) float64 {
 	const attempts = 7
 	least := math.Inf(1)
@@ -40,7 +42,7 @@ func allocations(do func()) float64 {
 	return least
 }
 
-// TestFootprintOfADelivery: an event is encoded once, whoever gets it.
+// TestFootprintOfADelivery: an event is encoded once, for any number of receivers.
 func TestFootprintOfADelivery(t *testing.T) { //nolint:paralleltest // others' allocations would count
 	const few, many, events = 1, 101, 50
 	event50 := func(members int) float64 {
@@ -48,13 +50,16 @@ func TestFootprintOfADelivery(t *testing.T) { //nolint:paralleltest // others' a
 		id := uuid.New()
 		clients := make([]*client, members)
 		for i := range clients {
-			clients[i] = s.connect(event.CustomerOrdersPath, auth.Grant{Subject: fmt.Sprint("user-", i), Permissions: []string{"order:" + id.String()}})
+			clients[i] = s.connect(
+				event.CustomerOrdersPath,
+				auth.Grant{Subject: fmt.Sprint("user-", i), Permissions: []string{"order:" + id.String()}},
+			)
 			clients[i].must("SubscribeToOrder", id)
 		}
 		read := make(chan struct{}, members)
 		mark := []byte(`"YZ-last"`)
 		for _, c := range clients {
-			go func() { // takes what comes, without allocating, and tells of each last event
+			go func() { // reads every message without allocating, and reports each last event
 				buffer := make([]byte, 64<<10)
 				kept := 0
 				for {
@@ -84,7 +89,9 @@ func TestFootprintOfADelivery(t *testing.T) { //nolint:paralleltest // others' a
 			for range events - 1 {
 				s.publish(order, event.Event{Type: event.OrderPlaced})
 			}
-			s.publish(order, event.Event{Type: event.OrderPlaced, Payload: []byte(`{"orderNumber":"YZ-last","status":"Placed"}`)})
+			s.publish(
+				order, event.Event{Type: event.OrderPlaced, Payload: []byte(`{"orderNumber":"YZ-last","status":"Placed"}`)},
+			)
 			for range members {
 				<-read
 			}

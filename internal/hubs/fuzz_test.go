@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// deepest is how deep a message's arguments may be nested at least; what is nested deeper may end the connection.
+// deepest is how deep a message's arguments may always nest; deeper ones may end the connection.
 const deepest = 60
 
 func depth(arguments string) (most int) {
@@ -37,13 +37,15 @@ func depth(arguments string) (most int) {
 	return most
 }
 
-// FuzzArguments calls each hub's methods with anything that is JSON. The call is answered, by its name where it failed; nobody is asked
-// about a group, nor in one, whose name is not what a group's must be; and the connection lives on.
+// FuzzArguments calls each hub's methods with any JSON. The call is answered, by its name if it failed. An argument
+// that is no group's name leads to no permission check and no membership. The connection lives on.
 func FuzzArguments(f *testing.F) {
 	const id = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 	for i, arguments := range []string{
-		``, `null`, `"` + id + `"`, `"` + strings.ToUpper(id) + `",null`, `"` + id + `","00000000-0000-0000-0000-000000000000"`,
-		`"` + id + `' OR '1'='1"`, `"'; DROP TABLE herald.outbox; --","\u0000"`, `"{` + id + `}","urn:uuid:` + id + `"`, `"../../` + id + `"`,
+		``, `null`, `"` + id + `"`, `"` + strings.ToUpper(id) + `",null`,
+		`"` + id + `","00000000-0000-0000-0000-000000000000"`,
+		`"` + id + `' OR '1'='1"`, `"'; DROP TABLE herald.outbox; --","\u0000"`, `"{` + id + `}","urn:uuid:` + id + `"`,
+		`"../../` + id + `"`,
 		`"\r\nSet-Cookie: a=b","\ud800"`, `1e400`, `[[[[[[]]]]]]`, `{"orderId":"` + id + `"}`, `true,false,3,4,5`,
 		strings.Repeat("[", 2000) + strings.Repeat("]", 2000), `"` + strings.Repeat("a", 20000) + `"`,
 	} {
@@ -52,7 +54,7 @@ func FuzzArguments(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, hub, method uint8, arguments string) {
-		const most = 24 << 10 // a longer message is another test's
+		const most = 24 << 10 // another test has longer messages
 		if len(arguments) > most || !utf8.ValidString(arguments) || !json.Valid([]byte("["+arguments+"]")) {
 			return // no message of the protocol
 		}
@@ -67,7 +69,8 @@ func FuzzArguments(f *testing.F) {
 		path := paths[int(hub)%len(paths)]
 		target := all[path][int(method)%len(all[path])]
 		c := s.connect(path, auth.Grant{Subject: "u", Roles: []string{"Admin"}})
-		require.NoError(t, c.conn.(*net.TCPConn).SetLinger(0)) // else the addresses of this machine are used up after some ten thousand
+		// else the machine runs out of addresses after some ten thousand connections
+		require.NoError(t, c.conn.(*net.TCPConn).SetLinger(0))
 		c.send(fmt.Sprintf(`{"type":1,"invocationId":"fuzzed","target":%q,"arguments":[%s]}`, target, arguments))
 		for {
 			answer := c.record()

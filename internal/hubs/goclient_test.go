@@ -25,7 +25,7 @@ type orders struct {
 
 func (o *orders) ReceiveOrderStatusChanged(dto json.RawMessage) { o.changed <- dto }
 
-// TestGoClient: the hub client of the field subscribes, is refused, resumes, and receives.
+// TestGoClient: the usual Go client of SignalR subscribes, is refused, resumes, and receives.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -62,7 +62,7 @@ func TestGoClient(t *testing.T) {
 	require.EqualValues(t, 1, result["replayed"])
 	s.publish(g, change)
 	for _, want := range []float64{2, 3} {
-		require.Equal(t, want, object(t, within(t, receiver.changed))["sequence"]) //nolint:testifylint // a small whole number
+		require.Equal(t, want, object(t, within(t, receiver.changed))["sequence"]) //nolint:testifylint // a small integer
 	}
 	require.NoError(t, within(t, client.Invoke("UnsubscribeFromOrder", id)).Error)
 	require.Zero(t, s.b.Members(g))

@@ -34,7 +34,7 @@ const (
 	patience = 10 * time.Second
 )
 
-// server is the hubs on a real socket.
+// server serves the hubs on a real socket.
 type server struct {
 	t        *testing.T
 	url      string
@@ -46,7 +46,7 @@ type server struct {
 	stats    *statistics
 	counts   *counts
 	teamCart bool
-	logger   *slog.Logger // of the hubs
+	logger   *slog.Logger // the hubs' logger
 	asking   func(*hubs.Config)
 	names    string
 }
@@ -105,7 +105,7 @@ func (s *server) publish(g event.Group, e event.Event) event.Logged {
 	return l
 }
 
-// token mints one; permissions are names of groups.
+// token mints a token; permissions are names of groups.
 func (s *server) token(g auth.Grant) string {
 	s.t.Helper()
 	token, err := auth.Mint(secret, g)
@@ -113,7 +113,7 @@ func (s *server) token(g auth.Grant) string {
 	return token
 }
 
-// post returns the status of a request and what it says about authentication.
+// post returns the status of a request and its authentication challenge.
 func (s *server) post(path, token string) (status int, challenge string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, http.NoBody)
@@ -144,14 +144,14 @@ func (s *server) connect(path string, g auth.Grant) *client {
 	return c
 }
 
-// client is a WebSocket client that reads only when it is told to.
+// client is a WebSocket client that reads only when a test calls for it.
 type client struct {
 	t    *testing.T
 	conn net.Conn
 	in   *bufio.Reader
 	rest string
 	id   int
-	seen []invocation // not yet asked for
+	seen []invocation // invocations not yet returned by next
 }
 
 type invocation struct {
@@ -189,7 +189,7 @@ func (c *client) receive() string {
 	}
 }
 
-// call invokes a method and returns its completion. What arrives before it is kept for next.
+// call invokes a method and returns its completion. Invocations that arrive before it are kept for next.
 func (c *client) call(method string, args ...any) record {
 	c.t.Helper()
 	c.id++
@@ -213,7 +213,7 @@ func (c *client) record() (r record) {
 	return r
 }
 
-// must calls a method that must succeed.
+// must calls a method and fails the test on an error.
 func (c *client) must(method string, args ...any) string {
 	c.t.Helper()
 	r := c.call(method, args...)

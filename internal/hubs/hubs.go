@@ -18,19 +18,19 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// Authorizer decides whether a principal may join a group: nil, policy.ErrUnauthorized for a token that has expired,
-// policy.ErrForbidden for a no, any other error where that could not be found out.
+// Authorizer decides whether a principal may join a group: nil for yes, policy.ErrForbidden for no,
+// policy.ErrUnauthorized for an expired token, any other error if it cannot be decided.
 type Authorizer interface {
 	Authorize(ctx context.Context, p *auth.Principal, g event.Group) error
 }
 
-// TokenVerifier turns a token, or a request that carries one, into the principal that it speaks for.
+// TokenVerifier turns a token, or a request that carries one, into its principal.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (*auth.Principal, error)
 	FromRequest(r *http.Request) (*auth.Principal, error)
 }
 
-// Stats holds the platform's statistics; ok is false where none were ever set.
+// Stats holds the platform's statistics. ok is false if none were ever set.
 type Stats interface {
 	PlatformStats(ctx context.Context) (stats outbox.PlatformStats, setAt time.Time, ok bool, err error)
 }
@@ -40,9 +40,9 @@ type ConnectionCounter interface {
 	Connections(ctx context.Context) (map[string]int, error)
 }
 
-// Config holds what the hubs stand on.
+// Config holds the hubs' dependencies and settings.
 type Config struct {
-	// Broadcaster delivers. Required.
+	// Broadcaster delivers events. Required.
 	Broadcaster *broadcast.Broadcaster
 	// Authorizer guards the groups. Required.
 	Authorizer Authorizer
@@ -52,18 +52,18 @@ type Config struct {
 	Stats Stats
 	// Connections answers GetConnectionCount. Required.
 	Connections ConnectionCounter
-	// AdminRole is the role that the admin hub asks for. Defaults to Admin.
+	// AdminRole is the role that the admin hub requires. Defaults to Admin.
 	AdminRole string
 	// TeamCart says whether the team cart hub exists. Defaults to false.
 	TeamCart bool
-	// RefreshTimeout bounds the checks of a connection's groups against its new token; one that takes longer is closed to resume.
-	// Defaults to 10 s.
+	// RefreshTimeout bounds the checks of a connection's groups against its new token. A connection whose checks take
+	// longer is closed, to resume. Defaults to 10 s.
 	RefreshTimeout time.Duration
-	// Audit is told who connected, joined a group or was refused. Defaults to one that writes to Logger.
+	// Audit records connections, subscriptions and refusals. Defaults to a log that writes to Logger.
 	Audit *auditlog.Log
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
-	// Logger receives what an operator should know. Defaults to slog.Default().
+	// Logger receives messages for the operator. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 
@@ -85,13 +85,13 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Hubs is the hubs of one server.
+// Hubs are the hubs of one server.
 type Hubs struct {
 	cfg  Config
 	hubs []*hub
 }
 
-// hub is one hub of them.
+// hub is one of the hubs.
 type hub struct {
 	*Hubs
 	*signalr.Hub
@@ -127,7 +127,7 @@ func (h *Hubs) add(row event.Hub) {
 	h.hubs = append(h.hubs, one)
 }
 
-// Mount serves the hubs by s, which must have been made with h.Authenticate.
+// Mount serves the hubs with s, which must have been made with h.Authenticate.
 func (h *Hubs) Mount(mux *http.ServeMux, s *signalr.Server) {
 	for _, one := range h.hubs {
 		handler := s.Handler(one.Hub)
@@ -143,7 +143,7 @@ const (
 	refreshPath   = "/refresh"
 )
 
-// Paths returns every path that the hub at path answers at.
+// Paths returns all paths of the hub at path.
 func Paths(path string) []string { return []string{path, path + negotiatePath, path + refreshPath} }
 
 // Methods returns the names of the methods by the hub's path.
@@ -164,7 +164,7 @@ func (h *Hubs) Connections(s *signalr.Server) map[string]int {
 	return counts
 }
 
-// Path returns where the hub of that name is.
+// Path returns the path of the hub of that name.
 func (h *Hubs) Path(name string) string {
 	for _, one := range h.hubs {
 		if one.Name() == name {
@@ -174,8 +174,9 @@ func (h *Hubs) Path(name string) string {
 	return ""
 }
 
-// Authenticate says who sends r, for signalr.Config: an error for no token or a bad one, [signalr.ErrForbidden] on the admin
-// hub for a user without the role. The client is not told more than the status; the log is.
+// Authenticate finds the user who sends r, for signalr.Config. It fails for no token or a bad one, and with
+// [signalr.ErrForbidden] on the admin hub for a user without the role. The client learns only the status; the log
+// has the reason.
 func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	p, err := h.cfg.Tokens.FromRequest(r)
 	refused := auditlog.Entry{Action: auditlog.Connect, Path: strings.TrimSuffix(r.URL.Path, negotiatePath)}

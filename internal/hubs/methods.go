@@ -52,20 +52,28 @@ func (h *hub) subscribable(kind event.GroupKind) {
 }
 
 func (h *hub) resumable(kind event.GroupKind) {
-	signalr.Method2(h.Hub, kind.ResumeMethod(), func(ctx context.Context, call *signalr.Call, id ID, last *ID) (any, error) {
-		return nil, h.resume(ctx, call, kind.Group(uuid.UUID(id)), cursor(last), event.Plain)
-	})
+	signalr.Method2(
+		h.Hub,
+		kind.ResumeMethod(),
+		func(ctx context.Context, call *signalr.Call, id ID, last *ID) (any, error) {
+			return nil, h.resume(ctx, call, kind.Group(uuid.UUID(id)), cursor(last), event.Plain)
+		},
+	)
 }
 
-// resumableWithCursor is resumable for events with positional arguments. A typed client has no handler for one more than the published
-// documents have: a .NET or Java client drops such an event without a word. So the cursor comes as a trailing argument to a client that
-// asks for it only.
+// resumableWithCursor is resumable for events with positional arguments. A .NET or Java client silently drops an
+// event that has one argument more than its typed handler, and handlers follow the published documents. So only a
+// client that asks for it gets the cursor as a trailing argument.
 func (h *hub) resumableWithCursor(kind event.GroupKind) {
-	signalr.Method3(h.Hub, kind.ResumeMethod(), func(ctx context.Context, call *signalr.Call, id ID, last *ID, withCursor signalr.Optional[*bool]) (any, error) {
-		shape := event.Plain
-		if asked := withCursor.Value; asked != nil && *asked {
-			shape = event.WithCursor
-		}
-		return nil, h.resume(ctx, call, kind.Group(uuid.UUID(id)), cursor(last), shape)
-	})
+	signalr.Method3(
+		h.Hub,
+		kind.ResumeMethod(),
+		func(ctx context.Context, call *signalr.Call, id ID, last *ID, withCursor signalr.Optional[*bool]) (any, error) {
+			shape := event.Plain
+			if asked := withCursor.Value; asked != nil && *asked {
+				shape = event.WithCursor
+			}
+			return nil, h.resume(ctx, call, kind.Group(uuid.UUID(id)), cursor(last), shape)
+		},
+	)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// A client that speaks MessagePack asks for the cursor as one that speaks JSON does.
+// A MessagePack client asks for the cursor as a JSON client does.
 //
 // Acceptance: A-254.
 func TestACartsCursorOverMessagePack(t *testing.T) {
@@ -33,7 +33,12 @@ func TestACartsCursorOverMessagePack(t *testing.T) {
 	for _, wish := range []struct {
 		args   []any
 		cursor int
-	}{{[]any{id.String(), nil}, 0}, {[]any{id.String(), nil, true}, 1}, {[]any{id.String(), nil, nil}, 0}, {[]any{id.String(), nil, false}, 0}} {
+	}{
+		{[]any{id.String(), nil}, 0},
+		{[]any{id.String(), nil, true}, 1},
+		{[]any{id.String(), nil, nil}, 0},
+		{[]any{id.String(), nil, false}, 0},
+	} {
 		require.EqualValues(t, 3, call(wish.args...)[3], "a result that is not void")
 		require.Len(t, publish(), wish.cursor, "%v", wish.args)
 	}

@@ -27,7 +27,9 @@ type resourceHub struct {
 
 func resourceHubs() map[string]resourceHub {
 	object := event.Event{Type: event.OrderStatusChanged, Audience: event.Both}
-	positional := event.Event{Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`)}
+	positional := event.Event{
+		Type: event.CartConverted, Payload: json.RawMessage(`{"orderId":"f47ac10b-58cc-4372-a567-0e02b2c3d479"}`),
+	}
 	all := map[string]resourceHub{}
 	for _, hub := range event.Hubs() {
 		for _, kind := range hub.Groups {
@@ -43,7 +45,7 @@ func resourceHubs() map[string]resourceHub {
 	return all
 }
 
-// resuming are the arguments of the hub's Resume method of a client that wants to be told the place of each event.
+// resuming returns the arguments of the hub's Resume method for a client that asks for the cursor of each event.
 func (h resourceHub) resuming(id uuid.UUID, last any) []any {
 	if h.name == "Cart" {
 		return []any{id, last, true}
@@ -96,7 +98,8 @@ func TestResume(t *testing.T) {
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {
 		t.Helper()
 		method := "Resume" + h.name
-		require.JSONEq(t, `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`,
+		require.JSONEq(
+			t, `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`,
 			c.must(method, id, nil))
 		c.must("UnsubscribeFrom"+h.name, id)
 		first := s.publish(h.group(id), h.event)
@@ -159,13 +162,16 @@ func TestArgumentsThatDoNotBind(t *testing.T) {
 		t.Helper()
 		text := id.String()
 		for _, arg := range []any{
-			nil, 7, true, "", "x", "{" + text + "}", "urn:uuid:" + text, strings.ReplaceAll(text, "-", ""), " " + text, text + " ",
+			nil, 7, true, "", "x", "{" + text + "}", "urn:uuid:" + text, strings.ReplaceAll(text, "-", ""), " " + text,
+			text + " ",
 			strings.Replace(text, "-", "0", 1), "g" + text[1:],
 			[]any{text},
 			map[string]any{},
 		} {
 			for _, method := range []string{"SubscribeTo" + h.name, "UnsubscribeFrom" + h.name} {
-				require.Equal(t, "Failed to invoke '"+method+"' due to an error on the server.", c.call(method, arg).Error, "%v", arg)
+				require.Equal(
+					t, "Failed to invoke '"+method+"' due to an error on the server.", c.call(method, arg).Error, "%v", arg,
+				)
 			}
 			require.Equal(t, "Failed to invoke 'Resume"+h.name+"' due to an error on the server.",
 				c.call("Resume"+h.name, arg, nil).Error, "%v", arg)
@@ -175,7 +181,9 @@ func TestArgumentsThatDoNotBind(t *testing.T) {
 			}
 		}
 		for _, args := range [][]any{{}, {id}, {id, id, id}, {id, id, true, id}} {
-			require.Equal(t, "Failed to invoke 'Resume"+h.name+"' due to an error on the server.", c.call("Resume"+h.name, args...).Error)
+			require.Equal(
+				t, "Failed to invoke 'Resume"+h.name+"' due to an error on the server.", c.call("Resume"+h.name, args...).Error,
+			)
 		}
 		require.Equal(t, "Failed to invoke 'Subscribe' due to an error on the server. HubException: Method does not exist.",
 			c.call("Subscribe").Error)
@@ -183,7 +191,7 @@ func TestArgumentsThatDoNotBind(t *testing.T) {
 	})
 }
 
-// TestRevokedWhileThePermissionIsBeingChecked: the check says yes, then the revocation passes, and only then the
+// TestRevokedWhileThePermissionIsBeingChecked: the check says yes, then the revocation is handled, and only then the
 // connection would join.
 //
 // Acceptance: A-309.
@@ -239,8 +247,10 @@ func TestTeamCartShapes(t *testing.T) {
 		}
 		require.JSONEq(t, `{"target":"ReceivePaymentEvent","arguments":["p","Paid"`+trailing+`]}`, string(raw))
 	}
-	subscribed, resumed, asking := s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant)
-	declining, null, changing := s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant)
+	subscribed, resumed, asking := s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant),
+		s.connect(event.TeamCartPath, grant)
+	declining, null, changing := s.connect(event.TeamCartPath, grant), s.connect(event.TeamCartPath, grant),
+		s.connect(event.TeamCartPath, grant)
 	subscribed.must("SubscribeToCart", id)
 	resumed.must("ResumeCart", id, nil)
 	asking.must("ResumeCart", id, nil, true)
@@ -253,7 +263,7 @@ func TestTeamCartShapes(t *testing.T) {
 	}
 	receives(asking, first, true)
 
-	// The newest wish holds, for what is replayed and for what follows live.
+	// The last request decides, for replayed and for live events.
 	for _, wish := range []struct {
 		method string
 		args   []any
@@ -277,23 +287,32 @@ func TestTeamCartShapes(t *testing.T) {
 		receives(asking, last, true)
 	}
 
-	// What is no boolean is not bound, as in .NET, and changes nothing.
+	// A value that is no boolean does not bind, as in .NET, and changes nothing.
 	for _, odd := range []any{1, 0, "true", "", []any{}, map[string]any{}, 1.5} {
-		require.Equal(t, "Failed to invoke 'ResumeCart' due to an error on the server.", asking.call("ResumeCart", id, nil, odd).Error)
+		require.Equal(
+			t, "Failed to invoke 'ResumeCart' due to an error on the server.", asking.call("ResumeCart", id, nil, odd).Error,
+		)
 	}
-	require.Equal(t, "Failed to invoke 'ResumeCart' due to an error on the server.", asking.call("ResumeCart", id, nil, true, true).Error)
+	require.Equal(
+		t, "Failed to invoke 'ResumeCart' due to an error on the server.",
+		asking.call("ResumeCart", id, nil, true, true).Error,
+	)
 	require.Equal(t, "Failed to invoke 'ResumeCart' due to an error on the server.", asking.call("ResumeCart", id).Error)
 	publish()
 	receives(asking, last, true)
 }
 
-// The trailing argument is the team cart hub's.
+// Only the team cart hub has the trailing argument.
 func TestOtherHubsResumeWithTwoArguments(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := uuid.New()
-	c := s.connect(event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{event.OrderGroup(id).String()}})
-	require.Equal(t, "Failed to invoke 'ResumeOrder' due to an error on the server.", c.call("ResumeOrder", id, nil, true).Error)
+	c := s.connect(
+		event.CustomerOrdersPath, auth.Grant{Subject: "u", Permissions: []string{event.OrderGroup(id).String()}},
+	)
+	require.Equal(
+		t, "Failed to invoke 'ResumeOrder' due to an error on the server.", c.call("ResumeOrder", id, nil, true).Error,
+	)
 	c.must("ResumeOrder", id, nil)
 }
 
@@ -302,7 +321,9 @@ func TestTeamCartHubExistsOnlyWhenEnabled(t *testing.T) {
 	t.Parallel()
 	s := setup(t, func(s *server) { s.teamCart = false })
 	token := s.token(auth.Grant{Subject: "u"})
-	for path, status := range map[string]int{event.TeamCartPath: http.StatusNotFound, event.CustomerOrdersPath: http.StatusOK} {
+	for path, status := range map[string]int{
+		event.TeamCartPath: http.StatusNotFound, event.CustomerOrdersPath: http.StatusOK,
+	} {
 		got, _ := s.post(path+"/negotiate?negotiateVersion=1", token)
 		require.Equal(t, status, got, path)
 	}

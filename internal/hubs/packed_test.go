@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// packedClient is a WebSocket client that speaks MessagePack, and sees the bytes.
+// packedClient is a WebSocket client that speaks MessagePack and sees the bytes.
 type packedClient struct {
 	t    *testing.T
 	conn net.Conn
@@ -41,7 +41,7 @@ func (s *server) connectPacked(path string, g auth.Grant) *packedClient {
 	return c
 }
 
-// frame takes a message with its length prefix.
+// frame reads a message with its length prefix.
 func (c *packedClient) frame() []byte {
 	c.t.Helper()
 	for len(c.left) == 0 {
@@ -56,7 +56,7 @@ func (c *packedClient) frame() []byte {
 	return frame
 }
 
-// message takes a message, read by somebody else's MessagePack.
+// message reads a message with another project's MessagePack library.
 func (c *packedClient) message() (message []any) {
 	c.t.Helper()
 	frame := c.frame()
@@ -65,7 +65,7 @@ func (c *packedClient) message() (message []any) {
 	return message
 }
 
-// invoke sends an invocation, whose answer is for the caller to take.
+// invoke sends an invocation; the caller reads the answer.
 func (c *packedClient) invoke(id, method string, args ...any) {
 	c.t.Helper()
 	if args == nil {

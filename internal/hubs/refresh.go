@@ -39,7 +39,8 @@ func (h *hub) refreshToken(ctx context.Context, call *signalr.Call, token string
 	}
 }
 
-// refreshed is the same by a request to the hub's path + "/refresh": [Hubs.Authenticate] has looked at the token and the role.
+// refreshed does the same for a request to the hub's path + "/refresh". [Hubs.Authenticate] has checked the token
+// and the role.
 func (h *hub) refreshed(ctx context.Context, c *signalr.Conn, u signalr.User) error {
 	p, ok := u.(*auth.Principal)
 	if !ok {
@@ -48,9 +49,9 @@ func (h *hub) refreshed(ctx context.Context, c *signalr.Conn, u signalr.User) er
 	return h.replace(ctx, c, p, func() {})
 }
 
-// replace makes p who c belongs to. Groups that the new claims no longer open are left. Where that cannot be found out for all of them,
-// the connection is closed to come back and resume: it must not stay in a group without a permission, nor lose one without a word.
-// Closing is called before that.
+// replace makes p the principal of c. c leaves the groups that the new claims no longer open. If that cannot be
+// checked for all groups, the connection is closed to come back and resume: it must not stay in a group without a
+// permission, nor lose one without a word. closing is called before that.
 func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, closing func()) error {
 	err := c.Replace(ctx, p, func() {
 		h.cfg.Audit.Done(ctx, h.entry(auditlog.RefreshToken, c, event.Group{}))
@@ -65,8 +66,8 @@ func (h *hub) replace(ctx context.Context, c *signalr.Conn, p *auth.Principal, c
 	return err
 }
 
-// leaveClosed takes c out of the groups that p does not open, and returns false where that could not be found out. A client that hangs up
-// meanwhile changes nothing: it goes on for as long as the connection lives.
+// leaveClosed removes c from the groups that p does not open, and returns false if one could not be checked. A
+// client that hangs up its request does not stop it: it runs for as long as the connection lives.
 func (h *hub) leaveClosed(c *signalr.Conn, p *auth.Principal) bool {
 	ctx, cancel := context.WithTimeout(c.Context(), h.cfg.RefreshTimeout)
 	defer cancel()
@@ -78,16 +79,18 @@ func (h *hub) leaveClosed(c *signalr.Conn, p *auth.Principal) bool {
 	return true
 }
 
-// stays takes c out of g where p does not open it, and returns false where that could not be found out.
+// stays removes c from g if p does not open it, and returns false if that could not be checked.
 func (h *hub) stays(ctx context.Context, c *signalr.Conn, p *auth.Principal, g event.Group) bool {
 	switch err := h.cfg.Authorizer.Authorize(ctx, p, g); {
 	case err == nil:
 		return true
 	case errors.Is(err, policy.ErrForbidden):
 		h.cfg.Broadcaster.Unsubscribe(c, g)
-		h.cfg.Logger.InfoContext(ctx, "group left after a token refresh", slog.String("connection_id", c.ID()), slog.String("group", g.String()))
+		h.cfg.Logger.InfoContext(
+			ctx, "group left after a token refresh", slog.String("connection_id", c.ID()), slog.String("group", g.String()),
+		)
 		return true
-	case c.Context().Err() != nil: // it leaves all of them
+	case c.Context().Err() != nil: // the connection ends and leaves all its groups
 		return true
 	default:
 		h.cfg.Logger.WarnContext(ctx, "connection closed to resume: its new token could not be checked",
@@ -96,7 +99,7 @@ func (h *hub) stays(ctx context.Context, c *signalr.Conn, p *auth.Principal, g e
 	}
 }
 
-// withoutRole is why a token without the admin role is refused.
+// withoutRole is the error for a token without the admin role.
 func (c *Config) withoutRole() error {
 	return fmt.Errorf("%w: the admin hub requires the role %q", signalr.ErrForbidden, c.AdminRole)
 }

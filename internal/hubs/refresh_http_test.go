@@ -26,7 +26,7 @@ type refreshable struct {
 	*client
 	s     *server
 	path  string
-	token string // of the connection
+	token string // the connection's token
 	id    string
 }
 
@@ -34,7 +34,9 @@ type refreshable struct {
 func (s *server) negotiate(path string, g auth.Grant) *refreshable {
 	s.t.Helper()
 	bearer := s.token(g)
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path+"/negotiate?negotiateVersion=1", http.NoBody)
+	r, err := http.NewRequestWithContext(
+		s.t.Context(), http.MethodPost, s.url+path+"/negotiate?negotiateVersion=1", http.NoBody,
+	)
 	require.NoError(s.t, err)
 	r.Header.Set("Authorization", "Bearer "+bearer)
 	status, body := s.do(r)
@@ -94,7 +96,8 @@ func permissions(groups ...event.Group) auth.Grant {
 	return g
 }
 
-// A request does what RefreshToken does: the new claims hold, groups that they no longer open are left, and the rest stays.
+// A request has the effect of RefreshToken: the new claims hold, the connection leaves groups that they no longer
+// open, and stays in the others.
 //
 // Acceptance: A-497.
 func TestARefreshByRequestReplacesTheClaims(t *testing.T) {
@@ -173,7 +176,8 @@ func TestARefreshByRequestOnTheAdminHub(t *testing.T) {
 	}
 }
 
-// A client that hangs up leaves nothing half done, and what could not be found out closes the connection to resume.
+// A client that hangs up its request leaves nothing half done. If a permission cannot be checked, the connection is
+// closed to resume.
 //
 // Acceptance: A-497.
 func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
@@ -188,7 +192,7 @@ func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
 	hung := make(chan error, 1)
 	s.guard.set(nil, func(event.Group) {
 		hangUp()
-		<-hung // the client is gone
+		<-hung // the client has gone
 		hung <- nil
 	})
 	response, err := http.DefaultClient.Do(c.request(ctx, s.token(permissions())))
@@ -197,7 +201,9 @@ func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
 	}
 	hung <- nil
 	require.ErrorIs(t, err, context.Canceled)
-	require.Eventually(t, func() bool { return s.b.Members(g) == 0 }, patience, time.Millisecond, "it was done to the end")
+	require.Eventually(
+		t, func() bool { return s.b.Members(g) == 0 }, patience, time.Millisecond, "it was done to the end",
+	)
 	c.must("UnsubscribeFromOrder", id) // the connection lives
 
 	s.guard.set(nil, nil)
@@ -208,7 +214,8 @@ func TestARefreshByRequestWhenNobodyCanBeAsked(t *testing.T) {
 	require.JSONEq(t, `{"type":7,"error":"permissions could not be checked","allowReconnect":true}`, c.receive())
 }
 
-// A method that runs keeps the claims that it began with, but no group that the new ones do not open.
+// A running method keeps the claims that it began with, but leaves the connection in no group that the new claims do
+// not open.
 //
 // Acceptance: A-503.
 func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
@@ -235,7 +242,7 @@ func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
 			answer := make(chan record, 1)
 			go func() { answer <- c.call(method, args...) }()
 			<-asked
-			c.refreshes(permissions()) // while the old claims are looked at
+			c.refreshes(permissions()) // while the old claims are being checked
 			close(goOn)
 			require.Empty(t, (<-answer).Error, "the claims that it began with open the group")
 			require.Eventually(t, func() bool { return s.b.Members(g) == 0 }, patience, time.Millisecond, "the new ones do not")
@@ -267,7 +274,8 @@ func TestAMethodThatRunsWhileTheTokenIsReplaced(t *testing.T) {
 	})
 }
 
-// However refreshes by request, by the method and subscriptions interleave: in the end the groups are those that the last claims open.
+// Refreshes by request, refreshes by the method and subscriptions interleave in any order: in the end the groups are
+// those that the last claims open.
 //
 // Acceptance: A-502, A-503.
 func TestRefreshesAndSubscriptionsInterleaved(t *testing.T) {
@@ -281,7 +289,7 @@ func TestRefreshesAndSubscriptionsInterleaved(t *testing.T) {
 	c := s.negotiate(event.CustomerOrdersPath, permissions(groups...))
 	for range 100 {
 		var all sync.WaitGroup
-		for i := range groups { // each opens but one
+		for i := range groups { // each token opens two of the three groups
 			all.Go(func() {
 				status, _ := c.refresh(s.token(permissions(groups[i], groups[(i+1)%len(groups)])))
 				require.Equal(t, http.StatusOK, status)
@@ -293,7 +301,7 @@ func TestRefreshesAndSubscriptionsInterleaved(t *testing.T) {
 			c.call("ResumeOrder", id, nil)
 		}
 		all.Wait()
-		c.must("UnsubscribeFromOrder", uuid.New()) // nothing runs any more
+		c.must("UnsubscribeFromOrder", uuid.New()) // all refreshes have ended
 		for i, g := range groups {
 			member := s.b.Members(g) == 1
 			open := c.call("SubscribeToOrder", ids[i]).Error == ""

@@ -57,7 +57,8 @@ func TestRefreshTokenThatIsRefusedChangesNothing(t *testing.T) {
 	})
 }
 
-// A check that could not be made takes nobody out of a group without a word: the client is made to come back, and resumes.
+// A check that fails with an error removes no connection from a group without a word: the connection is closed, and
+// the client comes back and resumes.
 //
 // Acceptance: A-278.
 func TestRefreshTokenWhenNobodyCanBeAsked(t *testing.T) {
@@ -73,7 +74,8 @@ func TestRefreshTokenWhenNobodyCanBeAsked(t *testing.T) {
 	}
 }
 
-// Whoever loses a role or a permission with the new token leaves what it opened and stays in the rest; nothing comes of the former any more.
+// A client whose new token lacks a role or a permission leaves the groups that it opened and stays in the others. It
+// receives nothing more from the groups that it left.
 func TestRefreshTokenLeavesWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *server, h resourceHub, id uuid.UUID, c *client) {

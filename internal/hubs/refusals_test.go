@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// journal is a log that is read while it is written.
+// journal is a log that can be read while it is written.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -28,7 +28,7 @@ func (j *journal) Write(line []byte) (int, error) {
 	return j.text.Write(line)
 }
 
-// take returns what has been written since it was called last.
+// take returns the text written since the last call.
 func (j *journal) take() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -37,12 +37,13 @@ func (j *journal) take() string {
 	return text
 }
 
-// logging has the hubs write to a journal, from info level on.
+// logging makes the hubs write to a journal, from info level on.
 func logging(j *journal) func(*server) {
 	return func(s *server) { s.logger = slog.New(slog.NewJSONHandler(j, nil)) }
 }
 
-// TestTheLogTellsWhyATokenWasRefused: the client learns the status and nothing else, and the log does not learn the token.
+// TestTheLogTellsWhyATokenWasRefused: the client learns the status and nothing else, and the log does not contain
+// the token.
 //
 // Acceptance: A-169.
 func TestTheLogTellsWhyATokenWasRefused(t *testing.T) {
@@ -60,7 +61,10 @@ func TestTheLogTellsWhyATokenWasRefused(t *testing.T) {
 		{event.CustomerOrdersPath, foreign, "bad_signature", "does not fit the configured key", http.StatusUnauthorized},
 		{event.RestaurantOrdersPath, "x.y.z", "malformed", "not a JSON Web Token", http.StatusUnauthorized},
 		{event.TeamCartPath, "", "no_token", "there is none", http.StatusUnauthorized},
-		{event.AdminPath, s.token(auth.Grant{Subject: "u"}), "not_permitted", `requires the role "Admin"`, http.StatusForbidden},
+		{
+			event.AdminPath, s.token(auth.Grant{Subject: "u"}), "not_permitted", `requires the role "Admin"`,
+			http.StatusForbidden,
+		},
 	} {
 		for _, path := range []string{c.path, c.path + "/negotiate"} {
 			status, _ := s.post(path, c.token)

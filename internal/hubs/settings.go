@@ -1,6 +1,6 @@
 package hubs
 
-// Settings is what an operator decides about the hubs.
+// Settings are the operator's choices for the hubs.
 type Settings struct {
 	FeatureTeamcart bool `env:"HERALD_FEATURE_TEAMCART" help:"Serve the TeamCart hub."`
 }

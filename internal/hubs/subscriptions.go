@@ -24,17 +24,28 @@ func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) 
 }
 
 // resume completes call itself, between the replayed events and the live ones.
-func (h *hub) resume(ctx context.Context, call *signalr.Call, g event.Group, cur eventlog.Cursor, shape event.Shape) error {
+func (h *hub) resume(
+	ctx context.Context,
+	call *signalr.Call,
+	g event.Group,
+	cur eventlog.Cursor,
+	shape event.Shape,
+) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error {
 		return a.Resume(ctx, call.Conn, cur, shape, func(r broadcast.Result) { call.Complete(r) })
 	})
 }
 
-// joinAttempts is how often a permission is asked for again because somebody's access was revoked meanwhile.
+// joinAttempts is how often a permission is checked if access was revoked during each check.
 const joinAttempts = 5
 
-// join enters g with a permission that is no older than any revocation, and leaves a line in the audit log.
-func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
+// join enters g with a permission that is no older than any revocation, and writes a line to the audit log.
+func (h *hub) join(
+	ctx context.Context,
+	call *signalr.Call,
+	g event.Group,
+	enter func(broadcast.Admission) error,
+) error {
 	err := h.tryToJoin(ctx, call, g, enter)
 	entry := h.entry(auditlog.Subscribe, call.Conn, g)
 	if err == nil {
@@ -45,7 +56,12 @@ func (h *hub) join(ctx context.Context, call *signalr.Call, g event.Group, enter
 	return err
 }
 
-func (h *hub) tryToJoin(ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error) error {
+func (h *hub) tryToJoin(
+	ctx context.Context,
+	call *signalr.Call,
+	g event.Group,
+	enter func(broadcast.Admission) error,
+) error {
 	p := principal(call.Conn)
 	for range joinAttempts {
 		admission := h.cfg.Broadcaster.Admit(g)
@@ -54,19 +70,20 @@ func (h *hub) tryToJoin(ctx context.Context, call *signalr.Call, g event.Group, 
 		}
 		switch err := enter(admission); {
 		case errors.Is(err, broadcast.ErrStale):
-		case errors.Is(err, broadcast.ErrUnsubscribed): // by a refresh of the token: all that this client sends waits for this call
+		// a refresh of the token did it: all that this client sends waits for this call
+		case errors.Is(err, broadcast.ErrUnsubscribed):
 			return &signalr.HubError{Message: forbidden}
 		default:
-			h.catchUpWithRefresh(call.Conn, p, g) //nolint:contextcheck // the connection's, for it is about that and not the call
+			h.catchUpWithRefresh(call.Conn, p, g) //nolint:contextcheck // the connection's context, not the call's
 			return err
 		}
 	}
 	return &signalr.HubError{Message: forbidden}
 }
 
-// catchUpWithRefresh does for g what a refresh of the token has perhaps not done that came after g was asked for with the claims of p, and
-// before c was in it. A call keeps the claims that it began with; the group is left right behind it. Either the refresh has seen c in g, or
-// the new claims are seen here.
+// catchUpWithRefresh checks g against the connection's present claims. A refresh of the token may have run after
+// this call read the claims p and before c was in g, and so missed g. The call keeps the claims that it began with,
+// and leaves the group right behind it. Either the refresh saw c in g, or this check sees the new claims.
 func (h *hub) catchUpWithRefresh(c *signalr.Conn, p *auth.Principal, g event.Group) {
 	now := principal(c)
 	if now == p {
@@ -79,7 +96,7 @@ func (h *hub) catchUpWithRefresh(c *signalr.Conn, p *auth.Principal, g event.Gro
 	}
 }
 
-// authorize returns a refusal unless p may join g. What could not be found out is refused like a no.
+// authorize returns a refusal unless p may join g. A check that fails with another error is refused like a no.
 func (h *hub) authorize(ctx context.Context, p *auth.Principal, g event.Group) error {
 	err := h.cfg.Authorizer.Authorize(ctx, p, g)
 	switch {
@@ -92,7 +109,7 @@ func (h *hub) authorize(ctx context.Context, p *auth.Principal, g event.Group) e
 	}
 }
 
-// principal is who c belongs to: [Hubs.Authenticate] lets nobody else in.
+// principal returns c's principal: [Hubs.Authenticate] accepts no connection without one.
 func principal(c *signalr.Conn) *auth.Principal {
 	p, _ := c.User().(*auth.Principal) // nil is refused by every check
 	return p

@@ -31,8 +31,8 @@ var lifecycle = []orderStep{ //nolint:gochecknoglobals // a constant table
 	{"Delivered", event.OrderStatusChanged},
 }
 
-// endings are the steps beside the lifecycle, each of which ends an order: one for each type of event that the lifecycle
-// has not.
+// endings are the steps outside the lifecycle, each of which ends an order: one for each event type that the
+// lifecycle lacks.
 var endings = func() (steps []orderStep) { //nolint:gochecknoglobals // a constant table
 	named := make([]event.Type, 0, len(lifecycle))
 	for _, step := range lifecycle {
@@ -44,7 +44,7 @@ var endings = func() (steps []orderStep) { //nolint:gochecknoglobals // a consta
 	return steps
 }()
 
-// others are the types of a family that a story does not name: they are told behind it, so that each type is seen.
+// others are the types of a family that a story does not name. They follow the story, so that each type is seen.
 func others(family event.Family, named []event.Type) (types []event.Type) {
 	for _, t := range event.Types() {
 		if t.Family() == family && !slices.Contains(named, t) {
@@ -57,7 +57,8 @@ func others(family event.Family, named []event.Type) (types []event.Type) {
 const publishOrder = `SELECT herald.publish_order_event($1, $2, $3, $4, $5, $6, estimated_delivery_time => now() + interval '30 minutes',
 	delivered_at => CASE WHEN $4 = 'Delivered' THEN now() END)`
 
-// followedOrder moves the one order that the printed command follows: it is ordered again as soon as it has been delivered.
+// followedOrder moves the one order that the printed command follows. It is ordered again as soon as it has been
+// delivered.
 func (s *Simulation) followedOrder(ctx context.Context, tx pgx.Tx, _ int) error {
 	var status string
 	err := tx.QueryRow(ctx, `SELECT status FROM demo.orders WHERE id = $1 FOR UPDATE`, OrderID).Scan(&status)
@@ -67,8 +68,8 @@ func (s *Simulation) followedOrder(ctx context.Context, tx pgx.Tx, _ int) error 
 	return moveOrder(ctx, tx, OrderID, "YZ-1024", Customer, next(status))
 }
 
-// order places a new order of somebody's, or moves one that is under way. One in each ending turns is an order that ends
-// otherwise: its payment fails.
+// order places a new order of a random customer, or moves an open one. One turn in ending places an order that ends
+// outside the lifecycle, as by a failed payment.
 func (s *Simulation) order(ctx context.Context, tx pgx.Tx, turn int) error {
 	const ending = 10
 	if turn%ending == ending-1 {
@@ -89,7 +90,7 @@ func (s *Simulation) order(ctx context.Context, tx pgx.Tx, turn int) error {
 	return moveOrder(ctx, tx, uuid.New(), orderNumber(), uuid.NewString(), lifecycle[0])
 }
 
-// underWay are the statuses behind which another follows.
+// underWay are the statuses that another status follows.
 func underWay() (statuses []string) {
 	for _, step := range lifecycle[:len(lifecycle)-1] {
 		statuses = append(statuses, step.status)
@@ -105,8 +106,10 @@ func next(status string) orderStep {
 }
 
 func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer string, to orderStep) error {
-	_, err := tx.Exec(ctx, `INSERT INTO demo.orders (id, number, customer_id, restaurant_id, status) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, id, number, customer, RestaurantID, to.status)
+	_, err := tx.Exec(
+		ctx, `INSERT INTO demo.orders (id, number, customer_id, restaurant_id, status) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`,
+		id, number, customer, RestaurantID, to.status)
 	if err != nil {
 		return fmt.Errorf("moving order %s: %w", id, err)
 	}
@@ -117,7 +120,8 @@ func moveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID, number, customer st
 	return nil
 }
 
-// cartEvents is what happens to the simulated team cart, over and over: it is paid and converted, and the next time it expires.
+// cartEvents are the events of the simulated team cart, repeated for ever: it is paid and converted, and the next
+// time it expires.
 var cartEvents = func() []event.Type { //nolint:gochecknoglobals // a constant table
 	story := []event.Type{
 		event.CartUpdated, event.CartLocked, event.CartPaymentEvent, event.CartReadyToConfirm, event.CartConverted,
@@ -137,7 +141,8 @@ func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	}
 	eventType := cartEvents[turn%len(cartEvents)]
 	_, err = tx.Exec(ctx, `INSERT INTO demo.team_carts (id, host_id, status) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`, TeamCartID, Customer, string(eventType))
+		ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = now()`,
+		TeamCartID, Customer, string(eventType))
 	if err != nil {
 		return fmt.Errorf("changing the team cart: %w", err)
 	}
@@ -148,7 +153,7 @@ func (s *Simulation) teamCart(ctx context.Context, tx pgx.Tx, turn int) error {
 	return nil
 }
 
-// administration lets the platform's counters grow and tells the dashboards.
+// administration increases the platform's counters and publishes them to the dashboards.
 func (s *Simulation) administration(ctx context.Context, tx pgx.Tx, turn int) error {
 	var stats json.RawMessage
 	err := tx.QueryRow(ctx, `
@@ -173,8 +178,8 @@ type adminEvent struct {
 	payload string
 }
 
-// adminEvents is what the admin service tells, over and over. A payload is SQL that may read stats, the platform's
-// counters.
+// adminEvents are the events of the admin service, repeated for ever. A payload is SQL that may read stats, the
+// platform's counters.
 var adminEvents = func() []adminEvent { //nolint:gochecknoglobals // a constant table
 	story := []adminEvent{
 		{event.UserCountUpdate, `stats`},

@@ -21,8 +21,8 @@ const (
 	retryDelay          = time.Second
 )
 
-// The people of the simulation. They stay the same over restarts, so that a token keeps its meaning. They are UUIDs, as the documents have
-// users: a handler that declares its userId as one is not called for another text.
+// The people of the simulation. They stay the same over restarts, so that a token stays valid for them. They are
+// UUIDs, as users are in the documents: a handler that declares its userId as a UUID is not called for another text.
 const (
 	Customer = "7a1d5f3e-2c4b-4f6a-9b8e-0c1d2e3f4a51"
 	Staff    = "7a1d5f3e-2c4b-4f6a-9b8e-0c1d2e3f4a52"
@@ -36,7 +36,7 @@ var (
 	TeamCartID   = uuid.MustParse("0b8f1c52-6f3c-4e0a-9a3e-5f1f0c0d7e11") //nolint:gochecknoglobals // a constant
 )
 
-// Config is how lively the simulation is.
+// Config sets the simulation's pace.
 type Config struct {
 	Pool *pgxpool.Pool
 	// Pace is the mean time between two transactions of one service. Defaults to 700 ms.
@@ -52,7 +52,7 @@ type Simulation struct {
 	cfg Config
 }
 
-// New returns a simulation; nothing happens until Run.
+// New returns a simulation; it does nothing until Run.
 func New(cfg Config) (*Simulation, error) {
 	if cfg.Pool == nil {
 		return nil, errors.New("simulation: Pool is required")
@@ -77,8 +77,8 @@ INSERT INTO demo.counters VALUES ('totalUsers', 5432), ('activeUsers', 234), ('n
 	('imagesGenerated', 3847), ('failedGenerations', 5), ('totalRevenue', 98765.43), ('revenueToday', 1234.56)
 	ON CONFLICT DO NOTHING;`
 
-// Setup creates the services' own tables and what the printed tokens rely on: the staff member's and the customer's grants, that for the followed
-// order included, which may not have been placed yet.
+// Setup creates the services' own tables and the rows that the printed tokens rely on: the staff member's and the
+// customer's grants, including the grant for the followed order, which may not have been placed yet.
 func (s *Simulation) Setup(ctx context.Context) error {
 	if _, err := s.cfg.Pool.Exec(ctx, tables); err != nil {
 		return fmt.Errorf("creating the simulated services' tables: %w", err)
@@ -94,7 +94,7 @@ func (s *Simulation) Setup(ctx context.Context) error {
 	return nil
 }
 
-// Run plays the services until ctx ends. What fails is logged and tried again.
+// Run plays the services until ctx ends. A failed transaction is logged and tried again.
 func (s *Simulation) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, step := range map[string]step{
@@ -108,10 +108,11 @@ func (s *Simulation) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// errRollBack ends a simulated transaction that goes wrong after it has published.
+// errRollBack ends a simulated transaction that fails after it has published.
 var errRollBack = errors.New("the business transaction rolled back")
 
-// step is one transaction of a service, and turn how many it has committed before: what comes in turn, comes for certain.
+// step is one transaction of a service. turn is how many transactions it has committed before; steps that depend on
+// turn are certain to come.
 type step func(ctx context.Context, tx pgx.Tx, turn int) error
 
 func (s *Simulation) service(ctx context.Context, name string, step step) error {

@@ -20,16 +20,25 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	pool := db.Pool(t)
-	sim, err := simulation.New(simulation.Config{Pool: pool, Pace: time.Millisecond, RollbackRate: 0.3, Logger: slog.New(slog.DiscardHandler)})
+	sim, err := simulation.New(
+		simulation.Config{Pool: pool, Pace: time.Millisecond, RollbackRate: 0.3, Logger: slog.New(slog.DiscardHandler)},
+	)
 	require.NoError(t, err)
 	require.NoError(t, sim.Setup(t.Context()))
 	require.NoError(t, sim.Setup(t.Context()), "a second start finds what the first has made")
 
-	// What `herald dev` prints works from then on, before there is any event.
+	// The output of `herald dev` works from then on, before there is any event.
 	var staff, member, owner bool
-	require.NoError(t, pool.QueryRow(t.Context(), `SELECT herald.can_subscribe('MustBeRestaurantStaff', $1, $2),
+	require.NoError(t, pool.QueryRow(
+		t.Context(),
+		`SELECT herald.can_subscribe('MustBeRestaurantStaff', $1, $2),
 		herald.can_subscribe('MustBeTeamCartMember', $3, $4), herald.can_subscribe('MustBeOrderOwner', $5, $4)`,
-		simulation.RestaurantID, simulation.Staff, simulation.TeamCartID, simulation.Customer, simulation.OrderID).Scan(&staff, &member, &owner))
+		simulation.RestaurantID,
+		simulation.Staff,
+		simulation.TeamCartID,
+		simulation.Customer,
+		simulation.OrderID,
+	).Scan(&staff, &member, &owner))
 	require.Equal(t, []bool{true, true, true}, []bool{staff, member, owner})
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -46,8 +55,8 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 
-	// Each type comes again and again, and soon: what is here within sixty transactions of a service is there within a minute at the pace of
-	// `herald dev`.
+	// Each type comes again and again, and soon: within sixty transactions of a service, which take a minute at the
+	// pace of `herald dev`.
 	const withinAMinute = 60
 	for family, rows := range map[event.Family]string{
 		event.Order: "restaurant_id IS NOT NULL", event.Admin: "resource_id IS NULL",
@@ -65,18 +74,23 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 		require.ElementsMatch(t, want, types)
 	}
 	var unset int
-	require.NoError(t, pool.QueryRow(t.Context(), `SELECT 8 - count(DISTINCT field) FROM herald.platform_stats WHERE field = ANY ($1)`, []string{
-		"totalUsers", "activeUsers", "newUsersToday", "websitesGenerated", "imagesGenerated", "failedGenerations", "totalRevenue", "revenueToday",
-	}).Scan(&unset))
+	require.NoError(
+		t,
+		pool.QueryRow(t.Context(), `SELECT 8 - count(DISTINCT field) FROM herald.platform_stats WHERE field = ANY ($1)`, []string{
+			"totalUsers", "activeUsers", "newUsersToday", "websitesGenerated", "imagesGenerated", "failedGenerations",
+			"totalRevenue", "revenueToday",
+		}).
+			Scan(&unset),
+	)
 	require.Zero(t, unset, "all eight statistics are set")
 
-	// Each order stands where its last committed event says: event and row are one transaction.
+	// Each order's row agrees with its last committed event: event and row are one transaction.
 	var apart int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM demo.orders d WHERE d.status IS DISTINCT FROM (
 		SELECT o.payload ->> 'status' FROM herald.outbox o WHERE o.resource_id = d.id ORDER BY o.seq DESC LIMIT 1)`).Scan(&apart))
 	require.Zero(t, apart)
 
-	// Rolled back transactions have left holes in the sequence and nothing else.
+	// Rolled back transactions have left only holes in the sequence.
 	var rolledBack int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT max(seq) - count(*) FROM herald.outbox`).Scan(&rolledBack))
 	require.Positive(t, rolledBack)

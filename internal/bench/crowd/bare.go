@@ -14,23 +14,23 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// What the bare server does is chosen by the path.
+// The path selects the bare server's behaviour.
 const (
-	bareRest   = "/rest"   // echo, prepared for little
-	bareEcho   = "/echo"   // echo, prepared for much
+	bareRest   = "/rest"   // echo, reads little ahead
+	bareEcho   = "/echo"   // echo, reads far ahead
 	bareFrames = "/frames" // answer the first message with the prebuilt frames too
-	bareReplay = "/replay" // the same with the second one: the first shakes hands
+	bareReplay = "/replay" // the same with the second message: the first is the handshake
 )
 
-// bare is the least that a WebSocket server can be: the library, a goroutine a connection, and nothing else. It is the baseline of
-// whatever is measured at a server process.
+// bare is a minimal WebSocket server: the library, a goroutine a connection, and nothing else. It is the baseline of
+// the benches that measure a server process.
 type bare struct {
 	*child
 
 	url string
 }
 
-// startBare starts the process. At /frames and /replay it sends so many frames of a size, headers included.
+// startBare starts the process. At /frames and /replay it sends this many frames of a size, headers included.
 func startBare(ctx context.Context, program string, frames, size int) (*bare, error) {
 	c, err := startChild(ctx, "the bare server", program, nil, "bench", "bare",
 		fmt.Sprintf("--frames=%d", frames), fmt.Sprintf("--size=%d", size))
@@ -46,8 +46,8 @@ func startBare(ctx context.Context, program string, frames, size int) (*bare, er
 	return &bare{c, "http://" + strings.TrimSpace(line)}, nil
 }
 
-// ServeBare is the bare server's process: it writes its address to out and serves until in ends. At /frames and /replay it sends count frames of
-// size bytes.
+// ServeBare is the bare server's process: it writes its address to out and serves until in ends. At /frames and
+// /replay it sends count frames of size bytes.
 func ServeBare(ctx context.Context, in io.Reader, out io.Writer, count, size int) error {
 	var listen net.ListenConfig
 	l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -75,7 +75,7 @@ func ServeBare(ctx context.Context, in io.Reader, out io.Writer, count, size int
 	}()
 	ended := make(chan struct{})
 	go func() {
-		_, _ = io.Copy(io.Discard, in) // its end is all that matters
+		_, _ = io.Copy(io.Discard, in) // only the end of in matters
 		close(ended)
 	}()
 	select {
@@ -88,7 +88,7 @@ func ServeBare(ctx context.Context, in io.Reader, out io.Writer, count, size int
 	}
 }
 
-// fillerFrame is a frame of so many bytes, its header included, that holds nothing.
+// fillerFrame is a frame of this many bytes, its header included, with meaningless content.
 func fillerFrame(size int) []byte {
 	for payload := max(size, 0); payload >= 0; payload-- {
 		if h := ws.HeaderSize(ws.Header{Length: int64(payload)}); h+payload <= size {
@@ -138,7 +138,7 @@ func serveBare(conn net.Conn, frame []byte, count int) {
 
 var errClosing = errors.New("client says goodbye")
 
-// echo sends one message back. space is what it was read into.
+// echo sends one message back. space is the buffer for it.
 func echo(conn net.Conn, in *bufio.Reader, space []byte) ([]byte, error) {
 	h, err := ws.ReadHeader(in)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 // tokenLife is longer than any bench.
 const tokenLife = 24 * time.Hour
 
-// newClients returns n clients, each a user of its own with a token that lets it follow its order; orders go round.
+// newClients returns n clients. Each is a user of its own with a token that lets it follow its order; the orders are
+// handed out in turn.
 func newClients(secret string, n int, orders []uuid.UUID) ([]client, error) {
 	clients := make([]client, n)
 	for i := range clients {

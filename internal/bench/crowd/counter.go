@@ -8,26 +8,26 @@ import (
 	"sync/atomic"
 )
 
-// countingBuffer is what one read of a counting member takes at most: a whole window of small messages.
+// countingBuffer is the most that one read of a counting member takes: a whole window of small messages.
 const countingBuffer = 16 << 10
 
-// counter finds out which messages have arrived at all members. Frames of a run have one size, so counting bytes is enough; that they
-// are what they should be is looked at in each member's first of each run.
+// counter finds out which messages have arrived at all members. All frames of a run have one size, so counting bytes
+// is enough. The content is checked in each member's first message of each run.
 type counter struct {
 	run  atomic.Pointer[run]
 	tell func(arrived int) error
 }
 
-// run is one series of messages. Of message i there is nothing left to say once all members have it, so as many places are enough as
-// messages are outstanding.
+// run is one series of messages. A message needs no place once all members have it, so the window of outstanding
+// messages is enough places.
 type run struct {
 	countOrder
 
 	members int32
-	missing []atomic.Int32 // by message modulo window: at how many members it has not arrived
+	missing []atomic.Int32 // by message modulo window: the members that lack it
 }
 
-// count begins a run. The last one must have arrived everywhere.
+// count begins a run. The last run must have arrived everywhere.
 func (c *crowd) count(o countOrder) error {
 	if o.Size <= 0 || o.Window <= 0 || len(o.First) != o.Size {
 		return errors.New("a run needs a window and a first message of the size")
@@ -40,7 +40,7 @@ func (c *crowd) count(o countOrder) error {
 	return nil
 }
 
-// count reads what m is sent, for ever.
+// count reads the messages of m until an error.
 func (c *counter) count(m *member) error {
 	var r *run
 	var arrived, messages int // bytes and whole messages of the run
@@ -72,13 +72,13 @@ func (c *counter) count(m *member) error {
 	}
 }
 
-// arrived notes that a member has a message, and tells if it is the last one that lacked it.
+// arrived notes that a member has a message, and tells the bench if no other member lacked it.
 func (c *counter) arrived(r *run, message int) error {
 	missing := &r.missing[message%r.Window]
 	if missing.Add(-1) > 0 {
 		return nil
 	}
-	missing.Store(r.members) // before it is told: the place's next message is sent because of it
+	missing.Store(r.members) // before telling: the bench then sends the place's next message
 	return c.tell(message + 1)
 }
 

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// countedPair is two members that count, what they tell, and how they end.
+// countedPair is two members that count, their reports, and their errors.
 type countedPair struct {
 	crowd *crowd
-	ends  [2]net.Conn // the servers'
+	ends  [2]net.Conn // the servers' ends
 	told  chan int
 	ended chan error
 }
@@ -37,7 +37,7 @@ func (p *countedPair) write(t *testing.T, member int, bytes string) {
 	require.NoError(t, err)
 }
 
-// within waits for what comes out of a channel.
+// within waits for a value from a channel.
 func within[T any](t *testing.T, from <-chan T) (got T) {
 	t.Helper()
 	select {

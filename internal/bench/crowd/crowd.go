@@ -15,24 +15,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// pingEvery is how often members say that they are there, as often as the JavaScript client: a server takes half a minute's silence for
-// the end.
+// pingEvery is the interval of the members' pings, the same as the JavaScript client's: a server closes a connection
+// after half a minute of silence.
 const pingEvery = 15 * time.Second
 
 // crowd is the members' process: the clients of one bench.
 type crowd struct {
 	arrivals *os.File
-	failed   chan error // receives why the process ends
+	failed   chan error // receives the cause of the process's end
 
 	mu      sync.Mutex
 	open    []*member
-	opening openOrder // the last
+	opening openOrder // the last one
 	counter counter
 	stuck   *member
 }
 
-// ServeMembers is the members' process: it does what it reads from in and answers on out, until in ends. Arrivals is where it tells
-// which messages have arrived.
+// ServeMembers is the members' process. It executes the orders that it reads from in and answers on out, until in
+// ends. To arrivals it writes which messages have arrived.
 func ServeMembers(ctx context.Context, in io.Reader, out io.Writer, arrivals *os.File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,15 +54,15 @@ func ServeMembers(ctx context.Context, in io.Reader, out io.Writer, arrivals *os
 	}
 }
 
-// fail ends the process, with err where that is not nil.
+// fail ends the process, with err if that is not nil.
 func (c *crowd) fail(err error) {
 	select {
 	case c.failed <- err:
-	default: // one is enough
+	default: // one cause is enough
 	}
 }
 
-// obey does what it is told until in ends.
+// obey executes orders until in ends.
 func (c *crowd) obey(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
 	for {
 		var r request
@@ -119,7 +119,7 @@ func (c *crowd) do(ctx context.Context, r request) (any, error) {
 	}
 }
 
-// with decodes what a request carries.
+// with decodes the content of a request.
 func with[T any](r request, do func(T) (any, error)) (any, error) {
 	var order T
 	if err := json.Unmarshal(r.With, &order); err != nil {
@@ -128,7 +128,7 @@ func with[T any](r request, do func(T) (any, error)) (any, error) {
 	return do(order)
 }
 
-// each calls f for 0 to n-1, at most so many at a time, until one fails.
+// each calls f for 0 to n-1, at most atATime at once, until one call fails.
 func each(ctx context.Context, n, atATime int, f func(i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(atATime, 1))
@@ -151,7 +151,7 @@ func (c *crowd) openAll(ctx context.Context, o openOrder) (taken, error) {
 			return err
 		}
 		c.mu.Lock()
-		c.open = append(c.open, m) // at once, so that it is kept alive while the others come
+		c.open = append(c.open, m) // at once, so that it is kept alive while others connect
 		c.mu.Unlock()
 		return m.waitForEver()
 	})
@@ -164,7 +164,7 @@ func (c *crowd) openAll(ctx context.Context, o openOrder) (taken, error) {
 	return taken{took}, err
 }
 
-// openStuck connects a member that reads nothing but the answers to its connecting.
+// openStuck connects a member that reads only the answers to its connecting.
 func (c *crowd) openStuck(ctx context.Context, o openOrder) error {
 	m, err := dial(ctx, o, o.Clients[0])
 	if err != nil {
@@ -172,7 +172,7 @@ func (c *crowd) openStuck(ctx context.Context, o openOrder) error {
 	}
 	c.stuck = m
 	if tcp, ok := m.conn.(*net.TCPConn); ok {
-		// The kernel would take megabytes for it before the server could see that nobody reads.
+		// Else the kernel would take megabytes for it before the server could see that the member does not read.
 		if err := tcp.SetReadBuffer(memberBuffer); err != nil {
 			return fmt.Errorf("making a socket's buffer small: %w", err)
 		}
@@ -180,7 +180,7 @@ func (c *crowd) openStuck(ctx context.Context, o openOrder) error {
 	return m.waitForEver()
 }
 
-// subscribe has every member follow its order.
+// subscribe makes every member follow its order.
 func (c *crowd) subscribe(ctx context.Context) (taken, error) {
 	start := time.Now()
 	members := c.all()
@@ -191,7 +191,7 @@ func (c *crowd) subscribe(ctx context.Context) (taken, error) {
 	return taken{time.Since(start)}, err
 }
 
-// rest has every member read what comes and forget it.
+// rest makes every member read and discard its messages.
 func (c *crowd) rest() {
 	for _, m := range c.all() {
 		go func() {
@@ -242,7 +242,7 @@ func (c *crowd) ping(ctx context.Context) {
 			continue
 		}
 		for _, m := range members {
-			_ = m.write(frame) // whoever reads will learn of it
+			_ = m.write(frame) // the member's reader will see the error
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// invoke has every member call as fast as its calls are answered.
+// invoke makes every member call as fast as its calls are answered.
 func (c *crowd) invoke(ctx context.Context, o invokeOrder) (invoked, error) {
 	if o.Window <= 0 || len(o.Requests) < o.Window || len(o.Requests) != len(o.Replies) {
 		return invoked{}, errors.New("there must be a window, no fewer requests than it lets through, and a reply to each")
@@ -28,7 +28,7 @@ func (c *crowd) invoke(ctx context.Context, o invokeOrder) (invoked, error) {
 	return all, err
 }
 
-// pump calls until the time is up, and returns how many calls were answered: all that were made.
+// pump calls until the time is up, and returns how many calls were answered: all that it made.
 func (m *member) pump(o invokeOrder, until time.Time) (calls int, err error) {
 	if err := m.expectWithin(time.Until(until) + memberTimeout); err != nil {
 		return 0, err
@@ -59,7 +59,7 @@ func (m *member) pump(o invokeOrder, until time.Time) (calls int, err error) {
 	}
 }
 
-// sendAround sends the next n requests of those that come round again and again.
+// sendAround sends the next n requests of a list that repeats for ever.
 func (m *member) sendAround(requests []byte, one, sent, n int) error {
 	for n > 0 {
 		from := sent * one % len(requests)
@@ -73,7 +73,7 @@ func (m *member) sendAround(requests []byte, one, sent, n int) error {
 	return nil
 }
 
-// same says whether got is what comes at so many bytes of want repeated for ever.
+// same says whether got equals the bytes from at on of want repeated for ever.
 func same(want []byte, at int, got []byte) error {
 	for rest := got; len(rest) > 0; {
 		from := at % len(want)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// replay has all members resume at once, on the connections that they have.
+// replay makes all members resume at once, on their open connections.
 func (c *crowd) replay(ctx context.Context, o stormOrder) (stormed, error) {
 	members := c.all()
 	sent := make([]returning, len(members))
@@ -18,7 +18,7 @@ func (c *crowd) replay(ctx context.Context, o stormOrder) (stormed, error) {
 		return stormed{}, err
 	}
 	bytes := 0
-	for i, r := range sent { // when the clock has stopped
+	for i, r := range sent { // after the clock has stopped
 		if err := r.check(o); err != nil {
 			return stormed{}, fmt.Errorf("client %d of order %s: %w", i, r.Order, err)
 		}
@@ -28,7 +28,7 @@ func (c *crowd) replay(ctx context.Context, o stormOrder) (stormed, error) {
 	return result, nil
 }
 
-// pull is the replay without Herald: as much is sent to as many, for as little as a message of a resume's size.
+// pull is the replay without Herald: as many members are sent as many bytes, for a message of a resume's size.
 func (c *crowd) pull(ctx context.Context, o pullOrder) (stormed, error) {
 	members := c.all()
 	return c.atOnce(ctx, func(i int) error {
@@ -51,7 +51,7 @@ func (c *crowd) pull(ctx context.Context, o pullOrder) (stormed, error) {
 	})
 }
 
-// atOnce has all members do something at the same time.
+// atOnce makes all members do something at the same time.
 func (c *crowd) atOnce(ctx context.Context, do func(i int) error) (stormed, error) {
 	n := len(c.all())
 	result := stormed{Each: make([]time.Duration, n)}

@@ -15,10 +15,12 @@ import (
 	"github.com/yummyzoom/herald/internal/broadcast"
 )
 
-// eventOf is the id of an order's event number n, so that the one who publishes and those who wait for it agree without talking.
+// eventOf is the id of an order's event number n. The publisher and the waiting members compute the same id, without
+// talking to each other.
 func eventOf(order uuid.UUID, n int) uuid.UUID { return uuid.NewSHA1(order, []byte(strconv.Itoa(n))) }
 
-// join has every member follow its order from now on. Event 0 of each order has been published, and is where they stand.
+// join makes every member follow its order from now on. Event 0 of each order has been published, and is the
+// members' cursor.
 func (c *crowd) join(ctx context.Context) error {
 	members := c.all()
 	return each(ctx, len(members), c.opening.Dial, func(i int) error {
@@ -42,7 +44,8 @@ func checkResult(raw json.RawMessage, want broadcast.Result) error {
 	return nil
 }
 
-// returning is a member on its way back: what it was sent, up to the answer of its resume, to be looked at when the clock has stopped.
+// returning is a member on its way back: its frames up to the answer of its resume, to be checked after the clock
+// has stopped.
 type returning struct {
 	*member
 
@@ -50,7 +53,7 @@ type returning struct {
 	bytes  int // of the frames before the answer, with their headers
 }
 
-// storm has all members come back at once and resume, which cut has cut off.
+// storm makes all members come back at once and resume, after cut has cut them off.
 func (c *crowd) storm(ctx context.Context, o stormOrder) (stormed, error) {
 	c.mu.Lock()
 	opening := c.opening
@@ -86,7 +89,7 @@ func (c *crowd) storm(ctx context.Context, o stormOrder) (stormed, error) {
 	return result, nil
 }
 
-// comeBack connects anew and resumes behind the event before the first.
+// comeBack connects again and resumes behind the event before the first.
 func comeBack(ctx context.Context, opening openOrder, o stormOrder, who client) (returning, error) {
 	m, err := dial(ctx, opening, who)
 	if err != nil {
@@ -95,7 +98,7 @@ func comeBack(ctx context.Context, opening openOrder, o stormOrder, who client) 
 	return m.resume(o)
 }
 
-// resume asks for the events behind the one before the first, and returns what it was sent, up to the answer.
+// resume asks for the events behind the one before the first, and returns the frames up to the answer.
 func (m *member) resume(o stormOrder) (returning, error) {
 	if err := m.expectWithin(memberTimeout); err != nil {
 		return returning{}, err
@@ -104,7 +107,7 @@ func (m *member) resume(o stormOrder) (returning, error) {
 	if err := m.send(invocation("1", "ResumeOrder", arguments)); err != nil {
 		return returning{}, err
 	}
-	const usual = 640 // bytes of an event, to spare growing
+	const usual = 640 // bytes of an event, to avoid growing
 	r := returning{member: m, frames: make([]byte, 0, usual*(o.Events+1))}
 	for {
 		payload, err := m.next()
@@ -119,10 +122,11 @@ func (m *member) resume(o stormOrder) (returning, error) {
 	}
 }
 
-// frameSize is the size of a server's frame with so many bytes in it.
+// frameSize is the size of a server's frame with this many bytes of payload.
 func frameSize(payload int) int { return ws.HeaderSize(ws.Header{Length: int64(payload)}) + payload }
 
-// check says what is wrong with what a member was sent: it must be its events, each once, in order, and then the answer.
+// check says what is wrong with a member's frames: they must be its events, each once, in order, and then the
+// answer.
 func (r returning) check(o stormOrder) error {
 	next := o.First
 	for records := r.frames; len(records) > 0; {
@@ -152,13 +156,14 @@ func (r returning) check(o stormOrder) error {
 	return errors.New("was not answered")
 }
 
-// checkEvent says whether m is event n of the order. Sequences count from 1.
+// checkEvent checks that m is event n of the order. Sequences count from 1.
 func checkEvent(m hubMessage, order uuid.UUID, n int) error {
 	var argument struct {
 		OrderID, EventID uuid.UUID
 		Sequence         int64
 	}
-	if len(m.Arguments) != 1 || json.Unmarshal(m.Arguments[0], &argument) != nil || m.Target != "ReceiveOrderStatusChanged" {
+	if len(m.Arguments) != 1 || json.Unmarshal(m.Arguments[0], &argument) != nil ||
+		m.Target != "ReceiveOrderStatusChanged" {
 		return fmt.Errorf("was sent %s%s", m.Target, m.Arguments)
 	}
 	if argument.OrderID != order || argument.EventID != eventOf(order, n) || argument.Sequence != int64(n)+1 {
@@ -167,7 +172,7 @@ func checkEvent(m hubMessage, order uuid.UUID, n int) error {
 	return nil
 }
 
-// flood is the storm without Herald: as many clients connect at once and are sent as much.
+// flood is the storm without Herald: as many clients connect at once and are sent as many bytes.
 func (c *crowd) flood(ctx context.Context, o floodOrder) (stormed, error) {
 	result := stormed{Each: make([]time.Duration, len(o.Clients))}
 	members := make([]*member, len(o.Clients))
@@ -187,7 +192,7 @@ func (c *crowd) flood(ctx context.Context, o floodOrder) (stormed, error) {
 	return result, err
 }
 
-// swim connects one client of a flood and reads all that it is sent.
+// swim connects one client of a flood and reads all its bytes.
 func swim(ctx context.Context, o floodOrder, who client) (*member, error) {
 	m, err := dial(ctx, o.openOrder, who)
 	if err != nil {

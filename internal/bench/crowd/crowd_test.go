@@ -66,11 +66,13 @@ func TestWhoComesBackMustHaveItsEventsOnceAndInOrder(t *testing.T) {
 	order := uuid.New()
 	o := stormOrder{First: 4, Events: 3}
 	event := func(n int) string {
-		return fmt.Sprintf(`{"type":1,"target":"ReceiveOrderStatusChanged","arguments":[{"orderId":"%s","eventId":"%s","sequence":%d}]}`,
+		return fmt.Sprintf(
+			`{"type":1,"target":"ReceiveOrderStatusChanged","arguments":[{"orderId":"%s","eventId":"%s","sequence":%d}]}`,
 			order, eventOf(order, n), n+1)
 	}
 	result := func(status string, replayed, last int) string {
-		return fmt.Sprintf(`{"type":3,"invocationId":"1","result":{"status":%q,"replayed":%d,"lastEventId":"%s","sequence":%d}}`,
+		return fmt.Sprintf(
+			`{"type":3,"invocationId":"1","result":{"status":%q,"replayed":%d,"lastEventId":"%s","sequence":%d}}`,
 			status, replayed, eventOf(order, last), last+1)
 	}
 	ping := `{"type":6}`
@@ -84,7 +86,10 @@ func TestWhoComesBackMustHaveItsEventsOnceAndInOrder(t *testing.T) {
 		{"too many", "instead of", []string{event(4), event(5), event(6), event(7), result("resumed", 4, 7)}},
 		{"one missing", "Sequence:7} instead of", []string{event(4), event(6), result("resumed", 3, 6)}},
 		{"one twice", "Sequence:5} instead of", []string{event(4), event(4), event(5), event(6), result("resumed", 3, 6)}},
-		{"one too early", "Sequence:4} instead of", []string{event(3), event(4), event(5), event(6), result("resumed", 3, 6)}},
+		{
+			"one too early", "Sequence:4} instead of",
+			[]string{event(3), event(4), event(5), event(6), result("resumed", 3, 6)},
+		},
 		{"out of order", "Sequence:6} instead of", []string{event(5), event(4), event(6), result("resumed", 3, 6)}},
 		{"a gap", "Status:gap", []string{event(4), event(5), event(6), result("gap", 3, 6)}},
 		{"another count", "Replayed:2", []string{event(4), event(5), event(6), result("resumed", 2, 6)}},
@@ -94,7 +99,9 @@ func TestWhoComesBackMustHaveItsEventsOnceAndInOrder(t *testing.T) {
 		{"another method", "was sent ReceiveOther", []string{`{"type":1,"target":"ReceiveOther","arguments":[{}]}`}},
 		{"no message", "was sent", []string{`{"type"`}},
 	} {
-		r := returning{member: &member{client: client{Order: order}}, frames: []byte(strings.Join(test.sent, "\x1e") + "\x1e")}
+		r := returning{
+			member: &member{client: client{Order: order}}, frames: []byte(strings.Join(test.sent, "\x1e") + "\x1e"),
+		}
 		if err := r.check(o); test.want == "" {
 			require.NoError(t, err, test.name)
 		} else {
@@ -159,7 +166,10 @@ func TestAReplayIsWhatWasMissed(t *testing.T) {
 	t.Parallel()
 	// A server that echoes answers a resume with the call itself, which is no answer.
 	c := &crowd{failed: make(chan error, 1)}
-	_, err := c.openAll(t.Context(), openOrder{URL: serveBareFrames(t, plainFrame([]byte(`{"type":3,"invocationId":"1"}`+"\x1e")), 1) + bareReplay, Clients: make([]client, 2), Dial: 2})
+	_, err := c.openAll(t.Context(), openOrder{
+		URL:     serveBareFrames(t, plainFrame([]byte(`{"type":3,"invocationId":"1"}`+"\x1e")), 1) + bareReplay,
+		Clients: make([]client, 2), Dial: 2,
+	})
 	require.NoError(t, err)
 	_, err = c.replay(t.Context(), stormOrder{First: 1, Events: 1})
 	require.ErrorContains(t, err, "was sent ResumeOrder")

@@ -11,33 +11,34 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// Fanout is a run of the fan-out bench: how many messages a second reach the members of one group. A hub and a broadcaster serve real
-// sockets in the bench's own process, so that the baseline, a loop that writes one prebuilt frame, uses the very same sockets. The
-// members are another process, which tells when a message has arrived at all of them; at most a window of messages is without
-// that. A run ends when everything has arrived.
+// Fanout is a run of the fan-out bench: how many messages per second reach the members of one group. A hub and a
+// broadcaster serve real sockets in the bench's own process, so that the baseline, a loop that writes one prebuilt
+// frame, uses the very same sockets. The members are another process, which reports each message that has arrived at
+// all of them. At most a window of messages is outstanding. A run ends when every message has arrived.
 type Fanout struct {
 	// Program is the herald whose `bench members` holds the clients.
 	Program string
-	// Members are the sizes of the group, Windows the numbers of outstanding messages: each is measured with each.
+	// Members are the sizes of the group, Windows the numbers of outstanding messages; every combination is measured.
 	Members, Windows []int
 	// Payload is the size of a message in bytes, with its record separator; WebSocket adds a header.
 	Payload int
-	// Runs is how often each is measured. Duration is how long one run takes, and its baseline as long again: they alternate.
+	// Runs is how often each combination is measured. Duration is the length of one run; its baseline takes as long
+	// again, and the two alternate.
 	Runs     int
 	Duration time.Duration
-	// Stuck is the size of the group that is measured with and without one member that reads nothing; 0: none is.
+	// Stuck is the size of the group that is measured with and without one member that reads nothing; 0: none.
 	Stuck int
 	// Dial is how many members connect at a time.
 	Dial int
-	// Progress is told what has been measured.
+	// Progress receives a line for each measurement.
 	Progress func(line string)
 }
 
 const (
-	leastWindows = 4 // a run sends so many windows at least: the first is not in step with the arrivals yet
+	leastWindows = 4 // the least length of a run: its first window is not in step with the arrivals yet
 	// slice is how long baseline and product run at a time: the rates of a busy machine drift within seconds.
 	slice = 20 * time.Millisecond
-	// fanoutPatience is how much longer than it should a run may take: a message that is lost is not waited for.
+	// fanoutPatience bounds how much longer than planned a run may take, in case a message is lost.
 	fanoutPatience = 2 * time.Minute
 )
 
@@ -102,7 +103,7 @@ type fanRun struct {
 	hub     *fanHub
 	members *members
 	feed    *fanFeed
-	sockets []net.Conn // the members', in the order in which they joined
+	sockets []net.Conn // the members' sockets, in the order of joining
 }
 
 // grow opens as many connections as the group lacks.
@@ -113,7 +114,7 @@ func (r *fanRun) grow(ctx context.Context, size int) error {
 	}
 	o := openOrder{URL: r.hub.url, Dial: r.Dial, Clients: make([]client, lacking), Counting: true, Silent: true}
 	for i := range o.Clients {
-		o.Clients[i].Token = strconv.Itoa(i) // a user of its own
+		o.Clients[i].Token = strconv.Itoa(i) // each member is another user
 	}
 	if err := r.members.do(ctx, openAll, o, nil); err != nil {
 		return err
@@ -128,9 +129,9 @@ func (r *fanRun) grow(ctx context.Context, size int) error {
 	return nil
 }
 
-// measure runs baseline and product in turns, with this number of outstanding messages.
+// measure alternates baseline and product, with this number of outstanding messages.
 func (r *fanRun) measure(ctx context.Context, window int) (bench.Figure, error) {
-	// Baseline and product, in slices that follow one another: what the machine does besides hits both alike.
+	// Baseline and product alternate in short slices, so that other load of the machine slows both alike.
 	turns := [2]flow{{window: window, send: r.writeRaw}, {window: window, send: r.broadcast}}
 	for i := range turns {
 		turns[i].duration = r.Duration / bench.WarmUpShare
@@ -159,7 +160,8 @@ func (r *fanRun) measure(ctx context.Context, window int) (bench.Figure, error) 
 func (r *fanRun) conditions(window int, rates, baselines []float64, baseline string) map[string]any {
 	return map[string]any{
 		"members": len(r.sockets), "window": window, "payload_bytes": r.Payload, "frame_bytes": r.feed.size(),
-		"run_seconds": r.Duration.Seconds(), "ratios": bench.Ratios(rates, baselines), "value": "median", "baseline": baseline,
+		"run_seconds": r.Duration.Seconds(), "ratios": bench.Ratios(rates, baselines), "value": "median",
+		"baseline": baseline,
 	}
 }
 
@@ -168,7 +170,7 @@ func (r *fanRun) alternate(ctx context.Context, turns [2]flow) (rates [2]float64
 	var messages [2]int
 	var took [2]time.Duration
 	for n := 0; min(took[0], took[1]) < r.Duration; n++ {
-		turn := (n + n/2) % 2 // who comes first takes turns, too
+		turn := (n + n/2) % 2 // each is first as often as the other
 		sent, lasted, err := r.run(ctx, turns[turn])
 		if err != nil {
 			return rates, err
@@ -182,12 +184,12 @@ func (r *fanRun) alternate(ctx context.Context, turns [2]flow) (rates [2]float64
 	return rates, nil
 }
 
-// rate is the messages that the members received a second, all together.
+// rate is the messages per second that the members received, all together.
 func (r *fanRun) rate(messages int, took time.Duration) float64 {
 	return float64(messages) * float64(len(r.sockets)) / took.Seconds()
 }
 
-// run lets one flow go until everything has arrived.
+// run runs one flow until every message has arrived.
 func (r *fanRun) run(ctx context.Context, f flow) (messages int, took time.Duration, err error) {
 	o := countOrder{Size: r.feed.size(), Window: f.window, First: r.feed.frame()}
 	if err := r.members.do(ctx, countAll, o, nil); err != nil {
@@ -223,9 +225,9 @@ func (r *fanRun) writeRaw(_ context.Context, n int) error {
 
 // flow sends as fast as messages arrive.
 type flow struct {
-	window   int           // how many may be outstanding
+	window   int           // how many messages may be outstanding
 	duration time.Duration // how long to go on
-	most     int           // how many to send at most; 0: any number
+	most     int           // the most messages to send; 0: no limit
 	send     func(ctx context.Context, n int) error
 }
 

@@ -11,24 +11,24 @@ import (
 	"github.com/yummyzoom/herald/internal/signalr"
 )
 
-// firstSequence keeps the number of digits, and with it the size of the messages, the same for all of them.
+// firstSequence keeps the sequences' number of digits constant, and with it the size of the messages.
 const firstSequence = 1_000_000_000
 
-// fanFeed is the log that is fanned out: events of one team cart whose messages all have the same size.
+// fanFeed is the log of the fan-out: events of one team cart whose messages all have the same size.
 type fanFeed struct {
 	position int64
-	event    event.Event    // what they have in common
+	event    event.Event    // the part that all events share
 	ready    []byte         // the frame of the next event, once it was asked for
 	batch    []event.Logged // the next events, as far as prepared
 }
 
-// newFanFeed returns events whose messages have so many bytes.
+// newFanFeed returns events whose messages have this many bytes.
 func newFanFeed(payload int) (*fanFeed, error) {
 	f := &fanFeed{event: event.Event{
 		Type: event.CartPaymentEvent, ResourceID: fanGroup.ID(),
 		OccurredOn: time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC),
 	}}
-	const longest = 32 << 10 // far below what a queue holds
+	const longest = 32 << 10 // far below a queue's limit
 	f.pad(1)
 	least, err := f.message()
 	if err != nil {
@@ -50,12 +50,12 @@ func newFanFeed(payload int) (*fanFeed, error) {
 	return f, nil
 }
 
-// pad makes the messages as long as a user's id of so many bytes makes them.
+// pad sets the messages' size by the length of the user's id.
 func (f *fanFeed) pad(userID int) {
 	f.event.Payload = fmt.Appendf(nil, `{"userId":%q,"status":"Paid"}`, bytes.Repeat([]byte{'u'}, userID))
 }
 
-// at returns the event so many behind the last one.
+// at returns the event this many places behind the last one.
 func (f *fanFeed) at(ahead int64) event.Logged {
 	e := f.event
 	position := f.position + ahead
@@ -73,14 +73,14 @@ func (f *fanFeed) next(n int) []event.Logged {
 	return batch
 }
 
-// prepare makes the next n events, as the reader of a log would have by the time that they are broadcast.
+// prepare makes the next n events, as the reader of a log would have done before they are broadcast.
 func (f *fanFeed) prepare(n int) {
 	for len(f.batch) < n {
 		f.batch = append(f.batch, f.at(int64(len(f.batch))+1))
 	}
 }
 
-// message is what members are sent for the next event.
+// message is the message of the next event.
 func (f *fanFeed) message() ([]byte, error) {
 	invocation, err := f.at(1).Invocation(event.WithCursor)
 	if err != nil {

@@ -24,7 +24,7 @@ const sticking = "stuck"
 
 const (
 	fanHubPath = "/hub"
-	// fanSilence is longer than any run: neither pings nor time-outs disturb the counting.
+	// fanSilence is longer than any run, so that neither pings nor time-outs disturb the counting.
 	fanSilence = 24 * time.Hour
 	// fanWait bounds the wait for members to come and go.
 	fanWait = time.Minute
@@ -33,7 +33,7 @@ const (
 // fanGroup is the group that all members join.
 var fanGroup = event.TeamCartGroup(uuid.MustParse("5c0b3d2a-6a0e-4a53-9f0c-0b7a3a1f6d11")) //nolint:gochecknoglobals // a constant
 
-// fanHub serves one hub, whose clients all join one group, from this process.
+// fanHub serves one hub from this process; all its clients join one group.
 type fanHub struct {
 	url         string
 	broadcaster *broadcast.Broadcaster
@@ -54,7 +54,7 @@ type fanMember struct {
 	socket net.Conn
 }
 
-// anybody is a user by the token's name, and the client's end of the socket.
+// anybody is a user named after its token, with the client's end of the socket.
 type anybody struct{ token, peer string }
 
 func (a anybody) ID() string         { return a.token }
@@ -65,7 +65,9 @@ func startFanHub(ctx context.Context) (*fanHub, error) {
 		joined: make(chan fanMember, 1), left: make(chan *signalr.Conn, 1), sockets: make(map[string]net.Conn),
 	}
 	var err error
-	if h.broadcaster, err = broadcast.New(broadcast.Config{Logger: slog.New(slog.DiscardHandler)}, noHistory{}); err != nil {
+	if h.broadcaster, err = broadcast.New(
+		broadcast.Config{Logger: slog.New(slog.DiscardHandler)}, noHistory{},
+	); err != nil {
 		return nil, err
 	}
 	settings := signalr.DefaultSettings()
@@ -105,7 +107,7 @@ func startFanHub(ctx context.Context) (*fanHub, error) {
 	return h, nil
 }
 
-// capture keeps the socket that a WebSocket is about to be made of.
+// capture keeps the socket that is about to become a WebSocket.
 func (h *fanHub) capture(socket net.Conn, state http.ConnState) {
 	if state == http.StateHijacked {
 		h.mu.Lock()
@@ -159,7 +161,7 @@ func (h *fanHub) awaitLeft(ctx context.Context) error {
 func (h *fanHub) stop() {
 	_ = h.http.Close()
 	h.shutDown()
-	_ = h.serving.Wait() // the listener is closed and clients were cut off: nothing of that is news
+	_ = h.serving.Wait() // the listener is closed and clients were cut off: such errors are expected
 }
 
 // noHistory is a log without events: all members join live.

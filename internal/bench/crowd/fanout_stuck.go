@@ -13,20 +13,22 @@ import (
 )
 
 const (
-	// stuckBytes in the queue, and none of them leaving it for a while, is what a stuck member is known by.
+	// stuckBytes: a member is stuck if this many bytes stay in its queue for a while.
 	stuckBytes = 32 << 10
 	stuckFor   = 100 * time.Millisecond
-	// stuckWithin is how long it may take until the kernel takes nothing more for a member that does not read.
+	// stuckWithin is how long it may take until the kernel's buffers for a member that does not read are full.
 	stuckWithin = 30 * time.Second
 )
 
-// measureStuck compares the others' rate with one member that reads nothing to that without. It is a new one for each run, is stuck before
-// the run begins, and is still there when it ends.
+// measureStuck compares the rate of the other members with and without one member that reads nothing. Each run has a
+// new stuck member, which is stuck before the run begins and still connected when it ends.
 func (r *fanRun) measureStuck(ctx context.Context, window int) (bench.Figure, error) {
-	// All that is sent in a run waits in the stuck member's queue, which must not overflow: half of it is enough.
+	// All messages of a run wait in the stuck member's queue, which must not overflow: half of it is enough.
 	most := (signalr.DefaultSettings().QueueBytes/2 - stuckBytes) / r.feed.size()
 	if most < leastWindows*window {
-		return bench.Figure{}, fmt.Errorf("%d messages of %d bytes are too many for one run with a stuck member", leastWindows*window, r.feed.size())
+		return bench.Figure{}, fmt.Errorf(
+			"%d messages of %d bytes are too many for one run with a stuck member", leastWindows*window, r.feed.size(),
+		)
 	}
 	f := flow{window: window, duration: r.Duration, most: most, send: r.broadcast}
 	var beside, alone []float64
@@ -41,7 +43,8 @@ func (r *fanRun) measureStuck(ctx context.Context, window int) (bench.Figure, er
 			return bench.Figure{}, err
 		}
 		beside, alone = append(beside, with), append(alone, without)
-		r.Progress(fmt.Sprintf("%d members and a stuck one, window %d, run %d of %d: %.0f messages/s, without it %.0f, ratio %.2f",
+		r.Progress(fmt.Sprintf(
+			"%d members and a stuck one, window %d, run %d of %d: %.0f messages/s, without it %.0f, ratio %.2f",
 			len(r.sockets), window, i+1, r.Runs, with, without, with/without))
 	}
 	conditions := r.conditions(window, beside, alone, "the same without the member that reads nothing")
@@ -78,7 +81,7 @@ func (r *fanRun) runBesideStuck(ctx context.Context, f flow) (float64, error) {
 	return r.rate(messages, took), r.hub.awaitLeft(ctx)
 }
 
-// fill sends to a connection that is not read from until its queue does not empty any more.
+// fill sends to a connection whose client does not read, until its queue no longer empties.
 func fill(ctx context.Context, c *signalr.Conn) error {
 	const filler = 4 << 10
 	padding := json.RawMessage(`"` + strings.Repeat("x", filler) + `"`)
@@ -97,7 +100,7 @@ func fill(ctx context.Context, c *signalr.Conn) error {
 	}
 }
 
-// isStuck waits until there is room in the queue or it can be said that there will not be.
+// isStuck waits until there is room in the queue or it is certain that there will be none.
 func isStuck(ctx context.Context, c *signalr.Conn) (bool, error) {
 	waiting, cancel := context.WithTimeout(ctx, stuckFor)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// arriving is members at whom everything arrives at once, told in order.
+// arriving is members at whom every message arrives at once, reported in order.
 func arriving(t *testing.T) (m *members, arrive func(arrived int)) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -31,7 +31,7 @@ func TestNoMoreThanAWindowIsOutstanding(t *testing.T) {
 			require.Positive(t, n)
 			sent += n
 			require.LessOrEqual(t, sent-told, window)
-			// One arrives with each that is sent, so the window stays full.
+			// One arrives for each that is sent, so the window stays full.
 			for told < sent {
 				told++
 				arrive(told)

@@ -9,32 +9,33 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// Idle is a run of the idle bench: what a connection costs that has been opened, shaken hands, been authenticated by its token and
-// subscribed to an order of its own, and then only pings and is pinged. The baseline is the bare server with the same clients.
+// Idle is a run of the idle bench: the cost of a connection that has been opened, has done the handshake, is
+// authenticated by its token and subscribed to an order of its own, and from then on only exchanges pings. The
+// baseline is the bare server with the same clients.
 type Idle struct {
 	// Program is the herald whose `bench members` and `bench bare` take part.
 	Program string
-	// Start starts a server that has not been used yet, one for each run.
+	// Start starts a new server for each run.
 	Start func(ctx context.Context) (bench.Server, error)
-	// Connections is how many are opened, Dial how many at a time.
+	// Connections is how many connections are opened, Dial how many at a time.
 	Connections, Dial int
-	// Settle is how long is waited at most, before memory is looked at, for the server's second garbage collection at rest.
+	// Settle is the longest wait for the server's second garbage collection at rest, before its memory is read.
 	Settle time.Duration
-	// Runs is how often all of it is done.
+	// Runs is how often the whole measurement is repeated.
 	Runs int
-	// Progress is told what has been measured.
+	// Progress receives a line for each measurement.
 	Progress func(line string)
 }
 
-// idleWarmUp is how many connections come and go before anything is measured: what a server loads and allocates for its first is
-// its own.
+// idleWarmUp is how many connections come and go before the measurement, to exclude what a server loads and
+// allocates for its first connections.
 const idleWarmUp = 100
 
-// connections is what so many of them cost one process.
+// connections is the cost of the connections for one process.
 type connections struct {
-	atOnce, resident float64 // bytes of memory a connection: when the last had come, and settled
-	goroutines       float64 // a connection; 0 where it was not asked
-	rate             float64 // connections a second
+	atOnce, resident float64 // bytes of memory a connection: after the last one was opened, and settled
+	goroutines       float64 // a connection; 0 if not measured
+	rate             float64 // connections per second
 	cpu              float64 // microseconds of CPU time a connection
 	settled          time.Duration
 }
@@ -62,7 +63,8 @@ func (b *Idle) Run(ctx context.Context) ([]bench.Figure, error) {
 }
 
 func (b *Idle) report(run int, who string, c connections) {
-	b.Progress(fmt.Sprintf("run %d of %d, %s: %.0f connections/s, %.0f µs CPU each, %.0f bytes each (%.0f at once), settled for %s",
+	b.Progress(fmt.Sprintf(
+		"run %d of %d, %s: %.0f connections/s, %.0f µs CPU each, %.0f bytes each (%.0f at once), settled for %s",
 		run+1, b.Runs, who, c.rate, c.cpu, c.resident, c.atOnce, c.settled.Round(time.Second)))
 }
 
@@ -71,7 +73,7 @@ type subject struct {
 	pid       int
 	open      openOrder
 	subscribe bool
-	settle    func() (time.Duration, error) // waits until its memory can be looked at, and says how long that took
+	settle    func() (time.Duration, error) // waits until its memory can be read, and returns how long that took
 }
 
 func (b *Idle) measureHerald(ctx context.Context) (connections, error) {
@@ -125,7 +127,7 @@ func (b *Idle) measureBare(ctx context.Context, settle time.Duration) (connectio
 	return c, nil
 }
 
-// measure opens the connections and looks at what they cost.
+// measure opens the connections and measures their cost.
 func (b *Idle) measure(ctx context.Context, s subject) (c connections, err error) {
 	members, err := startMembers(ctx, b.Program)
 	if err != nil {
@@ -169,7 +171,7 @@ func (b *Idle) measure(ctx context.Context, s subject) (c connections, err error
 	return c, nil
 }
 
-// opened is what it took to open connections, without subscribing.
+// opened is the cost of opening connections, without subscribing.
 type opened struct{ took, cpu time.Duration }
 
 // gather opens connections and has them subscribe.
@@ -192,13 +194,13 @@ func (s subject) gather(ctx context.Context, members *members, o openOrder) (ope
 	return opened{opening.Took, after - before}, err
 }
 
-// settlePoll is how often the server is asked for its metrics while it is at rest, as often as Prometheus does: an answer costs it
-// memory, too.
+// settlePoll is how often the server at rest is asked for its metrics: as rarely as Prometheus does, because an
+// answer costs the server memory, too.
 const settlePoll = 15 * time.Second
 
-// settle waits, at most for b.Settle, until the server has collected its garbage twice, and returns its metrics then. The first
-// collection takes away what connecting has left; up to the second, which comes two minutes later where little is allocated,
-// one sees what a server at rest leaves lying about itself.
+// settle waits, at most for b.Settle, until the server has collected its garbage twice, and then returns its
+// metrics. The first collection frees the garbage of connecting. The second comes two minutes later if little is
+// allocated; by then the memory shows the garbage that a server at rest itself makes.
 func (b *Idle) settle(ctx context.Context, server bench.Server) (now bench.Metrics, took time.Duration, err error) {
 	start := time.Now()
 	first, err := bench.ScrapeAnew(ctx, server.URL)

@@ -11,27 +11,28 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// Invoke is a run of the invocations bench: how many SubscribeToOrder calls, authorised by the token's claims, one core of the server
-// answers in a second. The orders go round, so all but each connection's first calls find the subscription made. The baseline is the
-// bare server, which is sent the same frames and echoes them.
+// Invoke is a run of the invocations bench: how many SubscribeToOrder calls, authorised by the token's claims, one
+// core of the server answers in a second. The orders repeat, so all but each connection's first calls find the
+// subscription made. The baseline is the bare server, which is sent the same frames and echoes them.
 type Invoke struct {
 	// Program is the herald whose `bench members` and `bench bare` take part.
 	Program string
-	// Server is the one that is measured.
+	// Server is the measured server.
 	Server bench.Server
-	// Connections call at the same time, each with so many calls outstanding, about so many orders.
+	// Connections is how many connections call at the same time, Window how many calls each has outstanding, Orders how
+	// many orders the calls are about.
 	Connections, Window, Orders int
-	// Runs is how often it is measured, after its baseline; Duration how long one takes.
+	// Runs is how often it is measured, after its baseline. Duration is the length of one run.
 	Runs     int
 	Duration time.Duration
-	// Progress is told what has been measured.
+	// Progress receives a line for each measurement.
 	Progress func(line string)
 }
 
-// calls is what one run came to.
+// calls is the result of one run.
 type calls struct {
-	perCPU float64 // answered a second of the server's CPU time
-	rate   float64 // answered a second
+	perCPU float64 // calls answered per second of the server's CPU time
+	rate   float64 // calls answered per second
 }
 
 // Run measures.
@@ -75,8 +76,8 @@ func (b *Invoke) Run(ctx context.Context) ([]bench.Figure, error) {
 	return b.figures(herald, baseline), nil
 }
 
-// conversation returns the frames of calls that are told apart by their ids while they are outstanding, and of their answers: echoes,
-// or Herald's.
+// conversation returns the frames of the calls, whose ids differ while they are outstanding, and of their answers:
+// echoes, or Herald's.
 func (b *Invoke) conversation(orders []uuid.UUID, echoed bool) (requests, replies [][]byte) {
 	for len(requests) < 2*b.Window || len(requests)%len(orders) != 0 {
 		id := fmt.Sprintf("%06d", len(requests)) // all have one size
@@ -90,8 +91,14 @@ func (b *Invoke) conversation(orders []uuid.UUID, echoed bool) (requests, replie
 	return requests, replies
 }
 
-// measure has new connections to the process call for a while, beginning with a part of it that does not count.
-func (b *Invoke) measure(ctx context.Context, members *members, pid int, url, token string, o invokeOrder) (calls, error) {
+// measure makes new connections to the process call for a while, after a warm-up that does not count.
+func (b *Invoke) measure(
+	ctx context.Context,
+	members *members,
+	pid int,
+	url, token string,
+	o invokeOrder,
+) (calls, error) {
 	open := openOrder{URL: url, Clients: make([]client, b.Connections), Dial: b.Connections, Silent: true}
 	for i := range open.Clients {
 		open.Clients[i].Token = token
@@ -119,7 +126,7 @@ func (b *Invoke) measure(ctx context.Context, members *members, pid int, url, to
 	if err := members.do(ctx, cut, nil, nil); err != nil {
 		return calls{}, err
 	}
-	used := max(after-before, time.Second/bench.UserHZ) // what can be told
+	used := max(after-before, time.Second/bench.UserHZ) // the resolution of CPU time
 	return calls{
 		perCPU: float64(done.Invocations) / used.Seconds(),
 		rate:   float64(done.Invocations) / done.Took.Seconds(),

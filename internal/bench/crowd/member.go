@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// memberTimeout is how long a member waits for anything that it needs to go on.
+	// memberTimeout bounds each wait of a member.
 	memberTimeout = time.Minute
-	// memberBuffer is what a member reads into.
+	// memberBuffer is the size of a member's read buffer.
 	memberBuffer = 1 << 10
 
 	recordSeparator = 0x1e
@@ -35,12 +35,12 @@ type member struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	payload []byte // of the last frame
-	unread  []byte // of it
+	unread  []byte // the payload's unread rest
 	writing sync.Mutex
 }
 
-// dial opens a member's connection and shakes hands. A server that echoes is taken for one that agrees, so that the baselines get
-// the same clients.
+// dial opens a member's connection and does the handshake. An echo of the handshake counts as consent, so that the
+// baselines get the same clients.
 func dial(ctx context.Context, o openOrder, who client) (*member, error) {
 	query := url.Values{"access_token": {who.Token}}
 	if o.Negotiate {
@@ -51,8 +51,10 @@ func dial(ctx context.Context, o openOrder, who client) (*member, error) {
 		query.Set("id", token)
 	}
 	dialer := ws.Dialer{Timeout: memberTimeout}
-	// Without the context's end, which would cost each connection a goroutine: it ends this process.
-	conn, in, _, err := dialer.Dial(context.WithoutCancel(ctx), strings.Replace(o.URL, "http", "ws", 1)+"?"+query.Encode())
+	// Without the context's end, which would cost each connection a goroutine: at its end this process ends.
+	conn, in, _, err := dialer.Dial(
+		context.WithoutCancel(ctx), strings.Replace(o.URL, "http", "ws", 1)+"?"+query.Encode(),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", o.URL, err)
 	}
@@ -67,7 +69,8 @@ func dial(ctx context.Context, o openOrder, who client) (*member, error) {
 	return m, nil
 }
 
-// negotiate asks for a connection token on a connection of its own, as a browser does, and drops that.
+// negotiate asks for a connection token on a connection of its own, as a browser does, and then drops that
+// connection.
 func negotiate(ctx context.Context, address, token string) (string, error) {
 	fail := func(err error) (string, error) { return "", fmt.Errorf("negotiating at %s: %w", address, err) }
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/negotiate?negotiateVersion=1", nil)
@@ -121,7 +124,7 @@ func (m *member) shakeHands() error {
 	return nil
 }
 
-// expectWithin bounds all reads and writes from now on.
+// expectWithin sets a deadline for all reads and writes from now on.
 func (m *member) expectWithin(d time.Duration) error {
 	if err := m.conn.SetDeadline(time.Now().Add(d)); err != nil {
 		return fmt.Errorf("setting a deadline: %w", err)
@@ -129,7 +132,7 @@ func (m *member) expectWithin(d time.Duration) error {
 	return nil
 }
 
-// waitForEver undoes expectWithin.
+// waitForEver removes the deadline.
 func (m *member) waitForEver() error {
 	if err := m.conn.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("setting a deadline: %w", err)
@@ -151,7 +154,7 @@ func (m *member) write(frame []byte) error {
 
 // maskedFrame is text as a client sends it.
 func maskedFrame(text []byte) []byte {
-	return ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(text))) // fails only where a buffer in memory would
+	return ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(text))) // fails only if a buffer in memory fails
 }
 
 // plainFrame is text as a server sends it.
@@ -181,7 +184,7 @@ func (m *member) next() ([]byte, error) {
 	}
 }
 
-// hubMessage holds the fields of every message that members look at.
+// hubMessage holds the fields that members read.
 type hubMessage struct {
 	Type         int               `json:"type"`
 	InvocationID string            `json:"invocationId"`
@@ -225,7 +228,7 @@ func (m *member) message() (hubMessage, error) {
 	}
 }
 
-// invoke calls a method with ready-made arguments and returns its result. Nothing else may be under way.
+// invoke calls a method with ready-made arguments and returns its result. No other call may be in progress.
 func (m *member) invoke(method, arguments string) (json.RawMessage, error) {
 	if err := m.expectWithin(memberTimeout); err != nil {
 		return nil, err
@@ -248,18 +251,18 @@ func (m *member) invoke(method, arguments string) (json.RawMessage, error) {
 	}
 }
 
-// invocation is a call of a server's method, arguments being the elements of a JSON array.
+// invocation is a call of a server's method; arguments are the elements of a JSON array.
 func invocation(id, method, arguments string) []byte {
 	return fmt.Appendf(nil, `{"type":1,"invocationId":%q,"target":%q,"arguments":[%s]}`+"\x1e", id, method, arguments)
 }
 
-// drop ends the connection as a network does that goes down.
+// drop ends the connection as a failing network does.
 func (m *member) drop() { drop(m.conn) }
 
-// drop resets a connection, so that its port is free at once however many there were.
+// drop resets a connection, so that its port is free at once, after any number of connections.
 func drop(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // then it ends in order
+		_ = tcp.SetLinger(0) // on failure it ends in order
 	}
 	_ = conn.Close()
 }

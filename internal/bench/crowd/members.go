@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// members is the process that holds the clients of a bench, as the bench sees it. The process reads one JSON object a line, does
-// what it says and answers with one; the messages that have arrived at all members are told beside that, on a pipe of their own.
+// members is the clients' process, as the bench sees it. The process reads one JSON object a line, executes it and
+// answers with another. On a separate pipe it reports the messages that have arrived at all members.
 type members struct {
 	*child
 	ask      *json.Encoder
@@ -33,26 +33,26 @@ type answer struct {
 	Result json.RawMessage `json:"result,omitempty"`
 }
 
-// command names what the members can be told.
+// command names an order to the members.
 type command string
 
 const (
 	openAll      command = "open"      // openOrder → taken: connect more members, up to the handshake
 	subscribeAll command = "subscribe" // → taken: SubscribeToOrder, each to its own order
-	rest         command = "rest"      // read from now on whatever comes, and forget it
-	cut          command = "cut"       // end all connections at once, as a network does that goes down
+	rest         command = "rest"      // from now on, read and discard all messages
+	cut          command = "cut"       // end all connections at once, as a failing network does
 	countAll     command = "count"     // countOrder: of members that count, begin a run
 	openStuck    command = "stick"     // openOrder: connect one more member that never reads
-	closeStuck   command = "unstick"   // end it
+	closeStuck   command = "unstick"   // end that member
 	invokeAll    command = "invoke"    // invokeOrder → invoked: call as fast as answers come
 	joinAll      command = "join"      // ResumeOrder from now on; the answer must name the order's first event
 	storm        command = "storm"     // stormOrder → stormed: all come back and resume
 	flood        command = "flood"     // floodOrder → stormed: the storm's baseline
-	replay       command = "replay"    // stormOrder → stormed: all resume at once, on the connections that they have
+	replay       command = "replay"    // stormOrder → stormed: all resume at once, on their open connections
 	pull         command = "pull"      // pullOrder → stormed: the replay's baseline
 )
 
-// client is who a member is and what it follows.
+// client is a member's identity and its order.
 type client struct {
 	Token string    `json:"token"`
 	Order uuid.UUID `json:"order"`
@@ -73,20 +73,21 @@ type taken struct {
 	Took time.Duration `json:"took"`
 }
 
-// countOrder begins a run of messages, each one frame of Size bytes, at most Window outstanding. First is the first of them.
+// countOrder begins a run of messages, each one frame of Size bytes, at most Window outstanding. First is the first
+// frame.
 type countOrder struct {
 	Size   int    `json:"size"`
 	Window int    `json:"window"`
 	First  []byte `json:"first"`
 }
 
-// invokeOrder has every member send the frames of Requests over and over, at most Window of them without their answer. The answers must
-// be those of Replies, in order.
+// invokeOrder makes every member send the frames of Requests over and over, at most Window of them unanswered. The
+// answers must be those of Replies, in order.
 type invokeOrder struct {
 	Window   int           `json:"window"`
 	Duration time.Duration `json:"duration"`
 	Requests [][]byte      `json:"requests"` // frames of one size
-	Replies  [][]byte      `json:"replies"`  // frames of one size, as many
+	Replies  [][]byte      `json:"replies"`  // as many frames, of one size
 }
 
 type invoked struct {
@@ -94,30 +95,33 @@ type invoked struct {
 	Took        time.Duration `json:"took"`
 }
 
-// stormOrder has all members resume behind event First-1 of their orders; they must be sent Events events, numbered from First.
+// stormOrder makes all members resume behind event First-1 of their orders. Each must be sent Events events,
+// numbered from First.
 type stormOrder struct {
 	Dial   int `json:"dial"`
 	First  int `json:"first"`
 	Events int `json:"events"`
 }
 
-// floodOrder has as many connections opened to URL as there were in the storm, which are sent Bytes bytes.
+// floodOrder opens as many connections to URL as there were in the storm; each is sent Bytes bytes.
 type floodOrder struct {
 	openOrder
 
 	Bytes int `json:"bytes"`
 }
 
-// pullOrder has every member say something, and wait until it has been sent Bytes bytes of frames beside the echo.
+// pullOrder makes every member send a message, and wait until it has been sent Bytes bytes of frames beside the
+// echo.
 type pullOrder struct {
 	Bytes int `json:"bytes"`
 }
 
-// stormed is how long it took until the last one had everything, and each from its first attempt to connect.
+// stormed is the time until the last member had everything, and each member's time from its first attempt to
+// connect.
 type stormed struct {
 	Took  time.Duration   `json:"took"`
 	Each  []time.Duration `json:"each"`
-	Frame int             `json:"frame"` // bytes of an event's frame, with its header: of the first, or of all together by their number
+	Frame int             `json:"frame"` // bytes of an event's frame, with its header: of the first, or the mean of all
 }
 
 // startMembers starts the process, without members.
@@ -140,7 +144,7 @@ func (m *members) stop() {
 	_ = m.arrivals.Close()
 }
 
-// do has the members do something and waits until it is done. with and result may be nil.
+// do has the members execute an order and waits for the answer. with and result may be nil.
 func (m *members) do(ctx context.Context, what command, with, result any) error {
 	raw, err := json.Marshal(with)
 	if err != nil {
@@ -167,10 +171,11 @@ func (m *members) do(ctx context.Context, what command, with, result any) error 
 
 const (
 	arrivalSize = 8   // an arrival is the number of messages that all members have, big endian
-	arrivalRoom = 512 // as many are read at once at most
+	arrivalRoom = 512 // the most that are read at once
 )
 
-// arrived waits until the members tell that more messages have arrived at all of them, and returns how many have in this run.
+// arrived waits until the members report that more messages have arrived at all of them, and returns how many have
+// in this run.
 func (m *members) arrived(ctx context.Context, room *[arrivalRoom * arrivalSize]byte) (int, error) {
 	n, err := m.arrivals.Read(room[:]) // each was written at once, so none is cut
 	if err != nil {

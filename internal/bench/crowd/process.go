@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// leaveTimeout is how long a process that has been told to end may take.
+// leaveTimeout is how long a process may take to end after it was told to.
 const leaveTimeout = 10 * time.Second
 
-// child is a process of this program that a bench has started for itself. It ends when its standard input does, so that it is not
-// left behind whatever becomes of the bench.
+// child is a process of this program that a bench has started. It ends with its standard input, so it is not left
+// behind however the bench ends.
 type child struct {
 	name  string
 	pid   int
@@ -24,7 +24,7 @@ type child struct {
 	kill  context.CancelFunc
 }
 
-// startChild runs program with args. What passes beside the standard streams becomes its files 3 and up.
+// startChild runs program with args. The files of beside become its files 3 and up.
 func startChild(ctx context.Context, name, program string, beside []*os.File, args ...string) (*child, error) {
 	stdin, in, err := os.Pipe()
 	if err != nil {
@@ -46,7 +46,7 @@ func startChild(ctx context.Context, name, program string, beside []*os.File, ar
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // what it had to say is on standard error
+		_ = cmd.Wait() // its errors are on standard error
 		close(ended)
 	}()
 	return &child{name: name, pid: cmd.Process.Pid, in: in, out: out, ended: ended, kill: kill}, nil
@@ -64,7 +64,7 @@ func (c *child) stop() {
 	_ = c.out.Close()
 }
 
-// lost makes err, of talking to the process, one that says what became of it.
+// lost adds the process's end, if it has ended, to err, an error of talking to it.
 func (c *child) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -17,29 +17,32 @@ import (
 	"github.com/yummyzoom/herald/internal/eventlog"
 )
 
-// Replay is a run of the replay bench: how fast clients get what they have missed when they resume. Each follows an order of its own. One
-// node has seen the events and answers from its ring of recent events, another one has just been started and answers from the log.
-// Every client must be sent exactly what it missed, in order, or the bench fails.
+// Replay is a run of the replay bench: how fast clients get their missed events when they resume. Each follows an
+// order of its own. One node has broadcast the events and answers from its ring of recent events; another has just
+// been started and answers from the log. Every client must be sent exactly its missed events, in order, or the bench
+// fails.
 //
-// The baseline is the bare server, which sends as much in prebuilt frames to as many clients; for the log also one connection that
-// reads the same rows, one client's after another's.
+// The baseline is the bare server, which sends as many bytes in prebuilt frames to as many clients. For the log
+// there is a second baseline: one connection that reads the same rows, one client's after another's.
 type Replay struct {
 	// Program is the herald whose `bench members` and `bench bare` take part.
 	Program string
-	// DSN is the database, Start starts a server on it with settings, NAME=value, of its own.
+	// DSN is the database. Start starts a server on it with additional settings, NAME=value.
 	DSN   string
 	Start func(ctx context.Context, settings ...string) (bench.Server, error)
-	// Clients are how many resume at the same time: each number is measured. Events is how many each has missed.
+	// Clients are the numbers of clients that resume at the same time; each is measured. Events is how many events each
+	// client has missed.
 	Clients []int
 	Events  int
-	// Runs is how often each is measured. Duration is how long one run takes at least, for each node and baseline: they take turns.
+	// Runs is how often each number is measured. Duration is the least length of one run, for each node and baseline:
+	// they take turns.
 	Runs     int
 	Duration time.Duration
-	// Progress is told what happens.
+	// Progress receives a line for each step.
 	Progress func(line string)
 }
 
-// source is where a replay comes from, or its baseline.
+// source is the source of a replay, or its baseline.
 type source int
 
 const (
@@ -51,7 +54,7 @@ const (
 )
 
 const (
-	// What an event takes at most, in a queue and in the ring.
+	// The most that an event takes in a queue and in the ring.
 	queuedEvent = 512
 	ringedEvent = 2 << 10
 	// The settings' defaults.
@@ -104,7 +107,7 @@ type replayRun struct {
 
 	orders   []uuid.UUID // one for each client
 	conn     *pgx.Conn
-	position int64           // of the log, when everything was published
+	position int64           // of the log, after all events were published
 	nodes    [2]bench.Server // by source
 	members  *members
 	bare     *bare
@@ -112,12 +115,13 @@ type replayRun struct {
 	settings map[string]any // of the database and the nodes
 }
 
-// startNodes publishes the events, with a node that sees them and one that comes later.
+// startNodes publishes the events, with a node that broadcasts them and one that starts later.
 func (r *replayRun) startNodes(ctx context.Context) (stop func(), err error) {
 	queue := max(leastQueue, 2*r.Events*queuedEvent)
 	ring := max(leastRing, len(r.orders)*(r.Events+1)*ringedEvent)
 	settings := []string{
-		fmt.Sprintf("HERALD_QUEUE_BYTES=%d", queue), fmt.Sprintf("HERALD_RING_BYTES=%d", ring), fmt.Sprintf("HERALD_REPLAY_LIMIT=%d", max(r.Events, 1)),
+		fmt.Sprintf("HERALD_QUEUE_BYTES=%d", queue), fmt.Sprintf("HERALD_RING_BYTES=%d", ring),
+		fmt.Sprintf("HERALD_REPLAY_LIMIT=%d", max(r.Events, 1)),
 	}
 	r.settings["queue_bytes"], r.settings["ring_bytes"] = queue, ring
 	ringed, err := r.Start(ctx, settings...)
@@ -134,8 +138,12 @@ func (r *replayRun) startNodes(ctx context.Context) (stop func(), err error) {
 	return func() { logged.Stop(); ringed.Stop() }, nil
 }
 
-// startLate starts a node behind the events.
-func (r *replayRun) startLate(ctx context.Context, early bench.Server, settings []string) (late bench.Server, err error) {
+// startLate starts a node after the events.
+func (r *replayRun) startLate(
+	ctx context.Context,
+	early bench.Server,
+	settings []string,
+) (late bench.Server, err error) {
 	if err := publishEach(ctx, r.DSN, early.URL, r.orders, 0, r.Events+1); err != nil {
 		return late, err
 	}
@@ -147,7 +155,7 @@ func (r *replayRun) startLate(ctx context.Context, early bench.Server, settings 
 	return r.Start(ctx, settings...)
 }
 
-// startBare starts the baseline, with frames of the size that Herald's have.
+// startBare starts the baseline, with frames of the same size as Herald's.
 func (r *replayRun) startBare(ctx context.Context) (*bare, error) {
 	s, err := r.resume(ctx, fromRing, 1)
 	if err != nil {
@@ -157,10 +165,10 @@ func (r *replayRun) startBare(ctx context.Context) (*bare, error) {
 	return startBare(ctx, r.Program, r.Events, r.frame)
 }
 
-// replayed is what one run came to.
+// replayed is the result of one run.
 type replayed struct {
-	rates   [sources]float64      // events a second, all clients together
-	clients [sources]bench.Sample // how long each took
+	rates   [sources]float64      // events per second, all clients together
+	clients [sources]bench.Sample // the duration of each client's replay
 }
 
 // measure measures with n clients.
@@ -174,14 +182,16 @@ func (r *replayRun) measure(ctx context.Context, n int) ([]bench.Figure, error) 
 		if err != nil {
 			return nil, err
 		}
-		r.Progress(fmt.Sprintf("%d clients, run %d of %d: from the ring %.0f events/s, from the log %.0f; bare server %.0f, plain read %.0f",
+		r.Progress(fmt.Sprintf(
+			"%d clients, run %d of %d: from the ring %.0f events/s, from the log %.0f; bare server %.0f, plain read %.0f",
 			n, i+1, r.Runs, p.rates[fromRing], p.rates[fromLog], p.rates[fromBare], p.rates[fromSQL]))
 		all = append(all, p)
 	}
 	return r.figures(n, all), nil
 }
 
-// alternate replays from each source in turns until each has had its time, and sees to it that the replays came from there.
+// alternate replays from each source in turns until each has had its time, and checks that the replays came from
+// there.
 func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration) (p replayed, err error) {
 	for _, node := range r.nodes {
 		if err := bench.AwaitEmpty(ctx, r.conn, node.URL); err != nil {
@@ -197,7 +207,7 @@ func (r *replayRun) alternate(ctx context.Context, n int, duration time.Duration
 	for turn := 0; slices.Min(took[:]) < duration || turn == 0; turn++ {
 		for i := range sources {
 			from := source((i + turn) % sources)
-			if took[from] >= duration && turn > 0 { // the quick ones have many turns, and the slow ones are not made to wait for them
+			if took[from] >= duration && turn > 0 { // quick sources have many turns, and do not make the slow ones run longer
 				continue
 			}
 			s, err := r.replay(ctx, from, n)
@@ -233,7 +243,7 @@ func (r *replayRun) scrape(ctx context.Context) (all [2]bench.Metrics, err error
 	return all, nil
 }
 
-// replay has n clients get what they lack from one source.
+// replay has n clients get their missed events from one source.
 func (r *replayRun) replay(ctx context.Context, from source, n int) (stormed, error) {
 	switch from {
 	case fromBare:
@@ -245,14 +255,16 @@ func (r *replayRun) replay(ctx context.Context, from source, n int) (stormed, er
 	}
 }
 
-// resume has n clients connect to a node, resume all at once, and go.
+// resume has n clients connect to a node, resume all at once, and disconnect.
 func (r *replayRun) resume(ctx context.Context, from source, n int) (s stormed, err error) {
 	node := r.nodes[from]
 	clients, err := newClients(node.Secret, n, r.orders)
 	if err != nil {
 		return s, err
 	}
-	if err := r.members.do(ctx, openAll, openOrder{URL: node.URL + bench.HubPath, Clients: clients, Dial: n}, nil); err != nil {
+	if err := r.members.do(
+		ctx, openAll, openOrder{URL: node.URL + bench.HubPath, Clients: clients, Dial: n}, nil,
+	); err != nil {
 		return s, err
 	}
 	if err := r.members.do(ctx, replay, stormOrder{First: 1, Events: r.Events}, &s); err != nil {
@@ -266,7 +278,9 @@ func (r *replayRun) resume(ctx context.Context, from source, n int) (s stormed, 
 
 // awaitGone returns when a server has no connections any more.
 func awaitGone(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, bench.AnswerWithin, errors.New("the server has connections that the bench has ended"))
+	ctx, cancel := context.WithTimeoutCause(
+		ctx, bench.AnswerWithin, errors.New("the server has connections that the bench has ended"),
+	)
 	defer cancel()
 	for {
 		m, err := bench.Scrape(ctx, url)
@@ -282,13 +296,15 @@ func awaitGone(ctx context.Context, url string) error {
 	}
 }
 
-// pull has n clients get as much from the bare server.
+// pull has n clients get as many bytes from the bare server.
 func (r *replayRun) pull(ctx context.Context, n int) (s stormed, err error) {
 	clients, err := newClients(r.nodes[fromRing].Secret, n, r.orders)
 	if err != nil {
 		return s, err
 	}
-	if err := r.members.do(ctx, openAll, openOrder{URL: r.bare.url + bareReplay, Clients: clients, Dial: n}, nil); err != nil {
+	if err := r.members.do(
+		ctx, openAll, openOrder{URL: r.bare.url + bareReplay, Clients: clients, Dial: n}, nil,
+	); err != nil {
 		return s, err
 	}
 	if err := r.members.do(ctx, pull, pullOrder{Bytes: r.Events * len(fillerFrame(r.frame))}, &s); err != nil {
@@ -297,10 +313,10 @@ func (r *replayRun) pull(ctx context.Context, n int) (s stormed, err error) {
 	return s, r.members.do(ctx, cut, nil, nil)
 }
 
-// read reads the rows that n clients lack, as a node would, and does nothing with them.
+// read reads the rows that n clients lack, as a node would, and discards them.
 func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 	log := eventlog.NewReader(r.conn)
-	const cursor = 1 // the sequence of the event that clients name
+	const cursor = 1 // the sequence of the clients' cursor
 	start := time.Now()
 	for _, order := range r.orders[:n] {
 		from := time.Now()
@@ -327,16 +343,18 @@ func (r *replayRun) figures(n int, all []replayed) []bench.Figure {
 		}
 		c := map[string]any{
 			"clients": n, "events_each": r.Events, "frame_bytes": r.frame, "run_seconds": r.Duration.Seconds(),
-			"client_p50_ms": milliseconds(bench.P50), "client_p99_ms": milliseconds(bench.P99), "ratios": bench.Ratios(values, baselines),
+			"client_p50_ms": milliseconds(bench.P50), "client_p99_ms": milliseconds(bench.P99),
+			"ratios":   bench.Ratios(values, baselines),
 			"measured": "from the resume's call to its answer, on connections that are open", "baseline": baseline,
 		}
 		maps.Copy(c, r.settings)
 		return bench.Figure{
-			Name: name, Unit: "events/s", Value: bench.Median(values), Baseline: bench.Median(baselines), Runs: r.Runs, Conditions: c,
+			Name: name, Unit: "events/s", Value: bench.Median(values), Baseline: bench.Median(baselines), Runs: r.Runs,
+			Conditions: c,
 		}
 	}
 	together := func(p replayed, from source) float64 { return p.rates[from] }
-	client := func(p replayed, from source) float64 { // the median one's rate
+	client := func(p replayed, from source) float64 { // the median client's rate
 		return float64(r.Events) * float64(time.Second/time.Millisecond) / p.clients[from].Percentile(bench.P50)
 	}
 	ring, log := fmt.Sprintf("replay_ring_%d", n), fmt.Sprintf("replay_log_%d", n)
@@ -345,6 +363,9 @@ func (r *replayRun) figures(n int, all []replayed) []bench.Figure {
 		figure(ring+"_client", fromRing, fromBare, bareBaseline, client),
 		figure(log, fromLog, fromBare, bareBaseline, together),
 		figure(log+"_client", fromLog, fromBare, bareBaseline, client),
-		figure(log+"_sql", fromLog, fromSQL, "a read of the same rows, one client's after another's, over one connection", together),
+		figure(
+			log+"_sql", fromLog, fromSQL, "a read of the same rows, one client's after another's, over one connection",
+			together,
+		),
 	}
 }

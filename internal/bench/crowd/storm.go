@@ -10,31 +10,34 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// Storm is a run of the storm bench: all clients lose their connections at once, miss events of their orders, and come back at once, each
-// by negotiating, connecting, shaking hands and resuming from its last event. Every one must be sent exactly what it missed, in order,
-// or the bench fails. The baseline is the bare server, which sends as much to as many new connections.
+// Storm is a run of the storm bench: all clients lose their connections at once, miss events of their orders, and
+// come back at once. Each negotiates, connects, does the handshake and resumes from its last event. Each must be
+// sent exactly its missed events, in order, or the bench fails. The baseline is the bare server, which sends as many
+// bytes to as many new connections.
 //
-// What it costs PostgreSQL is the transactions that the database has counted during the storm, less those of a quiet time before,
-// by length: a server at rest asks the database too, as often as it does then. PostgreSQL's processes report what they have
-// counted up to ten seconds late, so the counters are read a while after the storm, and as long after anything before it.
-// A query outside of a transaction counts as one. The bench reads the counters in the same database, once for each of the
-// times, so this cancels out. Autovacuum does not, which comes when it likes: hence the median, and resumed_from_ring in the
-// conditions, which is how many resumes the server itself says it has answered without the database.
+// The storm's cost for PostgreSQL is the number of transactions that the database counted during the storm, less
+// those of a quiet time before, scaled to the storm's length: a server at rest asks the database at a steady rate,
+// too. PostgreSQL's processes report their counts up to ten seconds late, so the counters are read a while after the
+// storm, and as long after any earlier work. A query outside of a transaction counts as one. The bench's own reading
+// of the counters is in both counts once, so it cancels out. Autovacuum comes at any time and does not cancel out:
+// hence the median, and resumed_from_ring in the conditions, the server's own count of resumes that it answered
+// without the database.
 type Storm struct {
 	// Program is the herald whose `bench members` and `bench bare` take part.
 	Program string
-	// Server is the one that is measured, DSN its database.
+	// Server is the measured server, DSN its database.
 	Server bench.Server
 	DSN    string
-	// Clients come back, each to one of Orders, after Events events of each.
+	// Clients come back, each to one of Orders, after Events events of each order.
 	Clients, Orders, Events int
-	// Dial is how many clients are on their way back at the same time: from the first connection's start to the resume's answer.
+	// Dial is how many clients are on their way back at the same time: from the first connection's start to the
+	// resume's answer.
 	Dial int
-	// Quiet is the quiet time before the storm, and how late PostgreSQL's counters may be.
+	// Quiet is the quiet time before the storm, and the delay of PostgreSQL's counters.
 	Quiet time.Duration
-	// Runs is how often the storm comes.
+	// Runs is the number of storms.
 	Runs int
-	// Progress is told what happens.
+	// Progress receives a line for each step.
 	Progress func(line string)
 }
 
@@ -44,7 +47,10 @@ func (b *Storm) Run(ctx context.Context) ([]bench.Figure, error) {
 		return nil, err
 	}
 	if b.Quiet < countersLate {
-		b.Progress(fmt.Sprintf("PostgreSQL's counters are up to %s late: after %s of quiet, the transactions mean nothing", countersLate, b.Quiet))
+		b.Progress(fmt.Sprintf(
+			"PostgreSQL's counters are up to %s late: after %s of quiet, the transactions mean nothing", countersLate,
+			b.Quiet,
+		))
 	}
 	r := &stormRun{Storm: b, orders: bench.NewOrders(b.Orders)}
 	var err error
@@ -65,7 +71,8 @@ func (b *Storm) Run(ctx context.Context) ([]bench.Figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.Progress(fmt.Sprintf("run %d of %d: the last of %d had everything after %.2f s (baseline %.2f s), the median after %.0f ms (%.0f ms), with %.0f transactions",
+		b.Progress(fmt.Sprintf(
+			"run %d of %d: the last of %d had everything after %.2f s (baseline %.2f s), the median after %.0f ms (%.0f ms), with %.0f transactions",
 			i+1, b.Runs, b.Clients, p.herald.Took.Seconds(), p.bare.Took.Seconds(),
 			bench.Sample(p.herald.Each).Percentile(bench.P50), bench.Sample(p.bare.Each).Percentile(bench.P50), p.transactions))
 		all = append(all, p)
@@ -86,11 +93,11 @@ type stormRun struct {
 // passed is one storm.
 type passed struct {
 	herald, bare stormed
-	transactions float64 // that it cost PostgreSQL
-	fromRing     float64 // resumes that needed no database
+	transactions float64 // the storm's cost for PostgreSQL
+	fromRing     float64 // resumes answered without the database
 }
 
-// gather has all clients follow their orders, and then lose their connections.
+// gather makes all clients follow their orders, and then cuts their connections.
 func (r *stormRun) gather(ctx context.Context) error {
 	r.Progress(fmt.Sprintf("%d clients gather around %d orders", r.Clients, r.Orders))
 	if err := r.publish(ctx, 0, 1); err != nil {
@@ -110,7 +117,7 @@ func (r *stormRun) gather(ctx context.Context) error {
 	return r.members.do(ctx, cut, nil, nil)
 }
 
-// pass publishes the events from number first on, while the clients are away, and lets them come back.
+// pass publishes the events from number first on, while the clients are away, and lets the clients come back.
 func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
 	r.Progress(fmt.Sprintf("all clients are away; publishing %d events", r.Events*len(r.orders)))
 	if err := r.publish(ctx, first, r.Events); err != nil {
@@ -151,7 +158,7 @@ func (r *stormRun) pass(ctx context.Context, first int) (p passed, err error) {
 	return p, err
 }
 
-// flood is the baseline, with frames of the size that Herald's events had.
+// flood is the baseline, with frames of the same size as Herald's events.
 func (r *stormRun) flood(ctx context.Context, frame int) (s stormed, err error) {
 	bare, err := startBare(ctx, r.Program, r.Events, frame)
 	if err != nil {
@@ -170,7 +177,8 @@ func (r *stormRun) flood(ctx context.Context, frame int) (s stormed, err error) 
 
 func (b *Storm) figures(all []passed) []bench.Figure {
 	conditions := map[string]any{
-		"clients": b.Clients, "orders": b.Orders, "events_each": b.Events, "at_a_time": b.Dial, "quiet_seconds": b.Quiet.Seconds(),
+		"clients": b.Clients, "orders": b.Orders, "events_each": b.Events, "at_a_time": b.Dial,
+		"quiet_seconds":     b.Quiet.Seconds(),
 		"resumed_from_ring": bench.ValuesOf(all, func(p passed) float64 { return p.fromRing }), "value": "median",
 		"baseline": "the bare WebSocket server, which sends as many prebuilt frames of the size to as many new connections",
 	}

@@ -11,16 +11,16 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// countersLate is how late PostgreSQL's processes report what they have counted, at most (PGSTAT_IDLE_INTERVAL in pgstat.c).
+// countersLate is the largest delay of the counters of PostgreSQL's processes (PGSTAT_IDLE_INTERVAL in pgstat.c).
 const countersLate = 10 * time.Second
 
-// publish publishes so many events of each order, and returns when the server has broadcast them. Its connection is closed then, so
-// that what it did is counted.
+// publish publishes this many events of each order, and returns when the server has broadcast them. It closes its
+// connection, so that its transactions are counted in time.
 func (r *stormRun) publish(ctx context.Context, first, events int) error {
 	return publishEach(ctx, r.DSN, r.Server.URL, r.orders, first, events)
 }
 
-// publishEach publishes so many events of each order, and returns when the server at url has broadcast them.
+// publishEach publishes this many events of each order, and returns when the server at url has broadcast them.
 func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first, events int) error {
 	conn, err := bench.Connect(ctx, dsn)
 	if err != nil {
@@ -33,7 +33,8 @@ func publishEach(ctx context.Context, dsn, url string, orders []uuid.UUID, first
 		for i, order := range orders {
 			ids[i] = eventOf(order, n)
 		}
-		_, err := conn.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
+		_, err := conn.Exec(ctx,
+			`SELECT herald.publish_order_event('OrderStatusChanged', e.order_id, 'YZ-1', 'Preparing', $3, 'bench', 'Customer',
 			event_id => e.event_id) FROM unnest($1::uuid[], $2::uuid[]) e (order_id, event_id)`, orders, ids, restaurant)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
@@ -55,18 +56,18 @@ func openCounters(ctx context.Context, dsn string) (*counters, error) {
 
 func (c *counters) close(ctx context.Context) { bench.Disconnect(ctx, c.conn) }
 
-// counted is how many transactions there were in a time.
+// counted is the number of transactions in a time.
 type counted struct {
 	transactions int64
 	took         time.Duration
 }
 
-// less is how many transactions there were beyond what is usual.
+// less is the number of transactions beyond the usual ones.
 func (c counted) less(usual counted) float64 {
 	return float64(c.transactions) - float64(usual.transactions)*c.took.Seconds()/usual.took.Seconds()
 }
 
-// during counts while f runs.
+// during counts the transactions while f runs.
 func (c *counters) during(ctx context.Context, f func() error) (counted, error) {
 	before, err := c.read(ctx)
 	if err != nil {
@@ -82,7 +83,9 @@ func (c *counters) during(ctx context.Context, f func() error) (counted, error) 
 }
 
 func (c *counters) read(ctx context.Context) (transactions int64, err error) {
-	err = c.conn.QueryRow(ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()").Scan(&transactions)
+	err = c.conn.QueryRow(
+		ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()",
+	).Scan(&transactions)
 	if err != nil {
 		return 0, fmt.Errorf("reading the database's counters: %w", err)
 	}

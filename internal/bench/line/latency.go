@@ -21,26 +21,27 @@ const (
 	reportEvery = 250 // events between two lines of progress
 )
 
-// Latency is a run of the latency bench: from the producer's COMMIT returning to the client's handler, with events one at a time, and
-// with several writers that offer a number of events a second.
+// Latency is a run of the latency bench: the time from the return of the producer's COMMIT to the client's handler,
+// first with one event at a time, then with several writers that offer a number of events per second.
 type Latency struct {
 	// DSN is the database, URL the server, Token an access token that may follow Order.
 	DSN, URL, Token string
 	Order           uuid.UUID
-	// Events is how many are measured one at a time; with 0 that is left out.
+	// Events is how many events are measured one at a time; 0 skips that part.
 	Events int
-	// Pause is the longest pause between two of them; each is random, so that none falls into step with the relay.
+	// Pause is the longest pause between two events. Pauses are random, so that events do not fall into step with the
+	// relay.
 	Pause time.Duration
-	// Rates are the numbers of events a second that Writers offer together; each is measured, Runs times. Duration is how long
-	// one run takes, and its baseline as long again: they alternate.
+	// Rates are the numbers of events per second that Writers offer together; each is measured Runs times. Duration is
+	// the length of one run; its baseline takes as long again, and the two alternate.
 	Rates         []int
 	Writers, Runs int
 	Duration      time.Duration
-	// Progress is told from time to time how far it is.
+	// Progress receives a line from time to time.
 	Progress func(line string)
 }
 
-// received is one event as the client had it.
+// received is one event as the client received it.
 type received struct {
 	id uuid.UUID
 	at time.Time
@@ -66,7 +67,7 @@ func (l *Latency) Run(ctx context.Context) ([]bench.Figure, error) {
 	return figures, nil
 }
 
-// follow has a client follow the bench's order, and returns when it does. stop ends it.
+// follow makes a client follow the bench's order, and returns once it does. stop ends the client.
 func (l *Latency) follow(ctx context.Context, handle func(received)) (stop func(), err error) {
 	ready := make(chan struct{})
 	isReady := sync.OnceFunc(func() { close(ready) })
@@ -94,8 +95,9 @@ func (l *Latency) follow(ctx context.Context, handle func(received)) (stop func(
 	return nil, err
 }
 
-// oneAtATime waits for each event before it publishes the next. The baseline is the least that any relay has to do on this machine after
-// the producer's COMMIT: one durable transaction that inserts one row, and one notification that arrives.
+// oneAtATime waits for each event before it publishes the next. The baseline is the least work of any relay on this
+// machine after the producer's COMMIT: one durable transaction that inserts one row, and one notification that
+// arrives.
 func (l *Latency) oneAtATime(ctx context.Context) ([]bench.Figure, error) {
 	conn, err := bench.Connect(ctx, l.DSN)
 	if err != nil {
@@ -168,7 +170,7 @@ func (l *Latency) measure(ctx context.Context, conn *pgx.Conn, arrivals <-chan r
 			}
 			if i >= warmUp {
 				s.commit = append(s.commit, committed.Sub(start))
-				s.total = append(s.total, max(got.at.Sub(committed), 0)) // it may arrive before COMMIT has returned here
+				s.total = append(s.total, max(got.at.Sub(committed), 0)) // the event may arrive before COMMIT has returned here
 				s.committed = append(s.committed, committed)
 				ids = append(ids, id)
 			}
@@ -193,7 +195,8 @@ func pause(ctx context.Context, longest time.Duration) error {
 	}
 }
 
-// relayTimes returns how long after its COMMIT the relay's transaction for each event began. Database and bench share a clock.
+// relayTimes returns how long after its COMMIT the relay's transaction for each event began. Database and bench
+// share a clock.
 func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed []time.Time) (bench.Sample, error) {
 	rows, err := conn.Query(ctx, `SELECT r.relayed_at FROM unnest($1::uuid[]) WITH ORDINALITY i (id, n)
 		JOIN herald.relayed_event r ON r.event_id = i.id ORDER BY i.n`, ids)
@@ -209,7 +212,7 @@ func relayTimes(ctx context.Context, conn *pgx.Conn, ids []uuid.UUID, committed 
 	}
 	woken := make(bench.Sample, len(times))
 	for i, at := range times {
-		woken[i] = at.Sub(committed[i]) // below zero where the relay began before COMMIT had returned
+		woken[i] = at.Sub(committed[i]) // negative if the relay began before COMMIT had returned
 	}
 	return woken, nil
 }
@@ -224,7 +227,13 @@ func (l *Latency) figures(s steps, baseline bench.Sample) []bench.Figure {
 	}
 	const p50, p95, p99 = 0.50, 0.95, 0.99
 	share := func(name string, milliseconds float64) bench.Figure {
-		return bench.Figure{Name: name, Value: 100 * milliseconds / s.total.Mean(), Unit: "%", Runs: 1, Conditions: conditions} //nolint:mnd // percent
+		return bench.Figure{
+			Name:       name,
+			Value:      100 * milliseconds / s.total.Mean(),
+			Unit:       "%",
+			Runs:       1,
+			Conditions: conditions,
+		} //nolint:mnd // percent
 	}
 	wakeUp, total := s.wakeUp.Mean(), s.total.Mean()
 	return []bench.Figure{

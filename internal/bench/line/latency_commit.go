@@ -12,10 +12,16 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// publishOne publishes one event in a transaction of its own, and returns when COMMIT was sent and when it returned.
-func publishOne(ctx context.Context, conn *pgx.Conn, order, restaurant, id uuid.UUID) (sent, committed time.Time, err error) {
+// publishOne publishes one event in its own transaction, and returns when COMMIT was sent and when it returned.
+func publishOne(
+	ctx context.Context,
+	conn *pgx.Conn,
+	order, restaurant, id uuid.UUID,
+) (sent, committed time.Time, err error) {
 	return commit(ctx, conn, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'bench', event_id => $3)`,
+		err := tx.QueryRow(
+			ctx,
+			`SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, 'bench', event_id => $3)`,
 			order, restaurant, id).Scan(nil)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
@@ -24,7 +30,7 @@ func publishOne(ctx context.Context, conn *pgx.Conn, order, restaurant, id uuid.
 	})
 }
 
-// notifyOne is what publishOne is compared with: a transaction of one plain insert and a NOTIFY.
+// notifyOne is the baseline of publishOne: a transaction of one plain insert and a NOTIFY.
 func notifyOne(ctx context.Context, conn *pgx.Conn, id uuid.UUID) (sent, committed time.Time, err error) {
 	return commit(ctx, conn, func(tx pgx.Tx) error {
 		const payload = `{"orderNumber":"YZ-1","status":"Preparing"}`
@@ -38,13 +44,13 @@ func notifyOne(ctx context.Context, conn *pgx.Conn, id uuid.UUID) (sent, committ
 	})
 }
 
-// commit does something in a transaction of its own.
+// commit runs do in its own transaction.
 func commit(ctx context.Context, conn *pgx.Conn, do func(pgx.Tx) error) (sent, committed time.Time, err error) {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return sent, committed, fmt.Errorf("beginning: %w", err)
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing once it is committed
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // has no effect after the commit
 	if err := do(tx); err != nil {
 		return sent, committed, err
 	}
@@ -63,8 +69,8 @@ func plainTable(ctx context.Context, conn *pgx.Conn) (drop func(), err error) {
 	return func() { _, _ = conn.Exec(context.WithoutCancel(ctx), "DROP TABLE herald_bench_plain") }, nil
 }
 
-// baseline is the floor that this machine and PostgreSQL set: a transaction of one plain insert and a NOTIFY, from its BEGIN to the
-// notification's arrival.
+// baseline is the least latency on this machine with PostgreSQL: a transaction of one plain insert and a NOTIFY,
+// from its BEGIN to the notification's arrival.
 func (l *Latency) baseline(ctx context.Context) (bench.Sample, error) {
 	writer, err := bench.Connect(ctx, l.DSN)
 	if err != nil {

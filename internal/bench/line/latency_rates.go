@@ -19,7 +19,7 @@ import (
 const (
 	// latencySlice is how long product and baseline run at a time.
 	latencySlice = time.Second
-	// lateness is how much later than it should a transaction may begin: timers have their own.
+	// lateness is how late a transaction may begin without counting as late: timers themselves are imprecise.
 	lateness = 2 * time.Millisecond
 )
 
@@ -27,8 +27,8 @@ const (
 type way struct {
 	commits  bench.Sample // COMMIT itself
 	sent     bench.Sample // from COMMIT being sent to the arrival
-	returned bench.Sample // from COMMIT's return to the arrival; 0 where that was first
-	late     int          // how many began after their time, because the one before took long
+	returned bench.Sample // from COMMIT's return to the arrival; 0 if the arrival came first
+	late     int          // transactions that began late, because the one before took long
 	took     time.Duration
 }
 
@@ -43,7 +43,7 @@ func (w *way) add(more way) {
 // offeredRun is one run at one rate.
 type offeredRun struct{ herald, baseline way }
 
-// book is where arrivals are written down.
+// book records arrivals.
 type book struct {
 	mu sync.Mutex
 	at map[uuid.UUID]time.Time
@@ -55,7 +55,7 @@ func (b *book) note(id uuid.UUID, at time.Time) {
 	b.at[id] = at
 }
 
-// take waits until so many have arrived, and begins a new page.
+// take waits for n arrivals, and begins a new page.
 func (b *book) take(ctx context.Context, n int) (map[uuid.UUID]time.Time, error) {
 	for deadline := time.Now().Add(bench.AnswerWithin); ; {
 		b.mu.Lock()
@@ -81,14 +81,14 @@ func (b *book) take(ctx context.Context, n int) (map[uuid.UUID]time.Time, error)
 type rateRun struct {
 	*Latency
 
-	conn          *pgx.Conn // the bench's own, which looks at the queues
+	conn          *pgx.Conn // the bench's own, which reads the queues
 	writers       []*pgx.Conn
 	restaurant    uuid.UUID
 	events, plain book
 	settings      map[string]any // of the database
 }
 
-// atRates measures with each of the rates.
+// atRates measures at each of the rates.
 func (l *Latency) atRates(ctx context.Context) ([]bench.Figure, error) {
 	r := &rateRun{
 		Latency: l, restaurant: uuid.New(),
@@ -128,7 +128,7 @@ func (l *Latency) atRates(ctx context.Context) ([]bench.Figure, error) {
 	go func() {
 		defer close(noted)
 		for n := range arrived {
-			if id, err := uuid.Parse(n.payload); err == nil { // else it is somebody else's
+			if id, err := uuid.Parse(n.payload); err == nil { // else it is another sender's
 				r.plain.note(id, n.at)
 			}
 		}
@@ -158,7 +158,8 @@ func (r *rateRun) measure(ctx context.Context, rate int) ([]bench.Figure, error)
 		if len(o.herald.sent) == 0 || len(o.baseline.sent) == 0 {
 			return nil, fmt.Errorf("nothing was written in %s: offer more or let a run be longer", r.Duration)
 		}
-		r.Progress(fmt.Sprintf("%d events/s, run %d of %d: %d events, p50 %.2f ms, p99 %.2f ms; baseline %.2f and %.2f ms", rate, i+1, r.Runs,
+		r.Progress(fmt.Sprintf(
+			"%d events/s, run %d of %d: %d events, p50 %.2f ms, p99 %.2f ms; baseline %.2f and %.2f ms", rate, i+1, r.Runs,
 			len(o.herald.returned), o.herald.returned.Percentile(bench.P50), o.herald.returned.Percentile(bench.P99),
 			o.baseline.sent.Percentile(bench.P50), o.baseline.sent.Percentile(bench.P99)))
 		all = append(all, o)
@@ -170,14 +171,18 @@ func (r *rateRun) measure(ctx context.Context, rate int) ([]bench.Figure, error)
 func (r *rateRun) alternate(ctx context.Context, rate int, duration time.Duration) (o offeredRun, err error) {
 	slices := [2]func() error{
 		func() error {
-			w, err := r.slice(ctx, rate, min(duration, latencySlice), &r.events, func(conn *pgx.Conn, id uuid.UUID) (time.Time, time.Time, error) {
+			w, err := r.slice(ctx, rate, min(
+				duration, latencySlice,
+			), &r.events, func(conn *pgx.Conn, id uuid.UUID) (time.Time, time.Time, error) {
 				return publishOne(ctx, conn, r.Order, r.restaurant, id)
 			})
 			o.herald.add(w)
 			return err
 		},
 		func() error {
-			w, err := r.slice(ctx, rate, min(duration, latencySlice), &r.plain, func(conn *pgx.Conn, id uuid.UUID) (time.Time, time.Time, error) {
+			w, err := r.slice(ctx, rate, min(
+				duration, latencySlice,
+			), &r.plain, func(conn *pgx.Conn, id uuid.UUID) (time.Time, time.Time, error) {
 				return notifyOne(ctx, conn, id)
 			})
 			o.baseline.add(w)
@@ -188,7 +193,7 @@ func (r *rateRun) alternate(ctx context.Context, rate int, duration time.Duratio
 		if err := bench.AwaitEmpty(ctx, r.conn, r.URL); err != nil {
 			return o, err
 		}
-		if err := slices[(n+n/2)%2](); err != nil { // who comes first takes turns, too
+		if err := slices[(n+n/2)%2](); err != nil { // each is first as often as the other
 			return o, err
 		}
 	}
@@ -198,11 +203,11 @@ func (r *rateRun) alternate(ctx context.Context, rate int, duration time.Duratio
 // tried is one transaction.
 type tried struct {
 	id              uuid.UUID
-	sent, committed time.Time // its COMMIT
+	sent, committed time.Time // of its COMMIT
 	late            bool
 }
 
-// slice has all writers offer their share of the rate, each at random moments, and waits for the arrivals.
+// slice makes all writers offer their share of the rate, each at random moments, and waits for the arrivals.
 func (r *rateRun) slice(ctx context.Context, rate int, duration time.Duration, arrivals *book,
 	write func(*pgx.Conn, uuid.UUID) (sent, committed time.Time, err error),
 ) (w way, err error) {
@@ -212,7 +217,7 @@ func (r *rateRun) slice(ctx context.Context, rate int, duration time.Duration, a
 	group, writing := errgroup.WithContext(ctx)
 	for i, conn := range r.writers {
 		group.Go(func() error {
-			// The moments are given, however long a transaction takes: who is late writes at once.
+			// The moments are fixed, however long a transaction takes: a writer that is late writes at once.
 			for _, moment := range moments(start, duration, mean) {
 				if err := bench.Wait(writing, time.Until(moment)); err != nil {
 					return err
@@ -256,8 +261,8 @@ func (r *rateRun) slice(ctx context.Context, rate int, duration time.Duration, a
 	return w, nil
 }
 
-// moments returns when one writer writes: at random, so that none falls into step with another or with the relay; mean is between
-// two of them, in nanoseconds.
+// moments returns when one writer writes: at random, so that it does not fall into step with another writer or with
+// the relay. mean is the mean time between two moments, in nanoseconds.
 func moments(start time.Time, duration time.Duration, mean float64) (all []time.Time) {
 	for at := rand.ExpFloat64() * mean; at < float64(duration); at += rand.ExpFloat64() * mean { //nolint:gosec // not a secret
 		all = append(all, start.Add(time.Duration(at)))
@@ -283,7 +288,7 @@ func (r *rateRun) figures(rate int, all []offeredRun) []bench.Figure {
 		of := func(what func(offeredRun) bench.Sample) []float64 {
 			return bench.ValuesOf(all, func(o offeredRun) float64 { return what(o).Percentile(p.share) })
 		}
-		milliseconds := func(v []float64) float64 { return math.Round(1000*bench.Median(v)) / 1000 } //nolint:mnd // to the microsecond
+		milliseconds := func(v []float64) float64 { return math.Round(1000*bench.Median(v)) / 1000 } //nolint:mnd // in µs
 		values := of(func(o offeredRun) bench.Sample { return o.herald.returned })
 		baselines := of(func(o offeredRun) bench.Sample { return o.baseline.sent })
 		each := maps.Clone(c)
@@ -291,7 +296,8 @@ func (r *rateRun) figures(rate int, all []offeredRun) []bench.Figure {
 		each["commit_ms"] = milliseconds(of(func(o offeredRun) bench.Sample { return o.herald.commits }))
 		each["from_commit_sent_ms"] = milliseconds(of(func(o offeredRun) bench.Sample { return o.herald.sent }))
 		figures = append(figures, bench.Figure{
-			Name: fmt.Sprintf("latency_%d_%s", rate, p.name), Unit: "ms", Value: bench.Median(values), Baseline: bench.Median(baselines), Runs: r.Runs,
+			Name: fmt.Sprintf("latency_%d_%s", rate, p.name), Unit: "ms", Value: bench.Median(values),
+			Baseline: bench.Median(baselines), Runs: r.Runs,
 			Conditions: each,
 		})
 	}

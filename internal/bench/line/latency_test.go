@@ -29,7 +29,7 @@ func TestMomentsAreAsManyAsTheRateSays(t *testing.T) {
 	require.False(t, last.After(start.Add(time.Minute)))
 }
 
-// offer has two writers write for a second, by a clock of the test's.
+// offer has two writers write for a second, by the test's clock.
 func offer(t *testing.T, write func(b *book, id uuid.UUID) (sent, committed time.Time, err error)) (w way, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAWriterThatIsLateCatchesUp(t *testing.T) {
 	t.Parallel()
 	w, err := offer(t, func(b *book, id uuid.UUID) (time.Time, time.Time, error) {
 		sent := time.Now()
-		time.Sleep(100 * time.Millisecond) // five times as long as there is
+		time.Sleep(100 * time.Millisecond) // five times the available time
 		b.note(id, time.Now())
 		return sent, time.Now(), nil
 	})
@@ -129,7 +129,9 @@ func TestANotificationCarriesItsTransaction(t *testing.T) {
 	require.Equal(t, id.String(), got.payload)
 	require.False(t, got.at.Before(sent))
 	var rows int
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM herald_bench_plain WHERE id = $1", id).Scan(&rows))
+	require.NoError(
+		t, conn.QueryRow(t.Context(), "SELECT count(*) FROM herald_bench_plain WHERE id = $1", id).Scan(&rows),
+	)
 	require.Equal(t, 1, rows)
 	drop()
 	_, _, err = notifyOne(t.Context(), conn, id)
@@ -140,7 +142,7 @@ func TestANotificationCarriesItsTransaction(t *testing.T) {
 		execute(t, conn, "NOTIFY "+baselineChannel)
 	}
 	require.Eventually(t, func() bool { return len(arrived) == cap(arrived) }, patience, time.Millisecond)
-	stop() // though nobody reads, and more comes
+	stop() // although nothing reads, and more comes
 	for range arrived {
 		continue
 	}

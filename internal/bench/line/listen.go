@@ -8,13 +8,13 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// baselineChannel is what the baselines notify.
+// baselineChannel is the channel of the baselines' NOTIFY.
 const baselineChannel = "herald_bench"
 
-// notifications is how many may have arrived without having been looked at.
+// notifications is how many may have arrived without having been read.
 const notifications = 1024
 
-// listen listens on the baseline's channel, as somebody does wherever there is a NOTIFY. stop ends it.
+// listen listens on the baseline's channel: in practice every NOTIFY has a listener. stop ends it.
 func listen(ctx context.Context, dsn string) (stop func(), err error) {
 	arrived, stop, err := listenTo(ctx, dsn)
 	if err != nil {
@@ -33,7 +33,8 @@ type notified struct {
 	at      time.Time
 }
 
-// listenTo returns what arrives on the baseline's channel. stop ends it, and then closes the channel.
+// listenTo returns the notifications on the baseline's channel. stop ends the listening, and then closes the
+// channel.
 func listenTo(ctx context.Context, dsn string) (arrived <-chan notified, stop func(), err error) {
 	conn, err := bench.Connect(ctx, dsn)
 	if err != nil {

@@ -10,23 +10,23 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// cost is what something took.
+// cost is the time and the resources of a measurement.
 type cost struct {
 	took time.Duration
-	cpu  time.Duration // of all processes of the PostgreSQL server; 0 where they are not on this machine
+	cpu  time.Duration // of all processes of the PostgreSQL server; 0 if they are not on this machine
 	wal  int64         // bytes
 }
 
-// rate is how many a second that is for so many.
+// rate is n divided by the time, per second.
 func (c cost) rate(n int) float64 { return float64(n) / c.took.Seconds() }
 
-// less is what has been added since before, but for the time.
+// less is the cost added since before; the time is left out.
 func (c cost) less(before cost) cost { return cost{cpu: c.cpu - before.cpu, wal: c.wal - before.wal} }
 
-// meter reads what a PostgreSQL server has used.
+// meter reads how much CPU time and WAL a PostgreSQL server has used.
 type meter struct {
 	conn *pgx.Conn
-	root int // the process that all the others are children of; 0 where it is not on this machine
+	root int // the parent of all the server's processes; 0 if it is not on this machine
 }
 
 func newMeter(ctx context.Context, conn *pgx.Conn, progress func(string)) (*meter, error) {
@@ -41,7 +41,7 @@ func newMeter(ctx context.Context, conn *pgx.Conn, progress func(string)) (*mete
 	return &meter{conn, root}, nil
 }
 
-// read returns what has been used so far, at any time.
+// read returns the total use so far.
 func (m *meter) read(ctx context.Context) (c cost, err error) {
 	if m.root != 0 {
 		if c.cpu, err = bench.FamilyCPU(m.root); err != nil {

@@ -9,7 +9,7 @@ import (
 
 const patience = 30 * time.Second
 
-// within waits for what comes out of a channel.
+// within waits for a value from a channel.
 func within[T any](t *testing.T, from <-chan T) (got T) {
 	t.Helper()
 	select {

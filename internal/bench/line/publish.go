@@ -14,36 +14,37 @@ import (
 	"github.com/yummyzoom/herald/internal/relay"
 )
 
-// Publish is a run of the publish bench: how many small transactions a second producers get done that insert an order and publish an
-// event of it, while a server relays. The baseline is the same transaction with a plain insert of a row of the same size instead of the
-// event. Both are measured again with a NOTIFY in every transaction, which shows what arming spares producers; and the events once more
-// while the relay is paused, which shows what producers pay themselves, where relay, server and producers share processors.
+// Publish is a run of the publish bench: how many small transactions per second producers complete, each inserting
+// an order and publishing an event of it, while a server relays. The baseline is the same transaction with a plain
+// insert of a row of the same size instead of the event. Both are measured again with a NOTIFY in every transaction,
+// which shows what arming saves producers. The events are measured once more while the relay is paused. That shows
+// the producers' own cost, because relay, server and producers share processors.
 //
-// The five take turns in short slices. A slice begins when everything that was published before it has been relayed and broadcast, so
-// none pays for what another has left behind; how much waited at the end of a slice is in the conditions.
+// The five take turns in short slices. A slice begins after every event published before has been relayed and
+// broadcast, so none pays for another's work. The conditions show how many rows waited at the end of a slice.
 type Publish struct {
-	// Server relays meanwhile, DSN is its database.
+	// Server relays meanwhile; DSN is its database.
 	Server bench.Server
 	DSN    string
-	// Writers are how many producers there are, each with a connection of its own: each number is measured.
+	// Writers are the numbers of producers, each producer with its own connection; each number is measured.
 	Writers []int
-	// Runs is how often each is measured. Duration is how long one run takes, for each of the five.
+	// Runs is how often each number is measured. Duration is the length of one run, for each of the five.
 	Runs     int
 	Duration time.Duration
-	// Progress is told what happens.
+	// Progress receives a line for each step.
 	Progress func(line string)
 }
 
 const (
 	publishSlice = time.Second
-	backlogLimit = 100_000 // rows that are counted at most
+	backlogLimit = 100_000 // the most rows that are counted
 	pausedBy     = "herald bench publish"
 )
 
-// published is what one run came to.
+// published is the result of one run.
 type published struct {
-	rates   [columns]float64 // transactions a second
-	backlog int64            // rows that waited at the end of a slice, at most
+	rates   [columns]float64 // transactions per second
+	backlog int64            // the most rows that waited at the end of a slice
 }
 
 // Run measures.
@@ -80,7 +81,7 @@ func (b *Publish) Run(ctx context.Context) ([]bench.Figure, error) {
 	return figures, nil
 }
 
-// endPause ends a pause that a bench has left that was killed. Anybody else's stays, and nothing can be measured.
+// endPause ends the pause of an earlier bench that was killed. A pause by an operator stays, and the bench fails.
 func endPause(ctx context.Context, conn *pgx.Conn) error {
 	pause, err := relay.ReadPausing(ctx, conn)
 	if err != nil || !pause.Paused() {
@@ -97,12 +98,12 @@ func endPause(ctx context.Context, conn *pgx.Conn) error {
 type publishRun struct {
 	*Publish
 
-	conn     *pgx.Conn // the bench's own, which looks at the queues
+	conn     *pgx.Conn // the bench's own, which reads the queues
 	shop     *shop
 	settings map[string]any // of the database
 }
 
-// measure measures with so many writers.
+// measure measures with this many writers.
 func (r *publishRun) measure(ctx context.Context, writers int) ([]bench.Figure, error) {
 	conns := make([]*pgx.Conn, writers)
 	for i := range conns {
@@ -121,16 +122,31 @@ func (r *publishRun) measure(ctx context.Context, writers int) ([]bench.Figure, 
 		if err != nil {
 			return nil, err
 		}
-		r.Progress(fmt.Sprintf("%d writers, run %d of %d: %.0f tx/s, baseline %.0f, ratio %.2f; relay paused %.0f, ratio %.2f; with NOTIFY %.0f, baseline %.0f; %d rows waited at most",
-			writers, i+1, r.Runs, p.rates[eventInsert], p.rates[plainInsert], p.rates[eventInsert]/p.rates[plainInsert],
-			p.rates[eventPaused], p.rates[eventPaused]/p.rates[plainInsert], p.rates[eventNotify], p.rates[plainNotify], p.backlog))
+		r.Progress(fmt.Sprintf(
+			"%d writers, run %d of %d: %.0f tx/s, baseline %.0f, ratio %.2f; relay paused %.0f, ratio %.2f; with NOTIFY %.0f, baseline %.0f; %d rows waited at most",
+			writers,
+			i+1,
+			r.Runs,
+			p.rates[eventInsert],
+			p.rates[plainInsert],
+			p.rates[eventInsert]/p.rates[plainInsert],
+			p.rates[eventPaused],
+			p.rates[eventPaused]/p.rates[plainInsert],
+			p.rates[eventNotify],
+			p.rates[plainNotify],
+			p.backlog,
+		))
 		all = append(all, p)
 	}
 	return r.figures(ctx, writers, all)
 }
 
 // alternate runs the columns in turns until each has had its time.
-func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration time.Duration) (p published, err error) {
+func (r *publishRun) alternate(
+	ctx context.Context,
+	conns []*pgx.Conn,
+	duration time.Duration,
+) (p published, err error) {
 	var done [columns]int
 	var took [columns]time.Duration
 	for n := 0; n%columns != 0 || took[0] < duration; n++ {
@@ -158,11 +174,16 @@ func (r *publishRun) alternate(ctx context.Context, conns []*pgx.Conn, duration 
 	return p, bench.AwaitEmpty(ctx, r.conn, r.Server.URL)
 }
 
-// turn is the column of a slice: all of them in each round, and a different one is the first in each.
+// turn is the column of slice n: each round has all columns, and begins with another one than the last round.
 func turn(n int) column { return column((n + n/columns) % columns) }
 
-// sliceOf is a slice of one column's, with what belongs to it.
-func (r *publishRun) sliceOf(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
+// sliceOf runs a slice of one column, with the relay paused if the column asks for it.
+func (r *publishRun) sliceOf(
+	ctx context.Context,
+	conns []*pgx.Conn,
+	c column,
+	duration time.Duration,
+) (transactions int, took time.Duration, err error) {
 	if c == eventPaused {
 		paused, err := relay.Pause(ctx, r.conn, pausedBy)
 		if err != nil {
@@ -180,8 +201,13 @@ func (r *publishRun) sliceOf(ctx context.Context, conns []*pgx.Conn, c column, d
 	return r.slice(ctx, conns, c, duration)
 }
 
-// slice has all writers write for a while.
-func (r *publishRun) slice(ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration) (transactions int, took time.Duration, err error) {
+// slice makes all writers write for a while.
+func (r *publishRun) slice(
+	ctx context.Context,
+	conns []*pgx.Conn,
+	c column,
+	duration time.Duration,
+) (transactions int, took time.Duration, err error) {
 	done := make([]int, len(conns))
 	start := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
@@ -209,7 +235,8 @@ func (r *publishRun) slice(ctx context.Context, conns []*pgx.Conn, c column, dur
 func (r *publishRun) figures(ctx context.Context, writers int, all []published) ([]bench.Figure, error) {
 	sizes := map[string]any{}
 	for name, table := range map[string]string{
-		"outbox_bytes": "herald.outbox", "log_bytes": "herald.event_log", "plain_bytes": shopSchema + "." + plainInsert.eventTable(),
+		"outbox_bytes": "herald.outbox", "log_bytes": "herald.event_log",
+		"plain_bytes": shopSchema + "." + plainInsert.eventTable(),
 	} {
 		bytes, err := bench.TableBytes(ctx, r.conn, table)
 		if err != nil {
@@ -230,13 +257,17 @@ func (r *publishRun) figures(ctx context.Context, writers int, all []published) 
 		maps.Copy(conditions, sizes)
 		maps.Copy(conditions, r.settings)
 		return bench.Figure{
-			Name: fmt.Sprintf("%s_%d", name, writers), Unit: "tx/s", Value: bench.Median(values), Baseline: bench.Median(baselines), Runs: r.Runs,
+			Name: fmt.Sprintf("%s_%d", name, writers), Unit: "tx/s", Value: bench.Median(values),
+			Baseline: bench.Median(baselines), Runs: r.Runs,
 			Conditions: conditions,
 		}
 	}
 	return []bench.Figure{
 		figure("publish", eventInsert, plainInsert, "a plain insert of a row of the same size instead of the event"),
-		figure("publish_paused", eventPaused, plainInsert, "a plain insert of a row of the same size instead of the event; the relay is paused, so this is what producers pay themselves"),
+		figure(
+			"publish_paused", eventPaused, plainInsert,
+			"a plain insert of a row of the same size instead of the event; the relay is paused, so this is what producers pay themselves",
+		),
 		figure("publish_notify", eventNotify, eventInsert, "the same without a NOTIFY in every transaction"),
 		figure("plain_notify", plainNotify, plainInsert, "the same without a NOTIFY in every transaction"),
 	}, nil

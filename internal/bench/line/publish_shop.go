@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// column is one of the transactions that are compared.
+// column is one of the compared transactions.
 type column int
 
 const (
@@ -27,10 +27,11 @@ const (
 
 func (c column) isPlain() bool      { return c == plainInsert || c == plainNotify }
 func (c column) orderTable() string { return fmt.Sprintf("placed_order_%d", c) }
-func (c column) eventTable() string { return fmt.Sprintf("plain_event_%d", c) } // of the plain ones
+func (c column) eventTable() string { return fmt.Sprintf("plain_event_%d", c) } // of the plain columns
 
-// notifies is the channel that every transaction of a column notifies, or "". An event's is the relay's own, on which it listens
-// and would be woken if producers always notified; a plain one's is the bench's, on which the bench listens.
+// notifies is the channel that every transaction of a column notifies, or "". An event's is the relay's own: the
+// relay listens on it and would be woken if producers always notified. A plain one's is the bench's, on which the
+// bench listens.
 func (c column) notifies() string {
 	return [columns]string{plainNotify: baselineChannel, eventNotify: "herald_outbox"}[c]
 }
@@ -41,16 +42,16 @@ const (
 	customers   = 10_000
 )
 
-// shop is the service that takes orders: its tables, one of each for every column, so that they grow alike.
+// shop is the service that takes orders. It has a table for every column, so that the tables grow alike.
 type shop struct {
 	conn                 *pgx.Conn
 	restaurants          []uuid.UUID
-	padding              []byte // what makes a plain row as long as an event's
+	padding              []byte // makes a plain row as long as an event's
 	rowBytes, plainBytes int    // of an event's row, and of a plain one
 	statements           [columns]struct{ order, event string }
 }
 
-// openShop makes the tables. What a bench has left that was killed is removed.
+// openShop makes the tables. It first removes those of an earlier bench that was killed.
 func openShop(ctx context.Context, conn *pgx.Conn) (*shop, error) {
 	s := &shop{conn: conn, restaurants: bench.NewOrders(restaurants)}
 	var sql strings.Builder
@@ -69,7 +70,9 @@ func openShop(ctx context.Context, conn *pgx.Conn) (*shop, error) {
 		s.statements[c].event = "SELECT herald.publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, $3)"
 		if c.isPlain() {
 			events := shopSchema + "." + c.eventTable()
-			sql.WriteString("CREATE TABLE " + events + " (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payload jsonb NOT NULL);")
+			sql.WriteString(
+				"CREATE TABLE " + events + " (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payload jsonb NOT NULL);",
+			)
 			s.statements[c].event = "INSERT INTO " + events + " (payload) VALUES ($1) RETURNING id"
 		}
 	}
@@ -81,10 +84,11 @@ func openShop(ctx context.Context, conn *pgx.Conn) (*shop, error) {
 
 // close removes the tables.
 func (s *shop) close(ctx context.Context) {
-	_, _ = s.conn.Exec(context.WithoutCancel(ctx), "DROP SCHEMA "+shopSchema+" CASCADE") // else the next bench does
+	// if that fails, the next bench removes them
+	_, _ = s.conn.Exec(context.WithoutCancel(ctx), "DROP SCHEMA "+shopSchema+" CASCADE")
 }
 
-// match pads the plain rows until they have the size of an event's.
+// match pads the plain rows to the size of an event's row.
 func (s *shop) match(ctx context.Context) error {
 	tx, err := s.conn.Begin(ctx)
 	if err != nil {
@@ -96,7 +100,9 @@ func (s *shop) match(ctx context.Context) error {
 	if err := tx.QueryRow(ctx, s.statements[eventInsert].event, p.order, p.restaurant, p.customer).Scan(&id); err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
-	if err := tx.QueryRow(ctx, "SELECT pg_column_size(o) FROM herald.outbox o WHERE o.event_id = $1", id).Scan(&s.rowBytes); err != nil {
+	if err := tx.QueryRow(
+		ctx, "SELECT pg_column_size(o) FROM herald.outbox o WHERE o.event_id = $1", id,
+	).Scan(&s.rowBytes); err != nil {
 		return fmt.Errorf("measuring an event's row: %w", err)
 	}
 	const attempts = 4 // a longer value takes a longer header
@@ -106,7 +112,9 @@ func (s *shop) match(ctx context.Context) error {
 		if err := tx.QueryRow(ctx, s.statements[plainInsert].event, s.payload(p)).Scan(&row); err != nil {
 			return fmt.Errorf("inserting a plain row: %w", err)
 		}
-		err := tx.QueryRow(ctx, "SELECT pg_column_size(e) FROM "+shopSchema+"."+plainInsert.eventTable()+" e WHERE e.id = $1", row).Scan(&s.plainBytes)
+		err := tx.QueryRow(
+			ctx, "SELECT pg_column_size(e) FROM "+shopSchema+"."+plainInsert.eventTable()+" e WHERE e.id = $1", row,
+		).Scan(&s.plainBytes)
 		if err != nil {
 			return fmt.Errorf("measuring a plain row: %w", err)
 		}
@@ -114,13 +122,13 @@ func (s *shop) match(ctx context.Context) error {
 	return nil
 }
 
-// purchase is what a customer orders.
+// purchase is a customer's order.
 type purchase struct {
 	order, restaurant uuid.UUID
 	customer          string
 }
 
-// purchase returns the next one. All have one size.
+// purchase returns the next one. All have the same size.
 func (s *shop) purchase() purchase {
 	return purchase{
 		order: uuid.Must(uuid.NewV7()), restaurant: s.restaurants[rand.IntN(len(s.restaurants))], //nolint:gosec // not a secret
@@ -128,9 +136,10 @@ func (s *shop) purchase() purchase {
 	}
 }
 
-// payload is what a plain row holds.
+// payload is the content of a plain row.
 func (s *shop) payload(p purchase) []byte {
-	return fmt.Appendf(nil, `{"orderId":%q,"restaurantId":%q,"customerId":%q,"orderNumber":"YZ-1","status":"Placed","padding":%q}`,
+	return fmt.Appendf(
+		nil, `{"orderId":%q,"restaurantId":%q,"customerId":%q,"orderNumber":"YZ-1","status":"Placed","padding":%q}`,
 		p.order, p.restaurant, p.customer, s.padding)
 }
 
@@ -141,7 +150,7 @@ func (s *shop) order(ctx context.Context, conn *pgx.Conn, c column) error {
 	if err != nil {
 		return fmt.Errorf("beginning: %w", err)
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing once it is committed
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // has no effect after the commit
 	if _, err := tx.Exec(ctx, s.statements[c].order, p.order, p.restaurant, p.customer); err != nil {
 		return fmt.Errorf("inserting an order: %w", err)
 	}

@@ -38,7 +38,8 @@ func TestPlainRowsHaveTheSizeOfEvents(t *testing.T) {
 		}
 	}
 	for table, most := range map[string]int{
-		"herald.outbox": s.rowBytes, shopSchema + "." + plainInsert.eventTable(): s.plainBytes, shopSchema + "." + plainNotify.eventTable(): s.plainBytes,
+		"herald.outbox": s.rowBytes, shopSchema + "." + plainInsert.eventTable(): s.plainBytes,
+		shopSchema + "." + plainNotify.eventTable(): s.plainBytes,
 	} {
 		var size int
 		require.NoError(t, conn.QueryRow(t.Context(), "SELECT max(pg_column_size(t)) FROM "+table+" t").Scan(&size))
@@ -48,7 +49,10 @@ func TestPlainRowsHaveTheSizeOfEvents(t *testing.T) {
 	require.NoError(t, err, "what another bench has left")
 	s.close(t.Context())
 	var left bool
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", shopSchema).Scan(&left))
+	require.NoError(
+		t,
+		conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", shopSchema).Scan(&left),
+	)
 	require.False(t, left)
 }
 
@@ -116,7 +120,8 @@ func TestASliceEndsWithItsTransactions(t *testing.T) {
 	require.ErrorContains(t, err, "inserting an order")
 }
 
-// A bench that was killed may have left the relay paused; what an operator has paused is none of its business.
+// A bench that was killed may have left the relay paused, and the next one ends that pause. An operator's pause
+// stays.
 func TestAPauseThatIsLeftIsEnded(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.New(t).Conn(t)

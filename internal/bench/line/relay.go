@@ -13,40 +13,41 @@ import (
 	"github.com/yummyzoom/herald/internal/bench"
 )
 
-// Relay is a run of the relay bench: how many events a second a server takes from the outbox to the log, when many have been waiting.
-// Each is for an order's group and for its restaurant's, so it makes two entries. They are written while no server runs. The baseline
-// is a loop over one connection that inserts as many rows of the log's columns, with the log's two indexes.
+// Relay is a run of the relay bench: how many waiting events per second a server takes from the outbox to the log.
+// Each event is for an order's group and for its restaurant's, so it makes two entries. The events are written while
+// no server runs. The baseline is a loop over one connection that inserts as many rows with the log's columns and
+// its two indexes.
 //
-// CPU time and WAL are those of the whole PostgreSQL server, so nobody else should use it meanwhile.
+// CPU time and WAL are those of the whole PostgreSQL server, so no other client should use it meanwhile.
 type Relay struct {
-	// Fresh makes a migrated database of a run's own; drop removes it.
+	// Fresh makes a migrated database for one run; drop removes it.
 	Fresh func(ctx context.Context) (dsn string, drop func(), err error)
 	// Start starts a server on a database.
 	Start func(ctx context.Context, dsn string) (bench.Server, error)
-	// Events wait, for Groups groups: one in twenty is a restaurant's, the others are orders'.
+	// Events is how many events wait, for Groups groups: one group in twenty is a restaurant's, the others are orders'.
 	Events, Groups int
-	// Runs is how often it is measured, each beside its baseline; which of the two comes first takes turns.
+	// Runs is how often it is measured, each time beside its baseline; the two take turns at being first.
 	Runs int
-	// Progress is told what happens.
+	// Progress receives a line for each step.
 	Progress func(line string)
 }
 
 const (
 	entriesEach = 2 // the order's and the restaurant's
-	// groupsPerRestaurant is how many groups there are for each that is a restaurant's.
+	// groupsPerRestaurant is how many groups there are for each restaurant.
 	groupsPerRestaurant = 20
-	// relayStalled is how long nothing may be relayed.
+	// relayStalled is the longest time without progress.
 	relayStalled = time.Minute
 	relayReport  = 5 * time.Second // between two lines of progress
 )
 
-// relayed is what one run came to, or its baseline.
+// relayed is the result of one run, or of its baseline.
 type relayed struct {
 	cost
 
 	server     time.Duration // CPU time of the server's process
-	peak       int64         // bytes of its memory
-	filled     time.Duration // that it took to write the events
+	peak       int64         // the server's peak memory, in bytes
+	filled     time.Duration // time that it took to write the events
 	outboxSize int64         // bytes
 	logSize    int64
 }
@@ -79,7 +80,7 @@ type relayRun struct {
 	settings map[string]any // of the database
 }
 
-// measure does one run in a database of its own.
+// measure does one run in its own database.
 func (r *relayRun) measure(ctx context.Context, run int) (product, baseline relayed, err error) {
 	dsn, drop, err := r.Fresh(ctx)
 	if err != nil {
@@ -118,7 +119,7 @@ func (r *relayRun) measure(ctx context.Context, run int) (product, baseline rela
 	return product, baseline, nil
 }
 
-// settle leaves nothing to the time that is measured that was to be done before.
+// settle does the database's pending work before the measured time: ANALYZE and a checkpoint.
 func (r *relayRun) settle(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Exec(ctx, "ANALYZE herald.outbox"); err != nil {
 		return fmt.Errorf("analysing the outbox: %w", err)
@@ -132,7 +133,7 @@ func (r *relayRun) settle(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// relay lets a server relay what waits.
+// relay lets a server relay the waiting events.
 func (r *relayRun) relay(ctx context.Context, conn *pgx.Conn, dsn string, m *meter) (done relayed, err error) {
 	before, err := m.read(ctx)
 	if err != nil {
@@ -162,7 +163,8 @@ func (r *relayRun) relay(ctx context.Context, conn *pgx.Conn, dsn string, m *met
 		return done, err
 	}
 	var began time.Time
-	// The first batch's transaction, not the process: how long a server takes to start is not the relay's rate.
+	// From the first batch's transaction, not the process's start: a server's start-up time is not part of the relay's
+	// rate.
 	if err := conn.QueryRow(ctx, "SELECT min(relayed_at) FROM herald.relayed_event").Scan(&began); err != nil {
 		return done, fmt.Errorf("reading when the relay began: %w", err)
 	}
@@ -177,7 +179,7 @@ func (r *relayRun) relay(ctx context.Context, conn *pgx.Conn, dsn string, m *met
 	return done, err
 }
 
-// awaitLog returns the time, by the database's clock, when all is in the log.
+// awaitLog returns the time, by the database's clock, when every event is in the log.
 func (r *relayRun) awaitLog(ctx context.Context, conn *pgx.Conn) (now time.Time, err error) {
 	entries := int64(entriesEach * r.Events)
 	var position, before int64
@@ -205,7 +207,7 @@ func (r *relayRun) awaitLog(ctx context.Context, conn *pgx.Conn) (now time.Time,
 	}
 }
 
-// check says whether the log holds every event in each of its groups, without a hole.
+// check checks that the log holds every event in each of its groups, without a hole.
 func (r *relayRun) check(ctx context.Context, conn *pgx.Conn) error {
 	var entries, events, holes int64
 	err := conn.QueryRow(ctx, `SELECT sum(g.entries)::bigint, (SELECT count(*) FROM herald.relayed_event),
@@ -227,7 +229,8 @@ func (r *relayRun) figures(all, baselines []relayed) []bench.Figure {
 	rate := func(d relayed) float64 { return d.rate(r.Events) }
 	figure := func(name, unit string, what func(relayed) float64, beside []relayed) bench.Figure {
 		return bench.Figure{
-			Name: name, Unit: unit, Runs: r.Runs, Value: bench.Median(bench.ValuesOf(all, what)), Baseline: bench.Median(bench.ValuesOf(beside, what)),
+			Name: name, Unit: unit, Runs: r.Runs, Value: bench.Median(bench.ValuesOf(all, what)),
+			Baseline:   bench.Median(bench.ValuesOf(beside, what)),
 			Conditions: r.conditions(all, bench.Ratios(bench.ValuesOf(all, rate), bench.ValuesOf(baselines, rate))),
 		}
 	}
@@ -238,18 +241,24 @@ func (r *relayRun) figures(all, baselines []relayed) []bench.Figure {
 		figure("relay_peak_resident", "bytes", func(d relayed) float64 { return float64(d.peak) }, nil),
 	}
 	if all[0].cpu > 0 {
-		figures = append(figures, figure("relay_cpu_postgres", "µs", func(d relayed) float64 { return each(float64(d.cpu.Microseconds())) }, baselines))
+		figures = append(figures, figure(
+			"relay_cpu_postgres", "µs", func(d relayed) float64 { return each(float64(d.cpu.Microseconds())) }, baselines,
+		))
 	}
 	return figures
 }
 
 func (r *relayRun) conditions(all []relayed, ratios []float64) map[string]any {
 	c := map[string]any{
-		"events": r.Events, "entries": entriesEach * r.Events, "orders": r.feed.orders, "restaurants": r.feed.restaurants, "ratios": ratios,
+		"events": r.Events, "entries": entriesEach * r.Events, "orders": r.feed.orders, "restaurants": r.feed.restaurants,
+		"ratios":       ratios,
 		"fill_seconds": bench.ValuesOf(all, func(d relayed) float64 { return math.Round(d.filled.Seconds()) }),
 		"outbox_bytes": all[0].outboxSize, "log_bytes": all[0].logSize,
-		"time":     "from the start of the first batch's transaction until relay_state says that everything is in the log; CPU time and WAL with the server's start, an event each",
-		"baseline": fmt.Sprintf("INSERT … SELECT of as many rows with the log's columns and its two indexes, a transaction for every %d events, over one connection", insertBatch),
+		"time": "from the start of the first batch's transaction until relay_state says that everything is in the log; CPU time and WAL with the server's start, an event each",
+		"baseline": fmt.Sprintf(
+			"INSERT … SELECT of as many rows with the log's columns and its two indexes, a transaction for every %d events, over one connection",
+			insertBatch,
+		),
 	}
 	maps.Copy(c, r.settings)
 	return c

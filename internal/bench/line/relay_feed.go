@@ -11,16 +11,24 @@ import (
 )
 
 const (
-	fillChunk   = 20_000 // events a transaction, while nobody measures
-	insertBatch = 1000   // events a transaction of the baseline, as many as the relay's
+	fillChunk   = 20_000 // events per transaction, outside of the measured time
+	insertBatch = 1000   // events per transaction of the baseline, as many as the relay's
 )
 
-// relayFeed is the events that wait to be relayed. They go round the orders, and each order belongs to one restaurant.
+// relayFeed is the events that wait for the relay. They go to the orders in turn, and each order belongs to one
+// restaurant.
 type relayFeed struct{ orders, restaurants int }
 
 // fill writes events to the outbox, through its constraint, and returns how long that took.
-func (f relayFeed) fill(ctx context.Context, conn *pgx.Conn, events int, progress func(string)) (time.Duration, error) {
-	progress(fmt.Sprintf("writing %d events for %d orders of %d restaurants, while no server runs", events, f.orders, f.restaurants))
+func (f relayFeed) fill(
+	ctx context.Context,
+	conn *pgx.Conn,
+	events int,
+	progress func(string),
+) (time.Duration, error) {
+	progress(fmt.Sprintf(
+		"writing %d events for %d orders of %d restaurants, while no server runs", events, f.orders, f.restaurants,
+	))
 	start := time.Now()
 	reported := start
 	for first := 0; first < events; first += fillChunk {
@@ -42,7 +50,7 @@ func (f relayFeed) fill(ctx context.Context, conn *pgx.Conn, events int, progres
 	return time.Since(start), nil
 }
 
-// insert is the baseline: the rows of a log, and nothing that makes them.
+// insert is the baseline: it inserts the rows of a log, without a relay.
 func (r *relayRun) insert(ctx context.Context, conn *pgx.Conn, m *meter) (done relayed, err error) {
 	_, err = conn.Exec(ctx, `CREATE TABLE herald_bench_log (
 			position bigint NOT NULL, group_name text COLLATE "C" NOT NULL, sequence bigint NOT NULL, outbox_seq bigint NOT NULL,
@@ -81,7 +89,7 @@ func (r *relayRun) insert(ctx context.Context, conn *pgx.Conn, m *meter) (done r
 	return done, nil
 }
 
-// isPrivilege says whether a statement failed because the user may not do it.
+// isPrivilege says whether a statement failed for lack of a privilege.
 func isPrivilege(err error) bool {
 	const insufficientPrivilege = "42501"
 	var failed *pgconn.PgError

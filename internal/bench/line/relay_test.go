@@ -20,7 +20,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// relayAll relays what waits, in the test's own process.
+// relayAll relays the waiting events, in the test's own process.
 func relayAll(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	r, err := relay.New(relay.Config{
@@ -43,7 +43,9 @@ func TestALogThatIsNotWhatWasPublishedEndsTheBench(t *testing.T) {
 	relayAll(t, conn)
 	require.NoError(t, r.check(t.Context(), conn))
 	var groups int
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(DISTINCT group_name) FROM herald.event_log").Scan(&groups))
+	require.NoError(
+		t, conn.QueryRow(t.Context(), "SELECT count(DISTINCT group_name) FROM herald.event_log").Scan(&groups),
+	)
 	require.Equal(t, 10, groups)
 
 	for name, damage := range map[string]string{
@@ -78,7 +80,10 @@ func TestTheBaselineIsAsManyRows(t *testing.T) {
 	require.Positive(t, done.took)
 	require.Positive(t, done.wal)
 	var entries, positions, groups int
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT entries, positions, groups FROM counted").Scan(&entries, &positions, &groups))
+	require.NoError(
+		t,
+		conn.QueryRow(t.Context(), "SELECT entries, positions, groups FROM counted").Scan(&entries, &positions, &groups),
+	)
 	require.Equal(t, []int{5000, 5000, 10}, []int{entries, positions, groups})
 }
 
@@ -98,7 +103,10 @@ func TestQueuesAreEmptyWhenEverythingIsRelayed(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*bench.QueuePoll)
 	defer cancel()
-	require.ErrorIs(t, bench.AwaitEmpty(ctx, database.Conn(t), "http://127.0.0.1:1"), context.DeadlineExceeded, "nobody relays: it does not even ask the server")
+	require.ErrorIs(
+		t, bench.AwaitEmpty(ctx, database.Conn(t), "http://127.0.0.1:1"), context.DeadlineExceeded,
+		"nobody relays: it does not even ask the server",
+	)
 	relayAll(t, conn)
 	glance, err := pass.Peek(t.Context(), conn)
 	require.NoError(t, err)
@@ -106,7 +114,7 @@ func TestQueuesAreEmptyWhenEverythingIsRelayed(t *testing.T) {
 	require.ErrorContains(t, bench.AwaitEmpty(t.Context(), conn, "http://127.0.0.1:1"), "metrics")
 
 	var asked atomic.Int64
-	const entries = 10 // of which the server broadcasts one after another
+	const entries = 10 // entries that the server broadcasts one after another
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(w, "%s 1\n%s %d\n", bench.BatchCount, bench.BroadcastPosition, entries-3+asked.Add(1))
 	}))

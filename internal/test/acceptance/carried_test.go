@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// The cases of the published clients are listed in one file and stand in others.
+// The cases of the published clients are listed in one file and written in others.
 const (
 	casesPackage  = "internal/test/conformance"
 	casesFunction = "TestConformance"
@@ -21,7 +21,7 @@ const (
 	casesList     = casesFolder + "cases.mjs"
 )
 
-// carried is the numbers that each test carries. A test that carries none is there all the same.
+// carried is the numbers that each test carries. A test without numbers is in it, too.
 type carried map[proof][]string
 
 var (
@@ -30,14 +30,16 @@ var (
 	number  = regexp.MustCompile(`A-\d{3,}`)
 )
 
-// readTests reads the tests below the repository's root and what is wrong with the numbers in their comments.
+// readTests reads the tests below the repository's root, and the errors in their comments' numbers.
 func readTests(root fs.FS) (tests carried, wrong []string, err error) {
 	tests = carried{}
 	err = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (slices.Contains([]string{"node_modules", "testdata", "bin"}, entry.Name()) || strings.HasPrefix(entry.Name(), ".") && name != "."):
+		case entry.IsDir() && (slices.Contains(
+			[]string{"node_modules", "testdata", "bin"}, entry.Name(),
+		) || strings.HasPrefix(entry.Name(), ".") && name != "."):
 			return fs.SkipDir
 		case !strings.HasSuffix(name, "_test.go"):
 			return nil
@@ -73,7 +75,9 @@ func readFile(root fs.FS, name string, tests carried) (wrong []string, _ error) 
 		}
 		list, ok := readNumbers(f.Doc.Text())
 		if !ok {
-			wrong = append(wrong, fmt.Sprintf("%s: malformed numbers; write \"Acceptance: A-012, A-013.\" as the last paragraph", files.Position(f.Pos())))
+			wrong = append(wrong, fmt.Sprintf(
+				"%s: malformed numbers; write \"Acceptance: A-012, A-013.\" as the last paragraph", files.Position(f.Pos()),
+			))
 		}
 		tests[proof{path.Dir(name), f.Name.Name, ""}] = list
 		ofTests[f.Doc] = true
@@ -86,7 +90,7 @@ func readFile(root fs.FS, name string, tests carried) (wrong []string, _ error) 
 	return wrong, nil
 }
 
-// readNumbers returns the numbers at the end of a comment; ok is false where they are malformed.
+// readNumbers returns the numbers at the end of a comment; ok is false if they are malformed.
 func readNumbers(comment string) (list []string, ok bool) {
 	at := mark.FindStringIndex(comment)
 	if at == nil {
@@ -137,7 +141,7 @@ func readCases(root fs.FS, tests carried) (wrong []string, _ error) {
 	return wrong, nil
 }
 
-// compare returns where the table and the tests disagree.
+// compare returns the disagreements between the table and the tests.
 func compare(rows []row, tests carried) (wrong []string) {
 	named := map[string]map[proof]bool{}
 	for _, r := range rows {
@@ -155,7 +159,9 @@ func compare(rows []row, tests carried) (wrong []string) {
 			named[r.number][p] = true
 		}
 	}
-	for _, p := range slices.SortedFunc(maps.Keys(tests), func(a, b proof) int { return strings.Compare(a.String(), b.String()) }) {
+	for _, p := range slices.SortedFunc(
+		maps.Keys(tests), func(a, b proof) int { return strings.Compare(a.String(), b.String()) },
+	) {
 		for i, n := range tests[p] {
 			switch of, ok := named[n]; {
 			case !ok:

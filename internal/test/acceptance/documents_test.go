@@ -26,8 +26,8 @@ var (
 	example   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT|^[0-9a-f]{8}-|^\.\.\.$|^$`) // a time, an id, nothing
 )
 
-// terms returns what a document names: all that it sets as code, the methods and events of its programs, the requests, the members of
-// its objects, and the texts of its answers.
+// terms returns the names in a document: all text set as code, the methods and events of its programs, the requests,
+// the members of its objects, and the texts of its answers.
 func terms(document string) []string {
 	found := map[string]bool{}
 	for _, m := range codeBlock.FindAllStringSubmatchIndex(document, -1) {

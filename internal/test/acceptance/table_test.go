@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// proof names a test: a function of a package, for a case of a published client also the case's name.
+// proof names a test: a function of a package, and for a case of a published client also the case's name.
 type proof struct{ pkg, function, name string }
 
 func (p proof) String() string {
@@ -21,7 +21,7 @@ func (p proof) String() string {
 // row is one statement of the table.
 type row struct {
 	number string // A-012
-	text   string // what must hold, and its source
+	text   string // the promise and its source
 	proofs []proof
 }
 
@@ -30,7 +30,7 @@ var (
 	proofCell  = regexp.MustCompile("^`([\\w./]+) ((?:Test|Fuzz)\\w+)(?:/([^`]+))?`(?: \\([^()]+\\))?(?:; |$)")
 )
 
-// readTable returns the table's rows without those that are struck out, and what is wrong with it.
+// readTable returns the table's rows, except struck out ones, and the table's errors.
 func readTable(table string) (rows []row, wrong []string) {
 	seen := map[int]int{}
 	for i, line := range strings.Split(table, "\n") {
@@ -86,7 +86,7 @@ func splitCells(line string) []string {
 	return cells
 }
 
-// readProofs returns the tests that a cell names, none where it says why there are none.
+// readProofs returns the tests that a cell names, or none if it says why there are none.
 func readProofs(cell string) ([]proof, error) {
 	if why, ok := strings.CutPrefix(cell, "later: "); cell == "advice" || ok && strings.TrimSpace(why) != "" {
 		return nil, nil

@@ -27,7 +27,7 @@ func requireNow(t *testing.T, fields map[string]any) {
 	requireJust(t, fields, "timestamp")
 }
 
-// requireJust requires that a field is a time of the last minute, and takes it away.
+// requireJust requires that a field is a time of the last minute, and removes it.
 func requireJust(t *testing.T, fields map[string]any, name string) {
 	t.Helper()
 	text, ok := fields[name].(string)
@@ -53,7 +53,9 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	greeted := object(t, string(greeting.Args[0]))
 	requireNow(t, greeted)
 	require.NotEmpty(t, greeted["connectionId"])
-	require.Equal(t, map[string]any{"connectionId": greeted["connectionId"], "message": "Connected to admin hub"}, greeted)
+	require.Equal(
+		t, map[string]any{"connectionId": greeted["connectionId"], "message": "Connected to admin hub"}, greeted,
+	)
 
 	const occurred = "2025-10-17T10:30:00Z"
 	send := func(eventType, payload string) uuid.UUID {
@@ -62,34 +64,50 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	expect := func(c *client, eventType, payload, object string, sequence int) {
 		t.Helper()
 		id := send(eventType, payload)
-		c.receives(t, eventType, fmt.Sprintf(`{"timestamp":%q,%s,"eventId":%q,"sequence":%d}`, occurred, object, id, sequence))
+		c.receives(
+			t, eventType, fmt.Sprintf(`{"timestamp":%q,%s,"eventId":%q,"sequence":%d}`, occurred, object, id, sequence),
+		)
 	}
 
-	// Everybody is in admins; the others are joined.
+	// Every connection is in admins; the other groups are joined.
 	send("SystemAlert", `{"type":"info","message":"nobody listens"}`)
 	expect(c, "AdminNotification", `{"type":"role-assignment","userId":"u1","roleName":"Moderator","action":"assigned"}`,
 		`"type":"role-assignment","userId":"u1","roleName":"Moderator","action":"assigned"`, 1)
-	expect(c, "AdminNotification", `{"type":"system-event","eventType":"maintenance","description":"done","data":{"a":[1,null]}}`,
+	expect(
+		c, "AdminNotification",
+		`{"type":"system-event","eventType":"maintenance","description":"done","data":{"a":[1,null]}}`,
 		`"type":"system-event","eventType":"maintenance","description":"done","data":{"a":[1,null]}`, 2)
 	for _, group := range []string{"UserActivity", "Analytics", "Alerts"} {
 		require.Equal(t, "null", c.call(t, "SubscribeTo"+group))
 	}
-	expect(c, "UserActivityUpdate", `{"userId":"u1","action":"website_generated","details":{"projectId":"proj-12345","seconds":3.5}}`,
+	expect(
+		c, "UserActivityUpdate",
+		`{"userId":"u1","action":"website_generated","details":{"projectId":"proj-12345","seconds":3.5}}`,
 		`"userId":"u1","action":"website_generated","details":{"projectId":"proj-12345","seconds":3.5}`, 1)
-	expect(c, "AnalyticsUpdate", `{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":12345.67}`,
+	expect(
+		c, "AnalyticsUpdate",
+		`{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":12345.67}`,
 		`"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":12345.67`, 1)
 	expect(c, "UserCountUpdate", `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12}`,
 		`"totalUsers":5432,"activeUsers":234,"newUsersToday":12`, 2)
-	expect(c, "GenerationMetricsUpdate", `{"websitesGenerated":125,"imagesGenerated":342,"failedGenerations":5,"averageGenerationTime":4.2}`,
+	expect(
+		c, "GenerationMetricsUpdate",
+		`{"websitesGenerated":125,"imagesGenerated":342,"failedGenerations":5,"averageGenerationTime":4.2}`,
 		`"websitesGenerated":125,"imagesGenerated":342,"failedGenerations":5,"averageGenerationTime":4.2`, 3)
 	expect(c, "RevenueUpdate", `{"dailyRevenue":1250.75,"totalRevenue30d":35420.50}`,
 		`"dailyRevenue":1250.75,"totalRevenue30d":35420.50`, 4)
 	for i, alert := range []struct{ payload, object string }{
 		{`{"type":"info","message":"m"}`, `"type":"info","message":"m","severity":"low","data":null`},
 		{`{"type":"success","message":"m","data":null}`, `"type":"success","message":"m","severity":"low","data":null`},
-		{`{"type":"warning","message":"m","data":{"cpu":92}}`, `"type":"warning","message":"m","severity":"medium","data":{"cpu":92}`},
+		{
+			`{"type":"warning","message":"m","data":{"cpu":92}}`,
+			`"type":"warning","message":"m","severity":"medium","data":{"cpu":92}`,
+		},
 		{`{"type":"error","message":"m","data":{}}`, `"type":"error","message":"m","severity":"high","data":{}`},
-		{`{"type":"info","message":"m","data":{"severity":"critical"}}`, `"type":"info","message":"m","severity":"critical","data":{"severity":"critical"}`},
+		{
+			`{"type":"info","message":"m","data":{"severity":"critical"}}`,
+			`"type":"info","message":"m","severity":"critical","data":{"severity":"critical"}`,
+		},
 	} {
 		expect(c, "SystemAlert", alert.payload, alert.object, i+2)
 	}
@@ -102,9 +120,12 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	send("SystemAlert", `{"type":"info","message":"nobody listens"}`)
 	send("AnalyticsUpdate", `{"totalUsers":1,"activeUsers":1,"websitesGenerated":1,"imagesGenerated":1,"revenue":1}`)
 	last := send("UserActivityUpdate", `{"userId":"u2","action":"signed_in"}`)
-	expect(c, "AdminNotification", `{"type":"system-event","eventType":"backup","description":"done"}`, `"type":"system-event","eventType":"backup","description":"done","data":null`, 3)
+	expect(
+		c, "AdminNotification", `{"type":"system-event","eventType":"backup","description":"done"}`,
+		`"type":"system-event","eventType":"backup","description":"done","data":null`, 3,
+	)
 
-	// What was missed is there to be resumed, each group by itself.
+	// Missed events can be resumed, each group by itself.
 	result := c.call(t, "ResumeUserActivity", uuid.Nil)
 	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":2}`, last), result)
 	require.Contains(t, string(c.next(t).Args[0]), `"proj-12345"`)
@@ -128,7 +149,7 @@ func TestAdminMethods(t *testing.T) {
 	c := d.connect(t, s.url+adminHub, admin(t))
 	connectionID := object(t, string(c.next(t).Args[0]))["connectionId"]
 
-	// Numbers that nobody has set are not invented, and a refusal is told twice.
+	// Statistics that were never set are not invented, and the refusal comes twice.
 	refusal := c.refused(t, "GetPlatformStats")
 	const prefix = "An unexpected error occurred invoking 'GetPlatformStats' on the server. HubException: "
 	require.True(t, strings.HasPrefix(refusal, prefix), refusal)
@@ -139,14 +160,16 @@ func TestAdminMethods(t *testing.T) {
 	requireNow(t, failure)
 	require.Equal(t, map[string]any{"type": "error", "message": refusal}, failure)
 
-	_, err := p.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":1,"newUsersToday":12,
+	_, err := p.Exec(
+		t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":1,"newUsersToday":12,
 		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`)
 	require.NoError(t, err)
 	_, err = p.Exec(t.Context(), `SELECT herald.set_platform_stats('{"activeUsers":234}')`)
 	require.NoError(t, err)
 	stats := object(t, c.call(t, "GetPlatformStats"))
 	requireJust(t, stats, "setAt")
-	require.Equal(t, object(t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,
+	require.Equal(t, object(
+		t, `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,
 		"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`), stats)
 
 	answer := object(t, c.call(t, "SendTestMessage", "Test payload"))
@@ -178,7 +201,7 @@ func TestConnectionCountIsOverAllNodes(t *testing.T) {
 	counted := func(total, customers float64) {
 		t.Helper()
 		for _, c := range admins {
-			require.Eventually(t, func() bool { // a node tells of its connections once a second
+			require.Eventually(t, func() bool { // a node reports its connections once a second
 				count := object(t, c.call(t, "GetConnectionCount"))
 				hubs, ok := count["hubs"].(map[string]any)
 				return ok && count["connectionCount"] == total && hubs[customerHub] == customers && hubs[adminHub] == 2.0
@@ -190,7 +213,7 @@ func TestConnectionCountIsOverAllNodes(t *testing.T) {
 	counted(3, 1)
 }
 
-// The statistics come by themselves when they have changed, from one of the nodes.
+// Changed statistics are broadcast without a request, by one of the nodes.
 //
 // Acceptance: A-163.
 func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
@@ -214,7 +237,8 @@ func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
 		requireNow(t, fields)
 		delete(fields, "eventId")
 		require.Equal(t, map[string]any{
-			"totalUsers": users, "activeUsers": 342.0, "websitesGenerated": 1256.0, "imagesGenerated": 3847.0, "revenue": 98765.43, "sequence": sequence,
+			"totalUsers": users, "activeUsers": 342.0, "websitesGenerated": 1256.0, "imagesGenerated": 3847.0,
+			"revenue": 98765.43, "sequence": sequence,
 		}, fields)
 	}
 	set(`{"totalUsers":1523,"activeUsers":342,"websitesGenerated":1256,"imagesGenerated":3847,"totalRevenue":98765.43}`)
@@ -223,7 +247,8 @@ func TestStatisticsAreBroadcastPeriodically(t *testing.T) {
 	expect(2, 1524)
 }
 
-// Many updates in a short time are a few for those who watch, the last one among them, and no hole in the sequence; whichever node relays.
+// Many updates in a short time become a few for clients, including the last one, without a hole in the sequence,
+// whichever node relays.
 //
 // Acceptance: A-165.
 func TestAnalyticsAreLimited(t *testing.T) {
@@ -238,7 +263,11 @@ func TestAnalyticsAreLimited(t *testing.T) {
 	const published = 50
 	start := time.Now()
 	for n := range published {
-		_, err := p.Exec(t.Context(), "SELECT herald.publish_admin_event('RevenueUpdate', jsonb_build_object('dailyRevenue', $1::int, 'totalRevenue30d', 1))", n)
+		_, err := p.Exec(
+			t.Context(),
+			"SELECT herald.publish_admin_event('RevenueUpdate', jsonb_build_object('dailyRevenue', $1::int, 'totalRevenue30d', 1))",
+			n,
+		)
 		require.NoError(t, err)
 	}
 	for sequence := 1.0; ; sequence++ {

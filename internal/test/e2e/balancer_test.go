@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// entrance is a load balancer, as far as one is needed: it hands connections to the first of its servers that answers.
+// entrance is a minimal load balancer: it hands connections to the first of its servers that answers.
 type entrance struct {
 	url   string
 	nodes atomic.Pointer[[]string] // addresses, the preferred one first
@@ -40,7 +40,7 @@ func balance(t *testing.T, nodes ...*server) *entrance {
 	})
 	t.Cleanup(func() {
 		_ = l.Close()
-		for _, node := range nodes { // ends what is carried
+		for _, node := range nodes { // ends the connections that it carries
 			_ = node.cmd.Process.Kill()
 		}
 		open.Wait()

@@ -11,11 +11,14 @@ import (
 	"github.com/yummyzoom/herald/internal/postgres"
 )
 
-// A folder whose database a development version before the first release has made is left alone, and one line says what to do.
+// A folder with the database of a development version before the first release is left alone, and one line says what
+// to do.
 func TestAFolderFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := openDir(t)
-	cluster, err := postgres.StartCluster(t.Context(), postgres.ClusterConfig{DataDir: dir, Logger: slog.New(slog.DiscardHandler)})
+	cluster, err := postgres.StartCluster(
+		t.Context(), postgres.ClusterConfig{DataDir: dir, Logger: slog.New(slog.DiscardHandler)},
+	)
 	require.NoError(t, err)
 	conn, err := pgx.Connect(t.Context(), cluster.DSN())
 	require.NoError(t, err)
@@ -30,7 +33,13 @@ func TestAFolderFromBeforeTheFirstReleaseIsRefused(t *testing.T) {
 		code, _, logs := herald(t, []string{"HERALD_DATA_DIR=" + dir}, command...)
 		require.NotZero(t, code)
 		lines := strings.Split(strings.TrimSpace(logs), "\n")
-		require.Equal(t, "herald: "+dir+" holds a database that a development version before the first release has made, which cannot be "+
-			"upgraded: delete that folder and start again; nothing was changed", lines[len(lines)-1], "%v", command)
+		require.Equal(
+			t,
+			"herald: "+dir+" holds a database that a development version before the first release has made, which cannot be "+
+				"upgraded: delete that folder and start again; nothing was changed",
+			lines[len(lines)-1],
+			"%v",
+			command,
+		)
 	}
 }

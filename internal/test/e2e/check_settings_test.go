@@ -22,10 +22,18 @@ func TestCheckTellsOfSettingsThatDoNotDoWhatTheySeemTo(t *testing.T) {
 	out := check("HERALD_RETENTON=24h", "HERALD_SOMETHING_ELSE=1", "HERALD_MAX_CONNECTIONS=1000000000")
 	require.Contains(t, out, "warn  settings: HERALD_RETENTON is set, and nothing reads it: is HERALD_RETENTION meant?\n")
 	require.Contains(t, out, "warn  settings: HERALD_SOMETHING_ELSE is set, and nothing reads it\n")
-	require.Contains(t, out, "warn  open files: HERALD_MAX_CONNECTIONS, HERALD_MAX_UNAUTHENTICATED and HERALD_MAX_FORWARDED let there be 1000012000 sockets")
+	require.Contains(
+		t, out,
+		"warn  open files: HERALD_MAX_CONNECTIONS, HERALD_MAX_UNAUTHENTICATED and HERALD_MAX_FORWARDED let there be 1000012000 sockets",
+	)
 	require.Contains(t, out, "warn  tokens: they travel in clear")
-	require.NotContains(t, check("HERALD_MAX_CONNECTIONS=1", "HERALD_MAX_UNAUTHENTICATED=1", "HERALD_MAX_FORWARDED=1"), "open files")
-	for _, safe := range []string{"HERALD_TRUSTED_PROXIES=10.0.0.0/8", "HERALD_LISTEN=127.0.0.1:5006", "HERALD_LISTEN=localhost:5006", "HERALD_LISTEN=[::1]:5006"} {
+	require.NotContains(
+		t, check("HERALD_MAX_CONNECTIONS=1", "HERALD_MAX_UNAUTHENTICATED=1", "HERALD_MAX_FORWARDED=1"), "open files",
+	)
+	for _, safe := range []string{
+		"HERALD_TRUSTED_PROXIES=10.0.0.0/8", "HERALD_LISTEN=127.0.0.1:5006", "HERALD_LISTEN=localhost:5006",
+		"HERALD_LISTEN=[::1]:5006",
+	} {
 		require.NotContains(t, check(safe), "travel in clear", safe)
 	}
 }
@@ -61,7 +69,11 @@ func TestCheckNamesTheRightsThatAreMissing(t *testing.T) {
 	}
 	code, out, _ := herald(t, settings(as(t, db.DSN(), login)), "check", "--skip-audit")
 	require.Equal(t, 1, code, out)
-	require.Regexp(t, `(?m)^FAIL  rights of `+login+`: the schema herald belongs to .*, of which `+login+` is no member: GRANT .* TO `+login+`;$`, out)
+	require.Regexp(
+		t,
+		`(?m)^FAIL  rights of `+login+`: the schema herald belongs to .*, of which `+login+` is no member: GRANT .* TO `+login+`;$`,
+		out,
+	)
 	code, out, logs := herald(t, settings(as(t, db.DSN(), login)), "migrate", "roles")
 	require.Zero(t, code, logs)
 	require.Regexp(t, `(?m)^GRANT .* TO `+login+`; -- the schema herald belongs to`, out)
@@ -70,7 +82,7 @@ func TestCheckNamesTheRightsThatAreMissing(t *testing.T) {
 	require.Contains(t, out, "-- nothing is missing")
 }
 
-// as is dsn for another login.
+// as returns dsn with another login.
 func as(t *testing.T, dsn, login string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)

@@ -16,25 +16,32 @@ import (
 // punctual is a bound that a busy machine keeps, and a clock that is minutes off does not.
 const punctual = 15 * time.Second
 
-// later publishes an event that is due in that time, by the database's clock, and returns what waits until it has come and says how late.
+// later publishes an event that is due after in, by the database's clock. The returned function waits for the event
+// and returns how late it came.
 func later(t *testing.T, pool *pgxpool.Pool, in time.Duration) func() time.Duration {
 	t.Helper()
 	var id uuid.UUID
 	var due time.Time
-	require.NoError(t, pool.QueryRow(t.Context(), "SELECT clock_timestamp() + make_interval(secs => $1)", in.Seconds()).Scan(&due))
-	require.NoError(t, pool.QueryRow(t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => $1)", due).Scan(&id))
+	require.NoError(
+		t, pool.QueryRow(t.Context(), "SELECT clock_timestamp() + make_interval(secs => $1)", in.Seconds()).Scan(&due),
+	)
+	require.NoError(t, pool.QueryRow(
+		t.Context(), "SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => $1)", due,
+	).Scan(&id))
 	return func() time.Duration {
 		t.Helper()
 		var relayed *time.Time
 		require.True(t, eventually(func() bool {
-			require.NoError(t, pool.QueryRow(t.Context(), "SELECT (SELECT relayed_at FROM herald.relayed_event WHERE event_id = $1)", id).Scan(&relayed))
+			require.NoError(t, pool.QueryRow(
+				t.Context(), "SELECT (SELECT relayed_at FROM herald.relayed_event WHERE event_id = $1)", id,
+			).Scan(&relayed))
 			return relayed != nil
 		}), "the event comes")
 		return relayed.Sub(due)
 	}
 }
 
-// goesOn waits until jobs of these kinds have been worked that were not there yet.
+// goesOn waits until new jobs of these kinds have been worked.
 func goesOn(t *testing.T, pool *pgxpool.Pool, kinds ...string) {
 	t.Helper()
 	var newest int64
@@ -42,7 +49,8 @@ func goesOn(t *testing.T, pool *pgxpool.Pool, kinds ...string) {
 	for _, kind := range kinds {
 		require.True(t, eventually(func() bool {
 			var worked bool
-			require.NoError(t, pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = $1 AND id > $2 AND state = 'completed')",
+			require.NoError(t, pool.QueryRow(
+				t.Context(), "SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = $1 AND id > $2 AND state = 'completed')",
 				kind, newest).Scan(&worked))
 			return worked
 		}), "%s goes on", kind)
@@ -56,7 +64,7 @@ func (s *server) readiness(t *testing.T) string {
 	return answer.body
 }
 
-// A node whose clock is wrong, and which is the only one: the database's clock decides.
+// The only node has a wrong clock: the database's clock decides.
 //
 // Acceptance: A-333.
 func TestANodeWhoseClockIsWrongKeepsTheDatabasesTime(t *testing.T) {
@@ -74,9 +82,13 @@ func TestANodeWhoseClockIsWrongKeepsTheDatabasesTime(t *testing.T) {
 			db := pgtest.New(t)
 			pool := db.Pool(t)
 			s, clock := serveStepped(t, db.DSN(), c.by)
-			require.True(t, eventually(func() bool { // which would bring back what waits for a wrong time, and comes again in a minute
+			// it would bring back jobs that wait for a wrong time, and comes again in a minute
+			require.True(t, eventually(func() bool {
 				var worked bool
-				require.NoError(t, pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = 'housekeeping' AND state = 'completed')").Scan(&worked))
+				require.NoError(t, pool.QueryRow(
+					t.Context(),
+					"SELECT EXISTS (SELECT FROM herald.river_job WHERE kind = 'housekeeping' AND state = 'completed')",
+				).Scan(&worked))
 				return worked
 			}))
 			soon, after := later(t, pool, 2*time.Second), later(t, pool, 8*time.Second)
@@ -97,7 +109,7 @@ func TestANodeWhoseClockIsWrongKeepsTheDatabasesTime(t *testing.T) {
 			require.Contains(t, out, "FAIL  clock of node")
 			require.Contains(t, out, "ok    clock of this machine")
 
-			// It is set right, and wrong again the other way, while the node runs.
+			// The clock is set right, and then wrong in the other direction, while the node runs.
 			clock.step(t, 0)
 			require.True(t, eventually(func() bool { return !strings.Contains(s.readiness(t), "clock") }), "the clock is right")
 			clock.step(t, -c.by)
@@ -121,7 +133,10 @@ func TestCheckTellsThatNoNodeIsLeft(t *testing.T) {
 	require.Zero(t, code, out)
 	require.Contains(t, out, "ok    nodes: none has run yet\n")
 	s := serve(t, dsn)
-	require.True(t, eventually(func() bool { _, out = check(); return strings.Contains(out, "ok    nodes: 1\n") }), "the node is registered")
+	require.True(
+		t, eventually(func() bool { _, out = check(); return strings.Contains(out, "ok    nodes: 1\n") }),
+		"the node is registered",
+	)
 	require.Contains(t, out, "ok    clock of node "+s.id(t)+" on ")
 	require.Contains(t, out, "ok    periodic jobs\n")
 	s.terminate(t)

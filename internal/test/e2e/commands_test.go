@@ -49,7 +49,10 @@ func TestMigrations(t *testing.T) {
 	require.NotRegexp(t, "(?m)pending$", out)
 	out, _ = run(0, "check")
 	require.NotContains(t, out, "FAIL")
-	for _, finding := range []string{"settings", "tokens", "database reachable", "PostgreSQL", "migrations", "outbox", "daily partitions", "HERALD_AUTHORIZE_FUNCTION"} {
+	for _, finding := range []string{
+		"settings", "tokens", "database reachable", "PostgreSQL", "migrations", "outbox", "daily partitions",
+		"HERALD_AUTHORIZE_FUNCTION",
+	} {
 		require.Contains(t, out, finding)
 	}
 	serve(t, dsn)
@@ -109,10 +112,13 @@ func TestPublishTraceAndTail(t *testing.T) {
 	}
 	first := order("Placed")
 
-	// The token that `herald token` prints opens what it says.
+	// The token that `herald token` prints opens the groups of its permissions.
 	token := run("token", "--subject=root", "--role=Admin", "--permission=OrderOwner:"+o.id.String(), "--ttl=1m")
 	require.Equal(t, http.StatusOK, negotiated(t, s, adminHub, token))
-	require.Equal(t, http.StatusUnauthorized, negotiated(t, s, adminHub, run("token", "--subject=root", "--role=Admin", "--ttl=-1m")))
+	require.Equal(
+		t, http.StatusUnauthorized,
+		negotiated(t, s, adminHub, run("token", "--subject=root", "--role=Admin", "--ttl=-1m")),
+	)
 
 	s.kill(t)
 	id := uuid.NewString()
@@ -145,7 +151,9 @@ func TestPublishTraceAndTail(t *testing.T) {
 		return !strings.Contains(trace, "no node has told so")
 	}), "the node tells what it has broadcast")
 	require.Regexp(t, `(?m)^\S+Z +relayed +order:`+o.id.String()+`, sequence 2, position \d+, by node \S+ on `, trace)
-	require.Regexp(t, `(?m)^\S+Z +relayed +restaurant:`+o.restaurant.String()+`, sequence 2, position \d+, by node \S+ on `, trace)
+	require.Regexp(
+		t, `(?m)^\S+Z +relayed +restaurant:`+o.restaurant.String()+`, sequence 2, position \d+, by node \S+ on `, trace,
+	)
 	require.Regexp(t, `(?m)^\S+Z +broadcast +restaurant:`+o.restaurant.String()+`, to 0 connections, by node `, trace)
 
 	// The same for programs, and over REST.
@@ -260,7 +268,10 @@ func TestTheRelayIsPausedAndResumed(t *testing.T) {
 	require.Contains(t, run("pause", "--by", "ops\nfor the upgrade"), "paused")
 	require.Contains(t, run("pause"), "already")
 	second := o.changed(t, produce(t, dsn), "Preparing")
-	require.Regexp(t, `^paused since .* by ops for the upgrade; position 2, last relayed .*; 1 rows wait, the oldest for`, run("status"))
+	require.Regexp(
+		t, `^paused since .* by ops for the upgrade; position 2, last relayed .*; 1 rows wait, the oldest for`,
+		run("status"),
+	)
 	code, out, _ := herald(t, settings(dsn), "check")
 	require.Equal(t, 1, code)
 	require.Regexp(t, "(?m)^FAIL +relay: paused since .* by ops for the upgrade", out)
@@ -293,7 +304,7 @@ func TestARestoredDatabaseIsReseeded(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, run(1, "serve", "--listen", freeAddress(t)), "herald migrate reseed")
 	require.Contains(t, run(1, "check"), "herald migrate reseed")
-	// A dump brings along the rows of the nodes that ran when it was made: none of them has to be waited for.
+	// A dump contains the rows of the nodes that ran when it was made: no command waits for them.
 	_, err = pool.Exec(t.Context(), `INSERT INTO herald.node (node_id, host, version, broadcast_position, connections)
 		SELECT gen_random_uuid(), 'dumped', 'v', 0, '{}' FROM generate_series(1, 3)`)
 	require.NoError(t, err)

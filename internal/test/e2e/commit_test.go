@@ -17,7 +17,9 @@ func TestWhatIsRolledBackIsNeverSeen(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	begin := func() pgx.Tx {
 		tx, err := p.Begin(t.Context())
@@ -26,7 +28,7 @@ func TestWhatIsRolledBackIsNeverSeen(t *testing.T) {
 		return tx
 	}
 	slow, lost := begin(), begin()
-	late := o.changed(t, slow, "Late") // has its place in the outbox before the others, and commits behind them
+	late := o.changed(t, slow, "Late") // has its place in the outbox before the others, and commits after them
 	o.changed(t, lost, "Lost")
 	partly := begin()
 	kept := o.changed(t, partly, "Kept")
@@ -52,22 +54,28 @@ func TestTheSameEventIDIsDeliveredOnce(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	id := uuid.New()
-	for range 3 { // a service that does not know whether its first attempt went through
-		_, err := p.Exec(t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
+	for range 3 { // a service that does not know whether its first attempt succeeded
+		_, err := p.Exec(
+			t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
 			VALUES ($1, 'OrderPlaced', $2, $3, 'alice', '{"orderNumber":"YZ-1","status":"Placed"}')`, id, o.id, o.restaurant)
 		require.NoError(t, err)
-		require.Equal(t, id, publish(t, p, "publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'alice', event_id => $3)", o.id, o.restaurant, id))
+		require.Equal(t, id, publish(
+			t, p, "publish_order_event('OrderPlaced', $1, 'YZ-1', 'Placed', $2, 'alice', event_id => $3)", o.id,
+			o.restaurant, id,
+		))
 	}
 	after := o.changed(t, p, "Preparing")
 	require.Equal(t, delivery{id, 1}, received(c.next(t)))
 	require.Equal(t, delivery{after, 2}, received(c.next(t)))
 }
 
-// TestCustomerSubscribesInTheMomentAfterTheCommit: whoever has placed an order may follow it at once, by a token that was issued
-// before there was an order, and nobody else may.
+// TestCustomerSubscribesInTheMomentAfterTheCommit: the customer of a new order may follow it at once, by a token
+// that was issued before the order, and no other user may.
 //
 // Acceptance: A-012, A-306.
 func TestCustomerSubscribesInTheMomentAfterTheCommit(t *testing.T) {
@@ -84,7 +92,9 @@ func TestCustomerSubscribesInTheMomentAfterTheCommit(t *testing.T) {
 	for i := range orders {
 		o := newOrder()
 		require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-			placed[publish(t, tx, "publish_order_event('OrderPlaced', $1, 'YZ-1024', 'Placed', $2, 'alice')", o.id, o.restaurant)] = true
+			placed[publish(
+				t, tx, "publish_order_event('OrderPlaced', $1, 'YZ-1024', 'Placed', $2, 'alice')", o.id, o.restaurant,
+			)] = true
 			return nil
 		}))
 		if i%2 == 0 {
@@ -95,7 +105,7 @@ func TestCustomerSubscribesInTheMomentAfterTheCommit(t *testing.T) {
 		}
 		require.Equal(t, failed("SubscribeToOrder", "Forbidden"), mallory.refused(t, "SubscribeToOrder", o.id))
 		require.Equal(t, failed("ResumeOrder", "Forbidden"), mallory.refused(t, "ResumeOrder", o.id, nil))
-		for { // what comes of the first event belongs to the resume; a subscription may be too late for it
+		for { // the resume sends the first event; a subscription may come too late for it
 			got := received(alice.next(t))
 			require.True(t, placed[got.EventID], "an event of this customer's, for the first time")
 			delete(placed, got.EventID)
@@ -124,13 +134,14 @@ func TestCustomerOfAnUncommittedOrderIsNobody(t *testing.T) {
 	require.Equal(t, failed("SubscribeToOrder", "Forbidden"), alice.refused(t, "SubscribeToOrder", o.id))
 }
 
-// TestOwnFunctionDecides: HERALD_AUTHORIZE_FUNCTION takes the decision, and what goes wrong in it refuses.
+// TestOwnFunctionDecides: the function of HERALD_AUTHORIZE_FUNCTION decides, and an error in it refuses.
 //
 // Acceptance: A-034, A-300, A-307, A-308.
 func TestOwnFunctionDecides(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	_, err := database.Pool(t).Exec(t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
+	_, err := database.Pool(t).Exec(
+		t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
 		LANGUAGE plpgsql AS $$ BEGIN
 			IF user_id = 'broken' THEN RAISE EXCEPTION 'broken'; END IF;
 			IF user_id = 'slow' THEN PERFORM pg_sleep(10); END IF;

@@ -13,7 +13,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// An operator's walk with the commands: who is there, out with one of them, out with a node.
+// An operator uses the commands: lists connections, disconnects one of them, drains a node.
 //
 // Acceptance: A-530, A-531, A-534, A-537.
 func TestAnOperatorListsDisconnectsAndDrains(t *testing.T) {
@@ -27,7 +27,9 @@ func TestAnOperatorListsDisconnectsAndDrains(t *testing.T) {
 		require.Equal(t, want, code, "%v: %s%s", args, out, logs)
 		return out, logs
 	}
-	require.True(t, eventually(func() bool { out, _ := run(0, "node", "list"); return strings.Count(out, " ready ") == 2 }))
+	require.True(
+		t, eventually(func() bool { out, _ := run(0, "node", "list"); return strings.Count(out, " ready ") == 2 }),
+	)
 
 	alice, opened := d.open(t, b.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{
 		Subject: "alice", TTL: time.Hour, Permissions: []string{"OrderOwner:" + order.String()},
@@ -67,10 +69,12 @@ func TestAnOperatorListsDisconnectsAndDrains(t *testing.T) {
 	require.Equal(t, "disconnected 1", out)
 	alice.until(t, "closed")
 	b.logs.await(t, 0, "who disconnected whom", func(line string) bool {
-		return strings.Contains(line, `"action":"disconnect"`) && strings.Contains(line, `"subject":"herald-cli"`) && strings.Contains(line, `"target":"alice"`)
+		return strings.Contains(line, `"action":"disconnect"`) && strings.Contains(line, `"subject":"herald-cli"`) &&
+			strings.Contains(line, `"target":"alice"`)
 	})
 	b.logs.await(t, 0, "why the connection ended", func(line string) bool {
-		return strings.Contains(line, `"msg":"connection closed"`) && strings.Contains(line, `"subject":"alice"`) && strings.Contains(line, `"reason":"disconnected"`)
+		return strings.Contains(line, `"msg":"connection closed"`) && strings.Contains(line, `"subject":"alice"`) &&
+			strings.Contains(line, `"reason":"disconnected"`)
 	})
 
 	out, _ = run(0, "node", "drain", b.id(t))

@@ -22,14 +22,15 @@ func buryNow(t *testing.T, db *pgxpool.Pool, o order) string {
 	return id
 }
 
-// buryAs is buryNow for an event whose id is given.
+// buryAs is buryNow for an event with a given id.
 func buryAs(t *testing.T, db *pgxpool.Pool, o order, id string) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
-		_, err := tx.Exec(t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
+		_, err := tx.Exec(
+			t.Context(), `INSERT INTO herald.outbox (event_id, event_type, resource_id, restaurant_id, customer_id, payload)
 			VALUES ($3, 'OrderPlaced', $1, $2, 'alice', '{"status": "Placed"}')`, o.id, o.restaurant, id)
 		return err
 	}))
@@ -40,7 +41,7 @@ func buryAs(t *testing.T, db *pgxpool.Pool, o order, id string) {
 	}))
 }
 
-// Dead letters are found, mended and delivered, or given up, with the command line and over REST.
+// Dead letters are found, mended and delivered, or dropped, with the command line and over REST.
 //
 // Acceptance: A-392, A-393, A-394.
 func TestDeadLetters(t *testing.T) {
@@ -50,7 +51,9 @@ func TestDeadLetters(t *testing.T) {
 	s, d := serve(t, dsn), drive(t)
 	env := settings(dsn)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	run := func(want int, args ...string) (out, logs string) {
 		t.Helper()

@@ -23,13 +23,13 @@ import (
 // driver is one Node process with any number of connections of the published client.
 type driver struct {
 	in      io.Writer
-	mu      sync.Mutex // guards what follows, and writing to in
+	mu      sync.Mutex // guards the fields below, and writing to in
 	calls   int
 	answers map[int]chan answer
 	clients map[string]*client
 }
 
-// answer is what a command came to.
+// answer is the result of a command.
 type answer struct {
 	ID     int
 	Result json.RawMessage
@@ -37,7 +37,7 @@ type answer struct {
 	Error  string
 }
 
-// arrival is something that a connection was sent, or that became of it.
+// arrival is a message to a connection, or a change of its state.
 type arrival struct {
 	Event  string            // the invoked client method, or empty
 	Args   []json.RawMessage // of Event
@@ -72,14 +72,14 @@ type resumeResult struct {
 // nodeClient is where the published client is installed.
 const nodeClient = "client"
 
-// drive starts a driver with env beside this process's environment. It ends with the test.
+// drive starts a driver with env in addition to this process's environment. It ends with the test.
 func drive(t *testing.T, env ...string) *driver {
 	t.Helper()
 	requireInstalled(t)
 	return driveOf(t, nodeClient, "driver.mjs", env...)
 }
 
-// driveOf is drive, of another program that speaks the same way.
+// driveOf is drive with another program that speaks the same protocol.
 func driveOf(t *testing.T, dir, program string, env ...string) *driver {
 	t.Helper()
 	args := append([]string{program}, event.Methods()...)
@@ -107,10 +107,12 @@ func driveOf(t *testing.T, dir, program string, env ...string) *driver {
 func requireInstalled(t *testing.T) {
 	t.Helper()
 	_, err := os.Stat(nodeClient + "/node_modules/@microsoft/signalr")
-	require.NoError(t, err, "the JavaScript client is not installed: run `make test`, or `npm ci` in internal/test/e2e/client")
+	require.NoError(
+		t, err, "the JavaScript client is not installed: run `make test`, or `npm ci` in internal/test/e2e/client",
+	)
 }
 
-// read sorts what the driver says. It returns when the driver ends.
+// read sorts the driver's output. It returns when the driver ends.
 func (d *driver) read(out io.Reader) {
 	child.ReadLines(out, func(text string) {
 		var line struct {
@@ -140,7 +142,7 @@ func (d *driver) read(out io.Reader) {
 	})
 }
 
-// command gives a command and returns where its answer will be.
+// command gives a command and returns a channel for its answer.
 func (d *driver) command(t *testing.T, fields map[string]any) <-chan answer {
 	t.Helper()
 	d.mu.Lock()
@@ -167,7 +169,7 @@ func await(t *testing.T, ch <-chan answer, what any) answer {
 	}
 }
 
-// client is one connection, and the record of all that arrived on it.
+// client is one connection, and the record of all its arrivals.
 type client struct {
 	record[arrival]
 
@@ -176,24 +178,24 @@ type client struct {
 	seen int // index of the first arrival that next has not returned
 }
 
-// options are what a connection is opened with beside the URL and the token.
+// options are a connection's options beside the URL and the token.
 type options struct {
-	Tokens    []string // one for each start, the last one for ever
+	Tokens    []string // one for each start; the last one repeats
 	Reconnect bool
 	Follow    *follow
-	Transport string // as the client names it; empty: WebSockets
+	Transport string // the client's name for it; empty: WebSockets
 	Stateful  bool   // with stateful reconnect
 	Strict    bool   // a handler is called only with as many arguments as the document gives it, as in .NET
 }
 
-// follow has the client resume a group after each start, from the last event that it was sent.
+// follow makes the client resume a group after each start, from its last event.
 type follow struct {
 	Method string     `json:"method"`
 	Args   []any      `json:"args"`
 	From   *uuid.UUID `json:"from"`
 }
 
-// connect opens a connection to a hub. It may fail for the reason that answer gives.
+// open opens a connection to a hub. It may fail for the reason in answer.
 func (d *driver) open(t *testing.T, url string, o options) (*client, answer) {
 	t.Helper()
 	if o.Follow != nil && o.Follow.Args == nil {
@@ -204,13 +206,14 @@ func (d *driver) open(t *testing.T, url string, o options) (*client, answer) {
 	d.clients[c.name] = c
 	d.mu.Unlock()
 	a := await(t, d.command(t, map[string]any{
-		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow, "strict": o.Strict,
+		"op": "connect", "client": c.name, "url": url, "tokens": o.Tokens, "reconnect": o.Reconnect, "follow": o.Follow,
+		"strict":    o.Strict,
 		"transport": o.Transport, "stateful": o.Stateful,
 	}), url)
 	return c, a
 }
 
-// connect opens a connection that comes back by itself.
+// connect opens a connection that reconnects by itself.
 func (d *driver) connect(t *testing.T, url, token string) *client {
 	t.Helper()
 	c, a := d.open(t, url, options{Tokens: []string{token}, Reconnect: true})
@@ -231,7 +234,9 @@ func (d *driver) followed(t *testing.T, url, token, method string, args ...any) 
 // begin invokes a hub method and does not wait for the completion.
 func (c *client) begin(t *testing.T, method string, args ...any) <-chan answer {
 	t.Helper()
-	return c.d.command(t, map[string]any{"op": "invoke", "client": c.name, "method": method, "args": append([]any{}, args...)})
+	return c.d.command(
+		t, map[string]any{"op": "invoke", "client": c.name, "method": method, "args": append([]any{}, args...)},
+	)
 }
 
 // call invokes a hub method, which must succeed, and returns its result.
@@ -254,7 +259,11 @@ func (c *client) refused(t *testing.T, method string, args ...any) string {
 // send invokes a hub method without wanting a completion.
 func (c *client) send(t *testing.T, method string, args ...any) {
 	t.Helper()
-	a := await(t, c.d.command(t, map[string]any{"op": "send", "client": c.name, "method": method, "args": append([]any{}, args...)}), method)
+	a := await(
+		t,
+		c.d.command(t, map[string]any{"op": "send", "client": c.name, "method": method, "args": append([]any{}, args...)}),
+		method,
+	)
 	require.Empty(t, a.Error)
 }
 
@@ -264,7 +273,7 @@ func (c *client) stop(t *testing.T) {
 	require.Empty(t, await(t, c.d.command(t, map[string]any{"op": "stop", "client": c.name}), "stop").Error)
 }
 
-// next returns the next event that the connection was sent. States are passed over.
+// next returns the next event of the connection, and skips states.
 func (c *client) next(t *testing.T) arrival {
 	t.Helper()
 	var a arrival
@@ -272,7 +281,7 @@ func (c *client) next(t *testing.T) arrival {
 	return a
 }
 
-// until returns the next state of a kind. Events are passed over.
+// until returns the next state of a kind, and skips events.
 func (c *client) until(t *testing.T, state string) arrival {
 	t.Helper()
 	var a arrival
@@ -280,7 +289,8 @@ func (c *client) until(t *testing.T, state string) arrival {
 	return a
 }
 
-// quiet requires that nothing has arrived that next has not returned. What a call was told before its completion is there.
+// quiet requires that no event has arrived that next has not returned. A message that was sent before a call's
+// completion has arrived.
 func (c *client) quiet(t *testing.T) {
 	t.Helper()
 	all, _ := c.all()
@@ -294,5 +304,8 @@ func (c *client) receives(t *testing.T, event string, args ...string) {
 	t.Helper()
 	a := c.next(t)
 	require.Equal(t, event, a.Event)
-	require.JSONEq(t, "["+strings.Join(args, ",")+"]", string(append(append([]byte("["), bytes.Join(rawBytes(a.Args), []byte(","))...), ']')))
+	require.JSONEq(
+		t, "["+strings.Join(args, ",")+"]",
+		string(append(append([]byte("["), bytes.Join(rawBytes(a.Args), []byte(","))...), ']')),
+	)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// postmaster is the process of the embedded server of a data directory.
+// postmaster is the process of a data directory's embedded server.
 func postmaster(t *testing.T, dir string) int {
 	t.Helper()
 	home := filepath.Join(dir, "postgres")
@@ -27,7 +27,7 @@ func postmaster(t *testing.T, dir string) int {
 	return pid
 }
 
-// A server whose embedded database is killed says so, starts it again, and delivers.
+// A server whose embedded database is killed reports it, starts the database again, and delivers.
 //
 // Acceptance: A-428.
 func TestTheEmbeddedDatabaseIsStartedAgain(t *testing.T) {

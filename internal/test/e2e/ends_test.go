@@ -14,7 +14,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// What the document sends operators to the log for: why a connection ended, whose it was and how long it lasted, and why a page or a request got none.
+// The document sends operators to the log for these: why a connection ended, whose it was and how long it lasted,
+// and why a page or a request got none.
 //
 // Acceptance: A-175, A-528, A-529.
 func TestTheLogSaysWhyConnectionsEndAndRequestsFail(t *testing.T) {
@@ -23,7 +24,11 @@ func TestTheLogSaysWhyConnectionsEndAndRequestsFail(t *testing.T) {
 	s, d := serve(t, db.DSN()), drive(t)
 	order := uuid.New()
 	pool := db.Pool(t)
-	_, err := pool.Exec(t.Context(), `SELECT herald.grant_access('MustBeOrderOwner', $1, 'revoked'), herald.grant_access('MustBeOrderOwner', $1, 'claimed')`, order)
+	_, err := pool.Exec(
+		t.Context(),
+		`SELECT herald.grant_access('MustBeOrderOwner', $1, 'revoked'), herald.grant_access('MustBeOrderOwner', $1, 'claimed')`,
+		order,
+	)
 	require.NoError(t, err)
 	line := func(parts ...string) string {
 		t.Helper()
@@ -45,7 +50,9 @@ func TestTheLogSaysWhyConnectionsEndAndRequestsFail(t *testing.T) {
 		}
 	}
 
-	brief, a := d.open(t, s.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{Subject: "brief", TTL: 2 * time.Second})}})
+	brief, a := d.open(
+		t, s.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{Subject: "brief", TTL: 2 * time.Second})}},
+	)
 	require.Empty(t, a.Error)
 	brief.until(t, "closed")
 	ended("brief", "expired")
@@ -57,7 +64,7 @@ func TestTheLogSaysWhyConnectionsEndAndRequestsFail(t *testing.T) {
 	claimed.call(t, "SubscribeToOrder", order)
 	_, err = pool.Exec(t.Context(), `SELECT herald.revoke_access('MustBeOrderOwner', $1, 'claimed')`, order)
 	require.NoError(t, err)
-	claimed.until(t, "closed") // its token still opens the group: it is to come back and resume
+	claimed.until(t, "closed") // its token still opens the group: it has to come back and resume
 	ended("claimed", "revoked")
 
 	raw := d.connect(t, s.url+customerHub, user(t, "wordy"))
@@ -78,7 +85,9 @@ func TestTheLogSaysWhyConnectionsEndAndRequestsFail(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		return response.StatusCode
 	}
-	require.Equal(t, http.StatusForbidden, request(http.MethodPost, customerHub+"/negotiate", "Origin", "https://app.example"))
+	require.Equal(
+		t, http.StatusForbidden, request(http.MethodPost, customerHub+"/negotiate", "Origin", "https://app.example"),
+	)
 	require.Contains(t, line("pages of this origin may not connect"), `"origin":"https://app.example"`)
 	require.Contains(t, line("pages of this origin may not connect"), "allowed origins")
 	require.Equal(t, http.StatusNotFound, request(http.MethodGet, customerHub+"?id=elsewhere"))

@@ -10,8 +10,9 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A replica that lagged is promoted: positions and sequences that clients have seen are given to other events. Whoever has seen what is
-// lost is told of a gap, whoever has not resumes where they were, and nobody receives anything twice.
+// A replica that lagged is promoted: positions and sequences that clients have seen go to other events. A client
+// that has seen a lost event gets a gap, any other client resumes where it was, and no client receives an event
+// twice.
 //
 // Acceptance.
 func TestALaggingReplicaIsPromoted(t *testing.T) {
@@ -25,7 +26,9 @@ func TestALaggingReplicaIsPromoted(t *testing.T) {
 		token := mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}})
 		return d.followed(t, node.url+customerHub, token, "ResumeOrder", o.id)
 	}
-	clients := []*client{follow(lucky, nodes[0]), follow(unlucky, nodes[0]), follow(lucky, nodes[1]), follow(unlucky, nodes[1])}
+	clients := []*client{
+		follow(lucky, nodes[0]), follow(unlucky, nodes[0]), follow(lucky, nodes[1]), follow(unlucky, nodes[1]),
+	}
 	kept := map[order]uuid.UUID{}
 	for _, o := range []order{lucky, unlucky} {
 		kept[o] = o.changed(t, produce(t, dsn), "Placed")
@@ -53,7 +56,9 @@ func TestALaggingReplicaIsPromoted(t *testing.T) {
 		require.Equal(t, delivery{now[lucky], 2}, received(c.next(t)), "it goes on from the event that it had")
 	}
 	for _, c := range []*client{clients[1], clients[3]} {
-		c.await(t, c.seen, "to be told of the gap", func(a arrival) bool { return a.Result != nil && a.Result.Status == "gap" })
+		c.await(
+			t, c.seen, "to be told of the gap", func(a arrival) bool { return a.Result != nil && a.Result.Status == "gap" },
+		)
 	}
 	last := unlucky.changed(t, produce(t, dsn), "Delivered")
 	for _, c := range []*client{clients[1], clients[3]} {

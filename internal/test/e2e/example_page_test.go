@@ -22,7 +22,7 @@ import (
 // browser is Chromium, driven by examples/browser.mjs.
 type browser struct{ *driver }
 
-// browse starts it. Where there is none the test is left out: `make test` says so at its end.
+// browse starts a browser. Without Chromium the test is skipped: `make test` says so at its end.
 func browse(t *testing.T) browser {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -34,7 +34,7 @@ func browse(t *testing.T) browser {
 	return browser{}
 }
 
-// tab is a page that it shows.
+// tab is a page in the browser.
 type tab struct{ *client }
 
 func (b browser) open(t *testing.T, address string) tab {
@@ -54,7 +54,7 @@ func (b browser) open(t *testing.T, address string) tab {
 	return tab{c}
 }
 
-// text is what the elements of a page show.
+// text is the text of a page's elements.
 func (p tab) text(t *testing.T, selector string) (text string) {
 	t.Helper()
 	a := await(t, p.d.command(t, map[string]any{"op": "read", "client": p.name, "selector": selector}), selector)
@@ -63,7 +63,7 @@ func (p tab) text(t *testing.T, selector string) (text string) {
 	return text
 }
 
-// shows waits until the elements of a page show this.
+// shows waits until a page's elements have this text.
 func (p tab) shows(t *testing.T, selector, wanted string) {
 	t.Helper()
 	var last string
@@ -72,7 +72,7 @@ func (p tab) shows(t *testing.T, selector, wanted string) {
 	}
 }
 
-// complains waits until the page tells that what it tries again has failed.
+// complains waits until the page shows that an attempt has failed.
 func (p tab) complains(t *testing.T) {
 	t.Helper()
 	require.True(t, eventually(func() bool { return p.text(t, "[role=alert]") != "" }), "the page tells of no problem")
@@ -83,21 +83,23 @@ func (p tab) close(t *testing.T) {
 	require.Empty(t, await(t, p.d.command(t, map[string]any{"op": "close", "client": p.name}), "close").Error)
 }
 
-// site serves the examples' pages, and the orders' state from where a service keeps it.
+// site serves the examples' pages, and the orders' state in place of a service.
 type site struct {
 	url string
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	status string
 	asked  int
 }
 
-// openSite builds the pages as a developer's machine does: React mounts twice only then.
+// openSite builds the pages as a developer's machine does: only then does React mount twice.
 func openSite(t *testing.T) *site {
 	t.Helper()
 	requireExamples(t)
 	dist := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "node", "node_modules/vite/bin/vite.js", "build", "--mode=development", "--outDir="+dist)
+	cmd := exec.CommandContext(
+		t.Context(), "node", "node_modules/vite/bin/vite.js", "build", "--mode=development", "--outDir="+dist,
+	)
 	cmd.Dir = exampleFolder
 	cmd.Env = append(os.Environ(), "NODE_ENV=development")
 	out, err := cmd.CombinedOutput()
@@ -132,7 +134,7 @@ func (s *site) timesAsked() int {
 	return s.asked
 }
 
-// page is the address of one of its pages.
+// page is the address of one of the site's pages.
 func (s *site) page(herald, token string, more url.Values) string {
 	more.Set("herald", herald)
 	more.Set("token", token)
@@ -150,12 +152,14 @@ func TestTheExamplePagesMissNothing(t *testing.T) {
 	adminPage(t, b, s)
 }
 
-// pageServer is a node that lets the shop's pages in, not started yet.
+// pageServer is a node, not yet started, that allows the shop's pages.
 func pageServer(t *testing.T, dsn string, s *site) *server {
 	t.Helper()
 	address := freeAddress(t)
 	return &server{
-		env: settings(dsn, "HERALD_LISTEN="+address, "HERALD_REPLAY_LIMIT=4", "HERALD_ALLOWED_ORIGINS="+s.url), url: "http://" + address,
+		env: settings(
+			dsn, "HERALD_LISTEN="+address, "HERALD_REPLAY_LIMIT=4", "HERALD_ALLOWED_ORIGINS="+s.url,
+		), url: "http://" + address,
 	}
 }
 
@@ -168,7 +172,10 @@ func orderPage(t *testing.T, b browser, s *site) {
 	sequence := 0
 	event := func(eventType, status string) (id uuid.UUID) {
 		t.Helper()
-		id = publish(t, producer, "publish_order_event($1, $2, 'YZ-1024', $3, $4, $5)", eventType, o.id, status, o.restaurant, o.customer)
+		id = publish(
+			t, producer, "publish_order_event($1, $2, 'YZ-1024', $3, $4, $5)", eventType, o.id, status, o.restaurant,
+			o.customer,
+		)
 		sequence++
 		lines = append(lines, fmt.Sprintf("%d %s", sequence, status))
 		s.set(status)
@@ -185,13 +192,13 @@ func orderPage(t *testing.T, b browser, s *site) {
 	p := b.open(t, s.page(node.url, user(t, o.customer), url.Values{"order": {o.id.String()}, "shop": {s.url}}))
 	p.complains(t) // the first start has failed
 	node.start(t)
-	p.shows(t, "#status", "Placed") // the shop's word
+	p.shows(t, "#status", "Placed") // the shop's text
 	event("OrderPaymentFailed", "Placed")
 	event("OrderPaymentSucceeded", "Paid")
 	event("OrderStatusChanged", "Preparing")
 	shown(p)
 	p.shows(t, "#status", "Preparing")
-	// StrictMode mounts twice: one of the connections has ended, and nothing came twice.
+	// StrictMode mounts twice: one of the connections has ended, and no event came twice.
 	awaitMetric(t, node.url, `herald_connections{hub="customer-orders"} 1`+"\n")
 
 	code, _ := node.terminate(t)
@@ -237,7 +244,10 @@ func adminPage(t *testing.T, b browser, s *site) {
 	node.start(t)
 	p := b.open(t, s.page(node.url, admin(t), url.Values{"page": {"admin"}}))
 	awaitMetric(t, node.url, "herald_subscriptions 3\n") // admins is one of them
-	send("AnalyticsUpdate", `{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":12.5}`)
+	send(
+		"AnalyticsUpdate",
+		`{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":12.5}`,
+	)
 	p.shows(t, "#analytics p", "Active Users: 234\nTotal Users: 5432\nRevenue: $12.5")
 	alert("first")
 	p.shows(t, "#alerts .alert", "first")

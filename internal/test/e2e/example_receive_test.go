@@ -17,10 +17,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// exampleFolder is the folder of what readers copy.
+// exampleFolder is the folder of the examples.
 const exampleFolder = "../../../examples"
 
-// exampleDelays are the examples' retry delays here: SignalR's client gives up after the last of them.
+// exampleDelays are the examples' retry delays in the tests: SignalR's client gives up after the last of them.
 const exampleDelays = "0,20,40"
 
 func requireExamples(t *testing.T) {
@@ -61,10 +61,13 @@ func receive(t *testing.T, url, token string, order uuid.UUID) receiver {
 // shows waits until the example has printed exactly these lines.
 func (r receiver) shows(t *testing.T, lines ...string) {
 	t.Helper()
-	require.Equal(t, lines, r.lines.awaitAll(t, strings.Join(lines, ", "), func(all []string) bool { return len(all) >= len(lines) }))
+	require.Equal(
+		t, lines,
+		r.lines.awaitAll(t, strings.Join(lines, ", "), func(all []string) bool { return len(all) >= len(lines) }),
+	)
 }
 
-// fails waits for one more failure of what the example itself tries again.
+// fails waits for one more failure of an attempt that the example itself repeats.
 func (r receiver) fails(t *testing.T, text string) {
 	t.Helper()
 	now, _ := r.problems.all()
@@ -93,7 +96,10 @@ func TestTheReceiveExampleMissesNothing(t *testing.T) {
 	sequence := 0
 	event := func(eventType, status string) (id uuid.UUID) {
 		t.Helper()
-		id = publish(t, producer, "publish_order_event($1, $2, 'YZ-1024', $3, $4, $5)", eventType, o.id, status, o.restaurant, o.customer)
+		id = publish(
+			t, producer, "publish_order_event($1, $2, 'YZ-1024', $3, $4, $5)", eventType, o.id, status, o.restaurant,
+			o.customer,
+		)
 		sequence++
 		lines = append(lines, fmt.Sprintf("%d %s %s", sequence, status, id))
 		return id
@@ -141,22 +147,27 @@ func TestTheReceiveExampleMissesNothing(t *testing.T) {
 	r.shows(t, lines...)
 }
 
-// SignalR's client reconnects by itself where only the connection has ended. It is in no group then.
+// SignalR's client reconnects by itself if only the connection has ended. It is in no group then.
 //
 // Acceptance: A-518.
 func TestTheReceiveExampleResumesOnItsNewConnection(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	s, producer, o := serve(t, db.DSN()), produce(t, db.DSN()), newOrder()
-	r := receive(t, s.url, mint(t, auth.Grant{Subject: "bob", Permissions: []string{"OrderOwner:" + o.id.String()}}), o.id)
+	r := receive(
+		t, s.url, mint(t, auth.Grant{Subject: "bob", Permissions: []string{"OrderOwner:" + o.id.String()}}), o.id,
+	)
 	lines := []string{"joined: from here on nothing is missed"}
 	r.shows(t, lines...)
 	for i := 1; i < 4; i++ {
-		// Whose token opens the group nevertheless is asked to reconnect.
+		// A client whose token still opens the group is asked to reconnect.
 		connected, _ := s.logs.all()
 		_, err := db.Pool(t).Exec(t.Context(), "SELECT herald.revoke_access('MustBeOrderOwner', $1, 'bob')", o.id)
 		require.NoError(t, err)
-		s.logs.await(t, len(connected), "bob to connect again", func(line string) bool { return strings.Contains(line, `"action":"connect"`) })
+		s.logs.await(
+			t, len(connected), "bob to connect again",
+			func(line string) bool { return strings.Contains(line, `"action":"connect"`) },
+		)
 		lines = append(lines, fmt.Sprintf("%d Preparing %s", i, o.changed(t, producer, "Preparing")))
 		r.shows(t, lines...)
 	}

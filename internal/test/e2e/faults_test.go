@@ -9,8 +9,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// farBehind lets clients be away for as long as a slow machine takes; what is further behind than the limit is a gap, and another
-// test's.
+// farBehind allows clients to be away as long as a slow machine takes. Falling further behind than the limit is a
+// gap, which another test covers.
 const farBehind = "HERALD_REPLAY_LIMIT=100000"
 
 // Acceptance: A-186.
@@ -54,7 +54,7 @@ func TestClientsMoveToAnotherNode(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
 	nodes := []*server{serve(t, dsn, farBehind), serve(t, dsn, farBehind)}
-	// Two entrances, each with a node that it prefers.
+	// Two entrances, each with a preferred node.
 	entrances := []*entrance{balance(t, nodes[0], nodes[1]), balance(t, nodes[1], nodes[0])}
 	d := drive(t)
 	w := work(t, dsn)
@@ -102,7 +102,7 @@ func TestPostgresRestartsWhileServicesPublish(t *testing.T) {
 			node.awaitReady(t)
 		}
 	}
-	// Somebody who comes now finds the whole history.
+	// A client that comes now gets the whole history.
 	w.follow(t, d, func(i int) string { return nodes[i%2].url })
 	w.finish(t, dsn)
 	for i := range nodes {
@@ -111,7 +111,8 @@ func TestPostgresRestartsWhileServicesPublish(t *testing.T) {
 	}
 }
 
-// TestWhatClientsWereSentOutlivesACrashOfTheDatabase: even where the database is configured to take back what it has just committed.
+// TestWhatClientsWereSentOutlivesACrashOfTheDatabase: the events that clients were sent survive a crash even if the
+// database is configured to lose its latest commits.
 //
 // Acceptance: A-317.
 func TestWhatClientsWereSentOutlivesACrashOfTheDatabase(t *testing.T) {

@@ -14,17 +14,21 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// fileRequest is one of an .http file's.
+// fileRequest is a request of an .http file.
 type fileRequest struct {
 	name, method, path string // path without query
 
 	url, body string
-	headers   []string // names and values in turn
+	headers   []string // alternating names and values
 }
 
-// readHTTPFile reads requests as the editors' HTTP clients do: "### name", method and URL, headers, an empty line, body; with
-// "@name = value" for {{name}}, where values does not say otherwise. It returns the variables as well.
-func readHTTPFile(t *testing.T, file string, values map[string]string) (requests []fileRequest, variables map[string]string) {
+// readHTTPFile reads requests as the editors' HTTP clients do: "### name", method and URL, headers, an empty line,
+// body. "@name = value" sets {{name}} unless values does. It returns the variables as well.
+func readHTTPFile(
+	t *testing.T,
+	file string,
+	values map[string]string,
+) (requests []fileRequest, variables map[string]string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -61,7 +65,8 @@ func readHTTPFile(t *testing.T, file string, values map[string]string) (requests
 	return requests, variables
 }
 
-// A-177: the file's requests run against `herald dev` as they stand, and there is one for each operation of the OpenAPI document.
+// A-177: the file's requests run unchanged against `herald dev`, and there is one for each operation of the OpenAPI
+// document.
 //
 // Acceptance: A-177.
 func TestEveryRequestOfTheHTTPFile(t *testing.T) {
@@ -69,7 +74,9 @@ func TestEveryRequestOfTheHTTPFile(t *testing.T) {
 	db := pgtest.New(t)
 	s := &server{process: start(t, settings(db.DSN(), "HERALD_LISTEN="+freeAddress(t)), "dev", "--quiet", "--pace=20ms")}
 	s.attend(t)
-	requests, variables := readHTTPFile(t, "../../../deploy/AdminService.http", map[string]string{"host": s.url, "token": admin(t), "node": nodeOf(t, s)})
+	requests, variables := readHTTPFile(
+		t, "../../../deploy/AdminService.http", map[string]string{"host": s.url, "token": admin(t), "node": nodeOf(t, s)},
+	)
 	require.True(t, eventually(func() bool { // until the simulated administration has counted
 		status, _ := request(t, http.MethodPost, s.url+"/api/admin/realtime/broadcast/user-count", admin(t), "")
 		return status == http.StatusOK
@@ -109,8 +116,12 @@ func nodeOf(t *testing.T, s *server) string {
 	return list.Nodes[0].Node
 }
 
-// occurs says whether one of the requests is for the operation, whatever stands for {eventId} and {node}.
+// occurs says whether one of the requests is for the operation, with any values for {eventId} and {node}.
 func occurs(requests []fileRequest, method, path string) bool {
-	operation := regexp.MustCompile("^" + strings.NewReplacer(`\{eventId\}`, "[^/{}]+", `\{node\}`, "[^/{}]+").Replace(regexp.QuoteMeta(path)) + "$")
-	return slices.ContainsFunc(requests, func(r fileRequest) bool { return r.method == method && operation.MatchString(r.path) })
+	operation := regexp.MustCompile(
+		"^" + strings.NewReplacer(`\{eventId\}`, "[^/{}]+", `\{node\}`, "[^/{}]+").Replace(regexp.QuoteMeta(path)) + "$",
+	)
+	return slices.ContainsFunc(
+		requests, func(r fileRequest) bool { return r.method == method && operation.MatchString(r.path) },
+	)
 }

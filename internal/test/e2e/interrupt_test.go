@@ -19,7 +19,7 @@ import (
 
 const letters = 200
 
-// bury makes dead letters of events that have just been written.
+// bury makes dead letters of newly written events.
 func bury(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	_, err := db.Exec(t.Context(), `UPDATE herald.relay_checkpoint SET paused_at = now(), paused_by = 'the test'`)
@@ -27,12 +27,13 @@ func bury(t *testing.T, db *pgxpool.Pool) {
 	_, err = db.Exec(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, payload)
 		SELECT 'CartUpdated', gen_random_uuid(), '{}' FROM generate_series(1, $1)`, letters)
 	require.NoError(t, err)
-	_, err = db.Exec(t.Context(), `INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
+	_, err = db.Exec(
+		t.Context(), `INSERT INTO herald.dead_letter (event_id, outbox_seq, outbox_written_at, reason, attempts)
 		SELECT event_id, seq, written_at, 'a test', 10 FROM herald.outbox`)
 	require.NoError(t, err)
 }
 
-// block holds a dead letter, and returns when a command waits for it. release lets go of it.
+// block locks a dead letter, and returns when a command waits for it. release unlocks it.
 func block(t *testing.T, db *pgxpool.Pool) (waited func(), release func()) {
 	t.Helper()
 	tx, err := db.Begin(t.Context())
@@ -44,14 +45,17 @@ func block(t *testing.T, db *pgxpool.Pool) (waited func(), release func()) {
 		t.Helper()
 		require.True(t, eventually(func() bool {
 			var waits bool
-			err := db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waits)
+			err := db.QueryRow(
+				t.Context(),
+				`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`,
+			).Scan(&waits)
 			return err == nil && waits
 		}))
 	}
 	return waited, func() { t.Helper(); require.NoError(t, tx.Commit(t.Context())) }
 }
 
-// decided counts the dead letters that were decided about.
+// decided counts the dead letters with a decision.
 func decided(t *testing.T, db *pgxpool.Pool, how string) (n int) {
 	t.Helper()
 	sql := map[string]string{
@@ -62,7 +66,7 @@ func decided(t *testing.T, db *pgxpool.Pool, how string) (n int) {
 	return n
 }
 
-// lines counts what a command has printed of what it did.
+// lines counts the printed lines about decisions.
 func lines(out string) int {
 	if strings.TrimSpace(out) == "" {
 		return 0
@@ -70,7 +74,7 @@ func lines(out string) int {
 	return len(strings.Split(strings.TrimSpace(out), "\n"))
 }
 
-// What a command printed when it was interrupted is what it did, and it says how much that is.
+// An interrupted command has printed exactly what it did, and says how much that is.
 //
 // Acceptance: A-429.
 func TestAnInterruptedCommandSaysHowFarItCame(t *testing.T) {
@@ -100,7 +104,8 @@ func TestAnInterruptedCommandSaysHowFarItCame(t *testing.T) {
 	}
 }
 
-// A database that goes away in the middle and comes back costs nothing; one that stays away ends the command, which says how far it came.
+// A database that goes away in the middle of a command and comes back does no harm. If it stays away the command
+// ends, and says how far it came.
 //
 // Acceptance: A-429.
 func TestACommandSurvivesItsDatabasesAbsence(t *testing.T) {
@@ -119,7 +124,7 @@ func TestACommandSurvivesItsDatabasesAbsence(t *testing.T) {
 				}
 				p := start(t, settings(proxy.DSN()), "dead", how, "--all", "--wait="+wait.String())
 				waited()
-				proxy.Shut() // its answer is lost, whatever it is
+				proxy.Shut() // its answer is lost
 				release()
 				if back {
 					require.True(t, eventually(func() bool { return proxy.Rejected() > 0 }))
@@ -134,7 +139,9 @@ func TestACommandSurvivesItsDatabasesAbsence(t *testing.T) {
 					require.Equal(t, letters, decided(t, pool, how))
 					return
 				}
-				require.Regexp(t, fmt.Sprintf(`herald: stopped after %d of %d: of event \S+ it is not known`, lines(out), letters), logs)
+				require.Regexp(
+					t, fmt.Sprintf(`herald: stopped after %d of %d: of event \S+ it is not known`, lines(out), letters), logs,
+				)
 				require.InDelta(t, lines(out), decided(t, pool, how), 1, "but for the one that is not known")
 			})
 		}

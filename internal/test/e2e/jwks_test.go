@@ -22,7 +22,7 @@ import (
 type issuer struct {
 	*httptest.Server
 
-	set  atomic.Pointer[[]byte] // nil: it is away
+	set  atomic.Pointer[[]byte] // nil: the issuer is away
 	keys map[string]*ecdsa.PrivateKey
 }
 
@@ -45,12 +45,14 @@ func newIssuer(t *testing.T, kids ...string) *issuer {
 	return i
 }
 
-// publish replaces the set.
+// publish replaces the key set.
 func (i *issuer) publish(t *testing.T, kids ...string) {
 	t.Helper()
 	var set jwkset.JWKSMarshal
 	for _, kid := range kids {
-		jwk, err := jwkset.NewJWKFromKey(i.keys[kid].Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid, USE: jwkset.UseSig}})
+		jwk, err := jwkset.NewJWKFromKey(
+			i.keys[kid].Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid, USE: jwkset.UseSig}},
+		)
 		require.NoError(t, err)
 		set.Keys = append(set.Keys, jwk.Marshal())
 	}
@@ -68,15 +70,18 @@ func (i *issuer) token(t *testing.T, kid string, claims jwt.MapClaims) string {
 	return signed
 }
 
-// TestKeysRotateUnderARunningServer: the new key is accepted as soon as it is published, the old one refused soon after it is gone,
-// and while the issuer is away the last keys stay.
+// TestKeysRotateUnderARunningServer: the new key is accepted as soon as it is published, and the old one refused
+// soon after it is gone. While the issuer is away the last keys stay valid.
 //
 // Acceptance: A-284.
 func TestKeysRotateUnderARunningServer(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, "january", "february", "march")
 	i.publish(t, "january")
-	s := serve(t, pgtest.New(t).DSN(), "HERALD_JWT_SECRET=", "HERALD_JWKS_URL="+i.URL, "HERALD_JWKS_REFRESH=1s", "HERALD_AUDIT_LOG=false", "HERALD_JWT_ISSUER="+i.URL)
+	s := serve(
+		t, pgtest.New(t).DSN(), "HERALD_JWT_SECRET=", "HERALD_JWKS_URL="+i.URL, "HERALD_JWKS_REFRESH=1s",
+		"HERALD_AUDIT_LOG=false", "HERALD_JWT_ISSUER="+i.URL,
+	)
 	good := claims("iss", i.URL, "role", "Admin")
 	old, current := i.token(t, "january", good), i.token(t, "february", good)
 	refused := func(token string) func() bool {
@@ -91,7 +96,10 @@ func TestKeysRotateUnderARunningServer(t *testing.T) {
 	require.Equal(t, http.StatusOK, negotiated(t, s, adminHub, current), "the token's key id has the server fetch it")
 	require.Equal(t, http.StatusOK, negotiated(t, s, adminHub, old))
 	require.Equal(t, "AdminNotification", func() string {
-		status, answer := request(t, http.MethodPost, s.url+"/api/admin/realtime/notify/system-event", current, `{"eventType":"rotation","description":"of keys"}`)
+		status, answer := request(
+			t, http.MethodPost, s.url+"/api/admin/realtime/notify/system-event", current,
+			`{"eventType":"rotation","description":"of keys"}`,
+		)
 		require.Equal(t, http.StatusOK, status, answer.body)
 		return c.next(t).Event
 	}(), "whoever is connected stays")
@@ -106,13 +114,18 @@ func TestKeysRotateUnderARunningServer(t *testing.T) {
 
 	i.set.Store(nil)
 	awaitMetric(t, s.url, "herald_jwks_fetch_failures_total 2")
-	line, _ := s.logs.await(t, 0, "the server to say so", func(line string) bool { return strings.Contains(line, "the last keys stay in use") })
+	line, _ := s.logs.await(
+		t, 0, "the server to say so",
+		func(line string) bool { return strings.Contains(line, "the last keys stay in use") },
+	)
 	require.Contains(t, line, `"level":"ERROR"`)
 	require.Equal(t, http.StatusOK, negotiated(t, s, adminHub, current))
 	require.True(t, refused(i.token(t, "march", good))())
 	awaitMetric(t, s.url, "herald_tokens_refused_total{reason=\"keys_unavailable\"} ")
 	i.publish(t, "march")
-	require.True(t, eventually(func() bool { return negotiated(t, s, adminHub, i.token(t, "march", good)) == http.StatusOK }))
+	require.True(
+		t, eventually(func() bool { return negotiated(t, s, adminHub, i.token(t, "march", good)) == http.StatusOK }),
+	)
 	_, answer := request(t, http.MethodGet, s.url+"/metrics", "", "")
 	require.NotContains(t, answer.body, "herald_jwks_last_fetch_timestamp_seconds 0\n")
 	_, logs := s.texts()
@@ -122,6 +135,9 @@ func TestKeysRotateUnderARunningServer(t *testing.T) {
 	code, out, _ := herald(t, []string{"HERALD_JWKS_URL=" + i.URL}, "token", "inspect", old)
 	require.Equal(t, 1, code)
 	require.Contains(t, out, `its key id "january" is not in the JWK Set`)
-	code, out, _ = herald(t, []string{"HERALD_JWKS_URL=" + i.URL, "HERALD_JWT_ISSUER=" + i.URL}, "token", "inspect", i.token(t, "march", good))
+	code, out, _ = herald(
+		t, []string{"HERALD_JWKS_URL=" + i.URL, "HERALD_JWT_ISSUER=" + i.URL}, "token", "inspect",
+		i.token(t, "march", good),
+	)
 	require.Zero(t, code, out)
 }

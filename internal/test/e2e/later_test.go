@@ -18,7 +18,9 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	s.kill(t)
 	s.start(t)
@@ -26,9 +28,11 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	c.call(t, "SubscribeToOrder", o.id)
 	var due time.Time
 	require.NoError(t, p.QueryRow(t.Context(), "SELECT clock_timestamp() + '1.5 s'").Scan(&due))
-	scheduled := publish(t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Reminder', $2, 'alice', deliver_after => $3)",
+	scheduled := publish(
+		t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Reminder', $2, 'alice', deliver_after => $3)",
 		o.id, o.restaurant, due)
-	past := publish(t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Overdue', $2, 'alice', deliver_after => $3)",
+	past := publish(
+		t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Overdue', $2, 'alice', deliver_after => $3)",
 		o.id, o.restaurant, due.Add(-time.Hour))
 	now := o.changed(t, p, "Preparing")
 	require.Equal(t, delivery{past, 1}, received(c.next(t)))
@@ -39,7 +43,8 @@ func TestScheduledEventsComeWhenTheyAreDue(t *testing.T) {
 	require.Less(t, late, 10*time.Second, fmt.Sprint(late))
 }
 
-// A node dies: the other one keeps the time, for its periodic jobs as well. None of them is a leader that would have to be replaced.
+// A node dies: the other one keeps the time, also for its periodic jobs. No node is a leader that would have to be
+// replaced.
 //
 // Acceptance: A-333.
 func TestScheduledEventsComeInTimeWhenANodeDies(t *testing.T) {
@@ -50,11 +55,15 @@ func TestScheduledEventsComeInTimeWhenANodeDies(t *testing.T) {
 	o := newOrder()
 	pool := db.Pool(t)
 	dies, other := serve(t, dsn), serve(t, dsn)
-	c := d.connect(t, other.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, other.url+customerHub,
+		mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	var due time.Time // far enough for a job that has to be promoted
 	require.NoError(t, p.QueryRow(t.Context(), "SELECT clock_timestamp() + '7 s'").Scan(&due))
-	scheduled := publish(t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Reminder', $2, 'alice', deliver_after => $3)",
+	scheduled := publish(
+		t, p, "publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Reminder', $2, 'alice', deliver_after => $3)",
 		o.id, o.restaurant, due)
 	dies.kill(t)
 	goesOn(t, pool, "sweep", "audit")
@@ -65,7 +74,8 @@ func TestScheduledEventsComeInTimeWhenANodeDies(t *testing.T) {
 	require.Less(t, late, punctual)
 }
 
-// A node is frozen, whatever it had fetched: the other one delivers everything soon, and once. When the first goes on, nothing comes again.
+// A node is frozen, with any jobs that it had fetched: the other one delivers every event soon, and once. When the
+// frozen node goes on, no event comes again.
 //
 // Acceptance: A-333.
 func TestScheduledEventsComeInTimeWhenANodeIsFrozen(t *testing.T) {
@@ -77,8 +87,13 @@ func TestScheduledEventsComeInTimeWhenANodeIsFrozen(t *testing.T) {
 	serve(t, db.DSN())
 	var due time.Time
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT clock_timestamp() + '2 s'").Scan(&due))
-	_, err := pool.Exec(t.Context(), `SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => $1::timestamptz + make_interval(secs => i * 0.01))
-		FROM generate_series(1, $2::int) i`, due, events)
+	_, err := pool.Exec(
+		t.Context(),
+		`SELECT herald.publish_teamcart_event('CartUpdated', gen_random_uuid(), deliver_after => $1::timestamptz + make_interval(secs => i * 0.01))
+		FROM generate_series(1, $2::int) i`,
+		due,
+		events,
+	)
 	require.NoError(t, err)
 	relayed := func() (n int) {
 		require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM herald.relayed_event").Scan(&n))
@@ -98,7 +113,10 @@ func TestScheduledEventsComeInTimeWhenANodeIsFrozen(t *testing.T) {
 	require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGCONT))
 	goesOn(t, pool, "audit")
 	var entries, found int
-	require.NoError(t, pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM herald.event_log), (SELECT count(*) FROM herald.selfcheck_discrepancy)`).Scan(&entries, &found))
+	require.NoError(t, pool.QueryRow(
+		t.Context(),
+		`SELECT (SELECT count(*) FROM herald.event_log), (SELECT count(*) FROM herald.selfcheck_discrepancy)`,
+	).Scan(&entries, &found))
 	require.Equal(t, events, entries, "once")
 	require.Zero(t, found)
 }

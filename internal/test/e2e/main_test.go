@@ -11,7 +11,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// patience is how long a test waits for what should take milliseconds; the race detector and a busy machine are slow.
+// patience is how long a test waits for results that should take milliseconds; the race detector and a busy machine
+// are slow.
 const patience = 30 * time.Second
 
 // binary is the herald under test.

@@ -25,7 +25,8 @@ func undeliverable(t *testing.T, db *pgxpool.Pool, o order, eventType string, n 
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
-		rows, err := tx.Query(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
+		rows, err := tx.Query(
+			t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, payload)
 			SELECT $1, $2, $3, 'alice', jsonb_build_object('status', 'Placed', 'note', 'number ' || n) FROM generate_series(1, $4::int) n RETURNING event_id::text`,
 			eventType, o.id, o.restaurant, n)
 		if err != nil {
@@ -37,14 +38,16 @@ func undeliverable(t *testing.T, db *pgxpool.Pool, o order, eventType string, n 
 	require.True(t, eventually(func() bool {
 		var failed int
 		err := db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM herald.dead_letter WHERE event_id = ANY ($1::uuid[]))
-			+ (SELECT count(*) FROM herald.river_job WHERE kind = 'retry_event' AND args->>'event_id' = ANY ($1::text[]))`, ids).Scan(&failed)
+			+ (SELECT count(*) FROM herald.river_job WHERE kind = 'retry_event' AND args->>'event_id' = ANY ($1::text[]))`,
+			ids).Scan(&failed)
 		return err == nil && failed == n
 	}))
 	return ids
 }
 
-// An operator learns of events that could not be delivered wherever he looks, pages through them, mends each of a hundred with a command, and their
-// client receives every one of them once, in the order in which they were mended. The trace tells all of it.
+// Every view for operators shows the events that could not be delivered. An operator pages through them and mends
+// each of a hundred with a command. Their client receives every one of them once, in the order in which they were
+// mended. The trace shows all of it.
 //
 // Acceptance: A-510, A-511, A-513, A-514, A-515.
 func TestAHundredDeadLettersAreMended(t *testing.T) {
@@ -53,7 +56,9 @@ func TestAHundredDeadLettersAreMended(t *testing.T) {
 	dsn, pool := db.DSN(), db.Pool(t)
 	s, d := serve(t, dsn), drive(t)
 	env, o := settings(dsn), newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	run := func(want int, args ...string) (out, logs string) {
 		t.Helper()
@@ -68,7 +73,11 @@ func TestAHundredDeadLettersAreMended(t *testing.T) {
 	ids, later := undeliverable(t, pool, o, "OrderPlaced", dead), undeliverable(t, pool, o, "OrderSplit", retrying)
 
 	out, _ = run(1, "check", "--skip-audit")
-	require.Regexp(t, `FAIL  events that could not be delivered: 100 dead letters, the oldest for \d+s; 2 events are tried again, the oldest for \d+s: .herald dead list. says why`, out)
+	require.Regexp(
+		t,
+		`FAIL  events that could not be delivered: 100 dead letters, the oldest for \d+s; 2 events are tried again, the oldest for \d+s: .herald dead list. says why`,
+		out,
+	)
 	out, _ = run(0, "relay", "status")
 	require.Regexp(t, `0 rows wait; 100 dead letters, the oldest for \d+s; 2 events are tried again`, out)
 	require.True(t, eventually(func() bool { // an answer is remembered for a second
@@ -79,7 +88,7 @@ func TestAHundredDeadLettersAreMended(t *testing.T) {
 	require.Contains(t, logs, "an event died: it is not delivered unless it is mended or retried; see herald dead list")
 	require.Contains(t, logs, `"left_out":97`)
 
-	// In pages, until nothing is left out.
+	// In pages, until all are listed.
 	listed, cursor := map[string]bool{}, ""
 	for page := 0; page == 0 || cursor != ""; page++ {
 		require.Less(t, page, 4)
@@ -106,7 +115,7 @@ func TestAHundredDeadLettersAreMended(t *testing.T) {
 	require.NotContains(t, out, "… and")
 	require.Regexp(t, `retrying .* `+later[0]+` .*attempts, (next 20|being tried)`, out)
 
-	// What it lacks is seen, and set; by whom is known.
+	// The missing field is shown, and set; the one who mended is known.
 	out, _ = run(0, "dead", "show", ids[0])
 	require.Contains(t, out, `"note": "number 1"`)
 	_, logs = run(1, "dead", "mend", ids[0], "--merge", `{"orderNumber": ""}`)
@@ -126,17 +135,25 @@ func TestAHundredDeadLettersAreMended(t *testing.T) {
 		require.Equal(t, "mended "+id+": payload (orderNumber)", strings.TrimSpace(out))
 		require.Equal(t, id, received(c.next(t)).EventID.String())
 	}
-	// As an administrator does, and one command for those that lack the same.
+	// As an administrator over REST, and one command for all that lack the same field.
 	const path = "/api/admin/outbox/dead/"
-	status, answer := request(t, http.MethodPost, s.url+path+ids[50]+"/mend", admin(t), `{"merge": {"orderNumber": "YZ-50"}}`)
+	status, answer := request(
+		t, http.MethodPost, s.url+path+ids[50]+"/mend", admin(t), `{"merge": {"orderNumber": "YZ-50"}}`,
+	)
 	require.Equal(t, http.StatusOK, status, answer.body)
 	require.Equal(t, ids[50], received(c.next(t)).EventID.String())
-	status, answer = request(t, http.MethodPost, s.url+path+ids[50]+"/mend", admin(t), `{"merge": {"orderNumber": "YZ-51"}}`)
+	status, answer = request(
+		t, http.MethodPost, s.url+path+ids[50]+"/mend", admin(t), `{"merge": {"orderNumber": "YZ-51"}}`,
+	)
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, answer.body, "The event has been relayed")
-	status, _ = request(t, http.MethodPost, s.url+path+uuid.NewString()+"/mend", admin(t), `{"merge": {"orderNumber": "YZ-51"}}`)
+	status, _ = request(
+		t, http.MethodPost, s.url+path+uuid.NewString()+"/mend", admin(t), `{"merge": {"orderNumber": "YZ-51"}}`,
+	)
 	require.Equal(t, http.StatusNotFound, status)
-	status, answer = request(t, http.MethodPost, s.url+path+ids[51]+"/mend", admin(t), `{"merge": {"lastUpdateTimestamp": "yesterday"}}`)
+	status, answer = request(
+		t, http.MethodPost, s.url+path+ids[51]+"/mend", admin(t), `{"merge": {"lastUpdateTimestamp": "yesterday"}}`,
+	)
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Contains(t, answer.body, "orderNumber")
 	run(0, append([]string{"dead", "mend", "--merge", `{"orderNumber": "YZ-52"}`}, ids[51:]...)...)
@@ -151,7 +168,11 @@ func TestAHundredDeadLettersAreMended(t *testing.T) {
 	_, logs = run(1, "dead", "mend", ids[0], "--merge", `{"orderNumber": "YZ-1"}`)
 	require.Contains(t, logs, ids[0]+": the event has been relayed")
 	out, _ = run(0, "trace", ids[0])
-	require.Regexp(t, `(?s)written .*died .*after 0 attempts: .*orderNumber is missing.*mended .*by anna, on call; payload \(note, orderNumber\).*relayed .*sequence 1,`, out)
+	require.Regexp(
+		t,
+		`(?s)written .*died .*after 0 attempts: .*orderNumber is missing.*mended .*by anna, on call; payload \(note, orderNumber\).*relayed .*sequence 1,`,
+		out,
+	)
 	out, _ = run(0, "dead", "list")
 	require.Empty(t, out)
 	run(0, "check", "--skip-audit")

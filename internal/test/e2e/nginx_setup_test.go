@@ -19,18 +19,18 @@ import (
 
 const nginxFile = "../../../deploy/nginx/herald.conf"
 
-// unprivileged is the user whom nginx runs as where root tests: nobody.
+// unprivileged is the user of nginx where root tests: nobody.
 const unprivileged = 65534
 
-// proxy is an nginx of a test's own, with the file that is shipped.
+// proxy is a test's own nginx, with the shipped file.
 type proxy struct {
 	url  string
 	dir  string
-	log  *record[string] // its own complaints
+	log  *record[string] // nginx's own errors
 	done <-chan struct{}
 }
 
-// nginx returns where nginx is. A test that needs it is left out where there is none: `make test` says so at its end.
+// nginx returns the path of nginx. Without nginx the test is skipped: `make test` says so at its end.
 func nginx(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
@@ -42,7 +42,8 @@ func nginx(t *testing.T) string {
 	return ""
 }
 
-// rendering is what a test may change in the file that is shipped: where nginx and the nodes are, where it logs, and whether it speaks TLS.
+// rendering is the part of the shipped file that a test may change: the addresses of nginx and the nodes, its logs,
+// and TLS.
 type rendering struct {
 	nodes             []string // addresses
 	certFile, keyFile string   // empty: no TLS
@@ -62,11 +63,14 @@ func startNginx(t *testing.T, r rendering) *proxy {
 		fmt.Fprintf(&paths, "  %s_temp_path %s/%s;\n", kind, dir, kind)
 	}
 	// One process, so that ending it ends all of it.
-	main := fmt.Sprintf("daemon off;\nmaster_process off;\npid %s/pid;\nerror_log stderr warn;\nevents {}\nhttp {\n%s  include %s/herald.conf;\n}\n",
+	main := fmt.Sprintf(
+		"daemon off;\nmaster_process off;\npid %s/pid;\nerror_log stderr warn;\nevents {}\nhttp {\n%s  include %s/herald.conf;\n}\n",
 		dir, &paths, dir)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(main), 0o600))
 
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
+	cmd := exec.CommandContext(
+		context.WithoutCancel(t.Context()), binary, "-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"),
+	)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
 		files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -88,7 +92,8 @@ func startNginx(t *testing.T, r rendering) *proxy {
 		}
 	})
 	by := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // only whether it answers is asked
+		// the only question is whether it answers
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}}
 	require.True(t, eventually(func() bool {
 		response, err := by.Get(p.url + "/") //nolint:noctx // on this machine
@@ -101,7 +106,7 @@ func startNginx(t *testing.T, r rendering) *proxy {
 	return p
 }
 
-// render is the shipped file with other ports, log paths and certificate, and nothing else.
+// render is the shipped file with other ports, log paths and certificate, and no other change.
 func (r rendering) render(t *testing.T, p *proxy) string {
 	t.Helper()
 	text, err := os.ReadFile(nginxFile)
@@ -115,7 +120,9 @@ func (r rendering) render(t *testing.T, p *proxy) string {
 	if r.certFile != "" {
 		replace("    listen 80;\n", "")
 		replace("#tls listen 443 ", "#tls listen "+listen+" ")
-		for setting, file := range map[string]string{"/etc/nginx/herald.pem": r.certFile, "/etc/nginx/herald.key": r.keyFile} {
+		for setting, file := range map[string]string{
+			"/etc/nginx/herald.pem": r.certFile, "/etc/nginx/herald.key": r.keyFile,
+		} {
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
 			copied := filepath.Join(p.dir, filepath.Base(setting))
@@ -145,7 +152,7 @@ func (r rendering) render(t *testing.T, p *proxy) string {
 	return conf
 }
 
-// logged is all that nginx has written to its logs.
+// logged is the content of nginx's logs.
 func (p *proxy) logged(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -158,7 +165,7 @@ func (p *proxy) logged(t *testing.T) string {
 	return all.String() + strings.Join(lines, "\n")
 }
 
-// addressesOf are where the nodes serve.
+// addressesOf are the nodes' addresses.
 func addressesOf(nodes ...*server) (addresses []string) {
 	for _, node := range nodes {
 		addresses = append(addresses, strings.TrimPrefix(node.url, "http://"))

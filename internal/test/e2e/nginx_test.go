@@ -26,14 +26,18 @@ import (
 
 const negotiation = customerHub + "/negotiate?negotiateVersion=1"
 
-// TestANodeThatIsLostBehindNginxCostsNoRequest: one that stops and answers 503, one that is gone, and one that is killed under way.
+// TestANodeThatIsLostBehindNginxCostsNoRequest: a node that stops and answers 503, one that is gone, and one that is
+// killed during a request.
 //
 // Acceptance: A-486.
 func TestANodeThatIsLostBehindNginxCostsNoRequest(t *testing.T) {
 	t.Parallel()
 	nginx(t)
 	dsn := pgtest.New(t).DSN()
-	env := []string{"HERALD_SHUTDOWN_TIMEOUT=4s", "HERALD_SHUTDOWN_SPREAD=100ms", "HERALD_NEGOTIATION_RATE=0", "HERALD_TRUSTED_PROXIES=127.0.0.1", "HERALD_AUDIT_LOG=false"}
+	env := []string{
+		"HERALD_SHUTDOWN_TIMEOUT=4s", "HERALD_SHUTDOWN_SPREAD=100ms", "HERALD_NEGOTIATION_RATE=0",
+		"HERALD_TRUSTED_PROXIES=127.0.0.1", "HERALD_AUDIT_LOG=false",
+	}
 	stops, dies := serve(t, dsn, env...), serve(t, dsn, env...)
 	p := startNginx(t, rendering{nodes: addressesOf(stops, dies)})
 	token := user(t, "alice")
@@ -53,7 +57,9 @@ func TestANodeThatIsLostBehindNginxCostsNoRequest(t *testing.T) {
 	deaf := dialDeaf(t, stops, token) // keeps it from ending
 	defer deaf.Close()
 	require.NoError(t, stops.cmd.Process.Signal(syscall.SIGTERM))
-	require.True(t, eventually(func() bool { return negotiated(t, stops, customerHub, token) == http.StatusServiceUnavailable }))
+	require.True(
+		t, eventually(func() bool { return negotiated(t, stops, customerHub, token) == http.StatusServiceUnavailable }),
+	)
 	negotiates("one stops and answers 503", 40)
 	require.Equal(t, http.StatusServiceUnavailable, negotiated(t, stops, customerHub, token), "it is still stopping")
 	stops.ended(t)
@@ -107,8 +113,8 @@ func negotiating(url, token string) *http.Request {
 	return r
 }
 
-// TestWhatNginxSendsTwice: a negotiation whatever became of it, and of the rest only what no node has taken. The nodes are not Herald's:
-// the first breaks off what it has read.
+// TestWhatNginxSendsTwice: a negotiation after any failure, and any other request only if no node has taken it. The
+// nodes are not Herald's: the first one reads a request and then breaks the connection.
 //
 // Acceptance: A-486.
 func TestWhatNginxSendsTwice(t *testing.T) {
@@ -142,9 +148,16 @@ func TestWhatNginxSendsTwice(t *testing.T) {
 		again bool
 		paths []string
 	}{
-		http.MethodPost + " negotiation": {true, []string{customerHub + "/negotiate?negotiateVersion=1", "/HUBS/Admin/Negotiate/?negotiateVersion=1"}},
-		http.MethodGet + " anything":     {true, []string{customerHub + "?id=x", "/api/realtime/events?hub=customer-orders"}},
-		http.MethodPost + " anything":    {false, []string{customerHub + "?id=x", "/api/admin/realtime/alert/error", "/hubs/negotiate", "/hubs/a/negotiate/b", "/api/hubs/x/negotiate"}},
+		http.MethodPost + " negotiation": {
+			true, []string{customerHub + "/negotiate?negotiateVersion=1", "/HUBS/Admin/Negotiate/?negotiateVersion=1"},
+		},
+		http.MethodGet + " anything": {
+			true, []string{customerHub + "?id=x", "/api/realtime/events?hub=customer-orders"},
+		},
+		http.MethodPost + " anything": {false, []string{
+			customerHub + "?id=x", "/api/admin/realtime/alert/error", "/hubs/negotiate", "/hubs/a/negotiate/b",
+			"/api/hubs/x/negotiate",
+		}},
 	} {
 		method, _, _ := strings.Cut(what, " ")
 		for _, path := range test.paths {
@@ -163,7 +176,8 @@ func TestWhatNginxSendsTwice(t *testing.T) {
 	}
 }
 
-// TestNginxKeepsSecretsOutOfItsLogs: neither the token nor the connection's id, which is one too, be it that the node answers or fails.
+// TestNginxKeepsSecretsOutOfItsLogs: neither the token nor the connection's id, which is a secret too, whether the
+// node answers or fails.
 //
 // Acceptance: A-486.
 func TestNginxKeepsSecretsOutOfItsLogs(t *testing.T) {
@@ -180,7 +194,10 @@ func TestNginxKeepsSecretsOutOfItsLogs(t *testing.T) {
 				require.NotZero(t, status)
 			}
 		}
-		status, _ := request(t, http.MethodGet, p.url+customerHub+"?access_token="+token, "", "", "Referer", p.url+"/page", "Connection", "Upgrade", "Upgrade", "websocket")
+		status, _ := request(
+			t, http.MethodGet, p.url+customerHub+"?access_token="+token, "", "", "Referer", p.url+"/page", "Connection",
+			"Upgrade", "Upgrade", "websocket",
+		)
 		require.NotZero(t, status)
 	}
 	secretly()
@@ -193,7 +210,7 @@ func TestNginxKeepsSecretsOutOfItsLogs(t *testing.T) {
 	require.NotContains(t, logged, "access_token")
 }
 
-// TestClientsBehindNginxAreToldApart: by X-Forwarded-For, of which a client's own invention counts for nothing, and over TLS.
+// TestClientsBehindNginxAreToldApart: by X-Forwarded-For, in which a client's own value is ignored, and over TLS.
 //
 // Acceptance: A-486.
 func TestClientsBehindNginxAreToldApart(t *testing.T) {
@@ -204,7 +221,9 @@ func TestClientsBehindNginxAreToldApart(t *testing.T) {
 	node := serve(t, dsn, "HERALD_TRUSTED_PROXIES=127.0.0.1", "HERALD_NEGOTIATION_RATE=1", "HERALD_NEGOTIATION_BURST=3")
 	p := startNginx(t, rendering{nodes: addressesOf(node), certFile: certFile, keyFile: keyFile})
 	d, o := drive(t, "NODE_EXTRA_CA_CERTS="+certFile), newOrder()
-	c := d.connect(t, p.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, p.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	id := o.changed(t, produce(t, dsn), "Ready")
 	require.Equal(t, id, received(c.next(t)).EventID, "a WebSocket over TLS, through nginx")
@@ -224,11 +243,15 @@ func TestClientsBehindNginxAreToldApart(t *testing.T) {
 		return response.StatusCode
 	}
 	greedy, modest := from("127.0.0.2"), from("127.0.0.3")
-	require.True(t, eventually(func() bool { return negotiates(greedy) == http.StatusTooManyRequests }), "the limit is for one address")
+	require.True(
+		t, eventually(func() bool { return negotiates(greedy) == http.StatusTooManyRequests }),
+		"the limit is for one address",
+	)
 	require.Equal(t, http.StatusOK, negotiates(modest), "what another has used up is not this one's")
 }
 
-// TestNginxWaitsLongerThanAPoll: else each poll would be cut off, and the client take its connection for broken.
+// TestNginxWaitsLongerThanAPoll: else nginx would cut off each poll, and the client would take its connection for
+// broken.
 //
 // Acceptance: A-486.
 func TestNginxWaitsLongerThanAPoll(t *testing.T) {
@@ -248,14 +271,15 @@ func TestNginxWaitsLongerThanAPoll(t *testing.T) {
 	}
 }
 
-// TestNginxShowsNothingElseOfANode: nor does another spelling of a path.
+// TestNginxShowsNothingElseOfANode: another spelling of a path does not either.
 //
 // Acceptance: A-486.
 func TestNginxShowsNothingElseOfANode(t *testing.T) {
 	t.Parallel()
 	p := startNginx(t, rendering{nodes: []string{strings.TrimPrefix(everything(t), "http://")}})
 	for _, path := range []string{
-		"/", "/metrics", "/healthz", "/readyz", "/METRICS", "//metrics", "/hubs/../metrics", "/api/..%2fmetrics/../../metrics", "/hubs/%2e%2e/metrics", "/hubs",
+		"/", "/metrics", "/healthz", "/readyz", "/METRICS", "//metrics", "/hubs/../metrics",
+		"/api/..%2fmetrics/../../metrics", "/hubs/%2e%2e/metrics", "/hubs",
 		"/x/hubs/customer-orders", "/openapi.json/x", "/_herald/node/x",
 	} {
 		address := strings.TrimPrefix(p.url, "http://")
@@ -274,7 +298,7 @@ func TestNginxShowsNothingElseOfANode(t *testing.T) {
 	}
 }
 
-// everything answers 200 to whatever it is asked.
+// everything answers 200 to every request.
 func everything(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -282,7 +306,7 @@ func everything(t *testing.T) string {
 	return s.URL
 }
 
-// TestNginxPassesOnAtOnce: an event stream's lines arrive while it is open, and its end is the client's.
+// TestNginxPassesOnAtOnce: an event stream's lines arrive while it is open, and the client's end closes it.
 //
 // Acceptance: A-486.
 func TestNginxPassesOnAtOnce(t *testing.T) {
@@ -290,7 +314,7 @@ func TestNginxPassesOnAtOnce(t *testing.T) {
 	next, left := make(chan string), make(chan struct{})
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		defer close(left)
-		conn, _, err := http.NewResponseController(w).Hijack() // to answer in the form that nginx would rather collect
+		conn, _, err := http.NewResponseController(w).Hijack() // to answer in the form that nginx prefers to buffer
 		if err != nil {
 			return
 		}

@@ -20,7 +20,12 @@ const (
 )
 
 // broadcastDTO is OrderStatusBroadcastDto with sequence.
-func broadcastDTO(o order, status, updated, estimated, actual, delivered, occurred string, id uuid.UUID, sequence int) string {
+func broadcastDTO(
+	o order,
+	status, updated, estimated, actual, delivered, occurred string,
+	id uuid.UUID,
+	sequence int,
+) string {
 	nullable := func(s string) string {
 		if s == "" {
 			return "null"
@@ -29,7 +34,9 @@ func broadcastDTO(o order, status, updated, estimated, actual, delivered, occurr
 	}
 	return fmt.Sprintf(`{"orderId":%q,"orderNumber":"YZ-1024","status":%q,"restaurantId":%q,"lastUpdateTimestamp":%q,
 		"estimatedDeliveryTime":%s,"actualDeliveryTime":%s,"deliveredAt":%s,"occurredOnUtc":%q,"eventId":%q,"sequence":%d}`,
-		o.id, status, o.restaurant, updated, nullable(estimated), nullable(actual), nullable(delivered), occurred, id, sequence)
+		o.id, status, o.restaurant, updated, nullable(
+			estimated,
+		), nullable(actual), nullable(delivered), occurred, id, sequence)
 }
 
 // Acceptance: A-001, A-002, A-003, A-011, A-015, A-016, A-017, A-018, A-019, A-021, A-024, A-025, A-026, A-027, A-028,
@@ -43,7 +50,8 @@ func TestOrderEventsReachCustomerAndRestaurant(t *testing.T) {
 	staff := mint(t, auth.Grant{Subject: "bob", Permissions: []string{"RestaurantStaff:" + o.restaurant.String()}})
 	owner := mint(t, auth.Grant{Subject: "carol", Permissions: []string{"RestaurantOwner:" + o.restaurant.String()}})
 	place := func(eventType, audience string) uuid.UUID {
-		return publish(t, p, `publish_order_event($1, $2, 'YZ-1024', 'Preparing', $3, $4, $5, '2025-01-20T10:35:00Z', NULL, NULL,
+		return publish(
+			t, p, `publish_order_event($1, $2, 'YZ-1024', 'Preparing', $3, $4, $5, '2025-01-20T10:35:00Z', NULL, NULL,
 			'2025-01-20T12:05:00+02', '2025-01-20T10:05:00.25Z')`, eventType, o.id, o.restaurant, o.customer, audience)
 	}
 	first := place("OrderPlaced", "Both")
@@ -76,7 +84,7 @@ func TestOrderEventsReachCustomerAndRestaurant(t *testing.T) {
 		receives(r, "ReceiveOrderPaymentSucceeded", succeededForRestaurant, 5)
 	}
 
-	// Resuming replays in the same shape, before it completes.
+	// A resume replays in the same shape, before it completes.
 	customer.call(t, "UnsubscribeFromOrder", o.id)
 	restaurants[0].call(t, "UnsubscribeFromRestaurant", o.restaurant)
 	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":4,"lastEventId":%q,"sequence":5}`, failedForCustomer),
@@ -85,7 +93,8 @@ func TestOrderEventsReachCustomerAndRestaurant(t *testing.T) {
 	receives(customer, "ReceiveOrderStatusChanged", changed, 3)
 	receives(customer, "ReceiveOrderPlaced", placed, 4)
 	receives(customer, "ReceiveOrderPaymentFailed", failedForCustomer, 5)
-	require.JSONEq(t, fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":5}`, succeededForRestaurant),
+	require.JSONEq(
+		t, fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":5}`, succeededForRestaurant),
 		restaurants[0].call(t, "ResumeRestaurant", o.restaurant, changed))
 	receives(restaurants[0], "ReceiveOrderPlaced", placed, 4)
 	receives(restaurants[0], "ReceiveOrderPaymentSucceeded", succeededForRestaurant, 5)
@@ -99,12 +108,15 @@ func TestDeliveredOrderHasAllItsTimes(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	id := publish(t, p, `publish_order_event('OrderStatusChanged', $1, 'YZ-1024', 'Delivered', $2, 'alice',
 		estimated_delivery_time => '2025-01-20T10:35:00Z', actual_delivery_time => '2025-01-20T10:40:00.123456Z',
 		delivered_at => '2025-01-20T16:10:30+05:30', occurred_on_utc => '2025-01-20T10:41:00Z')`, o.id, o.restaurant)
-	c.receives(t, "ReceiveOrderStatusChanged", broadcastDTO(o, "Delivered", "2025-01-20T10:41:00Z", "2025-01-20T10:35:00Z",
+	c.receives(t, "ReceiveOrderStatusChanged", broadcastDTO(
+		o, "Delivered", "2025-01-20T10:41:00Z", "2025-01-20T10:35:00Z",
 		"2025-01-20T10:40:00.123456Z", "2025-01-20T10:40:30Z", "2025-01-20T10:41:00Z", id, 1))
 }
 
@@ -114,7 +126,9 @@ func TestSubscribingTwiceDeliversOnceAndUnsubscribingIsIdempotent(t *testing.T) 
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	o, other := newOrder(), newOrder()
-	token := mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String(), "OrderOwner:" + other.id.String()}})
+	token := mint(t, auth.Grant{
+		Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String(), "OrderOwner:" + other.id.String()},
+	})
 	c, witness := d.connect(t, s.url+customerHub, token), d.connect(t, s.url+customerHub, token)
 	witness.call(t, "SubscribeToOrder", o.id)
 	c.call(t, "SubscribeToOrder", o.id)
@@ -146,10 +160,12 @@ func TestSendWithoutInvocationIDTakesEffect(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.send(t, "SubscribeToOrder", o.id)
 	c.send(t, "SubscribeToOrder", "nonsense")
-	c.call(t, "UnsubscribeFromOrder", uuid.New()) // invocations run in order: the others have run
+	c.call(t, "UnsubscribeFromOrder", uuid.New()) // invocations run in order: the earlier ones have run
 	id := o.changed(t, p, "Ready")
 	require.Contains(t, string(c.next(t).Args[0]), id.String())
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// shop is the example's order service: its tables in Herald's database, and the login that it writes them with.
+// shop is the example's order service: its tables in Herald's database, and the login with which it writes them.
 type shop struct {
 	*pgxpool.Pool
 
-	dsn                     string // of the database's owner, which the server connects as
+	dsn                     string // of the database's owner, the server's login
 	order, restaurant, cart uuid.UUID
 }
 
-// newShop installs the example as it stands. A role belongs to the cluster, so each test's has a name of its own.
+// newShop installs the example unchanged. A role belongs to the cluster, so each test's role has its own name.
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	db := pgtest.New(t)
@@ -46,7 +46,10 @@ func newShop(t *testing.T) *shop {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	s := &shop{pool, db.DSN(), uuid.New(), uuid.New(), uuid.New()}
-	s.exec(t, "INSERT INTO shop.orders VALUES ($1, 'YZ-1', $2, 'customer', 'Placed', 1, gen_random_uuid())", s.order, s.restaurant)
+	s.exec(
+		t, "INSERT INTO shop.orders VALUES ($1, 'YZ-1', $2, 'customer', 'Placed', 1, gen_random_uuid())", s.order,
+		s.restaurant,
+	)
 	s.exec(t, "INSERT INTO shop.staff VALUES ($1, 'owner', 'owner'), ($1, 'cook', 'staff')", s.restaurant)
 	s.exec(t, "INSERT INTO shop.cart_members VALUES ($1, 'host', 'host'), ($1, 'guest', 'guest')", s.cart)
 	return s
@@ -58,7 +61,7 @@ func (s *shop) exec(t *testing.T, sql string, args ...any) {
 	require.NoError(t, err, sql)
 }
 
-// Whom an order service's own tables name is let in by a running server, and nobody else.
+// A running server admits the users that an order service's own tables name, and no others.
 //
 // Acceptance: A-308.
 func TestAnOrderServicesOwnTablesDecide(t *testing.T) {
@@ -84,18 +87,25 @@ func TestAnOrderServicesOwnTablesDecide(t *testing.T) {
 					require.Equal(t, failed(method, "Forbidden"), c.refused(t, method, args...), subject)
 				}
 				args[0] = uuid.New()
-				require.Equal(t, failed(method, "Forbidden"), c.refused(t, method, args...), "%s, of an id that is in no table", subject)
+				require.Equal(
+					t, failed(method, "Forbidden"), c.refused(t, method, args...), "%s, of an id that is in no table", subject,
+				)
 			}
 			c.stop(t)
 		}
 	}
 	_, metrics := request(t, http.MethodGet, s.url+"/metrics", "", "")
-	require.Regexp(t, `(?m)^herald_authorize_cache_hits_total 5$`, metrics.body, "each who is allowed has subscribed and resumed")
-	require.Regexp(t, `(?m)^herald_authorize_cache_misses_total 67$`, metrics.body, "a yes is asked for once, each of the other 62 questions too")
+	require.Regexp(
+		t, `(?m)^herald_authorize_cache_hits_total 5$`, metrics.body, "each who is allowed has subscribed and resumed",
+	)
+	require.Regexp(
+		t, `(?m)^herald_authorize_cache_misses_total 67$`, metrics.body,
+		"a yes is asked for once, each of the other 62 questions too",
+	)
 }
 
-// Who leaves a table is refused as soon as Herald has forgotten that he was in it; with herald.revoke_access in the same transaction at once, and
-// his connections leave the group.
+// A user who is removed from a table is refused once Herald's cached answer has expired. With herald.revoke_access
+// in the same transaction, the user is refused at once and the user's connections leave the group.
 func TestLeavingAnOrderServicesOwnTables(t *testing.T) {
 	t.Parallel()
 	shop := newShop(t)
@@ -124,17 +134,20 @@ func TestLeavingAnOrderServicesOwnTables(t *testing.T) {
 
 	shop.exec(t, `DELETE FROM shop.cart_members WHERE user_id = 'host'`)
 	require.True(t, eventually(func() bool {
-		return await(t, host.begin(t, "SubscribeToCart", shop.cart), "subscribing").Error == failed("SubscribeToCart", "Forbidden")
+		return await(
+			t, host.begin(t, "SubscribeToCart", shop.cart), "subscribing",
+		).Error == failed("SubscribeToCart", "Forbidden")
 	}))
 }
 
-// A function that does not answer in time refuses, and says so in the log, however right it would have been.
+// A function that does not answer in time counts as a refusal, whatever it would have answered, and the log says so.
 //
 // Acceptance: A-307.
 func TestAnOwnFunctionThatIsSlowRefuses(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	_, err := db.Pool(t).Exec(t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
+	_, err := db.Pool(t).Exec(
+		t.Context(), `CREATE FUNCTION public.may_follow(policy text, resource_id uuid, user_id text) RETURNS boolean
 		LANGUAGE sql AS 'SELECT true FROM pg_sleep(CASE WHEN user_id = ''slow'' THEN 60 ELSE 0 END)'`)
 	require.NoError(t, err)
 	s, d := serve(t, db.DSN(), "HERALD_AUTHORIZE_FUNCTION=public.may_follow"), drive(t)

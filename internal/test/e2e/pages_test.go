@@ -10,14 +10,28 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A page of an allowed origin may use the REST API as far as the limits that are set, and learns when it may again.
+// A page of an allowed origin may use the REST API within the set limits, and learns when it may try again.
 func TestPagesUseTheRESTAPIWithinItsLimits(t *testing.T) {
 	t.Parallel()
 	const page, alert = "https://app.example", "/api/admin/realtime/alert"
-	s := serve(t, pgtest.New(t).DSN(), "HERALD_ALLOWED_ORIGINS=https://App.example:443", "HERALD_API_RATE=1", "HERALD_API_BURST=2")
+	s := serve(
+		t, pgtest.New(t).DSN(), "HERALD_ALLOWED_ORIGINS=https://App.example:443", "HERALD_API_RATE=1",
+		"HERALD_API_BURST=2",
+	)
 	ask := func(origin string) (int, response) {
-		return request(t, http.MethodOptions, s.url+alert, "", "", "Origin", origin,
-			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type,idempotency-key")
+		return request(
+			t,
+			http.MethodOptions,
+			s.url+alert,
+			"",
+			"",
+			"Origin",
+			origin,
+			"Access-Control-Request-Method",
+			"POST",
+			"Access-Control-Request-Headers",
+			"authorization,content-type,idempotency-key",
+		)
 	}
 	status, answer := ask(page)
 	require.Equal(t, http.StatusNoContent, status)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// producer is a service of the platform: it may do what the role herald_producer may, and nothing else.
+// producer is a service of the platform, with the rights of the role herald_producer and no others.
 type producer struct{ *pgxpool.Pool }
 
 func produce(t *testing.T, dsn string) producer {
@@ -54,5 +54,8 @@ func newOrder() order { return order{uuid.New(), uuid.New(), "alice"} }
 // changed publishes a change of the order's status.
 func (o order) changed(t *testing.T, q querier, status string) uuid.UUID {
 	t.Helper()
-	return publish(t, q, "publish_order_event('OrderStatusChanged', $1, 'YZ-1024', $2, $3, $4)", o.id, status, o.restaurant, o.customer)
+	return publish(
+		t, q, "publish_order_event('OrderStatusChanged', $1, 'YZ-1024', $2, $3, $4)", o.id, status, o.restaurant,
+		o.customer,
+	)
 }

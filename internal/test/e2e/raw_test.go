@@ -19,7 +19,7 @@ func raw(t *testing.T, s *server, request string) (status int, header http.Heade
 	return sendRaw(t, s, request)()
 }
 
-// sendRaw is raw whose answer is waited for later.
+// sendRaw is raw, but the caller waits for the answer later.
 func sendRaw(t *testing.T, s *server, request string) (receive func() (status int, header http.Header)) {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
@@ -36,15 +36,17 @@ func sendRaw(t *testing.T, s *server, request string) (receive func() (status in
 	}
 }
 
-// Whatever is written to the socket: no path opens an endpoint to somebody without a token, no header is made of another one's value, and
-// nothing is a fault of the server.
+// For any bytes on the socket: no path opens an endpoint without a token, no header is made from another one's
+// value, and no request is a fault of the server.
 func TestHostileRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	s := serve(t, db.DSN())
 	const alert, body = "/api/admin/realtime/alert/error", `{"message":"m"}`
 	post := func(path string, headers ...string) string {
-		return "POST " + path + " HTTP/1.1\r\nHost: herald\r\nContent-Type: application/json\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n" + body
+		return "POST " + path + " HTTP/1.1\r\nHost: herald\r\nContent-Type: application/json\r\n" + strings.Join(
+			headers, "\r\n",
+		) + "\r\n\r\n" + body
 	}
 	const length, bearer = "Content-Length: 15", "Authorization: Bearer "
 	token := admin(t)
@@ -68,17 +70,24 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 		"a token in a cookie":       post(alert, length, "Cookie: access_token="+token),
 	}
 	for _, path := range []string{
-		"//api/admin/realtime/alert/error", "/api//admin/realtime/alert/error", "/hubs/../api/admin/realtime/alert/error", "/./api/admin/realtime/alert/error",
-		"/api/admin/realtime/health/%2e%2e/alert/error", "/api/admin/realtime/health/../alert/error", "/healthz/../api/admin/realtime/alert/error",
-		"/api/admin/realtime/alert%2ferror", "/api/admin/realtime/alert/error/", "/api/admin/realtime/alert/error%00", "/api/admin/realtime/alert/error%0d%0aX-Injected:%201",
-		"/api/admin/realtime/%zz", "http://localhost" + alert, "http://other.example" + alert, "*", "localhost:80", alert + "?access_token=", alert + "?%zz", alert + "#" + alert,
+		"//api/admin/realtime/alert/error", "/api//admin/realtime/alert/error", "/hubs/../api/admin/realtime/alert/error",
+		"/./api/admin/realtime/alert/error",
+		"/api/admin/realtime/health/%2e%2e/alert/error", "/api/admin/realtime/health/../alert/error",
+		"/healthz/../api/admin/realtime/alert/error",
+		"/api/admin/realtime/alert%2ferror", "/api/admin/realtime/alert/error/", "/api/admin/realtime/alert/error%00",
+		"/api/admin/realtime/alert/error%0d%0aX-Injected:%201",
+		"/api/admin/realtime/%zz", "http://localhost" + alert, "http://other.example" + alert, "*", "localhost:80",
+		alert + "?access_token=", alert + "?%zz", alert + "#" + alert,
 	} {
 		requests[path] = post(path, length)
 	}
 	for name, request := range requests {
 		status, header := raw(t, s, request)
 		require.GreaterOrEqual(t, status, http.StatusMultipleChoices, name)
-		require.True(t, status < http.StatusInternalServerError || status == http.StatusNotImplemented || status == http.StatusHTTPVersionNotSupported,
+		require.True(
+			t,
+			status < http.StatusInternalServerError || status == http.StatusNotImplemented ||
+				status == http.StatusHTTPVersionNotSupported,
 			"%s: %d", name, status)
 		require.NotContains(t, header, "X-Injected", name)
 	}
@@ -91,7 +100,7 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 	require.NotContains(t, logs, "panic")
 }
 
-// A body that never comes is waited for, but not for ever: by those who want it as little as by those who do not.
+// A body that never comes is waited for with a limit, both by endpoints that read it and by those that do not.
 func TestABodyThatNeverComes(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pgtest.New(t).DSN())
@@ -105,8 +114,12 @@ func TestABodyThatNeverComes(t *testing.T) {
 		customerHub:                                     http.StatusBadRequest,
 	}
 	for path := range wanted {
-		answers[path] = sendRaw(t, s, "POST "+path+" HTTP/1.1\r\nHost: herald\r\nContent-Type: application/json\r\nContent-Length: 15\r\n"+
-			"Authorization: Bearer "+admin(t)+"\r\n\r\n{")
+		answers[path] = sendRaw(
+			t,
+			s,
+			"POST "+path+" HTTP/1.1\r\nHost: herald\r\nContent-Type: application/json\r\nContent-Length: 15\r\n"+
+				"Authorization: Bearer "+admin(t)+"\r\n\r\n{",
+		)
 	}
 	for path, receive := range answers {
 		status, _ := receive()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// record is a list that grows, and that can be waited on.
+// record is a growing list that a test can wait on.
 type record[T any] struct {
 	mu      sync.Mutex
 	items   []T
@@ -28,7 +28,7 @@ func (r *record[T]) add(item T) {
 	}
 }
 
-// all returns what there is, and a channel that is closed when there is more.
+// all returns the present items, and a channel that is closed when there are more.
 func (r *record[T]) all() ([]T, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *record[T]) await(t *testing.T, from int, what string, matches func(T) b
 	return found, next
 }
 
-// awaitAll waits until the whole list satisfies.
+// awaitAll waits until the whole list satisfies the condition.
 func (r *record[T]) awaitAll(t *testing.T, what string, satisfies func([]T) bool) []T {
 	t.Helper()
 	deadline := time.NewTimer(patience)
@@ -72,7 +72,7 @@ func (r *record[T]) awaitAll(t *testing.T, what string, satisfies func([]T) bool
 	}
 }
 
-// tail shows the newest of items.
+// tail shows the newest items.
 func tail[T any](items []T) string {
 	const shown = 40
 	var b strings.Builder

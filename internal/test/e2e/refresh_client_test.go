@@ -22,11 +22,11 @@ import (
 	"github.com/yummyzoom/herald/internal/auth"
 )
 
-// fresh is a connection of a client that speaks HTTP as the .NET 11 client does: it negotiates, sends every request with its present
-// token in Authorization, and replaces that at half of the lifetime that it was told.
+// fresh is a connection of a client that speaks HTTP as the .NET 11 client does: it negotiates, sends every request
+// with its present token in Authorization, and replaces the token at half of its lifetime.
 type fresh struct {
 	t       *testing.T
-	hub     string // its URL
+	hub     string // the hub's URL
 	subject string
 	ttl     time.Duration
 	http    *http.Client
@@ -35,31 +35,32 @@ type fresh struct {
 	running sync.WaitGroup
 
 	bearer    atomic.Pointer[string]
-	ends      time.Time // when the present token does
+	ends      time.Time // when the present token ends
 	lifetime  time.Duration
-	due       time.Time // for the next refresh
-	token     string    // of the connection
+	due       time.Time // when the next refresh is due
+	token     string    // the connection's token
 	id        string
 	refreshes int
-	late      atomic.Bool // it has itself not been in time: the machine was too busy
+	late      atomic.Bool // this client itself was too late: the machine was too busy
 	lost      chan error  // why the transport ended
 	sequences chan int64  // of the events
 
 	mu     sync.Mutex
 	socket net.Conn // of WebSockets
-	place  int64    // the id of the numbered message that came last
-	got    int64    // the highest of them
+	place  int64    // the id of the last numbered message
+	got    int64    // the highest id received
 }
 
-// open negotiates a connection and asks for the order from its beginning, over the named transport.
+// openFresh negotiates a connection and resumes the order from its beginning, over the named transport.
 func openFresh(t *testing.T, s *server, transport string, o order, ttl time.Duration) *fresh {
 	t.Helper()
 	pool := &http.Transport{}
 	t.Cleanup(pool.CloseIdleConnections)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	c := &fresh{
-		t: t, hub: s.url + customerHub, subject: o.customer, ttl: ttl, http: &http.Client{Transport: pool}, ctx: ctx, leave: cancel,
-		lost: make(chan error, 10), sequences: make(chan int64, 100_000),
+		t: t, hub: s.url + customerHub, subject: o.customer, ttl: ttl, http: &http.Client{Transport: pool}, ctx: ctx,
+		leave: cancel,
+		lost:  make(chan error, 10), sequences: make(chan int64, 100_000),
 	}
 	t.Cleanup(c.close)
 	c.renew()
@@ -75,7 +76,8 @@ func openFresh(t *testing.T, s *server, transport string, o order, ttl time.Dura
 	require.Equal(t, http.StatusOK, c.ask(http.MethodPost, "/negotiate?negotiateVersion=1"+query, "", &negotiated))
 	require.NotNil(t, negotiated.TokenLifetimeSeconds)
 	require.Equal(t, query != "", negotiated.UseStatefulReconnect)
-	c.token, c.id, c.lifetime = negotiated.ConnectionToken, negotiated.ConnectionID, time.Duration(*negotiated.TokenLifetimeSeconds)*time.Second
+	c.token, c.id, c.lifetime = negotiated.ConnectionToken, negotiated.ConnectionID,
+		time.Duration(*negotiated.TokenLifetimeSeconds)*time.Second
 	c.due = time.Now().Add(c.lifetime / 2)
 	version := 1
 	switch transport {
@@ -139,7 +141,8 @@ func (c *fresh) ask(method, path, body string, v any, headers ...string) int {
 	return response.StatusCode
 }
 
-// refresh is the request of the .NET 11 client: no body, the new token as in every request, the connection's in a header of its own.
+// refresh sends the request of the .NET 11 client: no body, the new token as in every request, the connection's
+// token in a header of its own.
 func (c *fresh) refresh() {
 	c.t.Helper()
 	was := c.ends
@@ -174,7 +177,7 @@ func (c *fresh) send(record string) {
 	require.NoError(c.t, wsutil.WriteClientText(socket, []byte(record+"\x1e")))
 }
 
-// dial opens a WebSocket, and sends first behind it what a client sends that comes back.
+// dial opens a WebSocket, and then sends first, the first message of a client that comes back.
 func (c *fresh) dial(first string) {
 	c.t.Helper()
 	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Authorization": {"Bearer " + *c.bearer.Load()}}}
@@ -209,7 +212,7 @@ func (c *fresh) dial(first string) {
 	})
 }
 
-// comeBack cuts the WebSocket and takes another for the same connection: its one invocation has been answered long ago.
+// comeBack cuts the WebSocket and opens another for the same connection: its one invocation was answered long ago.
 func (c *fresh) comeBack() {
 	c.t.Helper()
 	c.mu.Lock()
@@ -258,7 +261,7 @@ func (c *fresh) poll() {
 	}
 }
 
-// receive takes the sequences out of what has arrived.
+// receive reads the sequences from received data.
 func (c *fresh) receive(raw []byte) {
 	for record := range strings.SplitSeq(string(raw), "\x1e") {
 		var m struct {
@@ -282,7 +285,7 @@ func (c *fresh) receive(raw []byte) {
 	}
 }
 
-// isNew says whether a message is not one that the server has sent again on another WebSocket.
+// isNew says whether a message is new: the server may have sent it before on another WebSocket.
 func (c *fresh) isNew(kind int, sequence int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -300,7 +303,7 @@ func (c *fresh) isNew(kind int, sequence int64) bool {
 	return true
 }
 
-// acknowledge lets the server forget what has arrived, as a client with stateful reconnect does every second.
+// acknowledge lets the server forget received messages, as a client with stateful reconnect does every second.
 func (c *fresh) acknowledge() {
 	c.t.Helper()
 	c.mu.Lock()

@@ -19,17 +19,18 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// soak is how long connections live of tokens that last for four seconds.
+// soak is how long the connections of tokens that last for four seconds live.
 var soak = flag.Duration("soak", time.Minute, "how long connections live of refreshed tokens")
 
 const (
 	soakTTL    = 4 * time.Second
-	soakEvents = 250 * time.Millisecond // between two
+	soakEvents = 250 * time.Millisecond // between two events
 )
 
-// Connections whose clients refresh at half of the lifetime outlive it many times: over every transport, with stateful reconnect, whose
-// WebSocket is cut again and again, and by Herald's own client. None comes back, and none misses an event. It lasts a minute beside the other
-// tests, for tokens end by the clock of the wall; make soak has it last for ten.
+// Connections whose clients refresh at half of the lifetime live many lifetimes: over every transport, with stateful
+// reconnect, whose WebSocket is cut again and again, and with Herald's own client. None reconnects, and none misses
+// an event. The test lasts a minute beside the other tests, because tokens end by the wall clock; make soak runs it
+// for ten.
 //
 // Acceptance: A-501.
 func TestConnectionsLiveOnRefreshedTokens(t *testing.T) {
@@ -43,8 +44,13 @@ func TestConnectionsLiveOnRefreshedTokens(t *testing.T) {
 	go func() {
 		defer close(finished)
 		for tick := time.NewTicker(soakEvents); time.Now().Before(ends); <-tick.C {
-			if _, err := p.Exec(context.WithoutCancel(t.Context()),
-				"SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1024', 'Preparing', $2, $3)", o.id, o.restaurant, o.customer); err != nil {
+			if _, err := p.Exec(
+				context.WithoutCancel(t.Context()),
+				"SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1024', 'Preparing', $2, $3)",
+				o.id,
+				o.restaurant,
+				o.customer,
+			); err != nil {
 				t.Errorf("publishing: %v", err)
 				return
 			}
@@ -91,7 +97,7 @@ func TestConnectionsLiveOnRefreshedTokens(t *testing.T) {
 	require.GreaterOrEqual(t, follower.tokens.Load(), int64(*soak/soakTTL))
 }
 
-// firstDue is the client that is the next to refresh.
+// firstDue is the client that has to refresh next.
 func firstDue(clients map[string]*fresh) (transport string, first *fresh) {
 	for name, c := range clients {
 		if first == nil || c.due.Before(first.due) {
@@ -101,7 +107,7 @@ func firstDue(clients map[string]*fresh) (transport string, first *fresh) {
 	return transport, first
 }
 
-// freshFollower is what Herald's own client does and receives.
+// freshFollower is a Herald client with its tokens and events.
 type freshFollower struct {
 	tokens, connects atomic.Int64
 	sequences        chan int64
@@ -113,7 +119,7 @@ func followFresh(t *testing.T, s *server, o order) *freshFollower {
 	cfg := hubclient.Config{
 		URL: s.url, Logger: slog.New(slog.DiscardHandler),
 		Token: func(context.Context) (string, error) {
-			id := strconv.FormatInt(f.tokens.Add(1), 10) // no two are the same
+			id := strconv.FormatInt(f.tokens.Add(1), 10) // no two tokens are the same
 			return auth.Mint(secret, auth.Grant{Subject: o.customer, Permissions: []string{id}, TTL: soakTTL})
 		},
 	}
@@ -142,7 +148,8 @@ func awaited[T any](t *testing.T, c <-chan T) T {
 	}
 }
 
-// skipIfLate gives up where the client itself was too late to refresh: such a connection is closed, as it has to be.
+// skipIfLate skips the test if the client itself was too late to refresh: such a connection is closed, as it has to
+// be.
 func (c *fresh) skipIfLate() {
 	c.t.Helper()
 	if c.late.Load() || !time.Now().Before(c.ends) {
@@ -165,7 +172,7 @@ func (c *fresh) hasAll(n int64) {
 	}
 }
 
-// What the .NET 11 client does, and what it does wrong, against the program itself.
+// The requests of the .NET 11 client, right and wrong ones, against the program itself.
 //
 // Acceptance.
 func TestRefreshAsTheDotNetClientDoesIt(t *testing.T) {
@@ -195,11 +202,15 @@ func TestRefreshAsTheDotNetClientDoesIt(t *testing.T) {
 				{"/refresh", user(t, "mallory"), c.token, http.StatusForbidden, "subject_changed"},
 				{"/refresh?id=" + c.token, user(t, "mallory"), "", http.StatusForbidden, "subject_changed"},
 			} {
-				status, answer := request(t, http.MethodPost, c.hub+test.path, test.token, "", "X-SignalR-Connection-Token", test.connection)
+				status, answer := request(
+					t, http.MethodPost, c.hub+test.path, test.token, "", "X-SignalR-Connection-Token", test.connection,
+				)
 				require.Equal(t, test.status, status, answer.body)
 				require.Equal(t, test.code, answer.decode(t)["error"])
 			}
-			status, answer := request(t, http.MethodGet, c.hub+"/refresh", *c.bearer.Load(), "", "X-SignalR-Connection-Token", c.token)
+			status, answer := request(
+				t, http.MethodGet, c.hub+"/refresh", *c.bearer.Load(), "", "X-SignalR-Connection-Token", c.token,
+			)
 			require.Equal(t, http.StatusMethodNotAllowed, status)
 			require.Equal(t, http.MethodPost, answer.header.Get("Allow"))
 			status, _ = request(t, http.MethodPost, c.hub+"/refresh?id="+c.token+"&access_token="+*c.bearer.Load(), "", "")

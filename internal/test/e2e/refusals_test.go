@@ -32,9 +32,11 @@ func TestRefusalsAreWhatADotNetHubSays(t *testing.T) {
 		}
 		require.Equal(t, failed("RefreshToken", "Unauthorized"), c.refused(t, "RefreshToken", "nonsense"))
 
-		// What does not bind, and what does not exist.
+		// Arguments that do not bind, and methods that do not exist.
 		for method, arguments := range map[string][][]any{
-			"SubscribeTo" + name:     {{}, {uuid.New(), 1}, {"nonsense"}, {nil}, {17}, {strings.ReplaceAll(uuid.NewString(), "-", "")}},
+			"SubscribeTo" + name: {
+				{}, {uuid.New(), 1}, {"nonsense"}, {nil}, {17}, {strings.ReplaceAll(uuid.NewString(), "-", "")},
+			},
 			"UnsubscribeFrom" + name: {{}, {"nonsense"}},
 			"Resume" + name:          {{uuid.New()}, {uuid.New(), "nonsense"}, {"nonsense", nil}, {uuid.New(), nil, nil, nil}},
 			"RefreshToken":           {{}, {1, 2}},
@@ -46,8 +48,10 @@ func TestRefusalsAreWhatADotNetHubSays(t *testing.T) {
 		for _, method := range []string{"NoSuchMethod", "OnConnectedAsync", "OnDisconnectedAsync", "Dispose", ""} {
 			require.Equal(t, unbound(method)+" HubException: Method does not exist.", c.refused(t, method))
 		}
-		// Another hub's methods are not this one's.
-		require.Equal(t, unbound("GetPlatformStats")+" HubException: Method does not exist.", c.refused(t, "GetPlatformStats"))
+		// Another hub's methods do not exist on this one.
+		require.Equal(
+			t, unbound("GetPlatformStats")+" HubException: Method does not exist.", c.refused(t, "GetPlatformStats"),
+		)
 		require.Equal(t, "null", c.call(t, "UnsubscribeFrom"+name, uuid.New()), "the connection lives on")
 		all, _ := c.all()
 		require.Empty(t, all, "and was told nothing else")
@@ -60,7 +64,10 @@ func TestAdminHubTellsOfRefusalsTwice(t *testing.T) {
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
 	c := d.connect(t, s.url+adminHub, admin(t))
 	c.next(t)
-	require.Equal(t, failed("RefreshToken", "Unauthorized"), c.refused(t, "RefreshToken", user(t, "root")), "no longer an administrator")
+	require.Equal(
+		t, failed("RefreshToken", "Unauthorized"), c.refused(t, "RefreshToken", user(t, "root")),
+		"no longer an administrator",
+	)
 	tellsOf := func(text string) {
 		t.Helper()
 		told := c.next(t)
@@ -126,7 +133,7 @@ func unbound(method string) string {
 	return "Failed to invoke '" + method + "' due to an error on the server."
 }
 
-// challenge is what a 401 asks for: a token, or, where one was sent, another one (RFC 6750 §3).
+// challenge is the WWW-Authenticate of a 401: it asks for a token, or for another one if one was sent (RFC 6750 §3).
 func challenge(sent string) string {
 	if sent == "" {
 		return "Bearer"

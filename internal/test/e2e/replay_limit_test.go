@@ -13,7 +13,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// HERALD_REPLAY_LIMIT is the same for those who resume and those who poll: as many events are replayed, and one more is a gap.
+// HERALD_REPLAY_LIMIT is the same for a resume and for polling: that many events are replayed, and one more is a
+// gap.
 //
 // Acceptance: A-243.
 func TestTheReplayLimitIsTheServersForHubsAndPolling(t *testing.T) {
@@ -34,7 +35,8 @@ func TestTheReplayLimitIsTheServersForHubsAndPolling(t *testing.T) {
 		events int
 	}{ids[1]: {"resumed", 5}, ids[0]: {"gap", 0}, uuid.Nil: {"gap", 0}} {
 		c.call(t, "UnsubscribeFromOrder", o.id) // a member is not sent again what it has
-		require.JSONEq(t, fmt.Sprintf(`{"status":%q,"replayed":%d,"lastEventId":%q,"sequence":7}`, want.status, want.events, ids[6]),
+		require.JSONEq(
+			t, fmt.Sprintf(`{"status":%q,"replayed":%d,"lastEventId":%q,"sequence":7}`, want.status, want.events, ids[6]),
 			c.call(t, "ResumeOrder", o.id, after))
 		for range want.events {
 			c.next(t)

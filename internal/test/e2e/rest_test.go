@@ -15,10 +15,11 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// example is a request of the admin document, and the response that it shows, or empty.
+// example is a request of the admin document, and the response in the document, or empty.
 type example struct{ method, path, body, response string }
 
-// examples reads the document's REST endpoints: a code block that begins with a method, and the JSON block under **Response**.
+// examples reads the document's REST endpoints: a code block that begins with a method, and the JSON block under
+// **Response**.
 func examples(t *testing.T) []example {
 	t.Helper()
 	text := readSeed(t, "admin-realtime-api.md")
@@ -42,7 +43,7 @@ func examples(t *testing.T) []example {
 const sevenFields = `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,"websitesGenerated":1203,"imagesGenerated":3847,
 	"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}`
 
-// TestEveryRequestOfTheDocument makes the document's requests, compares the responses, and sees the events arrive.
+// TestEveryRequestOfTheDocument makes the document's requests, compares the responses, and receives the events.
 //
 // Acceptance: A-100, A-101, A-102, A-104, A-105, A-107, A-108, A-109, A-110, A-111, A-112, A-113, A-114, A-115, A-116,
 // A-117, A-118, A-123, A-124, A-125, A-126, A-127, A-131, A-153, A-178, A-179, A-187, A-265, A-268, A-348, A-349,
@@ -58,20 +59,26 @@ func TestEveryRequestOfTheDocument(t *testing.T) {
 	for _, group := range []string{"UserActivity", "Analytics", "Alerts"} {
 		c.call(t, "SubscribeTo"+group)
 	}
-	// What the document leaves open, of the responses and of the events.
+	// The parts of responses and events that the document leaves open.
 	messages := map[string]string{
 		"alert/warning": "Warning sent successfully", "alert/error": "Error alert sent successfully",
 		"alert/performance": "Performance alert sent successfully", "notify/user-action": "User action notified",
 		"notify/role-assignment": "Role assignment notified", "notify/system-event": "System event notified",
 	}
 	events := map[string]struct{ method, fields string }{
-		"broadcast/platform-update": {"AnalyticsUpdate", `{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":98765.43}`},
-		"broadcast/user-count":      {"UserCountUpdate", `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12}`},
-		"alert/warning":             {"SystemAlert", `{"type":"warning","severity":"medium"}`},
-		"alert/error":               {"SystemAlert", `{"type":"error","severity":"high"}`},
-		"alert":                     {"SystemAlert", `{"severity":"low"}`},
-		"alert/performance": {"SystemAlert", `{"type":"warning","severity":"medium","message":"ApiResponseTime is 2500 (threshold 2000ms)",
-			"data":{"metric":"ApiResponseTime","value":2500,"threshold":"2000ms"}}`},
+		"broadcast/platform-update": {
+			"AnalyticsUpdate",
+			`{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":98765.43}`,
+		},
+		"broadcast/user-count": {"UserCountUpdate", `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12}`},
+		"alert/warning":        {"SystemAlert", `{"type":"warning","severity":"medium"}`},
+		"alert/error":          {"SystemAlert", `{"type":"error","severity":"high"}`},
+		"alert":                {"SystemAlert", `{"severity":"low"}`},
+		"alert/performance": {
+			"SystemAlert",
+			`{"type":"warning","severity":"medium","message":"ApiResponseTime is 2500 (threshold 2000ms)",
+			"data":{"metric":"ApiResponseTime","value":2500,"threshold":"2000ms"}}`,
+		},
 		"broadcast/generation-metrics": {"GenerationMetricsUpdate", `{}`},
 		"broadcast/revenue":            {"RevenueUpdate", `{}`},
 		"notify/user-action":           {"UserActivityUpdate", `{}`},
@@ -101,7 +108,7 @@ func TestEveryRequestOfTheDocument(t *testing.T) {
 			delete(want, "timestamp")
 			requireNow(t, got)
 			if stats, ok := got["data"].(map[string]any); ok {
-				requireJust(t, stats, "setAt") // beside the document's fields
+				requireJust(t, stats, "setAt") // in addition to the document's fields
 			}
 			require.Equal(t, want, got, e.path)
 			continue
@@ -223,7 +230,9 @@ func TestPollingClientSeesWhatASubscriberSees(t *testing.T) {
 	}
 	poll := func(query string) (got page) {
 		t.Helper()
-		status, answer := request(t, http.MethodGet, s.url+"/api/realtime/events?hub=customer-orders&resource="+o.id.String()+query, token, "")
+		status, answer := request(
+			t, http.MethodGet, s.url+"/api/realtime/events?hub=customer-orders&resource="+o.id.String()+query, token, "",
+		)
 		require.Equal(t, http.StatusOK, status, answer.body)
 		require.NoError(t, json.Unmarshal([]byte(answer.body), &got))
 		return got
@@ -285,7 +294,9 @@ func TestOperationsEndpoints(t *testing.T) {
 	apart := &server{env: settings(dsn, "HERALD_LISTEN=127.0.0.1:0", "HERALD_OPS_LISTEN="+ops), ops: "http://" + ops}
 	apart.start(t)
 	o := newOrder()
-	c := d.connect(t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}))
+	c := d.connect(
+		t, s.url+customerHub, mint(t, auth.Grant{Subject: "alice", Permissions: []string{"OrderOwner:" + o.id.String()}}),
+	)
 	c.call(t, "SubscribeToOrder", o.id)
 	o.changed(t, p, "Ready")
 	c.next(t)

@@ -35,7 +35,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// signer is what an issuer signs with.
+// signer is an issuer's key.
 type signer struct {
 	method jwt.SigningMethod
 	key    any
@@ -58,9 +58,9 @@ func keySigner(t *testing.T, method jwt.SigningMethod, key crypto.Signer) *signe
 	return &signer{method, key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
 }
 
-// TestKeysAreChangedWithoutRefusingAnybody: two nodes are restarted one after the other, with the new key beside the old one and then
-// without the old one, as docs/security.md has it. Clients keep connecting all the while, with tokens of the one and of the other, and one
-// that stays misses nothing.
+// TestKeysAreChangedWithoutRefusingAnybody: two nodes are restarted one after the other, first with the new key
+// beside the old one and then without the old one, as in docs/security.md. Meanwhile clients keep connecting with
+// tokens of both keys, and a client that stays misses no event.
 //
 // Acceptance: A-485.
 func TestKeysAreChangedWithoutRefusingAnybody(t *testing.T) {
@@ -70,7 +70,9 @@ func TestKeysAreChangedWithoutRefusingAnybody(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	for setting, keys := range map[string][2]*signer{
-		"HERALD_JWT_SECRET_FILE":     {secretSigner(secret), secretSigner("the-next-secret-that-these-tests-know-0123456789")},
+		"HERALD_JWT_SECRET_FILE": {
+			secretSigner(secret), secretSigner("the-next-secret-that-these-tests-know-0123456789"),
+		},
 		"HERALD_JWT_PUBLIC_KEY_FILE": {keySigner(t, jwt.SigningMethodEdDSA, ed), keySigner(t, jwt.SigningMethodES256, ec)},
 	} {
 		t.Run(setting, func(t *testing.T) {
@@ -79,14 +81,16 @@ func TestKeysAreChangedWithoutRefusingAnybody(t *testing.T) {
 			r := rotate(t, setting, older)
 			r.begin(t)
 			r.restart(t, append(append([]byte{}, newer.line...), older.line...)) // both
-			r.issues[0].Store(newer)                                             // a half has new tokens
+			r.issues[0].Store(newer)                                             // half of the clients get new tokens
 			r.goOn(t)
 			r.issues[1].Store(newer) // the last old token has expired
 			r.goOn(t)
 			r.restart(t, newer.line)
 			r.finish(t)
 			for _, node := range r.nodes {
-				require.Equal(t, http.StatusUnauthorized, negotiated(t, node, customerHub, older.token(t)), "the old key opens nothing now")
+				require.Equal(
+					t, http.StatusUnauthorized, negotiated(t, node, customerHub, older.token(t)), "the old key opens nothing now",
+				)
 				require.Equal(t, http.StatusOK, negotiated(t, node, customerHub, newer.token(t)))
 			}
 		})
@@ -98,11 +102,11 @@ type rotation struct {
 	setting, file string
 
 	nodes  []*server
-	issues [2]atomic.Pointer[signer] // what the tokens of each half of the clients are signed with
+	issues [2]atomic.Pointer[signer] // the keys of the tokens of each half of the clients
 
-	up       atomic.Pointer[[]string] // the nodes that the balancer knows of
+	up       atomic.Pointer[[]string] // the nodes in the balancer
 	balancer *balancer.Balancer
-	entrance *entrance // of the one that stays
+	entrance *entrance // of the client that stays
 
 	comers []*comer
 	stays  *stayer
@@ -110,7 +114,7 @@ type rotation struct {
 	ended  sync.WaitGroup
 }
 
-// comer connects again and again.
+// comer is a client that connects again and again.
 type comer struct {
 	came, late atomic.Int64
 	mu         sync.Mutex
@@ -122,7 +126,10 @@ func rotate(t *testing.T, setting string, older *signer) *rotation {
 	r := &rotation{setting: setting, file: filepath.Join(t.TempDir(), "keys")}
 	require.NoError(t, os.WriteFile(r.file, older.line, 0o600))
 	dsn := pgtest.New(t).DSN()
-	env := []string{"HERALD_SHUTDOWN_SPREAD=100ms", "HERALD_NEGOTIATION_RATE=0", "HERALD_AUDIT_LOG=false", "HERALD_TRUSTED_PROXIES=127.0.0.1"}
+	env := []string{
+		"HERALD_SHUTDOWN_SPREAD=100ms", "HERALD_NEGOTIATION_RATE=0", "HERALD_AUDIT_LOG=false",
+		"HERALD_TRUSTED_PROXIES=127.0.0.1",
+	}
 	if older.method != jwt.SigningMethodHS256 { // a secret is not in a file before the first change
 		env = append(env, r.settings()...)
 	}
@@ -140,7 +147,8 @@ func rotate(t *testing.T, setting string, older *signer) *rotation {
 		r.issues[i].Store(older)
 	}
 	r.stays = &stayer{producer: produce(t, dsn), order: newOrder()}
-	r.stays.published = append(r.stays.published, r.stays.order.changed(t, r.stays.producer, "Placed")) // it may follow it from now on
+	// it may follow the order from now on
+	r.stays.published = append(r.stays.published, r.stays.order.changed(t, r.stays.producer, "Placed"))
 	return r
 }
 
@@ -149,7 +157,7 @@ func (r *rotation) settings() []string {
 	return []string{"HERALD_JWT_SECRET=", r.setting + "=" + r.file}
 }
 
-// begin lets the clients begin.
+// begin starts the clients.
 func (r *rotation) begin(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -165,12 +173,15 @@ func (r *rotation) begin(t *testing.T) {
 		})
 	}
 	r.ended.Go(func() {
-		r.stays.follow(ctx, r.entrance.url, func(context.Context) (string, error) { return r.issues[0].Load().token(t), nil })
+		r.stays.follow(
+			ctx, r.entrance.url, func(context.Context) (string, error) { return r.issues[0].Load().token(t), nil },
+		)
 	})
 	r.goOn(t)
 }
 
-// restart gives the nodes another file, and restarts them one after the other. Each is first taken out of the balancer.
+// restart gives the nodes another key file, and restarts them one after the other. Each is first removed from the
+// balancer.
 func (r *rotation) restart(t *testing.T, file []byte) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(r.file, file, 0o600))
@@ -189,13 +200,17 @@ func (r *rotation) restart(t *testing.T, file []byte) {
 	}
 }
 
-// goOn returns when every client has come in some more times, and the one that stays has been sent one more event.
+// goOn returns when every client has connected some more times, and the client that stays has received one more
+// event.
 func (r *rotation) goOn(t *testing.T) {
 	t.Helper()
 	const times = 5
 	for i, c := range r.comers {
 		from := c.came.Load()
-		require.True(t, eventually(func() bool { return c.came.Load() >= from+times || len(c.refusals()) > 0 }), "client %d comes in no more", i)
+		require.True(
+			t, eventually(func() bool { return c.came.Load() >= from+times || len(c.refusals()) > 0 }),
+			"client %d comes in no more", i,
+		)
 		require.Empty(t, c.refusals(), "client %d", i)
 	}
 	r.stays.publish(t)
@@ -219,8 +234,8 @@ func (c *comer) refusals() []string {
 	return c.refused
 }
 
-// come negotiates once and opens a WebSocket once, on another node as a rule. A node that ends in this moment is no refusal: the client tries
-// again.
+// come negotiates once and opens a WebSocket once, usually on another node. A node that ends at this moment does not
+// count as a refusal: the client tries again.
 func (c *comer) come(ctx context.Context, url string, token func() string) {
 	status, id, err := c.negotiate(ctx, url, token())
 	if err == nil && status == http.StatusOK {
@@ -242,7 +257,9 @@ func (c *comer) come(ctx context.Context, url string, token func() string) {
 func (c *comer) negotiate(ctx context.Context, url, token string) (status int, id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+customerHub+"/negotiate?negotiateVersion=1", http.NoBody)
+	request, err := http.NewRequestWithContext(
+		ctx, http.MethodPost, url+customerHub+"/negotiate?negotiateVersion=1", http.NoBody,
+	)
 	if err != nil {
 		return 0, "", err
 	}
@@ -261,7 +278,7 @@ func (c *comer) negotiate(ctx context.Context, url, token string) (status int, i
 	return response.StatusCode, answer.ConnectionToken, err
 }
 
-// open shakes hands over a WebSocket, and leaves.
+// open does the handshake over a WebSocket, and leaves.
 func (c *comer) open(ctx context.Context, url, id, token string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -292,7 +309,7 @@ func (c *comer) open(ctx context.Context, url, id, token string) (status int, er
 	return http.StatusOK, err
 }
 
-// stayer follows an order all the while.
+// stayer is a client that follows an order all the time.
 type stayer struct {
 	producer producer
 	order    order
@@ -305,8 +322,11 @@ type stayer struct {
 
 func (s *stayer) follow(ctx context.Context, url string, token func(context.Context) (string, error)) {
 	err := hubclient.Follow(ctx, hubclient.Config{
-		URL: url, Token: token, Backoff: []time.Duration{0, 50 * time.Millisecond}, ForbiddenPatience: patience, Logger: slog.New(slog.DiscardHandler),
-	}, hubclient.Subscription{Group: event.OrderGroup(s.order.id), LastEventID: &uuid.Nil}, func(e hubclient.Event) error {
+		URL: url, Token: token, Backoff: []time.Duration{0, 50 * time.Millisecond}, ForbiddenPatience: patience,
+		Logger: slog.New(slog.DiscardHandler),
+	}, hubclient.Subscription{
+		Group: event.OrderGroup(s.order.id), LastEventID: &uuid.Nil,
+	}, func(e hubclient.Event) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.received = append(s.received, e.EventID)

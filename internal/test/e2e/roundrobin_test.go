@@ -16,7 +16,8 @@ import (
 
 var transports = []string{"WebSockets", "ServerSentEvents", "LongPolling"}
 
-// crowd is clients of every transport that follow one order, with nodes behind a balancer that sends each request to the next.
+// crowd is clients of every transport that follow one order, with nodes behind a balancer that sends each request to
+// the next node.
 type crowd struct {
 	nodes   []*server
 	url     string
@@ -24,10 +25,10 @@ type crowd struct {
 	p       producer
 	order   order
 	clients []*client
-	events  []delivery // that have been published
+	events  []delivery // the published events
 }
 
-// gather starts nodes, and the balancer that makes starts in front of them.
+// gather starts nodes, and in front of them the balancer that balances returns.
 func gather(t *testing.T, nodes int, balances func(*testing.T, ...*server) string, env ...string) *crowd {
 	t.Helper()
 	dsn := pgtest.New(t).DSN()
@@ -54,7 +55,7 @@ func byTurns(t *testing.T, nodes ...*server) string {
 	return b.URL
 }
 
-// byNginx is nginx with the file that is shipped.
+// byNginx is nginx with the shipped file.
 func byNginx(t *testing.T, nodes ...*server) string {
 	t.Helper()
 	return startNginx(t, rendering{nodes: addressesOf(nodes...)}).url
@@ -89,11 +90,14 @@ func (g *crowd) come(t *testing.T, each int) {
 	require.Len(t, g.clients, each*len(transports))
 }
 
-// haveAll returns when every client has each event, and requires each to have it once and in order.
+// haveAll returns when every client has each event, and requires that each came once and in order.
 func (g *crowd) haveAll(t *testing.T) {
 	t.Helper()
 	for i, c := range g.clients {
-		all := c.awaitAll(t, fmt.Sprintf("all events for client %d", i), func(all []arrival) bool { return len(deliveries(all)) >= len(g.events) })
+		all := c.awaitAll(
+			t, fmt.Sprintf("all events for client %d", i),
+			func(all []arrival) bool { return len(deliveries(all)) >= len(g.events) },
+		)
 		require.Equal(t, g.events, deliveries(all), "client %d", i)
 	}
 }
@@ -113,7 +117,7 @@ func (g *crowd) reconnects() (each []int) {
 	return each
 }
 
-// connectionsOf is how many connections live on the node.
+// connectionsOf is the number of the node's connections.
 func connectionsOf(t *testing.T, node *server) (n int) {
 	t.Helper()
 	const name = "\nherald_connections{hub=\"customer-orders\"} "
@@ -125,8 +129,8 @@ func connectionsOf(t *testing.T, node *server) (n int) {
 	return n
 }
 
-// TestEveryTransportComesUpBehindRoundRobin: of 18 clients behind nginx's default, 6 of each transport, 18 come up; without sticky sessions
-// none did. They invoke, stay, and are sent everything once.
+// TestEveryTransportComesUpBehindRoundRobin: of 18 clients behind nginx's default, 6 of each transport, 18 connect;
+// without sticky sessions none did. They invoke, stay connected, and receive every event once.
 //
 // Acceptance: A-487.
 func TestEveryTransportComesUpBehindRoundRobin(t *testing.T) {
@@ -141,7 +145,9 @@ func TestEveryTransportComesUpBehindRoundRobin(t *testing.T) {
 			}
 			g.haveAll(t)
 			for _, c := range g.clients {
-				require.Equal(t, "null", c.call(t, "SubscribeToOrder", g.order.id), "a call of each, whatever node its request meets")
+				require.Equal(
+					t, "null", c.call(t, "SubscribeToOrder", g.order.id), "a call of each, whatever node its request meets",
+				)
 			}
 			g.publish(t)
 			g.haveAll(t)
@@ -152,8 +158,9 @@ func TestEveryTransportComesUpBehindRoundRobin(t *testing.T) {
 	}
 }
 
-// TestANodeThatIsKilledCostsOneReconnect: half of the clients live on it. Each of them, and whoever's requests went through it, connects again
-// once at most, and resumes; events are published all the while, and none is missed or comes twice.
+// TestANodeThatIsKilledCostsOneReconnect: half of the clients are connected to it. Each of them, and each client
+// whose requests went through it, connects again at most once, and resumes. Events are published all the time; none
+// is missed or comes twice.
 //
 // Acceptance: A-488.
 func TestANodeThatIsKilledCostsOneReconnect(t *testing.T) {
@@ -176,6 +183,8 @@ func TestANodeThatIsKilledCostsOneReconnect(t *testing.T) {
 		require.LessOrEqual(t, n, 1, "client %d", i)
 		again += n
 	}
-	t.Logf("%v of %d clients lived on the node that was killed; %d connected again, once each", owned, len(g.clients), again)
+	t.Logf(
+		"%v of %d clients lived on the node that was killed; %d connected again, once each", owned, len(g.clients), again,
+	)
 	require.GreaterOrEqual(t, again, owned)
 }

@@ -37,14 +37,16 @@ func readSeed(t *testing.T, name string) string {
 func blocks(t *testing.T, document, language string) []string {
 	t.Helper()
 	var found []string
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(readSeed(t, document), -1) {
+	for _, m := range regexp.MustCompile(
+		"(?s)```"+language+"\n(.*?)```",
+	).FindAllStringSubmatch(readSeed(t, document), -1) {
 		found = append(found, m[1])
 	}
 	require.NotEmpty(t, found)
 	return found
 }
 
-// TestProgramsHoldTheDocumentsCode keeps the programs from drifting away from what was published.
+// TestProgramsHoldTheDocumentsCode keeps the programs the same as the published code.
 //
 // Acceptance: A-008, A-067, A-068, A-078, A-141, A-187.
 func TestProgramsHoldTheDocumentsCode(t *testing.T) {
@@ -74,7 +76,7 @@ func TestProgramsHoldTheDocumentsCode(t *testing.T) {
 		for _, block := range found {
 			code := changed.Replace(block)
 			if component := strings.Index(code, "function AdminDashboard"); component >= 0 {
-				code = code[component : strings.Index(code, "  }, []);\n")+len("  }, []);\n")] // the hooks, without what is drawn
+				code = code[component : strings.Index(code, "  }, []);\n")+len("  }, []);\n")] // the hooks, without the rendering
 			}
 			require.True(t, holds(code), "no program holds this block of %s:\n%s", document, code)
 		}
@@ -83,12 +85,12 @@ func TestProgramsHoldTheDocumentsCode(t *testing.T) {
 
 // program is a running example.
 type program struct {
-	out *record[[]any] // what it has printed: a line's values
+	out *record[[]any] // the printed lines' values
 	in  io.Writer
-	at  int // index of the first line that has not been looked at
+	at  int // index of the first line that has not been read
 }
 
-// run starts an example with the published client in reach.
+// run starts an example that can import the published client.
 func run(t *testing.T, name, url, token string) *program {
 	t.Helper()
 	requireInstalled(t)
@@ -112,7 +114,7 @@ func run(t *testing.T, name, url, token string) *program {
 	done, err := child.Start(cmd, func() {
 		child.ReadLines(out, func(line string) {
 			var values []any
-			if json.Unmarshal([]byte(line), &values) == nil { // what else there is, the client's own logger has said
+			if json.Unmarshal([]byte(line), &values) == nil { // other lines are the client's own logger's
 				p.out.add(values)
 			}
 		})
@@ -136,13 +138,13 @@ func (p *program) prints(t *testing.T, label string) []any {
 	return line[1:]
 }
 
-// step waits until the program has come to a step.
+// step waits until the program has reached a step.
 func (p *program) step(t *testing.T, name string) {
 	t.Helper()
 	require.Equal(t, []any{name}, p.prints(t, "step"))
 }
 
-// proceed lets the program go on behind its step.
+// proceed lets the program continue after its step.
 func (p *program) proceed(t *testing.T) {
 	t.Helper()
 	_, err := io.WriteString(p.in, "\n")
@@ -180,7 +182,8 @@ func TestExampleAdminHub(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.New(t).DSN()
 	s, producer := serve(t, dsn), produce(t, dsn)
-	_, err := producer.Exec(t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,
+	_, err := producer.Exec(
+		t.Context(), `SELECT herald.set_platform_stats('{"totalUsers":5432,"activeUsers":234,"newUsersToday":12,
 		"websitesGenerated":1203,"imagesGenerated":3847,"failedGenerations":5,"totalRevenue":98765.43,"revenueToday":1234.56}')`)
 	require.NoError(t, err)
 	p := run(t, "admin-hub.mjs", s.url, admin(t))
@@ -201,9 +204,15 @@ func TestExampleAdminHub(t *testing.T) {
 
 	require.Equal(t, "Connected to admin hub", printed("Connected:")["message"])
 	p.step(t, "subscribed")
-	send("UserActivityUpdate", `{"userId":"550e8400-e29b-41d4-a716-446655440000","action":"website_generated","details":{}}`)
+	send(
+		"UserActivityUpdate",
+		`{"userId":"550e8400-e29b-41d4-a716-446655440000","action":"website_generated","details":{}}`,
+	)
 	require.Equal(t, "website_generated", printed("User Action:")["action"])
-	send("AnalyticsUpdate", `{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":12345.67}`)
+	send(
+		"AnalyticsUpdate",
+		`{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1203,"imagesGenerated":3847,"revenue":12345.67}`,
+	)
 	require.InDelta(t, 12345.67, printed("Analytics:")["revenue"], 0)
 	send("UserCountUpdate", `{"totalUsers":5432,"activeUsers":234,"newUsersToday":12}`)
 	require.InDelta(t, 12, printed("User Metrics:")["newUsersToday"], 0)
@@ -229,8 +238,14 @@ func TestExampleAdminHub(t *testing.T) {
 	require.InDelta(t, 5432, printed("stats")["totalUsers"], 0)
 	require.InDelta(t, 1, printed("info")["connectionCount"], 0)
 	require.Equal(t, "Test received", printed("response")["message"])
-	require.Equal(t, "An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized", printed("Hub error:")["message"])
-	require.Equal(t, []any{"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized"}, p.prints(t, "refused"))
+	require.Equal(
+		t, "An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized",
+		printed("Hub error:")["message"],
+	)
+	require.Equal(
+		t, []any{"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized"},
+		p.prints(t, "refused"),
+	)
 	p.step(t, "listening for errors")
 	code, _ := s.terminate(t)
 	require.Zero(t, code)
@@ -251,7 +266,10 @@ func TestExampleReactComponent(t *testing.T) {
 	p.prints(t, "Connected to real-time hub")
 	// The component does not wait for its subscriptions, so the test does.
 	awaitMetric(t, s.url, "herald_subscriptions 3\n")
-	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":12345.67}`)
+	publish(
+		t, producer, "publish_admin_event('AnalyticsUpdate', $1)",
+		`{"totalUsers":5432,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":12345.67}`,
+	)
 	analytics := p.prints(t, "analytics")
 	require.Len(t, analytics, 1)
 	require.Subset(t, analytics[0], map[string]any{"totalUsers": 5432.0, "activeUsers": 234.0, "revenue": 12345.67})
@@ -268,11 +286,14 @@ func TestExampleReactComponent(t *testing.T) {
 	s.start(t)
 	again := p.at
 	p.prints(t, "Connected:")
-	p.at = again // the client may tell of its reconnection before or after the server's greeting
+	p.at = again // the client may report its reconnection before or after the server's greeting
 	p.prints(t, "Reconnected to real-time service")
 	p.proceed(t)
 	p.step(t, "subscribed again")
-	publish(t, producer, "publish_admin_event('AnalyticsUpdate', $1)", `{"totalUsers":5433,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":0}`)
+	publish(
+		t, producer, "publish_admin_event('AnalyticsUpdate', $1)",
+		`{"totalUsers":5433,"activeUsers":234,"websitesGenerated":1,"imagesGenerated":1,"revenue":0}`,
+	)
 	require.Subset(t, p.prints(t, "analytics")[0], map[string]any{"totalUsers": 5433.0, "sequence": 2.0})
 	publish(t, producer, "publish_admin_event('SystemAlert', $1)", `{"type":"info","message":"back"}`)
 	alerts, ok := p.prints(t, "alerts")[0].([]any)

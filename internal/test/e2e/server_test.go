@@ -31,16 +31,16 @@ type process struct {
 	cmd  *exec.Cmd
 	out  *record[string] // standard output, by line
 	logs *record[string] // standard error, by line
-	done <-chan struct{} // closed when it has ended
+	done <-chan struct{} // closed when the process has ended
 }
 
-// start runs herald with args and nothing of the environment but env.
+// start runs herald with args and with env as its whole environment.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	return startOf(t, binary, env, args...)
 }
 
-// startOf is start, of another build.
+// startOf is start with another build.
 func startOf(t *testing.T, build string, env []string, args ...string) *process {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), build, args...) // clean-up ends it
@@ -80,7 +80,7 @@ func (p *process) ended(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// texts returns all that the process has written so far.
+// texts returns the process's output so far.
 func (p *process) texts() (out, logs string) {
 	o, _ := p.out.all()
 	l, _ := p.logs.all()
@@ -100,13 +100,16 @@ func herald(t *testing.T, env []string, args ...string) (code int, out, logs str
 type server struct {
 	*process
 	url string
-	ops string // of /readyz, where that is not url
+	ops string // of /readyz, if it is not url
 	env []string
 }
 
-// settings are what every server of the tests is given.
+// settings are the settings of every server of the tests.
 func settings(dsn string, env ...string) []string {
-	return append([]string{"HERALD_DATABASE_URL=" + dsn, "HERALD_JWT_SECRET=" + secret, "HERALD_FEATURE_TEAMCART=true", "HERALD_STATS_INTERVAL=0"}, env...)
+	return append([]string{
+		"HERALD_DATABASE_URL=" + dsn, "HERALD_JWT_SECRET=" + secret, "HERALD_FEATURE_TEAMCART=true",
+		"HERALD_STATS_INTERVAL=0",
+	}, env...)
 }
 
 // serve starts a server on the database and returns when it is ready.
@@ -127,17 +130,21 @@ func (s *server) start(t *testing.T) {
 // attend waits until a server that has been started is ready.
 func (s *server) attend(t *testing.T) {
 	t.Helper()
-	line, _ := s.logs.await(t, 0, "the server to serve", func(line string) bool { return strings.Contains(line, `"msg":"serving"`) })
+	line, _ := s.logs.await(
+		t, 0, "the server to serve", func(line string) bool { return strings.Contains(line, `"msg":"serving"`) },
+	)
 	var serving struct{ Address string }
 	require.NoError(t, json.Unmarshal([]byte(line), &serving))
 	s.url = "http://" + serving.Address
 	s.awaitReady(t)
 }
 
-// id is the node's.
+// id is the node's id.
 func (s *server) id(t *testing.T) string {
 	t.Helper()
-	line, _ := s.logs.await(t, 0, "the server to serve", func(line string) bool { return strings.Contains(line, `"msg":"serving"`) })
+	line, _ := s.logs.await(
+		t, 0, "the server to serve", func(line string) bool { return strings.Contains(line, `"msg":"serving"`) },
+	)
 	var serving struct {
 		NodeID string `json:"node_id"`
 	}
@@ -158,7 +165,7 @@ func (s *server) awaitReady(t *testing.T) {
 	}
 }
 
-// eventually asks until the answer is yes, and says whether it came to that.
+// eventually asks until the answer is yes, and returns whether it was.
 func eventually(yes func() bool) bool {
 	const pause = 10 * time.Millisecond
 	deadline, again := time.NewTimer(patience), time.NewTicker(pause)
@@ -189,8 +196,8 @@ func (s *server) terminate(t *testing.T) (code int, took time.Duration) {
 	return s.ended(t), time.Since(asked)
 }
 
-// freeAddress returns an address that a server can listen on, and again after a crash: below the range that the system takes the
-// ports of outgoing connections from.
+// freeAddress returns an address that a server can listen on, also again after a crash: its port is below the
+// system's range for outgoing connections.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	const first, ports, attempts = 20000, 10000, 100
@@ -214,7 +221,7 @@ func mint(t *testing.T, g auth.Grant) string {
 	return token
 }
 
-// user is a token for somebody without any roles or permissions.
+// user is a token for a user without roles or permissions.
 func user(t *testing.T, subject string) string {
 	t.Helper()
 	return mint(t, auth.Grant{Subject: subject})
@@ -226,7 +233,7 @@ func admin(t *testing.T) string {
 	return mint(t, auth.Grant{Subject: "root", Roles: []string{"Admin"}})
 }
 
-// request makes a request of a connection of its own; status 0 means that nobody answered.
+// request makes a request on its own connection; status 0 means that there was no answer.
 func request(t *testing.T, method, url, token, body string, headers ...string) (status int, answer response) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -257,7 +264,7 @@ func request(t *testing.T, method, url, token, body string, headers ...string) (
 	return res.StatusCode, response{res.Header, string(raw)}
 }
 
-// response is what a request was answered with, beside the status.
+// response is the answer to a request, without the status.
 type response struct {
 	header http.Header
 	body   string

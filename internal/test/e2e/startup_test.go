@@ -63,14 +63,19 @@ func TestServerRefusesToStart(t *testing.T) {
 		says []string
 	}{
 		"without migrations": {settings(pgtest.NewEmpty(t).DSN()), []string{"herald migrate up"}},
-		"without a key":      {settings(dsn, "HERALD_JWT_SECRET="), []string{"HERALD_JWT_SECRET", "HERALD_JWT_PUBLIC_KEY_FILE", "HERALD_JWKS_URL"}},
+		"without a key": {
+			settings(dsn, "HERALD_JWT_SECRET="),
+			[]string{"HERALD_JWT_SECRET", "HERALD_JWT_PUBLIC_KEY_FILE", "HERALD_JWKS_URL"},
+		},
 		"on an address that is taken": {
 			settings(dsn, "HERALD_LISTEN="+taken.Addr().String()),
 			[]string{"HERALD_LISTEN", taken.Addr().String(), "address already in use"},
 		},
-		"with a short secret":        {settings(dsn, "HERALD_JWT_SECRET=short"), []string{"secret"}},
-		"with half of a certificate": {settings(dsn, "HERALD_TLS_CERT_FILE=/nowhere.pem"), []string{"HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE"}},
-		"with a wrong password":      {settings(withoutRole), []string{"nobody"}},
+		"with a short secret": {settings(dsn, "HERALD_JWT_SECRET=short"), []string{"secret"}},
+		"with half of a certificate": {
+			settings(dsn, "HERALD_TLS_CERT_FILE=/nowhere.pem"), []string{"HERALD_TLS_CERT_FILE and HERALD_TLS_KEY_FILE"},
+		},
+		"with a wrong password": {settings(withoutRole), []string{"nobody"}},
 		"with a database URL that is none": {
 			settings("postgres://herald:hush@[127.0.0.1:1/x"), []string{"HERALD_DATABASE_URL"},
 		},
@@ -115,7 +120,10 @@ func TestTerminationSendsClientsElsewhere(t *testing.T) {
 
 	code, took := s.terminate(t)
 	require.Zero(t, code)
-	require.Less(t, took, 25*time.Second, "the shutdown time-out of 5 s bounds it, whoever does not answer, on however slow a machine")
+	require.Less(
+		t, took, 25*time.Second,
+		"the shutdown time-out of 5 s bounds it, whoever does not answer, on however slow a machine",
+	)
 	for _, c := range clients {
 		c.until(t, "reconnecting") // the close message allowed it
 	}
@@ -130,14 +138,16 @@ func TestTerminationSendsClientsElsewhere(t *testing.T) {
 	require.Less(t, took, 30*time.Second, "clients that answer are not waited for")
 }
 
-// dialDeaf opens a WebSocket whose client reads nothing behind the handshake and never says goodbye.
+// dialDeaf opens a WebSocket whose client reads nothing after the handshake and never says goodbye.
 func dialDeaf(t *testing.T, s *server, token string) net.Conn {
 	t.Helper()
 	host := strings.TrimPrefix(s.url, "http://")
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
 	require.NoError(t, err)
-	_, err = conn.Write([]byte("GET " + customerHub + " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + token +
-		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
+	_, err = conn.Write(
+		[]byte("GET " + customerHub + " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + token +
+			"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+	)
 	require.NoError(t, err)
 	status, err := bufio.NewReader(conn).ReadString('\n')
 	require.NoError(t, err)
@@ -145,7 +155,7 @@ func dialDeaf(t *testing.T, s *server, token string) net.Conn {
 	return conn
 }
 
-// TestServeWithoutADatabaseStartsOne: and says so, and keeps its data.
+// TestServeWithoutADatabaseStartsOne: it says so, and keeps its data.
 //
 // Acceptance: A-383, A-414, A-420.
 func TestServeWithoutADatabaseStartsOne(t *testing.T) {
@@ -157,7 +167,8 @@ func TestServeWithoutADatabaseStartsOne(t *testing.T) {
 	require.Contains(t, logs, "HERALD_DATABASE_URL is not set")
 	env := []string{"HERALD_DATA_DIR=" + dir}
 	resource, restaurant := uuid.NewString(), uuid.NewString()
-	code, id, logs := herald(t, env, "publish", "OrderPlaced", "--resource="+resource, "--restaurant="+restaurant, "--customer=alice",
+	code, id, logs := herald(
+		t, env, "publish", "OrderPlaced", "--resource="+resource, "--restaurant="+restaurant, "--customer=alice",
 		`--payload={"orderNumber":"YZ-1","status":"Placed"}`)
 	require.Zero(t, code, logs)
 	c := drive(t).connect(t, s.url+customerHub, user(t, "alice"))
@@ -171,7 +182,7 @@ func TestServeWithoutADatabaseStartsOne(t *testing.T) {
 	require.Contains(t, string(c.next(t).Args[0]), id)
 }
 
-// openDir is a temporary directory that a database server of another user can pass through.
+// openDir is a temporary directory that another user's database server can enter.
 func openDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "herald-e2e-data-") //nolint:usetesting // what t.TempDir makes is closed to others
@@ -181,7 +192,7 @@ func openDir(t *testing.T) string {
 	return filepath.Join(dir, "data")
 }
 
-// TestDevIsEverythingOnOneMachine takes what `herald dev` prints, and follows its simulated customer's order.
+// TestDevIsEverythingOnOneMachine uses the output of `herald dev`, and follows its simulated customer's order.
 //
 // Acceptance: A-381, A-382, A-545, A-546, A-547.
 func TestDevIsEverythingOnOneMachine(t *testing.T) {
@@ -197,7 +208,7 @@ func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	restaurant, order, cart := resources[1], resources[4], resources[8]
 	d := drive(t)
 	customer := d.connect(t, url+customerHub, field("customer")[1])
-	require.True(t, eventually(func() bool { // until the simulation has placed it
+	require.True(t, eventually(func() bool { // until the simulation has placed the order
 		return await(t, customer.begin(t, "ResumeOrder", order, uuid.Nil), "ResumeOrder").Error == ""
 	}))
 	customer.next(t)
@@ -219,8 +230,10 @@ func TestDevIsEverythingOnOneMachine(t *testing.T) {
 	}
 	requireOriginAllowed(t, url, "http://localhost:5173")
 
-	// What is printed works as it stands, wherever it is typed.
-	line, _ := p.out.await(t, 0, "the command that follows", func(line string) bool { return strings.HasPrefix(line, "Follow one") })
+	// The printed command works unchanged, in any folder.
+	line, _ := p.out.await(
+		t, 0, "the command that follows", func(line string) bool { return strings.HasPrefix(line, "Follow one") },
+	)
 	following := startOf(t, "sh", nil, "-c", "exec "+strings.TrimPrefix(line, "Follow one"))
 	following.out.await(t, 0, "an event", func(line string) bool { return strings.Contains(line, "ReceiveOrder") })
 	line, _ = p.out.await(t, 0, "the database", func(line string) bool { return strings.HasPrefix(line, "Database") })
@@ -248,7 +261,7 @@ func subject(t *testing.T, token string) string {
 	return c.Subject
 }
 
-// requireOriginAllowed says that pages of an origin may connect, and read what they are answered.
+// requireOriginAllowed requires that pages of an origin may connect, and read the answers.
 func requireOriginAllowed(t *testing.T, url, origin string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, url+customerHub+"/negotiate", http.NoBody)

@@ -16,10 +16,10 @@ import (
 	"github.com/yummyzoom/herald/internal/test/child"
 )
 
-// A Go program reads the clock without the C library, so nothing that is loaded before it can shift its clock, and Linux has no
-// namespace for the wall clock. So the herald of these tests is built with another package time, whose wall clock is what a file says off
-// the machine's: all that runs in the process has that clock, libraries included. Its monotonic clock is right, as that of a machine
-// whose clock is set.
+// A Go program reads the clock without the C library, so no preloaded library can shift its clock, and Linux has no
+// namespace for the wall clock. So these tests build herald with another package time, whose wall clock differs from
+// the machine's by the offset in a file. All code in the process has that clock, libraries included. Its monotonic
+// clock is right, as on a machine whose clock is set.
 const (
 	steppedNow  = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	steppedHook = "\tsec += steppedBy\n"
@@ -67,8 +67,8 @@ func steppedRead() {
 `
 )
 
-// stepped builds that herald once, and says where it is. It takes as long as compiling all that Herald is made of; the build cache has it
-// the next time.
+// stepped builds that herald once, and returns its path. The build compiles all of Herald's dependencies; the build
+// cache has them the next time.
 var stepped = sync.OnceValues(func() (build string, err error) {
 	dir := filepath.Dir(binary)
 	root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -99,18 +99,18 @@ var stepped = sync.OnceValues(func() (build string, err error) {
 	return build, child.BuildHerald(build, "-overlay", filepath.Join(dir, "overlay.json"))
 })
 
-// clock is that of one process.
+// clock is the clock of one process.
 type clock struct{ path string }
 
-// step sets it off the machine's by that much, at once.
+// step changes its offset from the machine's clock at once.
 func (c clock) step(t *testing.T, by time.Duration) {
 	t.Helper()
-	next := c.path + ".next" // what is read is all of it
+	next := c.path + ".next" // a reader never sees a part of the file
 	require.NoError(t, os.WriteFile(next, []byte(strconv.Itoa(int(by.Seconds()))), 0o600))
 	require.NoError(t, os.Rename(next, c.path))
 }
 
-// serveStepped starts a server whose clock is off by that much.
+// serveStepped starts a server whose clock is off by this much.
 func serveStepped(t *testing.T, dsn string, by time.Duration, env ...string) (*server, clock) {
 	t.Helper()
 	build, err := stepped()

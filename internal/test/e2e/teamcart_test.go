@@ -20,20 +20,30 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	dsn := pgtest.New(t).DSN()
 	s, d, p := serve(t, dsn), drive(t), produce(t, dsn)
 	cart, orderID := uuid.New(), uuid.New()
-	plain := d.connect(t, s.url+teamCartHub, mint(t, auth.Grant{Subject: "host", Permissions: []string{"TeamCartHost:" + cart.String()}}))
+	plain := d.connect(
+		t, s.url+teamCartHub,
+		mint(t, auth.Grant{Subject: "host", Permissions: []string{"TeamCartHost:" + cart.String()}}),
+	)
 	require.Equal(t, "null", plain.call(t, "SubscribeToCart", cart))
-	resuming := d.connect(t, s.url+teamCartHub, mint(t, auth.Grant{Subject: "guest", Permissions: []string{"TeamCartMember:" + cart.String()}}))
+	resuming := d.connect(
+		t, s.url+teamCartHub,
+		mint(t, auth.Grant{Subject: "guest", Permissions: []string{"TeamCartMember:" + cart.String()}}),
+	)
 	const atStart = `{"status":"resumed","replayed":0,"lastEventId":"00000000-0000-0000-0000-000000000000","sequence":0}`
 	require.JSONEq(t, atStart, resuming.call(t, "ResumeCart", cart, nil, true))
 	strict, a := d.open(t, s.url+teamCartHub, options{
-		Tokens: []string{mint(t, auth.Grant{Subject: "guest", Permissions: []string{"TeamCartMember:" + cart.String()}})}, Strict: true,
+		Tokens: []string{
+			mint(t, auth.Grant{Subject: "guest", Permissions: []string{"TeamCartMember:" + cart.String()}}),
+		}, Strict: true,
 	})
 	require.Empty(t, a.Error)
 	require.JSONEq(t, atStart, strict.call(t, "ResumeCart", cart, nil))
 
 	const occurred = "2025-01-20T10:05:00Z"
 	send := func(eventType string, userID, status any, order any) uuid.UUID {
-		return publish(t, p, "publish_teamcart_event($1, $2, $3, $4, $5, $6)", eventType, cart, userID, status, order, occurred)
+		return publish(
+			t, p, "publish_teamcart_event($1, $2, $3, $4, $5, $6)", eventType, cart, userID, status, order, occurred,
+		)
 	}
 	sequence := 0
 	var ids []uuid.UUID
@@ -43,7 +53,10 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 		ids = append(ids, id)
 		plain.receives(t, method, args...)
 		strict.receives(t, method, args...) // after ResumeCart, too, unless the cursor is asked for
-		resuming.receives(t, method, append(args, fmt.Sprintf(`{"eventId":%q,"sequence":%d,"occurredOnUtc":%q}`, id, sequence, occurred))...)
+		resuming.receives(
+			t, method,
+			append(args, fmt.Sprintf(`{"eventId":%q,"sequence":%d,"occurredOnUtc":%q}`, id, sequence, occurred))...,
+		)
 	}
 	expect("ReceiveCartUpdated", send("CartUpdated", nil, nil, nil))
 	expect("ReceiveLocked", send("CartLocked", nil, nil, nil))
@@ -52,7 +65,7 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	expect("ReceiveConverted", send("CartConverted", nil, nil, orderID), strconv.Quote(orderID.String()))
 	expect("ReceiveExpired", send("CartExpired", nil, nil, nil))
 
-	// A replay carries the cursor where it is asked for, and else what the document says.
+	// A replay carries the cursor if it is asked for, else only the document's arguments.
 	plain.call(t, "UnsubscribeFromCart", cart)
 	replayed := fmt.Sprintf(`{"status":"resumed","replayed":2,"lastEventId":%q,"sequence":6}`, ids[5])
 	require.JSONEq(t, replayed, plain.call(t, "ResumeCart", cart, ids[3], true))
@@ -64,7 +77,7 @@ func TestTeamCartEventsHaveTheirPositionalArguments(t *testing.T) {
 	strict.receives(t, "ReceiveConverted", strconv.Quote(orderID.String()))
 	strict.receives(t, "ReceiveExpired")
 
-	// And a plain subscription from then on does not.
+	// A plain subscription after it does not carry the cursor.
 	plain.call(t, "UnsubscribeFromCart", cart)
 	plain.call(t, "SubscribeToCart", cart)
 	send("CartUpdated", nil, nil, nil)
@@ -120,7 +133,9 @@ func TestGrantsOpenATeamCartAndRevocationsCloseItOnEveryNode(t *testing.T) {
 	for i := range nodes {
 		guests[i].next(t)
 		for sequence := range 2 {
-			require.Contains(t, string(hosts[i].next(t).Args[0]), fmt.Sprintf(`"sequence":%d`, sequence+1), "the revocation takes no number")
+			require.Contains(
+				t, string(hosts[i].next(t).Args[0]), fmt.Sprintf(`"sequence":%d`, sequence+1), "the revocation takes no number",
+			)
 		}
 		require.Equal(t, "An unexpected error occurred invoking 'ResumeCart' on the server. HubException: Forbidden",
 			guests[i].refused(t, "ResumeCart", cart, nil))

@@ -35,7 +35,7 @@ func claims(extra ...any) jwt.MapClaims {
 	return c
 }
 
-// negotiated returns the status that a token's bearer gets.
+// negotiated returns the status of a negotiation with this token.
 func negotiated(t *testing.T, s *server, hub, token string) int {
 	t.Helper()
 	status, _ := request(t, http.MethodPost, s.url+hub+"/negotiate?negotiateVersion=1", token, "")
@@ -59,7 +59,11 @@ func TestTokensThatAreNotToBeBelieved(t *testing.T) {
 	key := []byte(secret)
 	now := time.Now()
 	require.Equal(t, http.StatusOK, negotiated(t, s, customerHub, sign(t, jwt.SigningMethodHS256, key, good())))
-	require.Equal(t, http.StatusOK, negotiated(t, s, customerHub, sign(t, jwt.SigningMethodHS256, key, good("exp", now.Add(-20*time.Second).Unix()))), "leeway")
+	require.Equal(
+		t, http.StatusOK,
+		negotiated(t, s, customerHub, sign(t, jwt.SigningMethodHS256, key, good("exp", now.Add(-20*time.Second).Unix()))),
+		"leeway",
+	)
 	require.Equal(t, http.StatusOK, negotiated(t, s, adminHub, sign(t, jwt.SigningMethodHS256, key,
 		good("http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "Admin"))))
 	byName := without("sub")
@@ -84,7 +88,7 @@ func TestTokensThatAreNotToBeBelieved(t *testing.T) {
 	}
 }
 
-// TestAlgorithmFollowsTheConfiguredKey: a public key is public, and signs nothing.
+// TestAlgorithmFollowsTheConfiguredKey: a public key is public, so it must not verify an HMAC.
 //
 // Acceptance: A-282, A-285, A-293.
 func TestAlgorithmFollowsTheConfiguredKey(t *testing.T) {
@@ -103,10 +107,14 @@ func TestAlgorithmFollowsTheConfiguredKey(t *testing.T) {
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	for name, token := range map[string]string{
-		"public key as HS256 secret":         sign(t, jwt.SigningMethodHS256, public, claims("role", "Admin")),
-		"its DER as HS256 secret":            sign(t, jwt.SigningMethodHS256, der, claims("role", "Admin")),
-		"without its last line end":          sign(t, jwt.SigningMethodHS256, public[:len(public)-1], claims("role", "Admin")),
-		"alg none":                           sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims("role", "Admin")),
+		"public key as HS256 secret": sign(t, jwt.SigningMethodHS256, public, claims("role", "Admin")),
+		"its DER as HS256 secret":    sign(t, jwt.SigningMethodHS256, der, claims("role", "Admin")),
+		"without its last line end": sign(
+			t, jwt.SigningMethodHS256, public[:len(public)-1], claims("role", "Admin"),
+		),
+		"alg none": sign(
+			t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims("role", "Admin"),
+		),
 		"another key":                        sign(t, jwt.SigningMethodRS256, other, claims("role", "Admin")),
 		"the right key, another algorithm":   sign(t, jwt.SigningMethodPS256, key, claims("role", "Admin")),
 		"the secret that is not configured ": sign(t, jwt.SigningMethodHS256, []byte(secret), claims("role", "Admin")),
@@ -145,12 +153,14 @@ func TestTokenExpiresWhileConnected(t *testing.T) {
 	answer := object(t, refreshed.call(t, "RefreshToken", token))
 	require.Equal(t, map[string]any{"expiresAt": expires.UTC().Format(time.RFC3339)}, answer)
 	for name, token := range map[string]string{
-		"another subject": user(t, "mallory"), "expired": mint(t, auth.Grant{Subject: "alice", TTL: -time.Hour}), "nonsense": "x",
+		"another subject": user(t, "mallory"), "expired": mint(t, auth.Grant{Subject: "alice", TTL: -time.Hour}),
+		"nonsense": "x",
 	} {
 		require.Equal(t, failed("RefreshToken", "Unauthorized"), refreshed.refused(t, "RefreshToken", token), name)
 	}
 
-	// The one comes back with the next token and has missed nothing; the one that may not reconnect is closed; the third stays.
+	// The first client comes back with the next token and has missed nothing. The one that may not reconnect is closed;
+	// the third stays.
 	const why = "Server returned an error on close: The connection's credentials have expired."
 	require.Equal(t, why, returning.until(t, "reconnecting").Text)
 	second := o.changed(t, p, "Preparing")
@@ -169,28 +179,42 @@ func TestTokenExpiresWhileConnected(t *testing.T) {
 	}
 }
 
-// TestEndsAndRefusalsAreCounted: why connections ended and tokens were refused is told by the metrics.
+// TestEndsAndRefusalsAreCounted: the metrics show why connections ended and tokens were refused.
 //
 // Acceptance: A-175.
 func TestEndsAndRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s, d := serve(t, pgtest.New(t).DSN()), drive(t)
 	d.connect(t, s.url+customerHub, user(t, "alice")).stop(t)
-	connected, _ := s.logs.await(t, 0, "who connected", func(line string) bool { return strings.Contains(line, `"log":"audit"`) })
-	for _, part := range []string{`"action":"connect"`, `"path":"/hubs/customer-orders"`, `"subject":"alice"`, `"connection_id":"`, `"outcome":"ok"`} {
+	connected, _ := s.logs.await(
+		t, 0, "who connected", func(line string) bool { return strings.Contains(line, `"log":"audit"`) },
+	)
+	for _, part := range []string{
+		`"action":"connect"`, `"path":"/hubs/customer-orders"`, `"subject":"alice"`, `"connection_id":"`,
+		`"outcome":"ok"`,
+	} {
 		require.Contains(t, connected, part)
 	}
 	awaitMetric(t, s.url, `herald_connections_closed_total{hub="customer-orders",reason="client"} 1`)
-	short, a := d.open(t, s.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{Subject: "alice", TTL: 2 * time.Second})}})
+	short, a := d.open(
+		t, s.url+customerHub, options{Tokens: []string{mint(t, auth.Grant{Subject: "alice", TTL: 2 * time.Second})}},
+	)
 	require.Empty(t, a.Error)
 	short.until(t, "closed")
 	awaitMetric(t, s.url, `herald_connections_closed_total{hub="customer-orders",reason="expired"} 1`)
 	awaitMetric(t, s.url, `herald_connections{hub="customer-orders"} 0`)
-	require.Equal(t, http.StatusUnauthorized, negotiated(t, s, customerHub, mint(t, auth.Grant{Subject: "alice", TTL: -time.Hour})))
+	require.Equal(
+		t, http.StatusUnauthorized, negotiated(t, s, customerHub, mint(t, auth.Grant{Subject: "alice", TTL: -time.Hour})),
+	)
 	awaitMetric(t, s.url, `herald_tokens_refused_total{reason="expired"} 1`)
 	awaitMetric(t, s.url, `herald_connections_refused_total{hub="customer-orders",reason="unauthenticated"} 1`)
-	line, _ := s.logs.await(t, 0, "why the token was refused", func(line string) bool { return strings.Contains(line, "a request was refused") })
-	for _, part := range []string{`"level":"INFO"`, `"path":"/hubs/customer-orders"`, `"reason":"expired"`, "it expired at"} {
+	line, _ := s.logs.await(
+		t, 0, "why the token was refused",
+		func(line string) bool { return strings.Contains(line, "a request was refused") },
+	)
+	for _, part := range []string{
+		`"level":"INFO"`, `"path":"/hubs/customer-orders"`, `"reason":"expired"`, "it expired at",
+	} {
 		require.Contains(t, line, part)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// inTurns starts a balancer that sends each request to the next one of the nodes, whosever it is.
+// inTurns starts a balancer that sends each request to the next node, whichever client sent it.
 func inTurns(t *testing.T, authorities *x509.CertPool, nodes ...*server) *balancer.Balancer {
 	t.Helper()
 	start := balancer.New
@@ -37,7 +37,7 @@ func inTurns(t *testing.T, authorities *x509.CertPool, nodes ...*server) *balanc
 	return b
 }
 
-// requests returns how many requests have come through b.
+// requests returns how many requests have passed through b.
 func requests(b *balancer.Balancer) (all int) {
 	for _, taken := range b.Taken() {
 		all += taken
@@ -45,7 +45,7 @@ func requests(b *balancer.Balancer) (all int) {
 	return all
 }
 
-// metric adds up the values of a metric of nodes whose labels match.
+// metric adds up the values of a metric over nodes, for matching labels.
 func metric(t *testing.T, authorities *x509.CertPool, pattern string, nodes ...*server) (sum float64) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities}}}
@@ -61,7 +61,8 @@ func metric(t *testing.T, authorities *x509.CertPool, pattern string, nodes ...*
 	return sum
 }
 
-// TestEveryRequestMayComeToAnotherNode: three nodes behind a balancer that sends each request to the next one, with the published client.
+// TestEveryRequestMayComeToAnotherNode: three nodes behind a balancer that sends each request to the next one, with
+// the published client.
 //
 // Acceptance: A-474, A-475, A-476.
 func TestEveryRequestMayComeToAnotherNode(t *testing.T) {
@@ -75,7 +76,9 @@ func TestEveryRequestMayComeToAnotherNode(t *testing.T) {
 			for range 3 {
 				env := []string{"HERALD_TRUSTED_PROXIES=127.0.0.1", "HERALD_LISTEN=" + freeAddress(t)}
 				if variant != "plain" {
-					env = append(env, "HERALD_TLS_CERT_FILE="+certFile, "HERALD_TLS_KEY_FILE="+keyFile, "HERALD_NODE_CA_FILE="+certFile)
+					env = append(
+						env, "HERALD_TLS_CERT_FILE="+certFile, "HERALD_TLS_KEY_FILE="+keyFile, "HERALD_NODE_CA_FILE="+certFile,
+					)
 				}
 				if strings.Contains(variant, "among") {
 					env = append(env, "HERALD_NODE_LISTEN="+freeAddress(t), "HERALD_NODE_PLAIN=true")
@@ -113,7 +116,7 @@ func TestEveryRequestMayComeToAnotherNode(t *testing.T) {
 				}
 			}
 			for name, c := range clients {
-				for range 3 { // each POST comes to another node
+				for range 3 { // each POST reaches another node
 					c.call(t, "SubscribeToOrder", o.id)
 				}
 				all, _ := c.all()
@@ -126,7 +129,7 @@ func TestEveryRequestMayComeToAnotherNode(t *testing.T) {
 				nodes...))
 			require.Zero(t, metric(t, authorities, `herald_node_requests_refused_total\{.*\}`, nodes...))
 
-			// A WebSocket is cut, and comes back to another node than before, to the same connection.
+			// A WebSocket is cut. It comes back to another node than before, and to the same connection.
 			plain := clients["stateful"]
 			for name, c := range clients {
 				if name != "stateful" {

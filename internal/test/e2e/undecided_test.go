@@ -10,7 +10,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A new token whose rights cannot be found out ends no subscription without a word: the client is sent away to come back, and has missed nothing.
+// A new token whose rights cannot be checked ends no subscription without a word: the client is disconnected to come
+// back, and misses nothing.
 //
 // Acceptance: A-278.
 func TestRefreshTokenThatCannotBeChecked(t *testing.T) {
@@ -23,7 +24,8 @@ func TestRefreshTokenThatCannotBeChecked(t *testing.T) {
 			RETURN true;
 		END $$`)
 	require.NoError(t, err)
-	s, d, p := serve(t, db.DSN(), "HERALD_AUTHORIZE_FUNCTION=public.may_follow", "HERALD_AUTHORIZE_CACHE=0"), drive(t), produce(t, db.DSN())
+	s, d, p := serve(t, db.DSN(), "HERALD_AUTHORIZE_FUNCTION=public.may_follow", "HERALD_AUTHORIZE_CACHE=0"), drive(t),
+		produce(t, db.DSN())
 	o := newOrder()
 	c := d.followed(t, s.url+customerHub, user(t, "alice"), "ResumeOrder", o.id)
 	require.Equal(t, "resumed", c.until(t, "resumed").Result.Status)
@@ -37,7 +39,7 @@ func TestRefreshTokenThatCannotBeChecked(t *testing.T) {
 	require.Equal(t, delivery{second, 2}, received(c.next(t)))
 }
 
-// The terminal that has been let into a group tries again where it is refused, and goes on where it was.
+// A tail that was in a group tries again if it is refused, and goes on where it was.
 //
 // Acceptance: A-390.
 func TestTailTriesAgainWhereItHasBeenLetIn(t *testing.T) {
@@ -52,7 +54,10 @@ func TestTailTriesAgainWhereItHasBeenLetIn(t *testing.T) {
 		require.NoError(t, err)
 	}
 	first := o.changed(t, p, "Placed")
-	tail := start(t, nil, "tail", "order:"+o.id.String(), "--url="+through.url, "--token="+user(t, "alice"), "--beginning", "--json")
+	tail := start(
+		t, nil, "tail", "order:"+o.id.String(), "--url="+through.url, "--token="+user(t, "alice"), "--beginning",
+		"--json",
+	)
 	at := 0
 	follows := func(want string) {
 		t.Helper()
@@ -65,7 +70,9 @@ func TestTailTriesAgainWhereItHasBeenLetIn(t *testing.T) {
 	follows(first.String())
 	exec("SELECT herald.revoke_access('MustBeOrderOwner', $1, 'alice')")
 	nodes[0].kill(t)
-	tail.logs.await(t, 0, "a word about the refusal", func(line string) bool { return strings.Contains(line, "is forbidden now") })
+	tail.logs.await(
+		t, 0, "a word about the refusal", func(line string) bool { return strings.Contains(line, "is forbidden now") },
+	)
 	second := o.changed(t, p, "Preparing")
 	exec("SELECT herald.grant_access('MustBeOrderOwner', $1, 'alice')")
 	follows(second.String())

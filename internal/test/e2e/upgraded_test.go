@@ -8,8 +8,8 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// A dump of the first release, restored into another cluster, is migrated, reseeded and served: what waited is relayed behind what its group
-// had, and nothing is relayed twice.
+// A dump of the first release, restored into another cluster, is migrated, reseeded and served: waiting events are
+// relayed behind those of their groups, and none is relayed twice.
 func TestADatabaseOfTheFirstReleaseIsServed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewFixture(t)

@@ -60,7 +60,8 @@ func TestCommandsWaitForTheirDatabase(t *testing.T) {
 	}
 }
 
-// A server that waits for its database is alive, says why it is not ready, and ends for what waiting does not mend, printing that once.
+// A server that waits for its database is alive, and says why it is not ready. It ends on an error that waiting does
+// not mend, and prints that error once.
 //
 // Acceptance.
 func TestAServerThatWaitsSaysSo(t *testing.T) {

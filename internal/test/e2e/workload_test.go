@@ -24,9 +24,9 @@ const (
 	writerPause = 5 * time.Millisecond // between two transactions of one writer
 )
 
-// workload is services that publish whatever happens, and clients that follow each of the groups.
+// workload is services that publish events of every kind, and clients that follow each of the groups.
 type workload struct {
-	orders    []order // one a writer, all of one restaurant
+	orders    []order // one for each writer, all of one restaurant
 	cart      uuid.UUID
 	producer  producer
 	committed atomic.Int64 // events of transactions that are known to have committed
@@ -51,7 +51,7 @@ func work(t *testing.T, dsn string) *workload {
 	for range writers {
 		o := order{uuid.New(), restaurant, "alice"}
 		w.orders = append(w.orders, o)
-		o.changed(t, w.producer, "Placed") // from here on alice may follow it
+		o.changed(t, w.producer, "Placed") // alice may follow it from here on
 		w.committed.Add(1)
 	}
 	publish(t, w.producer, "publish_teamcart_event('CartUpdated', $1)", w.cart)
@@ -66,8 +66,8 @@ func work(t *testing.T, dsn string) *workload {
 	return w
 }
 
-// write runs one transaction after the other until ctx ends. A transaction that fails is given up: what it published is in the
-// outbox or it is not, and the outbox is what the clients are compared with.
+// write runs one transaction after the other until ctx ends. A failed transaction is not repeated: its events are in
+// the outbox or they are not, and the clients are compared with the outbox.
 func (w *workload) write(ctx context.Context, o order) {
 	for ctx.Err() == nil {
 		n, err := w.transaction(ctx, o)
@@ -92,20 +92,25 @@ func (w *workload) transaction(ctx context.Context, o order) (events int, err er
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	for range 1 + rand.IntN(2) {
 		_, err = tx.Exec(ctx, `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Preparing', $2, $3,
-			(ARRAY['Both', 'Both', 'Both', 'Customer', 'Restaurant'])[1 + trunc(random() * 5)::int])`, o.id, o.restaurant, o.customer)
+			(ARRAY['Both', 'Both', 'Both', 'Customer', 'Restaurant'])[1 + trunc(random() * 5)::int])`,
+			o.id, o.restaurant, o.customer)
 		if err != nil {
 			return 0, err
 		}
 		events++
 	}
 	if rand.IntN(4) == 0 {
-		if _, err := tx.Exec(ctx, `SELECT herald.publish_teamcart_event('CartPaymentEvent', $1, 'guest', 'Paid')`, w.cart); err != nil {
+		if _, err := tx.Exec(
+			ctx, `SELECT herald.publish_teamcart_event('CartPaymentEvent', $1, 'guest', 'Paid')`, w.cart,
+		); err != nil {
 			return 0, err
 		}
 		events++
 	}
 	if rand.IntN(4) == 0 {
-		if _, err := tx.Exec(ctx, `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`); err != nil {
+		if _, err := tx.Exec(
+			ctx, `SELECT herald.publish_admin_event('SystemAlert', '{"type":"info","message":"m"}')`,
+		); err != nil {
 			return 0, err
 		}
 		events++
@@ -120,7 +125,9 @@ func (w *workload) transaction(ctx context.Context, o order) (events int, err er
 func (w *workload) more(t *testing.T, n int64) {
 	t.Helper()
 	target := w.committed.Load() + n
-	require.Eventually(t, func() bool { return w.committed.Load() >= target }, 2*patience, 5*time.Millisecond, "the writers are stuck")
+	require.Eventually(
+		t, func() bool { return w.committed.Load() >= target }, 2*patience, 5*time.Millisecond, "the writers are stuck",
+	)
 }
 
 // follow opens clients on all groups; url names the server for the i-th of them.
@@ -143,7 +150,7 @@ func (w *workload) follow(t *testing.T, d *driver, url func(i int) string) {
 	}
 }
 
-// each waits until every follower has arrived at the state again since from was taken.
+// awaitResumed waits until every follower has reached the state again since from was taken.
 func (w *workload) awaitResumed(t *testing.T, from []int) {
 	t.Helper()
 	for i, f := range w.followers {
@@ -167,15 +174,16 @@ type delivery struct {
 	Sequence int64
 }
 
-// finish stops the writers, waits until every client has what there is, and compares.
+// finish stops the writers, waits until every client has every event, and compares.
 func (w *workload) finish(t *testing.T, dsn string) {
 	t.Helper()
 	w.stop()
 	w.done.Wait()
-	for _, o := range w.orders { // the last event of each group: what comes twice comes before it
+	for _, o := range w.orders { // the last event of each group: a repeated event would come before it
 		require.Eventually(t, func() bool {
 			var id uuid.UUID
-			return w.producer.QueryRow(t.Context(), `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Delivered', $2, $3)`,
+			return w.producer.QueryRow(
+				t.Context(), `SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1', 'Delivered', $2, $3)`,
 				o.id, o.restaurant, o.customer).Scan(&id) == nil
 		}, patience, 10*time.Millisecond)
 	}
@@ -186,7 +194,8 @@ func (w *workload) finish(t *testing.T, dsn string) {
 	require.NoError(t, err)
 	defer pool.Close()
 	var outbox, log map[string][]delivery
-	require.Eventually(t, func() bool { // the relay has taken all of it, what a writer has been cut off from with its COMMIT under way as well
+	// the relay has taken every row, also of a writer that was cut off during its COMMIT
+	require.Eventually(t, func() bool {
 		outbox = byGroup(t, pool, `
 		SELECT 'order:' || resource_id, event_id, 0::bigint FROM herald.outbox WHERE event_type LIKE 'Order%' AND audience IN ('Both', 'Customer')
 		UNION ALL
@@ -215,7 +224,10 @@ func (w *workload) finish(t *testing.T, dsn string) {
 			return slices.ContainsFunc(all, func(a arrival) bool { return received(a).EventID == last })
 		}))
 		for i := range min(len(want), len(got)) {
-			require.Equal(t, want[i], got[i], "%s: entry %d of %d, received %d: everything, once, in order", f.group, i, len(want), len(got))
+			require.Equal(
+				t, want[i], got[i], "%s: entry %d of %d, received %d: everything, once, in order", f.group, i, len(want),
+				len(got),
+			)
 		}
 		require.Len(t, got, len(want), f.group)
 	}
@@ -245,9 +257,9 @@ func ids(all []delivery) []uuid.UUID {
 	return found
 }
 
-// received is what an event says of its place; the zero value where it is none.
+// received is an event's place; the zero value if the arrival is no event.
 func received(a arrival) (d delivery) {
-	if a.Event != "" && len(a.Args) > 0 { // the last argument has it, whatever the family
+	if a.Event != "" && len(a.Args) > 0 { // the last argument has it, in every family
 		_ = json.Unmarshal(a.Args[len(a.Args)-1], &d)
 	}
 	return d

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the documents instead of comparing with them")
 
-// document compares a document with what is committed, or writes it.
+// document compares a document with the committed file, or writes it.
 func document(t *testing.T, path, text string) {
 	t.Helper()
 	if *update {
@@ -45,7 +45,9 @@ func TestTheDeclarations(t *testing.T) {
 
 func exampleResult(t *testing.T) string {
 	t.Helper()
-	raw, err := json.Marshal(broadcast.Result{Status: "resumed", Replayed: 3, LastEventID: exampleEvent, Sequence: exampleSequence})
+	raw, err := json.Marshal(
+		broadcast.Result{Status: "resumed", Replayed: 3, LastEventID: exampleEvent, Sequence: exampleSequence},
+	)
 	require.NoError(t, err)
 	return string(raw)
 }
@@ -62,7 +64,10 @@ func eventsReference(t *testing.T) string {
 	for _, one := range allHubs {
 		fmt.Fprintf(&b, "### %s\n\n| method | returns | |\n|---|---|---|\n", one.Path)
 		for _, m := range one.methods {
-			fmt.Fprintf(&b, "| `%s(%s)` | `%s` | %s |\n", m.name, strings.ReplaceAll(m.parameters, "|", `\|`), strings.TrimPrefix(m.result, "Rest."), m.about)
+			fmt.Fprintf(
+				&b, "| `%s(%s)` | `%s` | %s |\n", m.name, strings.ReplaceAll(m.parameters, "|", `\|`),
+				strings.TrimPrefix(m.result, "Rest."), m.about,
+			)
 		}
 		b.WriteString("\n")
 	}
@@ -118,9 +123,13 @@ func cartEvents(t *testing.T, b *strings.Builder) {
 		require.Len(t, with.Arguments, len(inv.Arguments)+1)
 		cursor = string(with.Arguments[len(inv.Arguments)])
 	}
-	b.WriteString("\nAfter `ResumeCart(teamCartId, lastEventId, true)` each has one argument more, which says which event it is:\n\n")
+	b.WriteString(
+		"\nAfter `ResumeCart(teamCartId, lastEventId, true)` each has one argument more, which says which event it is:\n\n",
+	)
 	fence(t, b, cursor)
-	b.WriteString("Ask for it only with handlers that take it: clients for .NET and Java drop, without a word, an event that has more arguments than the handler.\n\n")
+	b.WriteString(
+		"Ask for it only with handlers that take it: clients for .NET and Java drop, without a word, an event that has more arguments than the handler.\n\n",
+	)
 }
 
 func joined(all []json.RawMessage) []byte {
@@ -146,7 +155,9 @@ func adminEvents(t *testing.T, b *strings.Builder) {
 		memberTable(t, b, v)
 		fence(t, b, string(v.invocation(t, true, event.Plain).Arguments[0]))
 	}
-	b.WriteString("#### Beside the events\n\nThe admin hub also invokes these of its caller. They are no events: they have no id and are not replayed.\n\n| method | | example |\n|---|---|---|\n")
+	b.WriteString(
+		"#### Beside the events\n\nThe admin hub also invokes these of its caller. They are no events: they have no id and are not replayed.\n\n| method | | example |\n|---|---|---|\n",
+	)
 	for _, one := range allHubs {
 		for _, m := range one.others() {
 			fmt.Fprintf(b, "| `%s` | %s | `%s` |\n", m.name, m.about, m.example)
@@ -155,7 +166,7 @@ func adminEvents(t *testing.T, b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// memberTable tells of an object that clients are sent.
+// memberTable lists the members of an object that clients are sent.
 func memberTable(t *testing.T, b *strings.Builder, v variant) {
 	t.Helper()
 	b.WriteString("| field | type | |\n|---|---|---|\n")
@@ -169,7 +180,7 @@ func memberTable(t *testing.T, b *strings.Builder, v variant) {
 	b.WriteString("\n")
 }
 
-// fence shows an example, a member a line.
+// fence shows an example, one member a line.
 func fence(t *testing.T, b *strings.Builder, example string) {
 	t.Helper()
 	var pretty bytes.Buffer
@@ -177,7 +188,7 @@ func fence(t *testing.T, b *strings.Builder, example string) {
 	fmt.Fprintf(b, "```json\n%s\n```\n\n", &pretty)
 }
 
-// payloads tell what a producer writes.
+// payloads describe what a producer writes.
 func payloads(t *testing.T, b *strings.Builder) {
 	t.Helper()
 	told := map[string]bool{}
@@ -216,8 +227,8 @@ func payloads(t *testing.T, b *strings.Builder) {
 	}
 }
 
-// What a producer writes goes through the outbox's own checks, with all fields and with those that must be there, and not without one of
-// them.
+// The examples of payloads pass the outbox's own checks, with all fields and with only the required ones, and fail
+// if a required one is missing.
 //
 // Acceptance: A-524.
 func TestTheExamplesArePublished(t *testing.T) {
@@ -234,7 +245,8 @@ func TestTheExamplesArePublished(t *testing.T) {
 				if family == event.Order {
 					restaurant, customer, audience = e.RestaurantID, e.CustomerID, e.Audience
 				}
-				_, err := pool.Exec(t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload)
+				_, err := pool.Exec(
+					t.Context(), `INSERT INTO herald.outbox (event_type, resource_id, restaurant_id, customer_id, audience, payload)
 					VALUES ($1, $2, $3, $4, $5, $6)`, e.Type, resource, restaurant, customer, audience, payload)
 				return err
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/yummyzoom/herald/internal/test/pgtest"
 )
 
-// function is one that producers call, as the migrated database has it.
+// function is a producers' function, as the migrated database has it.
 type function struct {
 	Name, Result string
 	ByProducers  bool // the role herald_producer may call it
@@ -26,7 +26,8 @@ type argument struct {
 	Required            bool
 }
 
-// calls are arguments with which each publishing function succeeds, as SQL. TestTheEventsReference leaves each out in turn to see which must be there.
+// calls are arguments with which each publishing function succeeds, as SQL. TestTheEventsReference leaves each out
+// in turn to find the required ones.
 var calls = map[string]map[string]string{
 	"publish_order_event": {
 		"event_type": "'OrderPlaced'", "order_id": "gen_random_uuid()", "order_number": "'YZ-1024'", "status": "'Placed'",
@@ -36,7 +37,8 @@ var calls = map[string]map[string]string{
 	"publish_admin_event":    {"event_type": "'SystemAlert'", "payload": `'{"type": "info", "message": "m"}'`},
 }
 
-// demand notes which of the function's arguments must be there: those without a default, and those without which a call is refused.
+// demand notes the function's required arguments: those without a default, and those without which a call is
+// refused.
 func (f function) demand(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	call := func(without string) error {
@@ -57,7 +59,7 @@ func (f function) demand(t *testing.T, pool *pgxpool.Pool) {
 	}
 }
 
-// functionTexts say what each function is for.
+// functionTexts describe each function.
 var functionTexts = map[string]string{
 	"publish_order_event":    "Publishes an order event.",
 	"publish_teamcart_event": "Publishes a team cart event.",
@@ -69,7 +71,7 @@ var functionTexts = map[string]string{
 	"revoke_access":          "Takes that back: the user's connections leave the group at once, on every node.",
 }
 
-// argumentTexts say what each argument is, by its name, or by function and name.
+// argumentTexts describe each argument, by its name, or by function and name.
 var argumentTexts = map[string]string{
 	"event_type":                      "One of the types above.",
 	"order_id":                        "The order.",
@@ -99,7 +101,8 @@ var argumentTexts = map[string]string{
 	"stats":                           "Some of `totalUsers`, `activeUsers`, `newUsersToday`, `websitesGenerated`, `imagesGenerated`, `failedGenerations`, `totalRevenue`, `revenueToday`.",
 }
 
-// functions reads them from a migrated database. Of several by one name the newest has the most arguments.
+// functions reads the functions from a migrated database. Of several with one name the newest has the most
+// arguments.
 func functions(t *testing.T) (all []function) {
 	t.Helper()
 	const query = `
@@ -124,7 +127,9 @@ func functions(t *testing.T) (all []function) {
 		var names, types, defaults []string
 		require.NoError(t, rows.Scan(&f.Name, &f.Result, &f.ByProducers, &names, &types, &defaults))
 		for i := range names {
-			f.Arguments = append(f.Arguments, argument{Name: names[i], Type: shortType(types[i]), Default: shortDefault(defaults[i])})
+			f.Arguments = append(
+				f.Arguments, argument{Name: names[i], Type: shortType(types[i]), Default: shortDefault(defaults[i])},
+			)
 		}
 		all = append(all, f)
 	}
@@ -132,7 +137,10 @@ func functions(t *testing.T) (all []function) {
 	for _, f := range all {
 		f.demand(t, pool)
 	}
-	order := []string{"publish_order_event", "publish_teamcart_event", "publish_admin_event", "publish_event", "set_platform_stats", "event_status", "grant_access", "revoke_access"}
+	order := []string{
+		"publish_order_event", "publish_teamcart_event", "publish_admin_event", "publish_event", "set_platform_stats",
+		"event_status", "grant_access", "revoke_access",
+	}
 	slices.SortFunc(all, func(a, b function) int { return slices.Index(order, a.Name) - slices.Index(order, b.Name) })
 	require.GreaterOrEqual(t, len(all), 7)
 	return all
@@ -158,7 +166,7 @@ func (f function) text(t *testing.T, a string) string {
 	return ""
 }
 
-// functionsChapter is the part of docs/events.md about them.
+// functionsChapter is the part of docs/events.md about the functions.
 func functionsChapter(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -174,7 +182,9 @@ func functionsChapter(t *testing.T) string {
 		case f.Result == "void":
 			result = ""
 		case strings.HasPrefix(f.Result, "TABLE"):
-			result = "rows of " + regexp.MustCompile(`"`).ReplaceAllString(strings.TrimSuffix(strings.TrimPrefix(shortType(f.Result), "TABLE("), ")"), "")
+			result = "rows of " + regexp.MustCompile(`"`).ReplaceAllString(
+				strings.TrimSuffix(strings.TrimPrefix(shortType(f.Result), "TABLE("), ")"), "",
+			)
 		}
 		fmt.Fprintf(&b, "### herald.%s\n\n%s", f.Name, text)
 		if result != "" {
@@ -193,7 +203,7 @@ func functionsChapter(t *testing.T) string {
 	return b.String()
 }
 
-// columnTexts say what each column is, where an argument of its name is something else.
+// columnTexts describe columns that differ from the argument of the same name.
 var columnTexts = map[string]string{
 	"resource_id":     "The order or the team cart; null for admin events.",
 	"restaurant_id":   "The order's restaurant; of order events.",

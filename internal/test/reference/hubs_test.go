@@ -25,18 +25,19 @@ type hub struct {
 	methods []method
 }
 
-// method is what a client may invoke.
+// method is a method that a client may invoke.
 type method struct{ name, parameters, result, about string }
 
-// clientMethod is what a client is invoked with.
+// clientMethod is a client method that the server invokes.
 type clientMethod struct{ name, parameters, about, example string }
 
 const lastEvent = "lastEventId: UUID | null"
 
-// allHubs are the hubs of the catalogue, with a sentence about each method. TestTheHubsAreAllThere holds it against the code.
+// allHubs are the hubs of the catalogue, with a sentence about each method. TestTheHubsAreAllThere compares it with
+// the code.
 var allHubs = described()
 
-// notes are what there is to say about a kind of groups beyond what is said of each.
+// notes are additions to the general description of a kind of groups.
 var notes = map[string]string{"restaurant": ", all orders of it"}
 
 func described() (all []hub) {
@@ -64,7 +65,10 @@ func described() (all []hub) {
 			h.methods = append(h.methods, administration...)
 		}
 		h.methods = append(h.methods,
-			method{"RefreshToken", "token: string", "TokenRefreshed", "A new token of the same user: extends the connection and replaces its claims."})
+			method{
+				"RefreshToken", "token: string", "TokenRefreshed",
+				"A new token of the same user: extends the connection and replaces its claims.",
+			})
 		all = append(all, h)
 	}
 	return all
@@ -72,26 +76,34 @@ func described() (all []hub) {
 
 func ofResource(kind event.GroupKind) []method {
 	id := kind.ID + ": UUID"
-	resume := method{kind.ResumeMethod(), id + ", " + lastEvent, "ResumeResult", "Joins, and replays what came behind that event."}
+	resume := method{
+		kind.ResumeMethod(), id + ", " + lastEvent, "ResumeResult", "Joins, and replays what came behind that event.",
+	}
 	if kind.Cursor {
 		resume.parameters += ", withCursor?: boolean"
 		resume.about += " `true` has each event carry a `CartCursor` behind its arguments."
 	}
 	return []method{
-		{kind.SubscribeMethod(), id, "void", "Joins the " + kind.Resource + "'s group" + notes[kind.Name] + "; events from now on."},
+		{
+			kind.SubscribeMethod(), id, "void",
+			"Joins the " + kind.Resource + "'s group" + notes[kind.Name] + "; events from now on.",
+		},
 		{kind.UnsubscribeMethod(), id, "void", "Leaves it. Needs no permission, and may be repeated."},
 		resume,
 	}
 }
 
-// administration are the methods of the admin hub that are about no group.
+// administration are the methods of the admin hub that belong to no group.
 var administration = []method{
-	{"GetPlatformStats", "", "Rest.PlatformStats", "The platform's statistics as they are now. Fails where they were never set."},
+	{
+		"GetPlatformStats", "", "Rest.PlatformStats",
+		"The platform's statistics as they are now. Fails where they were never set.",
+	},
 	{"GetConnectionCount", "", "ConnectionCount", "The open connections of all nodes."},
 	{"SendTestMessage", "text: string", "TestReceived", "Answers, after `ReceiveMessage` with the same text."},
 }
 
-// others are what the hub's clients are invoked with that are not events of the outbox.
+// others are the client methods of the hub that are not events of the outbox.
 func (h hub) others() []clientMethod {
 	if !h.Admin {
 		return nil
@@ -102,7 +114,8 @@ func (h hub) others() []clientMethod {
 			`{"connectionId":"Zx3mDJb4hqkB8gO8fYw7Pg","timestamp":"2025-01-20T10:05:00Z","message":"Connected to admin hub"}`,
 		},
 		{
-			"ErrorOccurred", "error: HubErrorOccurred", "Before the completion of each call on this hub that fails, with its text.",
+			"ErrorOccurred", "error: HubErrorOccurred",
+			"Before the completion of each call on this hub that fails, with its text.",
 			`{"type":"error","message":"An unexpected error occurred invoking 'RefreshToken' on the server. HubException: Unauthorized",` +
 				`"timestamp":"2025-01-20T10:05:00Z"}`,
 		},
@@ -126,7 +139,7 @@ func (h hub) groups() string {
 	return strings.Join(names, ", ")
 }
 
-// who may connect to the hub.
+// who says who may connect to the hub.
 func (h hub) who() string {
 	switch {
 	case h.Admin:
@@ -152,7 +165,7 @@ func (h hub) opens() string {
 	return strings.Join(names, " or ")
 }
 
-// policies are the policies with the permissions that meet them.
+// policies lists the policies with the permissions that satisfy them.
 func policies() string {
 	var b strings.Builder
 	b.WriteString(policiesHead)
@@ -171,7 +184,7 @@ func policies() string {
 	return b.String()
 }
 
-// families are those whose events the hub's groups are sent.
+// families are the families of the events that the hub's groups receive.
 func (h hub) families(t *testing.T) (all []event.Family) {
 	t.Helper()
 	for _, family := range []event.Family{event.Order, event.TeamCart, event.Admin} {
@@ -184,7 +197,7 @@ func (h hub) families(t *testing.T) (all []event.Family) {
 	return all
 }
 
-// variants are the events that the hub's groups are sent.
+// variants are the events that the hub's groups receive.
 func (h hub) variants(t *testing.T) (all []variant) {
 	t.Helper()
 	for _, family := range h.families(t) {
@@ -193,7 +206,7 @@ func (h hub) variants(t *testing.T) (all []variant) {
 	return all
 }
 
-// nothing stands for all that registering methods does not need.
+// nothing stands for all dependencies that registering methods does not need.
 type nothing struct{}
 
 func (nothing) Authorize(context.Context, *auth.Principal, event.Group) error { return nil }
@@ -211,7 +224,8 @@ func (nothing) PlatformStats(context.Context) (stats outbox.PlatformStats, setAt
 func TestTheHubsAreAllThere(t *testing.T) {
 	t.Parallel()
 	h, err := hubs.New(hubs.Config{
-		Broadcaster: &broadcast.Broadcaster{}, Authorizer: nothing{}, Tokens: nothing{}, Stats: nothing{}, Connections: nothing{}, TeamCart: true,
+		Broadcaster: &broadcast.Broadcaster{}, Authorizer: nothing{}, Tokens: nothing{}, Stats: nothing{},
+		Connections: nothing{}, TeamCart: true,
 	})
 	require.NoError(t, err)
 	described := map[string][]string{}
@@ -227,7 +241,7 @@ func TestTheHubsAreAllThere(t *testing.T) {
 	}
 }
 
-// The permissions and policies that docs/events.md names are those that open the hubs' groups.
+// The permissions and policies in docs/events.md are those that open the hubs' groups.
 //
 // Acceptance: A-523.
 func TestThePoliciesAreTheCodes(t *testing.T) {
@@ -244,7 +258,9 @@ func TestThePoliciesAreTheCodes(t *testing.T) {
 		require.Equal(t, group, opened)
 		require.Contains(t, policies(), "`"+permission+":{id}`")
 	}
-	for _, name := range []string{event.MustBeOrderOwner, event.MustBeRestaurantOwner, event.MustBeRestaurantStaff, event.MustBeTeamCartMember} {
+	for _, name := range []string{
+		event.MustBeOrderOwner, event.MustBeRestaurantOwner, event.MustBeRestaurantStaff, event.MustBeTeamCartMember,
+	} {
 		require.Contains(t, policies(), "| `"+name+"` |")
 	}
 }

@@ -20,18 +20,25 @@ func read(t *testing.T, path string) string {
 	return string(raw)
 }
 
-// What a reader copies from the README is what the tests run.
+// The README's code is the code that the tests run.
 //
 // Acceptance: A-526.
 func TestTheReadmeQuotesTheExamples(t *testing.T) {
 	t.Parallel()
 	readme := read(t, "../../../README.md")
 	for _, name := range []string{"orders.mjs", "follow.mjs"} {
-		require.Contains(t, readme, "```javascript\n"+read(t, "../../../examples/"+name)+"```", "quote examples/%s anew", name)
+		require.Contains(
+			t, readme, "```javascript\n"+read(t, "../../../examples/"+name)+"```", "quote examples/%s anew", name,
+		)
 	}
 	require.Contains(t, readme, "```sh\nmake run ")
-	require.Contains(t, readme, fmt.Sprintf("```sh\nbin/herald tail order:%s --url http://localhost:5006 --subject %s\n```",
-		simulation.OrderID, simulation.Customer), "the command that `herald dev` prints")
+	require.Contains(
+		t,
+		readme,
+		fmt.Sprintf("```sh\nbin/herald tail order:%s --url http://localhost:5006 --subject %s\n```",
+			simulation.OrderID, simulation.Customer),
+		"the command that `herald dev` prints",
+	)
 }
 
 // Acceptance: A-527.
@@ -65,7 +72,7 @@ func TestTheDocumentsLinkWhatIsThere(t *testing.T) {
 	}
 }
 
-// anchors are those of a page's headings.
+// anchors are the anchors of a page's headings.
 func anchors(text string) (all []string) {
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		plain := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")

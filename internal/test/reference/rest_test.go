@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// schema is as much of a JSON schema as the OpenAPI document uses.
+// schema is the part of a JSON schema that the OpenAPI document uses.
 type schema struct {
 	Ref         string `json:"$ref"`
-	Type        any    // a name, or a list of them
+	Type        any    // a name, or a list of names
 	Description string
 	Required    []string
 	Properties  ordered[schema]
@@ -36,7 +36,7 @@ func (s schema) types() (all []string) {
 	return all
 }
 
-// operation is one of the REST API's.
+// operation is an operation of the REST API.
 type operation struct {
 	Summary     string
 	Security    *[]any
@@ -126,7 +126,7 @@ func restChapter(t *testing.T) string {
 	return b.String()
 }
 
-// input says what a request takes: each field with a question mark where it may be left out, and an example.
+// input describes a request's fields, with a question mark for an optional one, and an example.
 func (a api) input(t *testing.T, op operation) string {
 	t.Helper()
 	var parts []string
@@ -155,7 +155,7 @@ func (a api) input(t *testing.T, op operation) string {
 	return strings.Join(parts, ", ") + ": `" + string(compact(t, body.Examples[0].Value.Value)) + "`"
 }
 
-// answer names the fields of what a request that succeeds is answered with.
+// answer names the fields of the answer to a successful request.
 func (a api) answer(op operation) string {
 	for _, status := range []string{"200", "201", "202"} {
 		content, ok := op.Responses[status].Content["application/json"]

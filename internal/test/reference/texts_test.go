@@ -1,6 +1,6 @@
 package reference_test
 
-// The sentences of docs/events.md that no table has.
+// The sentences of docs/events.md that are in no table.
 const eventsHead = "# Events\n\n" +
 	"Every hub, method and event, with a payload as it is sent; how events are published; the REST API. This page is made from Herald's code by\n" +
 	"`make docs`, and a test holds it against the code. [herald.d.ts](herald.d.ts) has all of it as TypeScript declarations to copy.\n\n" +

@@ -27,20 +27,20 @@ const (
 	exampleSequence = 7
 )
 
-// variant is an event type; of one with forms, one form of it.
+// variant is an event type, or one form of a type with forms.
 type variant struct {
 	Type event.Type
 	Form string
 }
 
-// fields are the variant's own, without the members of objects.
+// fields are the variant's own fields, without the members of objects.
 func (v variant) fields() []event.Field {
 	return slices.DeleteFunc(v.Type.Fields(), func(f event.Field) bool {
 		return f.Form != "" && f.Form != v.Form || bytes.ContainsRune([]byte(f.Name), '.')
 	})
 }
 
-// payload is an example of what a producer writes: every field, or only those that must be there.
+// payload is an example of a producer's payload: every field, or only the required ones.
 func (v variant) payload(full bool) json.RawMessage { return v.Type.Example(v.Form, full) }
 
 // event is an example of the variant.
@@ -57,7 +57,7 @@ func (v variant) event(t *testing.T, full bool) *event.Event {
 	return e
 }
 
-// groups are those that an example is sent to.
+// groups are the groups that receive an example.
 func (v variant) groups(t *testing.T) []event.Group {
 	t.Helper()
 	groups, err := v.event(t, true).Groups()
@@ -65,10 +65,12 @@ func (v variant) groups(t *testing.T) []event.Group {
 	return groups
 }
 
-// invocation is what clients are sent.
+// invocation is the invocation that clients receive.
 func (v variant) invocation(t *testing.T, full bool, shape event.Shape) event.Invocation {
 	t.Helper()
-	inv, err := event.Logged{Event: v.event(t, full), Group: v.groups(t)[0], Position: 9, Sequence: exampleSequence}.Invocation(shape)
+	inv, err := event.Logged{
+		Event: v.event(t, full), Group: v.groups(t)[0], Position: 9, Sequence: exampleSequence,
+	}.Invocation(shape)
 	require.NoError(t, err)
 	return inv
 }
@@ -88,7 +90,7 @@ func variants(t *testing.T, family event.Family) (all []variant) {
 	return all
 }
 
-// member is one field of an object that clients are sent.
+// member is one field of an object that clients receive.
 type member struct {
 	name        string
 	typescript  string
@@ -96,7 +98,7 @@ type member struct {
 	description string
 }
 
-// ownMembers are those of Herald's own that do not come from the payload.
+// ownMembers are Herald's own members that do not come from the payload.
 var ownMembers = map[string]member{
 	"orderId":       {typescript: "UUID", description: "The order."},
 	"restaurantId":  {typescript: "UUID", description: "The order's restaurant."},
@@ -106,7 +108,8 @@ var ownMembers = map[string]member{
 	"sequence":      {typescript: "number", description: "Its number within the group: 1, 2, 3, without a hole."},
 }
 
-// members are those of an object that clients of a variant are sent, in their order, from the messages themselves.
+// members are the members of an object that a variant's clients receive, in order, read from the messages
+// themselves.
 func (v variant) members(t *testing.T) (all []member) {
 	t.Helper()
 	full, least := v.invocation(t, true, event.Plain), v.invocation(t, false, event.Plain)

@@ -16,7 +16,7 @@ import (
 	"github.com/yummyzoom/herald/internal/event"
 )
 
-// typescriptOf is the type of a payload's field as clients are sent it.
+// typescriptOf is the type of a payload's field as clients receive it.
 func typescriptOf(t *testing.T, v variant, f event.Field) string {
 	t.Helper()
 	switch f.Kind {
@@ -60,7 +60,7 @@ func compact(t *testing.T, raw json.RawMessage) []byte {
 	return b.Bytes()
 }
 
-// interfaceName is the name of the object that clients of a variant are sent.
+// interfaceName is the name of the object that clients of a variant receive.
 func (v variant) interfaceName() string {
 	if v.Type.Family() == event.Order {
 		return "OrderStatusBroadcast"
@@ -75,7 +75,7 @@ func (v variant) interfaceName() string {
 	return name.String() + strings.TrimPrefix(string(v.Type), "Admin")
 }
 
-// parameters are those of a variant's handler.
+// parameters are the parameters of a variant's handler.
 func (v variant) parameters(t *testing.T) string {
 	t.Helper()
 	switch v.Type.Family() {
@@ -92,7 +92,7 @@ func (v variant) parameters(t *testing.T) string {
 	}
 }
 
-// ownTypes are the declarations that no table has.
+// ownTypes are the declarations that come from no table.
 const ownTypes = `/** In canonical lower case. */
 export type UUID = string;
 
@@ -212,10 +212,14 @@ func declarations(t *testing.T) string {
 		for _, m := range one.methods {
 			fmt.Fprintf(&b, "  /** %s */\n  %s(%s): %s;\n", m.about, m.name, m.parameters, m.result)
 		}
-		fmt.Fprintf(&b, "}\n\nexport type %sConnection = TypedConnection<%sEvents, %sMethods>;\n", one.Title, one.Title, one.Title)
+		fmt.Fprintf(
+			&b, "}\n\nexport type %sConnection = TypedConnection<%sEvents, %sMethods>;\n", one.Title, one.Title, one.Title,
+		)
 	}
 	b.WriteString("\n" + typedConnection)
-	b.WriteString("\n/** What the REST API takes and answers: GET /openapi.json describes it. */\nexport namespace Rest {\n")
+	b.WriteString(
+		"\n/** What the REST API takes and answers: GET /openapi.json describes it. */\nexport namespace Rest {\n",
+	)
 	for i, s := range openAPI(t).Components.Schemas {
 		if i > 0 {
 			b.WriteString("\n")
@@ -233,7 +237,7 @@ func declarations(t *testing.T) string {
 	return b.String()
 }
 
-// clientMethods are all that a hub's clients are invoked with, each name once.
+// clientMethods are all client methods of a hub, each name once.
 func (h hub) clientMethods(t *testing.T) (all []clientMethod) {
 	t.Helper()
 	for _, v := range h.variants(t) {
@@ -251,7 +255,7 @@ func (h hub) clientMethods(t *testing.T) (all []clientMethod) {
 // modules is where TypeScript and SignalR's client are installed.
 const modules = "../../../examples/node_modules"
 
-// messages is a program that is made of the very messages that clients are sent, as far as its types allow them.
+// messages is a program made of the very messages that clients receive, as far as its types allow them.
 func messages(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
@@ -259,7 +263,10 @@ func messages(t *testing.T) string {
 	n := 0
 	list := func(of hub, name string, arguments []json.RawMessage) {
 		n++
-		fmt.Fprintf(&b, "export const message%d: Parameters<Herald.%sEvents['%s']> = [%s];\n", n, of.Title, name, bytes.Join(raws(arguments), []byte(", ")))
+		fmt.Fprintf(
+			&b, "export const message%d: Parameters<Herald.%sEvents['%s']> = [%s];\n", n, of.Title, name,
+			bytes.Join(raws(arguments), []byte(", ")),
+		)
 	}
 	for _, one := range allHubs {
 		for _, v := range one.variants(t) {
@@ -285,7 +292,7 @@ func raws(all []json.RawMessage) (bytes [][]byte) {
 	return bytes
 }
 
-// compile runs the TypeScript compiler over files in a folder of their own, with docs/herald.d.ts beside them.
+// compile runs the TypeScript compiler over files in their own folder, with docs/herald.d.ts beside them.
 func compile(t *testing.T, files map[string]string) (complaints string, err error) {
 	t.Helper()
 	compiler, err := filepath.Abs(modules + "/typescript/bin/tsc")
@@ -297,7 +304,10 @@ func compile(t *testing.T, files map[string]string) (complaints string, err erro
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(installed, filepath.Join(dir, "node_modules")))
 	files["herald.d.ts"] = declarations(t)
-	args := []string{compiler, "--strict", "--noEmit", "--target", "ES2022", "--module", "ESNext", "--moduleResolution", "bundler", "--lib", "ES2022,DOM", "--types", "node"}
+	args := []string{
+		compiler, "--strict", "--noEmit", "--target", "ES2022", "--module", "ESNext", "--moduleResolution", "bundler",
+		"--lib", "ES2022,DOM", "--types", "node",
+	}
 	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		args = append(args, name)
@@ -308,7 +318,7 @@ func compile(t *testing.T, files map[string]string) (complaints string, err erro
 	return string(out), err
 }
 
-// The declarations fit every message that Herald's own code makes of the examples, and SignalR's client.
+// The declarations fit SignalR's client, and every message that Herald's own code makes of the examples.
 //
 // Acceptance: A-525.
 func TestTheDeclarationsFitWhatIsSent(t *testing.T) {
