@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// WarmUpShare: a warm-up takes this fraction of a run, one eighth.
+// WarmUpShare is the fraction of a run that its warm-up takes: one eighth.
 const WarmUpShare = 8
 
 // AnswerWithin is how long a server may take for one answer.
