@@ -335,7 +335,9 @@ func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 
 func (r *replayRun) figures(n int, all []replayed) []bench.Figure {
 	const bareBaseline = "the bare WebSocket server, which sends as many prebuilt frames of the size to as many connections"
-	figure := func(name string, from, beside source, baseline string, what func(p replayed, from source) float64) bench.Figure {
+	figure := func(
+		name string, from, beside source, baseline string, what func(p replayed, from source) float64,
+	) bench.Figure {
 		values := bench.ValuesOf(all, func(p replayed) float64 { return what(p, from) })
 		baselines := bench.ValuesOf(all, func(p replayed) float64 { return what(p, beside) })
 		milliseconds := func(share float64) float64 {
