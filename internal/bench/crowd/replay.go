@@ -140,9 +140,7 @@ func (r *replayRun) startNodes(ctx context.Context) (stop func(), err error) {
 
 // startLate starts a node after the events.
 func (r *replayRun) startLate(
-	ctx context.Context,
-	early bench.Server,
-	settings []string,
+	ctx context.Context, early bench.Server, settings []string,
 ) (late bench.Server, err error) {
 	if err := publishEach(ctx, r.DSN, early.URL, r.orders, 0, r.Events+1); err != nil {
 		return late, err
