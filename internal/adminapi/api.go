@@ -76,7 +76,7 @@ type Config struct {
 	Tracer        Tracer
 	Connections   Connections
 	Fleet         Fleet
-	// Ready says whether the service is operational; GET status reports it. Defaults to always.
+	// Ready says whether the service is operational; GET health and GET status report it. Defaults to always.
 	Ready func(ctx context.Context) error
 	// TeamCart says whether the team cart hub is on. Defaults to off.
 	TeamCart bool

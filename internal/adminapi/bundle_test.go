@@ -104,10 +104,7 @@ type replays struct {
 }
 
 func (p *replays) Replay(
-	_ context.Context,
-	g event.Group,
-	after *uuid.UUID,
-	limit int,
+	_ context.Context, g event.Group, after *uuid.UUID, limit int,
 ) (string, uuid.UUID, []event.Logged, error) {
 	p.group, p.after, p.limit = g, after, limit
 	return p.status, p.last, p.events, p.err

@@ -116,11 +116,7 @@ type question struct {
 
 // fromEach asks the nodes in parallel. It returns the answers, and names the nodes that gave none.
 func fromEach[T any](
-	a *API,
-	r *request,
-	nodes []Node,
-	here func() T,
-	q question,
+	a *API, r *request, nodes []Node, here func() T, q question,
 ) (answers []T, unreachable []Unreachable) {
 	self := a.cfg.Fleet.Self().ID
 	found, errs := make([]T, len(nodes)), make([]error, len(nodes))

@@ -71,9 +71,8 @@ func addBodies(f *testing.F) {
 				add(strings.Replace(body, `":"`, `":"`+difficult, 1))
 			}
 			add(body[:len(body)-1] + `,"data":{"a":0e9999999999}}`)
-			add(body[:len(body)-1] + `,"data":{"a":[1e308,-0,0.1e-7,{"b":` + strings.Repeat(
-				"[", 60,
-			) + strings.Repeat("]", 60) + `}]}}`)
+			add(body[:len(body)-1] + `,"data":{"a":[1e308,-0,0.1e-7,{"b":` +
+				strings.Repeat("[", 60) + strings.Repeat("]", 60) + `}]}}`)
 		}
 	}
 }

@@ -55,10 +55,9 @@ func (a *API) drainNode(r *request) (any, error) {
 			r.Context(), "a node could not be drained", slog.String("drained_node", node.ID.String()),
 			slog.Any("error", err),
 		)
-		return nil, newProblem(http.StatusServiceUnavailable, "The node "+node.ID.String()+" on "+shortened(
-			node.Host,
-		)+" could not be drained: "+
-			shortened(err.Error()))
+		return nil, newProblem(http.StatusServiceUnavailable,
+			"The node "+node.ID.String()+" on "+shortened(node.Host)+" could not be drained: "+
+				shortened(err.Error()))
 	}
 	return done, nil
 }

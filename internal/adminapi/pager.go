@@ -57,11 +57,7 @@ func (p *Pager) Replay(ctx context.Context, group event.Group, after *uuid.UUID,
 
 // page returns the events behind after, at most limit. The all-zero id stands for the beginning.
 func page(
-	ctx context.Context,
-	replay *eventlog.Replay,
-	after uuid.UUID,
-	head eventlog.Head,
-	limit int,
+	ctx context.Context, replay *eventlog.Replay, after uuid.UUID, head eventlog.Head, limit int,
 ) ([]event.Logged, error) {
 	cursor := eventlog.Cursor{Kind: eventlog.After, EventID: after}
 	if after == uuid.Nil {

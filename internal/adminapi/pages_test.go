@@ -72,10 +72,7 @@ type heldReplays struct {
 }
 
 func (h *heldReplays) Replay(
-	ctx context.Context,
-	_ event.Group,
-	_ *uuid.UUID,
-	_ int,
+	ctx context.Context, _ event.Group, _ *uuid.UUID, _ int,
 ) (string, uuid.UUID, []event.Logged, error) {
 	h.arrived <- struct{}{}
 	select {

@@ -189,9 +189,8 @@ func TestEdgesOfWhatPostgresKeeps(t *testing.T) {
 		"an unpaired surrogate":   `{"type":"info","message":"\ud800 \udc00","data":{"\ud800":"\udbff"}}`,
 		"bytes that are no UTF-8": "{\"type\":\"info\",\"message\":\"\xff\xfe\",\"data\":{\"\xc3\":\"\xed\xa0\x80\"}}",
 		"numbers at the edge":     `{"type":"info","message":"m","data":{"a":[1e308,-1.7976931348623157e308,5e-324,-0,0e999]}}`,
-		"deep": `{"type":"info","message":"m","data":{"a":` + strings.Repeat(
-			"[", 60,
-		) + strings.Repeat("]", 60) + `}}`,
+		"deep": `{"type":"info","message":"m","data":{"a":` +
+			strings.Repeat("[", 60) + strings.Repeat("]", 60) + `}}`,
 		"a name twice":       `{"type":"info","message":"m","data":{"a":1,"a":2}}`,
 		"control characters": `{"type":"info","message":"\u0001\u001f\u007f\u2028","data":null}`,
 	} {

@@ -40,11 +40,8 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
-	_, err = conn.Write(
-		[]byte("GET " + events + "?hub=admin&resource=alerts&limit=1000&access_token=" + adminToken(
-			t,
-		) + " HTTP/1.1\r\nHost: herald\r\n\r\n"),
-	)
+	_, err = conn.Write([]byte("GET " + events + "?hub=admin&resource=alerts&limit=1000&access_token=" + adminToken(t) +
+		" HTTP/1.1\r\nHost: herald\r\n\r\n"))
 	require.NoError(t, err)
 	select {
 	case <-served:

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// WarmUpShare is the fraction of a run that its warm-up takes: one eighth.
+// WarmUpShare divides a run's length: a warm-up takes one eighth of a run.
 const WarmUpShare = 8
 
 // AnswerWithin is how long a server may take for one answer.

@@ -16,8 +16,8 @@ type Config struct {
 	Settings
 
 	// ReplayBytes is how many bytes of replayed events may wait in one connection's queue. Up to half as many may have
-	// been read from the log and not queued yet. Half of the queue leaves room for live events in the meantime.
-	// Defaults to 512 KiB.
+	// been read from the log and not queued yet. Defaults to 512 KiB,
+	// half of the queue, which leaves room for live events in the meantime.
 	ReplayBytes int
 	// PendingBytes bounds, for each member, the live events that wait for the end of its replay. Defaults to 256 KiB.
 	PendingBytes int

@@ -287,10 +287,7 @@ func (h *eventLog) Head(_ context.Context, g event.Group, at int64) (id uuid.UUI
 }
 
 func (h *eventLog) Read(
-	_ context.Context,
-	g event.Group,
-	after, upTo int64,
-	limit, maxBytes int,
+	_ context.Context, g event.Group, after, upTo int64, limit, maxBytes int,
 ) ([]event.Logged, error) {
 	if err := h.step("read"); err != nil {
 		return nil, err

@@ -20,12 +20,7 @@ import (
 // [ErrResuming], [ErrTooManySubscriptions], or the error of the log or ctx. After such an error c is a member only
 // if it was before.
 func (b *Broadcaster) Resume(
-	ctx context.Context,
-	c Conn,
-	g event.Group,
-	cur eventlog.Cursor,
-	shape event.Shape,
-	joined func(Result),
+	ctx context.Context, c Conn, g event.Group, cur eventlog.Cursor, shape event.Shape, joined func(Result),
 ) error {
 	for {
 		if err := b.Admit(g).Resume(ctx, c, cur, shape, joined); err != ErrStale { //nolint:errorlint // never wrapped
@@ -36,11 +31,7 @@ func (b *Broadcaster) Resume(
 
 // Resume is [Broadcaster.Resume], or [ErrStale].
 func (a Admission) Resume(
-	ctx context.Context,
-	c Conn,
-	cur eventlog.Cursor,
-	shape event.Shape,
-	joined func(Result),
+	ctx context.Context, c Conn, cur eventlog.Cursor, shape event.Shape, joined func(Result),
 ) error {
 	started := time.Now()
 	r := &resume{Broadcaster: a.b, conn: c, name: a.group, cursor: cur, shape: shape, joined: joined, source: SourceRing}

@@ -233,9 +233,11 @@ func TestEventsThatCannotBeDelivered(t *testing.T) {
 			adminEvent(event.AdminNotification, `{"type": 1}`),
 			`payload: type is 1, not one of role-assignment, system-event`,
 		},
-		"notification: another action": {adminEvent(
-			event.AdminNotification, `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "eaten"}`,
-		), `payload: action is "eaten", not one of assigned, revoked`},
+		"notification: another action": {
+			adminEvent(
+				event.AdminNotification, `{"type": "role-assignment", "userId": "u", "roleName": "r", "action": "eaten"}`,
+			), `payload: action is "eaten", not one of assigned, revoked`,
+		},
 		"a key that ends clients": {
 			orderEvent(event.OrderPlaced, `{"orderNumber": "a", "status": "b", "__proto__": 1}`),
 			"payload: it has a key named __proto__",

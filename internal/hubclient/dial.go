@@ -55,7 +55,7 @@ func dial(ctx context.Context, cfg Config, hub string) (socket *websocket.Conn, 
 		d.lifetime = *lasts
 	}
 	u.RawQuery = url.Values{"id": {n.ConnectionToken}}.Encode()
-	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
+	socket, response, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient: cfg.HTTPClient, HTTPHeader: header,
 	})
 	if err != nil {

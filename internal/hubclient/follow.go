@@ -79,7 +79,7 @@ type follower struct {
 	how     resumption
 	hooks   Hooks
 	place   *place
-	attempt int // connects since the last successful one
+	attempt int // connects since the last that brought an event or lasted
 
 	connected bool      // there has been a connection
 	joined    bool      // the server has let it into the group before

@@ -30,10 +30,7 @@ func follow(t *testing.T, cfg hubclient.Config, sub hubclient.Subscription) *fol
 }
 
 func followWith(
-	t *testing.T,
-	cfg hubclient.Config,
-	sub hubclient.Subscription,
-	handle func(hubclient.Event) error,
+	t *testing.T, cfg hubclient.Config, sub hubclient.Subscription, handle func(hubclient.Event) error,
 ) *followed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

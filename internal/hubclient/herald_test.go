@@ -126,10 +126,7 @@ func (h *herald) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID,
 }
 
 func (h *herald) Read(
-	_ context.Context,
-	g event.Group,
-	after, upTo int64,
-	limit, _ int,
+	_ context.Context, g event.Group, after, upTo int64, limit, _ int,
 ) (found []event.Logged, _ error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

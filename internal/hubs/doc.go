@@ -7,7 +7,7 @@
 // all of them with their arguments.
 //
 // A resume of groups whose events have positional arguments takes an optional third argument. If it is true, each
-// event carries its id and position behind its arguments.
+// event carries its cursor behind its arguments.
 //
 // # Lifecycle
 //

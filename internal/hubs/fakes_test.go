@@ -98,10 +98,7 @@ func (m *memory) Head(_ context.Context, g event.Group, at int64) (id uuid.UUID,
 }
 
 func (m *memory) Read(
-	_ context.Context,
-	g event.Group,
-	after, upTo int64,
-	limit, _ int,
+	_ context.Context, g event.Group, after, upTo int64, limit, _ int,
 ) (found []event.Logged, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -131,7 +131,8 @@ func TestWhatAJavaScriptHandlerGetsIsDocumented(t *testing.T) {
 			}
 			require.Equal(t, strings.Fields(
 				`ReceiveOrderStatusChanged result ReceivePaymentEvent result ConnectionEstablished RevenueUpdate result
-				ConnectionEstablished SystemAlert result ConnectionEstablished result ConnectionEstablished ErrorOccurred error`), said)
+				ConnectionEstablished SystemAlert result ConnectionEstablished result ConnectionEstablished ErrorOccurred error`),
+				said)
 		})
 	}
 }

@@ -25,11 +25,7 @@ func (h *hub) subscribe(ctx context.Context, call *signalr.Call, g event.Group) 
 
 // resume completes call itself, between the replayed events and the live ones.
 func (h *hub) resume(
-	ctx context.Context,
-	call *signalr.Call,
-	g event.Group,
-	cur eventlog.Cursor,
-	shape event.Shape,
+	ctx context.Context, call *signalr.Call, g event.Group, cur eventlog.Cursor, shape event.Shape,
 ) error {
 	return h.join(ctx, call, g, func(a broadcast.Admission) error {
 		return a.Resume(ctx, call.Conn, cur, shape, func(r broadcast.Result) { call.Complete(r) })
@@ -41,10 +37,7 @@ const joinAttempts = 5
 
 // join enters g with a permission that is no older than any revocation, and writes a line to the audit log.
 func (h *hub) join(
-	ctx context.Context,
-	call *signalr.Call,
-	g event.Group,
-	enter func(broadcast.Admission) error,
+	ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error,
 ) error {
 	err := h.tryToJoin(ctx, call, g, enter)
 	entry := h.entry(auditlog.Subscribe, call.Conn, g)
@@ -57,10 +50,7 @@ func (h *hub) join(
 }
 
 func (h *hub) tryToJoin(
-	ctx context.Context,
-	call *signalr.Call,
-	g event.Group,
-	enter func(broadcast.Admission) error,
+	ctx context.Context, call *signalr.Call, g event.Group, enter func(broadcast.Admission) error,
 ) error {
 	p := principal(call.Conn)
 	for range joinAttempts {

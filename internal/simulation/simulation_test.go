@@ -74,14 +74,11 @@ func TestEveryServiceWritesRealTransactions(t *testing.T) {
 		require.ElementsMatch(t, want, types)
 	}
 	var unset int
-	require.NoError(
-		t,
-		pool.QueryRow(t.Context(), `SELECT 8 - count(DISTINCT field) FROM herald.platform_stats WHERE field = ANY ($1)`, []string{
+	require.NoError(t, pool.QueryRow(t.Context(),
+		`SELECT 8 - count(DISTINCT field) FROM herald.platform_stats WHERE field = ANY ($1)`, []string{
 			"totalUsers", "activeUsers", "newUsersToday", "websitesGenerated", "imagesGenerated", "failedGenerations",
 			"totalRevenue", "revenueToday",
-		}).
-			Scan(&unset),
-	)
+		}).Scan(&unset))
 	require.Zero(t, unset, "all eight statistics are set")
 
 	// Each order's row agrees with its last committed event: event and row are one transaction.

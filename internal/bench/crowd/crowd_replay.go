@@ -28,7 +28,8 @@ func (c *crowd) replay(ctx context.Context, o stormOrder) (stormed, error) {
 	return result, nil
 }
 
-// pull is the replay without Herald: as many members are sent as many bytes, for a message of a resume's size.
+// pull is the replay without Herald: as many members send a message of a resume's size, and are sent as many
+// bytes.
 func (c *crowd) pull(ctx context.Context, o pullOrder) (stormed, error) {
 	members := c.all()
 	return c.atOnce(ctx, func(i int) error {

@@ -35,7 +35,7 @@ type Fanout struct {
 }
 
 const (
-	leastWindows = 4 // the least length of a run: its first window is not in step with the arrivals yet
+	leastWindows = 4 // the least length of a run, in windows: the first is not in step with the arrivals yet
 	// slice is how long baseline and product run at a time: the rates of a busy machine drift within seconds.
 	slice = 20 * time.Millisecond
 	// fanoutPatience bounds how much longer than planned a run may take, in case a message is lost.

@@ -93,11 +93,7 @@ func (b *Invoke) conversation(orders []uuid.UUID, echoed bool) (requests, replie
 
 // measure makes new connections to the process call for a while, after a warm-up that does not count.
 func (b *Invoke) measure(
-	ctx context.Context,
-	members *members,
-	pid int,
-	url, token string,
-	o invokeOrder,
+	ctx context.Context, members *members, pid int, url, token string, o invokeOrder,
 ) (calls, error) {
 	open := openOrder{URL: url, Clients: make([]client, b.Connections), Dial: b.Connections, Silent: true}
 	for i := range open.Clients {

@@ -140,9 +140,7 @@ func (r *replayRun) startNodes(ctx context.Context) (stop func(), err error) {
 
 // startLate starts a node after the events.
 func (r *replayRun) startLate(
-	ctx context.Context,
-	early bench.Server,
-	settings []string,
+	ctx context.Context, early bench.Server, settings []string,
 ) (late bench.Server, err error) {
 	if err := publishEach(ctx, r.DSN, early.URL, r.orders, 0, r.Events+1); err != nil {
 		return late, err
@@ -335,7 +333,9 @@ func (r *replayRun) read(ctx context.Context, n int) (s stormed, err error) {
 
 func (r *replayRun) figures(n int, all []replayed) []bench.Figure {
 	const bareBaseline = "the bare WebSocket server, which sends as many prebuilt frames of the size to as many connections"
-	figure := func(name string, from, beside source, baseline string, what func(p replayed, from source) float64) bench.Figure {
+	figure := func(
+		name string, from, beside source, baseline string, what func(p replayed, from source) float64,
+	) bench.Figure {
 		values := bench.ValuesOf(all, func(p replayed) float64 { return what(p, from) })
 		baselines := bench.ValuesOf(all, func(p replayed) float64 { return what(p, beside) })
 		milliseconds := func(share float64) float64 {

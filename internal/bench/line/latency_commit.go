@@ -14,9 +14,7 @@ import (
 
 // publishOne publishes one event in its own transaction, and returns when COMMIT was sent and when it returned.
 func publishOne(
-	ctx context.Context,
-	conn *pgx.Conn,
-	order, restaurant, id uuid.UUID,
+	ctx context.Context, conn *pgx.Conn, order, restaurant, id uuid.UUID,
 ) (sent, committed time.Time, err error) {
 	return commit(ctx, conn, func(tx pgx.Tx) error {
 		err := tx.QueryRow(

@@ -171,18 +171,18 @@ func (r *rateRun) measure(ctx context.Context, rate int) ([]bench.Figure, error)
 func (r *rateRun) alternate(ctx context.Context, rate int, duration time.Duration) (o offeredRun, err error) {
 	slices := [2]func() error{
 		func() error {
-			w, err := r.slice(ctx, rate, min(
-				duration, latencySlice,
-			), &r.events, func(conn *pgx.Conn, id uuid.UUID) (time.Time, time.Time, error) {
+			w, err := r.slice(ctx, rate, min(duration, latencySlice), &r.events, func(
+				conn *pgx.Conn, id uuid.UUID,
+			) (time.Time, time.Time, error) {
 				return publishOne(ctx, conn, r.Order, r.restaurant, id)
 			})
 			o.herald.add(w)
 			return err
 		},
 		func() error {
-			w, err := r.slice(ctx, rate, min(
-				duration, latencySlice,
-			), &r.plain, func(conn *pgx.Conn, id uuid.UUID) (time.Time, time.Time, error) {
+			w, err := r.slice(ctx, rate, min(duration, latencySlice), &r.plain, func(
+				conn *pgx.Conn, id uuid.UUID,
+			) (time.Time, time.Time, error) {
 				return notifyOne(ctx, conn, id)
 			})
 			o.baseline.add(w)

@@ -124,16 +124,8 @@ func (r *publishRun) measure(ctx context.Context, writers int) ([]bench.Figure, 
 		}
 		r.Progress(fmt.Sprintf(
 			"%d writers, run %d of %d: %.0f tx/s, baseline %.0f, ratio %.2f; relay paused %.0f, ratio %.2f; with NOTIFY %.0f, baseline %.0f; %d rows waited at most",
-			writers,
-			i+1,
-			r.Runs,
-			p.rates[eventInsert],
-			p.rates[plainInsert],
-			p.rates[eventInsert]/p.rates[plainInsert],
-			p.rates[eventPaused],
-			p.rates[eventPaused]/p.rates[plainInsert],
-			p.rates[eventNotify],
-			p.rates[plainNotify],
+			writers, i+1, r.Runs, p.rates[eventInsert], p.rates[plainInsert], p.rates[eventInsert]/p.rates[plainInsert],
+			p.rates[eventPaused], p.rates[eventPaused]/p.rates[plainInsert], p.rates[eventNotify], p.rates[plainNotify],
 			p.backlog,
 		))
 		all = append(all, p)
@@ -143,9 +135,7 @@ func (r *publishRun) measure(ctx context.Context, writers int) ([]bench.Figure, 
 
 // alternate runs the columns in turns until each has had its time.
 func (r *publishRun) alternate(
-	ctx context.Context,
-	conns []*pgx.Conn,
-	duration time.Duration,
+	ctx context.Context, conns []*pgx.Conn, duration time.Duration,
 ) (p published, err error) {
 	var done [columns]int
 	var took [columns]time.Duration
@@ -179,10 +169,7 @@ func turn(n int) column { return column((n + n/columns) % columns) }
 
 // sliceOf runs a slice of one column, with the relay paused if the column asks for it.
 func (r *publishRun) sliceOf(
-	ctx context.Context,
-	conns []*pgx.Conn,
-	c column,
-	duration time.Duration,
+	ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration,
 ) (transactions int, took time.Duration, err error) {
 	if c == eventPaused {
 		paused, err := relay.Pause(ctx, r.conn, pausedBy)
@@ -203,10 +190,7 @@ func (r *publishRun) sliceOf(
 
 // slice makes all writers write for a while.
 func (r *publishRun) slice(
-	ctx context.Context,
-	conns []*pgx.Conn,
-	c column,
-	duration time.Duration,
+	ctx context.Context, conns []*pgx.Conn, c column, duration time.Duration,
 ) (transactions int, took time.Duration, err error) {
 	done := make([]int, len(conns))
 	start := time.Now()

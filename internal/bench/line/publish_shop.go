@@ -131,8 +131,9 @@ type purchase struct {
 // purchase returns the next one. All have the same size.
 func (s *shop) purchase() purchase {
 	return purchase{
-		order: uuid.Must(uuid.NewV7()), restaurant: s.restaurants[rand.IntN(len(s.restaurants))], //nolint:gosec // not a secret
-		customer: fmt.Sprintf("customer-%05d", rand.IntN(customers)), //nolint:gosec // not a secret
+		order:      uuid.Must(uuid.NewV7()),
+		restaurant: s.restaurants[rand.IntN(len(s.restaurants))],       //nolint:gosec // not a secret
+		customer:   fmt.Sprintf("customer-%05d", rand.IntN(customers)), //nolint:gosec // not a secret
 	}
 }
 

@@ -225,7 +225,7 @@ func (r *relayRun) check(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func (r *relayRun) figures(all, baselines []relayed) []bench.Figure {
-	each := func(total float64) float64 { return math.Round(100*total/float64(r.Events)) / 100 } //nolint:mnd // two places
+	each := func(total float64) float64 { return math.Round(100*total/float64(r.Events)) / 100 } //nolint:mnd // 2 places
 	rate := func(d relayed) float64 { return d.rate(r.Events) }
 	figure := func(name, unit string, what func(relayed) float64, beside []relayed) bench.Figure {
 		return bench.Figure{

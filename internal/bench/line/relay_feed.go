@@ -21,10 +21,7 @@ type relayFeed struct{ orders, restaurants int }
 
 // fill writes events to the outbox, through its constraint, and returns how long that took.
 func (f relayFeed) fill(
-	ctx context.Context,
-	conn *pgx.Conn,
-	events int,
-	progress func(string),
+	ctx context.Context, conn *pgx.Conn, events int, progress func(string),
 ) (time.Duration, error) {
 	progress(fmt.Sprintf(
 		"writing %d events for %d orders of %d restaurants, while no server runs", events, f.orders, f.restaurants,

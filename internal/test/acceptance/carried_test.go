@@ -37,9 +37,8 @@ func readTests(root fs.FS) (tests carried, wrong []string, err error) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (slices.Contains(
-			[]string{"node_modules", "testdata", "bin"}, entry.Name(),
-		) || strings.HasPrefix(entry.Name(), ".") && name != "."):
+		case entry.IsDir() && (slices.Contains([]string{"node_modules", "testdata", "bin"}, entry.Name()) ||
+			strings.HasPrefix(entry.Name(), ".") && name != "."):
 			return fs.SkipDir
 		case !strings.HasSuffix(name, "_test.go"):
 			return nil

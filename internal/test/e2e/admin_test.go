@@ -132,7 +132,7 @@ func TestAdminEventsAreOneObjectEach(t *testing.T) {
 	c.receives(t, "UserActivityUpdate", fmt.Sprintf(
 		`{"timestamp":%q,"userId":"u2","action":"signed_in","details":null,"eventId":%q,"sequence":2}`, occurred, last))
 	for method, replayed := range map[string]float64{"ResumeAnalytics": 5, "ResumeAlerts": 7} {
-		require.Equal(t, replayed, object(t, c.call(t, method, uuid.Nil))["replayed"], method) //nolint:testifylint // a count
+		require.Equal(t, replayed, object(t, c.call(t, method, uuid.Nil))["replayed"], method) //nolint:testifylint // count
 		for range int(replayed) {
 			c.next(t)
 		}

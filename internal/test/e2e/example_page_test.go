@@ -157,9 +157,8 @@ func pageServer(t *testing.T, dsn string, s *site) *server {
 	t.Helper()
 	address := freeAddress(t)
 	return &server{
-		env: settings(
-			dsn, "HERALD_LISTEN="+address, "HERALD_REPLAY_LIMIT=4", "HERALD_ALLOWED_ORIGINS="+s.url,
-		), url: "http://" + address,
+		env: settings(dsn, "HERALD_LISTEN="+address, "HERALD_REPLAY_LIMIT=4", "HERALD_ALLOWED_ORIGINS="+s.url),
+		url: "http://" + address,
 	}
 }
 

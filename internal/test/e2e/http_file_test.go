@@ -25,9 +25,7 @@ type fileRequest struct {
 // readHTTPFile reads requests as the editors' HTTP clients do: "### name", method and URL, headers, an empty line,
 // body. "@name = value" sets {{name}} unless values does. It returns the variables as well.
 func readHTTPFile(
-	t *testing.T,
-	file string,
-	values map[string]string,
+	t *testing.T, file string, values map[string]string,
 ) (requests []fileRequest, variables map[string]string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)

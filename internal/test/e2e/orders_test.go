@@ -21,10 +21,7 @@ const (
 
 // broadcastDTO is OrderStatusBroadcastDto with sequence.
 func broadcastDTO(
-	o order,
-	status, updated, estimated, actual, delivered, occurred string,
-	id uuid.UUID,
-	sequence int,
+	o order, status, updated, estimated, actual, delivered, occurred string, id uuid.UUID, sequence int,
 ) string {
 	nullable := func(s string) string {
 		if s == "" {
@@ -34,9 +31,8 @@ func broadcastDTO(
 	}
 	return fmt.Sprintf(`{"orderId":%q,"orderNumber":"YZ-1024","status":%q,"restaurantId":%q,"lastUpdateTimestamp":%q,
 		"estimatedDeliveryTime":%s,"actualDeliveryTime":%s,"deliveredAt":%s,"occurredOnUtc":%q,"eventId":%q,"sequence":%d}`,
-		o.id, status, o.restaurant, updated, nullable(
-			estimated,
-		), nullable(actual), nullable(delivered), occurred, id, sequence)
+		o.id, status, o.restaurant, updated, nullable(estimated), nullable(actual), nullable(delivered), occurred, id,
+		sequence)
 }
 
 // Acceptance: A-001, A-002, A-003, A-011, A-015, A-016, A-017, A-018, A-019, A-021, A-024, A-025, A-026, A-027, A-028,

@@ -20,17 +20,8 @@ func TestPagesUseTheRESTAPIWithinItsLimits(t *testing.T) {
 	)
 	ask := func(origin string) (int, response) {
 		return request(
-			t,
-			http.MethodOptions,
-			s.url+alert,
-			"",
-			"",
-			"Origin",
-			origin,
-			"Access-Control-Request-Method",
-			"POST",
-			"Access-Control-Request-Headers",
-			"authorization,content-type,idempotency-key",
+			t, http.MethodOptions, s.url+alert, "", "", "Origin", origin, "Access-Control-Request-Method", "POST",
+			"Access-Control-Request-Headers", "authorization,content-type,idempotency-key",
 		)
 	}
 	status, answer := ask(page)

@@ -44,9 +44,8 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 	s := serve(t, db.DSN())
 	const alert, body = "/api/admin/realtime/alert/error", `{"message":"m"}`
 	post := func(path string, headers ...string) string {
-		return "POST " + path + " HTTP/1.1\r\nHost: herald\r\nContent-Type: application/json\r\n" + strings.Join(
-			headers, "\r\n",
-		) + "\r\n\r\n" + body
+		return "POST " + path + " HTTP/1.1\r\nHost: herald\r\nContent-Type: application/json\r\n" +
+			strings.Join(headers, "\r\n") + "\r\n\r\n" + body
 	}
 	const length, bearer = "Content-Length: 15", "Authorization: Bearer "
 	token := admin(t)

@@ -46,10 +46,8 @@ func TestConnectionsLiveOnRefreshedTokens(t *testing.T) {
 		for tick := time.NewTicker(soakEvents); time.Now().Before(ends); <-tick.C {
 			if _, err := p.Exec(
 				context.WithoutCancel(t.Context()),
-				"SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1024', 'Preparing', $2, $3)",
-				o.id,
-				o.restaurant,
-				o.customer,
+				"SELECT herald.publish_order_event('OrderStatusChanged', $1, 'YZ-1024', 'Preparing', $2, $3)", o.id,
+				o.restaurant, o.customer,
 			); err != nil {
 				t.Errorf("publishing: %v", err)
 				return

@@ -69,10 +69,7 @@ func TestTLS(t *testing.T) {
 	certFile, keyFile, authorities := certificate(t)
 	ops := freeAddress(t)
 	s := &server{ops: "http://" + ops, env: settings(
-		dsn,
-		"HERALD_LISTEN=127.0.0.1:0",
-		"HERALD_OPS_LISTEN="+ops,
-		"HERALD_TLS_CERT_FILE="+certFile,
+		dsn, "HERALD_LISTEN=127.0.0.1:0", "HERALD_OPS_LISTEN="+ops, "HERALD_TLS_CERT_FILE="+certFile,
 		"HERALD_TLS_KEY_FILE="+keyFile,
 	)}
 	s.start(t)

@@ -48,7 +48,9 @@ func TestTheDocumentsLinkWhatIsThere(t *testing.T) {
 	pages, err := filepath.Glob("../../../docs/*.md")
 	require.NoError(t, err)
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	for _, page := range append(pages, "../../../README.md", "../../../examples/README.md", "../../../sql/examples/README.md") {
+	for _, page := range append(
+		pages, "../../../README.md", "../../../examples/README.md", "../../../sql/examples/README.md",
+	) {
 		text := read(t, page)
 		for _, found := range link.FindAllStringSubmatch(text, -1) {
 			path, anchor, _ := strings.Cut(found[1], "#")
