@@ -117,7 +117,7 @@ func (a *API) pageQuery(raw string) (pageQuery, error) {
 	if err != nil {
 		return pageQuery{}, newProblem(http.StatusBadRequest, "The query is malformed.")
 	}
-	if hub, _ := event.HubNamed(values.Get("hub")); hub.Setting != "" && !a.cfg.TeamCart {
+	if hub := event.HubNamed(values.Get("hub")); hub != nil && hub.Setting != "" && !a.cfg.TeamCart {
 		return pageQuery{}, newProblem(http.StatusNotFound, "The team cart hub is switched off.")
 	}
 	errs := fieldErrors{}
@@ -147,8 +147,8 @@ func (a *API) pageQuery(raw string) (pageQuery, error) {
 // groupOf is the group of a hub's name and a resource: an id if the hub's groups belong to resources, else the
 // group's name.
 func groupOf(name, resource string, errs fieldErrors) event.Group {
-	hub, known := event.HubNamed(name)
-	if !known {
+	hub := event.HubNamed(name)
+	if hub == nil {
 		errs.add("hub", "The field must be one of: "+strings.Join(event.HubNames(), ", ")+".")
 		if resource == "" {
 			errs.add("resource", "The field is required.")

@@ -6,10 +6,10 @@ package app_test
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -77,8 +77,8 @@ func timers() (count int64) {
 	return count
 }
 
-// subscriber opens a connection with a token of its own and follows an order.
-func subscriber(t *testing.T, address string) net.Conn {
+// subscriber opens a connection with a token of its own. The function that it returns follows an order.
+func subscriber(t *testing.T, address string) (_ net.Conn, subscribe func()) {
 	t.Helper()
 	order := uuid.NewString()
 	token, err := auth.Mint(secret,
@@ -102,9 +102,21 @@ func subscriber(t *testing.T, address string) net.Conn {
 		"GET /hubs/customer-orders?access_token=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", token, address), "\r\n\r\n")
 	talk(text(`{"protocol":"json","version":1}`), "{}\x1e")
-	talk(text(`{"type":1,"invocationId":"1","target":"SubscribeToOrder","arguments":["`+order+`"]}`),
-		`"invocationId":"1"`)
-	return c
+	return c, func() {
+		talk(text(`{"type":1,"invocationId":"1","target":"SubscribeToOrder","arguments":["`+order+`"]}`),
+			`"invocationId":"1"`)
+	}
+}
+
+// subscribers opens n connections, which end with the test.
+func subscribers(t *testing.T, address string, n int) (subscribes []func()) {
+	t.Helper()
+	for range n {
+		c, subscribe := subscriber(t, address)
+		t.Cleanup(func() { _ = c.Close() })
+		subscribes = append(subscribes, subscribe)
+	}
+	return subscribes
 }
 
 // TestFootprintOfAConnection bounds a node's cost of a connection at rest: with a token, the real hub, one
@@ -115,21 +127,16 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 	runtime.MemProfileRate = 1
 	defer func() { runtime.MemProfileRate = rate }()
 	cfg, stop := startNode(t, pgtest.New(t), func(*app.Settings) {})
-	defer func() { stopped(t, stop) }()
+	t.Cleanup(func() { stopped(t, stop) })
 	address := strings.TrimPrefix(cfg.URL, "http://")
-	conns := make([]io.Closer, 0, warm+count)
-	defer func() {
-		for _, c := range conns {
-			_ = c.Close()
+	follow := func(subscribes []func()) {
+		for _, subscribe := range subscribes {
+			subscribe()
 		}
-	}()
-	for range warm { // pools, caches and other first-time costs
-		conns = append(conns, subscriber(t, address))
 	}
+	follow(subscribers(t, address, warm)) // pools, caches and other first-time costs
 	before := held(t)
-	for range count {
-		conns = append(conns, subscriber(t, address))
-	}
+	follow(subscribers(t, address, count))
 	after := held(t)
 
 	stacks, heap := (after.stacks-before.stacks)/count, (after.heap-before.heap)/count
@@ -142,4 +149,30 @@ func TestFootprintOfAConnection(t *testing.T) { //nolint:paralleltest // others'
 	require.InDelta(t, budgetDescriptors*count, after.descriptors-before.descriptors, few, "descriptors")
 	require.GreaterOrEqual(t, before.timers, int64(0), "the profile was read")
 	require.Less(t, after.timers-before.timers, int64(budgetTimers*count+few), "timers")
+}
+
+// TestFootprintOfACall bounds what a hub method leaves of stack on the connection that has called it. The stack of a
+// connection at rest has 4 KiB. A call that needs more doubles it, until the garbage is collected twice, which takes
+// minutes on a node at rest. Rows of a catalogue that were copied on the way to the database's answer did that.
+func TestFootprintOfACall(t *testing.T) { //nolint:paralleltest // others' stacks would count
+	const warm, count, most = 50, 500, 6000
+	cfg, stop := startNode(t, pgtest.New(t), func(*app.Settings) {})
+	t.Cleanup(func() { stopped(t, stop) })
+	address := strings.TrimPrefix(cfg.URL, "http://")
+	for _, subscribe := range subscribers(t, address, warm) {
+		subscribe()
+	}
+	before := held(t)
+	subscribes := subscribers(t, address, count)
+	held(t) // the stacks shrink to what a connection at rest needs
+	percent := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(percent)
+	for _, subscribe := range subscribes {
+		subscribe()
+	}
+	var called runtime.MemStats
+	runtime.ReadMemStats(&called)
+	stack := (int64(called.StackInuse) - before.stacks) / count
+	t.Logf("a connection that has called a method: %d bytes of stack", stack)
+	require.Less(t, stack, int64(most))
 }

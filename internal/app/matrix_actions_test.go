@@ -33,8 +33,7 @@ func hubPaths() []string {
 
 // resourceOf is the resource of the groups of the hub at a path.
 func resourceOf(path string) resource {
-	row, _ := event.HubAt(path)
-	if kind := row.Groups[0]; kind.Resource != "" {
+	if kind := event.HubAt(path).Groups[0]; kind.Resource != "" {
 		return resource(kind.Name)
 	}
 	return theAdmins

@@ -64,15 +64,15 @@ func places() place {
 }
 
 // kindOf is the kind of the groups of such resources.
-func kindOf(r resource) event.GroupKind {
+func kindOf(r resource) *event.GroupKind {
 	for _, row := range event.Hubs() {
 		for _, kind := range row.Groups {
 			if kind.Name == string(r) {
-				return kind
+				return &kind
 			}
 		}
 	}
-	return event.GroupKind{}
+	return &event.GroupKind{}
 }
 
 // permissionsOf are the names of the permissions that open the groups of such resources.

@@ -136,14 +136,11 @@ func ParseID[T string | []byte](text T) (id uuid.UUID, ok bool) {
 	return id, true
 }
 
-// Row returns the hub that has the group, and the group's kind there. known is false for the zero Group and for a
-// group that this release does not know.
-func (g Group) Row() (hub Hub, kind GroupKind, known bool) {
-	r, known := places[g.Kind()]
-	if !known {
-		return Hub{}, GroupKind{}, false
-	}
-	return *r.hub, *r.kind, true
+// Row returns the hub that has the group, and the group's kind there, which are the catalogue's own rows. They are nil
+// for the zero Group and for a group that this release does not know.
+func (g Group) Row() (hub *Hub, kind *GroupKind) {
+	r := places[g.Kind()]
+	return r.hub, r.kind
 }
 
 // Kind is the group's name up to the colon: "order", "restaurant", "teamcart", "admins", …; "" for a group that this

@@ -90,16 +90,18 @@ type Policy struct {
 // Hubs returns the catalogue of hubs.
 func Hubs() []Hub { return slices.Clone(hubs) }
 
-// HubNamed returns the hub with a name such as "customer-orders".
-func HubNamed(name string) (Hub, bool) { return HubAt(hubRoot + name) }
+// HubNamed returns the hub with a name such as "customer-orders", or nil. It is the catalogue's own row.
+func HubNamed(name string) *Hub { return HubAt(hubRoot + name) }
 
-// HubAt returns the hub at a path such as "/hubs/customer-orders".
-func HubAt(path string) (Hub, bool) {
-	at := slices.IndexFunc(hubs, func(h Hub) bool { return h.Path == path })
-	if at < 0 {
-		return Hub{}, false
+// HubAt returns the hub at a path such as "/hubs/customer-orders", or nil. It is the catalogue's own row: a copy on the
+// way of every connection would stay on that connection's stack.
+func HubAt(path string) *Hub {
+	for i := range hubs {
+		if hubs[i].Path == path {
+			return &hubs[i]
+		}
 	}
-	return hubs[at], true
+	return nil
 }
 
 // HubNames returns the names of all hubs.
@@ -162,22 +164,22 @@ func enumerated(all []string, conjunction string) string {
 }
 
 // Name is the hub's name in metrics and queries: "customer-orders".
-func (h Hub) Name() string { return strings.TrimPrefix(h.Path, hubRoot) }
+func (h *Hub) Name() string { return strings.TrimPrefix(h.Path, hubRoot) }
 
 // SubscribeMethod is the hub's method that joins a group of the kind.
-func (k GroupKind) SubscribeMethod() string { return "SubscribeTo" + k.Method }
+func (k *GroupKind) SubscribeMethod() string { return "SubscribeTo" + k.Method }
 
 // UnsubscribeMethod is the hub's method that leaves a group of the kind.
-func (k GroupKind) UnsubscribeMethod() string { return "UnsubscribeFrom" + k.Method }
+func (k *GroupKind) UnsubscribeMethod() string { return "UnsubscribeFrom" + k.Method }
 
 // ResumeMethod is the hub's method that joins a group of the kind and replays missed events.
-func (k GroupKind) ResumeMethod() string { return "Resume" + k.Method }
+func (k *GroupKind) ResumeMethod() string { return "Resume" + k.Method }
 
 // Group is the kind's group of a resource; a kind without resources has only one.
-func (k GroupKind) Group(id uuid.UUID) Group { return Group{kinds[k.Name], id} }
+func (k *GroupKind) Group(id uuid.UUID) Group { return Group{kinds[k.Name], id} }
 
 // PolicyNames returns the names of the policies that open the kind's groups.
-func (k GroupKind) PolicyNames() []string {
+func (k *GroupKind) PolicyNames() []string {
 	names := make([]string, len(k.Policies))
 	for i, p := range k.Policies {
 		names[i] = p.Name
@@ -186,13 +188,13 @@ func (k GroupKind) PolicyNames() []string {
 }
 
 // kindOfPolicy returns the kind whose groups a policy opens.
-func kindOfPolicy(policy string) (GroupKind, bool) {
+func kindOfPolicy(policy string) (*GroupKind, bool) {
 	for i := range hubs {
-		for _, k := range hubs[i].Groups {
-			if slices.Contains(k.PolicyNames(), policy) {
+		for j := range hubs[i].Groups {
+			if k := &hubs[i].Groups[j]; slices.Contains(k.PolicyNames(), policy) {
 				return k, true
 			}
 		}
 	}
-	return GroupKind{}, false
+	return nil, false
 }

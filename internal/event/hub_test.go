@@ -23,9 +23,7 @@ func TestTheCatalogueOfHubs(t *testing.T) {
 		once("path", hub.Path)
 		once("title", hub.Title)
 		require.Equal(t, "/hubs/"+hub.Name(), hub.Path)
-		named, known := event.HubNamed(hub.Name())
-		require.True(t, known)
-		require.Equal(t, hub, named)
+		require.Equal(t, &hub, event.HubNamed(hub.Name()))
 		require.NotEmpty(t, hub.Groups)
 		for _, kind := range hub.Groups {
 			once("kind", kind.Name)
@@ -48,14 +46,12 @@ func TestTheCatalogueOfHubs(t *testing.T) {
 			g, err := event.ParseGroup(kind.Group(id).String())
 			require.NoError(t, err)
 			require.Equal(t, kind.Group(id), g)
-			of, same, known := g.Row()
-			require.True(t, known)
-			require.Equal(t, hub, of)
-			require.Equal(t, kind, same)
+			of, same := g.Row()
+			require.Equal(t, &hub, of)
+			require.Equal(t, &kind, same)
 		}
 	}
 	for _, none := range []string{"", "/hubs/", "/hubs/admin/", "/hubs/Admin", "admin", "/hubs/kitchen"} {
-		_, known := event.HubAt(none)
-		require.False(t, known, none)
+		require.Nil(t, event.HubAt(none), none)
 	}
 }

@@ -54,8 +54,8 @@ type resumption struct {
 }
 
 func (s Subscription) resumption() (resumption, error) {
-	hub, kind, known := s.Group.Row()
-	if !known {
+	hub, kind := s.Group.Row()
+	if hub == nil {
 		return resumption{}, fmt.Errorf("following %q: no such group", s.Group)
 	}
 	r := resumption{hub: cmp.Or(s.Hub, hub.Path), method: kind.ResumeMethod()}

@@ -95,7 +95,7 @@ type Hubs struct {
 type hub struct {
 	*Hubs
 	*signalr.Hub
-	row event.Hub
+	row *event.Hub
 }
 
 // New returns the hubs with all their methods.
@@ -106,20 +106,20 @@ func New(cfg Config) (*Hubs, error) {
 	h := &Hubs{cfg: cfg}
 	for _, row := range event.Hubs() {
 		if row.Setting == "" || cfg.TeamCart {
-			h.add(row)
+			h.add(&row)
 		}
 	}
 	return h, nil
 }
 
-func (h *Hubs) add(row event.Hub) {
+func (h *Hubs) add(row *event.Hub) {
 	one := &hub{Hubs: h, Hub: signalr.NewHub(row.Name()), row: row}
 	one.OnConnected(one.connected)
 	one.OnDisconnected(func(c *signalr.Conn, _ error) { h.cfg.Broadcaster.Disconnect(c) })
 	one.OnRefresh(one.refreshed)
 	signalr.Method1(one.Hub, "RefreshToken", one.refreshToken)
-	for _, kind := range row.Groups {
-		one.joinable(kind)
+	for i := range row.Groups {
+		one.joinable(&row.Groups[i])
 	}
 	if row.Admin {
 		one.administration()
@@ -183,7 +183,7 @@ func (h *Hubs) Authenticate(r *http.Request) (signalr.User, error) {
 	if path, ok := strings.CutSuffix(r.URL.Path, refreshPath); ok {
 		refused.Action, refused.Path = auditlog.RefreshToken, path
 	}
-	if hub, _ := event.HubAt(refused.Path); err == nil && hub.Admin && !p.HasRole(h.cfg.AdminRole) {
+	if hub := event.HubAt(refused.Path); err == nil && hub != nil && hub.Admin && !p.HasRole(h.cfg.AdminRole) {
 		err = h.cfg.withoutRole()
 	}
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // joinable registers the methods of a kind of groups.
-func (h *hub) joinable(kind event.GroupKind) {
+func (h *hub) joinable(kind *event.GroupKind) {
 	switch {
 	case kind.Resource == "":
 		h.only(kind)
@@ -24,7 +24,7 @@ func (h *hub) joinable(kind event.GroupKind) {
 }
 
 // only registers the methods of a kind that has one group.
-func (h *hub) only(kind event.GroupKind) {
+func (h *hub) only(kind *event.GroupKind) {
 	g := kind.Group(uuid.Nil)
 	signalr.Method1(h.Hub, kind.ResumeMethod(), func(ctx context.Context, call *signalr.Call, last *ID) (any, error) {
 		return nil, h.resume(ctx, call, g, cursor(last), event.Plain)
@@ -41,7 +41,7 @@ func (h *hub) only(kind event.GroupKind) {
 	})
 }
 
-func (h *hub) subscribable(kind event.GroupKind) {
+func (h *hub) subscribable(kind *event.GroupKind) {
 	signalr.Method1(h.Hub, kind.SubscribeMethod(), func(ctx context.Context, call *signalr.Call, id ID) (any, error) {
 		return nil, h.subscribe(ctx, call, kind.Group(uuid.UUID(id)))
 	})
@@ -51,7 +51,7 @@ func (h *hub) subscribable(kind event.GroupKind) {
 	})
 }
 
-func (h *hub) resumable(kind event.GroupKind) {
+func (h *hub) resumable(kind *event.GroupKind) {
 	signalr.Method2(
 		h.Hub,
 		kind.ResumeMethod(),
@@ -64,7 +64,7 @@ func (h *hub) resumable(kind event.GroupKind) {
 // resumableWithCursor is resumable for events with positional arguments. A .NET or Java client silently drops an
 // event that has one argument more than its typed handler, and handlers follow the published documents. So only a
 // client that asks for it gets the cursor as a trailing argument.
-func (h *hub) resumableWithCursor(kind event.GroupKind) {
+func (h *hub) resumableWithCursor(kind *event.GroupKind) {
 	signalr.Method3(
 		h.Hub,
 		kind.ResumeMethod(),

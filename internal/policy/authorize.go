@@ -137,9 +137,9 @@ func (c *Checker) Authorize(ctx context.Context, p *auth.Principal, g event.Grou
 	if p == nil || (!p.Expires.IsZero() && !c.now().Before(p.Expires)) {
 		return ErrUnauthorized
 	}
-	hub, kind, known := g.Row()
+	hub, kind := g.Row()
 	switch {
-	case !known:
+	case hub == nil:
 		return ErrForbidden
 	case hub.Admin:
 		return allowed(p.HasRole(c.adminRole))
@@ -179,7 +179,7 @@ func allowed(ok bool) error {
 
 // question is a question to the database.
 type question struct {
-	kind     event.GroupKind // of the group
+	kind     *event.GroupKind // of the group
 	resource uuid.UUID
 	user     string
 }

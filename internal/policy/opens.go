@@ -19,7 +19,7 @@ func Opens(permission string) (group event.Group, ok bool) {
 	}
 	for _, hub := range event.Hubs() {
 		for _, kind := range hub.Groups {
-			if grants(name, kind) {
+			if grants(name, &kind) {
 				return kind.Group(id), true
 			}
 		}
@@ -29,7 +29,7 @@ func Opens(permission string) (group event.Group, ok bool) {
 
 // permits looks for a permission among the token's that opens the kind's group of resource. A malformed permission
 // grants nothing.
-func permits(p *auth.Principal, kind event.GroupKind, resource uuid.UUID) bool {
+func permits(p *auth.Principal, kind *event.GroupKind, resource uuid.UUID) bool {
 	return slices.ContainsFunc(p.Permissions, func(permission string) bool {
 		name, id, ok := parsePermission(permission)
 		return ok && id == resource && grants(name, kind)
@@ -37,7 +37,7 @@ func permits(p *auth.Principal, kind event.GroupKind, resource uuid.UUID) bool {
 }
 
 // grants says whether permissions of this name open groups of the kind.
-func grants(name string, kind event.GroupKind) bool {
+func grants(name string, kind *event.GroupKind) bool {
 	return slices.ContainsFunc(kind.Policies, func(p event.Policy) bool { return slices.Contains(p.Permissions, name) })
 }
 

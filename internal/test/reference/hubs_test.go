@@ -189,7 +189,7 @@ func (h hub) families(t *testing.T) (all []event.Family) {
 	t.Helper()
 	for _, family := range []event.Family{event.Order, event.TeamCart, event.Admin} {
 		for _, g := range variants(t, family)[0].groups(t) {
-			if of, _, _ := g.Row(); of.Path == h.Path {
+			if of, _ := g.Row(); of.Path == h.Path {
 				all = append(all, family)
 			}
 		}
